@@ -1,0 +1,231 @@
+//! Time as an argument: the system's, or one that a test moves.
+
+use std::{
+    fmt,
+    future::Future,
+    ops::{Add, Sub},
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+/// A moment, in milliseconds since the Unix epoch.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// The moment `seconds` after the Unix epoch.
+    #[must_use]
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1000))
+    }
+
+    /// The moment `millis` milliseconds after the Unix epoch.
+    #[must_use]
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Whole seconds since the Unix epoch: the `NumericDate` of JWT and OAuth documents.
+    #[must_use]
+    pub const fn as_secs(self) -> u64 {
+        self.0 / 1000
+    }
+
+    /// Milliseconds since the Unix epoch.
+    #[must_use]
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// How long after `earlier` this is; zero if it is not.
+    #[must_use]
+    pub const fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+    fn add(self, duration: Duration) -> Self {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(millis))
+    }
+}
+
+impl Sub<Duration> for Timestamp {
+    type Output = Self;
+    fn sub(self, duration: Duration) -> Self {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
+}
+
+/// Where the time comes from. Cheap to clone; clones of a manual clock move together.
+#[derive(Clone)]
+pub struct Clock(Source);
+
+#[derive(Clone)]
+enum Source {
+    System,
+    Manual(Arc<watch::Sender<Timestamp>>),
+}
+
+/// A deadline passed before the work was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed;
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("deadline has passed")
+    }
+}
+
+impl std::error::Error for Elapsed {}
+
+impl Clock {
+    /// The clock of the machine.
+    #[must_use]
+    pub const fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that shows `at` and stands still until [`advance`](Self::advance) moves it.
+    #[must_use]
+    pub fn manual(at: Timestamp) -> Self {
+        Self(Source::Manual(Arc::new(watch::Sender::new(at))))
+    }
+
+    /// What time it is.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Source::System => system_now(),
+            Source::Manual(now) => *now.borrow(),
+        }
+    }
+
+    /// Moves a manual clock forward and wakes everybody whose moment has come.
+    ///
+    /// # Panics
+    /// On the system clock, which only a test would try to move.
+    pub fn advance(&self, by: Duration) {
+        match &self.0 {
+            Source::System => panic!("the system clock cannot be moved"),
+            Source::Manual(now) => now.send_modify(|at| *at = *at + by),
+        }
+    }
+
+    /// Waits until `duration` has passed on this clock, counted from this call.
+    pub fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+        self.sleep_until(self.now() + duration)
+    }
+
+    /// Waits until this clock shows `moment` or later.
+    pub fn sleep_until(&self, moment: Timestamp) -> impl Future<Output = ()> + Send + 'static {
+        let clock = self.clone();
+        async move {
+            match &clock.0 {
+                Source::System => system_sleep(moment.since(system_now())).await,
+                // The sender lives in `clock`: the wait can end only by reaching the moment.
+                Source::Manual(now) => drop(now.subscribe().wait_for(|at| *at >= moment).await),
+            }
+        }
+    }
+
+    /// Runs `work`, but no longer than `limit`.
+    ///
+    /// # Errors
+    /// [`Elapsed`] when the limit came first; `work` is dropped then.
+    pub fn timeout<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = T>,
+    ) -> impl Future<Output = Result<T, Elapsed>> {
+        let deadline = self.sleep(limit);
+        async move {
+            tokio::select! {
+                biased;
+                done = work => Ok(done),
+                () = deadline => Err(Elapsed),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Source::System => f.write_str("Clock::System"),
+            Source::Manual(now) => write!(f, "Clock::Manual({})", now.borrow().as_millis()),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
+fn system_now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::default() + since_epoch
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that sleeps on the system clock")]
+async fn system_sleep(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Timestamp = Timestamp::from_secs(1_800_000_000);
+
+    #[test]
+    fn a_manual_clock_stands_still_until_moved() {
+        let clock = Clock::manual(NOON);
+        assert_eq!(clock.now(), NOON);
+        clock.clone().advance(Duration::from_millis(1500));
+        assert_eq!(clock.now().since(NOON), Duration::from_millis(1500));
+        assert_eq!(clock.now().as_secs(), 1_800_000_001);
+    }
+
+    #[tokio::test]
+    async fn a_sleeper_wakes_when_its_moment_has_come_and_not_before() {
+        let clock = Clock::manual(NOON);
+        let mut sleeper = std::pin::pin!(clock.sleep(Duration::from_secs(10)));
+        clock.advance(Duration::from_secs(9));
+        assert!(futures_poll(sleeper.as_mut()).await.is_none());
+        clock.advance(Duration::from_secs(1));
+        assert!(futures_poll(sleeper.as_mut()).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn a_timeout_ends_work_that_takes_too_long() {
+        let clock = Clock::manual(NOON);
+        let mut waiting =
+            std::pin::pin!(clock.timeout(Duration::from_secs(1), std::future::pending::<()>()));
+        assert!(futures_poll(waiting.as_mut()).await.is_none());
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(futures_poll(waiting.as_mut()).await, Some(Err(Elapsed)));
+        assert_eq!(clock.timeout(Duration::ZERO, async { 7 }).await, Ok(7));
+    }
+
+    #[test]
+    fn arithmetic_saturates() {
+        assert_eq!(Timestamp::default() - Duration::from_secs(1), Timestamp::default());
+        assert_eq!(NOON.since(NOON + Duration::from_secs(1)), Duration::ZERO);
+        assert!((Timestamp::from_millis(u64::MAX) + Duration::MAX).as_millis() == u64::MAX);
+    }
+
+    async fn futures_poll<F: Future>(mut future: std::pin::Pin<&mut F>) -> Option<F::Output> {
+        std::future::poll_fn(|cx| match future.as_mut().poll(cx) {
+            std::task::Poll::Ready(output) => std::task::Poll::Ready(Some(output)),
+            std::task::Poll::Pending => std::task::Poll::Ready(None),
+        })
+        .await
+    }
+}

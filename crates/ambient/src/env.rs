@@ -1,0 +1,281 @@
+//! Settings as an argument: where each value came from, and every mistake at once.
+//!
+//! A server describes its settings by reading them:
+//!
+//! ```
+//! use ambient::Env;
+//!
+//! let env = Env::from([("PORT", "8080")]);
+//! let (config, settings) = env.read(|read| {
+//!     (read.setting("PORT", "Port to listen on.").or(3232_u16), read.setting("NAME", "Who am I.").optional::<String>())
+//! });
+//! assert_eq!(config.unwrap(), (8080, None));
+//! assert_eq!(settings[0].default.as_deref(), Some("3232"));
+//! ```
+//!
+//! The same description makes `.env.example` and the configuration page.
+
+use std::{collections::BTreeMap, fmt, path::Path, str::FromStr};
+
+use crate::Secret;
+
+/// Settings by name, each with the place it came from.
+#[derive(Clone, Debug, Default)]
+pub struct Env {
+    values: BTreeMap<String, (Secret, &'static str)>,
+}
+
+/// One thing that is wrong with the settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// The setting's name.
+    pub setting: String,
+    /// Where its value came from.
+    pub source: &'static str,
+    /// What is wrong and how to mend it.
+    pub problem: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.setting, self.source, self.problem)
+    }
+}
+
+/// Everything that is wrong with the settings.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Mistakes(pub Vec<Mistake>);
+
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.len();
+        write!(f, "{count} {} in the settings", if count == 1 { "mistake" } else { "mistakes" })?;
+        self.0.iter().try_for_each(|mistake| write!(f, "\n  {mistake}"))
+    }
+}
+
+/// What a server reads: one line of its documentation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The name of the variable.
+    pub name: &'static str,
+    /// One line: meaning, unit, values.
+    pub meaning: &'static str,
+    /// What holds when it is not set, as it would be written; none if there is no default.
+    pub default: Option<String>,
+}
+
+/// All that a server reads, in the order it reads it.
+pub type Settings = Vec<Setting>;
+
+impl<const N: usize> From<[(&str, &str); N]> for Env {
+    fn from(pairs: [(&str, &str); N]) -> Self {
+        let values = pairs
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), (Secret::new(value), "test")))
+            .collect();
+        Self { values }
+    }
+}
+
+impl Env {
+    /// The variables of this process, and below them those of the file `.env` in the current folder.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read as lines of `NAME=value`.
+    pub fn process() -> Result<Self, Mistakes> {
+        let mut env = Self::default();
+        env.add_file(Path::new(".env"))?;
+        for (name, value) in process_variables() {
+            env.values.insert(name, (Secret::new(value), "environment"));
+        }
+        Ok(env)
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<(), Mistakes> {
+        let wrong = |problem: String| {
+            Mistakes(vec![Mistake { setting: ".env".to_owned(), source: "file", problem }])
+        };
+        if !path.exists() {
+            return Ok(());
+        }
+        let lines = dotenvy::from_path_iter(path)
+            .map_err(|e| wrong(format!("cannot be opened ({e}); make it readable or remove it")))?;
+        for line in lines {
+            let (name, value) = line.map_err(|e| {
+                wrong(format!("has a line that is not NAME=value ({e}); mend or remove the line"))
+            })?;
+            self.values.insert(name, (Secret::new(value), ".env"));
+        }
+        Ok(())
+    }
+
+    /// The same settings with one of them set, as if by the program itself.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.values.insert(name.to_owned(), (Secret::new(value), "program"));
+        self
+    }
+
+    /// Reads a configuration. Every mistake is collected before any is reported; the settings that
+    /// were read are returned either way, as documentation.
+    pub fn read<C>(
+        &self,
+        read: impl FnOnce(&mut Reader<'_>) -> C,
+    ) -> (Result<C, Mistakes>, Settings) {
+        let mut reader = Reader { env: self, mistakes: Vec::new(), settings: Vec::new() };
+        let config = read(&mut reader);
+        let Reader { mistakes, settings, .. } = reader;
+        let config = if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes)) };
+        (config, settings)
+    }
+}
+
+/// Reads settings one by one and remembers what was wrong.
+pub struct Reader<'a> {
+    env: &'a Env,
+    mistakes: Vec<Mistake>,
+    settings: Settings,
+}
+
+impl<'a> Reader<'a> {
+    /// Names a setting; what follows says what to make of its value.
+    pub fn setting(&mut self, name: &'static str, meaning: &'static str) -> Value<'_, 'a> {
+        Value { reader: self, name, meaning }
+    }
+
+    /// Records that the value of `name` is wrong for a reason that only its user can see.
+    /// `problem` says what is wrong and how to mend it.
+    pub fn mistake(&mut self, name: &str, problem: impl Into<String>) {
+        let source = self.env.values.get(name).map_or("default", |(_, source)| source);
+        self.mistakes.push(Mistake { setting: name.to_owned(), source, problem: problem.into() });
+    }
+}
+
+/// A named setting that has not been read yet.
+pub struct Value<'r, 'a> {
+    reader: &'r mut Reader<'a>,
+    name: &'static str,
+    meaning: &'static str,
+}
+
+impl Value<'_, '_> {
+    /// The value, or `default` when it is not set. An empty value counts as not set.
+    pub fn or<T>(self, default: T) -> T
+    where
+        T: FromStr + fmt::Display,
+        T::Err: fmt::Display,
+    {
+        let shown = default.to_string();
+        self.parse(Some(shown)).unwrap_or(default)
+    }
+
+    /// The value, if it is set.
+    pub fn optional<T>(self) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: fmt::Display,
+    {
+        self.parse(None)
+    }
+
+    /// The value as a secret, if it is set. It is never shown in a mistake.
+    pub fn secret(mut self) -> Option<Secret> {
+        self.document(None);
+        let (value, _) = self.reader.env.values.get(self.name)?;
+        (!value.expose().is_empty()).then(|| value.clone())
+    }
+
+    fn document(&mut self, default: Option<String>) {
+        let setting = Setting { name: self.name, meaning: self.meaning, default };
+        self.reader.settings.push(setting);
+    }
+
+    fn parse<T>(mut self, default: Option<String>) -> Option<T>
+    where
+        T: FromStr,
+        T::Err: fmt::Display,
+    {
+        self.document(default);
+        let (value, _) = self.reader.env.values.get(self.name)?;
+        let text = value.expose().trim();
+        if text.is_empty() {
+            return None;
+        }
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                let problem = format!("`{text}` cannot be used: {error}. {}", self.meaning);
+                self.reader.mistake(self.name, problem);
+                None
+            }
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+fn process_variables() -> impl Iterator<Item = (String, String)> {
+    std::env::vars()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mistake_is_reported_with_its_source_and_mend() {
+        let env = Env::from([("PORT", "no"), ("LIMIT", "-1")]);
+        let (config, _) = env.read(|read| {
+            let port: u16 = read.setting("PORT", "A port, 0 to 65535.").or(3232);
+            let limit: usize = read.setting("LIMIT", "A count.").or(5);
+            (port, limit)
+        });
+        let text = config.unwrap_err().to_string();
+        assert!(text.starts_with("2 mistakes in the settings\n"), "{text}");
+        assert!(text.contains("PORT (test): `no` cannot be used"), "{text}");
+        assert!(text.contains("A port, 0 to 65535."), "{text}");
+        assert!(text.contains("LIMIT (test)"), "{text}");
+    }
+
+    #[test]
+    fn an_empty_value_counts_as_not_set() {
+        let env = Env::from([("PORT", ""), ("NAME", " "), ("KEY", "")]);
+        let (config, settings) = env.read(|read| {
+            (
+                read.setting("PORT", "").or(1_u16),
+                read.setting("NAME", "").optional::<String>(),
+                read.setting("KEY", "").secret(),
+            )
+        });
+        assert_eq!(config, Ok((1, None, None)));
+        assert_eq!(settings.iter().map(|s| s.name).collect::<Vec<_>>(), ["PORT", "NAME", "KEY"]);
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let env = Env::from([("KEY", "hunter2")]);
+        let (config, _) = env.read(|read| {
+            let key = read.setting("KEY", "").secret();
+            read.mistake("KEY", "is too short; use 32 characters");
+            key
+        });
+        assert!(!config.unwrap_err().to_string().contains("hunter2"));
+        assert!(!format!("{env:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_file_is_below_the_process_and_a_broken_one_is_a_mistake() {
+        let folder = std::env::temp_dir().join(format!("ambient-env-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("good");
+        std::fs::write(&file, "# comment\nPORT=1\nNAME='two words'\n").unwrap();
+        let mut env = Env::default();
+        env.add_file(&file).unwrap();
+        let (port, _) = env.read(|read| read.setting("PORT", "").or(0_u16));
+        assert_eq!(port, Ok(1));
+        std::fs::write(&file, "not a setting\n").unwrap();
+        let mistakes = Env::default().add_file(&file).unwrap_err();
+        assert!(mistakes.to_string().contains("NAME=value"), "{mistakes}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,46 @@
+//! An HTTP service minus its purpose: life cycle, accept loop, layers, logs, health.
+//!
+//! A server is a router; everything around it is here and is the same for all of them:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use ambient::{Clock, Entropy};
+//! use chassis::{Dress, Health, Lifecycle, Limits, dress, serve};
+//!
+//! # async fn run() -> std::io::Result<()> {
+//! let clock = Clock::system();
+//! let lifecycle = Lifecycle::new(clock.clone(), Duration::from_secs(25));
+//! let signals = lifecycle.clone();
+//! lifecycle.spawn(async move { signals.on_signal().await });
+//!
+//! let router = axum::Router::new().merge(Health::new(&lifecycle).router());
+//! let router = dress(router, Dress::new(clock, Entropy::system()));
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:3232").await?;
+//! serve(listener, router, Limits::default(), &lifecycle).await?;
+//! lifecycle.stop();
+//! lifecycle.finished().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod access_log;
+pub mod client;
+mod connection;
+mod fault;
+mod headers;
+pub mod health;
+mod layers;
+mod lifecycle;
+mod pulse;
+mod request_body;
+mod request_id;
+mod serve;
+mod size;
+pub mod telemetry;
+
+pub use fault::Fault;
+pub use health::Health;
+pub use layers::{Dress, dress};
+pub use lifecycle::Lifecycle;
+pub use request_id::RequestId;
+pub use serve::{Limits, serve};

@@ -1,0 +1,95 @@
+//! `Bus`: messages to whoever listens now, on whatever instance.
+
+mod mailbox;
+
+use crate::{
+    Backend, Store,
+    error::{Action, StoreError},
+};
+
+pub(crate) use mailbox::{Mailbox, Mailboxes};
+
+/// The channels of a store. Cheap to clone.
+///
+/// A message reaches those who are subscribed when it is published, and nobody else: it is a hint.
+/// What must not be lost is in a [`Log`](crate::Log).
+#[derive(Clone, Debug)]
+pub struct Bus {
+    store: Store,
+}
+
+/// What a subscription yields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// A message, in the order of its channel.
+    Message(String),
+    /// Messages may be missing here, because the reader was too slow or the connection was lost:
+    /// read again whatever the messages only hint at.
+    Gap,
+}
+
+/// An open subscription to one channel. Dropping it unsubscribes.
+#[derive(Debug)]
+pub struct Subscription {
+    mailbox: Mailbox,
+    channel: String,
+    store: Store,
+}
+
+impl Bus {
+    const KIND: &'static str = "channel";
+
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Sends `message` to everybody who is subscribed to `channel` now. Does not wait for readers.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
+    pub async fn publish(&self, channel: &str, message: &str) -> Result<(), StoreError> {
+        let action = Action::new("publish on", Self::KIND);
+        match self.store.backend() {
+            Backend::Memory(memory) => {
+                memory.bus.publish(channel, message);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.publish(action, channel, message).await,
+        }
+    }
+
+    /// Listens to `channel`. What is published after this returned is delivered.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
+    pub async fn subscribe(&self, channel: &str) -> Result<Subscription, StoreError> {
+        let action = Action::new("subscribe to", Self::KIND);
+        let subscription = Subscription {
+            mailbox: Mailbox::default(),
+            channel: channel.to_owned(),
+            store: self.store.clone(),
+        };
+        match self.store.backend() {
+            Backend::Memory(memory) => memory.bus.add(channel, &subscription.mailbox),
+            // On failure, dropping the subscription takes the mailbox out again.
+            Backend::Redis(redis) => redis.subscribe(action, channel, &subscription.mailbox).await?,
+        }
+        Ok(subscription)
+    }
+}
+
+impl Subscription {
+    /// The next delivery; `None` once the store is closed. Safe to drop and call again.
+    pub async fn next(&mut self) -> Option<Delivery> {
+        self.mailbox.next().await
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        match self.store.backend() {
+            Backend::Memory(memory) => memory.bus.remove(&self.channel, &self.mailbox),
+            Backend::Redis(redis) => redis.unsubscribe(&self.channel, &self.mailbox),
+        }
+    }
+}

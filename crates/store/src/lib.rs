@@ -1,0 +1,168 @@
+//! Short-lived records, event logs and messages between instances, in memory or in Redis.
+//!
+//! A [`Store`] offers three things: [`Table`] for typed records, [`Log`] for numbered events and
+//! [`Bus`] for messages to whoever listens now. Two backends exist, and both keep these promises;
+//! `tests/contract` is one suite that runs on both.
+//!
+//! 1. **Everything ends.** Every record and every log has a lifetime, in whole milliseconds and at
+//!    least one. Memory counts it on the [`Clock`] it was made with, Redis on its own.
+//! 2. **One winner.** Of any number of concurrent [`take`](Table::take)s of a record one gets it,
+//!    of any number of [`claim`](Table::claim)s one succeeds, on whatever instances they run.
+//! 3. **No lost update.** [`update`](Table::update) compares and sets; it never overwrites a change
+//!    that it has not seen, and it leaves the lifetime alone.
+//! 4. **A log is in order.** Ids of a log strictly increase, a reader sees every event once and in
+//!    order, and is told when events it has not seen are gone.
+//! 5. **A subscription is ready when you hold it.** What is published after
+//!    [`subscribe`](Bus::subscribe) returned is delivered, in order per channel, or a
+//!    [`Gap`](Delivery::Gap) stands in its place. A slow reader never holds up anybody else.
+//! 6. **No answer is an answer in time.** When Redis is away, frozen or slow, an operation fails
+//!    with [`StoreError::Unavailable`] within the command timeout. The connection heals by itself.
+//!    Such an operation may still have happened: its effect is unknown, it is never tried twice.
+//! 7. **Errors tell no secrets.** They name the operation and the kind of record, never an
+//!    identifier, a value or the password of a URL.
+//!
+//! An asynchronous failover of Redis may lose the last writes (promises 2 to 4 hold per primary).
+//! A lifetime that is a security property is therefore also written into the record.
+
+mod bus;
+mod error;
+mod log;
+mod memory;
+mod redis;
+mod table;
+
+use std::{sync::Arc, time::Duration};
+
+use ambient::{Clock, Secret};
+
+pub use bus::{Bus, Delivery, Subscription};
+pub use error::{Failure, StoreError, UpdateError};
+pub use log::{EventId, Log, MAX_EVENTS, NotAnEventId, Page};
+pub use table::{Record, Table};
+
+/// A place for state that outlives a request. Cheap to clone; clones share everything.
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Backend>);
+
+/// The closed set of places: a new one is a variant, and the compiler names the rest of the work.
+#[derive(Debug)]
+pub(crate) enum Backend {
+    Memory(memory::Memory),
+    Redis(redis::Redis),
+}
+
+/// How to reach Redis.
+#[derive(Clone, Debug)]
+pub struct RedisOptions {
+    /// `redis://`, `rediss://` (TLS), `redis-sentinel://` or `redis-cluster://`, with credentials.
+    pub url: Secret,
+    /// Put in front of every key and channel, so that tests can share a server. Empty in production.
+    pub namespace: String,
+    /// How long an operation waits for its answer.
+    pub command_timeout: Duration,
+    /// How long one attempt to connect may take.
+    pub connect_timeout: Duration,
+}
+
+impl RedisOptions {
+    /// The server at `url` with the defaults: no namespace, 500 ms for a command and 1 s to connect.
+    #[must_use]
+    pub fn new(url: Secret) -> Self {
+        Self {
+            url,
+            namespace: String::new(),
+            command_timeout: Duration::from_millis(500),
+            connect_timeout: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Store {
+    /// State in this process: gone when it ends, shared by the clones of this value only.
+    /// Lifetimes follow `clock`.
+    #[must_use]
+    pub fn memory(clock: Clock) -> Self {
+        Self(Arc::new(Backend::Memory(memory::Memory::new(clock))))
+    }
+
+    /// State in Redis (6.2 or newer), shared by every instance that uses the same server.
+    ///
+    /// # Errors
+    /// When the URL is wrong, or no connection was made within the connect timeout. Whether to try
+    /// again is for the caller to say; once connected, the store reconnects by itself, for ever.
+    pub async fn redis(options: &RedisOptions) -> Result<Self, StoreError> {
+        let redis = redis::Redis::connect(options).await?;
+        Ok(Self(Arc::new(Backend::Redis(redis))))
+    }
+
+    /// The records of type `T`.
+    #[must_use]
+    pub fn table<T: Record>(&self) -> Table<T> {
+        Table::new(self.clone())
+    }
+
+    /// The event logs.
+    #[must_use]
+    pub fn log(&self) -> Log {
+        Log::new(self.clone())
+    }
+
+    /// The channels between instances.
+    #[must_use]
+    pub fn bus(&self) -> Bus {
+        Bus::new(self.clone())
+    }
+
+    /// Whether the store answers now: the question behind readiness.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        match self.backend() {
+            Backend::Memory(_) => Ok(()),
+            Backend::Redis(redis) => redis.ping().await,
+        }
+    }
+
+    /// Whether other instances see the same state (Redis), or this process only (memory).
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self.backend(), Backend::Redis(_))
+    }
+
+    /// Ends every subscription and closes the connections. Redis operations fail afterwards.
+    pub async fn close(&self) {
+        match self.backend() {
+            Backend::Memory(memory) => memory.bus.close(),
+            Backend::Redis(redis) => redis.close().await,
+        }
+    }
+
+    pub(crate) fn backend(&self) -> &Backend {
+        &self.0
+    }
+}
+
+/// A lifetime in milliseconds as every backend takes it: at least one, at most a hundred years.
+pub(crate) fn lifetime_millis(keep: Duration) -> i64 {
+    const HUNDRED_YEARS: i64 = 100 * 365 * 24 * 60 * 60 * 1000;
+    i64::try_from(keep.as_millis()).map_or(HUNDRED_YEARS, |millis| millis.clamp(1, HUNDRED_YEARS))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lifetime_is_at_least_a_millisecond_and_at_most_a_hundred_years() {
+        assert_eq!(lifetime_millis(Duration::ZERO), 1);
+        assert_eq!(lifetime_millis(Duration::from_secs(2)), 2000);
+        assert_eq!(lifetime_millis(Duration::MAX), 3_153_600_000_000);
+    }
+
+    #[test]
+    fn options_do_not_print_the_url() {
+        let options = RedisOptions::new(Secret::new("redis://:hunter2@localhost"));
+        assert!(!format!("{options:?}").contains("hunter2"));
+    }
+}

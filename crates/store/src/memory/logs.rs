@@ -1,0 +1,105 @@
+//! Event logs in this process: a bounded queue each.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use ambient::Clock;
+
+use super::{
+    expiring::{Expiring, Sharded},
+    tables::end_of,
+};
+use crate::log::{EventId, MAX_EVENTS, Page};
+
+/// All event logs, by name.
+#[derive(Debug)]
+pub(crate) struct Logs {
+    clock: Clock,
+    shards: Sharded<Shard>,
+}
+
+#[derive(Debug)]
+struct Shard {
+    streams: Expiring<VecDeque<(EventId, Arc<str>)>>,
+    /// Of the whole shard, so that a log which is removed and begun again does not repeat ids.
+    last: EventId,
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        Self {
+            streams: Expiring::default(),
+            last: EventId::ZERO,
+        }
+    }
+}
+
+impl Logs {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            shards: Sharded::new(),
+        }
+    }
+
+    pub(crate) fn append(&self, stream: &str, event: &str, millis: i64) -> EventId {
+        let event: Arc<str> = event.into();
+        let now = self.clock.now();
+        let end = end_of(now, millis);
+        let mut shard = self.shards.of(stream);
+        let id = shard.last.next(now.as_millis());
+        shard.last = id;
+        if let Some((kept_until, events)) = shard.streams.get(stream, now) {
+            *kept_until = end;
+            if events.len() >= MAX_EVENTS {
+                events.pop_front();
+            }
+            events.push_back((id, event));
+        } else {
+            let events = VecDeque::from([(id, event)]);
+            shard.streams.insert(stream.to_owned(), events, end, now);
+        }
+        id
+    }
+
+    pub(crate) fn read_after(&self, stream: &str, after: Option<EventId>, limit: usize) -> Page {
+        let now = self.clock.now();
+        let mut shard = self.shards.of(stream);
+        let Some((_, events)) = shard.streams.get(stream, now) else {
+            let gap = after.is_some();
+            return Page {
+                gap,
+                ..Page::default()
+            };
+        };
+        let (start, gap) = match after {
+            None => (0, false),
+            Some(after) => match events.binary_search_by_key(&after, |(id, _)| *id) {
+                Ok(index) => (index + 1, false),
+                Err(index) => (index, true),
+            },
+        };
+        let found: Vec<_> = events.range(start..).take(limit).cloned().collect();
+        // The texts are copied when nobody waits for the lock any more.
+        drop(shard);
+        let events = found
+            .into_iter()
+            .map(|(id, event)| (id, (*event).to_owned()))
+            .collect();
+        Page { events, gap }
+    }
+
+    pub(crate) fn keep(&self, stream: &str, millis: i64) -> bool {
+        let now = self.clock.now();
+        let mut shard = self.shards.of(stream);
+        let found = shard.streams.get(stream, now);
+        found.is_some_and(|(end, _)| {
+            *end = end_of(now, millis);
+            true
+        })
+    }
+
+    pub(crate) fn remove(&self, stream: &str) {
+        let now = self.clock.now();
+        drop(self.shards.of(stream).streams.remove(stream, now));
+    }
+}

@@ -1,0 +1,224 @@
+//! `Table<T>`: typed records with a lifetime, one round trip per operation.
+
+use std::{fmt, marker::PhantomData, time::Duration};
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    Backend, Store,
+    error::{Action, StoreError, UpdateError},
+    lifetime_millis,
+};
+
+/// How often an update tries again because somebody else was faster. One of any number of
+/// contenders wins each round, so only a crowd larger than this can exhaust it.
+const MAX_TRIES: usize = 512;
+
+/// A type that a [`Table`] holds, and the name it is stored under: `PREFIX`, the id, `SUFFIX`.
+/// The value is stored as plain JSON, which an operator can read.
+pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// What the key begins with, such as `auth:client:`. Errors name it.
+    const PREFIX: &'static str;
+    /// What the key ends with, such as `:owner`.
+    const SUFFIX: &'static str = "";
+}
+
+/// The records of one type. Cheap to clone.
+///
+/// Every method fails with [`StoreError::Unavailable`] when the store does not answer in time.
+pub struct Table<T> {
+    store: Store,
+    record: PhantomData<fn() -> T>,
+}
+
+/// What became of a compare-and-set.
+pub(crate) enum Swap {
+    /// The new value is stored.
+    Done,
+    /// Somebody else had changed it: this is what is stored.
+    Changed(Bytes),
+    /// There is no such record any more.
+    Gone,
+}
+
+impl<T: Record> Table<T> {
+    pub(crate) fn new(store: Store) -> Self {
+        let record = PhantomData;
+        Self { store, record }
+    }
+
+    /// The record, if there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when what is stored is not a `T`.
+    pub async fn get(&self, id: &str) -> Result<Option<T>, StoreError> {
+        let action = Self::action("get");
+        let key = Self::key(id);
+        let found = match self.store.backend() {
+            Backend::Memory(memory) => memory.tables.get(&key),
+            Backend::Redis(redis) => redis.get(action, key).await?,
+        };
+        decode(action, found)
+    }
+
+    /// The record, if there is one, which from now on is kept for `keep`: a sliding lifetime.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when what is stored is not a `T`.
+    pub async fn get_and_keep(&self, id: &str, keep: Duration) -> Result<Option<T>, StoreError> {
+        let action = Self::action("get and keep");
+        let key = Self::key(id);
+        let millis = lifetime_millis(keep);
+        let found = match self.store.backend() {
+            Backend::Memory(memory) => memory.tables.get_and_keep(&key, millis),
+            Backend::Redis(redis) => redis.get_and_keep(action, key, millis).await?,
+        };
+        decode(action, found)
+    }
+
+    /// Stores a record for `keep`, in place of what was there.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when the store has no room or no permission for it.
+    pub async fn put(&self, id: &str, value: &T, keep: Duration) -> Result<(), StoreError> {
+        let action = Self::action("put");
+        let (key, value, millis) = (
+            Self::key(id),
+            encode(action, value)?,
+            lifetime_millis(keep),
+        );
+        match self.store.backend() {
+            Backend::Memory(memory) => {
+                memory.tables.put(key, value, millis);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.put(action, key, value, millis).await,
+        }
+    }
+
+    /// Stores a record for `keep` if there is none. Of concurrent callers one gets `true`.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] when the store has no room or no permission for it.
+    pub async fn claim(&self, id: &str, value: &T, keep: Duration) -> Result<bool, StoreError> {
+        let action = Self::action("claim");
+        let (key, value, millis) = (
+            Self::key(id),
+            encode(action, value)?,
+            lifetime_millis(keep),
+        );
+        match self.store.backend() {
+            Backend::Memory(memory) => Ok(memory.tables.claim(key, value, millis)),
+            Backend::Redis(redis) => redis.claim(action, key, value, millis).await,
+        }
+    }
+
+    /// Removes a record and returns it. Of concurrent callers one gets it.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when what was stored is not a `T`; it is removed nevertheless.
+    pub async fn take(&self, id: &str) -> Result<Option<T>, StoreError> {
+        let action = Self::action("take");
+        let key = Self::key(id);
+        let found = match self.store.backend() {
+            Backend::Memory(memory) => memory.tables.take(&key),
+            Backend::Redis(redis) => redis.take(action, key).await?,
+        };
+        decode(action, found)
+    }
+
+    /// Removes a record; says whether there was one.
+    ///
+    /// # Errors
+    /// Only when the store fails.
+    pub async fn remove(&self, id: &str) -> Result<bool, StoreError> {
+        let action = Self::action("remove");
+        let key = Self::key(id);
+        match self.store.backend() {
+            Backend::Memory(memory) => Ok(memory.tables.take(&key).is_some()),
+            Backend::Redis(redis) => redis.remove(action, key).await,
+        }
+    }
+
+    /// Changes a record and returns it as it is now; `None` if there is none. Its lifetime stays.
+    ///
+    /// `change` gets what is stored and says what shall be. It runs again when somebody else was
+    /// faster, so it must not have effects of its own.
+    ///
+    /// # Errors
+    /// [`UpdateError::Change`] when `change` refused; [`UpdateError::Store`] when the store failed,
+    /// also when others changed the record in every one of many tries.
+    pub async fn update<E>(
+        &self,
+        id: &str,
+        change: impl Fn(T) -> Result<T, E>,
+    ) -> Result<Option<T>, UpdateError<E>> {
+        let action = Self::action("update");
+        let key = Self::key(id);
+        let mut seen = match self.store.backend() {
+            Backend::Memory(memory) => memory.tables.get(&key),
+            Backend::Redis(redis) => redis.get(action, key.clone()).await?,
+        };
+        for _ in 0..MAX_TRIES {
+            let Some(old) = seen else { return Ok(None) };
+            let Some(value) = decode(action, Some(old.clone()))? else {
+                return Ok(None);
+            };
+            let changed = change(value).map_err(UpdateError::Change)?;
+            let new = encode(action, &changed)?;
+            if new == old {
+                return Ok(Some(changed));
+            }
+            let swap = match self.store.backend() {
+                Backend::Memory(memory) => memory.tables.swap(&key, &old, new),
+                Backend::Redis(redis) => redis.swap(action, key.clone(), old, new).await?,
+            };
+            seen = match swap {
+                Swap::Done => return Ok(Some(changed)),
+                Swap::Changed(now) => Some(now),
+                Swap::Gone => None,
+            };
+        }
+        Err(action
+            .unavailable("too many others change the same record at once")
+            .into())
+    }
+
+    const fn action(verb: &'static str) -> Action {
+        Action::new(verb, T::PREFIX)
+    }
+
+    fn key(id: &str) -> String {
+        [T::PREFIX, id, T::SUFFIX].concat()
+    }
+}
+
+fn encode<T: Serialize>(action: Action, value: &T) -> Result<Bytes, StoreError> {
+    // Fails for maps with keys that are not text, and the like: a mistake in the record's type.
+    match serde_json::to_vec(value) {
+        Ok(json) => Ok(Bytes::from(json)),
+        Err(_) => Err(action.corrupt("the record's type cannot be written as JSON")),
+    }
+}
+
+fn decode<T: DeserializeOwned>(action: Action, found: Option<Bytes>) -> Result<Option<T>, StoreError> {
+    found
+        .map(|json| serde_json::from_slice(&json).map_err(|error| action.corrupt_json(&error)))
+        .transpose()
+}
+
+impl<T> Clone for Table<T> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            record: PhantomData,
+        }
+    }
+}
+
+impl<T: Record> fmt::Debug for Table<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table({}*{})", T::PREFIX, T::SUFFIX)
+    }
+}

@@ -1,0 +1,204 @@
+//! What a server asks of a client: forms and pages for its user, its model, its folders.
+//!
+//! Until 2025-11-25 these are requests of the server; since 2026-07-28 they travel inside a result
+//! that says `input_required`. The parameters are the same.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Head, Role};
+
+/// Something that only the client can answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "method", content = "params")]
+pub enum InputRequest {
+    /// Ask the user.
+    #[serde(rename = "elicitation/create")]
+    Elicit(ElicitParams),
+    /// Ask a model.
+    #[serde(rename = "sampling/createMessage")]
+    Sample(CreateMessageParams),
+    /// Which folders matter?
+    #[serde(rename = "roots/list")]
+    Roots {},
+}
+
+impl InputRequest {
+    /// Its method on the wire.
+    #[must_use]
+    pub const fn method(&self) -> &'static str {
+        match self {
+            Self::Elicit(_) => "elicitation/create",
+            Self::Sample(_) => "sampling/createMessage",
+            Self::Roots {} => "roots/list",
+        }
+    }
+}
+
+/// The parameters of `elicitation/create`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ElicitParams {
+    /// Send the user to a page; since 2025-11-25.
+    #[serde(rename_all = "camelCase")]
+    Url {
+        /// Always `url`.
+        mode: UrlMode,
+        /// What for.
+        message: String,
+        /// Which page.
+        url: String,
+        /// Names the question; in 2025-11-25 only.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        elicitation_id: Option<String>,
+    },
+    /// Let the user fill in a form.
+    #[serde(rename_all = "camelCase")]
+    Form {
+        /// What for.
+        message: String,
+        /// The form: a flat object of simple fields.
+        requested_schema: Value,
+    },
+}
+
+/// The word `url`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum UrlMode {
+    /// The word.
+    Url,
+}
+
+/// What the user made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ElicitAction {
+    /// Filled in, or agreed to.
+    Accept,
+    /// Refused.
+    Decline,
+    /// Put aside.
+    Cancel,
+}
+
+/// The answer to `elicitation/create`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ElicitResult {
+    /// What the user did.
+    pub action: ElicitAction,
+    /// What the user filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Map<String, Value>>,
+}
+
+/// The parameters of `sampling/createMessage`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateMessageParams {
+    /// The conversation so far.
+    pub messages: Vec<SamplingMessage>,
+    /// How long the answer may be.
+    pub max_tokens: u32,
+    /// What the model should know first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_prompt: Option<String>,
+    /// How free the model is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+}
+
+/// One message of a conversation with a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SamplingMessage {
+    /// Who said it.
+    pub role: Role,
+    /// What was said.
+    pub content: OneOrMany<SamplingContent>,
+}
+
+/// A thing, or a list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany<T> {
+    /// A list; since 2025-11-25.
+    Many(Vec<T>),
+    /// One.
+    One(T),
+}
+
+/// One piece of a conversation with a model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum SamplingContent {
+    /// Words.
+    Text {
+        /// The words.
+        text: String,
+    },
+    /// A picture.
+    #[serde(rename_all = "camelCase")]
+    Image {
+        /// Base64.
+        data: String,
+        /// Of the picture.
+        mime_type: String,
+    },
+    /// Sound; since 2025-03-26.
+    #[serde(rename_all = "camelCase")]
+    Audio {
+        /// Base64.
+        data: String,
+        /// Of the sound.
+        mime_type: String,
+    },
+}
+
+/// The answer to `sampling/createMessage`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateMessageResult {
+    /// Who says it.
+    pub role: Role,
+    /// What the model says.
+    pub content: OneOrMany<SamplingContent>,
+    /// Which model.
+    pub model: String,
+    /// Why it stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stop_reason: Option<String>,
+}
+
+/// The answer to `roots/list`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListRootsResult {
+    /// The folders that matter.
+    pub roots: Vec<Root>,
+}
+
+/// A folder that matters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// A `file:` address.
+    pub uri: String,
+    /// For people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// The answer to a call that cannot go on without the client; since 2026-07-28.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InputRequiredResult {
+    /// What every result has.
+    #[serde(flatten)]
+    pub head: Head,
+    /// The questions, by a key that the answers carry.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub input_requests: BTreeMap<String, InputRequest>,
+    /// To be sent back as it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_state: Option<String>,
+}

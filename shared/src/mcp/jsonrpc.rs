@@ -1,0 +1,448 @@
+//! JSON-RPC 2.0 messages: ids, the four shapes, batches, error codes.
+//!
+//! A received body is parsed once. What this layer does not look into, the parameters and the
+//! result, stays a slice of that body: nothing is copied and nothing is decoded twice.
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny, ser::SerializeMap};
+use serde_json::{Value, value::RawValue};
+
+/// The id of a request: a string or an integer, never null, and `5` is not `"5"`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum RequestId {
+    /// An integer.
+    Number(i64),
+    /// A text.
+    String(String),
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::String(text) => text.fmt(f),
+        }
+    }
+}
+
+/// A JSON text that was received: a slice of the body it came in.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RawJson(Bytes);
+
+impl RawJson {
+    /// The text.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Decodes the text.
+    ///
+    /// # Errors
+    /// When it does not have the shape of `T`.
+    pub fn decode<'de, T: Deserialize<'de>>(&'de self) -> Result<T, serde_json::Error> {
+        serde_json::from_slice(&self.0)
+    }
+
+    /// A part of this text, found in it by borrowing.
+    pub(crate) fn part(&self, raw: &RawValue) -> Self {
+        Self(self.0.slice_ref(raw.get().as_bytes()))
+    }
+}
+
+impl From<&Value> for RawJson {
+    fn from(value: &Value) -> Self {
+        Self(value.to_string().into())
+    }
+}
+
+impl fmt::Debug for RawJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
+impl Serialize for RawJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serde_json::from_slice::<&RawValue>(&self.0)
+            .map_err(serde::ser::Error::custom)?
+            .serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawJson {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(Box::<str>::from(raw).into_string().into()))
+    }
+}
+
+/// What a body or a line holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// One message.
+    One(Incoming),
+    /// Several messages, of revision 2025-03-26 only; each for itself may be malformed.
+    Batch(Vec<Result<Incoming, MalformedMessage>>),
+}
+
+/// A message from the other side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Incoming {
+    /// Wants an answer.
+    Request {
+        /// Goes into the answer.
+        id: RequestId,
+        /// What is wanted.
+        method: String,
+        /// With what; an object.
+        params: Option<RawJson>,
+    },
+    /// Wants none.
+    Notification {
+        /// What has happened.
+        method: String,
+        /// With what; an object.
+        params: Option<RawJson>,
+    },
+    /// Answers a request of ours.
+    Response {
+        /// Of our request.
+        id: RequestId,
+        /// What it gave.
+        outcome: Result<RawJson, ErrorObject>,
+    },
+}
+
+/// Why something is no message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MalformedMessage {
+    /// Not JSON: code -32700.
+    #[error("Parse error: the body is not JSON")]
+    NotJson,
+    /// JSON, but no JSON-RPC 2.0 message: code -32600.
+    #[error("Invalid request: {reason}")]
+    NotAMessage {
+        /// The id, if one could be read.
+        id: Option<RequestId>,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+}
+
+impl MalformedMessage {
+    const fn because(reason: &'static str) -> Self {
+        Self::NotAMessage { id: None, reason }
+    }
+
+    /// The error that answers it.
+    #[must_use]
+    pub fn to_error(&self) -> ErrorObject {
+        let code = match self {
+            Self::NotJson => ErrorCode::PARSE_ERROR,
+            Self::NotAMessage { .. } => ErrorCode::INVALID_REQUEST,
+        };
+        ErrorObject::new(code, self.to_string())
+    }
+}
+
+impl Message {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// When it is not JSON, an empty array, or an object that is no message.
+    pub fn parse(body: Bytes) -> Result<Self, MalformedMessage> {
+        let body = RawJson(body);
+        match body.0.iter().find(|byte| !byte.is_ascii_whitespace()) {
+            Some(b'{') => Incoming::parse(&body).map(Self::One),
+            Some(b'[') => Self::parse_batch(&body),
+            _ => match body.decode::<IgnoredAny>() {
+                Ok(_) => Err(MalformedMessage::because("a message is an object")),
+                Err(_) => Err(MalformedMessage::NotJson),
+            },
+        }
+    }
+
+    fn parse_batch(body: &RawJson) -> Result<Self, MalformedMessage> {
+        let items: Vec<&RawValue> = body.decode().map_err(|_| MalformedMessage::NotJson)?;
+        if items.is_empty() {
+            return Err(MalformedMessage::because("the batch is empty"));
+        }
+        Ok(Self::Batch(items.into_iter().map(|item| Incoming::parse(&body.part(item))).collect()))
+    }
+}
+
+/// The members of a message, none of them looked into.
+#[derive(Deserialize)]
+struct Members<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    jsonrpc: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    method: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    params: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
+}
+
+/// Tells a member that is `null` from one that is absent.
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+impl Incoming {
+    fn parse(text: &RawJson) -> Result<Self, MalformedMessage> {
+        let members: Members<'_> = text.decode().map_err(|error| {
+            if error.is_data() {
+                MalformedMessage::because("a message is an object with each member once")
+            } else {
+                MalformedMessage::NotJson
+            }
+        })?;
+        let id = members.id.map(|raw| serde_json::from_str::<RequestId>(raw.get()));
+        let wrong = |reason| MalformedMessage::NotAMessage {
+            id: id.as_ref().and_then(|id| id.as_ref().ok()).cloned(),
+            reason,
+        };
+        if members.jsonrpc.is_none_or(|raw| raw.get() != "\"2.0\"") {
+            return Err(wrong("`jsonrpc` must be \"2.0\""));
+        }
+        let params = members.params.map(|raw| text.part(raw));
+        if params.as_ref().is_some_and(|params| !params.0.starts_with(b"{")) {
+            return Err(wrong("`params` must be an object"));
+        }
+        if let Some(method) = members.method {
+            let method = serde_json::from_str(method.get())
+                .map_err(|_| wrong("`method` must be a string"))?;
+            return match id {
+                None => Ok(Self::Notification { method, params }),
+                Some(Ok(id)) => Ok(Self::Request { id, method, params }),
+                Some(Err(_)) => Err(wrong("`id` must be a string or an integer")),
+            };
+        }
+        let outcome = match (members.result, members.error) {
+            (Some(result), None) => Ok(text.part(result)),
+            (None, Some(error)) => Err(serde_json::from_str(error.get())
+                .map_err(|_| wrong("`error` must have an integer `code` and a `message`"))?),
+            _ => return Err(wrong("a message has a `method`, a `result` or an `error`")),
+        };
+        match id {
+            Some(Ok(id)) => Ok(Self::Response { id, outcome }),
+            _ => Err(wrong("a response has the `id` of its request")),
+        }
+    }
+}
+
+/// A code of a JSON-RPC error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ErrorCode(pub i64);
+
+impl ErrorCode {
+    /// The body is not JSON.
+    pub const PARSE_ERROR: Self = Self(-32700);
+    /// JSON, but not a message that can be handled here.
+    pub const INVALID_REQUEST: Self = Self(-32600);
+    /// The method does not exist, or is not offered.
+    pub const METHOD_NOT_FOUND: Self = Self(-32601);
+    /// The parameters are wrong: unknown tool, missing `_meta` field, bad cursor.
+    pub const INVALID_PARAMS: Self = Self(-32602);
+    /// The server failed.
+    pub const INTERNAL_ERROR: Self = Self(-32603);
+    /// Not in the specification: the service cannot answer now, as the original server says it.
+    pub const UNAVAILABLE: Self = Self(-32000);
+    /// Not in the specification: an unknown, ended or foreign session, as the original says it.
+    pub const SESSION_NOT_FOUND: Self = Self(-32001);
+    /// There is no such resource; until 2025-11-25.
+    pub const RESOURCE_NOT_FOUND: Self = Self(-32002);
+    /// A required header is missing or differs from the body; since 2026-07-28.
+    pub const HEADER_MISMATCH: Self = Self(-32020);
+    /// The client did not declare what the request needs; since 2026-07-28.
+    pub const MISSING_CLIENT_CAPABILITY: Self = Self(-32021);
+    /// The declared revision is not served; since 2026-07-28.
+    pub const UNSUPPORTED_PROTOCOL_VERSION: Self = Self(-32022);
+}
+
+/// What went wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorObject {
+    /// Which kind of error.
+    pub code: ErrorCode,
+    /// One sentence.
+    pub message: String,
+    /// Details, by code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Value>,
+}
+
+impl ErrorObject {
+    /// An error without details.
+    #[must_use]
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), data: None }
+    }
+
+    /// The same with details.
+    #[must_use]
+    pub fn with_data(mut self, data: Value) -> Self {
+        self.data = Some(data);
+        self
+    }
+}
+
+/// A message to the other side.
+#[derive(Debug)]
+pub enum Outgoing<'a, T> {
+    /// Answers a request with a result.
+    Result {
+        /// Of the request.
+        id: &'a RequestId,
+        /// What it gave.
+        result: &'a T,
+    },
+    /// Answers a request, or something unreadable, with an error.
+    Error {
+        /// Of the request, if it could be read.
+        id: Option<&'a RequestId>,
+        /// What went wrong.
+        error: &'a ErrorObject,
+    },
+    /// Asks the client; never since 2026-07-28.
+    Request {
+        /// Ours.
+        id: &'a RequestId,
+        /// What is wanted.
+        method: &'a str,
+        /// With what.
+        params: &'a T,
+    },
+    /// Tells the client.
+    Notification {
+        /// What has happened.
+        method: &'a str,
+        /// With what.
+        params: &'a T,
+    },
+}
+
+impl<T: Serialize> Serialize for Outgoing<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("jsonrpc", "2.0")?;
+        match self {
+            Self::Result { id, result } => {
+                map.serialize_entry("id", id)?;
+                map.serialize_entry("result", result)?;
+            }
+            Self::Error { id, error } => {
+                if let Some(id) = id {
+                    map.serialize_entry("id", id)?;
+                }
+                map.serialize_entry("error", error)?;
+            }
+            Self::Request { id, method, params } => {
+                map.serialize_entry("id", id)?;
+                map.serialize_entry("method", method)?;
+                map.serialize_entry("params", params)?;
+            }
+            Self::Notification { method, params } => {
+                map.serialize_entry("method", method)?;
+                map.serialize_entry("params", params)?;
+            }
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(body: &str) -> Result<Message, MalformedMessage> {
+        Message::parse(Bytes::copy_from_slice(body.as_bytes()))
+    }
+
+    fn reason(body: &str) -> (Option<RequestId>, &'static str) {
+        match parse(body).unwrap_err() {
+            MalformedMessage::NotAMessage { id, reason } => (id, reason),
+            MalformedMessage::NotJson => (None, "not JSON"),
+        }
+    }
+
+    #[test]
+    fn a_request_keeps_the_type_of_its_id_and_its_parameters_as_they_came() {
+        let Ok(Message::One(Incoming::Request { id, method, params })) =
+            parse(r#" {"jsonrpc":"2.0","id":"5","method":"tools/call","params":{ "name" : "x" }}"#)
+        else {
+            panic!("not a request")
+        };
+        assert_eq!(id, RequestId::String("5".to_owned()));
+        assert_eq!(method, "tools/call");
+        assert_eq!(params.unwrap().as_bytes(), br#"{ "name" : "x" }"#);
+    }
+
+    #[test]
+    fn the_shape_decides_between_request_notification_and_response() {
+        let notification = parse(r#"{"jsonrpc":"2.0","method":"x"}"#).unwrap();
+        assert!(matches!(notification, Message::One(Incoming::Notification { .. })));
+        let result = parse(r#"{"jsonrpc":"2.0","id":5,"result":null}"#).unwrap();
+        assert!(matches!(result, Message::One(Incoming::Response { outcome: Ok(_), .. })));
+        let error = r#"{"jsonrpc":"2.0","id":5,"error":{"code":-1,"message":"no"}}"#;
+        let error = parse(error).unwrap();
+        assert!(matches!(error, Message::One(Incoming::Response { outcome: Err(_), .. })));
+    }
+
+    #[test]
+    fn what_is_no_message_is_told_apart_from_what_is_no_json() {
+        for body in ["", "{", "nul", "{\"a\":}", "[1,"] {
+            assert_eq!(reason(body).1, "not JSON", "{body}");
+        }
+        for body in ["5", "\"text\"", "null", "[]", "{}", r#"{"jsonrpc":"1.0","method":"x"}"#] {
+            assert_ne!(reason(body).1, "not JSON", "{body}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_request_still_names_its_id() {
+        let five = Some(RequestId::Number(5));
+        assert_eq!(reason(r#"{"jsonrpc":"2.0","id":5,"method":1}"#).0, five);
+        assert_eq!(reason(r#"{"jsonrpc":"2.0","id":5,"method":"x","params":[1]}"#).0, five);
+        assert_eq!(reason(r#"{"id":5,"method":"x"}"#).0, five);
+    }
+
+    #[test]
+    fn ids_that_are_no_ids_are_refused() {
+        for id in ["null", "5.5", "true", "{}", "[1]", "1e999"] {
+            let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"x"}}"#);
+            assert!(parse(&body).is_err(), "{id}");
+        }
+        assert!(parse(r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"x"}"#).is_err());
+    }
+
+    #[test]
+    fn a_batch_keeps_what_is_good_beside_what_is_not() {
+        let Ok(Message::Batch(items)) = parse(r#"[{"jsonrpc":"2.0","method":"x"}, 5]"#) else {
+            panic!("not a batch")
+        };
+        assert!(items[0].is_ok() && items[1].is_err());
+    }
+
+    #[test]
+    fn an_error_without_an_id_has_no_id() {
+        let error = ErrorObject::new(ErrorCode::PARSE_ERROR, "no");
+        let message: Outgoing<'_, ()> = Outgoing::Error { id: None, error: &error };
+        let text = serde_json::to_string(&message).unwrap();
+        assert_eq!(text, r#"{"jsonrpc":"2.0","error":{"code":-32700,"message":"no"}}"#);
+    }
+}

@@ -1,0 +1,64 @@
+//! The Model Context Protocol, once for all revisions.
+//!
+//! There is one neutral model, in the shape of the newest revision; what an older one cannot read
+//! is taken away at the edge of the server, not here. What a revision has is asked of
+//! [`Revision`], never compared elsewhere.
+//!
+//! Types that clients send know how to read themselves, types that servers send how to write
+//! themselves; the few that travel both ways do both. Sources: the specification's `schema.ts` of
+//! 2026-07-28 and, where it has dropped something, of 2025-11-25.
+
+mod completion;
+mod content;
+pub mod headers;
+mod input;
+mod jsonrpc;
+mod lifecycle;
+mod meta;
+mod notification;
+mod prompts;
+mod request;
+mod resources;
+mod result;
+mod revision;
+mod tools;
+
+pub use completion::{
+    CompleteParams, CompleteResult, Completion, CompletionArgument, CompletionContext,
+    CompletionReference,
+};
+pub use content::{Annotations, ContentBlock, Icon, ResourceContents, ResourceData, Role};
+pub use input::{
+    CreateMessageParams, CreateMessageResult, ElicitAction, ElicitParams, ElicitResult,
+    InputRequest, InputRequiredResult, ListRootsResult, OneOrMany, Root, SamplingContent,
+    SamplingMessage, UrlMode,
+};
+pub use jsonrpc::{
+    ErrorCode, ErrorObject, Incoming, MalformedMessage, Message, Outgoing, RawJson, RequestId,
+};
+pub use lifecycle::{
+    ClientCapabilities, ClientProfile, DiscoverResult, ElicitationCapability, Implementation,
+    InitializeParams, InitializeResult, ListChangedCapability, ResourcesCapability,
+    RootsCapability, SamplingCapability, ServerCapabilities,
+};
+pub use meta::{MalformedMeta, ProgressToken, RequestMeta, TraceContext, keys};
+pub use notification::{
+    AboutSubscription, AcknowledgedParams, CancelledParams, ListenFilter, LogLevel, LogParams,
+    ProgressParams, ServerNotification, SubscriptionMeta, UpdatedParams,
+};
+pub use prompts::{
+    GetPromptParams, GetPromptResult, ListPromptsResult, Prompt, PromptArgument, PromptMessage,
+};
+pub use request::{
+    CallToolParams, ClientRequest, InputResponses, ListParams, ListenParams, MalformedParams,
+    Method, ReadResourceParams, SetLevelParams, UriParams,
+};
+pub use resources::{
+    ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult, Resource,
+    ResourceTemplate,
+};
+pub use result::{
+    CacheHint, CacheScope, EmptyResult, Head, ListenResult, ResultMeta, ResultType, ServerResult,
+};
+pub use revision::{Era, Revision, UnknownRevision};
+pub use tools::{CallToolResult, ListToolsResult, Tool, ToolAnnotations};

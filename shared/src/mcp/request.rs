@@ -1,0 +1,320 @@
+//! What clients ask: the closed set of methods and their parameters.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, value::RawValue};
+
+use super::{
+    CompleteParams, Era, GetPromptParams, InitializeParams, ListenFilter, LogLevel, RawJson,
+    Revision,
+};
+
+/// A method of the protocol. Which of them a revision has is [`Method::exists_in`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Method {
+    /// `initialize`
+    Initialize,
+    /// `server/discover`
+    Discover,
+    /// `ping`
+    Ping,
+    /// `tools/list`
+    ListTools,
+    /// `tools/call`
+    CallTool,
+    /// `resources/list`
+    ListResources,
+    /// `resources/templates/list`
+    ListResourceTemplates,
+    /// `resources/read`
+    ReadResource,
+    /// `resources/subscribe`
+    Subscribe,
+    /// `resources/unsubscribe`
+    Unsubscribe,
+    /// `prompts/list`
+    ListPrompts,
+    /// `prompts/get`
+    GetPrompt,
+    /// `completion/complete`
+    Complete,
+    /// `logging/setLevel`
+    SetLevel,
+    /// `subscriptions/listen`
+    Listen,
+}
+
+impl Method {
+    /// All methods.
+    pub const ALL: [Self; 15] = [
+        Self::Initialize,
+        Self::Discover,
+        Self::Ping,
+        Self::ListTools,
+        Self::CallTool,
+        Self::ListResources,
+        Self::ListResourceTemplates,
+        Self::ReadResource,
+        Self::Subscribe,
+        Self::Unsubscribe,
+        Self::ListPrompts,
+        Self::GetPrompt,
+        Self::Complete,
+        Self::SetLevel,
+        Self::Listen,
+    ];
+
+    /// Its name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Initialize => "initialize",
+            Self::Discover => "server/discover",
+            Self::Ping => "ping",
+            Self::ListTools => "tools/list",
+            Self::CallTool => "tools/call",
+            Self::ListResources => "resources/list",
+            Self::ListResourceTemplates => "resources/templates/list",
+            Self::ReadResource => "resources/read",
+            Self::Subscribe => "resources/subscribe",
+            Self::Unsubscribe => "resources/unsubscribe",
+            Self::ListPrompts => "prompts/list",
+            Self::GetPrompt => "prompts/get",
+            Self::Complete => "completion/complete",
+            Self::SetLevel => "logging/setLevel",
+            Self::Listen => "subscriptions/listen",
+        }
+    }
+
+    /// The method of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name)
+    }
+
+    /// Whether a revision has it.
+    #[must_use]
+    pub const fn exists_in(self, revision: Revision) -> bool {
+        match self {
+            Self::Discover | Self::Listen => matches!(revision.era(), Era::Modern),
+            Self::Initialize
+            | Self::Ping
+            | Self::Subscribe
+            | Self::Unsubscribe
+            | Self::SetLevel => matches!(revision.era(), Era::Legacy),
+            _ => true,
+        }
+    }
+
+    /// The member of the parameters that the `Mcp-Name` header repeats, if the method has one.
+    #[must_use]
+    pub const fn named_member(self) -> Option<&'static str> {
+        match self {
+            Self::CallTool | Self::GetPrompt => Some("name"),
+            Self::ReadResource => Some("uri"),
+            _ => None,
+        }
+    }
+}
+
+/// A request with its parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientRequest {
+    /// Opens a session.
+    Initialize(Box<InitializeParams>),
+    /// What can you do?
+    Discover,
+    /// Are you there?
+    Ping,
+    /// Which tools are there?
+    ListTools(ListParams),
+    /// Use a tool.
+    CallTool(CallToolParams),
+    /// Which resources are there?
+    ListResources(ListParams),
+    /// Which families of resources are there?
+    ListResourceTemplates(ListParams),
+    /// Read a resource.
+    ReadResource(ReadResourceParams),
+    /// Tell me when a resource changes.
+    Subscribe(UriParams),
+    /// Tell me no longer.
+    Unsubscribe(UriParams),
+    /// Which prompts are there?
+    ListPrompts(ListParams),
+    /// Make a prompt.
+    GetPrompt(GetPromptParams),
+    /// What could this argument be?
+    Complete(CompleteParams),
+    /// Log messages from this level on.
+    SetLevel(SetLevelParams),
+    /// Tell me what changes.
+    Listen(ListenParams),
+}
+
+/// The parameters do not have the shape of their method: code -32602.
+#[derive(Debug, thiserror::Error)]
+pub enum MalformedParams {
+    /// A member is missing or of the wrong type.
+    #[error("Invalid params: {0}")]
+    Shape(#[from] serde_json::Error),
+    /// Arguments are given by name.
+    #[error("Invalid params: `arguments` must be an object")]
+    Arguments,
+}
+
+impl ClientRequest {
+    /// Reads the parameters of a method.
+    ///
+    /// # Errors
+    /// When they do not have the shape of the method.
+    pub fn decode(method: Method, params: Option<&RawJson>) -> Result<Self, MalformedParams> {
+        Ok(match method {
+            Method::Initialize => Self::Initialize(Box::new(read(params)?)),
+            Method::Discover => Self::Discover,
+            Method::Ping => Self::Ping,
+            Method::ListTools => Self::ListTools(read(params)?),
+            Method::CallTool => Self::CallTool(CallToolParams::read(params)?),
+            Method::ListResources => Self::ListResources(read(params)?),
+            Method::ListResourceTemplates => Self::ListResourceTemplates(read(params)?),
+            Method::ReadResource => Self::ReadResource(read(params)?),
+            Method::Subscribe => Self::Subscribe(read(params)?),
+            Method::Unsubscribe => Self::Unsubscribe(read(params)?),
+            Method::ListPrompts => Self::ListPrompts(read(params)?),
+            Method::GetPrompt => Self::GetPrompt(read(params)?),
+            Method::Complete => Self::Complete(read(params)?),
+            Method::SetLevel => Self::SetLevel(read(params)?),
+            Method::Listen => Self::Listen(read(params)?),
+        })
+    }
+}
+
+/// Absent parameters are an empty object.
+fn read<'a, T: Deserialize<'a>>(params: Option<&'a RawJson>) -> Result<T, MalformedParams> {
+    let text = params.map_or(b"{}".as_slice(), RawJson::as_bytes);
+    Ok(serde_json::from_slice(text)?)
+}
+
+/// Answers to what an earlier round asked, by key.
+pub type InputResponses = BTreeMap<String, Value>;
+
+/// The parameters of the four list methods.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct ListParams {
+    /// Where the page begins; the first one when absent.
+    #[serde(default)]
+    pub cursor: Option<String>,
+}
+
+/// The parameters of `tools/call`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallToolParams {
+    /// Which tool.
+    pub name: String,
+    /// Its arguments, an object, not looked into yet: a slice of the body.
+    pub arguments: Option<RawJson>,
+    /// Answers to what an earlier round asked; since 2026-07-28.
+    pub input_responses: Option<InputResponses>,
+    /// What an earlier round gave along; since 2026-07-28.
+    pub request_state: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CallToolMembers<'a> {
+    name: String,
+    #[serde(borrow, default)]
+    arguments: Option<&'a RawValue>,
+    #[serde(default)]
+    input_responses: Option<InputResponses>,
+    #[serde(default)]
+    request_state: Option<String>,
+}
+
+impl CallToolParams {
+    fn read(params: Option<&RawJson>) -> Result<Self, MalformedParams> {
+        let members: CallToolMembers<'_> = read(params)?;
+        let arguments =
+            params.zip(members.arguments).map(|(params, arguments)| params.part(arguments));
+        if arguments.as_ref().is_some_and(|arguments| !arguments.as_bytes().starts_with(b"{")) {
+            return Err(MalformedParams::Arguments);
+        }
+        Ok(Self {
+            name: members.name,
+            arguments,
+            input_responses: members.input_responses,
+            request_state: members.request_state,
+        })
+    }
+}
+
+/// The parameters of `resources/read`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadResourceParams {
+    /// Which resource.
+    pub uri: String,
+    /// Answers to what an earlier round asked; since 2026-07-28.
+    #[serde(default)]
+    pub input_responses: Option<InputResponses>,
+    /// What an earlier round gave along; since 2026-07-28.
+    #[serde(default)]
+    pub request_state: Option<String>,
+}
+
+/// The parameters of `resources/subscribe` and `resources/unsubscribe`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct UriParams {
+    /// Which resource.
+    pub uri: String,
+}
+
+/// The parameters of `logging/setLevel`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct SetLevelParams {
+    /// The least level wanted.
+    pub level: LogLevel,
+}
+
+/// The parameters of `subscriptions/listen`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct ListenParams {
+    /// What is wanted.
+    pub notifications: ListenFilter,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn every_method_is_found_by_its_name() {
+        for method in Method::ALL {
+            assert_eq!(Method::named(method.as_str()), Some(method));
+        }
+        assert_eq!(Method::named("TOOLS/LIST"), None);
+    }
+
+    #[test]
+    fn arguments_stay_as_they_came() {
+        let params = RawJson::from(&json!({ "name": "echo", "arguments": { "message": "hi" } }));
+        let request = ClientRequest::decode(Method::CallTool, Some(&params)).unwrap();
+        let ClientRequest::CallTool(call) = request else { panic!("not a call") };
+        assert_eq!(call.arguments.unwrap().as_bytes(), br#"{"message":"hi"}"#);
+    }
+
+    #[test]
+    fn missing_parameters_are_named() {
+        let error = ClientRequest::decode(Method::CallTool, None).unwrap_err();
+        assert!(error.to_string().contains("`name`"), "{error}");
+    }
+
+    #[test]
+    fn lists_need_no_parameters() {
+        let request = ClientRequest::decode(Method::ListTools, None).unwrap();
+        assert_eq!(request, ClientRequest::ListTools(ListParams::default()));
+    }
+}

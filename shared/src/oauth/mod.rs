@@ -1,0 +1,1 @@
+//! The OAuth contract between the two servers and their clients.
