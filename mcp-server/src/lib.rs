@@ -1,1 +1,193 @@
-//! Being written.
+//! An MCP resource server: every revision of the protocol on one endpoint.
+//!
+//! A request goes one way: [`http`] takes it, [`auth`] says who calls, [`era`] says what is spoken,
+//! `mcp_core` runs the feature, and the answer goes back through the same rooms. [`features`] is
+//! what a fork replaces; nothing else knows what is offered.
+//!
+//! ```no_run
+//! # async fn run(config: mcp_server::Config, parts: mcp_server::Parts) -> Result<(), Box<dyn std::error::Error>> {
+//! use mcp_core::Features;
+//! use mcp_server::{Server, features};
+//!
+//! let offered = Features::new(features::server(), features::catalog(), features::App::default());
+//! let server = Server::new(config, offered, parts)?;
+//! let router: axum::Router = server.router();
+//! # let _ = router;
+//! # Ok(())
+//! # }
+//! ```
+
+mod auth;
+mod config;
+mod era;
+pub mod features;
+mod http;
+pub mod run;
+mod session;
+
+use std::{sync::Arc, time::Duration};
+
+use ambient::{Clock, Entropy};
+use axum::Router;
+use chassis::Lifecycle;
+use mcp_core::{
+    Call, Features, Principal,
+    flow::{Journal, Peer, Replay, SealKey, Sealer},
+};
+use shared::mcp::{ClientCapabilities, ClientProfile, Revision};
+use store::Store;
+use tokio_util::sync::CancellationToken;
+
+pub use self::config::{AuthConfig, Config, Introspection};
+use self::{auth::Auth, http::Guard, session::Sessions, session::calls::Calls};
+
+/// The longest that any call may take.
+const CALL_LIMIT: Duration = Duration::from_secs(15 * 60);
+
+/// What the outside world provides.
+#[derive(Clone)]
+pub struct Parts {
+    /// Time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// State.
+    pub store: Store,
+    /// Start and end of the process.
+    pub lifecycle: Lifecycle,
+}
+
+/// The server. Cheap to clone.
+#[derive(Clone)]
+pub struct Server(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    features: Features,
+    parts: Parts,
+    auth: Option<Arc<Auth>>,
+    anonymous: Arc<Principal>,
+    guard: Guard,
+    sessions: Sessions,
+    calls: Calls,
+    sealer: Sealer,
+}
+
+/// The server could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("no HTTP client could be made to check tokens with")]
+pub struct StartError(#[from] reqwest::Error);
+
+impl Server {
+    /// A server that offers `features`. It begins to look after its authorization server at once.
+    pub fn new(config: Config, features: Features, parts: Parts) -> Result<Self, StartError> {
+        let auth = match &config.auth {
+            AuthConfig::Off => None,
+            AuthConfig::Required(settings) => {
+                Some(Auth::start(&config, settings, &parts.clock, &parts.lifecycle)?)
+            }
+        };
+        let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
+        let key = key.unwrap_or_else(|| parts.entropy.bytes());
+        Ok(Self(Arc::new(Inner {
+            auth,
+            anonymous: Arc::new(Principal::anonymous()),
+            guard: Guard::new(&config),
+            sessions: Sessions::new(&parts.store, config.session_ttl),
+            calls: Calls::default(),
+            sealer: Sealer::new(vec![SealKey::new(key)]),
+            config,
+            features,
+            parts,
+        })))
+    }
+
+    /// All of its URLs.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        http::router(self)
+    }
+
+    /// Whether protected requests are answered: the authorization server is, or none is needed.
+    #[must_use]
+    pub fn is_available(&self) -> bool {
+        self.0.auth.as_ref().is_none_or(|auth| auth.is_available())
+    }
+
+    /// Waits until [`is_available`](Self::is_available) may have changed.
+    pub async fn availability_changed(&self) {
+        match &self.0.auth {
+            Some(auth) => auth.availability_changed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    fn features(&self) -> &Features {
+        &self.0.features
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.0.parts.clock
+    }
+
+    fn entropy(&self) -> &Entropy {
+        &self.0.parts.entropy
+    }
+
+    fn store(&self) -> &Store {
+        &self.0.parts.store
+    }
+
+    fn lifecycle(&self) -> &Lifecycle {
+        &self.0.parts.lifecycle
+    }
+
+    fn auth(&self) -> Option<&Auth> {
+        self.0.auth.as_deref()
+    }
+
+    fn anonymous(&self) -> &Arc<Principal> {
+        &self.0.anonymous
+    }
+
+    fn guard(&self) -> &Guard {
+        &self.0.guard
+    }
+
+    fn sessions(&self) -> &Sessions {
+        &self.0.sessions
+    }
+
+    fn calls(&self) -> &Calls {
+        &self.0.calls
+    }
+
+    fn sealer(&self) -> &Sealer {
+        &self.0.sealer
+    }
+
+    fn call_limit(&self) -> Duration {
+        CALL_LIMIT
+    }
+
+    /// A call of the server's own, for what it shows to people: nobody can be asked anything.
+    fn own_call(&self) -> Call {
+        let profile = ClientProfile {
+            revision: Revision::V2026_07_28,
+            capabilities: ClientCapabilities::default(),
+            info: None,
+        };
+        let peer = Peer { profile, progress_token: None, log_level: None };
+        Call {
+            client: Replay::new(Journal::default(), peer, Arc::new(mcp_core::flow::Silence)),
+            principal: Arc::clone(self.anonymous()),
+            clock: self.clock().clone(),
+            entropy: self.entropy().clone(),
+            cancelled: CancellationToken::new(),
+        }
+    }
+}

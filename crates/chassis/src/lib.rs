@@ -26,6 +26,7 @@
 mod access_log;
 pub mod client;
 mod connection;
+mod exit;
 mod fault;
 mod headers;
 pub mod health;
@@ -38,6 +39,7 @@ mod serve;
 mod size;
 pub mod telemetry;
 
+pub use exit::exit_code;
 pub use fault::Fault;
 pub use health::Health;
 pub use layers::{Dress, dress};

@@ -62,9 +62,15 @@ impl Lifecycle {
         self.0.tasks.spawn(task.in_current_span());
     }
 
+    pub(crate) fn clock(&self) -> Clock {
+        self.0.clock.clone()
+    }
+
     /// Waits until a stop has begun. Bodies of open streams end on this.
     pub fn stopping(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.0.soft.clone().cancelled_owned()
+        // A child of its own: waiting on the shared token takes its lock at every poll, and an open
+        // connection polls this at every request.
+        self.0.soft.child_token().cancelled_owned()
     }
 
     /// Whether a stop has begun.
@@ -106,15 +112,15 @@ impl Lifecycle {
         self.0.tasks.wait().await;
     }
 
-    /// Waits for SIGINT or SIGTERM: the first begins the soft stop, the second the hard one.
+    /// Waits for SIGINT or SIGTERM: the first begins the soft stop, a second one the hard one.
     ///
-    /// Returns after the second, so it is run with [`spawn`](Self::spawn) or beside the server;
-    /// it also returns when the life has ended in another way.
+    /// Meant for [`spawn`](Self::spawn). It returns when the soft stop has begun, however it began;
+    /// the second signal is then watched for until the process ends.
     pub async fn on_signal(&self) {
         let mut signals = match Signals::listen() {
             Ok(signals) => signals,
             Err(error) => {
-                tracing::error!(%error, "signals cannot be received: only a kill will end this process");
+                tracing::error!(%error, "signals cannot be received: only a kill ends this process");
                 return;
             }
         };
@@ -125,17 +131,168 @@ impl Lifecycle {
             }
             () = self.stopping() => {}
         }
-        let idle = async {
-            self.0.tasks.close();
-            // This very task may be one of the tracked ones: it must not wait for itself.
-            self.aborted().await;
-        };
+        self.on_second_signal(signals);
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tracked, it would keep `finished` waiting for a signal that need not come"
+    )]
+    fn on_second_signal(&self, mut signals: Signals) {
+        let lifecycle = self.clone();
+        tokio::spawn(async move {
+            let name = signals.next().await;
+            tracing::warn!(signal = name, "ending at once");
+            lifecycle.abort();
+        });
+    }
+}
+
+impl Inner {
+    /// When the grace is over; counted from the first call.
+    fn deadline(&self) -> Timestamp {
+        *self.deadline.get_or_init(|| self.clock.now() + self.grace)
+    }
+}
+
+impl fmt::Debug for Lifecycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lifecycle")
+            .field("stopping", &self.is_stopping())
+            .field("aborted", &self.0.hard.is_cancelled())
+            .field("tasks", &self.0.tasks.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The signals that ask a process to end.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
         tokio::select! {
-            name = signals.next() => {
-                tracing::warn!(signal = name, "ending at once");
-                self.abort();
-            }
-            () = idle => {}
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.terminate.recv() => "SIGTERM",
         }
+    }
+}
+
+/// The signals that ask a process to end; this platform has one.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn next(&mut self) -> &'static str {
+        match tokio::signal::ctrl_c().await {
+            Ok(()) => "Ctrl-C",
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(25);
+
+    fn life() -> (Lifecycle, Clock) {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        (Lifecycle::new(clock.clone(), GRACE), clock)
+    }
+
+    #[tokio::test]
+    async fn a_soft_stop_waits_for_tasks_that_end_in_order() {
+        let (life, _) = life();
+        let (said, heard) = oneshot::channel();
+        let stopping = life.stopping();
+        life.spawn(async move {
+            stopping.await;
+            said.send("done").unwrap();
+        });
+        assert!(!life.is_stopping());
+        life.stop();
+        life.finished().await;
+        assert_eq!(heard.await, Ok("done"));
+    }
+
+    #[tokio::test]
+    async fn tasks_that_do_not_end_are_dropped_when_the_grace_is_over() {
+        let (life, clock) = life();
+        let (held, dropped) = oneshot::channel::<()>();
+        life.spawn(async move {
+            let _held = held;
+            std::future::pending::<()>().await;
+        });
+        life.stop();
+        clock.advance(Duration::from_secs(24));
+        assert!(life.aborted().now_or_never().is_none());
+        // A second request to stop does not start the grace anew.
+        life.stop();
+        clock.advance(Duration::from_secs(1));
+        life.finished().await;
+        assert!(dropped.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_abort_needs_no_grace() {
+        let (life, _) = life();
+        life.spawn(std::future::pending());
+        life.abort();
+        assert!(life.is_stopping());
+        life.finished().await;
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_its_task_only() {
+        let (life, _) = life();
+        life.spawn(async { panic!("expected in this test") });
+        let (said, heard) = oneshot::channel();
+        life.spawn(async move { said.send(()).unwrap() });
+        heard.await.unwrap();
+        life.stop();
+        life.finished().await;
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn the_first_signal_is_soft_and_the_second_is_hard() {
+        let (life, _) = life();
+        let mut listening = Box::pin(life.on_signal());
+        // Signals are listened for from the first poll; before it they would end this process.
+        assert!((&mut listening).now_or_never().is_none());
+        send_to_self("-TERM");
+        listening.await;
+        assert!(life.is_stopping());
+        assert!(life.aborted().now_or_never().is_none());
+        send_to_self("-INT");
+        life.aborted().await;
+    }
+
+    #[cfg(unix)]
+    fn send_to_self(signal: &str) {
+        let process = std::process::id().to_string();
+        let sent = std::process::Command::new("kill").args([signal, &process]).status();
+        assert!(sent.unwrap().success());
     }
 }

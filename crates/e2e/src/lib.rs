@@ -1,1 +1,87 @@
-//! Being written.
+//! Both servers as one world, for the promises that they keep together.
+//!
+//! A [`World`] is real: routers on sockets, any number of instances of each server on one store,
+//! in memory or in Redis, and a line that can be broken in front of the authorization server and of
+//! Redis. Only time and settings are the test's.
+//!
+//! The helpers panic when something goes wrong, because that is how a test fails.
+
+mod instance;
+mod setup;
+
+use ambient::Clock;
+use testkit::{
+    faults::Proxy,
+    http::Http,
+    oauth::OAuth,
+    rpc::{Modern, Opening, Session},
+};
+
+pub use self::{
+    instance::Instance,
+    setup::{Backend, Setup},
+};
+
+/// Both servers, running. They end when this is dropped.
+#[derive(Debug)]
+pub struct World {
+    /// The time of all servers.
+    pub clock: Clock,
+    /// The line to the first authorization server; its address is the issuer's, so everybody who
+    /// asks the issuer goes through it.
+    pub auth_line: Proxy,
+    /// The line from every server to Redis, if there is one.
+    pub redis_line: Option<Proxy>,
+    /// The instances of the authorization server.
+    pub auth: Vec<Instance>,
+    /// The instances of the MCP server.
+    pub mcp: Vec<Instance>,
+}
+
+impl World {
+    /// One instance of each server, state in memory, on the machine's clock.
+    pub async fn start() -> Self {
+        Setup::new(Backend::Memory).start().await
+    }
+
+    /// The issuer's identifier, which is its address.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        setup::origin(self.auth_line.address())
+    }
+
+    /// The MCP endpoint of the first instance, which is also the identifier of the resource.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        self.mcp[0].url("/mcp")
+    }
+
+    /// A plain client of the issuer.
+    #[must_use]
+    pub fn auth_http(&self) -> Http {
+        Http::new(&self.issuer())
+    }
+
+    /// A plain client of the first MCP server.
+    #[must_use]
+    pub fn mcp_http(&self) -> Http {
+        Http::new(&self.mcp[0].origin)
+    }
+
+    /// What a client finds out, beginning with a request without a token.
+    pub async fn oauth(&self) -> OAuth {
+        OAuth::discover(&self.endpoint()).await
+    }
+
+    /// A client of 2026-07-28 with a token.
+    #[must_use]
+    pub fn modern(&self, token: &str) -> Modern {
+        Modern::new(&self.endpoint()).bearer(token)
+    }
+
+    /// A client of the revisions with sessions, with a token, about to open one.
+    #[must_use]
+    pub fn session(&self, token: &str) -> Opening {
+        Session::opening(&self.endpoint()).bearer(token)
+    }
+}

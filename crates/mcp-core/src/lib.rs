@@ -1,1 +1,86 @@
-//! Being written.
+//! What a feature author sees, and what runs it. No sockets, no revisions, no store.
+//!
+//! A tool is a type. Its fields are the arguments, its doc comments the descriptions:
+//!
+//! ```
+//! use mcp_core::{Catalog, Ctx, Info, Tool, ToolError};
+//! use schemars::JsonSchema;
+//! use serde::Deserialize;
+//!
+//! /// Orders a coffee.
+//! #[derive(Deserialize, JsonSchema)]
+//! struct OrderCoffee {
+//!     /// Where to bring it.
+//!     address: String,
+//! }
+//!
+//! /// The form before anything happens.
+//! #[derive(Deserialize, JsonSchema)]
+//! struct Confirm {
+//!     ok: bool,
+//! }
+//!
+//! impl Tool<()> for OrderCoffee {
+//!     const NAME: &'static str = "order_coffee";
+//!     type Output = String;
+//!
+//!     fn info(info: Info) -> Info {
+//!         info.title("Order a coffee")
+//!     }
+//!
+//!     async fn call(self, ctx: &Ctx<()>) -> Result<String, ToolError> {
+//!         let question = format!("Bring it to {}?", self.address);
+//!         let confirm: Confirm = ctx.elicit("confirm", &question).await?.accepted()?;
+//!         if !confirm.ok {
+//!             return Err(ToolError::failed("Not confirmed."));
+//!         }
+//!         Ok("On its way.".to_owned())
+//!     }
+//! }
+//!
+//! # async fn test() {
+//! // One test, two eras:
+//! let answer = serde_json::json!({ "action": "accept", "content": { "ok": true } });
+//! # #[cfg(feature = "testing")]
+//! let result = mcp_core::testing::both_eras(
+//!     Catalog::new().tool::<OrderCoffee>(),
+//!     (),
+//!     "order_coffee",
+//!     serde_json::json!({ "address": "Baker Street" }),
+//!     [("confirm", answer)],
+//! );
+//! # }
+//! ```
+//!
+//! A question may be answered at once or in another request to another instance; the function does
+//! not know. It may run again from the top after a question: what it has asked is answered from
+//! memory, what it does to the world goes into [`Ctx::step`].
+//!
+//! A call cannot outlive its request: [`Ctx`] is borrowed and cannot be cloned, so a spawned task
+//! cannot keep it.
+//!
+//! ```compile_fail,E0521
+//! async fn call(ctx: &mcp_core::Ctx<()>) {
+//!     tokio::spawn(async move { ctx.roots("roots").await });
+//! }
+//! ```
+
+mod catalog;
+mod ctx;
+mod dispatch;
+pub mod flow;
+mod mirrored;
+mod principal;
+mod schema;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+mod tool;
+
+pub use self::{
+    catalog::Catalog,
+    ctx::{Call, Ctx, Elicited},
+    dispatch::{Features, Refusal},
+    mirrored::MirroredParam,
+    principal::Principal,
+    tool::{Info, IntoOutput, Json, Tool, ToolError},
+};

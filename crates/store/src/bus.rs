@@ -23,8 +23,8 @@ pub struct Bus {
 pub enum Delivery {
     /// A message, in the order of its channel.
     Message(String),
-    /// Messages may be missing here, because the reader was too slow or the connection was lost:
-    /// read again whatever the messages only hint at.
+    /// Messages may be missing before this, because the reader was too slow or the connection was
+    /// lost: read again whatever the messages only hint at.
     Gap,
 }
 
@@ -72,7 +72,9 @@ impl Bus {
         match self.store.backend() {
             Backend::Memory(memory) => memory.bus.add(channel, &subscription.mailbox),
             // On failure, dropping the subscription takes the mailbox out again.
-            Backend::Redis(redis) => redis.subscribe(action, channel, &subscription.mailbox).await?,
+            Backend::Redis(redis) => {
+                redis.subscribe(action, channel, &subscription.mailbox).await?;
+            }
         }
         Ok(subscription)
     }

@@ -57,10 +57,7 @@ impl Action {
 
     pub(crate) fn corrupt(self, problem: impl Into<String>) -> StoreError {
         let problem = problem.into();
-        StoreError::Corrupt {
-            action: self,
-            problem,
-        }
+        StoreError::Corrupt { action: self, problem }
     }
 
     /// The text of a JSON error may quote the value, so only its category and place are told.
@@ -70,18 +67,11 @@ impl Action {
             serde_json::error::Category::Eof => "JSON that is cut off",
             serde_json::error::Category::Syntax | serde_json::error::Category::Io => "not JSON",
         };
-        self.corrupt(format!(
-            "{problem} at line {}, column {}",
-            error.line(),
-            error.column()
-        ))
+        self.corrupt(format!("{problem} at line {}, column {}", error.line(), error.column()))
     }
 
     fn failure(self, reason: impl Into<Cow<'static, str>>) -> Failure {
-        Failure {
-            action: self,
-            reason: reason.into(),
-        }
+        Failure { action: self, reason: reason.into() }
     }
 }
 

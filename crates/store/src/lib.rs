@@ -14,7 +14,7 @@
 //!    order, and is told when events it has not seen are gone.
 //! 5. **A subscription is ready when you hold it.** What is published after
 //!    [`subscribe`](Bus::subscribe) returned is delivered, in order per channel, or a
-//!    [`Gap`](Delivery::Gap) stands in its place. A slow reader never holds up anybody else.
+//!    [`Gap`](Delivery::Gap) comes instead. A slow reader never holds up anybody else.
 //! 6. **No answer is an answer in time.** When Redis is away, frozen or slow, an operation fails
 //!    with [`StoreError::Unavailable`] within the command timeout. The connection heals by itself.
 //!    Such an operation may still have happened: its effect is unknown, it is never tried twice.
@@ -36,7 +36,7 @@ use std::{sync::Arc, time::Duration};
 use ambient::{Clock, Secret};
 
 pub use bus::{Bus, Delivery, Subscription};
-pub use error::{Failure, StoreError, UpdateError};
+pub use error::{Action, Failure, StoreError, UpdateError};
 pub use log::{EventId, Log, MAX_EVENTS, NotAnEventId, Page};
 pub use table::{Record, Table};
 

@@ -70,6 +70,7 @@ impl Log {
     }
 
     /// Up to `limit` events of `stream` that come after `after`, or from the oldest one on.
+    /// A page is never longer than [`MAX_EVENTS`].
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`] when an entry is not one of ours.
@@ -80,6 +81,7 @@ impl Log {
         limit: usize,
     ) -> Result<Page, StoreError> {
         let action = Action::new("read", Self::KIND);
+        let limit = limit.min(MAX_EVENTS);
         match self.store.backend() {
             Backend::Memory(memory) => Ok(memory.logs.read_after(stream, after.copied(), limit)),
             Backend::Redis(redis) => redis.read_after(action, stream, after.copied(), limit).await,
@@ -117,29 +119,17 @@ impl Log {
 
 impl EventId {
     /// Smaller than the id of any event.
-    pub(crate) const ZERO: Self = Self {
-        millis: 0,
-        sequence: 0,
-    };
+    pub(crate) const ZERO: Self = Self { millis: 0, sequence: 0 };
 
     /// The id of an event that happens at `millis` and follows `self`, also when the clock was
     /// set back in between.
     pub(crate) const fn next(self, millis: u64) -> Self {
         if millis > self.millis {
-            return Self {
-                millis,
-                sequence: 0,
-            };
+            return Self { millis, sequence: 0 };
         }
         match self.sequence.checked_add(1) {
-            Some(sequence) => Self {
-                millis: self.millis,
-                sequence,
-            },
-            None => Self {
-                millis: self.millis.saturating_add(1),
-                sequence: 0,
-            },
+            Some(sequence) => Self { millis: self.millis, sequence },
+            None => Self { millis: self.millis.saturating_add(1), sequence: 0 },
         }
     }
 }
@@ -160,10 +150,7 @@ impl FromStr for EventId {
 
     fn from_str(text: &str) -> Result<Self, NotAnEventId> {
         let (millis, sequence) = text.split_once('-').ok_or(NotAnEventId)?;
-        Ok(Self {
-            millis: digits(millis)?,
-            sequence: digits(sequence)?,
-        })
+        Ok(Self { millis: digits(millis)?, sequence: digits(sequence)? })
     }
 }
 

@@ -83,11 +83,7 @@ impl<T: Record> Table<T> {
     /// [`StoreError::Refused`] when the store has no room or no permission for it.
     pub async fn put(&self, id: &str, value: &T, keep: Duration) -> Result<(), StoreError> {
         let action = Self::action("put");
-        let (key, value, millis) = (
-            Self::key(id),
-            encode(action, value)?,
-            lifetime_millis(keep),
-        );
+        let (key, value, millis) = (Self::key(id), encode(action, value)?, lifetime_millis(keep));
         match self.store.backend() {
             Backend::Memory(memory) => {
                 memory.tables.put(key, value, millis);
@@ -103,11 +99,7 @@ impl<T: Record> Table<T> {
     /// [`StoreError::Refused`] when the store has no room or no permission for it.
     pub async fn claim(&self, id: &str, value: &T, keep: Duration) -> Result<bool, StoreError> {
         let action = Self::action("claim");
-        let (key, value, millis) = (
-            Self::key(id),
-            encode(action, value)?,
-            lifetime_millis(keep),
-        );
+        let (key, value, millis) = (Self::key(id), encode(action, value)?, lifetime_millis(keep));
         match self.store.backend() {
             Backend::Memory(memory) => Ok(memory.tables.claim(key, value, millis)),
             Backend::Redis(redis) => redis.claim(action, key, value, millis).await,
@@ -180,9 +172,7 @@ impl<T: Record> Table<T> {
                 Swap::Gone => None,
             };
         }
-        Err(action
-            .unavailable("too many others change the same record at once")
-            .into())
+        Err(action.unavailable("too many others change the same record at once").into())
     }
 
     const fn action(verb: &'static str) -> Action {
@@ -202,7 +192,10 @@ fn encode<T: Serialize>(action: Action, value: &T) -> Result<Bytes, StoreError> 
     }
 }
 
-fn decode<T: DeserializeOwned>(action: Action, found: Option<Bytes>) -> Result<Option<T>, StoreError> {
+fn decode<T: DeserializeOwned>(
+    action: Action,
+    found: Option<Bytes>,
+) -> Result<Option<T>, StoreError> {
     found
         .map(|json| serde_json::from_slice(&json).map_err(|error| action.corrupt_json(&error)))
         .transpose()
@@ -210,10 +203,7 @@ fn decode<T: DeserializeOwned>(action: Action, found: Option<Bytes>) -> Result<O
 
 impl<T> Clone for Table<T> {
     fn clone(&self) -> Self {
-        Self {
-            store: self.store.clone(),
-            record: PhantomData,
-        }
+        Self { store: self.store.clone(), record: PhantomData }
     }
 }
 

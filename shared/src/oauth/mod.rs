@@ -1,1 +1,28 @@
-//! The OAuth contract between the two servers and their clients.
+//! The OAuth contract between the two servers and their clients: documents, requests, answers.
+//!
+//! Reading is lenient where the RFCs ask for it (unknown members are ignored) and strict where
+//! leniency is dangerous (a known member twice, or of the wrong type, is an error). What is written
+//! has no `null`: some clients refuse documents that do.
+
+mod challenge;
+mod error;
+mod introspection;
+mod metadata;
+mod pkce;
+mod registration;
+mod scope;
+mod sensitive;
+mod token;
+
+pub use challenge::{BearerChallenge, MalformedChallenge};
+pub use error::{ErrorBody, ErrorCode};
+pub use introspection::{ActiveToken, IntrospectionRequest, IntrospectionResponse};
+pub use metadata::{AuthorizationServerMetadata, ProtectedResourceMetadata, well_known};
+pub use pkce::{CodeChallenge, CodeVerifier, NotACodeChallenge, NotACodeVerifier};
+pub use registration::{ClientMetadata, GrantType, RegisteredClient, TokenEndpointAuthMethod};
+pub use scope::{NotAScope, Scope, ScopeSet};
+pub use sensitive::Sensitive;
+pub use token::{
+    AuthorizationCodeRequest, RefreshTokenRequest, RevocationRequest, TokenRequest, TokenResponse,
+    TokenType,
+};

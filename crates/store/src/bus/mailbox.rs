@@ -120,10 +120,6 @@ impl Mailboxes {
         self.0.is_empty()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Mailbox> {
         self.0.iter()
     }
@@ -162,10 +158,7 @@ mod tests {
         let large = "x".repeat(MAX_BYTES + 1);
         mailbox.message(&large);
         mailbox.message("small");
-        assert_eq!(
-            drain(&mailbox).await,
-            [Delivery::Message(large), Delivery::Gap]
-        );
+        assert_eq!(drain(&mailbox).await, [Delivery::Message(large), Delivery::Gap]);
     }
 
     #[tokio::test]

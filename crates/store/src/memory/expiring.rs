@@ -19,16 +19,13 @@ const SMALL: usize = 32;
 /// Shards of state `S`, one lock each. No lock is held across an await: none of this is async.
 #[derive(Debug)]
 pub(super) struct Sharded<S> {
-    shards: [Mutex<S>; SHARDS],
+    shards: Box<[Mutex<S>]>,
     hasher: RandomState,
 }
 
 impl<S: Default> Sharded<S> {
     pub(super) fn new() -> Self {
-        Self {
-            shards: std::array::from_fn(|_| Mutex::default()),
-            hasher: RandomState::new(),
-        }
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
     }
 
     /// The shard that `key` lives in.
@@ -38,9 +35,7 @@ impl<S: Default> Sharded<S> {
             reason = "the low bits of a hash are as good as all"
         )]
         let index = self.hasher.hash_one(key) as usize % SHARDS;
-        self.shards[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -53,10 +48,7 @@ pub(super) struct Expiring<V> {
 
 impl<V> Default for Expiring<V> {
     fn default() -> Self {
-        Self {
-            entries: HashMap::new(),
-            insertions_until_sweep: SMALL,
-        }
+        Self { entries: HashMap::new(), insertions_until_sweep: SMALL }
     }
 }
 

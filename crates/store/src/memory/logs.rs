@@ -26,19 +26,13 @@ struct Shard {
 
 impl Default for Shard {
     fn default() -> Self {
-        Self {
-            streams: Expiring::default(),
-            last: EventId::ZERO,
-        }
+        Self { streams: Expiring::default(), last: EventId::ZERO }
     }
 }
 
 impl Logs {
     pub(super) fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            shards: Sharded::new(),
-        }
+        Self { clock, shards: Sharded::new() }
     }
 
     pub(crate) fn append(&self, stream: &str, event: &str, millis: i64) -> EventId {
@@ -66,10 +60,7 @@ impl Logs {
         let mut shard = self.shards.of(stream);
         let Some((_, events)) = shard.streams.get(stream, now) else {
             let gap = after.is_some();
-            return Page {
-                gap,
-                ..Page::default()
-            };
+            return Page { gap, ..Page::default() };
         };
         let (start, gap) = match after {
             None => (0, false),
@@ -81,10 +72,7 @@ impl Logs {
         let found: Vec<_> = events.range(start..).take(limit).cloned().collect();
         // The texts are copied when nobody waits for the lock any more.
         drop(shard);
-        let events = found
-            .into_iter()
-            .map(|(id, event)| (id, (*event).to_owned()))
-            .collect();
+        let events = found.into_iter().map(|(id, event)| (id, (*event).to_owned())).collect();
         Page { events, gap }
     }
 

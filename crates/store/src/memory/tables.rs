@@ -17,10 +17,7 @@ pub(crate) struct Tables {
 
 impl Tables {
     pub(super) fn new(clock: Clock) -> Self {
-        Self {
-            clock,
-            records: Sharded::new(),
-        }
+        Self { clock, records: Sharded::new() }
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<Bytes> {

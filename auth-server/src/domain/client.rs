@@ -1,0 +1,73 @@
+//! A registered client.
+
+use ambient::Timestamp;
+use serde::{Deserialize, Serialize};
+use shared::oauth::{GrantType, ScopeSet, TokenEndpointAuthMethod};
+
+use super::{RedirectUri, ticket};
+
+/// A registered client, as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Client {
+    /// Its identifier, which anybody may know.
+    pub(crate) id: String,
+    /// What it calls itself: text of an unknown author.
+    pub(crate) name: Option<String>,
+    /// Where it may be answered; at least one.
+    pub(crate) redirect_uris: Vec<RedirectUri>,
+    /// How it proves who it is.
+    pub(crate) auth: ClientAuth,
+    /// Whether it may have refresh tokens.
+    pub(crate) refreshes: bool,
+    /// The scopes it has limited itself to.
+    pub(crate) scope: Option<ScopeSet>,
+    /// `native` or `web`, if it said so.
+    pub(crate) application_type: Option<String>,
+    /// When it was registered.
+    pub(crate) issued_at: Timestamp,
+}
+
+/// How a client proves who it is. Which of the two places a secret travels in is not enforced:
+/// clients and libraries mix them up, and it protects nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ClientAuth {
+    /// Not at all. PKCE and the redirect URI have to do.
+    Public,
+    /// By a secret, of which only the hash is kept.
+    Secret {
+        /// What it said it would use.
+        method: TokenEndpointAuthMethod,
+        /// SHA-256 of the secret, in hexadecimal.
+        digest: ticket::Digest<ticket::SecretKind>,
+    },
+}
+
+impl Client {
+    /// Whether a request may be answered at `uri`.
+    pub(crate) fn may_be_answered_at(&self, uri: &str) -> bool {
+        self.redirect_uris.iter().any(|registered| registered.allows(uri))
+    }
+
+    /// The only redirect URI, if there is only one.
+    pub(crate) fn only_redirect_uri(&self) -> Option<&RedirectUri> {
+        match self.redirect_uris.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    /// Its grant types, for the registration document.
+    pub(crate) fn grant_types(&self) -> Vec<GrantType> {
+        let refresh = self.refreshes.then_some(GrantType::RefreshToken);
+        [GrantType::AuthorizationCode].into_iter().chain(refresh).collect()
+    }
+
+    /// Its authentication method, for the registration document.
+    pub(crate) fn method(&self) -> TokenEndpointAuthMethod {
+        match &self.auth {
+            ClientAuth::Public => TokenEndpointAuthMethod::None,
+            ClientAuth::Secret { method, .. } => method.clone(),
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The rules, without HTTP, storage or time of its own: what comes in is checked once and becomes a
+//! type that needs no more checks.
+
+mod access;
+mod client;
+mod code;
+mod family;
+mod redirect_uri;
+mod registration;
+mod request;
+mod resource;
+mod seal;
+mod ticket;
+mod transaction;
+
+pub(crate) use self::{
+    access::{AccessRecord, Grant, RefreshRecord, User},
+    client::{Client, ClientAuth},
+    code::{Code, Exchanged, Mismatch},
+    family::{Family, Rotation, Successor},
+    redirect_uri::RedirectUri,
+    registration::{MetadataError, Registration},
+    request::{AuthorizationRequest, Offer, RequestError, Wanted},
+    resource::Resources,
+    seal::{Sealed, seal, unseal},
+    ticket::{
+        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, Digest, Handle, LoginCode, Nonce,
+        RefreshToken, Ticket, sha256_hex,
+    },
+    transaction::{Stage, Transaction, WrongTurn},
+};

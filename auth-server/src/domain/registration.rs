@@ -1,0 +1,194 @@
+//! From what a client says about itself (RFC 7591) to a client.
+
+use ambient::{Entropy, Timestamp};
+use shared::oauth::{ClientMetadata, GrantType, RegisteredClient, Sensitive, TokenEndpointAuthMethod};
+
+use super::{
+    Client, ClientAuth, RedirectUri,
+    redirect_uri::BadRedirectUri,
+    ticket::{ClientSecret, Ticket},
+};
+
+const MAX_REDIRECT_URIS: usize = 20;
+const MAX_NAME: usize = 200;
+
+/// Why a client cannot be registered like this.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MetadataError {
+    #[error("redirect_uris must name 1 to {MAX_REDIRECT_URIS} URIs")]
+    RedirectUriCount,
+    #[error("redirect_uris, number {}: {why}", index + 1)]
+    RedirectUri { index: usize, why: BadRedirectUri },
+    #[error("client_name has at most {MAX_NAME} characters and no control characters")]
+    Name,
+    #[error("token_endpoint_auth_method must be none, client_secret_basic or client_secret_post")]
+    AuthMethod,
+    #[error("grant_types must contain authorization_code")]
+    GrantTypes,
+    #[error("response_types must contain code")]
+    ResponseTypes,
+    #[error("application_type must be native or web")]
+    ApplicationType,
+}
+
+/// A client and what it alone is told.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    /// The client, to be kept.
+    pub(crate) client: Client,
+    /// Its secret, to be told once.
+    secret: Option<ClientSecret>,
+}
+
+impl Registration {
+    /// Registers a client, or says what is wrong with it.
+    ///
+    /// What a client may leave out gets the default of RFC 7591 section 2, with one exception: who
+    /// does not name `grant_types` may refresh, as with the original server.
+    pub(crate) fn new(
+        metadata: ClientMetadata,
+        now: Timestamp,
+        entropy: &Entropy,
+    ) -> Result<Self, MetadataError> {
+        let redirect_uris = redirect_uris(&metadata.redirect_uris)?;
+        if metadata.client_name.as_ref().is_some_and(|name| !is_name(name)) {
+            return Err(MetadataError::Name);
+        }
+        let (auth, secret) = auth(metadata.token_endpoint_auth_method, entropy)?;
+        let grant_types = metadata.grant_types.as_deref();
+        if grant_types.is_some_and(|types| !types.contains(&GrantType::AuthorizationCode)) {
+            return Err(MetadataError::GrantTypes);
+        }
+        if metadata.response_types.is_some_and(|types| types.iter().all(|name| name != "code")) {
+            return Err(MetadataError::ResponseTypes);
+        }
+        let application_type = metadata.application_type;
+        if application_type.as_deref().is_some_and(|kind| !matches!(kind, "native" | "web")) {
+            return Err(MetadataError::ApplicationType);
+        }
+        let client = Client {
+            id: entropy.hex::<16>(),
+            name: metadata.client_name.filter(|name| !name.trim().is_empty()),
+            redirect_uris,
+            auth,
+            refreshes: grant_types.is_none_or(|types| types.contains(&GrantType::RefreshToken)),
+            scope: metadata.scope,
+            application_type,
+            issued_at: now,
+        };
+        Ok(Self { client, secret })
+    }
+
+    /// The answer to the client (RFC 7591 section 3.2.1): what was registered, not what was asked.
+    pub(crate) fn document(&self) -> RegisteredClient {
+        let client = &self.client;
+        let secret = self.secret.as_ref();
+        RegisteredClient {
+            client_id: client.id.clone(),
+            client_id_issued_at: client.issued_at.as_secs(),
+            client_secret: secret.map(|secret| Sensitive::new(secret.expose())),
+            client_secret_expires_at: secret.map(|_| 0),
+            metadata: ClientMetadata {
+                redirect_uris: client.redirect_uris.iter().map(ToString::to_string).collect(),
+                client_name: client.name.clone(),
+                token_endpoint_auth_method: Some(client.method()),
+                grant_types: Some(client.grant_types()),
+                response_types: Some(vec!["code".to_owned()]),
+                scope: client.scope.clone(),
+                application_type: client.application_type.clone(),
+            },
+        }
+    }
+}
+
+fn redirect_uris(texts: &[String]) -> Result<Vec<RedirectUri>, MetadataError> {
+    if !(1..=MAX_REDIRECT_URIS).contains(&texts.len()) {
+        return Err(MetadataError::RedirectUriCount);
+    }
+    let checked = texts.iter().enumerate().map(|(index, text)| {
+        RedirectUri::register(text).map_err(|why| MetadataError::RedirectUri { index, why })
+    });
+    checked.collect()
+}
+
+fn is_name(name: &str) -> bool {
+    name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control)
+}
+
+/// RFC 7591 section 2: a client that says nothing is confidential and uses Basic.
+fn auth(
+    method: Option<TokenEndpointAuthMethod>,
+    entropy: &Entropy,
+) -> Result<(ClientAuth, Option<ClientSecret>), MetadataError> {
+    let method = method.unwrap_or(TokenEndpointAuthMethod::ClientSecretBasic);
+    match method {
+        TokenEndpointAuthMethod::None => Ok((ClientAuth::Public, None)),
+        TokenEndpointAuthMethod::ClientSecretBasic | TokenEndpointAuthMethod::ClientSecretPost => {
+            let secret = Ticket::random(entropy);
+            Ok((ClientAuth::Secret { method, digest: secret.digest() }, Some(secret)))
+        }
+        TokenEndpointAuthMethod::Other(_) => Err(MetadataError::AuthMethod),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn register(metadata: Value) -> Result<Registration, MetadataError> {
+        let metadata = serde_json::from_value(metadata).unwrap();
+        Registration::new(metadata, Timestamp::from_secs(7), &Entropy::seeded(1))
+    }
+
+    #[test]
+    fn cursor_registers_its_three_forms_at_once() {
+        let uris = [
+            "cursor://anysphere.cursor-mcp/oauth/callback",
+            "https://www.cursor.com/agents/mcp/oauth/callback",
+            "http://localhost:8787/callback",
+        ];
+        let made = register(json!({"redirect_uris": uris, "token_endpoint_auth_method": "none"}));
+        let document = serde_json::to_value(made.unwrap().document()).unwrap();
+        assert_eq!(document["redirect_uris"], json!(uris));
+        assert_eq!(document["grant_types"], json!(["authorization_code", "refresh_token"]));
+        assert_eq!(document.get("client_secret_expires_at"), None);
+    }
+
+    #[test]
+    fn a_client_that_says_nothing_gets_a_secret_that_is_kept_hashed() {
+        let made = register(json!({"redirect_uris": ["https://a.example/cb"]})).unwrap();
+        let document = made.document();
+        let secret = document.client_secret.unwrap();
+        assert_eq!(document.client_secret_expires_at, Some(0));
+        let kept = serde_json::to_string(&made.client).unwrap();
+        assert!(!kept.contains(secret.expose()), "{kept}");
+    }
+
+    #[test]
+    fn grants_that_do_not_exist_here_are_left_out() {
+        let asked = json!(["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]);
+        let made = register(json!({"redirect_uris": ["https://a.example/"], "grant_types": asked}));
+        assert_eq!(made.unwrap().client.grant_types(), [GrantType::AuthorizationCode]);
+    }
+
+    #[test]
+    fn each_mistake_has_its_name() {
+        let with = |name: &str, value: Value| {
+            let mut metadata = json!({"redirect_uris": ["https://a.example/cb"]});
+            metadata[name] = value;
+            register(metadata).unwrap_err()
+        };
+        assert_eq!(with("redirect_uris", json!([])), MetadataError::RedirectUriCount);
+        assert_eq!(with("client_name", json!("a\u{7}b")), MetadataError::Name);
+        assert_eq!(with("grant_types", json!(["refresh_token"])), MetadataError::GrantTypes);
+        assert_eq!(with("response_types", json!(["token"])), MetadataError::ResponseTypes);
+        assert_eq!(with("application_type", json!("x")), MetadataError::ApplicationType);
+        let method = with("token_endpoint_auth_method", json!("private_key_jwt"));
+        assert_eq!(method, MetadataError::AuthMethod);
+        let why = BadRedirectUri::Scheme;
+        let uris = json!(["https://a.example/", "javascript:x"]);
+        assert_eq!(with("redirect_uris", uris), MetadataError::RedirectUri { index: 1, why });
+    }
+}

@@ -1,0 +1,172 @@
+//! One line per request when its answer begins, and one more when a stream ends.
+//!
+//! A line has the path without its query and no header: codes and tokens travel in those.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use ambient::{Clock, Timestamp};
+use axum::{BoxError, body::Body, extract::Request, response::Response};
+use bytes::Bytes;
+use http::{Method, Uri};
+use http_body::{Body as _, Frame, SizeHint};
+use tracing::Level;
+
+use crate::{
+    RequestId,
+    layers::{Around, Begun},
+};
+
+/// Probes come every few seconds and say nothing.
+const HEALTH_PATHS: [&str; 3] = ["/livez", "/readyz", "/health"];
+
+/// Longer paths are cut in the log; none of ours is.
+const MAX_PATH: usize = 200;
+
+/// The layer that writes the lines.
+#[derive(Clone)]
+pub(crate) struct LogAccess(pub(crate) Clock);
+
+/// What a line says about the request.
+pub(crate) struct Line {
+    clock: Clock,
+    began: Timestamp,
+    method: Method,
+    uri: Uri,
+    id: Option<RequestId>,
+}
+
+impl Around for LogAccess {
+    type Kept = Line;
+
+    fn before(&self, request: &mut Request) -> Begun<Line> {
+        Begun::with(Line {
+            began: self.0.now(),
+            clock: self.0.clone(),
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            id: request.extensions().get().cloned(),
+        })
+    }
+
+    fn after(line: Line, response: Response) -> Response {
+        let status = response.status().as_u16();
+        let bytes = response.size_hint().exact();
+        let level = line.level(status);
+        line.write(level, status, bytes);
+        match bytes {
+            Some(_) => response,
+            None => response.map(|body| Body::new(Stream { body, line, bytes: 0, end: "dropped" })),
+        }
+    }
+}
+
+/// `tracing::event!` wants its level at compile time.
+macro_rules! event_at {
+    ($level:expr, $($fields:tt)+) => {
+        match $level {
+            Level::ERROR => tracing::error!($($fields)+),
+            Level::WARN => tracing::warn!($($fields)+),
+            Level::DEBUG => tracing::debug!($($fields)+),
+            _ => tracing::info!($($fields)+),
+        }
+    };
+}
+
+impl Line {
+    fn level(&self, status: u16) -> Level {
+        match status {
+            _ if HEALTH_PATHS.contains(&self.path()) => Level::DEBUG,
+            500.. => Level::ERROR,
+            400.. => Level::WARN,
+            _ => Level::INFO,
+        }
+    }
+
+    fn write(&self, level: Level, status: u16, bytes: Option<u64>) {
+        event_at!(
+            level,
+            request_id = self.id(),
+            method = %self.method,
+            path = self.path(),
+            status,
+            bytes,
+            duration_ms = self.duration(),
+            "answered"
+        );
+    }
+
+    fn write_end(&self, bytes: u64, end: &str) {
+        event_at!(
+            self.level(200),
+            request_id = self.id(),
+            method = %self.method,
+            path = self.path(),
+            bytes,
+            end,
+            duration_ms = self.duration(),
+            "stream ended"
+        );
+    }
+
+    fn path(&self) -> &str {
+        let path = self.uri.path();
+        &path[..path.floor_char_boundary(MAX_PATH)]
+    }
+
+    fn id(&self) -> Option<&str> {
+        self.id.as_ref().map(RequestId::as_str)
+    }
+
+    fn duration(&self) -> u64 {
+        let duration = self.clock.now().since(self.began);
+        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A body of unknown length that writes a line when it ends.
+struct Stream {
+    body: Body,
+    line: Line,
+    bytes: u64,
+    end: &'static str,
+}
+
+impl http_body::Body for Stream {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        match &frame {
+            None => self.end = "complete",
+            Some(Err(_)) => self.end = "failed",
+            Some(Ok(frame)) => {
+                self.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+                if self.body.is_end_stream() {
+                    self.end = "complete";
+                }
+            }
+        }
+        Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.line.write_end(self.bytes, self.end);
+    }
+}

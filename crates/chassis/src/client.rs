@@ -1,0 +1,74 @@
+//! The one way to make an HTTP client: it follows nothing, waits for nothing long, reads no more
+//! than it was told.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::{Client, Response, redirect::Policy};
+
+/// How long a client waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// For the connection to stand.
+    pub connect: Duration,
+    /// From the call to the last byte of the answer.
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    /// 500 ms to connect, 2 s in total: a call that a request of somebody else waits for.
+    fn default() -> Self {
+        Self { connect: Duration::from_millis(500), total: Duration::from_secs(2) }
+    }
+}
+
+/// A client that follows no redirects, ignores proxies named in the environment and keeps to
+/// `timeouts`. `user_agent` names the caller.
+///
+/// # Errors
+/// When the TLS library cannot be set up, or `user_agent` cannot be a header value.
+#[expect(clippy::disallowed_methods, reason = "the one place that makes HTTP clients")]
+pub fn http_client(user_agent: &str, timeouts: Timeouts) -> Result<Client, reqwest::Error> {
+    Client::builder()
+        .user_agent(user_agent)
+        .redirect(Policy::none())
+        .no_proxy()
+        .connect_timeout(timeouts.connect)
+        .timeout(timeouts.total)
+        .build()
+}
+
+/// Why an answer could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The answer is longer than the reader was ready to take.
+    #[error("the answer is longer than {limit} bytes")]
+    TooLarge {
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The connection failed, or the time was over.
+    #[error("the answer could not be read")]
+    Transport(#[source] reqwest::Error),
+}
+
+/// The body of `response`, if it has no more than `limit` bytes. No more than that is held.
+///
+/// # Errors
+/// [`ReadError`], as soon as it is clear.
+pub async fn read_capped(mut response: Response, limit: usize) -> Result<Bytes, ReadError> {
+    let too_large = ReadError::TooLarge { limit };
+    if response.content_length().is_some_and(|length| length > limit as u64) {
+        return Err(too_large);
+    }
+    let mut body = BytesMut::new();
+    // The URL may hold a secret in its query, and adds nothing that the caller does not know.
+    let transport = |error: reqwest::Error| ReadError::Transport(error.without_url());
+    while let Some(chunk) = response.chunk().await.map_err(transport)? {
+        if body.len() + chunk.len() > limit {
+            return Err(too_large);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}

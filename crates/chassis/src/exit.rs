@@ -1,0 +1,19 @@
+//! The last word of a program.
+
+use std::{error::Error, io::Write as _, process::ExitCode};
+
+/// Success, or the error with its causes on the standard error stream and a failure: what `main`
+/// returns.
+pub fn exit_code<E: Into<Box<dyn Error + Send + Sync>>>(ended: Result<(), E>) -> ExitCode {
+    let Err(error) = ended else { return ExitCode::SUCCESS };
+    let error = error.into();
+    let mut stderr = std::io::stderr().lock();
+    // There is nobody left to tell if this fails.
+    let _ = writeln!(stderr, "error: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let _ = writeln!(stderr, "  because: {error}");
+        cause = error.source();
+    }
+    ExitCode::FAILURE
+}

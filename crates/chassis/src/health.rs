@@ -1,0 +1,97 @@
+//! `/livez`: the process turns its event loop. `/readyz`: it should be sent requests.
+
+use std::{fmt, future::Future, sync::Arc, time::Duration};
+
+use ambient::Clock;
+use axum::{
+    Json, Router,
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use futures_util::future::{BoxFuture, join_all};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use crate::Lifecycle;
+
+/// How long a check may take, together with all others.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+
+type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+
+/// The checks that decide whether a process is ready.
+///
+/// Readiness follows what an instance cannot work without (its store), never what only some
+/// requests need: an outage of the authorization server must not take every instance out.
+#[derive(Clone)]
+pub struct Health {
+    lifecycle: Lifecycle,
+    clock: Clock,
+    checks: Vec<(&'static str, Check)>,
+}
+
+impl Health {
+    /// No checks: ready until `lifecycle` stops.
+    #[must_use]
+    pub fn new(lifecycle: &Lifecycle) -> Self {
+        Self { clock: lifecycle.clock(), lifecycle: lifecycle.clone(), checks: Vec::new() }
+    }
+
+    /// Adds a check that must succeed. The text of its error is shown to whoever asks, under
+    /// `name`; it must hold no secret.
+    #[must_use]
+    pub fn add<C, F, E>(mut self, name: &'static str, check: C) -> Self
+    where
+        C: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Display,
+    {
+        let check: Check = Arc::new(move || {
+            let outcome = check();
+            Box::pin(async move { outcome.await.map_err(|error| error.to_string()) })
+        });
+        self.checks.push((name, check));
+        self
+    }
+
+    /// `GET /livez` and `GET /readyz`.
+    pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
+        let ready = move || {
+            let health = self.clone();
+            async move { health.readiness().await }
+        };
+        Router::new()
+            .route("/livez", get(async || answer(StatusCode::OK, json!({ "status": "alive" }))))
+            .route("/readyz", get(ready))
+    }
+
+    async fn readiness(&self) -> Response {
+        if self.lifecycle.is_stopping() {
+            return answer(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "draining" }));
+        }
+        let outcomes = self.checks.iter().map(async |(name, check)| {
+            let late = || format!("no answer within {} ms", CHECK_TIMEOUT.as_millis());
+            let outcome = self.clock.timeout(CHECK_TIMEOUT, check()).await;
+            let reason = outcome.unwrap_or_else(|_| Err(late())).err()?;
+            Some(((*name).to_owned(), Value::String(reason)))
+        });
+        let reasons: Map<_, _> = join_all(outcomes).await.into_iter().flatten().collect();
+        if reasons.is_empty() {
+            answer(StatusCode::OK, json!({ "status": "ready" }))
+        } else {
+            let body = json!({ "status": "not_ready", "reasons": reasons });
+            answer(StatusCode::SERVICE_UNAVAILABLE, body)
+        }
+    }
+}
+
+fn answer(status: StatusCode, body: Value) -> Response {
+    let no_store = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    (status, no_store, Json(body)).into_response()
+}
+
+impl fmt::Debug for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.checks.iter().map(|(name, _)| name)).finish()
+    }
+}

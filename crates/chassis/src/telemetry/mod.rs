@@ -1,0 +1,193 @@
+//! Logs: where they go (standard error: standard output is the wire in stdio mode) and how they
+//! look.
+
+mod json;
+
+use std::{
+    fmt,
+    io::{self, IsTerminal as _},
+    str::FromStr,
+};
+
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, fmt as format, layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Several coloured lines per event, for reading along.
+    Pretty,
+    /// One line per event, for narrow terminals.
+    Compact,
+    /// One JSON object per line, for collectors.
+    Json,
+}
+
+impl Default for LogFormat {
+    /// Pretty on a terminal, JSON elsewhere.
+    fn default() -> Self {
+        if io::stderr().is_terminal() { Self::Pretty } else { Self::Json }
+    }
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pretty => "pretty",
+            Self::Compact => "compact",
+            Self::Json => "json",
+        })
+    }
+}
+
+/// The text names none of the formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("use pretty, compact or json")]
+pub struct UnknownFormat;
+
+impl FromStr for LogFormat {
+    type Err = UnknownFormat;
+
+    fn from_str(text: &str) -> Result<Self, UnknownFormat> {
+        match text {
+            "pretty" => Ok(Self::Pretty),
+            "compact" => Ok(Self::Compact),
+            "json" => Ok(Self::Json),
+            _ => Err(UnknownFormat),
+        }
+    }
+}
+
+/// Why logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter is not one.
+    #[error(
+        "RUST_LOG: `{filter}` is not a filter ({problem}); write for example `info` or `info,mcp_server=debug`"
+    )]
+    Filter {
+        /// The text that was given.
+        filter: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// Logging has been set up before in this process.
+    #[error("logging was set up twice")]
+    Twice,
+}
+
+/// Sends the events of this process that pass `filter` (`RUST_LOG` syntax) to standard error.
+/// Panics are logged the same way from then on.
+///
+/// # Errors
+/// [`TelemetryError`]: a wrong filter, or a second call.
+pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
+    let filter = parse(filter)?;
+    tracing_subscriber::registry()
+        .with(layer(format, io::stderr).with_filter(filter))
+        .try_init()
+        .map_err(|_| TelemetryError::Twice)?;
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, message = panic.payload_as_str(), "panic");
+    }));
+    Ok(())
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::builder().parse(filter).map_err(|error| TelemetryError::Filter {
+        filter: filter.to_owned(),
+        problem: error.to_string(),
+    })
+}
+
+fn layer<W>(log: LogFormat, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    W: for<'w> format::MakeWriter<'w> + Send + Sync + 'static,
+{
+    let layer = format::layer().with_writer(writer);
+    match log {
+        LogFormat::Pretty => layer.pretty().boxed(),
+        LogFormat::Compact => layer.compact().boxed(),
+        LogFormat::Json => {
+            layer.fmt_fields(format::format::JsonFields::new()).event_format(json::FlatJson).boxed()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// What `log` writes in `format`.
+    fn written(log_format: LogFormat, log: impl FnOnce()) -> String {
+        let buffer = Arc::new(Mutex::new(Vec::new()));
+        let writer = Arc::clone(&buffer);
+        let layer = layer(log_format, move || Shared(Arc::clone(&writer)));
+        let subscriber = tracing_subscriber::registry().with(layer);
+        tracing::subscriber::with_default(subscriber, log);
+        let bytes = buffer.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    struct Shared(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Shared {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_format_is_read_as_it_is_shown() {
+        for format in [LogFormat::Pretty, LogFormat::Compact, LogFormat::Json] {
+            assert_eq!(format.to_string().parse(), Ok(format));
+        }
+        assert_eq!(
+            "xml".parse::<LogFormat>().unwrap_err().to_string(),
+            "use pretty, compact or json"
+        );
+    }
+
+    #[test]
+    fn json_is_one_flat_object_per_line() {
+        let text = written(LogFormat::Json, || {
+            let _span = tracing::info_span!("request", request_id = "r-1").entered();
+            tracing::info!(status = 200, "two\nlines");
+            tracing::warn!(request_id = "r-2", "again");
+        });
+        let lines: Vec<Value> =
+            text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["message"], "two\nlines");
+        assert_eq!(lines[0]["request_id"], "r-1");
+        assert_eq!(lines[0]["status"], 200);
+        assert_eq!(lines[0]["level"], "INFO");
+        assert_eq!(lines[1]["request_id"], "r-2");
+        assert!(text.starts_with("{\"timestamp\":\"20"), "{text}");
+    }
+
+    #[test]
+    fn compact_is_one_line_per_event() {
+        let text = written(LogFormat::Compact, || tracing::info!(status = 200, "answered"));
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.contains("answered"), "{text}");
+    }
+
+    #[test]
+    fn a_wrong_filter_is_refused_by_the_name_of_its_setting() {
+        let error = init(LogFormat::Json, "info,chassis=loud").unwrap_err().to_string();
+        assert!(error.starts_with("RUST_LOG: `info,chassis=loud`"), "{error}");
+        assert!(parse("warn,chassis=debug").is_ok());
+    }
+}

@@ -1,0 +1,69 @@
+//! What an orchestrator asks.
+
+use std::{future::pending, time::Duration};
+
+use axum::Router;
+use chassis::{Health, Limits};
+use serde_json::json;
+
+use crate::support::Server;
+
+async fn server(with_checks: impl FnOnce(Health) -> Health) -> Server {
+    Server::with(Limits::default(), |lifecycle, _| {
+        Router::new().merge(with_checks(Health::new(lifecycle)).router())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_process_whose_checks_succeed_is_ready() {
+    let server = server(|health| health.add("store", async || Ok::<_, String>(()))).await;
+    let answer = server.get("/readyz").await;
+    assert_eq!((answer.status(), answer.json()), (200, json!({ "status": "ready" })));
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+}
+
+#[tokio::test]
+async fn a_failed_check_is_named_and_does_not_end_the_life() {
+    let server = server(|health| {
+        health.add("good", async || Ok::<_, String>(())).add("store", async || Err("not reachable"))
+    })
+    .await;
+    let answer = server.get("/readyz").await;
+    let reasons = json!({ "store": "not reachable" });
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.json(), json!({ "status": "not_ready", "reasons": reasons }));
+    assert_eq!(server.get("/livez").await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_check_that_does_not_answer_fails() {
+    let server = server(|health| health.add("store", pending::<Result<(), String>>)).await;
+    let mut connection = server.connect().await;
+    connection.send("GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    let answer = connection.answer();
+    tokio::pin!(answer);
+    let answer = loop {
+        tokio::select! {
+            answer = &mut answer => break answer,
+            () = tokio::task::yield_now() => server.clock.advance(Duration::from_millis(100)),
+        }
+    };
+    assert_eq!(answer.json()["reasons"]["store"], "no answer within 1000 ms");
+}
+
+#[tokio::test]
+async fn a_stopping_process_is_draining_and_alive() {
+    let server = server(|health| health).await;
+    let (mut ready, mut live) = (server.connect().await, server.connect().await);
+    // Half sent, so that the connections are busy when the stop comes.
+    ready.send("GET /readyz HTTP/1.1\r\n").await;
+    live.send("GET /livez HTTP/1.1\r\n").await;
+    server.get("/livez").await;
+    server.lifecycle.stop();
+    ready.send("Host: test\r\n\r\n").await;
+    live.send("Host: test\r\n\r\n").await;
+    let answer = ready.answer().await;
+    assert_eq!((answer.status(), answer.json()), (503, json!({ "status": "draining" })));
+    assert_eq!(live.answer().await.status(), 200);
+}

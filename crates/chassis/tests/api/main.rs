@@ -1,0 +1,12 @@
+//! The chassis over real sockets: what a client sees of limits, stops, layers and health.
+
+mod client;
+mod dressing;
+mod faults;
+mod health;
+mod http2;
+mod limits;
+mod logs;
+mod sizes;
+mod stops;
+mod support;

@@ -1,0 +1,76 @@
+//! One server on its socket.
+
+use ambient::Clock;
+use axum::Router;
+use chassis::{Lifecycle, Limits};
+use testkit::{PATIENCE, within};
+use tokio::{net::TcpListener, task::JoinSet};
+
+/// A running server. It ends when it is dropped.
+#[derive(Debug)]
+pub struct Instance {
+    /// Where it listens, for example `http://127.0.0.1:40000`.
+    pub origin: String,
+    life: Life,
+    serving: JoinSet<()>,
+}
+
+/// Drops what the server has started when the instance goes.
+pub(crate) struct Life(Lifecycle);
+
+impl Instance {
+    pub(crate) fn start(origin: String, listener: TcpListener, router: Router, life: Life) -> Self {
+        let mut serving = JoinSet::new();
+        let lifecycle = life.lifecycle();
+        serving.spawn(async move {
+            let served = chassis::serve(listener, router, Limits::default(), &lifecycle).await;
+            served.expect("a listener that was bound has an address");
+        });
+        Self { origin, life, serving }
+    }
+
+    /// The address of a path.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.origin)
+    }
+
+    /// Asks it to stop, and waits until it has: what a deployment does.
+    pub async fn stop(&mut self) {
+        self.life.0.stop();
+        within(PATIENCE, async {
+            while self.serving.join_next().await.is_some() {}
+            self.life.0.finished().await;
+        })
+        .await;
+    }
+
+    /// Ends it in the middle of whatever it does: what a crash does.
+    pub async fn kill(&mut self) {
+        self.life.0.abort();
+        self.serving.shutdown().await;
+    }
+}
+
+impl Life {
+    /// A life on the machine's clock: the grace of a stop is about sockets, not about the world.
+    pub(crate) fn new() -> Self {
+        Self(Lifecycle::new(Clock::system(), PATIENCE / 2))
+    }
+
+    pub(crate) fn lifecycle(&self) -> Lifecycle {
+        self.0.clone()
+    }
+}
+
+impl std::fmt::Debug for Life {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Life").field("stopping", &self.0.is_stopping()).finish()
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

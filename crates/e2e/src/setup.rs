@@ -1,0 +1,173 @@
+//! How a world is made: sockets first, because everybody must know everybody's address.
+
+use std::net::{Ipv4Addr, SocketAddr};
+
+use ambient::{Clock, Entropy, Env, Secret};
+use mcp_core::Features;
+use mcp_server::features;
+use store::{RedisOptions, Store};
+use testkit::{PATIENCE, faults::Proxy, redis, within};
+use tokio::net::TcpListener;
+use url::Url;
+
+use crate::{Instance, World, instance::Life};
+
+/// Where state lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// In the test's process; the instances share it.
+    Memory,
+    /// In a real Redis, in a namespace of its own; every server has its own connections.
+    Redis,
+}
+
+/// A world to be started.
+#[derive(Debug)]
+pub struct Setup {
+    clock: Clock,
+    backend: Backend,
+    instances: usize,
+    env: Env,
+}
+
+/// The store of a world, as every server of it sees it.
+enum State {
+    Memory(Store),
+    Redis { url: String, namespace: String },
+}
+
+impl Setup {
+    /// One instance of each server, on the machine's clock.
+    #[must_use]
+    pub fn new(backend: Backend) -> Self {
+        let entropy = Entropy::system();
+        let env = Env::from([])
+            .with("MCP_AUTH_CLIENT_SECRET", &entropy.hex::<32>())
+            .with("MCP_STATE_KEY", &entropy.hex::<32>());
+        Self { clock: Clock::system(), backend, instances: 1, env }
+    }
+
+    /// Runs all servers on this clock. Redis keeps its own time.
+    #[must_use]
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Starts as many of each server.
+    #[must_use]
+    pub const fn instances(mut self, instances: usize) -> Self {
+        self.instances = instances;
+        self
+    }
+
+    /// Sets a setting of both servers.
+    #[must_use]
+    pub fn setting(mut self, name: &str, value: &str) -> Self {
+        self.env = self.env.with(name, value);
+        self
+    }
+
+    /// Starts everything, and waits until the MCP servers have found the authorization server.
+    pub async fn start(mut self) -> World {
+        let (state, redis_line) = self.open().await;
+        let (auth_sockets, mcp_sockets) = (self.sockets().await, self.sockets().await);
+        let auth_line = Proxy::start(address(&auth_sockets[0])).await;
+        self.env = self
+            .env
+            .with("AUTH_SERVER_URL", &origin(auth_line.address()))
+            .with("BASE_URI", &origin(address(&mcp_sockets[0])));
+        let (mut auth, mut mcp) = (Vec::new(), Vec::new());
+        for socket in auth_sockets {
+            auth.push(self.auth(socket, state.store().await));
+        }
+        for socket in mcp_sockets {
+            mcp.push(self.mcp(socket, state.store().await).await);
+        }
+        World { clock: self.clock, auth_line, redis_line, auth, mcp }
+    }
+
+    fn auth(&self, socket: TcpListener, store: Store) -> Instance {
+        let config = auth_server::Config::from_env(&self.env).0.expect("the settings are right");
+        let life = Life::new();
+        let parts = auth_server::Parts {
+            clock: self.clock.clone(),
+            entropy: Entropy::system(),
+            store,
+            lifecycle: life.lifecycle(),
+        };
+        let server = auth_server::AuthServer::new(config, parts).expect("it can be made");
+        Instance::start(origin(address(&socket)), socket, server.router(), life)
+    }
+
+    async fn mcp(&self, socket: TcpListener, store: Store) -> Instance {
+        let config = mcp_server::Config::from_env(&self.env).0.expect("the settings are right");
+        let life = Life::new();
+        let parts = mcp_server::Parts {
+            clock: self.clock.clone(),
+            entropy: Entropy::system(),
+            store,
+            lifecycle: life.lifecycle(),
+        };
+        let offered =
+            Features::new(features::server(), features::catalog(), features::App::default());
+        let server = mcp_server::Server::new(config, offered, parts).expect("it can be made");
+        within(PATIENCE, async {
+            while !server.is_available() {
+                server.availability_changed().await;
+            }
+        })
+        .await;
+        Instance::start(origin(address(&socket)), socket, server.router(), life)
+    }
+
+    async fn open(&self) -> (State, Option<Proxy>) {
+        match self.backend {
+            Backend::Memory => (State::Memory(Store::memory(self.clock.clone())), None),
+            Backend::Redis => {
+                let place = redis::namespace().await;
+                let mut url = Url::parse(&place.url).expect("a Redis server has a URL");
+                let host = url.host_str().unwrap_or("127.0.0.1").to_owned();
+                let port = url.port().unwrap_or(6379);
+                let upstream = tokio::net::lookup_host((host, port)).await;
+                let upstream = upstream.expect("it has an address").next();
+                let line = Proxy::start(upstream.expect("it has an address")).await;
+                url.set_ip_host(line.address().ip()).expect("a Redis URL has a host");
+                url.set_port(Some(line.address().port())).expect("a Redis URL has a port");
+                (State::Redis { url: url.into(), namespace: place.prefix }, Some(line))
+            }
+        }
+    }
+
+    async fn sockets(&self) -> Vec<TcpListener> {
+        let mut sockets = Vec::new();
+        for _ in 0..self.instances {
+            let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+            sockets.push(socket.expect("a port is free"));
+        }
+        sockets
+    }
+}
+
+impl State {
+    async fn store(&self) -> Store {
+        match self {
+            Self::Memory(store) => store.clone(),
+            Self::Redis { url, namespace } => {
+                let url = Secret::new(url.as_str());
+                let options =
+                    RedisOptions { namespace: namespace.clone(), ..RedisOptions::new(url) };
+                Store::redis(&options).await.expect("Redis can be reached")
+            }
+        }
+    }
+}
+
+fn address(socket: &TcpListener) -> SocketAddr {
+    socket.local_addr().expect("a listener that was bound has an address")
+}
+
+/// The origin of whoever listens at an address.
+pub(crate) fn origin(address: SocketAddr) -> String {
+    format!("http://{address}")
+}

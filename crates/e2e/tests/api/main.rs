@@ -1,0 +1,3 @@
+//! The promises of both servers together, one module each.
+
+mod world;

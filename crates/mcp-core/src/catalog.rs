@@ -1,0 +1,159 @@
+//! What a server offers, as a list of types.
+
+use std::{collections::HashMap, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
+use shared::mcp::{CallToolResult, RawJson, Tool as ListedTool, ToolAnnotations};
+
+use crate::{
+    Ctx, Info, Tool, ToolError,
+    mirrored::{self, MirroredParam},
+    schema,
+    tool::IntoOutput as _,
+};
+
+/// A tool's arguments do not have the shape of its type.
+pub(crate) struct MisfitArguments(pub(crate) String);
+
+/// Runs a tool: what is outside tells whether the arguments fit, what is inside what came of it.
+pub(crate) type Run<S> = Box<
+    dyn for<'a> Fn(
+            Option<RawJson>,
+            &'a Ctx<S>,
+        )
+            -> BoxFuture<'a, Result<Result<CallToolResult, ToolError>, MisfitArguments>>
+        + Send
+        + Sync,
+>;
+
+pub(crate) struct ToolEntry<S> {
+    pub(crate) listed: Arc<ListedTool>,
+    pub(crate) mirrored: Vec<MirroredParam>,
+    pub(crate) run: Run<S>,
+}
+
+/// Everything a server offers, in the order in which it is listed.
+///
+/// Names must be unique; a catalog with two equal names panics when it is built, which is when a
+/// program starts.
+pub struct Catalog<S> {
+    pub(crate) tools: Vec<ToolEntry<S>>,
+    pub(crate) by_name: HashMap<&'static str, usize>,
+}
+
+impl<S> Default for Catalog<S> {
+    fn default() -> Self {
+        Self { tools: Vec::new(), by_name: HashMap::new() }
+    }
+}
+
+impl<S: Send + Sync + 'static> Catalog<S> {
+    /// Offers nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a tool.
+    ///
+    /// # Panics
+    /// When its name or one of its aliases is taken or is no name, or when its schema marks a
+    /// parameter for a header that cannot be.
+    #[must_use]
+    pub fn tool<T: Tool<S>>(mut self) -> Self {
+        let info = T::info(Info::default());
+        for name in [T::NAME].into_iter().chain(info.aliases.iter().copied()) {
+            assert!(is_tool_name(name), "`{name}` is not a name that a tool can have");
+            let taken = self.by_name.insert(name, self.tools.len());
+            assert!(taken.is_none(), "two tools are named `{name}`");
+        }
+        let (input_schema, description) = schema::input::<T>();
+        let mirrored = mirrored::params(&input_schema)
+            .unwrap_or_else(|wrong| panic!("`{}` cannot be offered: {wrong}", T::NAME));
+        let listed = Arc::new(ListedTool {
+            name: T::NAME.to_owned(),
+            title: info.title.map(str::to_owned),
+            description,
+            icons: Vec::new(),
+            input_schema,
+            output_schema: T::Output::schema(),
+            annotations: (info.annotations != ToolAnnotations::default())
+                .then_some(info.annotations),
+            meta: Map::new(),
+        });
+        self.tools.push(ToolEntry { mirrored, run: run::<S, T>(&listed), listed });
+        self
+    }
+}
+
+/// 2026-07-28 server/tools.
+fn is_tool_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    (1..=128).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+fn run<S: Send + Sync + 'static, T: Tool<S>>(listed: &ListedTool) -> Run<S> {
+    let bounds = Bounds::of(&listed.input_schema);
+    Box::new(move |arguments, ctx| {
+        let text = arguments.as_ref().map_or(b"{}".as_slice(), RawJson::as_bytes);
+        let tool = serde_json::from_slice::<T>(text)
+            .map_err(|error| MisfitArguments(format!("The arguments do not fit: {error}")))
+            .and_then(|tool| bounds.check(text).map(|()| tool).map_err(MisfitArguments));
+        Box::pin(async move {
+            let tool = tool?;
+            Ok(match tool.call(ctx).await {
+                Ok(output) => output.into_output().map_err(ToolError::from),
+                Err(error) => Err(error),
+            })
+        })
+    })
+}
+
+/// What a schema demands that serde does not: bounds of numbers and lengths of texts at the top.
+///
+/// The type decides about shapes, names and choices; only what a type cannot express is checked
+/// here, and a tool without such bounds is not looked at twice.
+struct Bounds(Vec<(String, Value)>);
+
+impl Bounds {
+    fn of(schema: &Value) -> Self {
+        let fields = schema["properties"].as_object().into_iter().flatten();
+        let bounded = fields.filter(|(_, field)| BOUNDS.iter().any(|bound| field.get(bound).is_some()));
+        Self(bounded.map(|(name, field)| (name.clone(), field.clone())).collect())
+    }
+
+    fn check(&self, arguments: &[u8]) -> Result<(), String> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let arguments: Value = serde_json::from_slice(arguments).unwrap_or_default();
+        for (name, field) in &self.0 {
+            let Some(value) = arguments.get(name) else { continue };
+            for bound in BOUNDS {
+                let Some(limit) = field.get(bound).and_then(Value::as_f64) else { continue };
+                if !holds(bound, limit, value) {
+                    return Err(format!("The arguments do not fit: `{name}` breaks `{bound}` {limit}"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+const BOUNDS: [&str; 6] =
+    ["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength"];
+
+fn holds(bound: &str, limit: f64, value: &Value) -> bool {
+    #[expect(clippy::cast_precision_loss, reason = "no text is that long")]
+    let length = value.as_str().map(|text| text.chars().count() as f64);
+    match (bound, value.as_f64(), length) {
+        ("minimum", Some(number), _) => number >= limit,
+        ("maximum", Some(number), _) => number <= limit,
+        ("exclusiveMinimum", Some(number), _) => number > limit,
+        ("exclusiveMaximum", Some(number), _) => number < limit,
+        ("minLength", _, Some(length)) => length >= limit,
+        ("maxLength", _, Some(length)) => length <= limit,
+        _ => true,
+    }
+}

@@ -1,0 +1,296 @@
+//! The one object a feature sees of the outside world.
+
+use std::sync::Arc;
+
+use ambient::{Clock, Entropy};
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use shared::mcp::{
+    ClientCapabilities, CreateMessageParams, CreateMessageResult, ElicitAction, ElicitParams,
+    ElicitResult, ElicitationCapability, InputRequest, ListRootsResult, LogLevel, LogParams,
+    ProgressParams, Root, RootsCapability, SamplingCapability, ServerNotification, UrlMode,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Principal, ToolError,
+    flow::{AskError, Client, Peer, Steps},
+    schema,
+};
+
+/// How often an unusable answer is asked for again.
+const ATTEMPTS: usize = 3;
+
+/// What a call is made with: who calls, how the client is reached, and the outside world.
+#[derive(Clone)]
+pub struct Call {
+    /// The era seam.
+    pub client: Arc<dyn Client>,
+    /// Who calls.
+    pub principal: Arc<Principal>,
+    /// Time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// Cancelled when nobody wants the result any more.
+    pub cancelled: CancellationToken,
+}
+
+/// Everything a feature may reach. Borrowed, never cloned: a call cannot outlive its request.
+///
+/// A function that asks may run again from the top after its question. What it has asked is
+/// answered from memory; what it does to the world goes into [`step`](Self::step).
+pub struct Ctx<S> {
+    pub(crate) app: Arc<S>,
+    pub(crate) call: Call,
+}
+
+/// What the user made of a form or a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Elicited<T> {
+    /// Filled in, or agreed to.
+    Accepted(T),
+    /// Refused.
+    Declined,
+    /// Put aside.
+    Cancelled,
+}
+
+impl<T> Elicited<T> {
+    /// The answer, or the tool error that says there is none.
+    ///
+    /// # Errors
+    /// When the user declined or cancelled.
+    pub fn accepted(self) -> Result<T, ToolError> {
+        match self {
+            Self::Accepted(answer) => Ok(answer),
+            Self::Declined => Err(ToolError::failed("The user declined.")),
+            Self::Cancelled => Err(ToolError::failed("The user cancelled.")),
+        }
+    }
+}
+
+impl<S: Send + Sync> Ctx<S> {
+    /// What the features of this server share.
+    #[must_use]
+    pub fn app(&self) -> &S {
+        &self.app
+    }
+
+    /// Who calls.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.call.principal
+    }
+
+    /// What is known of the caller's program.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        self.call.client.peer()
+    }
+
+    /// Time.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.call.clock
+    }
+
+    /// Randomness.
+    #[must_use]
+    pub fn entropy(&self) -> &Entropy {
+        &self.call.entropy
+    }
+
+    /// Tells when nobody wants the result any more. A call that awaits is dropped then; one that
+    /// computes for long looks here.
+    #[must_use]
+    pub fn cancelled(&self) -> &CancellationToken {
+        &self.call.cancelled
+    }
+
+    /// Tells the client how far the call is, if it wants to know.
+    pub async fn progress(&self, done: f64, total: f64, message: &str) {
+        let Some(token) = self.peer().progress_token.clone() else { return };
+        let message = self.peer().profile.revision.has_tool_annotations().then(|| message.to_owned());
+        let params =
+            ProgressParams { progress_token: token, progress: done, total: Some(total), message };
+        self.call.client.notify(ServerNotification::Progress(params)).await;
+    }
+
+    /// Tells the client something for its log, if it wants that level. Deprecated by the newest
+    /// revision, which still has it.
+    pub async fn log(&self, level: LogLevel, logger: Option<&str>, data: Value) {
+        if self.peer().log_level.is_none_or(|least| level < least) {
+            return;
+        }
+        let params = LogParams { level, logger: logger.map(str::to_owned), data };
+        self.call.client.notify(ServerNotification::Log(params)).await;
+    }
+
+    /// Asks the user to fill in a form shaped like `T`: a flat struct of simple fields.
+    ///
+    /// # Errors
+    /// When the client cannot be asked at all. A refusal is an answer, not an error.
+    pub async fn elicit<T: JsonSchema + DeserializeOwned>(
+        &self,
+        key: &str,
+        message: &str,
+    ) -> Result<Elicited<T>, AskError> {
+        let able = self.capabilities().has_form_elicitation();
+        self.require(able, || ClientCapabilities {
+            elicitation: Some(ElicitationCapability::default()),
+            ..ClientCapabilities::default()
+        })?;
+        let requested_schema = schema::form::<T>();
+        let params = ElicitParams::Form { message: message.to_owned(), requested_schema };
+        self.ask(key, &InputRequest::Elicit(params), |answer| {
+            let result: ElicitResult = serde_json::from_value(answer).ok()?;
+            Some(match result.action {
+                ElicitAction::Accept => {
+                    let content = Value::Object(result.content.unwrap_or_default());
+                    Elicited::Accepted(serde_json::from_value(content).ok()?)
+                }
+                ElicitAction::Decline => Elicited::Declined,
+                ElicitAction::Cancel => Elicited::Cancelled,
+            })
+        })
+        .await
+    }
+
+    /// Asks the user to go to a page. Acceptance means that the user went, not that anything is
+    /// done there.
+    ///
+    /// # Errors
+    /// When the client cannot be asked at all.
+    pub async fn elicit_url(
+        &self,
+        key: &str,
+        message: &str,
+        url: &str,
+    ) -> Result<Elicited<()>, AskError> {
+        let able = self.capabilities().has_url_elicitation();
+        self.require(able, || ClientCapabilities {
+            elicitation: Some(ElicitationCapability {
+                url: Some(serde_json::Map::new()),
+                ..ElicitationCapability::default()
+            }),
+            ..ClientCapabilities::default()
+        })?;
+        let (message, url) = (message.to_owned(), url.to_owned());
+        // Only 2025-11-25 names the question; the key is unique in the call and stable.
+        let sessions = self.peer().profile.revision.has_stream_polling();
+        let elicitation_id = sessions.then(|| key.to_owned());
+        let params = ElicitParams::Url { mode: UrlMode::Url, message, url, elicitation_id };
+        self.ask(key, &InputRequest::Elicit(params), |answer| {
+            let result: ElicitResult = serde_json::from_value(answer).ok()?;
+            Some(match result.action {
+                ElicitAction::Accept => Elicited::Accepted(()),
+                ElicitAction::Decline => Elicited::Declined,
+                ElicitAction::Cancel => Elicited::Cancelled,
+            })
+        })
+        .await
+    }
+
+    /// Asks the client's model. Deprecated by the newest revision, which still has it.
+    ///
+    /// # Errors
+    /// When the client cannot be asked at all, or refuses.
+    pub async fn sample(
+        &self,
+        key: &str,
+        params: CreateMessageParams,
+    ) -> Result<CreateMessageResult, AskError> {
+        self.require(self.capabilities().sampling.is_some(), || ClientCapabilities {
+            sampling: Some(SamplingCapability::default()),
+            ..ClientCapabilities::default()
+        })?;
+        self.ask(key, &InputRequest::Sample(params), |answer| serde_json::from_value(answer).ok())
+            .await
+    }
+
+    /// Asks which folders matter. Deprecated by the newest revision, which still has it.
+    ///
+    /// # Errors
+    /// When the client cannot be asked at all, or refuses.
+    pub async fn roots(&self, key: &str) -> Result<Vec<Root>, AskError> {
+        self.require(self.capabilities().roots.is_some(), || ClientCapabilities {
+            roots: Some(RootsCapability::default()),
+            ..ClientCapabilities::default()
+        })?;
+        self.ask(key, &InputRequest::Roots {}, |answer| {
+            serde_json::from_value::<ListRootsResult>(answer).ok().map(|result| result.roots)
+        })
+        .await
+    }
+
+    /// Runs `work` once per call, however many rounds the call takes. Its result travels, sealed,
+    /// through the client; a failure is not remembered.
+    ///
+    /// # Errors
+    /// Whatever `work` fails with.
+    pub async fn step<T, E, F>(&self, key: &str, work: impl FnOnce() -> F) -> Result<T, E>
+    where
+        T: Serialize + DeserializeOwned,
+        F: Future<Output = Result<T, E>>,
+    {
+        let steps = self.call.client.steps();
+        let recorded = steps.recorded(key).and_then(|value| serde_json::from_value(value).ok());
+        if let Some(value) = recorded {
+            return Ok(value);
+        }
+        let mut running = Running::begin(steps);
+        let value = work().await?;
+        running.recorded = serde_json::to_value(&value).ok().map(|value| (key.to_owned(), value));
+        Ok(value)
+    }
+
+    fn capabilities(&self) -> &ClientCapabilities {
+        &self.peer().profile.capabilities
+    }
+
+    fn require(
+        &self,
+        able: bool,
+        needed: impl FnOnce() -> ClientCapabilities,
+    ) -> Result<(), AskError> {
+        if able { Ok(()) } else { Err(AskError::Unsupported(Box::new(needed()))) }
+    }
+
+    async fn ask<T>(
+        &self,
+        key: &str,
+        question: &InputRequest,
+        read: impl Fn(Value) -> Option<T>,
+    ) -> Result<T, AskError> {
+        for _ in 0..ATTEMPTS {
+            let answer = self.call.client.ask(key, question).await?;
+            match read(answer) {
+                Some(answer) => return Ok(answer),
+                None => self.call.client.discard(key),
+            }
+        }
+        Err(AskError::Unusable(key.to_owned()))
+    }
+}
+
+/// Keeps a call from being parked while a step is half done.
+struct Running<'a> {
+    steps: &'a dyn Steps,
+    recorded: Option<(String, Value)>,
+}
+
+impl<'a> Running<'a> {
+    fn begin(steps: &'a dyn Steps) -> Self {
+        steps.begin();
+        Self { steps, recorded: None }
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let recorded = self.recorded.take();
+        self.steps.end(recorded.as_ref().map(|(key, value)| (key.as_str(), value.clone())));
+    }
+}

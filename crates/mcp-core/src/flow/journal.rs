@@ -1,0 +1,64 @@
+//! What a call has learnt so far: settled answers, open questions, effects already done.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use shared::mcp::InputRequest;
+
+/// Travels inside `requestState`, sealed. See the rules in the decision on replay.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Journal {
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) answers: BTreeMap<String, Answer>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) asked: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) steps: BTreeMap<String, Value>,
+    #[serde(default)]
+    pub(super) round: u8,
+}
+
+/// A settled answer. It belongs to its question: if that changes, it counts for nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Answer {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    question: Option<String>,
+    pub(super) value: Value,
+}
+
+impl Answer {
+    pub(super) fn belongs_to(&self, digest: &str) -> bool {
+        self.question.as_deref().is_none_or(|question| question == digest)
+    }
+}
+
+impl Journal {
+    /// Adds what the client sent with this round. An answer counts only if its question was open;
+    /// what earlier rounds have settled cannot be changed, and unknown keys are ignored.
+    #[must_use]
+    pub fn with_answers(mut self, fresh: BTreeMap<String, Value>) -> Self {
+        for (key, value) in fresh {
+            if let Some(question) = self.asked.remove(&key) {
+                self.answers.insert(key, Answer { question: Some(question), value });
+            }
+        }
+        self
+    }
+
+    /// A first round that comes with answers already. Nothing was asked, so nothing is checked but
+    /// the key: an answer is the client's word either way.
+    #[must_use]
+    pub fn unasked(fresh: BTreeMap<String, Value>) -> Self {
+        let answer = |(key, value)| (key, Answer { question: None, value });
+        Self { answers: fresh.into_iter().map(answer).collect(), ..Self::default() }
+    }
+}
+
+/// Names a question by its content.
+pub(super) fn digest(question: &InputRequest) -> String {
+    let json = serde_json::to_vec(question).unwrap_or_default();
+    let hash = Sha256::digest(json);
+    hash.iter().take(12).fold(String::with_capacity(24), |text, byte| format!("{text}{byte:02x}"))
+}

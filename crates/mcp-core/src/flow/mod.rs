@@ -1,0 +1,112 @@
+//! How a call reaches its client: the one seam between the eras.
+//!
+//! [`Client`] is what a call sees. In the legacy era a question goes out and the call waits; in the
+//! modern one [`Replay`] parks the call, and the next request runs it again with the answers.
+
+mod journal;
+mod replay;
+mod seal;
+
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use shared::mcp::{
+    ClientCapabilities, ClientProfile, ErrorObject, InputRequest, LogLevel, ProgressToken,
+    ServerNotification,
+};
+
+pub use self::{
+    journal::Journal,
+    replay::{Outcome, Replay},
+    seal::{Binding, OpenError, SealError, SealKey, Sealer},
+};
+
+/// What one call knows of its caller's program.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// What it speaks and what it can do.
+    pub profile: ClientProfile,
+    /// If it wants to know how far the call is.
+    pub progress_token: Option<ProgressToken>,
+    /// The least level of log messages it wants; none if it wants none.
+    pub log_level: Option<LogLevel>,
+}
+
+/// How a question reaches the client and how its answer comes back. The only era seam.
+pub trait Client: Send + Sync {
+    /// Puts a question under a key that is unique within the call, and waits for the answer.
+    fn ask<'a>(
+        &'a self,
+        key: &'a str,
+        question: &'a InputRequest,
+    ) -> BoxFuture<'a, Result<Value, AskError>>;
+
+    /// The answer to `key` could not be used: the next [`ask`](Self::ask) must put it again.
+    fn discard(&self, key: &str);
+
+    /// Effects that are already done in this call.
+    fn steps(&self) -> &dyn Steps;
+
+    /// Tells the client something; waits while it reads more slowly than it is told.
+    fn notify(&self, note: ServerNotification) -> BoxFuture<'_, ()>;
+
+    /// Who is at the other end.
+    fn peer(&self) -> &Peer;
+}
+
+/// Why there is no answer. A refusal of the user is an answer, and not here.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum AskError {
+    /// The client has not declared that it can; this is what it would have to declare.
+    #[error("the client cannot be asked this: it has not declared the capability")]
+    Unsupported(Box<ClientCapabilities>),
+    /// The client is gone.
+    #[error("the client is gone")]
+    Disconnected,
+    /// Nobody has answered for too long.
+    #[error("nobody has answered in time")]
+    TimedOut,
+    /// The client kept giving answers that cannot be used.
+    #[error("the client gave no usable answer to `{0}`")]
+    Unusable(String),
+    /// The client answered with an error.
+    #[error("the client refused: {}", .0.message)]
+    Refused(ErrorObject),
+}
+
+/// Remembers effects that must not be repeated when a call runs again.
+pub trait Steps: Send + Sync {
+    /// What the step gave, if it is done.
+    fn recorded(&self, step: &str) -> Option<Value>;
+    /// A step begins: the call must not be parked before it has ended.
+    fn begin(&self);
+    /// A step has ended, with a result if it succeeded.
+    fn end(&self, recorded: Option<(&str, Value)>);
+}
+
+/// For calls that run straight through: there is nothing to remember.
+#[derive(Clone, Copy, Debug)]
+pub struct NoSteps;
+
+impl Steps for NoSteps {
+    fn recorded(&self, _: &str) -> Option<Value> {
+        None
+    }
+    fn begin(&self) {}
+    fn end(&self, _: Option<(&str, Value)>) {}
+}
+
+/// Where the notifications of a call go.
+pub trait NoteSink: Send + Sync {
+    /// Takes one; waits while there is no room.
+    fn send(&self, note: ServerNotification) -> BoxFuture<'_, ()>;
+}
+
+/// Nobody listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Silence;
+
+impl NoteSink for Silence {
+    fn send(&self, _: ServerNotification) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}

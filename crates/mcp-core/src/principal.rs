@@ -1,0 +1,52 @@
+//! Who calls.
+
+use std::collections::BTreeSet;
+
+/// A caller, as the authorization server describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Principal {
+    /// Who says so.
+    pub issuer: String,
+    /// Which user; none for a client that acts for itself.
+    pub user: Option<String>,
+    /// Through which client.
+    pub client: Option<String>,
+    /// For people to read; never a reason to allow something.
+    pub username: Option<String>,
+    /// What the caller may do.
+    pub scopes: BTreeSet<String>,
+}
+
+impl Principal {
+    /// The one caller of a server without authorization.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self::default()
+    }
+
+    /// Whether the caller may do what a scope stands for.
+    #[must_use]
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes.contains(scope)
+    }
+
+    /// One text for issuer, user and client together. Different callers have different ones.
+    #[must_use]
+    pub fn identity(&self) -> String {
+        let Self { issuer, user, client, .. } = self;
+        serde_json::json!([issuer, user, client]).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_not_the_user_of_the_same_name() {
+        let name = Some("x".to_owned());
+        let user = Principal { user: name.clone(), ..Principal::anonymous() };
+        let client = Principal { client: name, ..Principal::anonymous() };
+        assert_ne!(user.identity(), client.identity());
+    }
+}

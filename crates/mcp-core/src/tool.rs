@@ -1,0 +1,167 @@
+//! A tool is a type: its fields are the arguments, its doc comments the descriptions.
+
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use shared::mcp::{CallToolResult, ContentBlock, ToolAnnotations};
+
+use crate::{Ctx, flow::AskError, schema};
+
+/// Something that a model can use.
+///
+/// The name of the type is nobody's business; its fields are the arguments, and its doc comment is
+/// the description.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a tool",
+    note = "derive `Deserialize` and `JsonSchema`, then implement `Tool<App>`"
+)]
+pub trait Tool<S>: DeserializeOwned + JsonSchema + Send + 'static {
+    /// On the wire: 1 to 128 of `A-Z a-z 0-9 _ - .`.
+    const NAME: &'static str;
+
+    /// What it returns.
+    type Output: IntoOutput;
+
+    /// What a list says of it beyond its schema.
+    #[must_use]
+    fn info(info: Info) -> Info {
+        info
+    }
+
+    /// Does it. It may run again from the top after a question; see [`Ctx`].
+    fn call(self, ctx: &Ctx<S>) -> impl Future<Output = Result<Self::Output, ToolError>> + Send;
+}
+
+/// What a list says of a tool beyond its schema.
+#[derive(Clone, Debug, Default)]
+pub struct Info {
+    pub(crate) title: Option<&'static str>,
+    pub(crate) aliases: Vec<&'static str>,
+    pub(crate) annotations: ToolAnnotations,
+}
+
+impl Info {
+    /// For people.
+    #[must_use]
+    pub const fn title(mut self, title: &'static str) -> Self {
+        self.title = Some(title);
+        self
+    }
+
+    /// A name that is answered and not listed.
+    #[must_use]
+    pub fn alias(mut self, name: &'static str) -> Self {
+        self.aliases.push(name);
+        self
+    }
+
+    /// It changes nothing.
+    #[must_use]
+    pub const fn read_only(mut self) -> Self {
+        self.annotations.read_only_hint = Some(true);
+        self.annotations.destructive_hint = Some(false);
+        self
+    }
+
+    /// It may destroy something.
+    #[must_use]
+    pub const fn destructive(mut self) -> Self {
+        self.annotations.destructive_hint = Some(true);
+        self
+    }
+
+    /// Twice is as good as once.
+    #[must_use]
+    pub const fn idempotent(mut self) -> Self {
+        self.annotations.idempotent_hint = Some(true);
+        self
+    }
+
+    /// It reaches nothing beyond this server.
+    #[must_use]
+    pub const fn closed_world(mut self) -> Self {
+        self.annotations.open_world_hint = Some(false);
+        self
+    }
+}
+
+/// Why a tool has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// It failed, and the model should read why.
+    #[error("{0}")]
+    Failed(String),
+    /// The client could not be asked.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// Something is broken: logged with its causes, and nothing of it is shown.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl ToolError {
+    /// A failure that the model reads.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::Failed(message.into())
+    }
+}
+
+impl From<serde_json::Error> for ToolError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Internal(error.into())
+    }
+}
+
+/// What a tool can return.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a tool's output",
+    note = "use `String`, `Json<T>`, `Vec<ContentBlock>` or `CallToolResult`"
+)]
+pub trait IntoOutput: Send {
+    /// The schema of the structured part, if there is one.
+    #[must_use]
+    fn schema() -> Option<Value> {
+        None
+    }
+
+    /// As a result.
+    ///
+    /// # Errors
+    /// When the value cannot be written as JSON.
+    fn into_output(self) -> Result<CallToolResult, serde_json::Error>;
+}
+
+impl IntoOutput for String {
+    fn into_output(self) -> Result<CallToolResult, serde_json::Error> {
+        Ok(CallToolResult::of(vec![ContentBlock::text(self)]))
+    }
+}
+
+impl IntoOutput for Vec<ContentBlock> {
+    fn into_output(self) -> Result<CallToolResult, serde_json::Error> {
+        Ok(CallToolResult::of(self))
+    }
+}
+
+impl IntoOutput for CallToolResult {
+    fn into_output(self) -> Result<CallToolResult, serde_json::Error> {
+        Ok(self)
+    }
+}
+
+/// A structured result: the value for programs, and the same as JSON text for everybody else.
+#[derive(Clone, Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: Serialize + JsonSchema + Send> IntoOutput for Json<T> {
+    fn schema() -> Option<Value> {
+        Some(schema::output::<T>())
+    }
+
+    fn into_output(self) -> Result<CallToolResult, serde_json::Error> {
+        let value = serde_json::to_value(self.0)?;
+        let mut result = CallToolResult::of(vec![ContentBlock::text(value.to_string())]);
+        result.structured_content = Some(value);
+        Ok(result)
+    }
+}

@@ -1,0 +1,100 @@
+//! The backend in Redis: four multiplexed connections for commands, one for subscriptions.
+//!
+//! Every operation is one command on one key (a script where Redis has no such command), so it is
+//! one round trip, atomic, and at home in a cluster. No command is sent twice: when a connection
+//! breaks under it, whether it was done is unknown, and the caller is told so.
+
+mod bus;
+mod connect;
+mod failure;
+mod log;
+mod script;
+mod table;
+
+use std::{
+    future::Future,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use fred::{
+    clients::{Client, Pool},
+    error::Error,
+    interfaces::ClientLike,
+    types::{ClusterHash, CustomCommand, Value},
+};
+use tokio::task::JoinSet;
+
+use crate::error::{Action, StoreError};
+
+/// The connections to one Redis, and the prefix of all names there.
+#[derive(Debug)]
+pub(crate) struct Redis {
+    commands: Pool,
+    channels: Arc<bus::Channels>,
+    namespace: String,
+    command_timeout: Duration,
+    scripts: script::Scripts,
+    closed: AtomicBool,
+    /// Dropping this ends the tasks, and with them the connections.
+    tasks: Mutex<JoinSet<()>>,
+}
+
+impl Redis {
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        let action = Action::new("reach", "Redis");
+        let _: String = self.run(action, |client| client.ping(None)).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.channels.close();
+        let mut tasks =
+            std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        tasks.shutdown().await;
+    }
+
+    /// A connection that is up, so that an outage is told at once and not after a timeout.
+    fn client(&self, action: Action) -> Result<&Client, StoreError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(action.unavailable("the store is closed"));
+        }
+        let client = self.commands.next_connected();
+        if client.is_connected() { Ok(client) } else { Err(failure::not_connected(action)) }
+    }
+
+    /// Runs one command, made for a connection that is up. The futures of the client take several
+    /// kilobytes, so this one is boxed: every caller up to a request handler would carry it.
+    async fn run<'a, T, F>(
+        &'a self,
+        action: Action,
+        command: impl FnOnce(&'a Client) -> F,
+    ) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let client = self.client(action)?;
+        Box::pin(command(client)).await.map_err(|error| self.explain(action, &error))
+    }
+
+    fn explain(&self, action: Action, error: &Error) -> StoreError {
+        failure::explain(action, error, self.command_timeout)
+    }
+
+    fn name(&self, name: &str) -> String {
+        [&self.namespace, name].concat()
+    }
+}
+
+/// Waits until Redis has done everything that was sent on the connection of `client` before:
+/// answers come in order, so the one to a PING says so. In a cluster it goes to the node at which
+/// the client subscribes.
+async fn confirm(client: &Client) -> Result<(), Error> {
+    let ping = CustomCommand::new_static("PING", ClusterHash::from(client.id()), false);
+    let _: Value = Box::pin(client.custom(ping, Vec::<Value>::new())).await?;
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! Making the connections, and making them again.
+
+use std::{
+    sync::{Arc, Mutex, atomic::AtomicBool},
+    time::Duration,
+};
+
+use ambient::Clock;
+use fred::{
+    clients::{Client, Pool},
+    error::ErrorKind,
+    interfaces::{ClientLike, EventInterface},
+    types::{
+        RespVersion,
+        config::{
+            Config, ConnectionConfig, PerformanceConfig, ReconnectPolicy, TcpConfig,
+            UnresponsiveConfig,
+        },
+    },
+};
+use futures_util::future::try_join_all;
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{Redis, bus::Channels, failure, script::Scripts};
+use crate::{
+    RedisOptions,
+    error::{Action, StoreError},
+};
+
+/// Connections for commands. Commands of many callers share one, so a few are enough; more than one
+/// keeps a large value from delaying everybody.
+const CONNECTIONS: usize = 4;
+/// Milliseconds before the first and before later attempts to connect again.
+const BACKOFF: (u32, u32) = (50, 500);
+/// How many command timeouts lie between two looks at whether a connection still answers.
+const HEARTBEAT: u32 = 4;
+/// How many messages wait between the connection and the mailboxes before a gap is reported.
+const MESSAGE_BUFFER: usize = 1024;
+
+const CONNECT: Action = Action::new("connect to", "Redis");
+
+impl Redis {
+    pub(crate) async fn connect(options: &RedisOptions) -> Result<Self, StoreError> {
+        let config = config(options.url.expose())?;
+        let commands = Pool::new(
+            config.clone(),
+            Some(performance(options, 32)),
+            Some(connection(options)),
+            Some(policy()),
+            CONNECTIONS,
+        )
+        .map_err(|error| failure::explain(CONNECT, &error, options.connect_timeout))?;
+        let subscriber = Client::new(
+            config,
+            Some(performance(options, MESSAGE_BUFFER)),
+            Some(connection(options)),
+            Some(policy()),
+        );
+        // Taken before the connection exists, so that no event of it is missed.
+        let (messages, mut reconnections) = (subscriber.message_rx(), subscriber.reconnect_rx());
+
+        let clients = commands.clients().iter().chain([&subscriber]).cloned();
+        let attempts = clients.map(|client| first_connection(client, options.connect_timeout));
+        let heartbeat = options.command_timeout * HEARTBEAT;
+        let mut tasks = JoinSet::new();
+        for (client, connection) in try_join_all(attempts).await? {
+            tasks.spawn(stay_connected(client, connection, heartbeat));
+        }
+        // The first connection counts as one; there was no subscription that it could have lost.
+        while reconnections.try_recv().is_ok() {}
+        let channels = Arc::new(Channels::new(subscriber));
+        tasks.spawn(Arc::clone(&channels).deliver(messages));
+        tasks.spawn(Arc::clone(&channels).keep_subscribed(reconnections));
+        Ok(Self {
+            commands,
+            channels,
+            namespace: options.namespace.clone(),
+            command_timeout: options.command_timeout,
+            scripts: Scripts::default(),
+            closed: AtomicBool::new(false),
+            tasks: Mutex::new(tasks),
+        })
+    }
+}
+
+type Connection = AbortOnDropHandle<Result<(), fred::error::Error>>;
+
+/// Connects for the first time, when a mistake in the URL is still worth an error.
+async fn first_connection(
+    client: Client,
+    limit: Duration,
+) -> Result<(Client, Connection), StoreError> {
+    match Clock::system().timeout(limit, client.init()).await {
+        Ok(Ok(connection)) => Ok((client, AbortOnDropHandle::new(connection))),
+        Ok(Err(error)) => Err(failure::explain(CONNECT, &error, limit)),
+        Err(_) => Err(failure::timed_out(CONNECT, limit)),
+    }
+}
+
+/// The client reconnects by itself after most errors. Two cases are left to this: after a refused
+/// password and the like its task ends, though somebody may mend the server while we run; and a
+/// connection whose peer has silently gone looks healthy to it as long as commands are written.
+async fn stay_connected(client: Client, mut connection: Connection, heartbeat: Duration) {
+    loop {
+        tokio::select! {
+            ended = &mut connection => if let Ok(Err(error)) = ended {
+                tracing::warn!(kind = ?error.kind(), "lost a connection to Redis; trying again");
+            },
+            () = silence(&client, heartbeat) => {
+                tracing::warn!("a connection to Redis is silent; making a new one");
+            }
+        }
+        connection.abort();
+        Clock::system().sleep(Duration::from_millis(BACKOFF.1.into())).await;
+        connection = AbortOnDropHandle::new(client.connect());
+    }
+}
+
+/// Returns when the connection, though it seems to be up, has left two questions in a row without
+/// an answer.
+async fn silence(client: &Client, heartbeat: Duration) {
+    let mut unanswered = 0;
+    while unanswered < 2 {
+        Clock::system().sleep(heartbeat).await;
+        unanswered = match super::confirm(client).await {
+            Err(error) if *error.kind() == ErrorKind::Timeout && client.is_connected() => {
+                unanswered + 1
+            }
+            _ => 0,
+        };
+    }
+}
+
+fn config(url: &str) -> Result<Config, StoreError> {
+    const SCHEMES: [&str; 6] =
+        ["redis", "rediss", "redis-sentinel", "rediss-sentinel", "redis-cluster", "rediss-cluster"];
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    if !SCHEMES.contains(&scheme) {
+        return Err(CONNECT.refused(
+            "REDIS_URL must begin with redis://, rediss:// (TLS), redis-sentinel:// or \
+             redis-cluster://",
+        ));
+    }
+    let mut config = Config::from_url(url).map_err(|_| {
+        CONNECT.refused(match scheme {
+            "redis-sentinel" | "rediss-sentinel" => {
+                "REDIS_URL cannot be used; write \
+                 redis-sentinel://USER:PASSWORD@HOST:26379/0?sentinelServiceName=NAME"
+            }
+            _ => "REDIS_URL cannot be used; write redis://USER:PASSWORD@HOST:6379/0",
+        })
+    })?;
+    // In RESP3 a connection with subscriptions still answers PING, which the bus relies on.
+    config.version = RespVersion::RESP3;
+    Ok(config)
+}
+
+fn performance(options: &RedisOptions, event_buffer: usize) -> PerformanceConfig {
+    PerformanceConfig {
+        default_command_timeout: options.command_timeout,
+        broadcast_channel_capacity: event_buffer,
+        ..PerformanceConfig::default()
+    }
+}
+
+fn connection(options: &RedisOptions) -> ConnectionConfig {
+    ConnectionConfig {
+        connection_timeout: options.connect_timeout,
+        internal_command_timeout: options.connect_timeout,
+        // One attempt: a command that is sent again might be done twice.
+        max_command_attempts: 1,
+        reconnect_on_auth_error: true,
+        // For the connections to all nodes of a cluster; see `silence` for what this cannot see.
+        unresponsive: UnresponsiveConfig {
+            max_timeout: Some(options.command_timeout * 2 * HEARTBEAT),
+            interval: options.command_timeout,
+        },
+        tcp: TcpConfig { nodelay: Some(true), ..TcpConfig::default() },
+        ..ConnectionConfig::default()
+    }
+}
+
+fn policy() -> ReconnectPolicy {
+    let for_ever = 0;
+    ReconnectPolicy::new_exponential(for_ever, BACKOFF.0, BACKOFF.1, 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_documented_form_of_the_url_is_understood() {
+        for url in [
+            "redis://localhost",
+            "redis://user:p%40ss@localhost:6379/1",
+            "rediss://localhost:6380",
+            "redis-sentinel://localhost:26379/0?sentinelServiceName=main&node=other:26379",
+            "redis-cluster://localhost:7000?node=localhost:7001",
+            "rediss-cluster://user:pass@localhost:7000",
+        ] {
+            let config = config(url).unwrap();
+            assert_eq!(config.tls.is_some(), url.starts_with("rediss"), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_url_is_refused_without_showing_its_password() {
+        for url in [
+            "",
+            "localhost:6379",
+            "http://user:hunter2@localhost",
+            "redis://user:hunter2@localhost:port",
+            "redis://user:hunter2@localhost/zero",
+            "redis-sentinel://user:hunter2@localhost:26379/0",
+        ] {
+            let error = config(url).unwrap_err();
+            assert!(matches!(error, StoreError::Refused(_)), "{url}: {error:?}");
+            let text = format!("{error} {error:?}");
+            assert!(text.contains("REDIS_URL"), "{text}");
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+}

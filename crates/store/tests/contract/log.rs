@@ -1,0 +1,146 @@
+//! Promises of `Log`.
+
+use store::{EventId, Log, MAX_EVENTS};
+use tokio::task::JoinSet;
+
+use crate::{
+    World, contract,
+    world::{LONG, SHORT},
+};
+
+contract!(
+    events_are_read_in_order_and_in_pages,
+    ids_strictly_increase_under_concurrent_appends,
+    a_reader_of_another_instance_goes_on_where_it_was,
+    a_trimmed_log_says_so,
+    a_reader_that_kept_up_sees_no_gap,
+    every_append_sets_the_lifetime,
+    keeping_sets_the_lifetime_without_an_event,
+    a_removed_log_is_empty,
+    logs_do_not_mix,
+    any_text_is_an_event,
+);
+
+async fn fill(log: &Log, stream: &str, events: usize) -> Vec<EventId> {
+    let mut ids = Vec::new();
+    for number in 0..events {
+        ids.push(log.append(stream, &number.to_string(), LONG).await.unwrap());
+    }
+    ids
+}
+
+async fn events_are_read_in_order_and_in_pages(world: World) {
+    let log = world.store.log();
+    let ids = fill(&log, "a", 25).await;
+    let (mut seen, mut after, mut sizes) = (Vec::new(), None, Vec::new());
+    loop {
+        let page = log.read_after("a", after.as_ref(), 10).await.unwrap();
+        assert!(!page.gap);
+        let Some((last, _)) = page.events.last() else {
+            break;
+        };
+        after = Some(*last);
+        sizes.push(page.events.len());
+        seen.extend(page.events);
+    }
+    assert_eq!(sizes, [10, 10, 5]);
+    let expected = ids.into_iter().zip((0..25).map(|number| number.to_string()));
+    assert!(seen.into_iter().eq(expected));
+}
+
+async fn ids_strictly_increase_under_concurrent_appends(world: World) {
+    let mut writers = JoinSet::new();
+    for store in [&world.store, &world.other, &world.store, &world.other] {
+        let log = store.log();
+        writers.spawn(async move { fill(&log, "a", 50).await });
+    }
+    for ids in writers.join_all().await {
+        assert!(ids.is_sorted_by(|one, next| one < next));
+    }
+    let page = world.store.log().read_after("a", None, 1000).await.unwrap();
+    assert_eq!(page.events.len(), 200);
+    assert!(page.events.is_sorted_by(|(one, _), (next, _)| one < next));
+}
+
+async fn a_reader_of_another_instance_goes_on_where_it_was(world: World) {
+    let ids = fill(&world.store.log(), "a", 3).await;
+    let written: EventId = ids[0].to_string().parse().unwrap();
+    let log = world.other.log();
+    let page = log.read_after("a", Some(&written), 10).await.unwrap();
+    assert!(!page.gap);
+    assert_eq!(page.events, [(ids[1], "1".into()), (ids[2], "2".into())]);
+}
+
+async fn a_trimmed_log_says_so(world: World) {
+    let log = world.store.log();
+    // Redis trims in blocks of a hundred.
+    let ids = fill(&log, "a", MAX_EVENTS + 200).await;
+    let page = log.read_after("a", ids.first(), 10).await.unwrap();
+    assert!(page.gap);
+    assert_eq!(page.events.len(), 10);
+    assert!(page.events[0].0 > ids[50], "some were trimmed");
+    let whole = log.read_after("a", None, usize::MAX).await.unwrap();
+    assert_eq!(whole.events.len(), MAX_EVENTS);
+    assert!(!whole.gap);
+}
+
+async fn a_reader_that_kept_up_sees_no_gap(world: World) {
+    let log = world.store.log();
+    let ids = fill(&log, "a", MAX_EVENTS + 200).await;
+    let page = log.read_after("a", Some(&ids[MAX_EVENTS]), 1000).await.unwrap();
+    assert!(!page.gap);
+    assert_eq!(page.events.len(), 199);
+    let end = log.read_after("a", ids.last(), 10).await.unwrap();
+    assert_eq!((end.events.len(), end.gap), (0, false));
+}
+
+async fn every_append_sets_the_lifetime(world: World) {
+    let log = world.store.log();
+    log.append("a", "1", SHORT * 4).await.unwrap();
+    log.append("a", "2", LONG).await.unwrap();
+    log.append("b", "1", LONG).await.unwrap();
+    let last = log.append("b", "2", SHORT).await.unwrap();
+    world.pass(SHORT * 4).await;
+    assert_eq!(log.read_after("a", None, 10).await.unwrap().events.len(), 2);
+    let page = log.read_after("b", None, 10).await.unwrap();
+    assert_eq!((page.events.len(), page.gap), (0, false));
+    let page = log.read_after("b", Some(&last), 10).await.unwrap();
+    assert_eq!((page.events.len(), page.gap), (0, true));
+}
+
+async fn keeping_sets_the_lifetime_without_an_event(world: World) {
+    let log = world.store.log();
+    assert_eq!(log.keep("a", LONG).await, Ok(false));
+    log.append("a", "1", SHORT * 4).await.unwrap();
+    assert_eq!(log.keep("a", LONG).await, Ok(true));
+    world.pass(SHORT * 4).await;
+    assert_eq!(log.read_after("a", None, 10).await.unwrap().events.len(), 1);
+}
+
+async fn a_removed_log_is_empty(world: World) {
+    let log = world.store.log();
+    fill(&log, "a", 3).await;
+    log.remove("a").await.unwrap();
+    log.remove("a").await.unwrap();
+    assert!(log.read_after("a", None, 10).await.unwrap().events.is_empty());
+}
+
+async fn logs_do_not_mix(world: World) {
+    let log = world.store.log();
+    fill(&log, "a", 2).await;
+    fill(&log, "a:b", 1).await;
+    assert_eq!(log.read_after("a", None, 10).await.unwrap().events.len(), 2);
+    let empty = log.read_after("c", None, 10).await.unwrap();
+    assert_eq!((empty.events.len(), empty.gap), (0, false));
+}
+
+async fn any_text_is_an_event(world: World) {
+    let log = world.store.log();
+    let texts = ["", "5", "{\"a\":1}", "two\r\nlines", "ä\u{0}🦀", &"x".repeat(100_000)];
+    for text in texts {
+        log.append("a", text, LONG).await.unwrap();
+    }
+    let page = log.read_after("a", None, 10).await.unwrap();
+    let read: Vec<&str> = page.events.iter().map(|(_, text)| text.as_str()).collect();
+    assert_eq!(read, texts);
+}

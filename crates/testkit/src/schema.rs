@@ -1,0 +1,201 @@
+//! The official JSON schemas, and what the specification says beyond them.
+//!
+//! A message is held against the definition that fits it: a result against the one of the method
+//! it answers, a notification or a question against the one of its own. The schemas leave a lot
+//! open that the text of the specification closes; that is checked as well.
+
+mod documents;
+mod rules;
+
+use serde_json::Value;
+use shared::mcp::{Era, Revision};
+
+use self::documents::Document;
+
+/// What a client has asked, so that answers can be told from each other.
+#[derive(Clone, Debug, Default)]
+pub struct Asked(Vec<(Value, String)>);
+
+impl Asked {
+    /// Nothing: a stream that answers no request.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The requests in a message or batch that a client sends. What has no valid id asks nothing.
+    #[must_use]
+    pub fn by(sent: &Value) -> Self {
+        let messages = sent.as_array().map_or(std::slice::from_ref(sent), Vec::as_slice);
+        Self(messages.iter().filter_map(request).collect())
+    }
+
+    /// Remembers one more message.
+    pub fn and(&mut self, sent: &Value) {
+        self.0.extend(Self::by(sent).0);
+    }
+
+    /// The method of the request with this id.
+    #[must_use]
+    pub fn method(&self, id: &Value) -> Option<&str> {
+        self.0.iter().rev().find(|(asked, _)| asked == id).map(|(_, method)| method.as_str())
+    }
+
+    /// How many requests there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing was asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The id of the only request, if it has opened a subscription.
+    fn subscription(&self) -> Option<&Value> {
+        match self.0.as_slice() {
+            [(id, method)] if method == "subscriptions/listen" => Some(id),
+            _ => None,
+        }
+    }
+}
+
+fn request(message: &Value) -> Option<(Value, String)> {
+    let id = message.get("id").filter(|id| id.is_string() || id.is_i64() || id.is_u64())?;
+    Some((id.clone(), message.get("method")?.as_str()?.to_owned()))
+}
+
+/// Fails the test if `message` is not what a server of `revision` may write to a client that has
+/// asked `asked`.
+#[track_caller]
+pub fn check_server_message(revision: Revision, message: &Value, asked: &Asked) {
+    let violations = violations(revision, message, asked);
+    assert!(
+        violations.is_empty(),
+        "the server wrote a message that {revision} does not allow:\n- {}\nin {message:#}",
+        violations.join("\n- ")
+    );
+}
+
+/// Fails the test if `message` does not have the shape of an error. For answers of what stands
+/// before the protocol, such as a missing token or an outage: their codes are their own.
+#[track_caller]
+pub fn check_refusal(revision: Revision, message: &Value) {
+    let document = Document::of(revision);
+    let found = document.check(document.error_envelope(), &with_id(message));
+    assert!(found.is_empty(), "an error has another shape: {found:#?} in {message:#}");
+}
+
+/// The transport pages allow an error without an id as the body of an HTTP error; the older schemas
+/// do not know that form, so they are shown one with an id.
+fn with_id(message: &Value) -> Value {
+    let mut message = message.clone();
+    if message.get("id").is_none() {
+        message["id"] = Value::from(0);
+    }
+    message
+}
+
+/// Everything that is wrong with a message or batch of a server, one sentence each.
+#[must_use]
+pub fn violations(revision: Revision, message: &Value, asked: &Asked) -> Vec<String> {
+    match message.as_array() {
+        None => one(revision, message, asked),
+        Some(_) if !revision.has_batches() => vec!["the revision has no batches".into()],
+        Some(batch) if batch.is_empty() => vec!["a batch is not empty".into()],
+        Some(batch) => batch.iter().flat_map(|message| one(revision, message, asked)).collect(),
+    }
+}
+
+/// The kinds of message, told apart by their members.
+enum Kind<'a> {
+    Question(&'a str),
+    Notification(&'a str),
+    Result(&'a Value),
+    Error(&'a Value),
+}
+
+fn one(revision: Revision, message: &Value, asked: &Asked) -> Vec<String> {
+    let document = Document::of(revision);
+    match kind(message) {
+        Err(problem) => vec![problem],
+        Ok(Kind::Question(method)) => question(document, message, method),
+        Ok(Kind::Notification(method)) => notification(document, message, method, asked),
+        Ok(Kind::Result(result)) => answer(document, message, result, asked),
+        Ok(Kind::Error(error)) => refusal(document, message, error, asked),
+    }
+}
+
+fn kind(message: &Value) -> Result<Kind<'_>, String> {
+    let has = |member| message.get(member).is_some();
+    match (message.get("method"), message.get("result"), message.get("error")) {
+        (Some(Value::String(method)), None, None) if has("id") => Ok(Kind::Question(method)),
+        (Some(Value::String(method)), None, None) => Ok(Kind::Notification(method)),
+        (None, Some(result), None) => Ok(Kind::Result(result)),
+        (None, None, Some(error)) => Ok(Kind::Error(error)),
+        _ => Err("it is neither a request, a notification, a result nor an error".into()),
+    }
+}
+
+fn question(document: &Document, message: &Value, method: &str) -> Vec<String> {
+    if document.revision.era() == Era::Modern {
+        return vec![format!("a server asks nothing by itself since 2026-07-28: `{method}`")];
+    }
+    let mut found = document.check("JSONRPCRequest", message);
+    match document.definition_of("ServerRequest", method) {
+        Some(definition) => found.extend(document.check(definition, message)),
+        None => found.push(format!("a server has no request `{method}`")),
+    }
+    found
+}
+
+fn notification(document: &Document, message: &Value, method: &str, asked: &Asked) -> Vec<String> {
+    let mut found = document.check("JSONRPCNotification", message);
+    match document.definition_of("ServerNotification", method) {
+        Some(definition) => found.extend(document.check(definition, message)),
+        None => found.push(format!("a server has no notification `{method}`")),
+    }
+    if document.revision.era() == Era::Modern {
+        found.extend(rules::subscription(message, asked.subscription()));
+    }
+    found
+}
+
+fn answer(document: &Document, message: &Value, result: &Value, asked: &Asked) -> Vec<String> {
+    let mut found = document.check(document.result_envelope(), message);
+    let Some(method) = message.get("id").and_then(|id| asked.method(id)) else {
+        found.push("it answers a request that was not made".into());
+        return found;
+    };
+    let Some(definition) = document.result_definition(method, result) else {
+        found.push(format!("the revision has no method `{method}` that could succeed"));
+        return found;
+    };
+    found.extend(document.check(&definition, result));
+    found.extend(rules::result(document, method, &definition, result));
+    found
+}
+
+fn refusal(document: &Document, message: &Value, error: &Value, asked: &Asked) -> Vec<String> {
+    let mut found = match message.get("id") {
+        Some(id) if asked.method(id).is_none() => {
+            vec!["it refuses a request that was not made".into()]
+        }
+        _ => Vec::new(),
+    };
+    let message = with_id(message);
+    found.extend(document.check(document.error_envelope(), &message));
+    let code = error.get("code").and_then(Value::as_i64).unwrap_or_default();
+    if document.revision.era() == Era::Modern
+        && let Some(definition) = rules::error_definition(code)
+    {
+        found.extend(document.check(definition, &message));
+    }
+    found.extend(rules::error_code(document.revision, code));
+    found
+}
+
+#[cfg(test)]
+mod tests;

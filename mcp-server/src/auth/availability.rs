@@ -1,0 +1,102 @@
+//! Whether the authorization server answers: open or closed, and who wants to know.
+
+use std::sync::Arc;
+
+use tokio::sync::{Notify, watch};
+use url::Url;
+
+/// What is known of the authorization server.
+#[derive(Clone, Debug)]
+pub(super) enum Availability {
+    /// Nobody has looked yet.
+    Unknown,
+    /// It answers, and this is what it offers.
+    Open(Arc<AuthorizationServer>),
+    /// It does not: every protected request is answered 503.
+    Closed,
+}
+
+/// What is used of an authorization server's metadata.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct AuthorizationServer {
+    pub(super) introspection_endpoint: Url,
+}
+
+/// Holds what is known, for everybody who checks tokens.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    state: Arc<watch::Sender<Availability>>,
+    doubt: Arc<Notify>,
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        let state = Arc::new(watch::Sender::new(Availability::Unknown));
+        Self { state, doubt: Arc::default() }
+    }
+}
+
+impl Watch {
+    /// What the server offers, if it answers.
+    pub(super) fn open(&self) -> Option<Arc<AuthorizationServer>> {
+        match &*self.state.borrow() {
+            Availability::Open(server) => Some(Arc::clone(server)),
+            Availability::Unknown | Availability::Closed => None,
+        }
+    }
+
+    /// A check has failed: somebody should look at once.
+    pub(super) fn look_again(&self) {
+        self.doubt.notify_one();
+    }
+
+    /// Waits until a check has failed.
+    pub(super) async fn doubted(&self) {
+        self.doubt.notified().await;
+    }
+
+    /// Tells what was found; true if that is a change.
+    pub(super) fn found(&self, now: Availability) -> bool {
+        let kind = |state: &Availability| std::mem::discriminant(state);
+        let changes = kind(&self.state.borrow()) != kind(&now);
+        self.state.send_replace(now);
+        changes
+    }
+
+    /// Waits for the next finding.
+    pub(super) async fn changed(&self) {
+        // The sender is kept by `self`.
+        let _ = self.state.subscribe().changed().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn open() -> Availability {
+        let introspection_endpoint = Url::parse("http://localhost/introspect").unwrap();
+        Availability::Open(Arc::new(AuthorizationServer { introspection_endpoint }))
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_open() {
+        let watch = Watch::default();
+        assert!(watch.open().is_none());
+        assert!(watch.found(open()));
+        assert!(watch.open().is_some());
+        assert!(watch.found(Availability::Closed));
+        assert!(watch.open().is_none());
+        assert!(!watch.found(Availability::Closed));
+    }
+
+    #[test]
+    fn doubt_is_not_lost_when_nobody_listens() {
+        let watch = Watch::default();
+        watch.look_again();
+        assert!(watch.doubted().now_or_never().is_some());
+        assert!(watch.doubted().now_or_never().is_none());
+    }
+}

@@ -1,0 +1,72 @@
+//! How a caller without a good token is answered (RFC 6750 section 3, RFC 9728 section 5.1).
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+use shared::mcp::{ErrorCode, ErrorObject};
+
+use super::Auth;
+use crate::{
+    Server,
+    http::{Answer, error_message},
+};
+
+/// Why a request goes no further.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It has no token: 401.
+    NoToken,
+    /// Its `Authorization` header is not one: 400.
+    Malformed(&'static str),
+    /// Its token is no good: 401.
+    InvalidToken(&'static str),
+    /// Its token allows too little: 403.
+    InsufficientScope,
+    /// Nobody can say whether its token is good: 503.
+    Unavailable,
+}
+
+impl Refusal {
+    /// The status, the challenge and a body for people.
+    pub(super) fn answer(self, server: &Server, auth: &Auth) -> Response {
+        let (status, error, description) = match self {
+            Self::Unavailable => return unavailable(auth.issuer()),
+            Self::NoToken => (StatusCode::UNAUTHORIZED, None, "A bearer token is needed"),
+            Self::Malformed(why) => (StatusCode::BAD_REQUEST, Some("invalid_request"), why),
+            Self::InvalidToken(why) => (StatusCode::UNAUTHORIZED, Some("invalid_token"), why),
+            Self::InsufficientScope => {
+                (StatusCode::FORBIDDEN, Some("insufficient_scope"), "The token lacks a scope")
+            }
+        };
+        let challenge = challenge(server, auth, error, description);
+        let body = json!({ "error": error.unwrap_or("invalid_token"), "error_description": description });
+        let mut response = (status, axum::Json(body)).into_response();
+        // The parts are a URL, scopes and sentences of our own: all of them visible ASCII.
+        if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}
+
+/// One challenge, on one line, that tells a client everything it needs. Without a token there is no
+/// `error` in it: nothing was wrong.
+fn challenge(server: &Server, auth: &Auth, error: Option<&str>, description: &str) -> String {
+    let error = error.map_or_else(String::new, |error| {
+        format!(r#"error="{error}", error_description="{description}", "#)
+    });
+    let metadata = crate::http::metadata_url(server.config());
+    let scope = auth.required_scopes().join(" ");
+    format!(r#"Bearer {error}resource_metadata="{metadata}", scope="{scope}""#)
+}
+
+/// Degraded mode, in the original's words. No challenge: a login would fail as well.
+fn unavailable(issuer: &str) -> Response {
+    let hint = "The authentication server is not responding. \
+                Please ensure it is running and try again.";
+    let error = ErrorObject::new(ErrorCode::UNAVAILABLE, "Authentication service unavailable")
+        .with_data(json!({ "authServerUrl": issuer, "hint": hint }));
+    let message = error_message(None, &error);
+    let answer = Answer::Message(StatusCode::SERVICE_UNAVAILABLE, message);
+    ([(header::RETRY_AFTER, "2")], answer).into_response()
+}

@@ -1,0 +1,278 @@
+//! What an older revision can read of a result or a question.
+//!
+//! Everything is made once, in the newest shape; here is taken away what a revision does not have.
+//! Pure: what goes in and the revision decide what comes out.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use shared::mcp::{
+    Annotations, CallToolResult, ContentBlock, ElicitParams, Implementation, InputRequest,
+    ListToolsResult, Revision, ServerCapabilities, ServerResult, Tool,
+};
+
+/// A result as a revision can read it.
+pub(crate) fn result(mut result: ServerResult, revision: Revision) -> ServerResult {
+    if !revision.has_titles() {
+        result.head_mut().meta.other.clear();
+    }
+    match &mut result {
+        ServerResult::Initialize(result) => {
+            let info = implementation(&result.server_info, revision);
+            result.server_info = info;
+            capabilities(&mut result.capabilities, revision);
+        }
+        ServerResult::ListTools(list) => tools(list, revision),
+        ServerResult::CallTool(result) => call_result(result, revision),
+        ServerResult::GetPrompt(result) => {
+            for message in &mut result.messages {
+                content(&mut message.content, revision);
+            }
+        }
+        ServerResult::ListPrompts(list) if !revision.has_icons() => {
+            for prompt in &mut list.prompts {
+                let prompt = Arc::make_mut(prompt);
+                prompt.icons.clear();
+                if !revision.has_titles() {
+                    prompt.title = None;
+                    prompt.arguments.iter_mut().for_each(|argument| argument.title = None);
+                }
+            }
+        }
+        ServerResult::ListResources(list) if !revision.has_icons() => {
+            for resource in &mut list.resources {
+                let resource = Arc::make_mut(resource);
+                resource.icons.clear();
+                if !revision.has_titles() {
+                    resource.title = None;
+                    resource.meta.clear();
+                    hints(&mut resource.annotations, revision);
+                }
+            }
+        }
+        ServerResult::ListResourceTemplates(list) if !revision.has_icons() => {
+            for template in &mut list.resource_templates {
+                let template = Arc::make_mut(template);
+                template.icons.clear();
+                if !revision.has_titles() {
+                    template.title = None;
+                }
+            }
+        }
+        ServerResult::ReadResource(result) if !revision.has_titles() => {
+            result.contents.iter_mut().for_each(|contents| contents.meta.clear());
+        }
+        _ => {}
+    }
+    result
+}
+
+fn implementation(info: &Arc<Implementation>, revision: Revision) -> Arc<Implementation> {
+    if revision.has_icons() {
+        return Arc::clone(info);
+    }
+    let mut older = Implementation::new(&info.name, &info.version);
+    if revision.has_titles() {
+        older.title.clone_from(&info.title);
+    }
+    Arc::new(older)
+}
+
+fn capabilities(capabilities: &mut ServerCapabilities, revision: Revision) {
+    if !revision.has_streamable_http() {
+        capabilities.completions = None;
+    }
+}
+
+fn tools(list: &mut ListToolsResult, revision: Revision) {
+    for tool in &mut list.tools {
+        let is_object = |schema: &Value| schema["type"] == "object";
+        let foreign_output = tool.output_schema.as_ref().is_some_and(|schema| !is_object(schema));
+        if !revision.has_icons() || (foreign_output && !revision.has_any_structured_content()) {
+            older_tool(Arc::make_mut(tool), revision, foreign_output);
+        }
+    }
+}
+
+fn older_tool(tool: &mut Tool, revision: Revision, foreign_output: bool) {
+    if foreign_output || !revision.has_structured_content() {
+        tool.output_schema = None;
+    }
+    if !revision.has_icons() {
+        tool.icons.clear();
+    }
+    if !revision.has_titles() {
+        tool.title = None;
+        tool.meta.clear();
+    }
+    if !revision.has_tool_annotations() {
+        tool.annotations = None;
+    }
+}
+
+fn call_result(result: &mut CallToolResult, revision: Revision) {
+    let readable = match &result.structured_content {
+        Some(Value::Object(_)) => revision.has_structured_content(),
+        Some(_) => revision.has_any_structured_content(),
+        None => true,
+    };
+    if !readable {
+        // The same value is in the content, as JSON text.
+        result.structured_content = None;
+    }
+    for block in &mut result.content {
+        content(block, revision);
+    }
+}
+
+/// Before they existed, links and sound become words.
+fn content(block: &mut ContentBlock, revision: Revision) {
+    let words = match block {
+        ContentBlock::ResourceLink { uri, name, .. } if !revision.has_titles() => {
+            format!("{name}: {uri}")
+        }
+        ContentBlock::Audio { mime_type, .. } if !revision.has_tool_annotations() => {
+            format!("[audio of type {mime_type}, which this protocol revision cannot carry]")
+        }
+        ContentBlock::Resource { resource, annotations } if !revision.has_titles() => {
+            resource.meta.clear();
+            hints(annotations, revision);
+            return;
+        }
+        ContentBlock::Text { annotations, .. }
+        | ContentBlock::Image { annotations, .. }
+        | ContentBlock::Audio { annotations, .. } => {
+            hints(annotations, revision);
+            return;
+        }
+        _ => return,
+    };
+    *block = ContentBlock::text(words);
+}
+
+fn hints(annotations: &mut Option<Annotations>, revision: Revision) {
+    if let Some(annotations) = annotations
+        && !revision.has_titles()
+    {
+        annotations.last_modified = None;
+    }
+}
+
+/// The parameters of a question as a revision can read them.
+pub(crate) fn question(question: &InputRequest, revision: Revision) -> Value {
+    match question {
+        InputRequest::Elicit(ElicitParams::Form { message, requested_schema })
+            if !revision.has_elicitation_modes() =>
+        {
+            json!({ "message": message, "requestedSchema": older_form(requested_schema) })
+        }
+        InputRequest::Elicit(params) => json!(params),
+        InputRequest::Sample(params) => json!(params),
+        InputRequest::Roots {} => json!({}),
+    }
+}
+
+/// Forms of 2025-06-18: choices have `enumNames` in place of `oneOf`, and only a yes or no can
+/// have a default.
+fn older_form(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    let Some(fields) = schema["properties"].as_object_mut() else { return schema };
+    for field in fields.values_mut() {
+        let Some(field) = field.as_object_mut() else { continue };
+        if field.get("type") != Some(&json!("boolean")) {
+            field.remove("default");
+        }
+        if let Some(Value::Array(choices)) = field.remove("oneOf") {
+            let part = |name| choices.iter().map(|choice| choice[name].clone()).collect::<Value>();
+            field.insert("enum".to_owned(), part("const"));
+            field.insert("enumNames".to_owned(), part("title"));
+        }
+    }
+    schema
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Map;
+
+    use super::*;
+
+    fn tool(output: Value) -> Tool {
+        Tool {
+            name: "x".to_owned(),
+            title: Some("X".to_owned()),
+            description: None,
+            icons: Vec::new(),
+            input_schema: json!({ "type": "object" }),
+            output_schema: Some(output),
+            annotations: Some(shared::mcp::ToolAnnotations::default()),
+            meta: Map::new(),
+        }
+    }
+
+    fn listed(output: Value, revision: Revision) -> Value {
+        let list = ListToolsResult { tools: vec![Arc::new(tool(output))], ..Default::default() };
+        serde_json::to_value(result(ServerResult::ListTools(list), revision)).unwrap()["tools"][0].take()
+    }
+
+    /// Members that a listed tool has, by revision.
+    #[test]
+    fn a_tool_loses_what_a_revision_does_not_have() {
+        let object = json!({ "type": "object" });
+        let cases = [
+            (Revision::V2025_11_25, [true, true, true]),
+            (Revision::V2025_06_18, [true, true, true]),
+            (Revision::V2025_03_26, [false, false, true]),
+            (Revision::V2024_11_05, [false, false, false]),
+        ];
+        for (revision, expected) in cases {
+            let tool = listed(object.clone(), revision);
+            let has = ["title", "outputSchema", "annotations"].map(|name| tool.get(name).is_some());
+            assert_eq!(has, expected, "{revision}");
+        }
+        let foreign = listed(json!({ "type": "array" }), Revision::V2025_11_25);
+        assert!(foreign.get("outputSchema").is_none());
+    }
+
+    fn called(structured: &Value, block: ContentBlock, revision: Revision) -> Value {
+        let mut call = CallToolResult::of(vec![block]);
+        call.structured_content = Some(structured.clone());
+        serde_json::to_value(result(ServerResult::CallTool(call), revision)).unwrap()
+    }
+
+    #[test]
+    fn structured_content_must_be_readable() {
+        let text = || ContentBlock::text("x");
+        let cases = [
+            (json!({}), Revision::V2025_11_25, true),
+            (json!([1]), Revision::V2025_11_25, false),
+            (json!([1]), Revision::V2026_07_28, true),
+            (json!({}), Revision::V2025_03_26, false),
+        ];
+        for (value, revision, kept) in cases {
+            let result = called(&value, text(), revision);
+            assert_eq!(result.get("structuredContent").is_some(), kept, "{value} {revision}");
+        }
+    }
+
+    #[test]
+    fn links_and_sound_become_words_before_they_existed() {
+        let audio = ContentBlock::audio("AA==", "audio/wav");
+        let kind = |revision| called(&json!({}), audio.clone(), revision)["content"][0]["type"].clone();
+        assert_eq!(kind(Revision::V2025_03_26), "audio");
+        assert_eq!(kind(Revision::V2024_11_05), "text");
+    }
+
+    #[test]
+    fn forms_of_2025_06_18_have_no_titled_choices_and_no_defaults() {
+        let field = json!({ "type": "string", "default": "a", "oneOf": [{ "const": "a", "title": "A" }] });
+        let form = json!({ "type": "object", "properties": { "x": field, "y": { "type": "boolean", "default": true } } });
+        let elicit = InputRequest::Elicit(ElicitParams::Form { message: "?".to_owned(), requested_schema: form });
+        let older = question(&elicit, Revision::V2025_06_18);
+        let fields = &older["requestedSchema"]["properties"];
+        assert_eq!(fields["x"], json!({ "type": "string", "enum": ["a"], "enumNames": ["A"] }));
+        assert_eq!(fields["y"]["default"], true);
+        let newer = question(&elicit, Revision::V2025_11_25);
+        assert_eq!(newer["requestedSchema"]["properties"]["x"]["default"], "a");
+    }
+}

@@ -1,0 +1,154 @@
+//! One call over several requests: what a modern client brings back, opened and sealed.
+//!
+//! The state is the client's to keep and therefore the client's to tamper with. It is sealed, and
+//! bound to who asks for what with which arguments; see the decision on request state.
+
+use mcp_core::{
+    Principal,
+    flow::{Binding, Journal, OpenError, SealError, Sealer},
+};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+use shared::mcp::{
+    ClientRequest, ErrorCode, ErrorObject, InputResponses, Method,
+};
+
+use crate::Server;
+
+/// What identifies a call across its rounds.
+pub(super) struct Exchange {
+    method: Method,
+    target: String,
+    arguments: String,
+}
+
+/// Cuts what belongs to the exchange out of a request that may have several rounds.
+pub(super) fn parts(
+    request: &mut ClientRequest,
+) -> Option<(Exchange, Option<InputResponses>, Option<String>)> {
+    match request {
+        ClientRequest::CallTool(call) => {
+            let arguments = call.arguments.as_ref().and_then(|a| a.decode().ok());
+            let exchange = Exchange {
+                method: Method::CallTool,
+                target: call.name.clone(),
+                arguments: digest(&arguments.unwrap_or(Value::Null)),
+            };
+            Some((exchange, call.input_responses.take(), call.request_state.take()))
+        }
+        ClientRequest::GetPrompt(get) => {
+            let exchange = Exchange {
+                method: Method::GetPrompt,
+                target: get.name.clone(),
+                arguments: digest(&serde_json::json!(get.arguments)),
+            };
+            Some((exchange, get.input_responses.take(), get.request_state.take()))
+        }
+        ClientRequest::ReadResource(read) => {
+            let exchange = Exchange {
+                method: Method::ReadResource,
+                target: read.uri.clone(),
+                arguments: String::new(),
+            };
+            Some((exchange, read.input_responses.take(), read.request_state.take()))
+        }
+        _ => None,
+    }
+}
+
+impl Exchange {
+    fn binding<'a>(&'a self, principal: &'a str) -> Binding<'a> {
+        Binding {
+            principal,
+            method: self.method.as_str(),
+            target: &self.target,
+            arguments_digest: &self.arguments,
+        }
+    }
+
+    /// What the call has learnt in earlier rounds and from this one.
+    pub(super) fn resume(
+        &self,
+        server: &Server,
+        principal: &Principal,
+        answers: Option<InputResponses>,
+        state: Option<String>,
+    ) -> Result<Journal, ErrorObject> {
+        let answers = answers.unwrap_or_default();
+        let Some(state) = state else { return Ok(Journal::unasked(answers)) };
+        let identity = principal.identity();
+        let opened = server.sealer().open(&state, &self.binding(&identity), server.clock().now());
+        match opened {
+            Ok(journal) => Ok(journal.with_answers(answers)),
+            Err(OpenError) => {
+                let message = "`requestState` is not valid for this request; start again without it";
+                Err(ErrorObject::new(ErrorCode::INVALID_PARAMS, message))
+            }
+        }
+    }
+
+    /// What the client is to bring back with its answers.
+    pub(super) fn suspend(
+        &self,
+        server: &Server,
+        principal: &Principal,
+        journal: Journal,
+    ) -> Result<String, ErrorObject> {
+        let identity = principal.identity();
+        let binding = self.binding(&identity);
+        let sealer: &Sealer = server.sealer();
+        sealer.seal(journal, &binding, server.clock().now(), server.entropy()).map_err(
+            |error: SealError| ErrorObject::new(ErrorCode::INTERNAL_ERROR, error.to_string()),
+        )
+    }
+}
+
+/// A digest that does not depend on the order of members or on white space: a client may write the
+/// same arguments anew.
+fn digest(value: &Value) -> String {
+    let mut hash = Sha256::new();
+    canonical(value, &mut hash);
+    hash.finalize().iter().fold(String::with_capacity(64), |text, byte| format!("{text}{byte:02x}"))
+}
+
+fn canonical(value: &Value, hash: &mut Sha256) {
+    match value {
+        Value::Object(members) => {
+            let mut names: Vec<_> = members.iter().collect();
+            names.sort_unstable_by_key(|(name, _)| *name);
+            hash.update(b"{");
+            for (name, value) in names {
+                canonical(&Value::String(name.clone()), hash);
+                canonical(value, hash);
+            }
+            hash.update(b"}");
+        }
+        Value::Array(items) => {
+            hash.update(b"[");
+            items.iter().for_each(|item| canonical(item, hash));
+            hash.update(b"]");
+        }
+        scalar => {
+            hash.update(scalar.to_string());
+            hash.update(b",");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> String {
+        digest(&serde_json::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn the_digest_sees_content_and_not_form() {
+        assert_eq!(of(r#"{"a":1,"b":[true,"x"]}"#), of(r#"{ "b": [true, "x"], "a": 1 }"#));
+        for other in [r#"{"a":1}"#, r#"{"a":"1"}"#, r#"{"a":[1]}"#, r#"[["a",1]]"#, "null"] {
+            assert_ne!(of(r#"{"a":1,"b":2}"#), of(other));
+        }
+        assert_ne!(of(r#"["ab","c"]"#), of(r#"["a","bc"]"#));
+    }
+}

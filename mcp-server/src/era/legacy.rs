@@ -1,0 +1,328 @@
+//! The era of sessions: `initialize`, then messages that belong to it, then `DELETE`.
+//!
+//! A client that goes away does not cancel its call: the call runs on, as a tracked task, until it
+//! is done or cancelled by a notification.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use chassis::Lifecycle;
+use futures_util::future::{BoxFuture, join_all};
+use http::StatusCode;
+use mcp_core::{Call, Principal, flow::Peer};
+use shared::mcp::{
+    CancelledParams, ClientRequest, EmptyResult, ErrorCode, ErrorObject, Head, Incoming,
+    InitializeResult, Method, Outgoing, RawJson, RequestId, RequestMeta, Revision, ServerResult,
+};
+
+use super::{downgrade, modern::timed_out, refusal};
+use crate::{
+    Server,
+    http::{Answer, Form, Outbox, Rejection, Running, error_message, to_bytes},
+    session::{Session, SessionId, calls::InUse, live::Live},
+};
+
+/// Opens a session; gives the answer and the session's name.
+pub(crate) async fn open(
+    server: &Server,
+    principal: &Principal,
+    id: &RequestId,
+    params: Option<&RawJson>,
+) -> Result<(Answer, Option<SessionId>), Rejection> {
+    let params = match ClientRequest::decode(Method::Initialize, params) {
+        Ok(ClientRequest::Initialize(params)) => *params,
+        Ok(_) => return Err(Rejection::invalid_request("`initialize` expected").to(id)),
+        Err(malformed) => {
+            let error = ErrorObject::new(ErrorCode::INVALID_PARAMS, malformed.to_string());
+            return Ok((Answer::ok(error_message(Some(id), &error)), None));
+        }
+    };
+    let revision = negotiate(&params.protocol_version);
+    let session = server.sessions().open(principal, revision, params, server.entropy()).await?;
+    let features = server.features();
+    let result = ServerResult::Initialize(InitializeResult {
+        head: Head::default(),
+        protocol_version: revision,
+        capabilities: features.capabilities(revision),
+        server_info: Arc::clone(features.implementation()),
+        instructions: features.instructions().map(str::to_owned),
+    });
+    Ok((answer(id, result, revision), Some(session)))
+}
+
+/// The requested revision if it has sessions, the newest that has otherwise. Clients that ask for
+/// 2024-11-05 over this newer transport exist, and what they ask for can be given.
+fn negotiate(requested: &str) -> Revision {
+    let known = requested.parse::<Revision>().ok();
+    known
+        .filter(|revision| revision.era() == shared::mcp::Era::Legacy)
+        .unwrap_or(Revision::LATEST_LEGACY)
+}
+
+/// What becomes of a message within a session.
+pub(crate) enum Handled {
+    /// Nothing to say: 202.
+    Accepted,
+    /// A call.
+    Running(Running),
+}
+
+/// Handles one message.
+pub(crate) async fn serve(
+    server: &Server,
+    principal: Arc<Principal>,
+    session: Session,
+    form: Form,
+    incoming: Incoming,
+) -> Result<Handled, Rejection> {
+    match incoming {
+        Incoming::Request { id, method, params } => {
+            let outbox = Arc::<Outbox>::default();
+            let request = Request { id, method, params };
+            let call = request.call(server.clone(), principal, session, Arc::clone(&outbox));
+            Ok(Handled::Running(running(server, call, outbox, form)))
+        }
+        Incoming::Notification { method, params } => {
+            notified(server, &session, &method, params.as_ref());
+            Ok(Handled::Accepted)
+        }
+        Incoming::Response { id, outcome } => {
+            server.sessions().deliver(&session.id, &id, outcome).await?;
+            Ok(Handled::Accepted)
+        }
+    }
+}
+
+/// Handles several messages of revision 2025-03-26; their answers come as one array.
+pub(crate) async fn batch(
+    server: &Server,
+    principal: &Arc<Principal>,
+    session: &Session,
+    form: Form,
+    items: Vec<Incoming>,
+) -> Result<Handled, Rejection> {
+    if !session.record.revision.has_batches() {
+        return Err(Rejection::invalid_request("Batches exist in revision 2025-03-26 only"));
+    }
+    let outbox = Arc::<Outbox>::default();
+    let mut calls = Vec::new();
+    for item in items {
+        match item {
+            Incoming::Request { id, method, params } => {
+                let request = Request { id, method, params };
+                let (server, principal) = (server.clone(), Arc::clone(principal));
+                calls.push(request.call(server, principal, session.clone(), Arc::clone(&outbox)));
+            }
+            Incoming::Notification { method, params } => {
+                notified(server, session, &method, params.as_ref());
+            }
+            Incoming::Response { id, outcome } => {
+                server.sessions().deliver(&session.id, &id, outcome).await?;
+            }
+        }
+    }
+    if calls.is_empty() {
+        return Ok(Handled::Accepted);
+    }
+    let call = Box::pin(async { array(join_all(calls).await) });
+    Ok(Handled::Running(running(server, call, outbox, form)))
+}
+
+fn array(answers: Vec<Answer>) -> Answer {
+    let messages = answers.iter().filter_map(|answer| match answer {
+        Answer::Message(_, message) => Some(&**message),
+        Answer::Nothing => None,
+    });
+    let joined = messages.collect::<Vec<_>>().join(&b","[..]);
+    if joined.is_empty() {
+        return Answer::Nothing;
+    }
+    Answer::ok([b"[", &*joined, b"]"].concat().into())
+}
+
+fn notified(server: &Server, session: &Session, method: &str, params: Option<&RawJson>) {
+    if method == "notifications/cancelled"
+        && let Some(cancelled) = params.and_then(|params| params.decode::<CancelledParams>().ok())
+        && let Some(id) = cancelled.request_id
+    {
+        server.calls().cancel(&session.id, &id);
+    }
+    // Others tell nothing that is kept: `initialized`, roots that have changed, progress.
+}
+
+fn running(
+    server: &Server,
+    call: BoxFuture<'static, Answer>,
+    outbox: Arc<Outbox>,
+    form: Form,
+) -> Running {
+    let call = GoesOn { call: Some(call), lifecycle: server.lifecycle().clone() };
+    Running::new(Box::pin(call), outbox, form)
+}
+
+/// A call that is not cancelled by a client that goes away: dropped before its end, it moves into
+/// a task. A call that ends in time never needs one.
+struct GoesOn {
+    call: Option<BoxFuture<'static, Answer>>,
+    lifecycle: Lifecycle,
+}
+
+impl Future for GoesOn {
+    type Output = Answer;
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
+        let Some(call) = &mut self.call else { return Poll::Ready(Answer::Nothing) };
+        let answer = std::task::ready!(call.as_mut().poll(cx));
+        self.call = None;
+        Poll::Ready(answer)
+    }
+}
+
+impl Drop for GoesOn {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            self.lifecycle.spawn(async move {
+                call.await;
+            });
+        }
+    }
+}
+
+/// A request within a session.
+struct Request {
+    id: RequestId,
+    method: String,
+    params: Option<RawJson>,
+}
+
+impl Request {
+    fn call(
+        self,
+        server: Server,
+        principal: Arc<Principal>,
+        session: Session,
+        outbox: Arc<Outbox>,
+    ) -> BoxFuture<'static, Answer> {
+        Box::pin(async move {
+            let revision = session.record.revision;
+            match self.run(&server, principal, &session, outbox).await {
+                Ok(Some(result)) => answer(&self.id, result, revision),
+                Ok(None) => Answer::Nothing,
+                Err(error) => Answer::ok(error_message(Some(&self.id), &error)),
+            }
+        })
+    }
+
+    /// The result, or nothing if the call was cancelled.
+    async fn run(
+        &self,
+        server: &Server,
+        principal: Arc<Principal>,
+        session: &Session,
+        outbox: Arc<Outbox>,
+    ) -> Result<Option<ServerResult>, ErrorObject> {
+        let revision = session.record.revision;
+        let not_found = || refusal::method_not_found(revision).1;
+        let method = Method::named(&self.method)
+            .filter(|method| method.exists_in(revision) && *method != Method::Initialize)
+            .ok_or_else(not_found)?;
+        let request = ClientRequest::decode(method, self.params.as_ref())
+            .map_err(|malformed| ErrorObject::new(ErrorCode::INVALID_PARAMS, malformed.to_string()))?;
+        match request {
+            ClientRequest::Ping => return Ok(Some(empty())),
+            ClientRequest::SetLevel(params) if server.features().offers(method) => {
+                let done = server.sessions().set_level(&session.id, params.level).await;
+                return done.map(|()| Some(empty())).map_err(|error| {
+                    tracing::error!(%error, "a log level could not be kept");
+                    ErrorObject::new(ErrorCode::INTERNAL_ERROR, "The level could not be kept")
+                });
+            }
+            _ if !server.features().offers(method) => return Err(not_found()),
+            _ => {}
+        }
+        self.dispatch(request, server, principal, session, outbox).await
+    }
+
+    async fn dispatch(
+        &self,
+        request: ClientRequest,
+        server: &Server,
+        principal: Arc<Principal>,
+        session: &Session,
+        outbox: Arc<Outbox>,
+    ) -> Result<Option<ServerResult>, ErrorObject> {
+        let registered = server.calls().register(&session.id, &self.id).map_err(|InUse| {
+            let message = "A request with this id is still in progress";
+            ErrorObject::new(ErrorCode::INVALID_REQUEST, message)
+        })?;
+        let meta = RequestMeta::of(self.params.as_ref())
+            .map_err(|wrong| ErrorObject::new(ErrorCode::INVALID_PARAMS, wrong.to_string()))?;
+        let record = &session.record;
+        let peer = Peer {
+            profile: record.profile(),
+            progress_token: meta.progress_token,
+            log_level: record.level,
+        };
+        let client = Arc::new(Live {
+            peer,
+            session: session.id.clone(),
+            sessions: server.sessions().clone(),
+            outbox,
+            clock: server.clock().clone(),
+            entropy: server.entropy().clone(),
+        });
+        let call = Call {
+            client,
+            principal,
+            clock: server.clock().clone(),
+            entropy: server.entropy().clone(),
+            cancelled: registered.token().clone(),
+        };
+        let work = server.features().dispatch(request, call);
+        tokio::select! {
+            biased;
+            done = server.clock().timeout(server.call_limit(), work) => match done {
+                Ok(result) => result.map(Some).map_err(|refused| refusal::error(refused, record.revision).1),
+                Err(_) => Err(timed_out()),
+            },
+            () = registered.token().cancelled() => Ok(None),
+        }
+    }
+}
+
+fn empty() -> ServerResult {
+    ServerResult::Empty(EmptyResult::default())
+}
+
+fn answer(id: &RequestId, result: ServerResult, revision: Revision) -> Answer {
+    let result = downgrade::result(result, revision);
+    Answer::Message(StatusCode::OK, to_bytes(&Outgoing::Result { id, result: &result }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_speaks_the_requested_revision_if_it_can() {
+        let cases = [
+            ("2025-11-25", Revision::V2025_11_25),
+            ("2025-03-26", Revision::V2025_03_26),
+            ("2024-11-05", Revision::V2024_11_05),
+            ("2026-07-28", Revision::V2025_11_25),
+            ("1.0", Revision::V2025_11_25),
+        ];
+        for (requested, expected) in cases {
+            assert_eq!(negotiate(requested), expected, "{requested}");
+        }
+    }
+
+    #[test]
+    fn answers_of_a_batch_are_one_array_without_the_cancelled() {
+        let answers = vec![Answer::ok("1".into()), Answer::Nothing, Answer::ok("2".into())];
+        assert!(matches!(array(answers), Answer::Message(_, message) if message == "[1,2]"));
+        assert!(matches!(array(vec![Answer::Nothing]), Answer::Nothing));
+    }
+}

@@ -1,0 +1,336 @@
+//! Which era a POST belongs to: decided once, here, and nowhere else.
+//!
+//! The steps and their order are those of the dual-era digest: the body's claim of a revision
+//! decides, the header only cross-checks it. A request with a claim is modern and never falls back;
+//! `initialize` without one opens a session; everything else belongs to a session.
+
+pub(crate) mod downgrade;
+mod exchange;
+pub(crate) mod legacy;
+pub(crate) mod modern;
+mod refusal;
+
+use http::HeaderMap;
+use shared::mcp::{
+    ClientCapabilities, Era as Kind, Incoming, MalformedMessage, Message, RawJson, RequestId,
+    RequestMeta, Revision, headers, keys,
+};
+
+use crate::http::Rejection;
+
+/// What a POST is.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Era {
+    /// A request of 2026-07-28 or later, whole in itself.
+    Modern(Box<Envelope>),
+    /// A notification of that era: accepted and dropped, since over HTTP it has no meaning.
+    ModernNotification,
+    /// `initialize`: a new session.
+    Opening { id: RequestId, params: Option<RawJson> },
+    /// A message within a session.
+    Legacy(Incoming),
+    /// Several messages within a session of 2025-03-26.
+    Batch(Vec<Result<Incoming, MalformedMessage>>),
+}
+
+/// A modern request, its claim checked against the headers.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Envelope {
+    pub(crate) id: RequestId,
+    pub(crate) method: String,
+    pub(crate) params: Option<RawJson>,
+    pub(crate) meta: RequestMeta,
+    pub(crate) revision: Revision,
+    pub(crate) capabilities: ClientCapabilities,
+}
+
+impl Era {
+    /// Decides.
+    pub(crate) fn of(headers: &HeaderMap, message: Message) -> Result<Self, Rejection> {
+        let header = Header::read(headers);
+        match message {
+            Message::Batch(items) => batch(items),
+            Message::One(Incoming::Request { id, method, params }) => {
+                let reply_to = id.clone();
+                request(&header, id, method, params).map_err(|rejection| rejection.to(&reply_to))
+            }
+            Message::One(Incoming::Notification { method, params }) => {
+                notification(&header, method, params)
+            }
+            Message::One(response @ Incoming::Response { .. }) => match header {
+                Header::Modern(_) => Err(Rejection::invalid_request(
+                    "Clients send no responses since 2026-07-28: answer with `inputResponses`",
+                )),
+                _ => Ok(Self::Legacy(response)),
+            },
+        }
+    }
+}
+
+/// The `MCP-Protocol-Version` header.
+#[derive(Debug, PartialEq)]
+enum Header<'a> {
+    Absent,
+    Modern(&'a str),
+    Legacy(&'a str),
+    Unknown(&'a str),
+}
+
+impl<'a> Header<'a> {
+    fn read(headers: &'a HeaderMap) -> Self {
+        let Some(value) = headers.get(headers::PROTOCOL_VERSION) else { return Self::Absent };
+        let Ok(value) = value.to_str() else { return Self::Unknown("") };
+        match value.parse::<Revision>().map(Revision::era) {
+            Ok(Kind::Modern) => Self::Modern(value),
+            Ok(Kind::Legacy) => Self::Legacy(value),
+            Err(_) => Self::Unknown(value),
+        }
+    }
+
+    const fn text(&self) -> Option<&'a str> {
+        match self {
+            Self::Absent => None,
+            Self::Modern(value) | Self::Legacy(value) | Self::Unknown(value) => Some(value),
+        }
+    }
+}
+
+fn request(
+    header: &Header<'_>,
+    id: RequestId,
+    method: String,
+    params: Option<RawJson>,
+) -> Result<Era, Rejection> {
+    let claims = RequestMeta::claims_modern(params.as_ref());
+    if method == "initialize" {
+        return initialize(header, id, method, params, claims);
+    }
+    if claims {
+        return envelope(header, id, method, params).map(|envelope| Era::Modern(Box::new(envelope)));
+    }
+    if matches!(header, Header::Modern(_)) || method == "server/discover" {
+        return Err(Rejection::invalid_meta(format!(
+            "Missing `_meta` members: {} and {}",
+            keys::PROTOCOL_VERSION,
+            keys::CLIENT_CAPABILITIES
+        )));
+    }
+    legacy_header(header)?;
+    Ok(Era::Legacy(Incoming::Request { id, method, params }))
+}
+
+/// `initialize` opens a session unless it claims, well-formed, to be modern: then it is a method
+/// that does not exist.
+fn initialize(
+    header: &Header<'_>,
+    id: RequestId,
+    method: String,
+    params: Option<RawJson>,
+    claims: bool,
+) -> Result<Era, Rejection> {
+    if claims && let Ok(envelope) = envelope(header, id.clone(), method, params.clone()) {
+        return Ok(Era::Modern(Box::new(envelope)));
+    }
+    if !claims && matches!(header, Header::Modern(_)) {
+        return Err(Rejection::header_mismatch(
+            "`initialize` belongs to revisions up to 2025-11-25, MCP-Protocol-Version names a newer one",
+        ));
+    }
+    Ok(Era::Opening { id, params })
+}
+
+fn envelope(
+    header: &Header<'_>,
+    id: RequestId,
+    method: String,
+    params: Option<RawJson>,
+) -> Result<Envelope, Rejection> {
+    let meta = RequestMeta::of(params.as_ref())
+        .map_err(|malformed| Rejection::invalid_meta(malformed.to_string()))?;
+    let (Some(claimed), Some(capabilities)) = (&meta.protocol_version, &meta.client_capabilities)
+    else {
+        let missing = format!("Missing `_meta` member: {}", keys::CLIENT_CAPABILITIES);
+        return Err(Rejection::invalid_meta(missing));
+    };
+    if header.text().is_some_and(|header| header != claimed) {
+        return Err(Rejection::header_mismatch(format!(
+            "MCP-Protocol-Version differs from {}",
+            keys::PROTOCOL_VERSION
+        )));
+    }
+    let revision = match claimed.parse::<Revision>() {
+        Ok(revision) if revision.era() == Kind::Modern => revision,
+        _ => return Err(Rejection::unsupported_version(claimed)),
+    };
+    if *header == Header::Absent {
+        return Err(Rejection::header_mismatch("Missing header: MCP-Protocol-Version"));
+    }
+    let capabilities = capabilities.clone();
+    Ok(Envelope { id, method, params, revision, capabilities, meta })
+}
+
+fn notification(
+    header: &Header<'_>,
+    method: String,
+    params: Option<RawJson>,
+) -> Result<Era, Rejection> {
+    if RequestMeta::claims_modern(params.as_ref()) {
+        let meta = RequestMeta::of(params.as_ref())
+            .map_err(|malformed| Rejection::invalid_meta(malformed.to_string()))?;
+        if header.text().is_some_and(|header| Some(header) != meta.protocol_version.as_deref()) {
+            return Err(Rejection::header_mismatch("MCP-Protocol-Version differs from `_meta`"));
+        }
+        return Ok(Era::ModernNotification);
+    }
+    if matches!(header, Header::Modern(_)) {
+        return Ok(Era::ModernNotification);
+    }
+    legacy_header(header)?;
+    Ok(Era::Legacy(Incoming::Notification { method, params }))
+}
+
+fn batch(items: Vec<Result<Incoming, MalformedMessage>>) -> Result<Era, Rejection> {
+    for item in &items {
+        let refused = match item {
+            Err(_) => "Every element of a batch must be a message",
+            Ok(Incoming::Request { method, .. }) if method == "initialize" => {
+                "`initialize` must not be part of a batch"
+            }
+            Ok(Incoming::Request { params, .. } | Incoming::Notification { params, .. })
+                if RequestMeta::claims_modern(params.as_ref()) =>
+            {
+                "Batches do not exist since 2025-06-18"
+            }
+            Ok(_) => continue,
+        };
+        return Err(Rejection::invalid_request(refused));
+    }
+    Ok(Era::Batch(items))
+}
+
+/// A client of a session names a revision that sessions have, or none (2025-06-18
+/// basic/transports).
+fn legacy_header(header: &Header<'_>) -> Result<(), Rejection> {
+    match header {
+        Header::Unknown(_) => Err(Rejection::invalid_request(
+            "MCP-Protocol-Version names a revision that is not supported",
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::IntoResponse as _;
+    use http::HeaderValue;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn headers(version: Option<&'static str>) -> HeaderMap {
+        let value = version.map(HeaderValue::from_static);
+        value.map(|value| (headers::PROTOCOL_VERSION.parse().unwrap(), value)).into_iter().collect()
+    }
+
+    fn of(version: Option<&'static str>, body: &Value) -> Result<Era, Rejection> {
+        Era::of(&headers(version), Message::parse(body.to_string().into()).unwrap())
+    }
+
+    fn claim(version: &str) -> Value {
+        json!({ keys::PROTOCOL_VERSION: version, keys::CLIENT_CAPABILITIES: {} })
+    }
+
+    fn call(method: &str, meta: &Value) -> Value {
+        json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": { "_meta": meta } })
+    }
+
+    /// Status and code of a refusal.
+    async fn refused(version: Option<&'static str>, body: &Value) -> (u16, i64) {
+        let response = of(version, body).unwrap_err().into_response();
+        let status = response.status().as_u16();
+        let bytes = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
+        let body: Value = serde_json::from_slice(&bytes).unwrap();
+        (status, body["error"]["code"].as_i64().unwrap())
+    }
+
+    const MODERN: Option<&str> = Some("2026-07-28");
+
+    #[test]
+    fn a_claim_makes_a_request_modern_and_its_absence_legacy() {
+        let modern = of(MODERN, &call("tools/list", &claim("2026-07-28"))).unwrap();
+        assert!(matches!(modern, Era::Modern(_)));
+        for header in [None, Some("2025-11-25"), Some("2025-03-26")] {
+            let legacy = of(header, &call("tools/list", &json!({}))).unwrap();
+            assert!(matches!(legacy, Era::Legacy(_)), "{header:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_modern_request_is_checked_in_order_and_never_falls_back() {
+        let good = claim("2026-07-28");
+        let half = json!({ keys::PROTOCOL_VERSION: "2026-07-28" });
+        let cases = [
+            (MODERN, call("x", &half), (400, -32602)),
+            (MODERN, call("x", &json!({})), (400, -32602)),
+            (None, call("server/discover", &json!({})), (400, -32602)),
+            (MODERN, call("x", &claim("v999.0.0")), (400, -32020)),
+            (Some("v999.0.0"), call("x", &claim("v999.0.0")), (400, -32022)),
+            (None, call("x", &claim("2025-06-18")), (400, -32022)),
+            (Some("2025-06-18"), call("x", &good), (400, -32020)),
+            (None, call("x", &good), (400, -32020)),
+        ];
+        for (header, body, expected) in cases {
+            assert_eq!(refused(header, &body).await, expected, "{header:?} {body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn initialize_opens_a_session_unless_it_claims_to_be_modern() {
+        for header in [None, Some("2025-11-25"), Some("whatever")] {
+            let opening = of(header, &call("initialize", &json!({}))).unwrap();
+            assert!(matches!(opening, Era::Opening { .. }), "{header:?}");
+        }
+        let modern = of(MODERN, &call("initialize", &claim("2026-07-28"))).unwrap();
+        assert!(matches!(modern, Era::Modern(_)));
+        let odd = of(None, &call("initialize", &claim("2025-11-25"))).unwrap();
+        assert!(matches!(odd, Era::Opening { .. }));
+        assert_eq!(refused(MODERN, &call("initialize", &json!({}))).await, (400, -32020));
+    }
+
+    #[tokio::test]
+    async fn notifications_and_responses_follow_the_header_where_the_body_is_silent() {
+        let note = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled" });
+        assert_eq!(of(MODERN, &note).unwrap(), Era::ModernNotification);
+        assert!(matches!(of(None, &note).unwrap(), Era::Legacy(_)));
+        let response = json!({ "jsonrpc": "2.0", "id": 1, "result": {} });
+        assert!(matches!(of(None, &response).unwrap(), Era::Legacy(_)));
+        assert_eq!(refused(MODERN, &response).await, (400, -32600));
+    }
+
+    #[tokio::test]
+    async fn batches_are_legacy_or_nothing() {
+        let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+        assert!(matches!(of(None, &json!([ping])).unwrap(), Era::Batch(_)));
+        let initialize = call("initialize", &json!({}));
+        let modern = call("tools/list", &claim("2026-07-28"));
+        for body in [json!([ping, 5]), json!([initialize]), json!([ping, modern])] {
+            assert_eq!(refused(None, &body).await, (400, -32600), "{body}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unknown_revision_in_the_header_of_a_session_is_refused() {
+        let body = call("tools/list", &json!({}));
+        assert_eq!(refused(Some("2099-01-01"), &body).await, (400, -32600));
+    }
+
+    #[tokio::test]
+    async fn a_refusal_names_the_id_with_its_type() {
+        let mut body = call("tools/list", &claim("v1"));
+        body["id"] = json!("5");
+        let response = of(Some("v1"), &body).unwrap_err().into_response();
+        let bytes = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
+        let body: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(body["id"], "5");
+    }
+}

@@ -1,0 +1,27 @@
+//! Says back what it is told: the smallest tool there is.
+
+use mcp_core::{Ctx, Info, Tool, ToolError};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::features::App;
+
+/// Echoes back the input
+#[derive(Deserialize, JsonSchema)]
+pub(crate) struct Echo {
+    /// Message to echo
+    message: String,
+}
+
+impl Tool<App> for Echo {
+    const NAME: &'static str = "echo";
+    type Output = String;
+
+    fn info(info: Info) -> Info {
+        info.title("Echo").read_only().idempotent().closed_world()
+    }
+
+    async fn call(self, _: &Ctx<App>) -> Result<String, ToolError> {
+        Ok(format!("Echo: {}", self.message))
+    }
+}

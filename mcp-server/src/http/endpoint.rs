@@ -1,0 +1,142 @@
+//! `/mcp`: POST, GET and DELETE, told apart by era and handed on.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    body::Bytes,
+    extract::{FromRequest as _, Request, State},
+    response::{IntoResponse as _, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use mcp_core::Principal;
+use shared::mcp::{ErrorCode, Incoming, Message, Revision, headers};
+
+use super::{Rejection, guard, standalone};
+use crate::{
+    Server,
+    era::{Era, legacy, modern},
+    session::Session,
+};
+
+/// Every message of a client is a POST.
+pub(super) async fn post(
+    State(server): State<Server>,
+    Extension(principal): Extension<Arc<Principal>>,
+    request: Request,
+) -> Result<Response, Rejection> {
+    let headers = request.headers().clone();
+    guard::content_type(&headers)?;
+    let form = guard::accepted(&headers)?;
+    let message = Message::parse(body(request).await?)?;
+    match Era::of(&headers, message)? {
+        Era::Modern(envelope) => {
+            let running = modern::serve(&server, principal, &headers, form, *envelope)?;
+            Ok(running.reply(server.clock()).await)
+        }
+        Era::ModernNotification => Ok(StatusCode::ACCEPTED.into_response()),
+        Era::Opening { id, params } => {
+            let (answer, session) = legacy::open(&server, &principal, &id, params.as_ref()).await?;
+            let mut response = answer.into_response();
+            // A session's name is visible ASCII by its making.
+            if let Some(Ok(name)) = session.map(|id| HeaderValue::from_str(id.as_str())) {
+                response.headers_mut().insert(headers::SESSION_ID, name);
+            }
+            Ok(response)
+        }
+        Era::Legacy(incoming) => {
+            let session = session_of(&server, &principal, &headers, Some(&incoming)).await?;
+            let handled = legacy::serve(&server, principal, session, form, incoming).await?;
+            Ok(reply(&server, handled).await)
+        }
+        Era::Batch(items) => {
+            let items = items.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let session = session_of(&server, &principal, &headers, None).await?;
+            let handled = legacy::batch(&server, &principal, &session, form, items).await?;
+            Ok(reply(&server, handled).await)
+        }
+    }
+}
+
+/// A client of a session listens to what is not about one of its calls.
+pub(super) async fn get(
+    State(server): State<Server>,
+    Extension(principal): Extension<Arc<Principal>>,
+    headers: HeaderMap,
+) -> Result<Response, Rejection> {
+    legacy_only(&headers)?;
+    let session = session_of(&server, &principal, &headers, None).await?;
+    if !guard::accepts(&headers, guard::EVENT_STREAM) {
+        let message = "Accept must include text/event-stream";
+        return Err(Rejection::new(StatusCode::NOT_ACCEPTABLE, ErrorCode::INVALID_REQUEST, message));
+    }
+    standalone::listen(&server, session).await
+}
+
+/// A client ends its session.
+pub(super) async fn delete(
+    State(server): State<Server>,
+    Extension(principal): Extension<Arc<Principal>>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Rejection> {
+    legacy_only(&headers)?;
+    let session = session_of(&server, &principal, &headers, None).await?;
+    server.sessions().end(&session.id).await?;
+    server.calls().cancel_all(&session.id);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Verbs that no revision has.
+pub(super) async fn other() -> Rejection {
+    Rejection::method_not_allowed("POST, GET, DELETE")
+}
+
+/// Since 2026-07-28 there is nothing but POST.
+fn legacy_only(headers: &HeaderMap) -> Result<(), Rejection> {
+    let version = headers.get(headers::PROTOCOL_VERSION).and_then(|value| value.to_str().ok());
+    let modern = version.and_then(|version| version.parse::<Revision>().ok());
+    if modern.is_some_and(|revision| revision.era() == shared::mcp::Era::Modern) {
+        return Err(Rejection::method_not_allowed("POST"));
+    }
+    Ok(())
+}
+
+/// The session that a message belongs to, if it is the caller's.
+async fn session_of(
+    server: &Server,
+    principal: &Principal,
+    headers: &HeaderMap,
+    incoming: Option<&Incoming>,
+) -> Result<Session, Rejection> {
+    let to = |rejection: Rejection| match incoming {
+        Some(Incoming::Request { id, .. }) => rejection.to(id),
+        _ => rejection,
+    };
+    let Some(name) = headers.get(headers::SESSION_ID) else {
+        let message = "Missing header: Mcp-Session-Id; open a session with `initialize`";
+        return Err(to(Rejection::invalid_request(message)));
+    };
+    let found = match name.to_str() {
+        Ok(name) => server.sessions().find(name, principal).await?,
+        Err(_) => None,
+    };
+    found.ok_or_else(|| to(Rejection::session_not_found()))
+}
+
+async fn body(request: Request) -> Result<Bytes, Rejection> {
+    Bytes::from_request(request, &()).await.map_err(|rejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            let message = "The body is too large; see MAX_BODY_BYTES";
+            Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::INVALID_REQUEST, message)
+        } else {
+            Rejection::invalid_request("The body could not be read to its end")
+        }
+    })
+}
+
+async fn reply(server: &Server, handled: legacy::Handled) -> Response {
+    match handled {
+        legacy::Handled::Accepted => StatusCode::ACCEPTED.into_response(),
+        legacy::Handled::Running(running) => running.reply(server.clock()).await,
+    }
+}

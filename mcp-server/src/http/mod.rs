@@ -1,0 +1,107 @@
+//! Every URL of the server and every layer around it, on one page.
+
+mod cors;
+mod endpoint;
+mod guard;
+mod health;
+mod outbox;
+mod rejection;
+mod reply;
+mod splash;
+mod standalone;
+mod well_known;
+
+use axum::{
+    Router, middleware,
+    response::{IntoResponse as _, Response},
+    routing::{any, get, post},
+};
+use bytes::Bytes;
+use chassis::{Dress, Health, RequestId, dress};
+use http::StatusCode;
+use serde::Serialize;
+use shared::mcp::{ErrorCode, ServerNotification};
+
+pub(crate) use self::{
+    guard::Guard,
+    outbox::Outbox,
+    rejection::{Rejection, SERVED, error_message, to_bytes},
+    reply::{Answer, Form, Running},
+    well_known::metadata_url,
+};
+use crate::{Server, auth, config::ENDPOINT};
+
+/// The URL map.
+///
+/// ```text
+/// POST GET DELETE /mcp, /mcp/                      the protocol; protected
+/// GET /.well-known/oauth-protected-resource[/mcp]  who issues tokens for it (RFC 9728)
+/// GET /, /style.css                                for people
+/// GET /health                                      in the original's shape
+/// GET /livez, /readyz                              for orchestrators
+/// ```
+pub(crate) fn router(server: &Server) -> Router {
+    let endpoint = || {
+        post(endpoint::post).get(endpoint::get).delete(endpoint::delete).fallback(endpoint::other)
+    };
+    let slashed = format!("{ENDPOINT}/");
+    let protected = Router::new()
+        .route(ENDPOINT, endpoint())
+        .route(&slashed, endpoint())
+        .route_layer(middleware::from_fn_with_state(server.clone(), auth::require))
+        .layer(cors::protected(server));
+    let public = Router::new()
+        .route("/", get(splash::page))
+        .route("/style.css", get(splash::style))
+        .merge(well_known::router().layer(cors::public()));
+    let guarded = protected
+        .merge(public)
+        .layer(middleware::from_fn_with_state(server.clone(), guard::check));
+    let router = Router::new()
+        .route("/health", get(health::get))
+        .merge(guarded)
+        .with_state(server.clone())
+        .merge(readiness(server).router())
+        .fallback(any(not_found));
+    dress(router, clothes(server))
+}
+
+fn clothes(server: &Server) -> Dress {
+    Dress {
+        https: server.config().base.starts_with("https:"),
+        max_body: server.config().max_body,
+        too_large,
+        ..Dress::new(server.clock().clone(), server.entropy().clone())
+    }
+}
+
+fn readiness(server: &Server) -> Health {
+    let store = server.store().clone();
+    Health::new(server.lifecycle()).add("store", move || {
+        let store = store.clone();
+        async move { store.ping().await }
+    })
+}
+
+fn too_large(_: &RequestId) -> Response {
+    let message = "The body is too large; see MAX_BODY_BYTES";
+    Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::INVALID_REQUEST, message)
+        .into_response()
+}
+
+async fn not_found() -> Response {
+    let message = format!("Nothing is here; the MCP endpoint is {ENDPOINT}");
+    Rejection::new(StatusCode::NOT_FOUND, ErrorCode::INVALID_REQUEST, message).into_response()
+}
+
+/// A notification as it goes over the wire.
+pub(crate) fn note_message(note: &ServerNotification) -> Bytes {
+    #[derive(Serialize)]
+    struct Message<'a> {
+        jsonrpc: &'static str,
+        #[serde(flatten)]
+        note: &'a ServerNotification,
+    }
+    // As with all types of the protocol: string keys, finite numbers.
+    serde_json::to_vec(&Message { jsonrpc: "2.0", note }).unwrap_or_default().into()
+}

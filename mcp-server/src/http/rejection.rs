@@ -1,0 +1,148 @@
+//! A request that is refused before it reaches a call: an HTTP status and a JSON-RPC error.
+//!
+//! Every refusal has a JSON body, whatever it is about: a client of 2026-07-28 tells the era of a
+//! server by it.
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+use shared::mcp::{ErrorCode, ErrorObject, MalformedMessage, Outgoing, RequestId, Revision};
+
+use super::reply::Answer;
+
+/// Why a request is refused.
+#[derive(Debug)]
+pub(crate) struct Rejection {
+    status: StatusCode,
+    id: Option<RequestId>,
+    error: ErrorObject,
+    allow: Option<&'static str>,
+}
+
+impl Rejection {
+    /// A refusal with a status and a code.
+    pub(crate) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { status, id: None, error: ErrorObject::new(code, message), allow: None }
+    }
+
+    /// The message is one, but not one for here: 400 and -32600.
+    pub(crate) fn invalid_request(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::INVALID_REQUEST, message)
+    }
+
+    /// `_meta` is missing or wrong: 400 and -32602.
+    pub(crate) fn invalid_meta(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::INVALID_PARAMS, message)
+    }
+
+    /// A header is missing or differs from the body: 400 and -32020.
+    pub(crate) fn header_mismatch(message: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, ErrorCode::HEADER_MISMATCH, message)
+    }
+
+    /// A revision that is not served to stateless requests: 400 and -32022.
+    pub(crate) fn unsupported_version(requested: &str) -> Self {
+        // A legacy revision that is claimed by a stateless request must not be listed, or the
+        // client would try it again the same way.
+        let claimed_legacy = requested.parse::<Revision>().is_ok();
+        let supported = SERVED.into_iter().filter(|r| !claimed_legacy || *r == Revision::V2026_07_28);
+        let data = json!({ "supported": supported.collect::<Vec<_>>(), "requested": requested });
+        let code = ErrorCode::UNSUPPORTED_PROTOCOL_VERSION;
+        let mut rejection = Self::new(StatusCode::BAD_REQUEST, code, "Unsupported protocol version");
+        rejection.error.data = Some(data);
+        rejection
+    }
+
+    /// An unknown, ended or foreign session: 404, which makes a client open a new one.
+    pub(crate) fn session_not_found() -> Self {
+        let message = "Session not found; open a new one with `initialize`";
+        Self::new(StatusCode::NOT_FOUND, ErrorCode::SESSION_NOT_FOUND, message)
+    }
+
+    /// A verb that the endpoint does not have for this era.
+    pub(crate) fn method_not_allowed(allow: &'static str) -> Self {
+        let message = format!("This HTTP method is not served here; allowed: {allow}");
+        let code = ErrorCode::INVALID_REQUEST;
+        Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, code, message) }
+    }
+
+    /// The same, answering a request whose id is known.
+    #[must_use]
+    pub(crate) fn to(mut self, id: &RequestId) -> Self {
+        self.id = Some(id.clone());
+        self
+    }
+}
+
+/// The revisions of the endpoint, newest first.
+pub(crate) const SERVED: [Revision; 4] = [
+    Revision::V2026_07_28,
+    Revision::V2025_11_25,
+    Revision::V2025_06_18,
+    Revision::V2025_03_26,
+];
+
+impl From<MalformedMessage> for Rejection {
+    fn from(malformed: MalformedMessage) -> Self {
+        let error = malformed.to_error();
+        let id = match malformed {
+            MalformedMessage::NotAMessage { id, .. } => id,
+            MalformedMessage::NotJson => None,
+        };
+        Self { status: StatusCode::BAD_REQUEST, id, error, allow: None }
+    }
+}
+
+impl From<store::StoreError> for Rejection {
+    fn from(error: store::StoreError) -> Self {
+        tracing::error!(%error, "the store failed");
+        let message = "The session store is not available; try again shortly";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::UNAVAILABLE, message)
+    }
+}
+
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response {
+        let message = error_message(self.id.as_ref(), &self.error);
+        let mut response = Answer::Message(self.status, message).into_response();
+        let headers = response.headers_mut();
+        if let Some(allow) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        response
+    }
+}
+
+/// An error as it goes over the wire.
+pub(crate) fn error_message(id: Option<&RequestId>, error: &ErrorObject) -> Bytes {
+    let message: Outgoing<'_, ()> = Outgoing::Error { id, error };
+    to_bytes(&message)
+}
+
+/// A message as it goes over the wire.
+pub(crate) fn to_bytes<T: serde::Serialize>(message: &Outgoing<'_, T>) -> Bytes {
+    // The types of the protocol have string keys and finite numbers, so they can be written.
+    serde_json::to_vec(message).unwrap_or_else(|error| {
+        tracing::error!(%error, "a message could not be written");
+        br#"{"jsonrpc":"2.0","error":{"code":-32603,"message":"Internal error"}}"#.to_vec()
+    }).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_version_is_answered_with_what_is_served() {
+        let listed = |requested| {
+            let data = Rejection::unsupported_version(requested).error.data.unwrap();
+            data["supported"].as_array().unwrap().len()
+        };
+        assert_eq!(listed("v999.0.0"), SERVED.len());
+        assert_eq!(listed("2025-06-18"), 1);
+    }
+}

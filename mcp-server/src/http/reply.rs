@@ -1,0 +1,323 @@
+//! The answer to a request: JSON, or a stream as soon as something is said before the end.
+//!
+//! A reply starts undecided. If the call ends before it has said anything, the answer is one JSON
+//! object with the status its era wants. The first message before that, or a long silence, turns
+//! it into a stream of Server-Sent Events; the status is 200 from then on.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use ambient::Clock;
+use axum::{
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use bytes::{BufMut as _, Bytes, BytesMut};
+use futures_util::{Stream, future::BoxFuture, stream};
+use http::{HeaderValue, StatusCode, header};
+
+use super::outbox::Outbox;
+
+/// How long a stream may be silent: proxies cut what looks dead.
+pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// What a finished call gives.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// One JSON-RPC message. The status is that of a JSON answer: a stream that has begun cannot
+    /// change its own.
+    Message(StatusCode, Bytes),
+    /// Nothing: the call was cancelled, and nobody waits for an answer.
+    Nothing,
+}
+
+impl Answer {
+    /// An answer as JSON.
+    pub(crate) const fn ok(message: Bytes) -> Self {
+        Self::Message(StatusCode::OK, message)
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        const JSON: HeaderValue = HeaderValue::from_static("application/json");
+        match self {
+            Self::Message(status, message) => {
+                (status, [(header::CONTENT_TYPE, JSON)], message).into_response()
+            }
+            Self::Nothing => StatusCode::ACCEPTED.into_response(),
+        }
+    }
+}
+
+/// The forms of an answer that a client can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// One object or a stream, as it comes.
+    Either,
+    /// One object: what is said before is lost, and nothing can be asked.
+    Json,
+    /// A stream, even of one event.
+    Stream,
+}
+
+/// A call that is running, and what it says.
+pub(crate) struct Running {
+    call: BoxFuture<'static, Answer>,
+    outbox: Reader,
+    form: Form,
+}
+
+impl Running {
+    /// Starts a call that speaks into `outbox`. Until it is polled nothing happens; when it is
+    /// dropped, the client is gone.
+    pub(crate) fn new(
+        call: BoxFuture<'static, Answer>,
+        outbox: Arc<Outbox>,
+        form: Form,
+    ) -> Self {
+        if form == Form::Json {
+            outbox.close();
+        }
+        Self { call, outbox: Reader(outbox), form }
+    }
+
+    /// Runs the call as far as the form of the answer is decided, and answers.
+    pub(crate) async fn reply(mut self, clock: &Clock) -> Response {
+        let decided = match self.form {
+            Form::Json => Some(self.call.as_mut().await),
+            Form::Stream => None,
+            Form::Either => self.decide(clock).await,
+        };
+        match decided {
+            Some(answer) if self.outbox.0.is_empty() && self.form != Form::Stream => {
+                answer.into_response()
+            }
+            // What was said in the same breath as the answer must not be lost.
+            Some(answer) => self.stream(Call::Ended(answer), clock),
+            None => self.stream_running(clock),
+        }
+    }
+
+    /// Waits until the call has ended, has said something, or has been silent for long.
+    async fn decide(&mut self, clock: &Clock) -> Option<Answer> {
+        tokio::select! {
+            biased;
+            answer = &mut self.call => Some(answer),
+            () = self.outbox.0.spoken() => None,
+            () = clock.sleep(KEEP_ALIVE) => None,
+        }
+    }
+
+    fn stream_running(self, clock: &Clock) -> Response {
+        let Self { call, outbox, .. } = self;
+        events(Events { call: Call::Running(call), outbox, clock: clock.clone() })
+    }
+
+    fn stream(self, call: Call, clock: &Clock) -> Response {
+        events(Events { call, outbox: self.outbox, clock: clock.clone() })
+    }
+}
+
+/// The reading end of an outbox: closes it when the client is gone.
+struct Reader(Arc<Outbox>);
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// How far a call is whose answer is a stream.
+enum Call {
+    Running(BoxFuture<'static, Answer>),
+    /// The answer goes out after everything that was said.
+    Ended(Answer),
+    Answered,
+}
+
+struct Events {
+    call: Call,
+    outbox: Reader,
+    clock: Clock,
+}
+
+fn events(state: Events) -> Response {
+    event_stream(stream::unfold(state, |mut state| async move {
+        let event = state.next().await?;
+        Some((event, state))
+    }))
+}
+
+impl Events {
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Call::Running(call) = &mut self.call {
+            tokio::select! {
+                biased;
+                message = self.outbox.0.next() => return Some(event(None, &message)),
+                answer = call => self.call = Call::Ended(answer),
+                () = self.clock.sleep(KEEP_ALIVE) => return Some(comment()),
+            }
+        }
+        if let Some(message) = self.outbox.0.take() {
+            return Some(event(None, &message));
+        }
+        match std::mem::replace(&mut self.call, Call::Answered) {
+            Call::Ended(Answer::Message(_, message)) => Some(event(None, &message)),
+            _ => None,
+        }
+    }
+}
+
+/// One event with a message, and with an id where the stream can be resumed.
+pub(crate) fn event(id: Option<&str>, message: &[u8]) -> Bytes {
+    let mut event = BytesMut::with_capacity(message.len() + 64);
+    event.put_slice(b"event: message\n");
+    if let Some(id) = id {
+        event.put_slice(b"id: ");
+        event.put_slice(id.as_bytes());
+        event.put_u8(b'\n');
+    }
+    event.put_slice(b"data: ");
+    event.put_slice(message);
+    event.put_slice(b"\n\n");
+    event.freeze()
+}
+
+/// The first event of a stream that can be resumed: an id to resume from, and when to come back.
+pub(crate) fn priming(id: &str, retry: Duration) -> Bytes {
+    Bytes::from(format!("id: {id}\nretry: {}\ndata: \n\n", retry.as_millis()))
+}
+
+/// Says nothing, so that the connection does not look dead.
+pub(crate) const fn comment() -> Bytes {
+    Bytes::from_static(b": keep-alive\n\n")
+}
+
+/// A response that is a stream of events.
+pub(crate) fn event_stream(events: impl Stream<Item = Bytes> + Send + 'static) -> Response {
+    use futures_util::StreamExt as _;
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-cache, no-transform"),
+        // Reverse proxies must pass events on as they come.
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (headers, Body::from_stream(events.map(Ok::<_, Infallible>))).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use ambient::Timestamp;
+    use futures_util::FutureExt as _;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    fn answer() -> Answer {
+        Answer::Message(StatusCode::NOT_FOUND, Bytes::from_static(b"{\"last\":1}"))
+    }
+
+    fn running(call: impl Future<Output = Answer> + Send + 'static, outbox: Arc<Outbox>) -> Running {
+        Running::new(Box::pin(call), outbox, Form::Either)
+    }
+
+    fn clock() -> Clock {
+        Clock::manual(Timestamp::from_secs(0))
+    }
+
+    async fn text(response: Response) -> String {
+        let bytes = response.into_body().collect().await.unwrap().to_bytes();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_call_that_says_nothing_is_answered_with_json_and_its_status() {
+        let running = running(async { answer() }, Arc::default());
+        let response = running.reply(&clock()).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND);
+        assert_eq!(response.headers()["content-type"], "application/json");
+        assert_eq!(text(response).await, "{\"last\":1}");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_says_something_is_answered_with_a_stream_in_order() {
+        let outbox = Arc::<Outbox>::default();
+        let speaker = outbox.clone();
+        let call = async move {
+            speaker.say(Bytes::from_static(b"1")).await;
+            tokio::task::yield_now().await;
+            speaker.say(Bytes::from_static(b"2")).await;
+            answer()
+        };
+        let response = running(call, outbox).reply(&clock()).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()["x-accel-buffering"], "no");
+        let expected = ["1", "2", "{\"last\":1}"].map(|m| format!("event: message\ndata: {m}\n\n"));
+        assert_eq!(text(response).await, expected.concat());
+    }
+
+    #[tokio::test]
+    async fn what_is_said_in_the_same_breath_as_the_answer_is_not_lost() {
+        let outbox = Arc::<Outbox>::default();
+        let speaker = outbox.clone();
+        let call = async move {
+            speaker.say(Bytes::from_static(b"1")).await;
+            speaker.say(Bytes::from_static(b"2")).await;
+            answer()
+        };
+        let body = text(running(call, outbox).reply(&clock()).await).await;
+        assert_eq!(body.matches("data: ").count(), 3, "{body}");
+        assert!(body.ends_with("data: {\"last\":1}\n\n"), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_long_silence_turns_into_a_stream_with_comments() {
+        let clock = clock();
+        let running = running(std::future::pending(), Arc::default());
+        let mut reply = Box::pin(running.reply(&clock));
+        assert!(reply.as_mut().now_or_never().is_none());
+        clock.advance(KEEP_ALIVE);
+        let mut body = reply.await.into_body();
+        let mut frame = Box::pin(body.frame());
+        assert!(frame.as_mut().now_or_never().is_none());
+        clock.advance(KEEP_ALIVE);
+        let frame = frame.await.unwrap().unwrap();
+        assert_eq!(frame.into_data().unwrap(), comment());
+    }
+
+    #[tokio::test]
+    async fn a_client_that_cannot_read_streams_gets_json_whatever_is_said() {
+        let outbox = Arc::<Outbox>::default();
+        let speaker = outbox.clone();
+        let call = async move {
+            speaker.say(Bytes::from_static(b"1")).await;
+            answer()
+        };
+        let running = Running::new(Box::pin(call), outbox, Form::Json);
+        assert_eq!(text(running.reply(&clock()).await).await, "{\"last\":1}");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_only_streams_gets_one() {
+        let running = Running::new(Box::pin(async { answer() }), Arc::default(), Form::Stream);
+        let body = text(running.reply(&clock()).await).await;
+        assert_eq!(body, "event: message\ndata: {\"last\":1}\n\n");
+    }
+
+    #[tokio::test]
+    async fn a_cancelled_call_is_not_answered() {
+        let running = running(async { Answer::Nothing }, Arc::default());
+        let response = running.reply(&clock()).await;
+        assert_eq!((response.status(), text(response).await.as_str()), (StatusCode::ACCEPTED, ""));
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_leaves_closes_the_outbox() {
+        let outbox = Arc::<Outbox>::default();
+        outbox.say(Bytes::from_static(b"1")).await;
+        let response = running(std::future::pending(), outbox.clone()).reply(&clock()).await;
+        drop(response);
+        assert!(!outbox.say(Bytes::from_static(b"2")).await);
+        assert!(outbox.take().is_none());
+    }
+}

@@ -1,0 +1,98 @@
+//! From settings to a server that listens: what the program does, and what a fork's program does.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use ambient::{Clock, Entropy, Env, Mistakes};
+use chassis::{Lifecycle, Limits, telemetry};
+use mcp_core::Features;
+use store::{RedisOptions, Store, StoreError};
+use tokio::net::TcpListener;
+
+use crate::{AuthConfig, Config, Parts, Server, StartError};
+
+/// How long a stop waits for what is in progress.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// Why a server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Settings(#[from] Mistakes),
+    /// The log could not be started.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::TelemetryError),
+    /// The store could not be reached.
+    #[error("the store of REDIS_URL cannot be used")]
+    Store(#[from] StoreError),
+    /// The server could not be made.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The address could not be listened on.
+    #[error("cannot listen on {address}; set HOST and PORT to an address that is free")]
+    Listen {
+        /// Where it should have listened.
+        address: SocketAddr,
+        /// Why it cannot.
+        source: io::Error,
+    },
+    /// Serving has failed.
+    #[error("serving has failed")]
+    Serve(#[source] io::Error),
+}
+
+/// Reads the settings of this process, serves `features`, and ends when a signal says so.
+pub async fn serve(features: Features) -> Result<(), RunError> {
+    let config = Config::from_env(&Env::process()?).0?;
+    telemetry::init(config.log_format, &config.log_filter)?;
+    let clock = Clock::system();
+    let lifecycle = Lifecycle::new(clock.clone(), GRACE);
+    let store = open_store(&config, &clock).await?;
+    let parts = Parts { clock, entropy: Entropy::system(), store: store.clone(), lifecycle };
+    let listener = listen(SocketAddr::new(config.host, config.port)).await?;
+    let server = Server::new(config, features, parts.clone())?;
+    announce(&server, &listener);
+    tokio::select! {
+        served = chassis::serve(listener, server.router(), Limits::default(), &parts.lifecycle) => {
+            served.map_err(RunError::Serve)?;
+        }
+        () = async { parts.lifecycle.on_signal().await; std::future::pending().await } => {}
+    }
+    store.close().await;
+    Ok(())
+}
+
+/// The store that the settings name.
+pub async fn open_store(config: &Config, clock: &Clock) -> Result<Store, StoreError> {
+    match &config.redis_url {
+        Some(url) => Store::redis(&RedisOptions::new(url.clone())).await,
+        None => Ok(Store::memory(clock.clone())),
+    }
+}
+
+/// Listens on an address.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
+    TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })
+}
+
+/// Says what runs where and what to do next.
+pub fn announce(server: &Server, listener: &TcpListener) {
+    let config = server.config();
+    let address = listener.local_addr().map_or_else(|_| "?".to_owned(), |a| a.to_string());
+    tracing::info!(%address, "mcp-server listens");
+    tracing::info!("MCP endpoint, to paste into a client: {}", config.resource());
+    match &config.auth {
+        AuthConfig::Off => tracing::warn!("authorization is off: everybody may do everything"),
+        AuthConfig::Required(auth) => tracing::info!("tokens are issued by {}", auth.issuer),
+    }
+    if server.store().is_shared() {
+        tracing::info!("state is in Redis: sessions outlive this process");
+        if config.state_key.is_none() {
+            tracing::warn!(
+                "MCP_STATE_KEY is not set: a call that waits for its client can only go on here"
+            );
+        }
+    } else {
+        tracing::warn!("state is in memory: a restart ends every session; set REDIS_URL to keep them");
+    }
+}

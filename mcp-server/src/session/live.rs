@@ -1,0 +1,231 @@
+//! The legacy side of the era seam: a question goes out on the stream of its call, the call waits,
+//! and the answer comes back as a POST, to whichever instance.
+
+use std::{sync::Arc, time::Duration};
+
+use ambient::{Clock, Entropy};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use mcp_core::flow::{AskError, Client, NoSteps, Peer, Steps};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use shared::mcp::{
+    ErrorObject, InputRequest, Outgoing, RawJson, RequestId, ServerNotification,
+};
+use store::{Delivery, Subscription};
+
+use super::{SessionId, Sessions};
+use crate::{
+    era::downgrade,
+    http::{Outbox, note_message, to_bytes},
+};
+
+/// How long a call waits for a person.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A client with a session, as one call sees it.
+pub(crate) struct Live {
+    pub(crate) peer: Peer,
+    pub(crate) session: SessionId,
+    pub(crate) sessions: Sessions,
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) clock: Clock,
+    pub(crate) entropy: Entropy,
+}
+
+/// An answer of a client on its way to the call that asked.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Delivered {
+    id: RequestId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    result: Option<RawJson>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<ErrorObject>,
+}
+
+impl Delivered {
+    pub(super) fn new(id: RequestId, outcome: Result<RawJson, ErrorObject>) -> Self {
+        let (result, error) = match outcome {
+            Ok(result) => (Some(result), None),
+            Err(error) => (None, Some(error)),
+        };
+        Self { id, result, error }
+    }
+
+    pub(super) fn to_json(&self) -> String {
+        // It was JSON when it came.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+impl Live {
+    async fn put(&self, question: &InputRequest) -> Result<Value, AskError> {
+        let id = RequestId::String(format!("ask-{}", self.entropy.hex::<8>()));
+        // Listening comes before asking: an answer cannot be faster than that.
+        let answers = self.sessions.to_server(&self.session).await.map_err(|error| {
+            tracing::error!(%error, "a question cannot be put");
+            AskError::Disconnected
+        })?;
+        let params = downgrade::question(question, self.peer.profile.revision);
+        let method = question.method();
+        let message = to_bytes(&Outgoing::Request { id: &id, method, params: &params });
+        if !self.outbox.say(message).await {
+            return Err(AskError::Disconnected);
+        }
+        tokio::select! {
+            answer = self.clock.timeout(PATIENCE, answer_to(&id, answers)) => match answer {
+                Ok(answer) => answer,
+                Err(_) => {
+                    self.outbox.say(withdrawn(&id)).await;
+                    Err(AskError::TimedOut)
+                }
+            },
+            () = self.outbox.closed() => Err(AskError::Disconnected),
+        }
+    }
+}
+
+/// Waits for the answer to one question among all that the client sends to the session.
+async fn answer_to(id: &RequestId, mut answers: Subscription) -> Result<Value, AskError> {
+    while let Some(delivery) = answers.next().await {
+        // After a gap the answer may still come; if it was lost, patience ends the wait.
+        let Delivery::Message(text) = delivery else { continue };
+        let Ok(delivered) = serde_json::from_str::<Delivered>(&text) else { continue };
+        if delivered.id != *id {
+            continue;
+        }
+        return match (delivered.result, delivered.error) {
+            (_, Some(error)) => Err(AskError::Refused(error)),
+            (Some(result), None) => Ok(result.decode().unwrap_or(Value::Null)),
+            (None, None) => Ok(Value::Null),
+        };
+    }
+    Err(AskError::Disconnected)
+}
+
+/// Tells the client that a question needs no answer any more.
+fn withdrawn(id: &RequestId) -> Bytes {
+    let params = json!({ "requestId": id, "reason": "The server has stopped waiting" });
+    to_bytes(&Outgoing::Notification { method: "notifications/cancelled", params: &params })
+}
+
+impl Client for Live {
+    fn ask<'a>(
+        &'a self,
+        _key: &'a str,
+        question: &'a InputRequest,
+    ) -> BoxFuture<'a, Result<Value, AskError>> {
+        Box::pin(self.put(question))
+    }
+
+    /// Nothing is remembered: the next question is put anew anyway.
+    fn discard(&self, _key: &str) {}
+
+    fn steps(&self) -> &dyn Steps {
+        &NoSteps
+    }
+
+    fn notify(&self, note: ServerNotification) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            self.outbox.say(note_message(&note)).await;
+        })
+    }
+
+    fn peer(&self) -> &Peer {
+        &self.peer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ambient::Timestamp;
+    use shared::mcp::{ClientCapabilities, ClientProfile, Revision};
+    use store::Store;
+
+    use super::*;
+
+    struct Scene {
+        live: Arc<Live>,
+        clock: Clock,
+    }
+
+    fn scene() -> Scene {
+        let clock = Clock::manual(Timestamp::from_secs(0));
+        let entropy = Entropy::seeded(1);
+        let profile = ClientProfile {
+            revision: Revision::V2025_11_25,
+            capabilities: ClientCapabilities::default(),
+            info: None,
+        };
+        let live = Live {
+            peer: Peer { profile, progress_token: None, log_level: None },
+            session: SessionId::random(&entropy),
+            sessions: Sessions::new(&Store::memory(clock.clone()), Duration::from_secs(300)),
+            outbox: Arc::default(),
+            clock: clock.clone(),
+            entropy,
+        };
+        Scene { live: Arc::new(live), clock }
+    }
+
+    async fn asked_id(live: &Live) -> RequestId {
+        let message: Value = serde_json::from_slice(&live.outbox.next().await).unwrap();
+        assert_eq!(message["method"], "roots/list");
+        serde_json::from_value(message["id"].clone()).unwrap()
+    }
+
+    fn answer(value: &Value) -> Result<RawJson, ErrorObject> {
+        Ok(RawJson::from(value))
+    }
+
+    #[tokio::test]
+    async fn a_question_is_answered_by_its_own_answer_and_no_other() {
+        let Scene { live, .. } = scene();
+        let client = async {
+            let id = asked_id(&live).await;
+            let (sessions, session) = (&live.sessions, &live.session);
+            let other = RequestId::String("ask-other".to_owned());
+            sessions.deliver(session, &other, answer(&json!(1))).await.unwrap();
+            sessions.deliver(session, &id, answer(&json!({ "roots": [] }))).await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(live.ask("roots", &InputRequest::Roots {}), client);
+        assert_eq!(answer.unwrap(), json!({ "roots": [] }));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_refuses_is_heard() {
+        let Scene { live, .. } = scene();
+        let client = async {
+            let id = asked_id(&live).await;
+            let error = ErrorObject::new(shared::mcp::ErrorCode(-1), "no");
+            live.sessions.deliver(&live.session, &id, Err(error)).await.unwrap();
+        };
+        let (answer, ()) = tokio::join!(live.ask("roots", &InputRequest::Roots {}), client);
+        assert!(matches!(answer, Err(AskError::Refused(error)) if error.message == "no"));
+    }
+
+    #[tokio::test]
+    async fn patience_ends_and_the_question_is_withdrawn() {
+        let Scene { live, clock } = scene();
+        let client = async {
+            asked_id(&live).await;
+            clock.advance(PATIENCE);
+            let message: Value = serde_json::from_slice(&live.outbox.next().await).unwrap();
+            assert_eq!(message["method"], "notifications/cancelled");
+        };
+        let (answer, ()) = tokio::join!(live.ask("roots", &InputRequest::Roots {}), client);
+        assert!(matches!(answer, Err(AskError::TimedOut)));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_gone_cannot_be_asked() {
+        let Scene { live, .. } = scene();
+        let client = async {
+            asked_id(&live).await;
+            live.outbox.close();
+        };
+        let (answer, ()) = tokio::join!(live.ask("roots", &InputRequest::Roots {}), client);
+        assert!(matches!(answer, Err(AskError::Disconnected)));
+        assert!(live.ask("roots", &InputRequest::Roots {}).await.is_err());
+    }
+}

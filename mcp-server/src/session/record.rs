@@ -1,0 +1,105 @@
+//! What is kept of a session.
+
+use std::fmt;
+
+use ambient::Entropy;
+use mcp_core::Principal;
+use serde::{Deserialize, Serialize};
+use shared::mcp::{ClientCapabilities, ClientProfile, Implementation, LogLevel, Revision};
+use store::Record;
+
+/// The name of a session: 128 random bits, in visible ASCII as the transport wants it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SessionId(String);
+
+impl SessionId {
+    /// A name that nobody can guess.
+    pub(crate) fn random(entropy: &Entropy) -> Self {
+        Self(entropy.hex::<16>())
+    }
+
+    /// The name in a header, if it can be one of ours. The form is checked because it becomes part
+    /// of keys and channels.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let ours = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        ours.then(|| Self(text.to_owned()))
+    }
+
+    /// The name.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What is kept, under `session:{id}:owner`. The record is the session: when it is gone, so is the
+/// session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SessionRecord {
+    /// Who opened it.
+    pub(crate) owner: Owner,
+    /// What was agreed on.
+    pub(crate) revision: Revision,
+    /// What the client can do.
+    pub(crate) capabilities: ClientCapabilities,
+    /// Who the client says it is.
+    pub(crate) client: Implementation,
+    /// The least level of log messages wanted; none until the client has said so.
+    #[serde(default)]
+    pub(crate) level: Option<LogLevel>,
+}
+
+impl Record for SessionRecord {
+    const PREFIX: &'static str = "session:";
+    const SUFFIX: &'static str = ":owner";
+}
+
+/// Whom a session belongs to: the same user at the same issuer through the same client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Owner {
+    issuer: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client: Option<String>,
+}
+
+impl From<&Principal> for Owner {
+    fn from(principal: &Principal) -> Self {
+        Self {
+            issuer: principal.issuer.clone(),
+            user: principal.user.clone(),
+            client: principal.client.clone(),
+        }
+    }
+}
+
+impl SessionRecord {
+    /// What a call needs to know of the client.
+    pub(crate) fn profile(&self) -> ClientProfile {
+        ClientProfile {
+            revision: self.revision,
+            capabilities: self.capabilities.clone(),
+            info: Some(self.client.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_names_are_names() {
+        let id = SessionId::random(&Entropy::seeded(1));
+        assert_eq!(SessionId::parse(id.as_str()), Some(id));
+        for text in ["", "x", &"g".repeat(32), &"A".repeat(32), &"0".repeat(33), "../../owner"] {
+            assert_eq!(SessionId::parse(text), None, "{text}");
+        }
+    }
+}

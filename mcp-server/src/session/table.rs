@@ -1,0 +1,198 @@
+//! Opening, finding and ending sessions.
+
+use std::{sync::Arc, time::Duration};
+
+use ambient::Entropy;
+use mcp_core::Principal;
+use shared::mcp::{ErrorObject, InitializeParams, LogLevel, RawJson, RequestId, Revision};
+use store::{Bus, Store, StoreError, Subscription, Table};
+
+use super::record::{Owner, SessionId, SessionRecord};
+
+/// A session that was found, and that belongs to the caller.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) id: SessionId,
+    pub(crate) record: Arc<SessionRecord>,
+}
+
+/// All sessions, of all instances that share a store.
+#[derive(Clone)]
+pub(crate) struct Sessions {
+    table: Table<SessionRecord>,
+    bus: Bus,
+    idle: Duration,
+}
+
+impl Sessions {
+    pub(crate) fn new(store: &Store, idle: Duration) -> Self {
+        Self { table: store.table(), bus: store.bus(), idle }
+    }
+
+    /// Opens a session for a caller.
+    pub(crate) async fn open(
+        &self,
+        principal: &Principal,
+        revision: Revision,
+        params: InitializeParams,
+        entropy: &Entropy,
+    ) -> Result<SessionId, StoreError> {
+        let id = SessionId::random(entropy);
+        let record = SessionRecord {
+            owner: Owner::from(principal),
+            revision,
+            capabilities: params.capabilities,
+            client: params.client_info,
+            level: None,
+        };
+        self.table.put(id.as_str(), &record, self.idle).await?;
+        Ok(id)
+    }
+
+    /// Finds a session and keeps it alive. A foreign one is answered like one that never was.
+    pub(crate) async fn find(
+        &self,
+        id: &str,
+        principal: &Principal,
+    ) -> Result<Option<Session>, StoreError> {
+        let Some(id) = SessionId::parse(id) else { return Ok(None) };
+        let Some(record) = self.table.get_and_keep(id.as_str(), self.idle).await? else {
+            return Ok(None);
+        };
+        if record.owner != Owner::from(principal) {
+            tracing::warn!(target: "audit", "a session was used by somebody who does not own it");
+            return Ok(None);
+        }
+        Ok(Some(Session { id, record: Arc::new(record) }))
+    }
+
+    /// Keeps a session alive while one of its streams is open; false when it has ended.
+    pub(crate) async fn keep(&self, id: &SessionId) -> Result<bool, StoreError> {
+        Ok(self.table.get_and_keep(id.as_str(), self.idle).await?.is_some())
+    }
+
+    /// Remembers which log messages the client wants.
+    pub(crate) async fn set_level(&self, id: &SessionId, level: LogLevel) -> Result<(), StoreError> {
+        let change = |record| Ok::<_, std::convert::Infallible>(SessionRecord { level: Some(level), ..record });
+        match self.table.update(id.as_str(), change).await {
+            Ok(_) => Ok(()),
+            Err(store::UpdateError::Store(error)) => Err(error),
+            Err(store::UpdateError::Change(never)) => match never {},
+        }
+    }
+
+    /// Ends a session everywhere.
+    pub(crate) async fn end(&self, id: &SessionId) -> Result<(), StoreError> {
+        self.table.remove(id.as_str()).await?;
+        self.bus.publish(&control_channel(id), ENDED).await
+    }
+
+    /// Listens to what concerns a session as a whole.
+    pub(crate) async fn control(&self, id: &SessionId) -> Result<Subscription, StoreError> {
+        self.bus.subscribe(&control_channel(id)).await
+    }
+
+    /// Says something to all streams of a session.
+    pub(crate) async fn announce(&self, id: &SessionId, message: &str) -> Result<(), StoreError> {
+        self.bus.publish(&control_channel(id), message).await
+    }
+
+    /// Listens to what the client sends to a call that is running on some instance.
+    pub(crate) async fn to_server(&self, id: &SessionId) -> Result<Subscription, StoreError> {
+        self.bus.subscribe(&to_server_channel(id)).await
+    }
+
+    /// Passes an answer of the client to the call that asked, on whichever instance it runs.
+    pub(crate) async fn deliver(
+        &self,
+        session: &SessionId,
+        id: &RequestId,
+        outcome: Result<RawJson, ErrorObject>,
+    ) -> Result<(), StoreError> {
+        let message = super::live::Delivered::new(id.clone(), outcome);
+        self.bus.publish(&to_server_channel(session), &message.to_json()).await
+    }
+}
+
+/// Announced when a session has ended.
+pub(crate) const ENDED: &str = "ended";
+
+fn control_channel(id: &SessionId) -> String {
+    format!("mcp:control:{id}")
+}
+
+fn to_server_channel(id: &SessionId) -> String {
+    format!("mcp:shttp:toserver:{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use ambient::{Clock, Timestamp};
+    use serde_json::json;
+    use shared::mcp::{ClientRequest, Method};
+
+    use super::*;
+
+    const IDLE: Duration = Duration::from_secs(300);
+
+    fn params() -> InitializeParams {
+        let params = RawJson::from(&json!({
+            "protocolVersion": "2025-11-25",
+            "capabilities": {},
+            "clientInfo": { "name": "test", "version": "1" },
+        }));
+        match ClientRequest::decode(Method::Initialize, Some(&params)).unwrap() {
+            ClientRequest::Initialize(params) => *params,
+            _ => unreachable!("decoded by its method"),
+        }
+    }
+
+    fn alice() -> Principal {
+        Principal { user: Some("alice".to_owned()), ..Principal::anonymous() }
+    }
+
+    async fn opened(clock: &Clock) -> (Sessions, SessionId) {
+        let sessions = Sessions::new(&Store::memory(clock.clone()), IDLE);
+        let entropy = Entropy::seeded(1);
+        let id = sessions.open(&alice(), Revision::V2025_11_25, params(), &entropy).await.unwrap();
+        (sessions, id)
+    }
+
+    #[tokio::test]
+    async fn a_session_is_found_by_its_owner_and_by_nobody_else() {
+        let (sessions, id) = opened(&Clock::manual(Timestamp::from_secs(0))).await;
+        assert!(sessions.find(id.as_str(), &alice()).await.unwrap().is_some());
+        let bob = Principal { user: Some("bob".to_owned()), ..Principal::anonymous() };
+        assert!(sessions.find(id.as_str(), &bob).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_session_lives_as_long_as_it_is_used() {
+        let clock = Clock::manual(Timestamp::from_secs(0));
+        let (sessions, id) = opened(&clock).await;
+        for _ in 0..3 {
+            clock.advance(IDLE - Duration::from_secs(1));
+            assert!(sessions.find(id.as_str(), &alice()).await.unwrap().is_some());
+        }
+        clock.advance(IDLE + Duration::from_secs(1));
+        assert!(sessions.find(id.as_str(), &alice()).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn an_ended_session_is_gone_and_its_streams_hear_of_it() {
+        let (sessions, id) = opened(&Clock::manual(Timestamp::from_secs(0))).await;
+        let mut control = sessions.control(&id).await.unwrap();
+        sessions.end(&id).await.unwrap();
+        assert!(sessions.find(id.as_str(), &alice()).await.unwrap().is_none());
+        let heard = control.next().await;
+        assert!(matches!(heard, Some(store::Delivery::Message(text)) if text == ENDED));
+    }
+
+    #[tokio::test]
+    async fn the_level_is_remembered() {
+        let (sessions, id) = opened(&Clock::manual(Timestamp::from_secs(0))).await;
+        sessions.set_level(&id, LogLevel::Warning).await.unwrap();
+        let session = sessions.find(id.as_str(), &alice()).await.unwrap().unwrap();
+        assert_eq!(session.record.level, Some(LogLevel::Warning));
+    }
+}

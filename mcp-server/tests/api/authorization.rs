@@ -1,0 +1,172 @@
+//! Tokens, challenges and the degraded mode, against an authorization server of a few lines.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use ambient::{Clock, Timestamp};
+use axum::{Json, Router, extract::State, response::IntoResponse as _, routing};
+use http::StatusCode;
+use serde_json::{Value, json};
+use store::Store;
+use testkit::http::Http;
+use tokio::{net::TcpListener, task::JoinSet};
+
+use crate::world::{World, instance};
+
+/// Issues nothing, but vouches for tokens of the form `user.scope`.
+#[derive(Clone)]
+struct Fake {
+    issuer: String,
+    resource: Arc<std::sync::OnceLock<String>>,
+    down: Arc<AtomicBool>,
+}
+
+async fn metadata(State(fake): State<Fake>) -> axum::response::Response {
+    if fake.down.load(Ordering::SeqCst) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let issuer = &fake.issuer;
+    Json(json!({ "issuer": issuer, "introspection_endpoint": format!("{issuer}/introspect") }))
+        .into_response()
+}
+
+async fn introspect(State(fake): State<Fake>, body: String) -> axum::response::Response {
+    if fake.down.load(Ordering::SeqCst) {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    }
+    let token = body.strip_prefix("token=").and_then(|rest| rest.split('&').next()).unwrap_or("");
+    let claims: Value = match token.split_once('.') {
+        Some((user, scope)) => json!({
+            "active": true, "iss": fake.issuer, "aud": fake.resource.get(), "exp": 1_900_000_000,
+            "sub": user, "client_id": "c", "scope": scope,
+        }),
+        None => json!({ "active": false }),
+    };
+    Json(claims).into_response()
+}
+
+struct Scene {
+    world: World,
+    fake: Fake,
+    _serving: JoinSet<()>,
+}
+
+async fn scene() -> Scene {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let issuer = format!("http://{}", listener.local_addr().unwrap());
+    let fake = Fake { issuer: issuer.clone(), resource: Arc::default(), down: Arc::default() };
+    let router = Router::new()
+        .route("/.well-known/oauth-authorization-server", routing::get(metadata))
+        .route("/introspect", routing::post(introspect))
+        .with_state(fake.clone());
+    let mut serving = JoinSet::new();
+    serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+    let settings = [("AUTH_SERVER_URL", issuer.as_str())];
+    let world = instance(&Store::memory(clock.clone()), clock, &settings).await;
+    fake.resource.set(world.endpoint()).unwrap();
+    let scene = Scene { world, fake, _serving: serving };
+    scene.available(true).await;
+    scene
+}
+
+impl Scene {
+    /// Waits until the server has noticed; time passes meanwhile.
+    async fn available(&self, expected: bool) {
+        testkit::eventually(testkit::PATIENCE, || async {
+            self.world.clock.advance(Duration::from_secs(1));
+            (self.world.server.is_available() == expected).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn a_caller_without_a_token_is_told_where_to_get_one() {
+    let Scene { world, .. } = scene().await;
+    let reply = world.modern().call("tools/list", json!({})).await.expect(401);
+    let challenge = reply.header("www-authenticate").unwrap();
+    let metadata = format!("{}/.well-known/oauth-protected-resource/mcp", world.base);
+    assert_eq!(challenge, format!(r#"Bearer resource_metadata="{metadata}", scope="mcp""#));
+}
+
+#[tokio::test]
+async fn metadata_names_the_endpoint_and_the_issuer_at_both_urls() {
+    let Scene { world, fake, .. } = scene().await;
+    let http = Http::new(&world.base);
+    for path in ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"] {
+        let document = http.get(path).await.expect(200).json();
+        assert_eq!(document["resource"], json!(world.endpoint()));
+        assert_eq!(document["authorization_servers"], json!([fake.issuer]));
+    }
+}
+
+#[tokio::test]
+async fn a_good_token_is_let_through_and_a_forged_one_is_not() {
+    let Scene { world, .. } = scene().await;
+    drop(world.modern().bearer("alice.mcp").call("tools/list", json!({})).await.expect(200));
+    let reply = world.modern().bearer("forged").call("tools/list", json!({})).await.expect(401);
+    assert!(reply.header("www-authenticate").unwrap().starts_with(r#"Bearer error="invalid_token""#));
+}
+
+#[tokio::test]
+async fn a_token_that_allows_too_little_is_403_with_what_is_needed() {
+    let Scene { world, .. } = scene().await;
+    let reply = world.modern().bearer("alice.other").call("tools/list", json!({})).await.expect(403);
+    let challenge = reply.header("www-authenticate").unwrap();
+    assert!(challenge.contains(r#"error="insufficient_scope""#) && challenge.contains(r#"scope="mcp""#));
+}
+
+#[tokio::test]
+async fn a_session_belongs_to_its_owner() {
+    let Scene { world, .. } = scene().await;
+    let session = world.opening().bearer("alice.mcp").open().await;
+    let stolen = session.as_bearer("bob.mcp");
+    drop(stolen.call("ping", json!({})).await.expect_error(404, -32001));
+    drop(stolen.end().await.expect(404));
+    drop(session.call("ping", json!({})).await.expect(200));
+}
+
+#[tokio::test]
+async fn a_state_belongs_to_its_owner() {
+    let Scene { world, .. } = scene().await;
+    let modern = world.modern().capabilities(json!({ "elicitation": {} }));
+    let params = json!({ "name": "ask", "arguments": {} });
+    let alice = modern.clone().bearer("alice.mcp").call("tools/call", params.clone()).await.expect(200);
+    let again = modern.with_answers(params, alice.result());
+    drop(modern.bearer("bob.mcp").call("tools/call", again).await.expect_error(200, -32602));
+}
+
+#[tokio::test]
+async fn an_outage_is_503_for_everybody_and_ends_by_itself() {
+    let scene = scene().await;
+    let alice = scene.world.modern().bearer("alice.mcp");
+    drop(alice.call("tools/list", json!({})).await.expect(200));
+    scene.fake.down.store(true, Ordering::SeqCst);
+    // A fresh token cannot be checked: that is noticed at once.
+    let fresh = scene.world.modern().bearer("bob.mcp").call("tools/list", json!({})).await;
+    drop(fresh.expect_error(503, -32000));
+    scene.available(false).await;
+    let cached = alice.call("tools/list", json!({})).await.expect_error(503, -32000);
+    assert_eq!(cached.error()["data"]["authServerUrl"], json!(scene.fake.issuer));
+    assert!(cached.header("www-authenticate").is_none());
+    assert!(cached.header("retry-after").is_some());
+    public_pages_live(&scene.world).await;
+    scene.fake.down.store(false, Ordering::SeqCst);
+    scene.available(true).await;
+    drop(alice.call("tools/list", json!({})).await.expect(200));
+}
+
+async fn public_pages_live(world: &World) {
+    let http = Http::new(&world.base);
+    let health = http.get("/health").await.expect(200).json();
+    assert_eq!((&health["status"], &health["services"]["auth"]), (&json!("degraded"), &json!("unavailable")));
+    assert!(http.get("/").await.expect(200).text().contains("Degraded."));
+    drop(http.get("/.well-known/oauth-protected-resource/mcp").await.expect(200));
+    drop(http.get("/readyz").await.expect(200));
+}

@@ -1,0 +1,200 @@
+//! The revisions with sessions.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::mcp::Revision;
+use testkit::rpc::{Script, Session};
+
+use crate::world::{World, instance, world};
+
+const REVISIONS: [Revision; 3] =
+    [Revision::V2025_11_25, Revision::V2025_06_18, Revision::V2025_03_26];
+
+#[tokio::test]
+async fn a_session_lives_from_initialize_to_delete_in_every_revision() {
+    let world = world().await;
+    for revision in REVISIONS {
+        let session = world.opening().revision(revision).open().await;
+        assert_eq!(session.revision, revision);
+        let reply = session.tool("echo", json!({ "message": "hi" })).await.expect(200);
+        assert_eq!(reply.content_text(), "hi");
+        assert_eq!(session.call("ping", json!({})).await.expect(200).result(), &json!({}));
+        drop(session.call("tools/list", json!({})).await.expect(200));
+        drop(session.end().await.expect(204));
+        drop(session.call("ping", json!({})).await.expect_error(404, -32001));
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_revision_is_answered_with_the_newest_that_has_sessions() {
+    let world = world().await;
+    for asked in ["2026-07-28", "1999-01-01"] {
+        let opening = world.opening();
+        let draft = opening.draft().edit(|body| body["params"]["protocolVersion"] = json!(asked));
+        let reply = opening.send(draft).await.expect(200);
+        assert_eq!(reply.result()["protocolVersion"], "2025-11-25");
+    }
+}
+
+#[tokio::test]
+async fn nothing_of_the_modern_era_is_in_an_answer() {
+    let session = world().await.session().await;
+    let reply = session.call("tools/list", json!({})).await.expect(200);
+    for member in ["resultType", "ttlMs", "cacheScope", "_meta"] {
+        assert!(reply.result().get(member).is_none(), "{member}");
+    }
+}
+
+#[tokio::test]
+async fn progress_comes_on_the_stream_of_its_call() {
+    let session = world().await.session().await;
+    let draft = session.draft("tools/call", json!({ "name": "report", "arguments": {} }));
+    let reply = session.send(draft.meta("progressToken", 7)).await.expect(200);
+    assert!(reply.streamed);
+    assert_eq!(reply.notifications("notifications/progress").len(), 2);
+    assert_eq!(reply.content_text(), "done");
+}
+
+fn bob() -> Script {
+    Script::default()
+        .on("elicitation/create", |_| json!({ "action": "accept", "content": { "name": "Bob" } }))
+}
+
+async fn asked(world: &World, script: Script) -> (Session, Value) {
+    let opening = world.opening().capabilities(json!({ "elicitation": {} })).script(script);
+    let session = opening.open().await;
+    let reply = session.tool("ask", json!({})).await.expect(200);
+    (session.clone(), reply.result().clone())
+}
+
+#[tokio::test]
+async fn a_question_is_put_on_the_stream_of_its_call_and_answered_by_a_post() {
+    let world = world().await;
+    let (session, result) = asked(&world, bob()).await;
+    assert_eq!(result["content"][0]["text"], "Hello, Bob!");
+    assert_eq!(session.questions().len(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_is_a_result_that_the_model_reads() {
+    let world = world().await;
+    let declined = Script::default().on("elicitation/create", |_| json!({ "action": "decline" }));
+    let (_, result) = asked(&world, declined).await;
+    assert_eq!(result["isError"], true);
+}
+
+#[tokio::test]
+async fn an_answer_finds_its_call_from_another_instance() {
+    let clock = ambient::Clock::manual(ambient::Timestamp::from_secs(1_800_000_000));
+    let store = store::Store::memory(clock.clone());
+    let here = instance(&store, clock.clone(), &[("MCP_AUTH", "none")]).await;
+    let there = instance(&store, clock, &[("MCP_AUTH", "none")]).await;
+    let session = here.opening().capabilities(json!({ "elicitation": {} })).open().await;
+    let elsewhere = session.at(&there.endpoint());
+    let draft = session.draft("tools/call", json!({ "name": "ask", "arguments": {} }));
+    let mut exchange = session.open(draft).await;
+    let question = exchange.next().await.unwrap();
+    let answer = json!({ "action": "accept", "content": { "name": "Carol" } });
+    drop(elsewhere.respond(&question["id"], Ok(answer)).await.expect(202));
+    assert_eq!(exchange.finish().await.content_text(), "Hello, Carol!");
+    drop(elsewhere.call("ping", json!({})).await.expect(200));
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_does_not_cancel_its_call() {
+    let mut world = world().await;
+    let session = world.session().await;
+    let draft = session.draft("tools/call", json!({ "name": "stay", "arguments": {} }));
+    {
+        let mut opening = Box::pin(session.open(draft));
+        tokio::select! {
+            _ = &mut opening => panic!("the call stays"),
+            () = world.happened("started") => {}
+        }
+    }
+    drop(session.call("ping", json!({})).await.expect(200));
+    world.clock.advance(Duration::from_secs(60));
+    world.happened("finished").await;
+}
+
+#[tokio::test]
+async fn a_call_is_cancelled_by_a_notification_and_not_answered() {
+    let mut world = world().await;
+    let session = world.session().await;
+    let params = json!({ "name": "stay", "arguments": {} });
+    let draft = session.draft("tools/call", params).id("the-call");
+    let mut opening = Box::pin(session.open(draft));
+    tokio::select! {
+        _ = &mut opening => panic!("the call stays"),
+        () = world.happened("started") => {}
+    }
+    drop(session.notify("notifications/cancelled", json!({ "requestId": "the-call" })).await);
+    world.happened("dropped").await;
+    assert!(opening.await.finish().await.messages.is_empty());
+}
+
+#[tokio::test]
+async fn five_and_the_text_five_are_answered_each_by_its_own() {
+    let session = world().await.session().await;
+    let call = |id: Value, message| {
+        let arguments = json!({ "message": message });
+        session.draft("tools/call", json!({ "name": "echo", "arguments": arguments })).id(id)
+    };
+    let (number, text) =
+        tokio::join!(session.send(call(json!(5), "n")), session.send(call(json!("5"), "t")));
+    assert_eq!((number.messages[0]["id"].clone(), number.content_text()), (json!(5), "n"));
+    assert_eq!((text.messages[0]["id"].clone(), text.content_text()), (json!("5"), "t"));
+}
+
+#[tokio::test]
+async fn an_idle_session_ends_and_a_stream_keeps_it() {
+    let world = world().await;
+    let (idle, kept) = (world.session().await, world.session().await);
+    let mut stream = kept.listen(None).await;
+    assert!(stream.next_event().await.is_some(), "priming");
+    for _ in 0..22 {
+        world.clock.advance(Duration::from_secs(15));
+        drop(stream.next_event().await);
+    }
+    drop(idle.call("ping", json!({})).await.expect(404));
+    drop(kept.call("ping", json!({})).await.expect(200));
+}
+
+#[tokio::test]
+async fn a_second_stream_replaces_the_first_and_the_end_of_the_session_ends_it() {
+    let session = world().await.session().await;
+    let first = session.listen(None).await;
+    let second = session.listen(None).await;
+    assert!(first.finish().await.messages.is_empty());
+    drop(session.end().await.expect(204));
+    assert!(second.finish().await.messages.is_empty());
+}
+
+#[tokio::test]
+async fn an_open_stream_ends_when_the_server_stops() {
+    let world = world().await;
+    let stream = world.session().await.listen(None).await;
+    world.lifecycle.stop();
+    assert!(stream.finish().await.messages.is_empty());
+}
+
+#[tokio::test]
+async fn batches_exist_in_2025_03_26_only() {
+    let world = world().await;
+    let batch = json!([
+        { "jsonrpc": "2.0", "id": 1, "method": "ping" },
+        { "jsonrpc": "2.0", "method": "notifications/initialized" },
+        { "jsonrpc": "2.0", "id": "2", "method": "nope" },
+    ]);
+    for revision in REVISIONS {
+        let session = world.opening().revision(revision).open().await;
+        let reply = session.send(session.post(batch.clone())).await;
+        if revision.has_batches() {
+            let reply = reply.expect(200);
+            assert_eq!(reply.messages.len(), 2, "{reply}");
+        } else {
+            drop(reply.expect(400));
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A server on a real socket, with a clock that stands still and features that misbehave on demand.
+
+use std::time::Duration;
+
+use ambient::{Clock, Entropy, Env, Timestamp};
+use chassis::{Lifecycle, Limits};
+use mcp_core::{Catalog, Ctx, Features, Info, Tool, ToolError};
+use mcp_server::{Config, Parts, Server};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use shared::mcp::Implementation;
+use store::Store;
+use testkit::rpc::{Modern, Opening, Session};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+/// What the features of these tests share: what happened to calls.
+pub(crate) struct App {
+    pub(crate) events: watch::Sender<Vec<&'static str>>,
+}
+
+/// Says back what it is told.
+#[derive(Deserialize, JsonSchema)]
+struct Echo {
+    /// What to say.
+    message: String,
+}
+
+impl Tool<App> for Echo {
+    const NAME: &'static str = "echo";
+    type Output = String;
+    async fn call(self, _: &Ctx<App>) -> Result<String, ToolError> {
+        Ok(self.message)
+    }
+}
+
+/// Says how far it is, twice.
+#[derive(Deserialize, JsonSchema)]
+struct Report {}
+
+impl Tool<App> for Report {
+    const NAME: &'static str = "report";
+    type Output = String;
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        ctx.progress(1.0, 2.0, "half").await;
+        ctx.progress(2.0, 2.0, "whole").await;
+        Ok("done".to_owned())
+    }
+}
+
+/// Asks for a name.
+#[derive(Deserialize, JsonSchema)]
+struct Ask {}
+
+/// Who is it?
+#[derive(Deserialize, JsonSchema)]
+struct Who {
+    /// The name.
+    name: String,
+}
+
+impl Tool<App> for Ask {
+    const NAME: &'static str = "ask";
+    type Output = String;
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        let who: Who = ctx.elicit("who", "Who is it?").await?.accepted()?;
+        Ok(format!("Hello, {}!", who.name))
+    }
+}
+
+/// Stays for a minute, and tells what became of it.
+#[derive(Deserialize, JsonSchema)]
+struct Stay {}
+
+/// Tells that a call has ended without its result.
+struct Ended<'a>(&'a App, &'static str);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.events.send_modify(|events| events.push(self.1));
+    }
+}
+
+impl Tool<App> for Stay {
+    const NAME: &'static str = "stay";
+    type Output = String;
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        let mut ended = Ended(ctx.app(), "dropped");
+        ctx.app().events.send_modify(|events| events.push("started"));
+        ctx.clock().sleep(Duration::from_secs(60)).await;
+        ended.1 = "finished";
+        Ok("stayed".to_owned())
+    }
+}
+
+/// Panics.
+#[derive(Deserialize, JsonSchema)]
+struct Crash {}
+
+impl Tool<App> for Crash {
+    const NAME: &'static str = "crash";
+    type Output = String;
+    fn info(info: Info) -> Info {
+        info.title("Crash")
+    }
+    async fn call(self, _: &Ctx<App>) -> Result<String, ToolError> {
+        panic!("as it should")
+    }
+}
+
+fn catalog() -> Catalog<App> {
+    Catalog::new().tool::<Echo>().tool::<Report>().tool::<Ask>().tool::<Stay>().tool::<Crash>()
+}
+
+/// A server that listens.
+pub(crate) struct World {
+    pub(crate) base: String,
+    pub(crate) clock: Clock,
+    pub(crate) server: Server,
+    pub(crate) lifecycle: Lifecycle,
+    events: watch::Receiver<Vec<&'static str>>,
+    // Serves until it is dropped.
+    _serving: JoinSet<()>,
+}
+
+/// A server without authorization, state in memory.
+pub(crate) async fn world() -> World {
+    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+    instance(&Store::memory(clock.clone()), clock, &[("MCP_AUTH", "none")]).await
+}
+
+/// A server with these settings, on a store that others may use too.
+pub(crate) async fn instance(store: &Store, clock: Clock, settings: &[(&str, &str)]) -> World {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    let mut env = Env::default().with("BASE_URI", &base);
+    for (name, value) in settings {
+        env = env.with(name, value);
+    }
+    let config = Config::from_env(&env).0.unwrap();
+    let lifecycle = Lifecycle::new(clock.clone(), Duration::from_secs(5));
+    let sender = watch::Sender::new(Vec::new());
+    let events = sender.subscribe();
+    let features = Features::new(Implementation::new("test", "1"), catalog(), App { events: sender });
+    let parts = Parts {
+        clock: clock.clone(),
+        entropy: Entropy::system(),
+        store: store.clone(),
+        lifecycle: lifecycle.clone(),
+    };
+    let server = Server::new(config, features, parts).unwrap();
+    let (router, stop) = (server.router(), lifecycle.clone());
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        chassis::serve(listener, router, Limits::default(), &stop).await.unwrap();
+    });
+    World { base, clock, server, lifecycle, events, _serving: serving }
+}
+
+impl World {
+    pub(crate) fn endpoint(&self) -> String {
+        format!("{}/mcp", self.base)
+    }
+
+    pub(crate) fn modern(&self) -> Modern {
+        Modern::new(&self.endpoint())
+    }
+
+    pub(crate) fn opening(&self) -> Opening {
+        Session::opening(&self.endpoint())
+    }
+
+    pub(crate) async fn session(&self) -> Session {
+        self.opening().open().await
+    }
+
+    /// Waits until a call has told this.
+    pub(crate) async fn happened(&mut self, event: &str) {
+        let wait = self.events.wait_for(|events| events.contains(&event));
+        testkit::within(testkit::PATIENCE, wait).await.unwrap();
+    }
+}

@@ -1,0 +1,92 @@
+//! Token introspection (RFC 7662): what a resource server asks and learns.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ScopeSet, Sensitive, TokenType};
+
+/// Is this token good?
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntrospectionRequest {
+    /// The token.
+    pub token: Sensitive,
+}
+
+/// The answer. There is one shape of "no", which says nothing more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IntrospectionResponse {
+    /// Whether the token is good, now and for the resource server that asks.
+    pub active: bool,
+    /// What it stands for; there if it is good.
+    #[serde(flatten)]
+    pub token: Option<ActiveToken>,
+}
+
+/// What a good token stands for (RFC 7662 section 2.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActiveToken {
+    /// What it allows.
+    pub scope: ScopeSet,
+    /// Whom it was issued to.
+    pub client_id: String,
+    /// Who has allowed it: a name for people.
+    pub username: String,
+    /// How it is used.
+    pub token_type: TokenType,
+    /// When it ends, in whole seconds since the Unix epoch.
+    pub exp: u64,
+    /// When it was issued, in whole seconds since the Unix epoch.
+    pub iat: u64,
+    /// Who has allowed it: a stable identifier.
+    pub sub: String,
+    /// The resource it is for.
+    pub aud: String,
+    /// Who has issued it: the issuer of the metadata, byte for byte.
+    pub iss: String,
+    /// The name of the token, which is no secret.
+    pub jti: String,
+}
+
+impl IntrospectionResponse {
+    /// The token is good.
+    #[must_use]
+    pub const fn active(token: ActiveToken) -> Self {
+        Self { active: true, token: Some(token) }
+    }
+
+    /// The token is unknown, expired, revoked or none of the caller's business.
+    #[must_use]
+    pub const fn inactive() -> Self {
+        Self { active: false, token: None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_says_nothing_more() {
+        let written = serde_json::to_string(&IntrospectionResponse::inactive()).unwrap();
+        assert_eq!(written, r#"{"active":false}"#);
+    }
+
+    #[test]
+    fn yes_comes_with_whole_seconds() {
+        let token = ActiveToken {
+            scope: "mcp".parse().unwrap(),
+            client_id: "c".into(),
+            username: "Alice".into(),
+            token_type: TokenType::Bearer,
+            exp: 2,
+            iat: 1,
+            sub: "alice".into(),
+            aud: "https://mcp.example/mcp".into(),
+            iss: "https://auth.example".into(),
+            jti: "j".into(),
+        };
+        let response = IntrospectionResponse::active(token);
+        let written = serde_json::to_value(&response).unwrap();
+        assert_eq!((&written["active"], &written["exp"]), (&true.into(), &2.into()));
+        assert_eq!(serde_json::from_value::<IntrospectionResponse>(written).unwrap(), response);
+    }
+}

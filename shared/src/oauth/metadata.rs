@@ -1,0 +1,78 @@
+//! Discovery documents: the authorization server's (RFC 8414) and the protected resource's
+//! (RFC 9728).
+
+use serde::{Deserialize, Serialize};
+
+use super::{GrantType, Scope, TokenEndpointAuthMethod};
+
+/// Paths of the documents on the origin they describe.
+pub mod well_known {
+    /// Authorization server metadata (RFC 8414 section 3).
+    pub const AUTHORIZATION_SERVER: &str = "/.well-known/oauth-authorization-server";
+    /// Protected resource metadata (RFC 9728 section 3); the resource's path follows.
+    pub const PROTECTED_RESOURCE: &str = "/.well-known/oauth-protected-resource";
+}
+
+/// What an authorization server can do and where (RFC 8414 section 2). Everything in it is a promise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorizationServerMetadata {
+    /// Its identifier. Clients compare it byte for byte with the URL they started from.
+    pub issuer: String,
+    /// Where a user's browser is sent.
+    pub authorization_endpoint: String,
+    /// Where codes and refresh tokens are redeemed.
+    pub token_endpoint: String,
+    /// Where clients register (RFC 7591).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration_endpoint: Option<String>,
+    /// Where tokens are given back (RFC 7009).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revocation_endpoint: Option<String>,
+    /// Where resource servers ask about tokens (RFC 7662).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introspection_endpoint: Option<String>,
+    /// The scopes that can be granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes_supported: Vec<Scope>,
+    /// What an authorization request can ask for.
+    pub response_types_supported: Vec<String>,
+    /// How the answer to an authorization request can travel.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub response_modes_supported: Vec<String>,
+    /// What can be redeemed at the token endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grant_types_supported: Vec<GrantType>,
+    /// How PKCE challenges can be made. MCP clients refuse a server that does not list `S256`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub code_challenge_methods_supported: Vec<String>,
+    /// How clients can authenticate at the token endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_endpoint_auth_methods_supported: Vec<TokenEndpointAuthMethod>,
+    /// How clients can authenticate at the revocation endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revocation_endpoint_auth_methods_supported: Vec<TokenEndpointAuthMethod>,
+    /// How resource servers can authenticate at the introspection endpoint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub introspection_endpoint_auth_methods_supported: Vec<TokenEndpointAuthMethod>,
+    /// Whether every authorization response names the issuer (RFC 9207).
+    #[serde(default)]
+    pub authorization_response_iss_parameter_supported: bool,
+}
+
+/// What a protected resource tells those who come without a token (RFC 9728 section 2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProtectedResourceMetadata {
+    /// Its identifier: what clients ask tokens for (RFC 8707).
+    pub resource: String,
+    /// The issuers whose tokens it takes; at least one.
+    pub authorization_servers: Vec<String>,
+    /// The scopes for its basic functions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scopes_supported: Vec<Scope>,
+    /// How tokens can be sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bearer_methods_supported: Vec<String>,
+    /// Its name, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_name: Option<String>,
+}
