@@ -110,7 +110,10 @@ impl Config {
                 .setting("LOG_FORMAT", "Form of the log: pretty, compact or json.")
                 .or(LogFormat::default()),
             log_filter: read
-                .setting("RUST_LOG", "What is logged, as `level` or `target=level`, comma separated.")
+                .setting(
+                    "RUST_LOG",
+                    "What is logged, as `level` or `target=level`, comma separated.",
+                )
                 .or("info".to_owned()),
         }
     }
@@ -133,11 +136,13 @@ fn auth(read: &mut Reader<'_>, host: &IpAddr) -> AuthConfig {
     let client_id = read
         .setting("MCP_AUTH_CLIENT_ID", "Client id of the MCP server at the authorization server.")
         .or("mcp-server".to_owned());
-    let client_secret = read
-        .setting("MCP_AUTH_CLIENT_SECRET", "Client secret of the MCP server there.")
-        .secret();
+    let client_secret =
+        read.setting("MCP_AUTH_CLIENT_SECRET", "Client secret of the MCP server there.").secret();
     let cache_ttl = read
-        .setting("MCP_AUTH_CACHE_TTL", "Seconds a token is trusted without asking again; 0 is never.")
+        .setting(
+            "MCP_AUTH_CACHE_TTL",
+            "Seconds a token is trusted without asking again; 0 is never.",
+        )
         .or(Seconds(30))
         .into();
     let required_scopes = read
@@ -173,7 +178,10 @@ fn state_key(read: &mut Reader<'_>) -> Option<Secret> {
                            on every instance; random when not set.";
     let key = read.setting("MCP_STATE_KEY", MEANING).secret()?;
     if decode_hex(key.expose()).is_none() {
-        read.mistake("MCP_STATE_KEY", "must be 64 hexadecimal digits; `openssl rand -hex 32` makes some");
+        read.mistake(
+            "MCP_STATE_KEY",
+            "must be 64 hexadecimal digits; `openssl rand -hex 32` makes some",
+        );
     }
     Some(key)
 }
@@ -303,7 +311,9 @@ mod tests {
         let config = config([]).unwrap();
         assert_eq!(config.resource(), "http://localhost:3232/mcp");
         assert!(config.host.is_loopback());
-        assert!(matches!(config.auth, AuthConfig::Required(auth) if auth.issuer == "http://localhost:3001"));
+        assert!(
+            matches!(config.auth, AuthConfig::Required(auth) if auth.issuer == "http://localhost:3001")
+        );
     }
 
     #[test]

@@ -93,6 +93,8 @@ pub fn announce(server: &Server, listener: &TcpListener) {
             );
         }
     } else {
-        tracing::warn!("state is in memory: a restart ends every session; set REDIS_URL to keep them");
+        tracing::warn!(
+            "state is in memory: a restart ends every session; set REDIS_URL to keep them"
+        );
     }
 }

@@ -87,13 +87,10 @@ impl RedirectUri {
         let (Some(ours), Some(theirs)) = (Parts::cut(&self.0), Parts::cut(requested)) else {
             return false;
         };
-        let loopback = |parts: Parts<'_>| parts.loopback_host().map(str::to_owned);
-        let (Some(our_host), Some(their_host)) = (loopback(ours), loopback(theirs)) else {
-            return false;
-        };
         // `localhost` and `127.0.0.1` are different: a name can be made to resolve elsewhere.
-        // What was not registered has not been checked; the rest is equal, so only the text is new.
-        our_host == their_host && ours.rest == theirs.rest && !requested.contains('#')
+        ours.loopback_host().is_some()
+            && ours.loopback_host() == theirs.loopback_host()
+            && ours.rest == theirs.rest
     }
 
     /// The URI as it was written.
@@ -151,18 +148,12 @@ impl<'a> Parts<'a> {
     }
 
     /// The host, if this is `http` to one of the three names of this computer.
-    fn loopback_host(self) -> Option<&'a str> {
-        if self.scheme != "http" {
-            return None;
-        }
-        let authority = self.authority?;
-        let hosts = ["localhost", "127.0.0.1", "[::1]"].into_iter();
-        hosts.map(|host| (host, authority.strip_prefix(host))).find_map(|(host, port)| match port {
-            Some("") => Some(host),
-            Some(port) => is_port(port.strip_prefix(':')?).then_some(host),
-            None => None,
-        })?;
-        Some(authority.rsplit_once(':').filter(|(_, port)| is_port(port)).map_or(authority, |(host, _)| host))
+    fn loopback_host(self) -> Option<&'static str> {
+        let authority = self.authority.filter(|_| self.scheme == "http")?;
+        ["localhost", "127.0.0.1", "[::1]"].into_iter().find(|host| {
+            let after = authority.strip_prefix(host);
+            after.is_some_and(|port| port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+        })
     }
 
     fn has_dot_segment(self) -> bool {

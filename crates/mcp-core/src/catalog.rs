@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use shared::mcp::{CallToolResult, RawJson, Tool as ListedTool, ToolAnnotations};
 
@@ -97,9 +98,7 @@ fn run<S: Send + Sync + 'static, T: Tool<S>>(listed: &ListedTool) -> Run<S> {
     let bounds = Bounds::of(&listed.input_schema);
     Box::new(move |arguments, ctx| {
         let text = arguments.as_ref().map_or(b"{}".as_slice(), RawJson::as_bytes);
-        let tool = serde_json::from_slice::<T>(text)
-            .map_err(|error| MisfitArguments(format!("The arguments do not fit: {error}")))
-            .and_then(|tool| bounds.check(text).map(|()| tool).map_err(MisfitArguments));
+        let tool = decode::<T>(text).and_then(|tool| bounds.check(text).map(|()| tool));
         Box::pin(async move {
             let tool = tool?;
             Ok(match tool.call(ctx).await {
@@ -107,6 +106,16 @@ fn run<S: Send + Sync + 'static, T: Tool<S>>(listed: &ListedTool) -> Run<S> {
                 Err(error) => Err(error),
             })
         })
+    })
+}
+
+/// Reads arguments; says which one does not fit if they do not.
+fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, MisfitArguments> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let (path, reason) = (error.path().to_string(), error.inner());
+        let place = if path == "." { String::new() } else { format!(" `{path}`:") };
+        MisfitArguments(format!("The arguments do not fit:{place} {reason}"))
     })
 }
 
@@ -119,11 +128,12 @@ struct Bounds(Vec<(String, Value)>);
 impl Bounds {
     fn of(schema: &Value) -> Self {
         let fields = schema["properties"].as_object().into_iter().flatten();
-        let bounded = fields.filter(|(_, field)| BOUNDS.iter().any(|bound| field.get(bound).is_some()));
+        let bounded =
+            fields.filter(|(_, field)| BOUNDS.iter().any(|bound| field.get(bound).is_some()));
         Self(bounded.map(|(name, field)| (name.clone(), field.clone())).collect())
     }
 
-    fn check(&self, arguments: &[u8]) -> Result<(), String> {
+    fn check(&self, arguments: &[u8]) -> Result<(), MisfitArguments> {
         if self.0.is_empty() {
             return Ok(());
         }
@@ -133,7 +143,8 @@ impl Bounds {
             for bound in BOUNDS {
                 let Some(limit) = field.get(bound).and_then(Value::as_f64) else { continue };
                 if !holds(bound, limit, value) {
-                    return Err(format!("The arguments do not fit: `{name}` breaks `{bound}` {limit}"));
+                    let broken = format!("`{name}` breaks `{bound}` {limit}");
+                    return Err(MisfitArguments(format!("The arguments do not fit: {broken}")));
                 }
             }
         }

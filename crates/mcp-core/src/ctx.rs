@@ -112,7 +112,8 @@ impl<S: Send + Sync> Ctx<S> {
     /// Tells the client how far the call is, if it wants to know.
     pub async fn progress(&self, done: f64, total: f64, message: &str) {
         let Some(token) = self.peer().progress_token.clone() else { return };
-        let message = self.peer().profile.revision.has_tool_annotations().then(|| message.to_owned());
+        let message =
+            self.peer().profile.revision.has_tool_annotations().then(|| message.to_owned());
         let params =
             ProgressParams { progress_token: token, progress: done, total: Some(total), message };
         self.call.client.notify(ServerNotification::Progress(params)).await;

@@ -80,7 +80,8 @@ fn mark(field: &Value, name: &Value, path: &[String]) -> Result<MirroredParam, W
     let is_tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     let header = name.as_str().filter(|name| !name.is_empty() && name.bytes().all(is_tchar));
     let header = header.ok_or(WrongMark::NoName)?.to_owned();
-    let kind = |kind: &Value| kind.as_str().is_some_and(|k| ["string", "integer", "boolean"].contains(&k));
+    let kind =
+        |kind: &Value| kind.as_str().is_some_and(|k| ["string", "integer", "boolean"].contains(&k));
     let simple = match &field["type"] {
         Value::Array(kinds) => kinds.iter().filter(|k| *k != "null").all(kind),
         one => kind(one),
@@ -113,7 +114,8 @@ mod tests {
 
     #[test]
     fn a_marked_argument_is_found_at_its_path() {
-        let found = params(&schema(&json!({ "type": "integer", "x-mcp-header": "Region" }))).unwrap();
+        let found =
+            params(&schema(&json!({ "type": "integer", "x-mcp-header": "Region" }))).unwrap();
         assert_eq!(found[0].header, "Region");
         assert_eq!(found[0].value_in(&json!({ "a": { "b": 5 } })).as_deref(), Some("5"));
         for absent in [json!({}), json!({ "a": { "b": null } }), json!({ "a": 5 })] {
@@ -126,7 +128,10 @@ mod tests {
         let wrong = |field| params(&schema(&field)).unwrap_err();
         assert_eq!(wrong(json!({ "type": "string", "x-mcp-header": "" })), WrongMark::NoName);
         assert_eq!(wrong(json!({ "type": "string", "x-mcp-header": "a b" })), WrongMark::NoName);
-        assert!(matches!(wrong(json!({ "type": "number", "x-mcp-header": "X" })), WrongMark::Type(_)));
+        assert!(matches!(
+            wrong(json!({ "type": "number", "x-mcp-header": "X" })),
+            WrongMark::Type(_)
+        ));
         let item = json!({ "type": "string", "x-mcp-header": "X" });
         assert_eq!(wrong(json!({ "type": "array", "items": item })), WrongMark::Place);
         let twice = json!({ "type": "object", "properties": {

@@ -54,7 +54,8 @@ pub async fn both_eras<S: Send + Sync + 'static>(
 
 /// A client that can do everything.
 fn peer(revision: Revision) -> Peer {
-    let capabilities = json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {}, "roots": {} });
+    let capabilities =
+        json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {}, "roots": {} });
     let capabilities: ClientCapabilities =
         serde_json::from_value(capabilities).expect("they are capabilities");
     let profile = ClientProfile { revision, capabilities, info: None };
@@ -80,7 +81,8 @@ async fn legacy(
     request: ClientRequest,
     answers: BTreeMap<String, Value>,
 ) -> Value {
-    let client = Arc::new(Scripted { peer: peer(Revision::V2025_11_25), answers: Mutex::new(answers) });
+    let client =
+        Arc::new(Scripted { peer: peer(Revision::V2025_11_25), answers: Mutex::new(answers) });
     read(features.dispatch(request, call(client)).await)
 }
 
@@ -100,7 +102,8 @@ async fn modern(
                 let state = sealer.seal(learnt, &BINDING, now, &Entropy::seeded(2));
                 let opened = sealer.open(&state.expect("it can be sealed"), &BINDING, now);
                 let asked = questions.into_keys().map(|key| {
-                    let answer = answers.get(&key).unwrap_or_else(|| panic!("no answer to `{key}`"));
+                    let answer =
+                        answers.get(&key).unwrap_or_else(|| panic!("no answer to `{key}`"));
                     (key, answer.clone())
                 });
                 journal = opened.expect("it can be opened").with_answers(asked.collect());

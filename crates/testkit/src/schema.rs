@@ -7,8 +7,9 @@
 mod documents;
 mod rules;
 
+use bytes::Bytes;
 use serde_json::Value;
-use shared::mcp::{Era, Revision};
+use shared::mcp::{Era, Incoming, Message, Revision};
 
 use self::documents::Document;
 
@@ -28,6 +29,20 @@ impl Asked {
     pub fn by(sent: &Value) -> Self {
         let messages = sent.as_array().map_or(std::slice::from_ref(sent), Vec::as_slice);
         Self(messages.iter().filter_map(request).collect())
+    }
+
+    /// The request in a body that was sent as it is, however odd.
+    #[must_use]
+    pub fn by_raw(sent: Bytes) -> Self {
+        if let Ok(message) = serde_json::from_slice(&sent) {
+            return Self::by(&message);
+        }
+        match Message::parse(sent) {
+            Ok(Message::One(Incoming::Request { id, method, .. })) => {
+                Self(vec![(serde_json::json!(id), method)])
+            }
+            _ => Self::nothing(),
+        }
     }
 
     /// Remembers one more message.
@@ -62,9 +77,12 @@ impl Asked {
     }
 }
 
+/// Something malformed may still have an id, and its refusal names it.
 fn request(message: &Value) -> Option<(Value, String)> {
     let id = message.get("id").filter(|id| id.is_string() || id.is_i64() || id.is_u64())?;
-    Some((id.clone(), message.get("method")?.as_str()?.to_owned()))
+    let is_answer = message.get("result").is_some() || message.get("error").is_some();
+    let method = message.get("method").and_then(Value::as_str).unwrap_or_default();
+    (!is_answer).then(|| (id.clone(), method.to_owned()))
 }
 
 /// Fails the test if `message` is not what a server of `revision` may write to a client that has

@@ -121,7 +121,11 @@ impl Claims {
             user,
             client: self.client_id,
             username: self.username,
-            scopes: scopes.split(' ').filter(|s| !s.is_empty()).map(str::to_owned).collect::<BTreeSet<_>>(),
+            scopes: scopes
+                .split(' ')
+                .filter(|s| !s.is_empty())
+                .map(str::to_owned)
+                .collect::<BTreeSet<_>>(),
         })
     }
 }

@@ -139,15 +139,18 @@ impl Introspector {
             .map_err(|error| outage(&error.without_url().to_string()))?;
         match response.status() {
             StatusCode::OK => {}
-            StatusCode::BAD_REQUEST => return Err(Failure::Inactive("The token cannot be checked")),
+            StatusCode::BAD_REQUEST => {
+                return Err(Failure::Inactive("The token cannot be checked"));
+            }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return Err(outage("our own credentials were rejected; see MCP_AUTH_CLIENT_SECRET"));
+                return Err(outage(
+                    "our own credentials were rejected; see MCP_AUTH_CLIENT_SECRET",
+                ));
             }
             status => return Err(outage(status.as_str())),
         }
-        let answer = read_capped(response, MAX_ANSWER)
-            .await
-            .map_err(|error| outage(&error.to_string()))?;
+        let answer =
+            read_capped(response, MAX_ANSWER).await.map_err(|error| outage(&error.to_string()))?;
         serde_json::from_slice(&answer).map_err(|_| outage("the answer is not what RFC 7662 says"))
     }
 }

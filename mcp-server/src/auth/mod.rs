@@ -94,7 +94,9 @@ impl Auth {
         let token = bearer(headers)?;
         let principal = match self.introspector.verify(&server, &token).await {
             Ok(principal) => principal,
-            Err(introspect::Failure::Inactive(reason)) => return Err(Refusal::InvalidToken(reason)),
+            Err(introspect::Failure::Inactive(reason)) => {
+                return Err(Refusal::InvalidToken(reason));
+            }
             Err(introspect::Failure::Outage) => {
                 self.watch.look_again();
                 return Err(Refusal::Unavailable);
@@ -134,7 +136,8 @@ fn bearer(headers: &HeaderMap) -> Result<Secret, Refusal> {
     if values.next().is_some() {
         return Err(Refusal::Malformed("There must be one Authorization header"));
     }
-    let value = value.to_str().map_err(|_| Refusal::Malformed("The Authorization header is not text"))?;
+    let value =
+        value.to_str().map_err(|_| Refusal::Malformed("The Authorization header is not text"))?;
     let Some((scheme, token)) = value.split_once(' ') else {
         return Err(Refusal::Malformed("The Authorization header must be `Bearer` and a token"));
     };
@@ -144,7 +147,9 @@ fn bearer(headers: &HeaderMap) -> Result<Secret, Refusal> {
     let token = token.trim_start_matches(' ');
     let is_b64token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
     if token.is_empty() || token.len() > MAX_TOKEN || !token.bytes().all(is_b64token) {
-        return Err(Refusal::Malformed("The token is empty, too long or has characters that tokens do not have"));
+        return Err(Refusal::Malformed(
+            "The token is empty, too long or has characters that tokens do not have",
+        ));
     }
     Ok(Secret::new(token))
 }

@@ -39,7 +39,8 @@ impl Refusal {
             }
         };
         let challenge = challenge(server, auth, error, description);
-        let body = json!({ "error": error.unwrap_or("invalid_token"), "error_description": description });
+        let body =
+            json!({ "error": error.unwrap_or("invalid_token"), "error_description": description });
         let mut response = (status, axum::Json(body)).into_response();
         // The parts are a URL, scopes and sentences of our own: all of them visible ASCII.
         if let Ok(challenge) = HeaderValue::from_str(&challenge) {

@@ -212,7 +212,8 @@ mod tests {
 
     fn listed(output: Value, revision: Revision) -> Value {
         let list = ListToolsResult { tools: vec![Arc::new(tool(output))], ..Default::default() };
-        serde_json::to_value(result(ServerResult::ListTools(list), revision)).unwrap()["tools"][0].take()
+        serde_json::to_value(result(ServerResult::ListTools(list), revision)).unwrap()["tools"][0]
+            .take()
     }
 
     /// Members that a listed tool has, by revision.
@@ -258,16 +259,21 @@ mod tests {
     #[test]
     fn links_and_sound_become_words_before_they_existed() {
         let audio = ContentBlock::audio("AA==", "audio/wav");
-        let kind = |revision| called(&json!({}), audio.clone(), revision)["content"][0]["type"].clone();
+        let kind =
+            |revision| called(&json!({}), audio.clone(), revision)["content"][0]["type"].clone();
         assert_eq!(kind(Revision::V2025_03_26), "audio");
         assert_eq!(kind(Revision::V2024_11_05), "text");
     }
 
     #[test]
     fn forms_of_2025_06_18_have_no_titled_choices_and_no_defaults() {
-        let field = json!({ "type": "string", "default": "a", "oneOf": [{ "const": "a", "title": "A" }] });
+        let field =
+            json!({ "type": "string", "default": "a", "oneOf": [{ "const": "a", "title": "A" }] });
         let form = json!({ "type": "object", "properties": { "x": field, "y": { "type": "boolean", "default": true } } });
-        let elicit = InputRequest::Elicit(ElicitParams::Form { message: "?".to_owned(), requested_schema: form });
+        let elicit = InputRequest::Elicit(ElicitParams::Form {
+            message: "?".to_owned(),
+            requested_schema: form,
+        });
         let older = question(&elicit, Revision::V2025_06_18);
         let fields = &older["requestedSchema"]["properties"];
         assert_eq!(fields["x"], json!({ "type": "string", "enum": ["a"], "enumNames": ["A"] }));

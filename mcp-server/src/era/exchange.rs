@@ -9,9 +9,7 @@ use mcp_core::{
 };
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use shared::mcp::{
-    ClientRequest, ErrorCode, ErrorObject, InputResponses, Method,
-};
+use shared::mcp::{ClientRequest, ErrorCode, ErrorObject, InputResponses, Method};
 
 use crate::Server;
 
@@ -81,7 +79,8 @@ impl Exchange {
         match opened {
             Ok(journal) => Ok(journal.with_answers(answers)),
             Err(OpenError) => {
-                let message = "`requestState` is not valid for this request; start again without it";
+                let message =
+                    "`requestState` is not valid for this request; start again without it";
                 Err(ErrorObject::new(ErrorCode::INVALID_PARAMS, message))
             }
         }

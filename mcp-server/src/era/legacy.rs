@@ -228,8 +228,9 @@ impl Request {
         let method = Method::named(&self.method)
             .filter(|method| method.exists_in(revision) && *method != Method::Initialize)
             .ok_or_else(not_found)?;
-        let request = ClientRequest::decode(method, self.params.as_ref())
-            .map_err(|malformed| ErrorObject::new(ErrorCode::INVALID_PARAMS, malformed.to_string()))?;
+        let request = ClientRequest::decode(method, self.params.as_ref()).map_err(|malformed| {
+            ErrorObject::new(ErrorCode::INVALID_PARAMS, malformed.to_string())
+        })?;
         match request {
             ClientRequest::Ping => return Ok(Some(empty())),
             ClientRequest::SetLevel(params) if server.features().offers(method) => {

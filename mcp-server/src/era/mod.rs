@@ -106,7 +106,8 @@ fn request(
         return initialize(header, id, method, params, claims);
     }
     if claims {
-        return envelope(header, id, method, params).map(|envelope| Era::Modern(Box::new(envelope)));
+        return envelope(header, id, method, params)
+            .map(|envelope| Era::Modern(Box::new(envelope)));
     }
     if matches!(header, Header::Modern(_)) || method == "server/discover" {
         return Err(Rejection::invalid_meta(format!(

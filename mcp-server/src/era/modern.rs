@@ -25,7 +25,9 @@ use super::{
 };
 use crate::{
     Server,
-    http::{Answer, Form, Outbox, Rejection, Running, SERVED, error_message, note_message, to_bytes},
+    http::{
+        Answer, Form, Outbox, Rejection, Running, SERVED, error_message, note_message, to_bytes,
+    },
 };
 
 /// Lists are the same for everybody and change only with a new version of the server.
@@ -136,7 +138,9 @@ fn mirrored_params(
         let in_header = headers.get(&name);
         let matches = match (in_header, param.value_in(&arguments)) {
             (None, None) => true,
-            (Some(value), Some(expected)) => mirrors(value, &expected) || same_integer(value, &expected),
+            (Some(value), Some(expected)) => {
+                mirrors(value, &expected) || same_integer(value, &expected)
+            }
             _ => false,
         };
         if !matches {
@@ -215,7 +219,8 @@ async fn run(
             match state.transpose() {
                 Ok(request_state) => {
                     let head = Head::default();
-                    let asked = InputRequiredResult { head, input_requests: questions, request_state };
+                    let asked =
+                        InputRequiredResult { head, input_requests: questions, request_state };
                     answer(&server, &id, ServerResult::InputRequired(asked))
                 }
                 Err(error) => failed(&id, &error),

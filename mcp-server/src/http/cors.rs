@@ -19,7 +19,9 @@ pub(super) fn protected(server: &Server) -> CorsLayer {
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
         // `Mcp-Param-*` cannot be listed: what is asked for is allowed. No cookies are used here.
         .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers(exposed.chain([header::WWW_AUTHENTICATE, header::RETRY_AFTER]).collect::<Vec<_>>())
+        .expose_headers(
+            exposed.chain([header::WWW_AUTHENTICATE, header::RETRY_AFTER]).collect::<Vec<_>>(),
+        )
 }
 
 /// Documents that anybody may read.

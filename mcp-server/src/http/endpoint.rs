@@ -68,7 +68,11 @@ pub(super) async fn get(
     let session = session_of(&server, &principal, &headers, None).await?;
     if !guard::accepts(&headers, guard::EVENT_STREAM) {
         let message = "Accept must include text/event-stream";
-        return Err(Rejection::new(StatusCode::NOT_ACCEPTABLE, ErrorCode::INVALID_REQUEST, message));
+        return Err(Rejection::new(
+            StatusCode::NOT_ACCEPTABLE,
+            ErrorCode::INVALID_REQUEST,
+            message,
+        ));
     }
     standalone::listen(&server, session).await
 }

@@ -32,7 +32,10 @@ impl Guard {
         let lower = |text: &String| text.to_ascii_lowercase();
         Self {
             hosts: own_host.into_iter().chain(config.allowed_hosts.iter().map(lower)).collect(),
-            origins: own_origin.into_iter().chain(config.allowed_origins.iter().map(lower)).collect(),
+            origins: own_origin
+                .into_iter()
+                .chain(config.allowed_origins.iter().map(lower))
+                .collect(),
         }
     }
 
@@ -150,20 +153,40 @@ mod tests {
 
     #[test]
     fn only_our_own_names_and_loopback_are_served() {
-        for host in ["mcp.example.com", "MCP.example.com:443", "inner.example:8080", "localhost:1", "127.0.0.1", "[::1]:80"] {
+        for host in [
+            "mcp.example.com",
+            "MCP.example.com:443",
+            "inner.example:8080",
+            "localhost:1",
+            "127.0.0.1",
+            "[::1]:80",
+        ] {
             assert!(guard().allows_host(host), "{host}");
         }
-        for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::2]"] {
+        for host in
+            ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "", "[::2]"]
+        {
             assert!(!guard().allows_host(host), "{host}");
         }
     }
 
     #[test]
     fn only_our_own_pages_and_those_of_this_machine_may_call() {
-        for origin in ["https://mcp.example.com", "https://app.example", "http://localhost:6274", "http://127.0.0.1"] {
+        for origin in [
+            "https://mcp.example.com",
+            "https://app.example",
+            "http://localhost:6274",
+            "http://127.0.0.1",
+        ] {
             assert!(guard().allows_origin(&HeaderValue::from_static(origin)), "{origin}");
         }
-        for origin in ["https://evil.example", "http://mcp.example.com", "null", "", "http://localhost.evil.example"] {
+        for origin in [
+            "https://evil.example",
+            "http://mcp.example.com",
+            "null",
+            "",
+            "http://localhost.evil.example",
+        ] {
             assert!(!guard().allows_origin(&HeaderValue::from_static(origin)), "{origin}");
         }
     }

@@ -54,9 +54,8 @@ pub(crate) fn router(server: &Server) -> Router {
         .route("/", get(splash::page))
         .route("/style.css", get(splash::style))
         .merge(well_known::router().layer(cors::public()));
-    let guarded = protected
-        .merge(public)
-        .layer(middleware::from_fn_with_state(server.clone(), guard::check));
+    let guarded =
+        protected.merge(public).layer(middleware::from_fn_with_state(server.clone(), guard::check));
     let router = Router::new()
         .route("/health", get(health::get))
         .merge(guarded)

@@ -46,10 +46,12 @@ impl Rejection {
         // A legacy revision that is claimed by a stateless request must not be listed, or the
         // client would try it again the same way.
         let claimed_legacy = requested.parse::<Revision>().is_ok();
-        let supported = SERVED.into_iter().filter(|r| !claimed_legacy || *r == Revision::V2026_07_28);
+        let supported =
+            SERVED.into_iter().filter(|r| !claimed_legacy || *r == Revision::V2026_07_28);
         let data = json!({ "supported": supported.collect::<Vec<_>>(), "requested": requested });
         let code = ErrorCode::UNSUPPORTED_PROTOCOL_VERSION;
-        let mut rejection = Self::new(StatusCode::BAD_REQUEST, code, "Unsupported protocol version");
+        let mut rejection =
+            Self::new(StatusCode::BAD_REQUEST, code, "Unsupported protocol version");
         rejection.error.data = Some(data);
         rejection
     }
@@ -76,12 +78,8 @@ impl Rejection {
 }
 
 /// The revisions of the endpoint, newest first.
-pub(crate) const SERVED: [Revision; 4] = [
-    Revision::V2026_07_28,
-    Revision::V2025_11_25,
-    Revision::V2025_06_18,
-    Revision::V2025_03_26,
-];
+pub(crate) const SERVED: [Revision; 4] =
+    [Revision::V2026_07_28, Revision::V2025_11_25, Revision::V2025_06_18, Revision::V2025_03_26];
 
 impl From<MalformedMessage> for Rejection {
     fn from(malformed: MalformedMessage) -> Self {
@@ -126,10 +124,12 @@ pub(crate) fn error_message(id: Option<&RequestId>, error: &ErrorObject) -> Byte
 /// A message as it goes over the wire.
 pub(crate) fn to_bytes<T: serde::Serialize>(message: &Outgoing<'_, T>) -> Bytes {
     // The types of the protocol have string keys and finite numbers, so they can be written.
-    serde_json::to_vec(message).unwrap_or_else(|error| {
-        tracing::error!(%error, "a message could not be written");
-        br#"{"jsonrpc":"2.0","error":{"code":-32603,"message":"Internal error"}}"#.to_vec()
-    }).into()
+    serde_json::to_vec(message)
+        .unwrap_or_else(|error| {
+            tracing::error!(%error, "a message could not be written");
+            br#"{"jsonrpc":"2.0","error":{"code":-32603,"message":"Internal error"}}"#.to_vec()
+        })
+        .into()
 }
 
 #[cfg(test)]

@@ -70,11 +70,7 @@ pub(crate) struct Running {
 impl Running {
     /// Starts a call that speaks into `outbox`. Until it is polled nothing happens; when it is
     /// dropped, the client is gone.
-    pub(crate) fn new(
-        call: BoxFuture<'static, Answer>,
-        outbox: Arc<Outbox>,
-        form: Form,
-    ) -> Self {
+    pub(crate) fn new(call: BoxFuture<'static, Answer>, outbox: Arc<Outbox>, form: Form) -> Self {
         if form == Form::Json {
             outbox.close();
         }
@@ -217,7 +213,10 @@ mod tests {
         Answer::Message(StatusCode::NOT_FOUND, Bytes::from_static(b"{\"last\":1}"))
     }
 
-    fn running(call: impl Future<Output = Answer> + Send + 'static, outbox: Arc<Outbox>) -> Running {
+    fn running(
+        call: impl Future<Output = Answer> + Send + 'static,
+        outbox: Arc<Outbox>,
+    ) -> Running {
         Running::new(Box::pin(call), outbox, Form::Either)
     }
 

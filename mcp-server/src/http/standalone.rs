@@ -30,7 +30,14 @@ pub(super) async fn listen(server: &Server, session: Session) -> Result<Response
     let first = session.record.revision.has_stream_polling().then(|| priming(&name, RETRY));
     let stopping = Box::pin(server.lifecycle().stopping());
     let server = server.clone();
-    let state = Standalone { server, session, control, name, first: Some(first.unwrap_or(comment())), stopping };
+    let state = Standalone {
+        server,
+        session,
+        control,
+        name,
+        first: Some(first.unwrap_or(comment())),
+        stopping,
+    };
     Ok(event_stream(stream::unfold(state, |mut state| async move {
         let event = state.next().await?;
         Some((event, state))
@@ -71,7 +78,6 @@ impl Standalone {
             }
         }
     }
-
 }
 
 /// Whether a stream must end: with its session, or because a newer one has been opened.

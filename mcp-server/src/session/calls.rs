@@ -30,7 +30,11 @@ pub(crate) struct InUse;
 
 impl Calls {
     /// Registers a call. A client must not use an id again while it waits for the answer.
-    pub(crate) fn register(&self, session: &SessionId, id: &RequestId) -> Result<Registered, InUse> {
+    pub(crate) fn register(
+        &self,
+        session: &SessionId,
+        id: &RequestId,
+    ) -> Result<Registered, InUse> {
         let key = (session.clone(), id.clone());
         let token = CancellationToken::new();
         let mut calls = self.lock();
@@ -106,7 +110,8 @@ mod tests {
         let (calls, entropy) = (Calls::default(), Entropy::seeded(1));
         let (one, other) = (SessionId::random(&entropy), SessionId::random(&entropy));
         let id = RequestId::Number(1);
-        let (mine, theirs) = (calls.register(&one, &id).unwrap(), calls.register(&other, &id).unwrap());
+        let (mine, theirs) =
+            (calls.register(&one, &id).unwrap(), calls.register(&other, &id).unwrap());
         calls.cancel_all(&one);
         assert!(mine.token().is_cancelled() && !theirs.token().is_cancelled());
     }

@@ -9,9 +9,7 @@ use futures_util::future::BoxFuture;
 use mcp_core::flow::{AskError, Client, NoSteps, Peer, Steps};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::mcp::{
-    ErrorObject, InputRequest, Outgoing, RawJson, RequestId, ServerNotification,
-};
+use shared::mcp::{ErrorObject, InputRequest, Outgoing, RawJson, RequestId, ServerNotification};
 use store::{Delivery, Subscription};
 
 use super::{SessionId, Sessions};

@@ -72,8 +72,14 @@ impl Sessions {
     }
 
     /// Remembers which log messages the client wants.
-    pub(crate) async fn set_level(&self, id: &SessionId, level: LogLevel) -> Result<(), StoreError> {
-        let change = |record| Ok::<_, std::convert::Infallible>(SessionRecord { level: Some(level), ..record });
+    pub(crate) async fn set_level(
+        &self,
+        id: &SessionId,
+        level: LogLevel,
+    ) -> Result<(), StoreError> {
+        let change = |record| {
+            Ok::<_, std::convert::Infallible>(SessionRecord { level: Some(level), ..record })
+        };
         match self.table.update(id.as_str(), change).await {
             Ok(_) => Ok(()),
             Err(store::UpdateError::Store(error)) => Err(error),

@@ -88,7 +88,7 @@ impl Scene {
 
 #[tokio::test]
 async fn a_caller_without_a_token_is_told_where_to_get_one() {
-    let Scene { world, .. } = scene().await;
+    let Scene { world, _serving, .. } = scene().await;
     let reply = world.modern().call("tools/list", json!({})).await.expect(401);
     let challenge = reply.header("www-authenticate").unwrap();
     let metadata = format!("{}/.well-known/oauth-protected-resource/mcp", world.base);
@@ -97,9 +97,11 @@ async fn a_caller_without_a_token_is_told_where_to_get_one() {
 
 #[tokio::test]
 async fn metadata_names_the_endpoint_and_the_issuer_at_both_urls() {
-    let Scene { world, fake, .. } = scene().await;
+    let Scene { world, fake, _serving } = scene().await;
     let http = Http::new(&world.base);
-    for path in ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"] {
+    for path in
+        ["/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-protected-resource"]
+    {
         let document = http.get(path).await.expect(200).json();
         assert_eq!(document["resource"], json!(world.endpoint()));
         assert_eq!(document["authorization_servers"], json!([fake.issuer]));
@@ -108,23 +110,28 @@ async fn metadata_names_the_endpoint_and_the_issuer_at_both_urls() {
 
 #[tokio::test]
 async fn a_good_token_is_let_through_and_a_forged_one_is_not() {
-    let Scene { world, .. } = scene().await;
+    let Scene { world, _serving, .. } = scene().await;
     drop(world.modern().bearer("alice.mcp").call("tools/list", json!({})).await.expect(200));
     let reply = world.modern().bearer("forged").call("tools/list", json!({})).await.expect(401);
-    assert!(reply.header("www-authenticate").unwrap().starts_with(r#"Bearer error="invalid_token""#));
+    assert!(
+        reply.header("www-authenticate").unwrap().starts_with(r#"Bearer error="invalid_token""#)
+    );
 }
 
 #[tokio::test]
 async fn a_token_that_allows_too_little_is_403_with_what_is_needed() {
-    let Scene { world, .. } = scene().await;
-    let reply = world.modern().bearer("alice.other").call("tools/list", json!({})).await.expect(403);
+    let Scene { world, _serving, .. } = scene().await;
+    let reply =
+        world.modern().bearer("alice.other").call("tools/list", json!({})).await.expect(403);
     let challenge = reply.header("www-authenticate").unwrap();
-    assert!(challenge.contains(r#"error="insufficient_scope""#) && challenge.contains(r#"scope="mcp""#));
+    assert!(
+        challenge.contains(r#"error="insufficient_scope""#) && challenge.contains(r#"scope="mcp""#)
+    );
 }
 
 #[tokio::test]
 async fn a_session_belongs_to_its_owner() {
-    let Scene { world, .. } = scene().await;
+    let Scene { world, _serving, .. } = scene().await;
     let session = world.opening().bearer("alice.mcp").open().await;
     let stolen = session.as_bearer("bob.mcp");
     drop(stolen.call("ping", json!({})).await.expect_error(404, -32001));
@@ -134,10 +141,11 @@ async fn a_session_belongs_to_its_owner() {
 
 #[tokio::test]
 async fn a_state_belongs_to_its_owner() {
-    let Scene { world, .. } = scene().await;
+    let Scene { world, _serving, .. } = scene().await;
     let modern = world.modern().capabilities(json!({ "elicitation": {} }));
     let params = json!({ "name": "ask", "arguments": {} });
-    let alice = modern.clone().bearer("alice.mcp").call("tools/call", params.clone()).await.expect(200);
+    let alice =
+        modern.clone().bearer("alice.mcp").call("tools/call", params.clone()).await.expect(200);
     let again = modern.with_answers(params, alice.result());
     drop(modern.bearer("bob.mcp").call("tools/call", again).await.expect_error(200, -32602));
 }
@@ -165,7 +173,10 @@ async fn an_outage_is_503_for_everybody_and_ends_by_itself() {
 async fn public_pages_live(world: &World) {
     let http = Http::new(&world.base);
     let health = http.get("/health").await.expect(200).json();
-    assert_eq!((&health["status"], &health["services"]["auth"]), (&json!("degraded"), &json!("unavailable")));
+    assert_eq!(
+        (&health["status"], &health["services"]["auth"]),
+        (&json!("degraded"), &json!("unavailable"))
+    );
     assert!(http.get("/").await.expect(200).text().contains("Degraded."));
     drop(http.get("/.well-known/oauth-protected-resource/mcp").await.expect(200));
     drop(http.get("/readyz").await.expect(200));

@@ -40,9 +40,11 @@ async fn deep_and_wide_json_is_only_refused() {
     let world = world().await;
     let modern = world.modern();
     let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
-    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":"#;
+    let call =
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":"#;
     for body in [deep.clone(), format!("{call}{deep}}}}}")] {
-        let reply = modern.send(modern.draft("tools/call", json!({ "name": "echo" })).raw(body)).await;
+        let reply =
+            modern.send(modern.draft("tools/call", json!({ "name": "echo" })).raw(body)).await;
         assert!(reply.status.is_client_error(), "{}", reply.status);
     }
     still_works(&world).await;
@@ -132,7 +134,10 @@ async fn foreign_hosts_and_origins_are_403() {
 async fn half_a_request_and_a_lost_connection_harm_nobody() {
     let world = world().await;
     let address = world.base.strip_prefix("http://").unwrap();
-    for part in ["POST /mcp HTTP/1.1\r\nhost: loc", "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{"] {
+    for part in [
+        "POST /mcp HTTP/1.1\r\nhost: loc",
+        "POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",
+    ] {
         let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
         stream.write_all(part.as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();

@@ -39,7 +39,8 @@ async fn an_unknown_revision_is_answered_with_the_newest_that_has_sessions() {
 
 #[tokio::test]
 async fn nothing_of_the_modern_era_is_in_an_answer() {
-    let session = world().await.session().await;
+    let world = world().await;
+    let session = world.session().await;
     let reply = session.call("tools/list", json!({})).await.expect(200);
     for member in ["resultType", "ttlMs", "cacheScope", "_meta"] {
         assert!(reply.result().get(member).is_none(), "{member}");
@@ -48,7 +49,8 @@ async fn nothing_of_the_modern_era_is_in_an_answer() {
 
 #[tokio::test]
 async fn progress_comes_on_the_stream_of_its_call() {
-    let session = world().await.session().await;
+    let world = world().await;
+    let session = world.session().await;
     let draft = session.draft("tools/call", json!({ "name": "report", "arguments": {} }));
     let reply = session.send(draft.meta("progressToken", 7)).await.expect(200);
     assert!(reply.streamed);
@@ -136,7 +138,8 @@ async fn a_call_is_cancelled_by_a_notification_and_not_answered() {
 
 #[tokio::test]
 async fn five_and_the_text_five_are_answered_each_by_its_own() {
-    let session = world().await.session().await;
+    let world = world().await;
+    let session = world.session().await;
     let call = |id: Value, message| {
         let arguments = json!({ "message": message });
         session.draft("tools/call", json!({ "name": "echo", "arguments": arguments })).id(id)
@@ -163,7 +166,8 @@ async fn an_idle_session_ends_and_a_stream_keeps_it() {
 
 #[tokio::test]
 async fn a_second_stream_replaces_the_first_and_the_end_of_the_session_ends_it() {
-    let session = world().await.session().await;
+    let world = world().await;
+    let session = world.session().await;
     let first = session.listen(None).await;
     let second = session.listen(None).await;
     assert!(first.finish().await.messages.is_empty());

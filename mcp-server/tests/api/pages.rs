@@ -17,7 +17,8 @@ async fn the_splash_page_shows_the_endpoint_and_the_tools() {
 
 #[tokio::test]
 async fn health_has_the_shape_of_the_original() {
-    let health = Http::new(&world().await.base).get("/health").await.expect(200).json();
+    let world = world().await;
+    let health = Http::new(&world.base).get("/health").await.expect(200).json();
     assert_eq!(health["status"], "healthy");
     assert_eq!(health["services"]["mcp"], "operational");
 }

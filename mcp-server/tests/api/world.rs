@@ -140,7 +140,8 @@ pub(crate) async fn instance(store: &Store, clock: Clock, settings: &[(&str, &st
     let lifecycle = Lifecycle::new(clock.clone(), Duration::from_secs(5));
     let sender = watch::Sender::new(Vec::new());
     let events = sender.subscribe();
-    let features = Features::new(Implementation::new("test", "1"), catalog(), App { events: sender });
+    let features =
+        Features::new(Implementation::new("test", "1"), catalog(), App { events: sender });
     let parts = Parts {
         clock: clock.clone(),
         entropy: Entropy::system(),

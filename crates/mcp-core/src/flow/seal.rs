@@ -124,8 +124,7 @@ impl Sealer {
         let text = serde_json::to_vec(&sealed).map_err(|_| SealError::Failed)?;
         let nonce = entropy.bytes::<24>();
         let payload = Payload { msg: &text, aad: &binding.associated_data() };
-        let sealed =
-            key.cipher.encrypt(&nonce.into(), payload).map_err(|_| SealError::Failed)?;
+        let sealed = key.cipher.encrypt(&nonce.into(), payload).map_err(|_| SealError::Failed)?;
         let (nonce, sealed) = (URL_SAFE_NO_PAD.encode(nonce), URL_SAFE_NO_PAD.encode(sealed));
         let state = format!("{VERSION}.{}.{nonce}.{sealed}", key.id);
         if state.len() > MAX_STATE { Err(SealError::TooLarge) } else { Ok(state) }
@@ -206,7 +205,9 @@ mod tests {
     #[test]
     fn it_does_not_open_changed_or_late() {
         let (sealer, state) = (sealer(1), sealed(&sealer(1)));
-        for changed in [format!("{state}A"), state[1..].to_owned(), String::new(), "v1.a.b.c".into()] {
+        for changed in
+            [format!("{state}A"), state[1..].to_owned(), String::new(), "v1.a.b.c".into()]
+        {
             assert_eq!(sealer.open(&changed, &binding("alice"), NOW), Err(OpenError));
         }
         assert_eq!(sealer.open(&state, &binding("alice"), NOW + LIFETIME), Err(OpenError));

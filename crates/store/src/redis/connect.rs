@@ -142,8 +142,12 @@ fn config(url: &str) -> Result<Config, StoreError> {
              redis-cluster://",
         ));
     }
-    let mut config = Config::from_url(url).map_err(|_| {
+    let mut config = Config::from_url(url).map_err(|error| {
         CONNECT.refused(match scheme {
+            _ if *error.kind() == ErrorKind::Tls => {
+                "the root certificates of this machine cannot be read; install them, or name a \
+                 file of them in SSL_CERT_FILE"
+            }
             "redis-sentinel" | "rediss-sentinel" => {
                 "REDIS_URL cannot be used; write \
                  redis-sentinel://USER:PASSWORD@HOST:26379/0?sentinelServiceName=NAME"

@@ -118,9 +118,7 @@ impl Draft {
         match &self.body {
             Body::None => Asked::nothing(),
             Body::Message(message) => Asked::by(message),
-            Body::Raw(bytes) => {
-                serde_json::from_slice(bytes).map_or_else(|_| Asked::nothing(), |m| Asked::by(&m))
-            }
+            Body::Raw(bytes) => Asked::by_raw(bytes.clone()),
         }
     }
 }

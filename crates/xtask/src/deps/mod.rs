@@ -1,10 +1,12 @@
 //! `cargo xtask deps`: the rules of the workspace that the compiler does not know.
 //!
 //! Who may use whom (`edges`, and `rooms` within the MCP server), that every crate has the lints of
-//! the workspace (`manifest`), and that files stay readable (`source`).
+//! the workspace (`manifest`), that every dependency has a reason (`reasons`), and that files stay
+//! readable (`source`).
 
 mod edges;
 mod manifest;
+mod reasons;
 mod rooms;
 mod source;
 
@@ -18,6 +20,7 @@ use crate::{
 /// Every broken rule, as a sentence with a place and a mend.
 pub(crate) fn check(workspace: &Workspace) -> Result<Vec<String>, Failure> {
     let mut wrong = edges::check(workspace);
+    wrong.extend(reasons::check(&workspace.root)?);
     for package in &workspace.packages {
         manifest::check(workspace, package, &mut wrong)?;
         sources(workspace, package, &mut wrong)?;

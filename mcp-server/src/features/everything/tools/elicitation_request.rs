@@ -79,7 +79,9 @@ impl Tool<App> for ElicitationRequest {
                 "✅ User provided the requested information!".to_owned(),
                 format!("Elicitation result: {}", serde_json::to_string_pretty(&answers)?),
             ],
-            Elicited::Declined => vec!["❌ User declined to provide the requested information.".to_owned()],
+            Elicited::Declined => {
+                vec!["❌ User declined to provide the requested information.".to_owned()]
+            }
             Elicited::Cancelled => vec!["⚠️ User cancelled the elicitation dialog.".to_owned()],
         };
         Ok(told.into_iter().map(ContentBlock::text).collect())

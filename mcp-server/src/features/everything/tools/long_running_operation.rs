@@ -51,6 +51,8 @@ impl Tool<App> for LongRunningOperation {
             let message = format!("Step {done} of {steps}");
             ctx.progress(f64::from(done), f64::from(steps), &message).await;
         }
-        Ok(format!("Long running operation completed. Duration: {duration} seconds, Steps: {steps}."))
+        Ok(format!(
+            "Long running operation completed. Duration: {duration} seconds, Steps: {steps}."
+        ))
     }
 }

@@ -1,0 +1,62 @@
+//! What tokens stand for.
+
+use ambient::Timestamp;
+use serde::{Deserialize, Serialize};
+use shared::oauth::{ActiveToken, ScopeSet, TokenType};
+
+/// Somebody who has logged in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct User {
+    /// A stable identifier.
+    pub(crate) sub: String,
+    /// A name for people, never for decisions.
+    pub(crate) name: String,
+}
+
+/// What a user has allowed a client to do with a resource.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Grant {
+    pub(crate) client_id: String,
+    pub(crate) user: User,
+    pub(crate) scope: ScopeSet,
+    /// The audience.
+    pub(crate) resource: String,
+}
+
+/// What is kept of an access token. It is good while it is there, has not expired, and its family
+/// is alive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AccessRecord {
+    /// Its name in logs and answers, which opens nothing.
+    pub(crate) id: String,
+    pub(crate) family: String,
+    pub(crate) grant: Grant,
+    pub(crate) issued_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+}
+
+impl AccessRecord {
+    /// What a resource server may know of it.
+    pub(crate) fn describe(self, issuer: &str) -> ActiveToken {
+        ActiveToken {
+            scope: self.grant.scope,
+            client_id: self.grant.client_id,
+            username: self.grant.user.name,
+            token_type: TokenType::Bearer,
+            exp: self.expires_at.as_secs(),
+            iat: self.issued_at.as_secs(),
+            sub: self.grant.user.sub,
+            aud: self.grant.resource,
+            iss: issuer.to_owned(),
+            jti: self.id,
+        }
+    }
+}
+
+/// What is kept of a refresh token: where to look for everything else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RefreshRecord {
+    pub(crate) family: String,
+    pub(crate) client_id: String,
+    pub(crate) expires_at: Timestamp,
+}

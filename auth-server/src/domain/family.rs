@@ -1,0 +1,176 @@
+//! A token family: everything that comes of one login, and the one place where it lives or dies.
+//!
+//! A refresh token is good once. Who redeems it gets its successor; who redeems it again soon after,
+//! because the answer was lost or two windows raced, gets the *same* successor; anything else means
+//! that two parties hold the same token, and the family dies (OAuth 2.1 section 4.3.1, RFC 9700
+//! section 4.14.2). The record is changed by compare-and-set, so this holds over all instances.
+
+use ambient::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Grant, Sealed,
+    ticket::{Digest, RefreshKind},
+};
+
+/// What is kept of a family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub(crate) enum Family {
+    /// Its tokens are good until they expire.
+    Alive {
+        grant: Grant,
+        /// No token of the family lives longer.
+        expires_at: Timestamp,
+        /// The refresh token that is good; none if the client gets none.
+        current: Option<Digest<RefreshKind>>,
+        /// The refresh token before that.
+        previous: Option<Previous>,
+    },
+    /// None of its tokens is good. Kept, so that it cannot come alive again.
+    Revoked,
+}
+
+/// A refresh token that has been redeemed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Previous {
+    digest: Digest<RefreshKind>,
+    /// Until when it may be redeemed again for the same successor.
+    until: Timestamp,
+    /// What it was redeemed for; only the token itself opens it.
+    successor: Sealed,
+}
+
+/// A refresh token that takes the place of another.
+#[derive(Clone, Debug)]
+pub(crate) struct Successor {
+    pub(crate) digest: Digest<RefreshKind>,
+    /// The answer it goes out in, sealed with the token it replaces.
+    pub(crate) sealed: Sealed,
+    /// Until when the replaced token gets that answer again.
+    pub(crate) until: Timestamp,
+}
+
+/// What redeeming a refresh token means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Rotation {
+    /// It is the good one: it gets a successor.
+    Advance,
+    /// It was redeemed just now: it gets the same answer again.
+    Repeat(Sealed),
+    /// It was redeemed before: somebody else has it.
+    Reuse,
+    /// The family is dead already.
+    Dead,
+}
+
+impl Family {
+    /// What redeeming this token now means.
+    pub(crate) fn rotation(&self, token: &Digest<RefreshKind>, now: Timestamp) -> Rotation {
+        let Self::Alive { expires_at, current, previous, .. } = self else {
+            return Rotation::Dead;
+        };
+        if *expires_at <= now {
+            return Rotation::Dead;
+        }
+        if current.as_ref() == Some(token) {
+            return Rotation::Advance;
+        }
+        match previous {
+            Some(previous) if previous.digest == *token && now < previous.until => {
+                Rotation::Repeat(previous.successor.clone())
+            }
+            _ => Rotation::Reuse,
+        }
+    }
+
+    /// Puts a successor in the place of `token`, if that is the good one.
+    pub(crate) fn advance(
+        self,
+        token: &Digest<RefreshKind>,
+        successor: &Successor,
+        now: Timestamp,
+    ) -> Result<Self, Rotation> {
+        match (self.rotation(token, now), self) {
+            (Rotation::Advance, Self::Alive { grant, expires_at, .. }) => Ok(Self::Alive {
+                grant,
+                expires_at,
+                current: Some(successor.digest.clone()),
+                previous: Some(Previous {
+                    digest: token.clone(),
+                    until: successor.until,
+                    successor: successor.sealed.clone(),
+                }),
+            }),
+            (rotation, _) => Err(rotation),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ambient::Entropy;
+
+    use super::*;
+    use crate::domain::{RefreshToken, Ticket, User, seal};
+
+    const NOW: Timestamp = Timestamp::from_secs(100);
+    const LATER: Timestamp = Timestamp::from_secs(160);
+
+    struct Line {
+        tokens: [RefreshToken; 3],
+        family: Family,
+    }
+
+    fn line() -> Line {
+        let entropy = Entropy::seeded(1);
+        let tokens = [0; 3].map(|_| Ticket::random(&entropy));
+        let user = User { sub: "alice".into(), name: "Alice".into() };
+        let scope = "mcp".parse().unwrap();
+        let family = Family::Alive {
+            grant: Grant { client_id: "c".into(), user, scope, resource: "r".into() },
+            expires_at: Timestamp::from_secs(1000),
+            current: Some(tokens[0].digest()),
+            previous: None,
+        };
+        Line { tokens, family }
+    }
+
+    fn successor(token: &RefreshToken, by: &RefreshToken) -> Successor {
+        let sealed = seal(by, b"answer", &Entropy::seeded(2));
+        Successor { digest: token.digest(), sealed, until: LATER }
+    }
+
+    #[test]
+    fn the_good_token_gets_a_successor_and_gets_it_again_for_a_while() {
+        let Line { tokens: [first, second, _], family } = line();
+        let next = successor(&second, &first);
+        let family = family.advance(&first.digest(), &next, NOW).unwrap();
+        assert_eq!(family.rotation(&first.digest(), NOW), Rotation::Repeat(next.sealed));
+        assert_eq!(family.rotation(&first.digest(), LATER), Rotation::Reuse);
+        assert_eq!(family.rotation(&second.digest(), NOW), Rotation::Advance);
+    }
+
+    #[test]
+    fn a_token_two_generations_old_is_reuse_at_once() {
+        let Line { tokens: [first, second, third], family } = line();
+        let family = family.advance(&first.digest(), &successor(&second, &first), NOW).unwrap();
+        let family = family.advance(&second.digest(), &successor(&third, &second), NOW).unwrap();
+        assert_eq!(family.rotation(&first.digest(), NOW), Rotation::Reuse);
+    }
+
+    #[test]
+    fn of_two_who_redeem_at_once_one_advances() {
+        let Line { tokens: [first, second, third], family } = line();
+        let family = family.advance(&first.digest(), &successor(&second, &first), NOW).unwrap();
+        let other = family.advance(&first.digest(), &successor(&third, &first), NOW);
+        assert!(matches!(other, Err(Rotation::Repeat(_))));
+    }
+
+    #[test]
+    fn a_dead_family_stays_dead() {
+        let Line { tokens: [first, ..], family } = line();
+        assert_eq!(family.rotation(&first.digest(), Timestamp::from_secs(1000)), Rotation::Dead);
+        assert_eq!(Family::Revoked.rotation(&first.digest(), NOW), Rotation::Dead);
+    }
+}

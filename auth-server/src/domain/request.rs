@@ -1,0 +1,259 @@
+//! The authorization request (OAuth 2.1 section 4.1.1), once client and redirect URI are known to be
+//! good: from here on, every mistake is told to the client.
+
+use serde::{Deserialize, Serialize};
+use shared::oauth::{CodeChallenge, ErrorCode, ScopeSet};
+
+use super::{Client, Resources};
+
+/// Longer ones are not echoed faithfully by everything in between.
+const MAX_STATE: usize = 2048;
+
+/// The parameters as they were sent.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Wanted {
+    pub(crate) response_type: Option<String>,
+    pub(crate) response_mode: Option<String>,
+    pub(crate) state: Option<String>,
+    pub(crate) scope: Option<String>,
+    pub(crate) code_challenge: Option<String>,
+    pub(crate) code_challenge_method: Option<String>,
+    pub(crate) resource: Option<String>,
+    pub(crate) prompt: Option<String>,
+    pub(crate) request: Option<String>,
+    pub(crate) request_uri: Option<String>,
+    pub(crate) authorization_details: Option<String>,
+}
+
+/// What can be asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer<'a> {
+    /// The resources that tokens can be for.
+    pub(crate) resources: &'a Resources,
+    /// The scopes that exist. A client that asks for none of them gets all of them.
+    pub(crate) scopes: &'a ScopeSet,
+}
+
+/// A request that can be put before the user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AuthorizationRequest {
+    /// Who asks.
+    pub(crate) client_id: String,
+    /// Where the answer goes, exactly as it was sent.
+    pub(crate) redirect_uri: String,
+    /// What the client wants to see again, exactly as it was sent.
+    pub(crate) state: Option<String>,
+    /// What the code will be bound to.
+    pub(crate) challenge: CodeChallenge,
+    /// What will be allowed.
+    pub(crate) scope: ScopeSet,
+    /// The audience of the tokens.
+    pub(crate) resource: String,
+}
+
+/// Why a request cannot be put before the user.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RequestError {
+    #[error("{0} is there more than once")]
+    Repeated(String),
+    #[error("state has at most {MAX_STATE} characters")]
+    LongState,
+    #[error("response_type is missing")]
+    NoResponseType,
+    #[error("the only response_type is code")]
+    ResponseType,
+    #[error("the only response_mode is query")]
+    ResponseMode,
+    #[error("request objects are not supported")]
+    RequestObject,
+    #[error("request_uri is not supported")]
+    RequestUri,
+    #[error("authorization_details are not supported")]
+    AuthorizationDetails,
+    #[error("code_challenge is missing: PKCE is required")]
+    NoChallenge,
+    #[error("code_challenge_method must be S256")]
+    ChallengeMethod,
+    #[error("an S256 code_challenge has 43 characters of A-Z a-z 0-9 - _")]
+    Challenge,
+    #[error("the resource is not one that tokens are issued for here")]
+    Resource,
+    #[error("scope is malformed")]
+    Scope,
+    #[error("nobody is logged in, and prompt=none allows no login")]
+    Prompt,
+}
+
+impl RequestError {
+    /// The reason as clients understand it.
+    pub(crate) const fn code(&self) -> ErrorCode {
+        match self {
+            Self::Repeated(_)
+            | Self::LongState
+            | Self::NoResponseType
+            | Self::ResponseMode
+            | Self::NoChallenge
+            | Self::ChallengeMethod
+            | Self::Challenge => ErrorCode::InvalidRequest,
+            Self::ResponseType => ErrorCode::UnsupportedResponseType,
+            Self::RequestObject => ErrorCode::RequestNotSupported,
+            Self::RequestUri => ErrorCode::RequestUriNotSupported,
+            Self::AuthorizationDetails => ErrorCode::InvalidAuthorizationDetails,
+            Self::Resource => ErrorCode::InvalidTarget,
+            Self::Scope => ErrorCode::InvalidScope,
+            Self::Prompt => ErrorCode::LoginRequired,
+        }
+    }
+}
+
+impl AuthorizationRequest {
+    /// Checks what `client` wants.
+    pub(crate) fn new(
+        wanted: Wanted,
+        client: &Client,
+        redirect_uri: String,
+        offer: Offer<'_>,
+    ) -> Result<Self, RequestError> {
+        wanted.check_kind()?;
+        let challenge = wanted.challenge()?;
+        let scope = scope(wanted.scope.as_deref(), client, offer)?;
+        let resource = match &wanted.resource {
+            // Clients of 2025-03-26 do not know of resources.
+            None => offer.resources.default_audience(),
+            Some(name) => offer.resources.audience(name).ok_or(RequestError::Resource)?,
+        };
+        Ok(Self {
+            client_id: client.id.clone(),
+            redirect_uri,
+            state: wanted.state,
+            challenge,
+            scope,
+            resource: resource.to_owned(),
+        })
+    }
+}
+
+impl Wanted {
+    fn check_kind(&self) -> Result<(), RequestError> {
+        if self.state.as_ref().is_some_and(|state| state.len() > MAX_STATE) {
+            return Err(RequestError::LongState);
+        }
+        // To ignore these would be to answer a request that was not made.
+        if self.request.is_some() {
+            return Err(RequestError::RequestObject);
+        }
+        if self.request_uri.is_some() {
+            return Err(RequestError::RequestUri);
+        }
+        if self.authorization_details.is_some() {
+            return Err(RequestError::AuthorizationDetails);
+        }
+        match self.response_type.as_deref() {
+            None => return Err(RequestError::NoResponseType),
+            Some("code") => {}
+            Some(_) => return Err(RequestError::ResponseType),
+        }
+        if self.response_mode.as_ref().is_some_and(|mode| mode != "query") {
+            return Err(RequestError::ResponseMode);
+        }
+        let prompt = self.prompt.as_deref().unwrap_or_default();
+        if prompt.split(' ').any(|word| word == "none") {
+            return Err(RequestError::Prompt);
+        }
+        Ok(())
+    }
+
+    /// RFC 7636 section 4.3: without a method it would be `plain`, which does not exist here.
+    fn challenge(&self) -> Result<CodeChallenge, RequestError> {
+        let challenge = self.code_challenge.as_ref().ok_or(RequestError::NoChallenge)?;
+        if self.code_challenge_method.as_deref() != Some("S256") {
+            return Err(RequestError::ChallengeMethod);
+        }
+        challenge.parse().map_err(|_| RequestError::Challenge)
+    }
+}
+
+/// What is unknown is left out (RFC 6749 section 3.3); the token response says what is left.
+fn scope(
+    wanted: Option<&str>,
+    client: &Client,
+    offer: Offer<'_>,
+) -> Result<ScopeSet, RequestError> {
+    let wanted: ScopeSet = wanted.unwrap_or_default().parse().map_err(|_| RequestError::Scope)?;
+    let known = wanted.limited_to(offer.scopes);
+    let granted = if known.is_empty() { offer.scopes.clone() } else { known };
+    let Some(limit) = &client.scope else { return Ok(granted) };
+    // What a client registers is a wish list of its own, in which scopes of others may stand.
+    let limited = granted.limited_to(limit);
+    Ok(if limited.is_empty() { granted } else { limited })
+}
+
+#[cfg(test)]
+mod tests {
+    use ambient::{Entropy, Timestamp};
+    use serde_json::json;
+    use url::Url;
+
+    use super::*;
+    use crate::domain::Registration;
+
+    fn parse(changes: &[(&str, Option<&str>)]) -> Result<AuthorizationRequest, RequestError> {
+        let mut wanted = json!({
+            "response_type": "code",
+            "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+            "code_challenge_method": "S256",
+            "state": "s",
+        });
+        for (name, value) in changes {
+            wanted[*name] = json!(value);
+        }
+        let metadata = serde_json::from_value(json!({"redirect_uris": ["https://a.example/"]}));
+        let now = Timestamp::default();
+        let made = Registration::new(metadata.unwrap(), now, &Entropy::seeded(1)).unwrap();
+        let resources = Resources::of_mcp_server(&Url::parse("https://mcp.example").unwrap());
+        let scopes = "mcp notes".parse().unwrap();
+        let offer = Offer { resources: &resources, scopes: &scopes };
+        let wanted = serde_json::from_value(wanted).unwrap();
+        AuthorizationRequest::new(wanted, &made.client, "https://a.example/".into(), offer)
+    }
+
+    #[test]
+    fn scope_and_resource_have_defaults() {
+        let request = parse(&[]).unwrap();
+        assert_eq!(request.resource, "https://mcp.example/mcp");
+        assert_eq!(request.scope.to_string(), "mcp notes");
+    }
+
+    #[test]
+    fn unknown_scopes_are_left_out() {
+        let scope = |text| parse(&[("scope", Some(text))]).unwrap().scope.to_string();
+        assert_eq!(scope("mcp offline_access openid"), "mcp");
+        assert_eq!(scope("openid"), "mcp notes");
+    }
+
+    #[test]
+    fn each_mistake_has_its_code() {
+        use ErrorCode as Code;
+        let table = [
+            ("response_type", None, Code::InvalidRequest),
+            ("response_type", Some("token"), Code::UnsupportedResponseType),
+            ("response_type", Some("code id_token"), Code::UnsupportedResponseType),
+            ("response_mode", Some("fragment"), Code::InvalidRequest),
+            ("code_challenge", None, Code::InvalidRequest),
+            ("code_challenge", Some("short"), Code::InvalidRequest),
+            ("code_challenge_method", None, Code::InvalidRequest),
+            ("code_challenge_method", Some("plain"), Code::InvalidRequest),
+            ("code_challenge_method", Some("s256"), Code::InvalidRequest),
+            ("resource", Some("https://other.example/mcp"), Code::InvalidTarget),
+            ("scope", Some("a\"b"), Code::InvalidScope),
+            ("prompt", Some("none"), Code::LoginRequired),
+            ("request", Some("x"), Code::RequestNotSupported),
+            ("request_uri", Some("https://x"), Code::RequestUriNotSupported),
+            ("authorization_details", Some("[]"), Code::InvalidAuthorizationDetails),
+        ];
+        for (name, value, code) in table {
+            assert_eq!(parse(&[(name, value)]).unwrap_err().code(), code, "{name}={value:?}");
+        }
+        assert_eq!(parse(&[("state", Some(&"x".repeat(2049)))]), Err(RequestError::LongState));
+    }
+}

@@ -1,0 +1,156 @@
+//! An authorization in progress: from the consent page to the way back from the identity provider.
+//!
+//! It belongs to one browser. The handle in forms and addresses finds it; the key in the browser's
+//! cookie is needed to do anything with it. Each request has a transaction of its own, so any number
+//! of tabs can be on the way at once.
+
+use ambient::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AuthorizationRequest,
+    ticket::{BrowserKey, BrowserKind, Digest, Handle, Nonce, NonceKind, sha256_hex},
+};
+
+/// What is kept of an authorization in progress.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Transaction {
+    /// What was asked.
+    pub(crate) request: AuthorizationRequest,
+    /// What the client called itself when it asked.
+    pub(crate) client_name: Option<String>,
+    /// Whose it is.
+    browser: Digest<BrowserKind>,
+    /// How far it has come.
+    stage: Stage,
+    /// When it is too late.
+    expires_at: Timestamp,
+}
+
+/// How far a transaction has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub(crate) enum Stage {
+    /// The user has been asked.
+    Consent,
+    /// The user has said yes and was sent to the identity provider.
+    Login {
+        /// What must come back from there.
+        nonce: Digest<NonceKind>,
+    },
+}
+
+/// Why a transaction does not go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WrongTurn {
+    #[error("the transaction belongs to another browser")]
+    OtherBrowser,
+    #[error("the transaction has expired")]
+    Expired,
+    #[error("the user has not agreed")]
+    NotAgreed,
+    #[error("the login answers another question")]
+    OtherLogin,
+}
+
+impl Transaction {
+    /// Puts a request before the user of one browser.
+    pub(crate) fn begin(
+        request: AuthorizationRequest,
+        client_name: Option<String>,
+        browser: &BrowserKey,
+        expires_at: Timestamp,
+    ) -> Self {
+        let browser = browser.digest();
+        Self { request, client_name, browser, stage: Stage::Consent, expires_at }
+    }
+
+    /// Whether this browser may go on with it now.
+    pub(crate) fn check(
+        &self,
+        browser: Option<&BrowserKey>,
+        now: Timestamp,
+    ) -> Result<(), WrongTurn> {
+        if self.expires_at <= now {
+            return Err(WrongTurn::Expired);
+        }
+        let ours = browser.is_some_and(|key| self.browser.is_of(key));
+        if ours { Ok(()) } else { Err(WrongTurn::OtherBrowser) }
+    }
+
+    /// The user agrees. To agree again, after going back, begins the login again.
+    #[must_use]
+    pub(crate) fn agree(self, nonce: &Nonce) -> Self {
+        Self { stage: Stage::Login { nonce: nonce.digest() }, ..self }
+    }
+
+    /// The browser comes back from the identity provider with what it was sent there with.
+    pub(crate) fn check_login(&self, nonce: &Nonce) -> Result<(), WrongTurn> {
+        match &self.stage {
+            Stage::Consent => Err(WrongTurn::NotAgreed),
+            Stage::Login { nonce: sent } if sent.is_of(nonce) => Ok(()),
+            Stage::Login { .. } => Err(WrongTurn::OtherLogin),
+        }
+    }
+}
+
+/// What the forms of a transaction carry to show that they come from our page. Whoever can compute
+/// it has the browser's key; it is the same however often the page is shown.
+pub(crate) fn form_token(handle: &Handle, browser: &BrowserKey) -> String {
+    sha256_hex(&["consent form", handle.expose(), browser.expose()])
+}
+
+#[cfg(test)]
+mod tests {
+    use ambient::Entropy;
+
+    use super::*;
+    use crate::domain::Ticket;
+
+    fn begin(browser: &BrowserKey) -> Transaction {
+        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        let request = AuthorizationRequest {
+            client_id: "c".into(),
+            redirect_uri: "https://a.example/".into(),
+            state: None,
+            challenge: challenge.parse().unwrap(),
+            scope: "mcp".parse().unwrap(),
+            resource: "https://mcp.example/mcp".into(),
+        };
+        Transaction::begin(request, None, browser, Timestamp::from_secs(10))
+    }
+
+    #[test]
+    fn it_belongs_to_one_browser_and_ends() {
+        let entropy = Entropy::seeded(1);
+        let (mine, other) = (Ticket::random(&entropy), Ticket::random(&entropy));
+        let transaction = begin(&mine);
+        let now = Timestamp::from_secs(9);
+        assert_eq!(transaction.check(Some(&mine), now), Ok(()));
+        assert_eq!(transaction.check(Some(&other), now), Err(WrongTurn::OtherBrowser));
+        assert_eq!(transaction.check(None, now), Err(WrongTurn::OtherBrowser));
+        let late = Timestamp::from_secs(10);
+        assert_eq!(transaction.check(Some(&mine), late), Err(WrongTurn::Expired));
+    }
+
+    #[test]
+    fn a_login_counts_after_consent_and_for_the_last_question_only() {
+        let entropy = Entropy::seeded(1);
+        let (first, second) = (Ticket::random(&entropy), Ticket::random(&entropy));
+        let transaction = begin(&Ticket::random(&entropy));
+        assert_eq!(transaction.check_login(&first), Err(WrongTurn::NotAgreed));
+        let transaction = transaction.agree(&first).agree(&second);
+        assert_eq!(transaction.check_login(&first), Err(WrongTurn::OtherLogin));
+        assert_eq!(transaction.check_login(&second), Ok(()));
+    }
+
+    #[test]
+    fn a_form_token_is_of_one_transaction_and_one_browser() {
+        let entropy = Entropy::seeded(1);
+        let (handle, key) = (Ticket::random(&entropy), Ticket::random(&entropy));
+        let token = form_token(&handle, &key);
+        assert_eq!(token, form_token(&handle, &key));
+        assert_ne!(token, form_token(&Ticket::random(&entropy), &key));
+        assert_ne!(token, form_token(&handle, &Ticket::random(&entropy)));
+    }
+}
