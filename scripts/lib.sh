@@ -55,7 +55,7 @@ trap 'exit 130' INT TERM
 wait_until() {
     local deadline=$((SECONDS + $1))
     shift
-    until "$@" >/dev/null 2>&1; do
+    until ("$@") >/dev/null 2>&1; do
         ((SECONDS < deadline)) || return 1
         sleep 0.1
     done
@@ -77,6 +77,14 @@ free_port() {
     return 1
 }
 
+# is_ready NAME URL : waits for it; when it does not come, shows what the program has said.
+is_ready() {
+    wait_until 30 answers "$2/readyz" && return
+    echo "$1 does not answer at $2/readyz; its output ends so:"
+    tail -n 20 "$WORK/$1.log"
+    exit 1
+}
+
 # answers URL : true when it answers with a success.
 answers() {
     curl --silent --fail --output /dev/null --max-time 5 "$1"
@@ -85,6 +93,7 @@ answers() {
 # --- Small things to remember, across subshells --------------------------------------------------
 
 keep() {
+    [[ -n $2 ]] || fail "there is no $1"
     printf '%s' "$2" >"$WORK/$1"
 }
 
@@ -115,6 +124,15 @@ check() {
         sed 's/^/        /' "$WORK/check.out"
         show_answer | sed 's/^/        /'
     fi
+}
+
+# count_in FILE : takes the numbers of another program's closing line into ours.
+count_in() {
+    local line
+    line=$(grep -oE '^[0-9]+ passed, [0-9]+ failed' "$1" | tail -n 1) || line='0 passed, 1 failed'
+    PASSED=$((PASSED + ${line%% *}))
+    line=${line#*, }
+    FAILED=$((FAILED + ${line%% *}))
 }
 
 # summary : the closing line; true when something passed and nothing failed.
@@ -191,6 +209,15 @@ need() {
     ((${#missing[@]} == 0)) && return
     echo "missing: ${missing[*]}; install them first (Debian names: jq, openssl, curl, redis-server)" >&2
     exit 2
+}
+
+# npm_packages DIRECTORY : installs what its lock file says, unless that has been done.
+npm_packages() {
+    local stamp=$1/node_modules/.package-lock.json
+    [[ -e $stamp && ! $1/package-lock.json -nt $stamp ]] && return
+    (cd "$1" && npm ci --no-audit --no-fund --loglevel=error >"$WORK/npm.log" 2>&1) ||
+        { cat "$WORK/npm.log" >&2 && return 1; }
+    touch "$stamp"
 }
 
 # binaries PACKAGE… : sets BIN_DIR; builds the packages unless a directory was given.

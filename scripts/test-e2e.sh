@@ -75,12 +75,12 @@ world_begins() {
     export MCP_AUTH_CLIENT_SECRET
     auth_starts
     start mcp "$BIN_DIR/mcp-server"
-    check 'mcp-server is ready' wait_until 30 answers "$BASE_URI/readyz"
+    check 'mcp-server is ready' is_ready mcp "$BASE_URI"
 }
 
 auth_starts() {
     start auth "$BIN_DIR/auth-server"
-    check 'auth-server is ready' wait_until 30 answers "$AUTH_SERVER_URL/readyz"
+    check 'auth-server is ready' is_ready auth "$AUTH_SERVER_URL"
 }
 
 world_ends() {

@@ -42,7 +42,7 @@ pub use self::config::{AuthConfig, Config, Introspection};
 use self::{auth::Auth, http::Guard, session::Sessions, session::calls::Calls};
 
 /// The longest that any call may take.
-const CALL_LIMIT: Duration = Duration::from_secs(15 * 60);
+pub(crate) const CALL_LIMIT: Duration = Duration::from_mins(15);
 
 /// What the outside world provides.
 #[derive(Clone)]
@@ -103,7 +103,6 @@ impl Server {
     }
 
     /// All of its URLs.
-    #[must_use]
     pub fn router(&self) -> Router {
         http::router(self)
     }
@@ -168,10 +167,6 @@ impl Server {
 
     fn sealer(&self) -> &Sealer {
         &self.0.sealer
-    }
-
-    fn call_limit(&self) -> Duration {
-        CALL_LIMIT
     }
 
     /// A call of the server's own, for what it shows to people: nobody can be asked anything.

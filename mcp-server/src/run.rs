@@ -53,8 +53,8 @@ pub async fn serve(features: Features) -> Result<(), RunError> {
     let server = Server::new(config, features, parts.clone())?;
     announce(&server, &listener);
     tokio::select! {
-        served = chassis::serve(listener, server.router(), Limits::default(), &parts.lifecycle) => {
-            served.map_err(RunError::Serve)?;
+        ended = chassis::serve(listener, server.router(), Limits::default(), &parts.lifecycle) => {
+            ended.map_err(RunError::Serve)?;
         }
         () = async { parts.lifecycle.on_signal().await; std::future::pending().await } => {}
     }

@@ -16,7 +16,7 @@ pub(crate) struct Client {
     /// Where it may be answered; at least one.
     pub(crate) redirect_uris: Vec<RedirectUri>,
     /// How it proves who it is.
-    pub(crate) auth: ClientAuth,
+    pub(crate) auth: Authentication,
     /// Whether it may have refresh tokens.
     pub(crate) refreshes: bool,
     /// The scopes it has limited itself to.
@@ -31,7 +31,7 @@ pub(crate) struct Client {
 /// clients and libraries mix them up, and it protects nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum ClientAuth {
+pub(crate) enum Authentication {
     /// Not at all. PKCE and the redirect URI have to do.
     Public,
     /// By a secret, of which only the hash is kept.
@@ -66,8 +66,8 @@ impl Client {
     /// Its authentication method, for the registration document.
     pub(crate) fn method(&self) -> TokenEndpointAuthMethod {
         match &self.auth {
-            ClientAuth::Public => TokenEndpointAuthMethod::None,
-            ClientAuth::Secret { method, .. } => method.clone(),
+            Authentication::Public => TokenEndpointAuthMethod::None,
+            Authentication::Secret { method, .. } => method.clone(),
         }
     }
 }

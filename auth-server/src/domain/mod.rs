@@ -15,17 +15,17 @@ mod transaction;
 
 pub(crate) use self::{
     access::{AccessRecord, Grant, RefreshRecord, User},
-    client::{Client, ClientAuth},
-    code::{Code, Exchanged, Mismatch},
+    client::{Authentication, Client},
+    code::{Attempt, Code, Exchanged, Mismatch},
     family::{Family, Rotation, Successor},
-    redirect_uri::RedirectUri,
+    redirect_uri::{Destination, RedirectUri},
     registration::{MetadataError, Registration},
     request::{AuthorizationRequest, Offer, RequestError, Wanted},
     resource::Resources,
     seal::{Sealed, seal, unseal},
     ticket::{
-        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, Digest, Handle, LoginCode, Nonce,
+        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, Handle, LoginCode, Nonce,
         RefreshToken, Ticket, sha256_hex,
     },
-    transaction::{Stage, Transaction, WrongTurn},
+    transaction::{Transaction, WrongTurn, form_token},
 };

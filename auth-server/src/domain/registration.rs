@@ -4,7 +4,7 @@ use ambient::{Entropy, Timestamp};
 use shared::oauth::{ClientMetadata, GrantType, RegisteredClient, Sensitive, TokenEndpointAuthMethod};
 
 use super::{
-    Client, ClientAuth, RedirectUri,
+    Client, Authentication, RedirectUri,
     redirect_uri::BadRedirectUri,
     ticket::{ClientSecret, Ticket},
 };
@@ -119,13 +119,13 @@ fn is_name(name: &str) -> bool {
 fn auth(
     method: Option<TokenEndpointAuthMethod>,
     entropy: &Entropy,
-) -> Result<(ClientAuth, Option<ClientSecret>), MetadataError> {
+) -> Result<(Authentication, Option<ClientSecret>), MetadataError> {
     let method = method.unwrap_or(TokenEndpointAuthMethod::ClientSecretBasic);
     match method {
-        TokenEndpointAuthMethod::None => Ok((ClientAuth::Public, None)),
+        TokenEndpointAuthMethod::None => Ok((Authentication::Public, None)),
         TokenEndpointAuthMethod::ClientSecretBasic | TokenEndpointAuthMethod::ClientSecretPost => {
             let secret = Ticket::random(entropy);
-            Ok((ClientAuth::Secret { method, digest: secret.digest() }, Some(secret)))
+            Ok((Authentication::Secret { method, digest: secret.digest() }, Some(secret)))
         }
         TokenEndpointAuthMethod::Other(_) => Err(MetadataError::AuthMethod),
     }

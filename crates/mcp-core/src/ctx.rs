@@ -139,7 +139,7 @@ impl<S: Send + Sync> Ctx<S> {
         message: &str,
     ) -> Result<Elicited<T>, AskError> {
         let able = self.capabilities().has_form_elicitation();
-        self.require(able, || ClientCapabilities {
+        require(able, || ClientCapabilities {
             elicitation: Some(ElicitationCapability::default()),
             ..ClientCapabilities::default()
         })?;
@@ -171,7 +171,7 @@ impl<S: Send + Sync> Ctx<S> {
         url: &str,
     ) -> Result<Elicited<()>, AskError> {
         let able = self.capabilities().has_url_elicitation();
-        self.require(able, || ClientCapabilities {
+        require(able, || ClientCapabilities {
             elicitation: Some(ElicitationCapability {
                 url: Some(serde_json::Map::new()),
                 ..ElicitationCapability::default()
@@ -203,7 +203,7 @@ impl<S: Send + Sync> Ctx<S> {
         key: &str,
         params: CreateMessageParams,
     ) -> Result<CreateMessageResult, AskError> {
-        self.require(self.capabilities().sampling.is_some(), || ClientCapabilities {
+        require(self.capabilities().sampling.is_some(), || ClientCapabilities {
             sampling: Some(SamplingCapability::default()),
             ..ClientCapabilities::default()
         })?;
@@ -216,7 +216,7 @@ impl<S: Send + Sync> Ctx<S> {
     /// # Errors
     /// When the client cannot be asked at all, or refuses.
     pub async fn roots(&self, key: &str) -> Result<Vec<Root>, AskError> {
-        self.require(self.capabilities().roots.is_some(), || ClientCapabilities {
+        require(self.capabilities().roots.is_some(), || ClientCapabilities {
             roots: Some(RootsCapability::default()),
             ..ClientCapabilities::default()
         })?;
@@ -251,14 +251,6 @@ impl<S: Send + Sync> Ctx<S> {
         &self.peer().profile.capabilities
     }
 
-    fn require(
-        &self,
-        able: bool,
-        needed: impl FnOnce() -> ClientCapabilities,
-    ) -> Result<(), AskError> {
-        if able { Ok(()) } else { Err(AskError::Unsupported(Box::new(needed()))) }
-    }
-
     async fn ask<T>(
         &self,
         key: &str,
@@ -274,6 +266,11 @@ impl<S: Send + Sync> Ctx<S> {
         }
         Err(AskError::Unusable(key.to_owned()))
     }
+}
+
+/// What a client has not declared is not asked.
+fn require(able: bool, needed: impl FnOnce() -> ClientCapabilities) -> Result<(), AskError> {
+    if able { Ok(()) } else { Err(AskError::Unsupported(Box::new(needed()))) }
 }
 
 /// Keeps a call from being parked while a step is half done.

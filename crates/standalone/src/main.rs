@@ -22,14 +22,20 @@ async fn main() -> ExitCode {
 async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     let entropy = Entropy::system();
     let env = Env::process()?.with("MCP_AUTH_CLIENT_SECRET", &entropy.hex::<32>());
-    let (auth, mcp) = match (auth_server::Config::from_env(&env).0, mcp_server::Config::from_env(&env).0) {
-        (Ok(auth), Ok(mcp)) => (auth, mcp),
-        (Err(mut wrong), Err(more)) => {
-            wrong.0.extend(more.0.into_iter().filter(|mistake| !wrong.0.contains(mistake)).collect::<Vec<_>>());
-            return Err(wrong.into());
-        }
-        (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => return Err(wrong.into()),
-    };
+    let (auth, mcp) =
+        match (auth_server::Config::from_env(&env).0, mcp_server::Config::from_env(&env).0) {
+            (Ok(auth), Ok(mcp)) => (auth, mcp),
+            (Err(mut wrong), Err(more)) => {
+                wrong.0.extend(
+                    more.0
+                        .into_iter()
+                        .filter(|mistake| !wrong.0.contains(mistake))
+                        .collect::<Vec<_>>(),
+                );
+                return Err(wrong.into());
+            }
+            (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => return Err(wrong.into()),
+        };
     telemetry::init(mcp.log_format, &mcp.log_filter)?;
     let clock = Clock::system();
     let lifecycle = Lifecycle::new(clock.clone(), GRACE);
@@ -46,7 +52,8 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     };
     let auth = AuthServer::new(auth, auth_parts)?;
     let offered = Features::new(features::server(), features::catalog(), features::App::default());
-    let mcp_parts = mcp_server::Parts { clock, entropy, store: store.clone(), lifecycle: lifecycle.clone() };
+    let mcp_parts =
+        mcp_server::Parts { clock, entropy, store: store.clone(), lifecycle: lifecycle.clone() };
     let mcp = Server::new(mcp, offered, mcp_parts)?;
 
     let limits = Limits::default;

@@ -75,7 +75,7 @@ pub(super) struct Grant {
 }
 
 /// The longest life of a token that says nothing of its end.
-const UNSAID_LIFE: std::time::Duration = std::time::Duration::from_secs(60);
+const UNSAID_LIFE: std::time::Duration = std::time::Duration::from_mins(1);
 
 impl Claims {
     /// The caller, or why the token is no good: a sentence for the challenge.

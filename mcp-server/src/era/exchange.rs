@@ -76,14 +76,10 @@ impl Exchange {
         let Some(state) = state else { return Ok(Journal::unasked(answers)) };
         let identity = principal.identity();
         let opened = server.sealer().open(&state, &self.binding(&identity), server.clock().now());
-        match opened {
-            Ok(journal) => Ok(journal.with_answers(answers)),
-            Err(OpenError) => {
-                let message =
-                    "`requestState` is not valid for this request; start again without it";
-                Err(ErrorObject::new(ErrorCode::INVALID_PARAMS, message))
-            }
-        }
+        opened.map(|journal| journal.with_answers(answers)).map_err(|OpenError| {
+            let message = "`requestState` is not valid for this request; start again without it";
+            ErrorObject::new(ErrorCode::INVALID_PARAMS, message)
+        })
     }
 
     /// What the client is to bring back with its answers.
@@ -124,7 +120,9 @@ fn canonical(value: &Value, hash: &mut Sha256) {
         }
         Value::Array(items) => {
             hash.update(b"[");
-            items.iter().for_each(|item| canonical(item, hash));
+            for item in items {
+                canonical(item, hash);
+            }
             hash.update(b"]");
         }
         scalar => {

@@ -127,11 +127,11 @@ pub(crate) async fn batch(
     if calls.is_empty() {
         return Ok(Handled::Accepted);
     }
-    let call = Box::pin(async { array(join_all(calls).await) });
+    let call = Box::pin(async { array(&join_all(calls).await) });
     Ok(Handled::Running(running(server, call, outbox, form)))
 }
 
-fn array(answers: Vec<Answer>) -> Answer {
+fn array(answers: &[Answer]) -> Answer {
     let messages = answers.iter().filter_map(|answer| match answer {
         Answer::Message(_, message) => Some(&**message),
         Answer::Nothing => None,
@@ -284,7 +284,7 @@ impl Request {
         let work = server.features().dispatch(request, call);
         tokio::select! {
             biased;
-            done = server.clock().timeout(server.call_limit(), work) => match done {
+            done = server.clock().timeout(crate::CALL_LIMIT, work) => match done {
                 Ok(result) => result.map(Some).map_err(|refused| refusal::error(refused, record.revision).1),
                 Err(_) => Err(timed_out()),
             },
@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn answers_of_a_batch_are_one_array_without_the_cancelled() {
         let answers = vec![Answer::ok("1".into()), Answer::Nothing, Answer::ok("2".into())];
-        assert!(matches!(array(answers), Answer::Message(_, message) if message == "[1,2]"));
-        assert!(matches!(array(vec![Answer::Nothing]), Answer::Nothing));
+        assert!(matches!(array(&answers), Answer::Message(_, message) if message == "[1,2]"));
+        assert!(matches!(array(&[Answer::Nothing]), Answer::Nothing));
     }
 }

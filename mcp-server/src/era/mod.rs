@@ -167,7 +167,7 @@ fn envelope(
         return Err(Rejection::header_mismatch("Missing header: MCP-Protocol-Version"));
     }
     let capabilities = capabilities.clone();
-    Ok(Envelope { id, method, params, revision, capabilities, meta })
+    Ok(Envelope { id, method, params, meta, revision, capabilities })
 }
 
 fn notification(

@@ -208,7 +208,7 @@ async fn run(
         cancelled,
     };
     let work = replay.drive(server.features().dispatch(request, call));
-    let Ok(outcome) = server.clock().timeout(server.call_limit(), work).await else {
+    let Ok(outcome) = server.clock().timeout(crate::CALL_LIMIT, work).await else {
         return failed(&id, &timed_out());
     };
     match outcome {

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long a call waits for a person.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// A client with a session, as one call sees it.
 pub(crate) struct Live {
@@ -71,13 +71,13 @@ impl Live {
             return Err(AskError::Disconnected);
         }
         tokio::select! {
-            answer = self.clock.timeout(PATIENCE, answer_to(&id, answers)) => match answer {
-                Ok(answer) => answer,
-                Err(_) => {
-                    self.outbox.say(withdrawn(&id)).await;
-                    Err(AskError::TimedOut)
+            answer = self.clock.timeout(PATIENCE, answer_to(&id, answers)) => {
+                if let Ok(answer) = answer {
+                    return answer;
                 }
-            },
+                self.outbox.say(withdrawn(&id)).await;
+                Err(AskError::TimedOut)
+            }
             () = self.outbox.closed() => Err(AskError::Disconnected),
         }
     }
@@ -158,7 +158,7 @@ mod tests {
         let live = Live {
             peer: Peer { profile, progress_token: None, log_level: None },
             session: SessionId::random(&entropy),
-            sessions: Sessions::new(&Store::memory(clock.clone()), Duration::from_secs(300)),
+            sessions: Sessions::new(&Store::memory(clock.clone()), Duration::from_mins(5)),
             outbox: Arc::default(),
             clock: clock.clone(),
             entropy,
@@ -172,10 +172,6 @@ mod tests {
         serde_json::from_value(message["id"].clone()).unwrap()
     }
 
-    fn answer(value: &Value) -> Result<RawJson, ErrorObject> {
-        Ok(RawJson::from(value))
-    }
-
     #[tokio::test]
     async fn a_question_is_answered_by_its_own_answer_and_no_other() {
         let Scene { live, .. } = scene();
@@ -183,8 +179,11 @@ mod tests {
             let id = asked_id(&live).await;
             let (sessions, session) = (&live.sessions, &live.session);
             let other = RequestId::String("ask-other".to_owned());
-            sessions.deliver(session, &other, answer(&json!(1))).await.unwrap();
-            sessions.deliver(session, &id, answer(&json!({ "roots": [] }))).await.unwrap();
+            sessions.deliver(session, &other, Ok(RawJson::from(&json!(1)))).await.unwrap();
+            sessions
+                .deliver(session, &id, Ok(RawJson::from(&json!({ "roots": [] }))))
+                .await
+                .unwrap();
         };
         let (answer, ()) = tokio::join!(live.ask("roots", &InputRequest::Roots {}), client);
         assert_eq!(answer.unwrap(), json!({ "roots": [] }));

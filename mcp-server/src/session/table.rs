@@ -139,7 +139,7 @@ mod tests {
 
     use super::*;
 
-    const IDLE: Duration = Duration::from_secs(300);
+    const IDLE: Duration = Duration::from_mins(5);
 
     fn params() -> InitializeParams {
         let params = RawJson::from(&json!({
@@ -177,7 +177,7 @@ mod tests {
         let clock = Clock::manual(Timestamp::from_secs(0));
         let (sessions, id) = opened(&clock).await;
         for _ in 0..3 {
-            clock.advance(IDLE - Duration::from_secs(1));
+            clock.advance(IDLE.saturating_sub(Duration::from_secs(1)));
             assert!(sessions.find(id.as_str(), &alice()).await.unwrap().is_some());
         }
         clock.advance(IDLE + Duration::from_secs(1));

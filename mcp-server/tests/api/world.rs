@@ -86,7 +86,7 @@ impl Tool<App> for Stay {
     async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
         let mut ended = Ended(ctx.app(), "dropped");
         ctx.app().events.send_modify(|events| events.push("started"));
-        ctx.clock().sleep(Duration::from_secs(60)).await;
+        ctx.clock().sleep(Duration::from_mins(1)).await;
         ended.1 = "finished";
         Ok("stayed".to_owned())
     }

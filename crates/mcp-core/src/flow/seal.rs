@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use super::Journal;
 
 /// How long a state may be brought back.
-pub(super) const LIFETIME: Duration = Duration::from_secs(600);
+pub(super) const LIFETIME: Duration = Duration::from_mins(10);
 
 /// How often a call may ask.
 pub(super) const MAX_ROUNDS: u8 = 10;

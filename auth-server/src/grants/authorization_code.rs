@@ -1,0 +1,95 @@
+//! `grant_type=authorization_code` (OAuth 2.1 section 4.1.3).
+
+use ambient::Timestamp;
+use shared::oauth::{AuthorizationCodeRequest, CodeVerifier, TokenResponse};
+
+use super::{GrantError, issue::Pair};
+use crate::{
+    AuthServer,
+    domain::{Attempt, AuthorizationCode, Client, Code, Family},
+};
+
+/// Redeems a code. Nothing is spent by an attempt that is wrong: who has seen the code in an address
+/// but does not know the verifier can neither use it nor use it up.
+pub(crate) async fn redeem_code(
+    server: &AuthServer,
+    client: &Client,
+    request: AuthorizationCodeRequest,
+) -> Result<TokenResponse, GrantError> {
+    let verifier: CodeVerifier = request.code_verifier.expose().parse()?;
+    let ticket = AuthorizationCode::parse(request.code.expose()).ok_or(GrantError::UnknownCode)?;
+    let attempt = Attempt {
+        client_id: &client.id,
+        redirect_uri: request.redirect_uri.as_deref(),
+        verifier: &verifier,
+    };
+    let codes = &server.repo().codes;
+    let Some(code) = codes.find(&ticket).await? else {
+        let spent = codes.find_exchanged(&ticket).await?.ok_or(GrantError::UnknownCode)?;
+        return replayed(server, &spent, &attempt).await;
+    };
+    code.check(&attempt, server.now())?;
+    check_resource(server, request.resource.as_deref(), &code.grant.resource)?;
+    let end = server.now() + family_life(server, client);
+    if !codes.exchange(&ticket, code.clone(), end.since(server.now())).await? {
+        return replayed(server, &code, &attempt).await;
+    }
+    begin(server, client, code, end).await
+}
+
+/// A code comes again. From the client itself, with the right verifier, this means that two parties
+/// hold code and verifier: everything that came of it ends (OAuth 2.1 section 4.1.3). From anybody
+/// else it means nothing, or a thief could log the user out.
+async fn replayed(
+    server: &AuthServer,
+    code: &Code,
+    attempt: &Attempt<'_>,
+) -> Result<TokenResponse, GrantError> {
+    code.check_binding(attempt)?;
+    let keep = server.lifetimes().family;
+    server.repo().tokens.revoke_family(&code.family, keep).await?;
+    Err(GrantError::ReplayedCode)
+}
+
+async fn begin(
+    server: &AuthServer,
+    client: &Client,
+    code: Code,
+    end: Timestamp,
+) -> Result<TokenResponse, GrantError> {
+    let now = server.now();
+    let pair = Pair::new(server, &code.family, code.grant.clone(), end, client.refreshes);
+    pair.keep(server).await?;
+    let family = Family::Alive {
+        grant: code.grant,
+        expires_at: end,
+        current: pair.refresh().map(|token| token.digest()),
+        previous: None,
+    };
+    // Not begun if a replay was faster than this request: it has left a tombstone.
+    if !server.repo().tokens.begin_family(&code.family, &family, end.since(now)).await? {
+        pair.forget(server).await?;
+        return Err(GrantError::RevokedCode);
+    }
+    server.repo().clients.keep(client).await?;
+    Ok(pair.answer().response(now))
+}
+
+/// A family without refresh tokens ends with its only access token.
+fn family_life(server: &AuthServer, client: &Client) -> std::time::Duration {
+    let lifetimes = server.lifetimes();
+    if client.refreshes { lifetimes.family } else { lifetimes.access_token }
+}
+
+/// RFC 8707 section 2.2: what is asked for must be within what was granted.
+pub(super) fn check_resource(
+    server: &AuthServer,
+    wanted: Option<&str>,
+    granted: &str,
+) -> Result<(), GrantError> {
+    match wanted {
+        None => Ok(()),
+        Some(name) if server.resources().audience(name) == Some(granted) => Ok(()),
+        Some(_) => Err(GrantError::Resource),
+    }
+}

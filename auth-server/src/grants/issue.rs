@@ -1,0 +1,106 @@
+//! New tokens: made, kept, and written into an answer.
+
+use std::time::Duration;
+
+use ambient::Timestamp;
+use serde::{Deserialize, Serialize};
+use shared::oauth::{ScopeSet, Sensitive, TokenResponse, TokenType};
+use store::StoreError;
+
+use crate::{
+    AuthServer,
+    domain::{AccessRecord, AccessToken, Grant, RefreshRecord, RefreshToken, Ticket},
+};
+
+/// Tokens that belong together, before anybody is told of them.
+#[derive(Debug)]
+pub(super) struct Pair {
+    access: (AccessToken, AccessRecord),
+    refresh: Option<(RefreshToken, RefreshRecord)>,
+}
+
+/// An answer that can be given twice.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Answer {
+    access_token: Sensitive,
+    refresh_token: Option<Sensitive>,
+    scope: ScopeSet,
+    expires_at: Timestamp,
+}
+
+impl Pair {
+    /// Makes tokens of a family that ends at `end`.
+    pub(super) fn new(
+        server: &AuthServer,
+        family: &str,
+        grant: Grant,
+        end: Timestamp,
+        refreshes: bool,
+    ) -> Self {
+        let (now, entropy, lifetimes) = (server.now(), server.entropy(), server.lifetimes());
+        let refresh = refreshes.then(|| {
+            let record = RefreshRecord {
+                family: family.to_owned(),
+                client_id: grant.client_id.clone(),
+                expires_at: end.min(now + lifetimes.refresh_token),
+            };
+            (Ticket::random(entropy), record)
+        });
+        let record = AccessRecord {
+            id: entropy.hex::<16>(),
+            family: family.to_owned(),
+            grant,
+            issued_at: now,
+            expires_at: end.min(now + lifetimes.access_token),
+        };
+        Self { access: (Ticket::random(entropy), record), refresh }
+    }
+
+    /// The refresh token, if there is one.
+    pub(super) fn refresh(&self) -> Option<&RefreshToken> {
+        self.refresh.as_ref().map(|(token, _)| token)
+    }
+
+    /// Keeps them. They are good from now on, if their family is.
+    pub(super) async fn keep(&self, server: &AuthServer) -> Result<(), StoreError> {
+        let tokens = &server.repo().tokens;
+        if let Some((token, record)) = &self.refresh {
+            tokens.add_refresh(token, record, server.now()).await?;
+        }
+        tokens.add_access(&self.access.0, &self.access.1, server.now()).await
+    }
+
+    /// Forgets them, since nobody was told of them.
+    pub(super) async fn forget(self, server: &AuthServer) -> Result<(), StoreError> {
+        let tokens = &server.repo().tokens;
+        tokens.remove_access(&self.access.0).await?;
+        match self.refresh {
+            Some((token, _)) => tokens.remove_refresh(&token).await,
+            None => Ok(()),
+        }
+    }
+
+    /// What the client is told.
+    pub(super) fn answer(&self) -> Answer {
+        let (token, record) = &self.access;
+        Answer {
+            access_token: Sensitive::new(token.expose()),
+            refresh_token: self.refresh().map(|token| Sensitive::new(token.expose())),
+            scope: record.grant.scope.clone(),
+            expires_at: record.expires_at,
+        }
+    }
+}
+
+impl Answer {
+    /// The answer as it is given at `now`.
+    pub(super) fn response(self, now: Timestamp) -> TokenResponse {
+        TokenResponse {
+            access_token: self.access_token,
+            token_type: TokenType::Bearer,
+            expires_in: self.expires_at.since(now).max(Duration::from_secs(1)).as_secs(),
+            refresh_token: self.refresh_token,
+            scope: self.scope,
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What the token endpoint redeems: one file per grant.
+
+mod authorization_code;
+mod issue;
+mod refresh_token;
+
+use shared::oauth::{ErrorCode, NotACodeVerifier};
+use store::StoreError;
+
+pub(crate) use self::{authorization_code::redeem_code, refresh_token::redeem_refresh_token};
+use crate::domain::Mismatch;
+
+/// Why nothing is issued. The log gets the reason, the client a code.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum GrantError {
+    #[error("the code is not one of ours, has expired or was never issued")]
+    UnknownCode,
+    #[error("{0}")]
+    Code(#[from] Mismatch),
+    #[error("the code was redeemed before, by the same client: its tokens have been revoked")]
+    ReplayedCode,
+    #[error("the login of this code has been revoked")]
+    RevokedCode,
+    #[error("{0}")]
+    Verifier(#[from] NotACodeVerifier),
+    #[error("the resource is not the one that was granted")]
+    Resource,
+    #[error("the scope exceeds what was granted")]
+    Scope,
+    #[error("the client is not registered for refresh tokens")]
+    NoRefresh,
+    #[error("the refresh token is not one of ours or has expired")]
+    UnknownRefreshToken,
+    #[error("the refresh token was issued to another client")]
+    ForeignRefreshToken,
+    #[error("the login of this refresh token has ended")]
+    DeadFamily,
+    #[error("the refresh token was redeemed before: all tokens of its login have been revoked")]
+    ReusedRefreshToken,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl GrantError {
+    /// The reason as clients understand it; none if it is ours.
+    pub(crate) const fn code(&self) -> Option<ErrorCode> {
+        Some(match self {
+            Self::UnknownCode
+            | Self::Code(_)
+            | Self::ReplayedCode
+            | Self::RevokedCode
+            | Self::Verifier(_)
+            | Self::UnknownRefreshToken
+            | Self::ForeignRefreshToken
+            | Self::DeadFamily
+            | Self::ReusedRefreshToken => ErrorCode::InvalidGrant,
+            Self::Resource => ErrorCode::InvalidTarget,
+            Self::Scope => ErrorCode::InvalidScope,
+            Self::NoRefresh => ErrorCode::UnauthorizedClient,
+            Self::Store(_) => return None,
+        })
+    }
+
+    /// Whether it looks like a theft.
+    pub(crate) const fn is_alarming(&self) -> bool {
+        matches!(self, Self::ReplayedCode | Self::ReusedRefreshToken | Self::ForeignRefreshToken)
+    }
+}

@@ -1,0 +1,120 @@
+//! `grant_type=refresh_token` (OAuth 2.1 section 4.3), with rotation.
+
+use shared::oauth::{RefreshTokenRequest, TokenResponse};
+
+use super::{
+    GrantError,
+    authorization_code::check_resource,
+    issue::{Answer, Pair},
+};
+use crate::{
+    AuthServer,
+    domain::{
+        Client, Family, Grant, RefreshRecord, RefreshToken, Rotation, Sealed, Successor, seal,
+        unseal,
+    },
+};
+
+/// Redeems a refresh token.
+pub(crate) async fn redeem_refresh_token(
+    server: &AuthServer,
+    client: &Client,
+    request: RefreshTokenRequest,
+) -> Result<TokenResponse, GrantError> {
+    if !client.refreshes {
+        return Err(GrantError::NoRefresh);
+    }
+    let parsed = RefreshToken::parse(request.refresh_token.expose());
+    let token = parsed.ok_or(GrantError::UnknownRefreshToken)?;
+    let record = find(server, client, &token).await?;
+    let family = server.repo().tokens.find_family(&record.family).await?;
+    let family = family.ok_or(GrantError::DeadFamily)?;
+    let rotation = family.rotation(&token.digest(), server.now());
+    let Family::Alive { grant, expires_at, .. } = family else {
+        return Err(GrantError::DeadFamily);
+    };
+    check_resource(server, request.resource.as_deref(), &grant.resource)?;
+    let scope = match request.scope {
+        Some(scope) if !scope.is_within(&grant.scope) => return Err(GrantError::Scope),
+        Some(scope) if !scope.is_empty() => scope,
+        _ => grant.scope.clone(),
+    };
+    let response = match rotation {
+        Rotation::Advance => {
+            let pair =
+                Pair::new(server, &record.family, Grant { scope, ..grant }, expires_at, true);
+            advance(server, &record.family, &token, pair).await?
+        }
+        instead => answer_instead(server, &record.family, &token, instead).await?,
+    };
+    server.repo().clients.keep(client).await?;
+    Ok(response)
+}
+
+/// The record of a token that this client may redeem. Somebody else's token is left alone: its
+/// owner must not suffer from a client that shows it around.
+async fn find(
+    server: &AuthServer,
+    client: &Client,
+    token: &RefreshToken,
+) -> Result<RefreshRecord, GrantError> {
+    let record = server.repo().tokens.find_refresh(token).await?;
+    let record = record.filter(|record| server.now() < record.expires_at);
+    let record = record.ok_or(GrantError::UnknownRefreshToken)?;
+    if record.client_id == client.id { Ok(record) } else { Err(GrantError::ForeignRefreshToken) }
+}
+
+/// Puts new tokens in the place of `token`. They are kept before they take its place: what a client
+/// is told of is always there, even if this process ends in between.
+async fn advance(
+    server: &AuthServer,
+    family: &str,
+    token: &RefreshToken,
+    pair: Pair,
+) -> Result<TokenResponse, GrantError> {
+    let now = server.now();
+    let Some(next) = pair.refresh() else { return Err(GrantError::NoRefresh) };
+    let Ok(text) = serde_json::to_vec(&pair.answer()) else { return Err(GrantError::DeadFamily) };
+    let successor = Successor {
+        digest: next.digest(),
+        sealed: seal(token, &text, server.entropy()),
+        until: now + server.lifetimes().refresh_grace,
+    };
+    pair.keep(server).await?;
+    match server.repo().tokens.rotate(family, token, &successor, now).await? {
+        Rotation::Advance => Ok(pair.answer().response(now)),
+        instead => {
+            pair.forget(server).await?;
+            answer_instead(server, family, token, instead).await
+        }
+    }
+}
+
+/// What a token gets that is not the good one any more.
+async fn answer_instead(
+    server: &AuthServer,
+    family: &str,
+    token: &RefreshToken,
+    rotation: Rotation,
+) -> Result<TokenResponse, GrantError> {
+    match rotation {
+        Rotation::Repeat(sealed) => repeat(server, token, &sealed),
+        Rotation::Dead | Rotation::Advance => Err(GrantError::DeadFamily),
+        Rotation::Reuse => {
+            let keep = server.lifetimes().family;
+            server.repo().tokens.revoke_family(family, keep).await?;
+            Err(GrantError::ReusedRefreshToken)
+        }
+    }
+}
+
+/// The answer was lost, or two windows raced: the same tokens again, never further ones.
+fn repeat(
+    server: &AuthServer,
+    token: &RefreshToken,
+    sealed: &Sealed,
+) -> Result<TokenResponse, GrantError> {
+    let text = unseal(token, sealed).ok_or(GrantError::DeadFamily)?;
+    let answer: Answer = serde_json::from_slice(&text).map_err(|_| GrantError::DeadFamily)?;
+    Ok(answer.response(server.now()))
+}

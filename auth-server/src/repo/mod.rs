@@ -1,0 +1,45 @@
+//! What is kept, under which name and for how long: typed tables below `auth:*`.
+//!
+//! Tickets are named by their SHA-256, so whoever reads the store can use none of them.
+//!
+//! | key | holds | life |
+//! |---|---|---|
+//! | `auth:client:{client_id}` | a registered client | a day until it is used, then 90 days from each use |
+//! | `auth:pending:{sha256(handle)}` | an authorization in progress | ten minutes |
+//! | `auth:pending:{sha256(code)}` | a code not yet redeemed | a minute |
+//! | `auth:exch:{sha256(code)}` | a code that has been redeemed | as long as its tokens can live |
+//! | `auth:family:{id}` | everything that comes of one login | as long as its tokens can live |
+//! | `auth:installation:{sha256(access token)}` | an access token | its own |
+//! | `auth:refresh:{sha256(refresh token)}` | a refresh token | its own |
+//! | `auth:idp:{sha256(code)}` | a login at the mock identity provider | a minute |
+
+mod clients;
+mod codes;
+mod tokens;
+mod transactions;
+
+use store::Store;
+
+pub(crate) use self::{
+    clients::Clients, codes::Codes, tokens::Tokens, transactions::Transactions,
+};
+
+/// All tables.
+#[derive(Debug)]
+pub(crate) struct Repo {
+    pub(crate) clients: Clients,
+    pub(crate) transactions: Transactions,
+    pub(crate) codes: Codes,
+    pub(crate) tokens: Tokens,
+}
+
+impl Repo {
+    pub(crate) fn new(store: &Store) -> Self {
+        Self {
+            clients: Clients::new(store),
+            transactions: Transactions::new(store),
+            codes: Codes::new(store),
+            tokens: Tokens::new(store),
+        }
+    }
+}
