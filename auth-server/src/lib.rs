@@ -1,1 +1,138 @@
-//! Being written.
+//! An OAuth 2.1 authorization server for MCP, with a mock identity provider to log in at.
+//!
+//! [`http`] has an endpoint per file, [`domain`] the rules, [`grants`] what tokens are issued for,
+//! [`repo`] what is kept, [`idp`] the mock identity provider, [`pages`] what people see.
+//!
+//! ```no_run
+//! # fn run(config: auth_server::Config, parts: auth_server::Parts) -> Result<(), auth_server::StartError> {
+//! use auth_server::AuthServer;
+//!
+//! let router: axum::Router = AuthServer::new(config, parts)?.router();
+//! # let _ = router;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Any number of instances can run on one store: a flow that begins on one can end on another.
+
+mod config;
+mod domain;
+mod grants;
+mod http;
+mod idp;
+mod pages;
+mod repo;
+pub mod run;
+
+use std::sync::Arc;
+
+use ambient::{Clock, Entropy, Timestamp};
+use axum::Router;
+use chassis::Lifecycle;
+use shared::oauth::ScopeSet;
+use store::Store;
+use url::Url;
+
+pub use self::config::{Config, Lifetimes, ResourceServer};
+use self::{domain::Resources, idp::Idp, repo::Repo};
+
+/// What the outside world provides.
+#[derive(Clone)]
+pub struct Parts {
+    /// Time.
+    pub clock: Clock,
+    /// Randomness.
+    pub entropy: Entropy,
+    /// State.
+    pub store: Store,
+    /// Start and end of the process.
+    pub lifecycle: Lifecycle,
+}
+
+/// The server. Cheap to clone.
+#[derive(Clone)]
+pub struct AuthServer(Arc<Inner>);
+
+struct Inner {
+    config: Config,
+    parts: Parts,
+    resources: Resources,
+    repo: Repo,
+    idp: Idp,
+}
+
+/// The server could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// [`Config::mcp_base`] is not a URL.
+    #[error("the URL of the MCP server cannot be used")]
+    McpBase(#[source] url::ParseError),
+}
+
+impl AuthServer {
+    /// A server with its mock identity provider.
+    pub fn new(config: Config, parts: Parts) -> Result<Self, StartError> {
+        let mcp_base = Url::parse(&config.mcp_base).map_err(StartError::McpBase)?;
+        Ok(Self(Arc::new(Inner {
+            resources: Resources::of_mcp_server(&mcp_base),
+            repo: Repo::new(&parts.store),
+            idp: Idp::new(&config.issuer, &parts),
+            config,
+            parts,
+        })))
+    }
+
+    /// All of its URLs.
+    #[must_use]
+    pub fn router(&self) -> Router {
+        http::router(self)
+    }
+
+    fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    fn issuer(&self) -> &str {
+        &self.0.config.issuer
+    }
+
+    fn lifetimes(&self) -> &Lifetimes {
+        &self.0.config.lifetimes
+    }
+
+    fn scopes(&self) -> &ScopeSet {
+        &self.0.config.scopes
+    }
+
+    fn resources(&self) -> &Resources {
+        &self.0.resources
+    }
+
+    fn repo(&self) -> &Repo {
+        &self.0.repo
+    }
+
+    fn idp(&self) -> &Idp {
+        &self.0.idp
+    }
+
+    fn now(&self) -> Timestamp {
+        self.0.parts.clock.now()
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.0.parts.clock
+    }
+
+    fn entropy(&self) -> &Entropy {
+        &self.0.parts.entropy
+    }
+
+    fn store(&self) -> &Store {
+        &self.0.parts.store
+    }
+
+    fn lifecycle(&self) -> &Lifecycle {
+        &self.0.parts.lifecycle
+    }
+}

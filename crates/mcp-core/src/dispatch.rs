@@ -3,6 +3,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
+use serde_json::Map;
 use shared::mcp::{
     CallToolParams, CallToolResult, ClientCapabilities, ClientRequest, Era, Implementation,
     ListChangedCapability, ListParams, ListToolsResult, Method, Revision, ServerCapabilities,
@@ -88,13 +89,19 @@ impl Features {
     #[must_use]
     pub fn capabilities(&self, _revision: Revision) -> ServerCapabilities {
         let tools = self.offers(Method::ListTools).then(ListChangedCapability::default);
-        ServerCapabilities { tools, ..ServerCapabilities::default() }
+        // Any feature may log, and whether one does is nothing that could be seen from here.
+        let logging = Some(Map::new());
+        ServerCapabilities { tools, logging, ..ServerCapabilities::default() }
     }
 
     /// Whether a method has something behind it.
     #[must_use]
     pub fn offers(&self, method: Method) -> bool {
-        matches!(method, Method::ListTools | Method::CallTool) && self.inner.has_tools()
+        match method {
+            Method::ListTools | Method::CallTool => self.inner.has_tools(),
+            Method::SetLevel => true,
+            _ => false,
+        }
     }
 
     /// The arguments of a tool that headers repeat.

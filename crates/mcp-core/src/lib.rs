@@ -43,8 +43,8 @@
 //! let answer = serde_json::json!({ "action": "accept", "content": { "ok": true } });
 //! # #[cfg(feature = "testing")]
 //! let result = mcp_core::testing::both_eras(
-//!     Catalog::new().tool::<OrderCoffee>(),
-//!     (),
+//!     || Catalog::new().tool::<OrderCoffee>(),
+//!     || (),
 //!     "order_coffee",
 //!     serde_json::json!({ "address": "Baker Street" }),
 //!     [("confirm", answer)],

@@ -74,7 +74,7 @@ fn simple_field(field: &Value, definitions: &Value) -> Option<Value> {
         values.retain(|value| !value.is_null());
     }
     let allowed: &[&str] = match field.get("type")?.as_str()? {
-        "string" => &["minLength", "maxLength", "format", "enum", "oneOf"],
+        "string" => &["minLength", "maxLength", "format", "enum", "enumNames", "oneOf"],
         "number" | "integer" => {
             // Rust's widths of numbers mean nothing to a form.
             field.remove("format");

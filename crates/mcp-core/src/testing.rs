@@ -27,27 +27,30 @@ const BINDING: Binding<'_> =
 
 /// Calls a tool in both eras with the same answers, and gives the result, which must be the same.
 ///
-/// `answers` are by question key. In the modern era the state is sealed and opened between rounds.
+/// Each era gets a catalog and an app of its own, so that both begin in the same world. `answers`
+/// are by question key. In the modern era the state is sealed and opened between rounds.
 ///
 /// # Panics
 /// When the eras differ, the tool is refused, or it asks what nobody answers.
 pub async fn both_eras<S: Send + Sync + 'static>(
-    catalog: Catalog<S>,
-    app: S,
+    catalog: impl Fn() -> Catalog<S>,
+    app: impl Fn() -> S,
     tool: &str,
     arguments: Value,
     answers: impl IntoIterator<Item = (&str, Value)>,
 ) -> Value {
-    let server = shared::mcp::Implementation::new("test", "1");
-    let features = Features::new(server, catalog, app);
+    let features = || {
+        let server = shared::mcp::Implementation::new("test", "1");
+        Features::new(server, catalog(), app())
+    };
     let answers: BTreeMap<String, Value> =
         answers.into_iter().map(|(key, answer)| (key.to_owned(), answer)).collect();
     let request = || {
         let params = RawJson::from(&json!({ "name": tool, "arguments": arguments }));
         ClientRequest::decode(Method::CallTool, Some(&params)).expect("a name and arguments")
     };
-    let legacy = legacy(&features, request(), answers.clone()).await;
-    let modern = modern(&features, request, answers).await;
+    let legacy = legacy(&features(), request(), answers.clone()).await;
+    let modern = modern(&features(), request, answers).await;
     assert_eq!(legacy, modern, "the eras differ");
     modern
 }

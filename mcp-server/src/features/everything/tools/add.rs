@@ -42,20 +42,17 @@ mod tests {
 
     #[tokio::test]
     async fn it_adds_in_both_eras() {
-        let result =
-            both_eras(catalog(), App::default(), "add", json!({ "a": 2, "b": 3 }), []).await;
+        let result = both_eras(catalog, App::default, "add", json!({ "a": 2, "b": 3 }), []).await;
         assert_eq!(result["content"][0]["text"], "The sum of 2 and 3 is 5.");
         let result =
-            both_eras(catalog(), App::default(), "get-sum", json!({ "a": 0.1, "b": 0.2 }), [])
-                .await;
+            both_eras(catalog, App::default, "get-sum", json!({ "a": 0.1, "b": 0.2 }), []).await;
         assert_eq!(result["content"][0]["text"], "The sum of 0.1 and 0.2 is 0.30000000000000004.");
     }
 
     #[tokio::test]
     async fn a_sum_that_is_no_number_is_a_failure() {
         let result =
-            both_eras(catalog(), App::default(), "add", json!({ "a": 1e308, "b": 1e308 }), [])
-                .await;
+            both_eras(catalog, App::default, "add", json!({ "a": 1e308, "b": 1e308 }), []).await;
         assert_eq!(result["isError"], true);
     }
 }

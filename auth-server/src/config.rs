@@ -1,0 +1,266 @@
+//! Settings: read once, checked once, every mistake told with its mend.
+
+mod values;
+
+use std::{net::IpAddr, time::Duration};
+
+use ambient::{Env, Mistakes, Reader, Secret, Settings};
+use chassis::telemetry::LogFormat;
+use shared::oauth::ScopeSet;
+
+use self::values::{BaseUrl, Seconds, Switch};
+
+/// What the server needs to know.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The public URL: the issuer, byte for byte, without a slash at the end and without a path.
+    pub issuer: String,
+    /// Address to listen on.
+    pub host: IpAddr,
+    /// Port to listen on.
+    pub port: u16,
+    /// The public base URL of the MCP server; tokens are for `{mcp_base}/mcp`.
+    pub mcp_base: String,
+    /// The MCP server as a client of introspection.
+    pub resource_server: ResourceServer,
+    /// The scopes that exist.
+    pub scopes: ScopeSet,
+    /// How long things live.
+    pub lifetimes: Lifetimes,
+    /// Redis for all state; in memory if there is none.
+    pub redis_url: Option<Secret>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// What is logged, in the syntax of `RUST_LOG`.
+    pub log_filter: String,
+}
+
+/// A client that may ask about tokens (RFC 7662).
+#[derive(Clone, Debug)]
+pub struct ResourceServer {
+    /// Its client id.
+    pub id: String,
+    /// Its client secret.
+    pub secret: Secret,
+    /// Whether the secret is the one that everybody knows, for development.
+    pub is_development: bool,
+}
+
+/// How long things live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// An access token.
+    pub access_token: Duration,
+    /// A refresh token that is not used.
+    pub refresh_token: Duration,
+    /// Everything that comes of one login, however often it is refreshed.
+    pub family: Duration,
+    /// How long a refresh token that was redeemed gets the same answer again.
+    pub refresh_grace: Duration,
+}
+
+impl Default for Lifetimes {
+    /// 15 minutes, 30 days, 180 days, 60 seconds.
+    fn default() -> Self {
+        Self {
+            access_token: Duration::from_mins(15),
+            refresh_token: Duration::from_hours(30 * 24),
+            family: Duration::from_hours(180 * 24),
+            refresh_grace: Duration::from_mins(1),
+        }
+    }
+}
+
+/// The credentials that both servers share on a developer's machine. Refused for any issuer that
+/// is not on loopback.
+const DEVELOPMENT_SECRET: &str = "development-only-secret";
+
+impl Config {
+    /// Reads the settings; returns them as documentation either way.
+    pub fn from_env(env: &Env) -> (Result<Self, Mistakes>, Settings) {
+        env.read(Self::read)
+    }
+
+    /// Whether the public URL is https.
+    pub(crate) fn is_https(&self) -> bool {
+        self.issuer.starts_with("https:")
+    }
+
+    fn read(read: &mut Reader<'_>) -> Self {
+        let issuer = issuer(read);
+        Self {
+            host: read
+                .setting("HOST", "Address to listen on. 0.0.0.0 listens on every interface.")
+                .or(IpAddr::from([127, 0, 0, 1])),
+            port: read.setting("AUTH_SERVER_PORT", "Port of the authorization server.").or(3001),
+            mcp_base: read
+                .setting("BASE_URI", "Public URL of the MCP server. The endpoint is BASE_URI/mcp.")
+                .or(BaseUrl::literal("http://localhost:3232"))
+                .text,
+            resource_server: resource_server(read, &issuer),
+            scopes: scopes(read),
+            lifetimes: lifetimes(read),
+            redis_url: read
+                .setting("REDIS_URL", "Redis or Valkey for all state; in memory when not set.")
+                .secret(),
+            log_format: read
+                .setting("LOG_FORMAT", "Form of the log: pretty, compact or json.")
+                .or(LogFormat::default()),
+            log_filter: read
+                .setting("RUST_LOG", "What is logged, as `level` or `target=level`, comma separated.")
+                .or("info".to_owned()),
+            issuer: issuer.text,
+        }
+    }
+}
+
+/// The issuer is never derived from a request, and it never changes: clients keep their
+/// registrations by it.
+fn issuer(read: &mut Reader<'_>) -> BaseUrl {
+    const NAME: &str = "AUTH_SERVER_URL";
+    let issuer = read
+        .setting(NAME, "Public URL of the authorization server: its issuer, without a path.")
+        .or(BaseUrl::literal("http://localhost:3001"));
+    if issuer.has_path {
+        read.mistake(
+            NAME,
+            "has a path; give the server a host name of its own and leave the path away",
+        );
+    }
+    if !issuer.is_https && !issuer.is_loopback {
+        read.mistake(NAME, "is not https; OAuth without TLS is for localhost only");
+    }
+    let mock = read
+        .setting("AUTH_MOCK_IDP", "1 to offer the mock login, whose passwords are public, anywhere.")
+        .or(Switch(issuer.is_loopback));
+    if !mock.0 {
+        read.mistake(
+            "AUTH_MOCK_IDP",
+            "is off, and there is no other login yet; the mock login lets everybody in, \
+             so it has to be switched on by 1 for a server that is not on localhost",
+        );
+    }
+    issuer
+}
+
+fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
+    let id = read
+        .setting("MCP_AUTH_CLIENT_ID", "Client id of the MCP server at the authorization server.")
+        .or("mcp-server".to_owned());
+    let secret =
+        read.setting("MCP_AUTH_CLIENT_SECRET", "Client secret of the MCP server there.").secret();
+    let is_development =
+        secret.as_ref().is_none_or(|secret| secret.expose() == DEVELOPMENT_SECRET);
+    if is_development && !issuer.is_loopback {
+        read.mistake(
+            "MCP_AUTH_CLIENT_SECRET",
+            "is needed for a server that is not on localhost; make one with \
+             `openssl rand -hex 32` and set it for both servers",
+        );
+    }
+    let secret = secret.unwrap_or_else(|| Secret::new(DEVELOPMENT_SECRET));
+    ResourceServer { id, secret, is_development }
+}
+
+fn scopes(read: &mut Reader<'_>) -> ScopeSet {
+    const NAME: &str = "AUTH_SCOPES";
+    let meaning = "The scopes that can be granted, between spaces.";
+    let scopes: ScopeSet = read.setting(NAME, meaning).or("mcp".parse().unwrap_or_default());
+    if scopes.is_empty() {
+        read.mistake(NAME, "names no scope; leave it unset, or name at least one");
+    }
+    scopes
+}
+
+fn lifetimes(read: &mut Reader<'_>) -> Lifetimes {
+    let Lifetimes { access_token, refresh_token, family, refresh_grace } = Lifetimes::default();
+    let mut seconds = |name, meaning, default: Duration, range: std::ops::RangeInclusive<u64>| {
+        let seconds = read.setting(name, meaning).or(Seconds(default.as_secs()));
+        if !range.contains(&seconds.0) {
+            let (least, most) = range.into_inner();
+            read.mistake(name, format!("is out of range; use {least} to {most} seconds"));
+        }
+        Duration::from_secs(seconds.0)
+    };
+    const DAY: u64 = 24 * 60 * 60;
+    Lifetimes {
+        access_token: seconds(
+            "ACCESS_TOKEN_TTL",
+            "Seconds that an access token lives.",
+            access_token,
+            10..=DAY,
+        ),
+        refresh_token: seconds(
+            "REFRESH_TOKEN_TTL",
+            "Seconds that an unused refresh token lives.",
+            refresh_token,
+            60..=365 * DAY,
+        ),
+        family: seconds(
+            "LOGIN_TTL",
+            "Seconds after which a user has to log in again, however often tokens were refreshed.",
+            family,
+            60..=365 * DAY,
+        ),
+        refresh_grace: seconds(
+            "REFRESH_GRACE_SECS",
+            "Seconds in which a redeemed refresh token gets the same answer again; 0 is never.",
+            refresh_grace,
+            0..=600,
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config<const N: usize>(pairs: [(&str, &str); N]) -> Result<Config, Mistakes> {
+        Config::from_env(&Env::from(pairs)).0
+    }
+
+    fn mistakes<const N: usize>(pairs: [(&str, &str); N]) -> Vec<String> {
+        config(pairs).unwrap_err().0.into_iter().map(|mistake| mistake.setting).collect()
+    }
+
+    #[test]
+    fn nothing_needs_to_be_set() {
+        let config = config([]).unwrap();
+        assert_eq!(config.issuer, "http://localhost:3001");
+        assert_eq!((config.port, config.host.is_loopback()), (3001, true));
+        assert!(config.resource_server.is_development);
+        assert_eq!(config.lifetimes, Lifetimes::default());
+        assert_eq!(config.scopes.to_string(), "mcp");
+    }
+
+    #[test]
+    fn the_issuer_has_no_slash_at_the_end_and_no_path() {
+        let with = |url| config([("AUTH_SERVER_URL", url)]);
+        assert_eq!(with("http://localhost:4000/").unwrap().issuer, "http://localhost:4000");
+        assert_eq!(mistakes([("AUTH_SERVER_URL", "http://localhost:4000/a")]), ["AUTH_SERVER_URL"]);
+        assert!(with("localhost:4000").is_err());
+    }
+
+    #[test]
+    fn a_public_server_needs_tls_a_secret_and_a_word_about_the_mock() {
+        let url = ("AUTH_SERVER_URL", "http://auth.example.com");
+        assert_eq!(mistakes([url]), ["AUTH_SERVER_URL", "AUTH_MOCK_IDP", "MCP_AUTH_CLIENT_SECRET"]);
+        let url = ("AUTH_SERVER_URL", "https://auth.example.com");
+        let secret = ("MCP_AUTH_CLIENT_SECRET", "a secret of its own");
+        let public = config([url, secret, ("AUTH_MOCK_IDP", "1")]).unwrap();
+        assert!(public.is_https() && !public.resource_server.is_development);
+    }
+
+    #[test]
+    fn the_development_secret_is_refused_in_public() {
+        let url = ("AUTH_SERVER_URL", "https://auth.example.com");
+        let secret = ("MCP_AUTH_CLIENT_SECRET", DEVELOPMENT_SECRET);
+        assert_eq!(mistakes([url, secret, ("AUTH_MOCK_IDP", "1")]), ["MCP_AUTH_CLIENT_SECRET"]);
+    }
+
+    #[test]
+    fn every_mistake_is_named_at_once() {
+        let wrong = [("AUTH_SERVER_PORT", "70000"), ("ACCESS_TOKEN_TTL", "1"), ("LOGIN_TTL", "5m")];
+        assert_eq!(mistakes(wrong), ["AUTH_SERVER_PORT", "ACCESS_TOKEN_TTL", "LOGIN_TTL"]);
+    }
+}

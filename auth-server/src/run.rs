@@ -1,0 +1,94 @@
+//! From settings to a server that listens: what the program does.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use ambient::{Clock, Entropy, Env, Mistakes};
+use chassis::{Lifecycle, Limits, telemetry};
+use store::{RedisOptions, Store, StoreError};
+use tokio::net::TcpListener;
+
+use crate::{AuthServer, Config, Parts, StartError};
+
+/// How long a stop waits for what is in progress. Every answer here is a short one.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The settings are wrong.
+    #[error(transparent)]
+    Settings(#[from] Mistakes),
+    /// The log could not be started.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::TelemetryError),
+    /// The store could not be reached.
+    #[error("the store of REDIS_URL cannot be used")]
+    Store(#[from] StoreError),
+    /// The server could not be made.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The address could not be listened on.
+    #[error("cannot listen on {address}; set HOST and AUTH_SERVER_PORT to an address that is free")]
+    Listen {
+        /// Where it should have listened.
+        address: SocketAddr,
+        /// Why it cannot.
+        source: io::Error,
+    },
+    /// Serving has failed.
+    #[error("serving has failed")]
+    Serve(#[source] io::Error),
+}
+
+/// Reads the settings of this process, serves, and ends when a signal says so.
+pub async fn serve() -> Result<(), RunError> {
+    let config = Config::from_env(&Env::process()?).0?;
+    telemetry::init(config.log_format, &config.log_filter)?;
+    let clock = Clock::system();
+    let lifecycle = Lifecycle::new(clock.clone(), GRACE);
+    let signals = lifecycle.clone();
+    lifecycle.spawn(async move { signals.on_signal().await });
+    let store = match &config.redis_url {
+        Some(url) => Store::redis(&RedisOptions::new(url.clone())).await?,
+        None => Store::memory(clock.clone()),
+    };
+    let address = SocketAddr::new(config.host, config.port);
+    let bound = TcpListener::bind(address).await;
+    let listener = bound.map_err(|source| RunError::Listen { address, source })?;
+    let parts = Parts {
+        clock,
+        entropy: Entropy::system(),
+        store: store.clone(),
+        lifecycle: lifecycle.clone(),
+    };
+    let server = AuthServer::new(config, parts)?;
+    announce(&server, &listener);
+    let served = chassis::serve(listener, server.router(), Limits::default(), &lifecycle).await;
+    served.map_err(RunError::Serve)?;
+    lifecycle.stop();
+    lifecycle.finished().await;
+    store.close().await;
+    Ok(())
+}
+
+/// Says what runs where and what is lost on restart.
+fn announce(server: &AuthServer, listener: &TcpListener) {
+    let address = listener.local_addr().map_or_else(|_| "?".to_owned(), |a| a.to_string());
+    tracing::info!(%address, "auth-server listens");
+    tracing::info!("issuer, to set as AUTH_SERVER_URL of the MCP server: {}", server.issuer());
+    tracing::info!("tokens are for {}", server.resources().default_audience());
+    tracing::warn!("the login is a mock: its passwords are public");
+    if server.config().resource_server.is_development {
+        tracing::warn!(
+            "MCP_AUTH_CLIENT_SECRET is not set: the MCP server asks about tokens with the \
+             development secret, which everybody knows"
+        );
+    }
+    if server.store().is_shared() {
+        tracing::info!("state is in Redis: clients and tokens outlive this process");
+    } else {
+        tracing::warn!(
+            "state is in memory: a restart forgets every client and token; set REDIS_URL to keep them"
+        );
+    }
+}
