@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use ambient::{Clock, Entropy, Timestamp};
@@ -49,10 +50,26 @@ pub async fn both_eras<S: Send + Sync + 'static>(
         let params = RawJson::from(&json!({ "name": tool, "arguments": arguments }));
         ClientRequest::decode(Method::CallTool, Some(&params)).expect("a name and arguments")
     };
-    let legacy = legacy(&features(), request(), answers.clone()).await;
-    let modern = modern(&features(), request, answers).await;
+    let clock = Clock::manual(Timestamp::from_secs(0));
+    let legacy = in_flight(&clock, legacy(&features(), request(), answers.clone(), &clock)).await;
+    let modern = in_flight(&clock, modern(&features(), request, answers, &clock)).await;
     assert_eq!(legacy, modern, "the eras differ");
     modern
+}
+
+/// Lets time fly while a tool waits for it.
+async fn in_flight<T>(clock: &Clock, work: impl Future<Output = T>) -> T {
+    let flying = async {
+        loop {
+            tokio::task::yield_now().await;
+            clock.advance(Duration::from_millis(100));
+        }
+    };
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = flying => unreachable!("time does not end"),
+    }
 }
 
 /// A client that can do everything.
@@ -65,11 +82,11 @@ fn peer(revision: Revision) -> Peer {
     Peer { profile, progress_token: None, log_level: None }
 }
 
-fn call(client: Arc<dyn Client>) -> Call {
+fn call(client: Arc<dyn Client>, clock: &Clock) -> Call {
     Call {
         client,
         principal: Arc::new(Principal::anonymous()),
-        clock: Clock::manual(Timestamp::from_secs(0)),
+        clock: clock.clone(),
         entropy: Entropy::seeded(1),
         cancelled: CancellationToken::new(),
     }
@@ -83,22 +100,24 @@ async fn legacy(
     features: &Features,
     request: ClientRequest,
     answers: BTreeMap<String, Value>,
+    clock: &Clock,
 ) -> Value {
     let client =
         Arc::new(Scripted { peer: peer(Revision::V2025_11_25), answers: Mutex::new(answers) });
-    read(features.dispatch(request, call(client)).await)
+    read(features.dispatch(request, call(client, clock)).await)
 }
 
 async fn modern(
     features: &Features,
     request: impl Fn() -> ClientRequest,
     answers: BTreeMap<String, Value>,
+    clock: &Clock,
 ) -> Value {
     let sealer = Sealer::new(vec![SealKey::new([7; 32])]);
     let mut journal = Journal::default();
     loop {
         let replay = Replay::new(journal, peer(Revision::V2026_07_28), Arc::new(Silence));
-        match replay.drive(features.dispatch(request(), call(replay.clone()))).await {
+        match replay.drive(features.dispatch(request(), call(replay.clone(), clock))).await {
             Outcome::Complete(result) => return read(result),
             Outcome::InputRequired { questions, journal: learnt } => {
                 let now = Timestamp::from_secs(0);

@@ -25,3 +25,21 @@ impl Tool<App> for Echo {
         Ok(format!("Echo: {}", self.message))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mcp_core::testing::both_eras;
+    use serde_json::json;
+
+    use crate::features::{App, catalog};
+
+    async fn called(arguments: serde_json::Value) -> serde_json::Value {
+        both_eras(catalog, App::default, "echo", arguments, []).await
+    }
+
+    #[tokio::test]
+    async fn it_says_back_what_it_is_told() {
+        let result = called(json!({ "message": "hi", "ignored": 1 })).await;
+        assert_eq!(result["content"][0]["text"], "Echo: hi");
+    }
+}

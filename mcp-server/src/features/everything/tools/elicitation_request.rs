@@ -87,3 +87,40 @@ impl Tool<App> for ElicitationRequest {
         Ok(told.into_iter().map(ContentBlock::text).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mcp_core::testing::both_eras;
+    use serde_json::json;
+
+    use crate::features::{App, catalog};
+
+    async fn called(
+        arguments: serde_json::Value,
+        answer: Option<serde_json::Value>,
+    ) -> serde_json::Value {
+        let answers = answer.map(|answer| ("answers", answer));
+        both_eras(catalog, App::default, "elicitation-request", arguments, answers).await
+    }
+
+    #[tokio::test]
+    async fn it_tells_what_was_filled_in() {
+        let content = json!({ "name": "Ada", "integer": 7, "petType": "cats" });
+        let result =
+            called(json!({}), Some(json!({ "action": "accept", "content": content }))).await;
+        let told = result["content"][1]["text"].as_str().unwrap();
+        assert!(
+            told.contains(r#""name": "Ada""#) && told.contains(r#""petType": "cats""#),
+            "{told}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_an_answer() {
+        for action in ["decline", "cancel"] {
+            let result = called(json!({}), Some(json!({ "action": action }))).await;
+            assert_eq!(result["content"].as_array().unwrap().len(), 1);
+            assert!(result.get("isError").is_none());
+        }
+    }
+}

@@ -56,3 +56,32 @@ impl Tool<App> for LongRunningOperation {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mcp_core::testing::both_eras;
+    use serde_json::json;
+
+    use crate::features::{App, catalog};
+
+    async fn called(arguments: serde_json::Value) -> serde_json::Value {
+        both_eras(catalog, App::default, "long-running-operation", arguments, []).await
+    }
+
+    #[tokio::test]
+    async fn it_takes_its_time_and_ends() {
+        let result = called(json!({ "duration": 2, "steps": 4 })).await;
+        let text = "Long running operation completed. Duration: 2 seconds, Steps: 4.";
+        assert_eq!(result["content"][0]["text"], text);
+        let result = called(json!({})).await;
+        assert!(result["content"][0]["text"].as_str().unwrap().contains("Duration: 10 seconds"));
+    }
+
+    #[tokio::test]
+    async fn it_cannot_be_made_to_occupy_the_server() {
+        for wrong in [json!({ "duration": 1e9 }), json!({ "duration": -1 }), json!({ "steps": 0 })]
+        {
+            assert_eq!(called(wrong).await["isError"], true);
+        }
+    }
+}
