@@ -4,6 +4,7 @@ use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
 
 use ambient::{Env, Mistakes, Reader, Secret, Settings};
 use chassis::telemetry::LogFormat;
+use shared::oauth::ScopeSet;
 use url::Url;
 
 /// Everything that can be set.
@@ -54,7 +55,7 @@ pub struct Introspection {
     /// Our client secret.
     pub client_secret: Secret,
     /// The scopes that every request needs.
-    pub required_scopes: Vec<String>,
+    pub required_scopes: ScopeSet,
     /// How long a token that was good may be used without asking again: the revocation latency.
     pub cache_ttl: Duration,
 }
@@ -146,9 +147,8 @@ fn auth(read: &mut Reader<'_>, host: &IpAddr) -> AuthConfig {
         .or(Seconds(30))
         .into();
     let required_scopes = read
-        .setting("MCP_AUTH_REQUIRED_SCOPES", "Scopes that every request needs, comma separated.")
-        .or(List(vec!["mcp".to_owned()]))
-        .0;
+        .setting("MCP_AUTH_REQUIRED_SCOPES", "Scopes that every request needs, between spaces.")
+        .or("mcp".parse::<ScopeSet>().unwrap_or_default());
     if mode == AuthMode::None {
         if !host.is_loopback() {
             read.mistake("MCP_AUTH", "`none` is for loopback only; set HOST=127.0.0.1");

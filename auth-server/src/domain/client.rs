@@ -16,7 +16,7 @@ pub(crate) struct Client {
     /// Where it may be answered; at least one.
     pub(crate) redirect_uris: Vec<RedirectUri>,
     /// How it proves who it is.
-    pub(crate) auth: Authentication,
+    pub(crate) authentication: Authentication,
     /// Whether it may have refresh tokens.
     pub(crate) refreshes: bool,
     /// The scopes it has limited itself to.
@@ -65,7 +65,7 @@ impl Client {
 
     /// Its authentication method, for the registration document.
     pub(crate) fn method(&self) -> TokenEndpointAuthMethod {
-        match &self.auth {
+        match &self.authentication {
             Authentication::Public => TokenEndpointAuthMethod::None,
             Authentication::Secret { method, .. } => method.clone(),
         }

@@ -70,7 +70,7 @@ impl Registration {
             id: entropy.hex::<16>(),
             name: metadata.client_name.filter(|name| !name.trim().is_empty()),
             redirect_uris,
-            auth,
+            authentication: auth,
             refreshes: grant_types.is_none_or(|types| types.contains(&GrantType::RefreshToken)),
             scope: metadata.scope,
             application_type,

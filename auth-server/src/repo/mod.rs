@@ -21,7 +21,7 @@ mod transactions;
 use store::Store;
 
 pub(crate) use self::{
-    clients::Clients, codes::Codes, tokens::Tokens, transactions::Transactions,
+    clients::Clients, codes::{CODE_LIFE, Codes}, tokens::Tokens, transactions::{TRANSACTION_LIFE, Transactions},
 };
 
 /// All tables.

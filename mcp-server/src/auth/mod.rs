@@ -25,6 +25,7 @@ use chassis::{
 };
 use http::{HeaderMap, header};
 use mcp_core::Principal;
+use shared::oauth::ScopeSet;
 
 use self::{availability::Watch, introspect::Introspector, refusal::Refusal};
 use crate::{Config, Server, config::Introspection};
@@ -32,7 +33,6 @@ use crate::{Config, Server, config::Introspection};
 /// What checks tokens.
 pub(crate) struct Auth {
     settings: Introspection,
-    required_scopes: Vec<String>,
     watch: Watch,
     introspector: Introspector,
 }
@@ -63,7 +63,6 @@ impl Auth {
         });
         Ok(Arc::new(Self {
             settings: settings.clone(),
-            required_scopes: settings.required_scopes.clone(),
             introspector: Introspector::new(http, settings, config.resource(), clock.clone()),
             watch,
         }))
@@ -75,8 +74,8 @@ impl Auth {
     }
 
     /// The scopes that every request needs.
-    pub(crate) fn required_scopes(&self) -> &[String] {
-        &self.required_scopes
+    pub(crate) const fn required_scopes(&self) -> &ScopeSet {
+        &self.settings.required_scopes
     }
 
     /// Whether the authorization server answers, as far as is known.
@@ -102,7 +101,7 @@ impl Auth {
                 return Err(Refusal::Unavailable);
             }
         };
-        if self.required_scopes.iter().any(|scope| !principal.has_scope(scope)) {
+        if self.required_scopes().iter().any(|scope| !principal.has_scope(scope.as_str())) {
             return Err(Refusal::InsufficientScope);
         }
         Ok(principal)

@@ -3,12 +3,15 @@
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
-use shared::mcp::{ErrorCode, ErrorObject};
+use shared::{
+    mcp::{ErrorCode, ErrorObject},
+    oauth::BearerChallenge,
+};
 
 use super::Auth;
 use crate::{
     Server,
-    http::{Answer, error_message},
+    http::{Answer, error_message, metadata_url},
 };
 
 /// Why a request goes no further.
@@ -42,23 +45,28 @@ impl Refusal {
         let body =
             json!({ "error": error.unwrap_or("invalid_token"), "error_description": description });
         let mut response = (status, axum::Json(body)).into_response();
-        // The parts are a URL, scopes and sentences of our own: all of them visible ASCII.
-        if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+        // A challenge is visible ASCII by its making.
+        if let Ok(challenge) = HeaderValue::from_str(&challenge.to_string()) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
     }
 }
 
-/// One challenge, on one line, that tells a client everything it needs. Without a token there is no
-/// `error` in it: nothing was wrong.
-fn challenge(server: &Server, auth: &Auth, error: Option<&str>, description: &str) -> String {
-    let error = error.map_or_else(String::new, |error| {
-        format!(r#"error="{error}", error_description="{description}", "#)
-    });
-    let metadata = crate::http::metadata_url(server.config());
-    let scope = auth.required_scopes().join(" ");
-    format!(r#"Bearer {error}resource_metadata="{metadata}", scope="{scope}""#)
+/// One challenge that tells a client everything it needs. Without a token there is no `error` in
+/// it: nothing was wrong.
+fn challenge(
+    server: &Server,
+    auth: &Auth,
+    error: Option<&str>,
+    description: &str,
+) -> BearerChallenge {
+    BearerChallenge {
+        error: error.map(str::to_owned),
+        error_description: error.map(|_| description.to_owned()),
+        scope: Some(auth.required_scopes().to_string()),
+        resource_metadata: Some(metadata_url(server.config())),
+    }
 }
 
 /// Degraded mode, in the original's words. No challenge: a login would fail as well.

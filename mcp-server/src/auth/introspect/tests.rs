@@ -7,6 +7,7 @@ use axum::{Json, Router, extract::State, routing::post};
 use chassis::client::{Timeouts, http_client};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
+use shared::oauth::ScopeSet;
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -50,7 +51,7 @@ async fn scene(ttl: Duration) -> Scene {
         issuer: "http://as".to_owned(),
         client_id: "mcp server".to_owned(),
         client_secret: Secret::new("s:e"),
-        required_scopes: Vec::new(),
+        required_scopes: ScopeSet::default(),
         cache_ttl: ttl,
     };
     let http = http_client("test", Timeouts::default()).unwrap();

@@ -1,0 +1,170 @@
+//! `GET /authorize` (OAuth 2.1 section 4.1.1): a client sends a browser; the user is asked.
+//!
+//! As long as client and redirect URI are not known to be good, mistakes are shown to the user and
+//! nobody is redirected anywhere (section 4.1.2.1). After that, every answer goes to the client.
+
+use axum::{
+    extract::{RawQuery, State},
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use shared::oauth::ErrorCode;
+use store::StoreError;
+
+use super::{
+    answer::{self, see_other},
+    browser::BrowserCookie,
+    params::{Params, ParamsError},
+    query,
+};
+use crate::{
+    AuthServer,
+    domain::{
+        AuthorizationRequest, BrowserKey, Client, Handle, Offer, RequestError, Ticket, Transaction,
+        Wanted, form_token,
+    },
+    pages::{ConsentPage, ErrorPage, page},
+    repo::TRANSACTION_LIFE,
+};
+
+/// Why the user is not asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RouteError {
+    #[error("the request is malformed: {0}")]
+    Params(#[from] ParamsError),
+    #[error("client_id is missing")]
+    NoClient,
+    #[error("the client is unknown, or its registration has expired")]
+    UnknownClient,
+    #[error("redirect_uri is missing, and the client has several")]
+    NoRedirectUri,
+    #[error("redirect_uri is not registered for client {client}")]
+    RedirectUri { client: String },
+    #[error("{error}")]
+    Request { error: RequestError, issuer: String, redirect_uri: String, state: Option<String> },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl IntoResponse for RouteError {
+    fn into_response(self) -> Response {
+        let (title, text) = match &self {
+            Self::Params(_) | Self::NoClient | Self::NoRedirectUri => (
+                "This request cannot be read",
+                "The application that sent you here has made a mistake. It has to be corrected \
+                 there.",
+            ),
+            Self::UnknownClient => (
+                "This application is not known here",
+                "Its registration has expired or never was. Remove the server from the \
+                 application and add it again.",
+            ),
+            Self::RedirectUri { .. } => (
+                "This application cannot be answered",
+                "It wants the answer to go to an address that is not registered for it. To be \
+                 safe, nothing was sent there.",
+            ),
+            Self::Request { error, issuer, redirect_uri, state } => {
+                tracing::warn!(reason = %self, "authorization refused");
+                let failure = (error.code(), &*error.to_string());
+                return fail(issuer, redirect_uri, state.as_deref(), failure);
+            }
+            Self::Store(_) => ("", ""),
+        };
+        if let Self::Store(error) = self {
+            return answer::store_failure_page(error);
+        }
+        tracing::warn!(reason = %self, "authorization refused");
+        page(StatusCode::BAD_REQUEST, &ErrorPage { title, text })
+    }
+}
+
+pub(super) async fn get(
+    State(server): State<AuthServer>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, RouteError> {
+    let mut params = Params::parse(query.unwrap_or_default().as_bytes());
+    let client_id = params.take("client_id")?.ok_or(RouteError::NoClient)?;
+    let client = server.repo().clients.find(&client_id).await?;
+    let client = client.ok_or(RouteError::UnknownClient)?;
+    let redirect_uri = redirect_uri(&client, params.take("redirect_uri")?)?;
+    let request = request(&server, &client, redirect_uri, params)?;
+    begin(&server, client, request).await
+}
+
+/// Where the answer goes.
+fn redirect_uri(client: &Client, sent: Option<String>) -> Result<String, RouteError> {
+    match sent {
+        Some(uri) if client.may_be_answered_at(&uri) => Ok(uri),
+        Some(_) => Err(RouteError::RedirectUri { client: client.id.clone() }),
+        None => {
+            let only = client.only_redirect_uri().ok_or(RouteError::NoRedirectUri)?;
+            Ok(only.as_str().to_owned())
+        }
+    }
+}
+
+/// The rest of the request. Its mistakes go to the client.
+fn request(
+    server: &AuthServer,
+    client: &Client,
+    redirect_uri: String,
+    params: Params,
+) -> Result<AuthorizationRequest, RouteError> {
+    let repeated = params.repeated().map(|name| RequestError::Repeated(name.to_owned()));
+    let wanted: Wanted = params.read_single()?;
+    let state = wanted.state.clone();
+    let offer = Offer { resources: server.resources(), scopes: server.scopes() };
+    let made = match repeated {
+        Some(error) => Err(error),
+        None => AuthorizationRequest::new(wanted, client, redirect_uri.clone(), offer),
+    };
+    let issuer = server.issuer().to_owned();
+    made.map_err(|error| RouteError::Request { error, issuer, redirect_uri, state })
+}
+
+/// Keeps the request and shows it. Each is a transaction of its own: a second tab or a reload spoils
+/// nothing.
+async fn begin(
+    server: &AuthServer,
+    client: Client,
+    request: AuthorizationRequest,
+) -> Result<Response, RouteError> {
+    let handle: Handle = Ticket::random(server.entropy());
+    let key: BrowserKey = Ticket::random(server.entropy());
+    let expires_at = server.now() + TRANSACTION_LIFE;
+    let transaction = Transaction::begin(request, client.name, &key, expires_at);
+    server.repo().transactions.begin(&handle, &transaction).await?;
+    let shown = ConsentPage::new(&transaction, &handle, form_token(&handle, &key));
+    let cookie = cookie(server, &handle);
+    Ok((cookie.set(&key), page(StatusCode::OK, &shown)).into_response())
+}
+
+/// The cookie of a transaction.
+pub(super) fn cookie(server: &AuthServer, handle: &Handle) -> BrowserCookie {
+    BrowserCookie::new("txn", handle.expose(), server.config().is_https())
+}
+
+/// The answer to the client, with its state and our name (RFC 9207), whatever it says.
+pub(super) fn respond(
+    issuer: &str,
+    redirect_uri: &str,
+    state: Option<&str>,
+    result: &[(&str, &str)],
+) -> Response {
+    let mut parameters = result.to_vec();
+    parameters.extend(state.map(|state| ("state", state)));
+    parameters.push(("iss", issuer));
+    see_other(&query::append(redirect_uri, &parameters))
+}
+
+/// The answer to the client when there is no code.
+pub(super) fn fail(
+    issuer: &str,
+    redirect_uri: &str,
+    state: Option<&str>,
+    (code, description): (ErrorCode, &str),
+) -> Response {
+    let result = [("error", code.as_str()), ("error_description", description)];
+    respond(issuer, redirect_uri, state, &result)
+}

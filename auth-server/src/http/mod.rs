@@ -1,0 +1,140 @@
+//! Every URL of the server and every layer around it, on one page.
+
+pub(crate) mod answer;
+mod authorize;
+pub(crate) mod browser;
+mod callback;
+mod client_auth;
+mod consent;
+mod health;
+mod home;
+mod introspect;
+mod metadata;
+pub(crate) mod params;
+pub(crate) mod query;
+mod register;
+mod revoke;
+mod token;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    response::Response,
+    routing::{get, post},
+};
+use chassis::{Dress, Health, RequestId, dress};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use shared::oauth::{ErrorCode, well_known};
+use tower_http::{
+    cors::{AllowHeaders, AllowOrigin, CorsLayer},
+    set_header::SetResponseHeaderLayer,
+};
+
+use self::answer::OAuthError;
+use crate::AuthServer;
+
+/// The largest registration, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// The largest form, in bytes.
+const MAX_FORM: usize = 16 * 1024;
+
+/// The URL map.
+///
+/// ```text
+/// GET  /.well-known/oauth-authorization-server  what there is (RFC 8414)
+/// POST /register                                clients register (RFC 7591)
+/// GET  /authorize                               a client sends a browser; the consent page
+/// POST /consent                                 the user agrees or not
+/// GET  /mock-upstream-idp/authorize   (POST)    the user logs in
+/// GET  /callback                                the browser comes back; a code for the client
+/// POST /token                                   codes and refresh tokens are redeemed
+/// POST /introspect                              the MCP server asks about a token (RFC 7662)
+/// POST /revoke                                  a client gives a token back (RFC 7009)
+/// GET  /, /styles.css                           for people
+/// GET  /health                                  in the original's shape
+/// GET  /livez, /readyz                          for orchestrators
+/// ```
+pub(crate) fn router(server: &AuthServer) -> Router {
+    let forms = DefaultBodyLimit::max(MAX_FORM);
+    let for_programs = Router::new()
+        .route("/token", post(token::post).layer(forms))
+        .route("/revoke", post(revoke::post).layer(forms))
+        .route("/register", post(register::post))
+        .route(well_known::AUTHORIZATION_SERVER, get(metadata::get))
+        .layer(cors());
+    let for_browsers = Router::new()
+        .route("/authorize", get(authorize::get))
+        .route("/consent", post(consent::post))
+        .route("/callback", get(callback::get))
+        .with_state(server.clone())
+        .merge(server.idp().router())
+        .layer(forms)
+        .layer(if_absent(header::CACHE_CONTROL, "no-store"))
+        // Our own forms tell us where they come from; nobody else is told.
+        .layer(if_absent(header::REFERRER_POLICY, "same-origin"))
+        // The default, `same-origin`, would cut the tie between a client's page and the window it
+        // has opened for the login, for good, and with it the way the answer goes back.
+        .layer(if_absent(HeaderName::from_static("cross-origin-opener-policy"), "unsafe-none"));
+    let router = for_programs
+        .route("/introspect", post(introspect::post).layer(forms))
+        .route("/", get(home::page))
+        .route("/styles.css", get(home::styles))
+        .route("/health", get(health::get))
+        .with_state(server.clone())
+        .merge(for_browsers)
+        .merge(readiness(server).router())
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method);
+    dress(router, clothes(server))
+}
+
+/// Programs in browsers, such as the Inspector, may use what needs no cookies. The pages are for
+/// people and introspection is for the MCP server: no other origin may read those.
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::any())
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([
+            header::WWW_AUTHENTICATE,
+            header::RETRY_AFTER,
+            HeaderName::from_static("x-request-id"),
+        ])
+}
+
+fn if_absent(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+}
+
+fn clothes(server: &AuthServer) -> Dress {
+    Dress {
+        https: server.config().is_https(),
+        max_body: MAX_BODY,
+        too_large,
+        ..Dress::new(server.clock().clone(), server.entropy().clone())
+    }
+}
+
+fn readiness(server: &AuthServer) -> Health {
+    let store = server.store().clone();
+    Health::new(server.lifecycle()).add("store", move || {
+        let store = store.clone();
+        async move { store.ping().await }
+    })
+}
+
+fn too_large(_: &RequestId) -> Response {
+    let error = OAuthError::new(ErrorCode::InvalidRequest, "the body is too large");
+    error.with_status(StatusCode::PAYLOAD_TOO_LARGE).into()
+}
+
+async fn not_found() -> Response {
+    let error = OAuthError::new(ErrorCode::InvalidRequest, "nothing is here");
+    error.with_status(StatusCode::NOT_FOUND).into()
+}
+
+async fn wrong_method() -> Response {
+    let error = OAuthError::new(ErrorCode::InvalidRequest, "this method is not for this address");
+    error.with_status(StatusCode::METHOD_NOT_ALLOWED).into()
+}

@@ -1,0 +1,78 @@
+//! `POST /register` (RFC 7591): anybody can become a client, and is trusted with nothing for it.
+
+use axum::{
+    Json,
+    extract::{FromRequest as _, Request, State, rejection::JsonRejection},
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use shared::oauth::{ClientMetadata, ErrorCode};
+use store::StoreError;
+
+use super::answer::{self, OAuthError};
+use crate::{
+    AuthServer,
+    domain::{MetadataError, Registration},
+};
+
+/// Why nobody is registered.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RouteError {
+    #[error("the body is not client metadata: {0}")]
+    Json(#[from] JsonRejection),
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl IntoResponse for RouteError {
+    fn into_response(self) -> Response {
+        let (code, text) = match self {
+            Self::Store(error) => return answer::store_failure(error),
+            // 413 gets its words outside.
+            Self::Json(why) if why.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                return why.into_response();
+            }
+            Self::Json(ref why) => (ErrorCode::InvalidClientMetadata, explain(why)),
+            Self::Metadata(ref why) => (code(why), why.to_string()),
+        };
+        tracing::warn!(reason = %self, "registration refused");
+        OAuthError::new(code, text).into()
+    }
+}
+
+const fn code(why: &MetadataError) -> ErrorCode {
+    match why {
+        MetadataError::RedirectUriCount | MetadataError::RedirectUri { .. } => {
+            ErrorCode::InvalidRedirectUri
+        }
+        MetadataError::Name
+        | MetadataError::AuthMethod
+        | MetadataError::GrantTypes
+        | MetadataError::ResponseTypes
+        | MetadataError::ApplicationType => ErrorCode::InvalidClientMetadata,
+    }
+}
+
+/// A sentence of our own for each kind of failure: the parser's would repeat what was sent.
+fn explain(why: &JsonRejection) -> String {
+    match why {
+        JsonRejection::JsonDataError(_) => "a member of the metadata is of the wrong type",
+        JsonRejection::JsonSyntaxError(_) => "the body is not JSON",
+        JsonRejection::MissingJsonContentType(_) => "the content type must be application/json",
+        _ => "the body could not be read",
+    }
+    .to_owned()
+}
+
+pub(super) async fn post(
+    State(server): State<AuthServer>,
+    request: Request,
+) -> Result<Response, RouteError> {
+    let Json(metadata) = Json::<ClientMetadata>::from_request(request, &server).await?;
+    let registration = Registration::new(metadata, server.now(), server.entropy())?;
+    server.repo().clients.add(&registration.client).await?;
+    tracing::info!(client = registration.client.id, "client registered");
+    Ok(answer::no_store(StatusCode::CREATED, registration.document()))
+}

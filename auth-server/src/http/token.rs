@@ -1,0 +1,68 @@
+//! `POST /token` (OAuth 2.1 section 3.2): codes and refresh tokens are redeemed.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use shared::oauth::{ErrorCode, TokenRequest};
+use store::StoreError;
+
+use super::{
+    answer::{self, OAuthError},
+    client_auth::{ClientAuth, ClientAuthError},
+};
+use crate::{
+    AuthServer,
+    grants::{GrantError, redeem_code, redeem_refresh_token},
+};
+
+/// Why nothing is issued.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RouteError {
+    #[error(transparent)]
+    Client(#[from] ClientAuthError),
+    #[error("the grant type is none of authorization_code and refresh_token")]
+    UnsupportedGrantType,
+    #[error(transparent)]
+    Grant(#[from] GrantError),
+}
+
+impl IntoResponse for RouteError {
+    fn into_response(self) -> Response {
+        let code = match self {
+            Self::Client(error) => return error.into_response(),
+            Self::Grant(GrantError::Store(error)) => return answer::store_failure(error),
+            Self::Grant(ref error) => error.code().unwrap_or(ErrorCode::ServerError),
+            Self::UnsupportedGrantType => ErrorCode::UnsupportedGrantType,
+        };
+        match &self {
+            Self::Grant(error) if error.is_alarming() => {
+                tracing::error!(reason = %self, "token refused: a code or token may be stolen");
+            }
+            _ => tracing::warn!(reason = %self, "token refused"),
+        }
+        OAuthError::new(code, self.to_string()).into()
+    }
+}
+
+impl From<StoreError> for RouteError {
+    fn from(error: StoreError) -> Self {
+        Self::Grant(error.into())
+    }
+}
+
+pub(super) async fn post(
+    State(server): State<AuthServer>,
+    auth: ClientAuth<TokenRequest>,
+) -> Result<Response, RouteError> {
+    let (client, request) = auth.client(&server).await?;
+    let response = match request {
+        TokenRequest::AuthorizationCode(request) => redeem_code(&server, &client, request).await?,
+        TokenRequest::RefreshToken(request) => {
+            redeem_refresh_token(&server, &client, request).await?
+        }
+        TokenRequest::Unsupported => return Err(RouteError::UnsupportedGrantType),
+    };
+    Ok(answer::no_store(StatusCode::OK, response))
+}
