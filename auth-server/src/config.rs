@@ -107,7 +107,10 @@ impl Config {
                 .setting("LOG_FORMAT", "Form of the log: pretty, compact or json.")
                 .or(LogFormat::default()),
             log_filter: read
-                .setting("RUST_LOG", "What is logged, as `level` or `target=level`, comma separated.")
+                .setting(
+                    "RUST_LOG",
+                    "What is logged, as `level` or `target=level`, comma separated.",
+                )
                 .or("info".to_owned()),
             issuer: issuer.text,
         }
@@ -131,7 +134,10 @@ fn issuer(read: &mut Reader<'_>) -> BaseUrl {
         read.mistake(NAME, "is not https; OAuth without TLS is for localhost only");
     }
     let mock = read
-        .setting("AUTH_MOCK_IDP", "1 to offer the mock login, whose passwords are public, anywhere.")
+        .setting(
+            "AUTH_MOCK_IDP",
+            "1 to offer the mock login, whose passwords are public, anywhere.",
+        )
         .or(Switch(issuer.is_loopback));
     if !mock.0 {
         read.mistake(
@@ -149,8 +155,7 @@ fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
         .or("mcp-server".to_owned());
     let secret =
         read.setting("MCP_AUTH_CLIENT_SECRET", "Client secret of the MCP server there.").secret();
-    let is_development =
-        secret.as_ref().is_none_or(|secret| secret.expose() == DEVELOPMENT_SECRET);
+    let is_development = secret.as_ref().is_none_or(|secret| secret.expose() == DEVELOPMENT_SECRET);
     if is_development && !issuer.is_loopback {
         read.mistake(
             "MCP_AUTH_CLIENT_SECRET",
@@ -173,6 +178,7 @@ fn scopes(read: &mut Reader<'_>) -> ScopeSet {
 }
 
 fn lifetimes(read: &mut Reader<'_>) -> Lifetimes {
+    const DAY: u64 = 24 * 60 * 60;
     let Lifetimes { access_token, refresh_token, family, refresh_grace } = Lifetimes::default();
     let mut seconds = |name, meaning, default: Duration, range: std::ops::RangeInclusive<u64>| {
         let seconds = read.setting(name, meaning).or(Seconds(default.as_secs()));
@@ -182,7 +188,6 @@ fn lifetimes(read: &mut Reader<'_>) -> Lifetimes {
         }
         Duration::from_secs(seconds.0)
     };
-    const DAY: u64 = 24 * 60 * 60;
     Lifetimes {
         access_token: seconds(
             "ACCESS_TOKEN_TTL",

@@ -83,7 +83,6 @@ impl AuthServer {
     }
 
     /// All of its URLs.
-    #[must_use]
     pub fn router(&self) -> Router {
         http::router(self)
     }

@@ -63,8 +63,8 @@ pub async fn serve() -> Result<(), RunError> {
     };
     let server = AuthServer::new(config, parts)?;
     announce(&server, &listener);
-    let served = chassis::serve(listener, server.router(), Limits::default(), &lifecycle).await;
-    served.map_err(RunError::Serve)?;
+    let ended = chassis::serve(listener, server.router(), Limits::default(), &lifecycle).await;
+    ended.map_err(RunError::Serve)?;
     lifecycle.stop();
     lifecycle.finished().await;
     store.close().await;

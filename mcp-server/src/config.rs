@@ -2,10 +2,12 @@
 
 use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
 
-use ambient::{Env, Mistakes, Reader, Secret, Settings};
+use ambient::{
+    Env, Mistakes, Reader, Secret, Settings,
+    values::{BaseUrl, List, Seconds},
+};
 use chassis::telemetry::LogFormat;
 use shared::oauth::ScopeSet;
-use url::Url;
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -15,7 +17,7 @@ pub struct Config {
     /// The port to listen on; zero lets the system choose.
     pub port: u16,
     /// Where clients find this server, without a slash at the end.
-    pub base: String,
+    pub base: BaseUrl,
     /// How callers are told apart.
     pub auth: AuthConfig,
     /// Where state lives; in memory when absent.
@@ -80,8 +82,7 @@ impl Config {
         let port = read.setting("PORT", "Port of the MCP server.").or(3232);
         let base = read
             .setting("BASE_URI", "Public URL of the MCP server. The endpoint is BASE_URI/mcp.")
-            .or(BaseUrl("http://localhost:3232".to_owned()))
-            .0;
+            .or(BaseUrl::localhost(3232));
         let auth = auth(read, &host);
         Self {
             host,
@@ -132,8 +133,7 @@ fn auth(read: &mut Reader<'_>, host: &IpAddr) -> AuthConfig {
         .or(AuthMode::Required);
     let issuer = read
         .setting("AUTH_SERVER_URL", "Issuer URL of the authorization server.")
-        .or(BaseUrl("http://localhost:3001".to_owned()))
-        .0;
+        .or(BaseUrl::localhost(3001));
     let client_id = read
         .setting("MCP_AUTH_CLIENT_ID", "Client id of the MCP server at the authorization server.")
         .or("mcp-server".to_owned());
@@ -155,7 +155,7 @@ fn auth(read: &mut Reader<'_>, host: &IpAddr) -> AuthConfig {
         }
         return AuthConfig::Off;
     }
-    if client_secret.is_none() && !is_loopback(&issuer) {
+    if client_secret.is_none() && !issuer.is_loopback() {
         read.mistake(
             "MCP_AUTH_CLIENT_SECRET",
             "is needed for an authorization server that is not on this machine; \
@@ -164,7 +164,7 @@ fn auth(read: &mut Reader<'_>, host: &IpAddr) -> AuthConfig {
     }
     let client_secret = client_secret.unwrap_or_else(|| Secret::new(DEVELOPMENT_SECRET));
     AuthConfig::Required(Introspection {
-        issuer,
+        issuer: issuer.as_written().to_owned(),
         client_id,
         client_secret,
         required_scopes,
@@ -198,15 +198,6 @@ pub(crate) fn decode_hex(text: &str) -> Option<[u8; 32]> {
     Some(key)
 }
 
-fn is_loopback(url: &str) -> bool {
-    Url::parse(url).is_ok_and(|url| match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    })
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum AuthMode {
     Required,
@@ -230,71 +221,6 @@ impl FromStr for AuthMode {
             "none" => Ok(Self::None),
             _ => Err("it is neither `required` nor `none`"),
         }
-    }
-}
-
-/// An absolute `http:` or `https:` URL without query and fragment, and without a slash at the end.
-struct BaseUrl(String);
-
-impl fmt::Display for BaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl FromStr for BaseUrl {
-    type Err = &'static str;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let url = Url::parse(text).map_err(|_| "it is not an absolute URL")?;
-        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err("it does not start with http:// or https:// and a host");
-        }
-        if url.query().is_some() || url.fragment().is_some() {
-            return Err("it has a query or a fragment");
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("it has a user name or a password");
-        }
-        Ok(Self(text.trim_end_matches('/').to_owned()))
-    }
-}
-
-/// A whole number of seconds.
-struct Seconds(u64);
-
-impl From<Seconds> for Duration {
-    fn from(seconds: Seconds) -> Self {
-        Self::from_secs(seconds.0)
-    }
-}
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl FromStr for Seconds {
-    type Err = std::num::ParseIntError;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
-    }
-}
-
-/// Words between commas.
-struct List(Vec<String>);
-
-impl fmt::Display for List {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.join(","))
-    }
-}
-
-impl FromStr for List {
-    type Err = std::convert::Infallible;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-        Ok(Self(words.map(str::to_owned).collect()))
     }
 }
 
@@ -343,7 +269,7 @@ mod tests {
     #[test]
     fn the_base_has_no_slash_at_the_end() {
         let base = config([("BASE_URI", "https://mcp.example.com/")]).unwrap().base;
-        assert_eq!(base, "https://mcp.example.com");
+        assert_eq!(base.as_str(), "https://mcp.example.com");
     }
 
     #[test]

@@ -18,17 +18,22 @@ use super::{
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(crate) enum Family {
     /// Its tokens are good until they expire.
-    Alive {
-        grant: Grant,
-        /// No token of the family lives longer.
-        expires_at: Timestamp,
-        /// The refresh token that is good; none if the client gets none.
-        current: Option<Digest<RefreshKind>>,
-        /// The refresh token before that.
-        previous: Option<Previous>,
-    },
+    Alive(Box<Living>),
     /// None of its tokens is good. Kept, so that it cannot come alive again.
     Revoked,
+}
+
+/// A family that is alive.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Living {
+    /// What the user has allowed.
+    pub(crate) grant: Grant,
+    /// No token of the family lives longer.
+    pub(crate) expires_at: Timestamp,
+    /// The refresh token that is good; none if the client gets none.
+    pub(crate) current: Option<Digest<RefreshKind>>,
+    /// The refresh token before that.
+    pub(crate) previous: Option<Previous>,
 }
 
 /// A refresh token that has been redeemed.
@@ -67,16 +72,14 @@ pub(crate) enum Rotation {
 impl Family {
     /// What redeeming this token now means.
     pub(crate) fn rotation(&self, token: &Digest<RefreshKind>, now: Timestamp) -> Rotation {
-        let Self::Alive { expires_at, current, previous, .. } = self else {
-            return Rotation::Dead;
-        };
-        if *expires_at <= now {
+        let Self::Alive(living) = self else { return Rotation::Dead };
+        if living.expires_at <= now {
             return Rotation::Dead;
         }
-        if current.as_ref() == Some(token) {
+        if living.current.as_ref() == Some(token) {
             return Rotation::Advance;
         }
-        match previous {
+        match &living.previous {
             Some(previous) if previous.digest == *token && now < previous.until => {
                 Rotation::Repeat(previous.successor.clone())
             }
@@ -92,16 +95,15 @@ impl Family {
         now: Timestamp,
     ) -> Result<Self, Rotation> {
         match (self.rotation(token, now), self) {
-            (Rotation::Advance, Self::Alive { grant, expires_at, .. }) => Ok(Self::Alive {
-                grant,
-                expires_at,
-                current: Some(successor.digest.clone()),
-                previous: Some(Previous {
+            (Rotation::Advance, Self::Alive(mut living)) => {
+                living.current = Some(successor.digest.clone());
+                living.previous = Some(Previous {
                     digest: token.clone(),
                     until: successor.until,
                     successor: successor.sealed.clone(),
-                }),
-            }),
+                });
+                Ok(Self::Alive(living))
+            }
             (rotation, _) => Err(rotation),
         }
     }
@@ -127,12 +129,12 @@ mod tests {
         let tokens = [0; 3].map(|_| Ticket::random(&entropy));
         let user = User { sub: "alice".into(), name: "Alice".into() };
         let scope = "mcp".parse().unwrap();
-        let family = Family::Alive {
+        let family = Family::Alive(Box::new(Living {
             grant: Grant { client_id: "c".into(), user, scope, resource: "r".into() },
             expires_at: Timestamp::from_secs(1000),
             current: Some(tokens[0].digest()),
             previous: None,
-        };
+        }));
         Line { tokens, family }
     }
 

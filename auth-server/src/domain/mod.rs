@@ -17,7 +17,7 @@ pub(crate) use self::{
     access::{AccessRecord, Grant, RefreshRecord, User},
     client::{Authentication, Client},
     code::{Attempt, Code, Exchanged, Mismatch},
-    family::{Family, Rotation, Successor},
+    family::{Family, Living, Rotation, Successor},
     redirect_uri::{Destination, RedirectUri},
     registration::{MetadataError, Registration},
     request::{AuthorizationRequest, Offer, RequestError, Wanted},

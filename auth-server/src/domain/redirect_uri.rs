@@ -13,8 +13,26 @@ const MAX_LENGTH: usize = 2048;
 
 /// Schemes that run code, read files, leave the flow or are something else altogether.
 const FORBIDDEN_SCHEMES: [&str; 20] = [
-    "about", "blob", "chrome", "data", "file", "filesystem", "ftp", "intent", "jar", "javascript",
-    "mailto", "ms-settings", "resource", "sms", "tel", "vbscript", "view-source", "ws", "wss", "urn",
+    "about",
+    "blob",
+    "chrome",
+    "data",
+    "file",
+    "filesystem",
+    "ftp",
+    "intent",
+    "jar",
+    "javascript",
+    "mailto",
+    "ms-settings",
+    "resource",
+    "sms",
+    "tel",
+    "vbscript",
+    "view-source",
+    "ws",
+    "wss",
+    "urn",
 ];
 
 /// A redirect URI that may be registered, exactly as it was written.
@@ -135,7 +153,8 @@ impl<'a> Parts<'a> {
         let starts = letters.next().is_some_and(|byte| byte.is_ascii_lowercase());
         // RFC 3986 section 3.1. Capitals would be legal and are never seen; refusing them leaves
         // one spelling of each scheme.
-        let is_scheme = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
+        let is_scheme =
+            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
         if !starts || !letters.all(is_scheme) || after.is_empty() {
             return None;
         }
@@ -143,8 +162,11 @@ impl<'a> Parts<'a> {
             return Some(Self { scheme, authority: None, rest: after });
         };
         let (authority, rest) = after.split_at(after.find(['/', '?']).unwrap_or(after.len()));
-        (!authority.is_empty() || rest.len() > 1)
-            .then_some(Self { scheme, authority: Some(authority), rest })
+        (!authority.is_empty() || rest.len() > 1).then_some(Self {
+            scheme,
+            authority: Some(authority),
+            rest,
+        })
     }
 
     /// The host, if this is `http` to one of the three names of this computer.
@@ -168,7 +190,9 @@ impl<'a> Parts<'a> {
                 let authority = authority.ok_or(BadRedirectUri::NotAbsolute)?;
                 // The URL library is asked for its opinion, but what is compared is the text.
                 let url = Url::parse(text).map_err(|_| BadRedirectUri::NotAbsolute)?;
-                let plain = url.host_str().is_some_and(|host| authority.to_ascii_lowercase().starts_with(host));
+                let plain = url
+                    .host_str()
+                    .is_some_and(|host| authority.to_ascii_lowercase().starts_with(host));
                 if plain && !authority.contains('*') { Ok(()) } else { Err(BadRedirectUri::Host) }
             }
             "http" if self.loopback_host().is_some() => Ok(()),
@@ -244,7 +268,10 @@ mod tests {
         for (uri, why) in table {
             assert_eq!(RedirectUri::register(uri), Err(why), "{uri}");
         }
-        assert_eq!(RedirectUri::register(&format!("https://a.example/{}", "x".repeat(2048))), Err(Bad::Length));
+        assert_eq!(
+            RedirectUri::register(&format!("https://a.example/{}", "x".repeat(2048))),
+            Err(Bad::Length)
+        );
     }
 
     #[test]

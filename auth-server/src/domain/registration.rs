@@ -1,10 +1,12 @@
 //! From what a client says about itself (RFC 7591) to a client.
 
 use ambient::{Entropy, Timestamp};
-use shared::oauth::{ClientMetadata, GrantType, RegisteredClient, Sensitive, TokenEndpointAuthMethod};
+use shared::oauth::{
+    ClientMetadata, GrantType, RegisteredClient, Sensitive, TokenEndpointAuthMethod,
+};
 
 use super::{
-    Client, Authentication, RedirectUri,
+    Authentication, Client, RedirectUri,
     redirect_uri::BadRedirectUri,
     ticket::{ClientSecret, Ticket},
 };

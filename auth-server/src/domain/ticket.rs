@@ -202,8 +202,11 @@ mod tests {
     fn garbage_is_told_without_asking_the_store() {
         let good = token();
         let good = good.expose();
-        let wrong_letter = format!("{}{}", &good[..good.len() - 1], if good.ends_with('0') { '1' } else { '0' });
-        for text in ["", "mcpa_", &good[..53], &format!("{good}0"), &wrong_letter, &good.replace('_', "-")] {
+        let wrong_letter =
+            format!("{}{}", &good[..good.len() - 1], if good.ends_with('0') { '1' } else { '0' });
+        for text in
+            ["", "mcpa_", &good[..53], &format!("{good}0"), &wrong_letter, &good.replace('_', "-")]
+        {
             assert!(AccessToken::parse(text).is_none(), "{text}");
         }
     }

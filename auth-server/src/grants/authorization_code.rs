@@ -6,7 +6,7 @@ use shared::oauth::{AuthorizationCodeRequest, CodeVerifier, TokenResponse};
 use super::{GrantError, issue::Pair};
 use crate::{
     AuthServer,
-    domain::{Attempt, AuthorizationCode, Client, Code, Family},
+    domain::{Attempt, AuthorizationCode, Client, Code, Family, Living, Ticket},
 };
 
 /// Redeems a code. Nothing is spent by an attempt that is wrong: who has seen the code in an address
@@ -60,12 +60,12 @@ async fn begin(
     let now = server.now();
     let pair = Pair::new(server, &code.family, code.grant.clone(), end, client.refreshes);
     pair.keep(server).await?;
-    let family = Family::Alive {
+    let family = Family::Alive(Box::new(Living {
         grant: code.grant,
         expires_at: end,
-        current: pair.refresh().map(|token| token.digest()),
+        current: pair.refresh().map(Ticket::digest),
         previous: None,
-    };
+    }));
     // Not begun if a replay was faster than this request: it has left a tombstone.
     if !server.repo().tokens.begin_family(&code.family, &family, end.since(now)).await? {
         pair.forget(server).await?;

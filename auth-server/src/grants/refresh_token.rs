@@ -10,8 +10,8 @@ use super::{
 use crate::{
     AuthServer,
     domain::{
-        Client, Family, Grant, RefreshRecord, RefreshToken, Rotation, Sealed, Successor, seal,
-        unseal,
+        Client, Family, Grant, Living, RefreshRecord, RefreshToken, Rotation, Sealed, Successor,
+        seal, unseal,
     },
 };
 
@@ -30,9 +30,8 @@ pub(crate) async fn redeem_refresh_token(
     let family = server.repo().tokens.find_family(&record.family).await?;
     let family = family.ok_or(GrantError::DeadFamily)?;
     let rotation = family.rotation(&token.digest(), server.now());
-    let Family::Alive { grant, expires_at, .. } = family else {
-        return Err(GrantError::DeadFamily);
-    };
+    let Family::Alive(living) = family else { return Err(GrantError::DeadFamily) };
+    let Living { grant, expires_at, .. } = *living;
     check_resource(server, request.resource.as_deref(), &grant.resource)?;
     let scope = match request.scope {
         Some(scope) if !scope.is_within(&grant.scope) => return Err(GrantError::Scope),

@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn a_key_is_found_among_other_cookies() {
-        let (key, cookie) = (Ticket::random(&Entropy::seeded(1)), BrowserCookie::new("a", "x", false));
+        let key: BrowserKey = Ticket::random(&Entropy::seeded(1));
+        let cookie = BrowserCookie::new("a", "x", false);
         let sent = format!("b=1; {}={}", cookie.name, key.expose());
         let found = cookie.read(&headers(&[("cookie", &sent)])).unwrap();
         assert_eq!(found.expose(), key.expose());

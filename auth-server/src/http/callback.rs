@@ -104,12 +104,11 @@ pub(super) async fn get(
     };
     // Of several who come here at once, one ends the transaction and gets the code.
     let request = transactions.end(&handle).await?.ok_or(RouteError::Unknown)?.request;
-    let response = match user {
-        Some(user) => hand_out(&server, request, user).await?,
-        None => {
-            let failure = (ErrorCode::AccessDenied, "there was no login");
-            fail(server.issuer(), &request.redirect_uri, request.state.as_deref(), failure)
-        }
+    let response = if let Some(user) = user {
+        hand_out(&server, request, user).await?
+    } else {
+        let failure = (ErrorCode::AccessDenied, "there was no login");
+        fail(server.issuer(), &request.redirect_uri, request.state.as_deref(), failure)
     };
     Ok((cookie.clear(), response).into_response())
 }

@@ -58,7 +58,6 @@ impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let (status, title, text) = match self {
             Self::Store(error) => return answer::store_failure_page(error),
-            Self::Params(ParamsError::Unreadable(response)) => return response,
             Self::Params(_) => (
                 StatusCode::BAD_REQUEST,
                 "This form cannot be read",

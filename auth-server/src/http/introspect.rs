@@ -61,6 +61,6 @@ async fn look_up(server: &AuthServer, token: &str) -> Result<Option<ActiveToken>
         return Ok(None);
     }
     let family = tokens.find_family(&record.family).await?;
-    let is_alive = matches!(family, Some(Family::Alive { .. }));
+    let is_alive = matches!(family, Some(Family::Alive(_)));
     Ok(is_alive.then(|| record.describe(server.issuer())))
 }

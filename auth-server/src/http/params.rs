@@ -28,8 +28,10 @@ pub(crate) struct Params {
 pub(crate) enum ParamsError {
     #[error("the body is not a form: its content type must be application/x-www-form-urlencoded")]
     NotAForm,
+    #[error("the body is too large")]
+    TooLarge,
     #[error("the body could not be read")]
-    Unreadable(Response),
+    Unreadable,
     #[error("{0} is there more than once, or is not UTF-8")]
     Repeated(String),
     #[error("{0}")]
@@ -107,9 +109,11 @@ pub(super) async fn body<S: Send + Sync>(
     if !is_form(request.headers()) {
         return Err(ParamsError::NotAForm);
     }
-    let bytes = Bytes::from_request(request, state).await;
-    let bytes = bytes.map_err(|why| ParamsError::Unreadable(why.into_response()))?;
-    Ok(Params::parse(&bytes))
+    match Bytes::from_request(request, state).await {
+        Ok(bytes) => Ok(Params::parse(&bytes)),
+        Err(why) if why.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(ParamsError::TooLarge),
+        Err(_) => Err(ParamsError::Unreadable),
+    }
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
@@ -120,12 +124,10 @@ fn is_form(headers: &HeaderMap) -> bool {
 
 impl IntoResponse for ParamsError {
     fn into_response(self) -> Response {
+        let error = OAuthError::new(ErrorCode::InvalidRequest, self.to_string());
         match self {
-            // 413 gets its words outside.
-            Self::Unreadable(response) if response.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                response
-            }
-            why => OAuthError::new(ErrorCode::InvalidRequest, why.to_string()).into(),
+            Self::TooLarge => error.with_status(StatusCode::PAYLOAD_TOO_LARGE).into(),
+            _ => error.into(),
         }
     }
 }

@@ -3,7 +3,7 @@
 //! It runs in the same process and shares nothing with the authorization server but the two things
 //! a real one would offer: an address that browsers are sent to, and a way to redeem the code they
 //! come back with. Who replaces it by a real provider replaces [`Idp::login_url`] and [`Idp::redeem`]
-//! by OpenID Connect, and removes the rest of this folder.
+//! by `OpenID` Connect, and removes the rest of this folder.
 
 mod login;
 mod users;

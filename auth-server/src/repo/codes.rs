@@ -39,7 +39,10 @@ impl Codes {
     }
 
     /// A code that has not been redeemed.
-    pub(crate) async fn find(&self, ticket: &AuthorizationCode) -> Result<Option<Code>, StoreError> {
+    pub(crate) async fn find(
+        &self,
+        ticket: &AuthorizationCode,
+    ) -> Result<Option<Code>, StoreError> {
         self.pending.get(ticket.digest().as_str()).await
     }
 

@@ -21,7 +21,10 @@ mod transactions;
 use store::Store;
 
 pub(crate) use self::{
-    clients::Clients, codes::{CODE_LIFE, Codes}, tokens::Tokens, transactions::{TRANSACTION_LIFE, Transactions},
+    clients::Clients,
+    codes::{CODE_LIFE, Codes},
+    tokens::Tokens,
+    transactions::{TRANSACTION_LIFE, Transactions},
 };
 
 /// All tables.

@@ -8,6 +8,7 @@ mod clock;
 mod entropy;
 mod env;
 mod secret;
+pub mod values;
 
 pub use clock::{Clock, Elapsed, Timestamp};
 pub use entropy::Entropy;

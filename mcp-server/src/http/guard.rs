@@ -26,7 +26,7 @@ pub(crate) struct Guard {
 
 impl Guard {
     pub(crate) fn new(config: &Config) -> Self {
-        let own = Url::parse(&config.base).ok();
+        let own = Url::parse(config.base.as_str()).ok();
         let own_host = own.as_ref().and_then(|url| url.host_str()).map(str::to_owned);
         let own_origin = own.map(|url| url.origin().ascii_serialization());
         let lower = |text: &String| text.to_ascii_lowercase();

@@ -67,7 +67,7 @@ pub(crate) fn router(server: &Server) -> Router {
 
 fn clothes(server: &Server) -> Dress {
     Dress {
-        https: server.config().base.starts_with("https:"),
+        https: server.config().base.is_https(),
         max_body: server.config().max_body,
         too_large,
         ..Dress::new(server.clock().clone(), server.entropy().clone())

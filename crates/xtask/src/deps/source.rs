@@ -1,4 +1,5 @@
-//! What every Rust file keeps to: a size that can be read, and no lint switched off in silence.
+//! What every Rust file keeps to: a front page, a size that can be read, and no lint switched off
+//! in silence.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::{Attribute, File, Meta, spanned::Spanned as _, visit::Visit};
@@ -9,6 +10,9 @@ const MAX_LINES: usize = 600;
 /// A sentence for every rule that the file breaks.
 pub(super) fn check(shown: &str, text: &str, syntax: &File) -> Vec<String> {
     let mut wrong = Vec::new();
+    if !text.starts_with("//!") {
+        wrong.push(format!("{shown}: no front page; begin with `//!`: what lives here, and why"));
+    }
     let lines = text.lines().count();
     if lines > MAX_LINES {
         wrong.push(format!("{shown}: {lines} lines; split it, {MAX_LINES} is the most"));
@@ -47,36 +51,46 @@ fn allows(tokens: TokenStream) -> bool {
 mod tests {
     use super::*;
 
+    /// What is wrong with a file that has a front page and this below it.
     fn wrong(text: &str) -> Vec<String> {
-        check("a.rs", text, &syn::parse_file(text).unwrap())
+        let text = format!("//! Front page.\n\n{text}");
+        check("a.rs", &text, &syn::parse_file(&text).unwrap())
     }
 
     #[test]
     fn a_switched_off_lint_is_found_with_its_line() {
-        let wrong = wrong("//! Front page.\n\n#[allow(dead_code)]\nfn f() {}\n");
+        let wrong = wrong("#[allow(dead_code)]\nfn f() {}\n");
         assert!(wrong[0].starts_with("a.rs:3: `#[allow]`"), "{wrong:?}");
     }
 
     #[test]
     fn it_is_found_inside_out_and_under_a_condition() {
-        for text in [
+        let texts = [
             "#![allow(x)]",
             "fn f() { #[allow(x)] let y = 1; }",
             "#[cfg_attr(test, allow(x))] fn f() {}",
-        ] {
+        ];
+        for text in texts {
             assert_eq!(wrong(text).len(), 1, "{text}");
         }
     }
 
     #[test]
     fn an_expectation_and_a_mention_are_fine() {
-        let text = "#[expect(dead_code, reason = \"…\")]\nfn f() { let x = \"#[allow(x)]\"; } // #[allow(x)]";
+        let text =
+            "#[expect(dead_code, reason = \"…\")]\nfn f() { \"#[allow(x)]\"; } // #[allow(x)]";
         assert_eq!(wrong(text), Vec::<String>::new());
     }
 
     #[test]
     fn a_long_file_is_told_its_length() {
-        assert!(wrong(&"// x\n".repeat(MAX_LINES)).is_empty());
-        assert!(wrong(&"// x\n".repeat(MAX_LINES + 1))[0].contains("601 lines"));
+        assert!(wrong(&"// x\n".repeat(MAX_LINES - 2)).is_empty());
+        assert!(wrong(&"// x\n".repeat(MAX_LINES - 1))[0].contains("601 lines"));
+    }
+
+    #[test]
+    fn a_file_without_a_front_page_is_told_to_have_one() {
+        let wrong = check("a.rs", "fn f() {}", &syn::parse_file("fn f() {}").unwrap());
+        assert!(wrong[0].starts_with("a.rs: no front page"), "{wrong:?}");
     }
 }

@@ -1,0 +1,95 @@
+//! The consent page: who asks, for what, and who will get the answer.
+//!
+//! It leads with where the answer goes, which is checked, and not with the client's name, which
+//! anybody can choose.
+
+use askama::Template;
+
+use crate::domain::{Destination, Handle, RedirectUri, Transaction};
+
+/// The page that asks the user.
+#[derive(Template)]
+#[template(path = "consent.html")]
+pub(crate) struct ConsentPage {
+    transaction: String,
+    token: String,
+    /// What the client calls itself, without invisible characters.
+    client_name: Option<String>,
+    client_id: String,
+    destination: Destination,
+    redirect_uri: String,
+    scopes: Vec<ScopeLine>,
+    resource: String,
+}
+
+/// A scope and what it means.
+struct ScopeLine {
+    name: String,
+    meaning: &'static str,
+}
+
+impl ConsentPage {
+    /// The page for a transaction; `token` shows that its form comes from it.
+    pub(crate) fn new(transaction: &Transaction, handle: &Handle, token: String) -> Self {
+        let request = &transaction.request;
+        let line = |name: String| ScopeLine { meaning: meaning(&name), name };
+        Self {
+            transaction: handle.expose().to_owned(),
+            token,
+            client_name: transaction.client_name.as_deref().map(visible),
+            client_id: request.client_id.clone(),
+            destination: RedirectUri::destination(&request.redirect_uri),
+            redirect_uri: request.redirect_uri.clone(),
+            scopes: request.scope.iter().map(|scope| line(scope.to_string())).collect(),
+            resource: request.resource.clone(),
+        }
+    }
+}
+
+fn meaning(scope: &str) -> &'static str {
+    match scope {
+        "mcp" => "Use the tools, resources and prompts of this server in your name",
+        _ => "",
+    }
+}
+
+/// Without the characters that turn the direction of text, which could make a name say something
+/// else than it does.
+fn visible(name: &str) -> String {
+    let turns = |c| matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
+    name.chars().filter(|c| !turns(*c)).collect()
+}
+
+/// A page with the same text everywhere.
+#[cfg(test)]
+pub(super) fn sample(text: &str) -> ConsentPage {
+    ConsentPage {
+        transaction: text.to_owned(),
+        token: text.to_owned(),
+        client_name: Some(text.to_owned()),
+        client_id: text.to_owned(),
+        destination: Destination::Host(text.to_owned()),
+        redirect_uri: text.to_owned(),
+        scopes: vec![ScopeLine { name: text.to_owned(), meaning: meaning("mcp") }],
+        resource: text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_cannot_turn_the_text_around() {
+        assert_eq!(visible("Good\u{202E}edoC"), "GoodedoC");
+    }
+
+    #[test]
+    fn a_program_on_this_computer_gets_a_warning() {
+        let page = |destination| ConsentPage { destination, ..sample("x") }.render().unwrap();
+        let warning = "Any program on this computer";
+        assert!(page(Destination::ThisComputer).contains(warning));
+        assert!(!page(Destination::Host("a.example".into())).contains(warning));
+        assert!(page(Destination::App("cursor".into())).contains("cursor:"));
+    }
+}

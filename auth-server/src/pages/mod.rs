@@ -1,0 +1,121 @@
+//! What people see: one struct per page, rendered without JavaScript, all in one layout and style.
+//!
+//! Everything that comes from outside, such as a client's name, is text: the templates escape it,
+//! and no page has a script that could be fooled.
+
+mod consent;
+
+use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
+use chassis::Fault;
+use http::{HeaderValue, StatusCode, header};
+
+pub(crate) use self::consent::ConsentPage;
+
+/// The style of all pages, in a file of its own so that the policy need not allow any inline.
+pub(crate) const STYLES: &str = include_str!("../../templates/styles.css");
+
+/// Nothing but our own style, in no frame.
+///
+/// There is deliberately no `form-action`. Chromium and Safari apply it to every redirect that
+/// follows a submission, and the way from our forms leads to the client: to any https host, any
+/// loopback port, any application's scheme, and from there further on. `form-action 'self'` would
+/// break the login in the last step.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'",
+);
+
+/// What went wrong, for people.
+#[derive(Template)]
+#[template(path = "error.html")]
+pub(crate) struct ErrorPage<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) text: &'a str,
+}
+
+/// The login of the mock identity provider.
+#[derive(Template)]
+#[template(path = "login.html")]
+pub(crate) struct LoginPage<'a> {
+    pub(crate) state: &'a str,
+    pub(crate) token: &'a str,
+    pub(crate) users: Vec<UserChoice<'a>>,
+    /// The password of all of them, which is no secret.
+    pub(crate) password: &'a str,
+    /// Whether a wrong password was typed before.
+    pub(crate) failed: bool,
+}
+
+/// A user to choose.
+pub(crate) struct UserChoice<'a> {
+    pub(crate) username: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) chosen: bool,
+}
+
+/// What this server is.
+#[derive(Template)]
+#[template(path = "home.html")]
+pub(crate) struct HomePage<'a> {
+    pub(crate) issuer: &'a str,
+    pub(crate) resource: &'a str,
+    /// The path of the metadata.
+    pub(crate) metadata: &'a str,
+}
+
+/// A page as an answer.
+pub(crate) fn page(status: StatusCode, content: &impl Template) -> Response {
+    match content.render() {
+        Ok(html) => {
+            let headers = [
+                (header::CONTENT_SECURITY_POLICY, POLICY),
+                (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            ];
+            (status, headers, Html(html)).into_response()
+        }
+        Err(error) => Fault::from(error).into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVIL: &str = "<script>alert(1)</script>\"'&";
+
+    fn samples() -> Vec<String> {
+        let user = |username| UserChoice { username, name: EVIL, chosen: username == "alice" };
+        let users = vec![user("alice"), user(EVIL)];
+        let login = LoginPage { state: EVIL, token: EVIL, users, password: "p", failed: true };
+        let home = HomePage { issuer: EVIL, resource: EVIL, metadata: "/.well-known/x" };
+        let consent = consent::sample(EVIL);
+        vec![
+            ErrorPage { title: EVIL, text: EVIL }.render().unwrap(),
+            login.render().unwrap(),
+            home.render().unwrap(),
+            consent.render().unwrap(),
+        ]
+    }
+
+    #[test]
+    fn what_comes_from_outside_is_text() {
+        for html in samples() {
+            assert!(!html.contains("<script"), "{html}");
+            assert!(!html.contains("\"'&"), "{html}");
+        }
+    }
+
+    #[test]
+    fn pages_are_small_and_need_nothing_from_elsewhere() {
+        for html in samples() {
+            assert!(html.len() + STYLES.len() < 50 * 1024);
+            let style = html.matches("href=\"/styles.css\"").count();
+            let loaded = html.matches("<link").count() + html.matches(" src=").count();
+            assert_eq!((style, loaded), (1, 1), "{html}");
+            assert!(!html.contains("style="), "inline style: {html}");
+            let is_handler =
+                |after: &str| after.trim_start_matches(char::is_alphanumeric).starts_with('=');
+            assert!(!html.split(" on").skip(1).any(is_handler), "inline script: {html}");
+        }
+    }
+}
