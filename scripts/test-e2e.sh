@@ -6,7 +6,7 @@
 #
 # Without arguments both stores are tested; `redis` starts a redis-server of its own.
 # BIN_DIR names a directory with auth-server and mcp-server; without it they are built.
-# DEMO_PASSWORD is the password of the demo users; without it the login page tells.
+# DEMO_PASSWORD is the password of the demo users, if it is not the built-in one.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh

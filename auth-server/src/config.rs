@@ -1,14 +1,13 @@
 //! Settings: read once, checked once, every mistake told with its mend.
 
-mod values;
-
 use std::{net::IpAddr, time::Duration};
 
-use ambient::{Env, Mistakes, Reader, Secret, Settings};
+use ambient::{
+    Env, Mistakes, Reader, Secret, Settings,
+    values::{BaseUrl, Seconds, Switch},
+};
 use chassis::telemetry::LogFormat;
 use shared::oauth::ScopeSet;
-
-use self::values::{BaseUrl, Seconds, Switch};
 
 /// What the server needs to know.
 #[derive(Clone, Debug)]
@@ -87,16 +86,18 @@ impl Config {
     }
 
     fn read(read: &mut Reader<'_>) -> Self {
-        let issuer = issuer(read);
+        let host = read
+            .setting("HOST", "Address to listen on. 0.0.0.0 listens on every interface.")
+            .or(IpAddr::from([127, 0, 0, 1]));
+        let port = read.setting("AUTH_SERVER_PORT", "Port of the authorization server.").or(3001);
+        let issuer = issuer(read, port);
         Self {
-            host: read
-                .setting("HOST", "Address to listen on. 0.0.0.0 listens on every interface.")
-                .or(IpAddr::from([127, 0, 0, 1])),
-            port: read.setting("AUTH_SERVER_PORT", "Port of the authorization server.").or(3001),
+            host,
+            port,
             mcp_base: read
                 .setting("BASE_URI", "Public URL of the MCP server. The endpoint is BASE_URI/mcp.")
-                .or(BaseUrl::literal("http://localhost:3232"))
-                .text,
+                .or(BaseUrl::localhost(3232))
+                .to_string(),
             resource_server: resource_server(read, &issuer),
             scopes: scopes(read),
             lifetimes: lifetimes(read),
@@ -112,25 +113,25 @@ impl Config {
                     "What is logged, as `level` or `target=level`, comma separated.",
                 )
                 .or("info".to_owned()),
-            issuer: issuer.text,
+            issuer: issuer.to_string(),
         }
     }
 }
 
 /// The issuer is never derived from a request, and it never changes: clients keep their
 /// registrations by it.
-fn issuer(read: &mut Reader<'_>) -> BaseUrl {
+fn issuer(read: &mut Reader<'_>, port: u16) -> BaseUrl {
     const NAME: &str = "AUTH_SERVER_URL";
     let issuer = read
         .setting(NAME, "Public URL of the authorization server: its issuer, without a path.")
-        .or(BaseUrl::literal("http://localhost:3001"));
-    if issuer.has_path {
+        .or(BaseUrl::localhost(port));
+    if issuer.has_path() {
         read.mistake(
             NAME,
             "has a path; give the server a host name of its own and leave the path away",
         );
     }
-    if !issuer.is_https && !issuer.is_loopback {
+    if !issuer.is_https() && !issuer.is_loopback() {
         read.mistake(NAME, "is not https; OAuth without TLS is for localhost only");
     }
     let mock = read
@@ -138,7 +139,7 @@ fn issuer(read: &mut Reader<'_>) -> BaseUrl {
             "AUTH_MOCK_IDP",
             "1 to offer the mock login, whose passwords are public, anywhere.",
         )
-        .or(Switch(issuer.is_loopback));
+        .or(Switch(issuer.is_loopback()));
     if !mock.0 {
         read.mistake(
             "AUTH_MOCK_IDP",
@@ -156,7 +157,7 @@ fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
     let secret =
         read.setting("MCP_AUTH_CLIENT_SECRET", "Client secret of the MCP server there.").secret();
     let is_development = secret.as_ref().is_none_or(|secret| secret.expose() == DEVELOPMENT_SECRET);
-    if is_development && !issuer.is_loopback {
+    if is_development && !issuer.is_loopback() {
         read.mistake(
             "MCP_AUTH_CLIENT_SECRET",
             "is needed for a server that is not on localhost; make one with \

@@ -82,7 +82,7 @@ impl Config {
         let port = read.setting("PORT", "Port of the MCP server.").or(3232);
         let base = read
             .setting("BASE_URI", "Public URL of the MCP server. The endpoint is BASE_URI/mcp.")
-            .or(BaseUrl::localhost(3232));
+            .or(BaseUrl::localhost(port));
         let auth = auth(read, &host);
         Self {
             host,
@@ -236,6 +236,8 @@ mod tests {
     fn nothing_needs_to_be_set() {
         let config = config([]).unwrap();
         assert_eq!(config.resource(), "http://localhost:3232/mcp");
+        let elsewhere = self::config([("PORT", "4000")]).unwrap();
+        assert_eq!(elsewhere.resource(), "http://localhost:4000/mcp");
         assert!(config.host.is_loopback());
         assert!(
             matches!(config.auth, AuthConfig::Required(auth) if auth.issuer == "http://localhost:3001")

@@ -29,10 +29,12 @@ pub enum RunError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// The address could not be listened on.
-    #[error("cannot listen on {address}; set HOST and PORT to an address that is free")]
+    #[error("cannot listen on {address}; set HOST and {setting} to an address that is free")]
     Listen {
         /// Where it should have listened.
         address: SocketAddr,
+        /// Which setting names the port.
+        setting: &'static str,
         /// Why it cannot.
         source: io::Error,
     },
@@ -49,7 +51,7 @@ pub async fn serve(features: Features) -> Result<(), RunError> {
     let lifecycle = Lifecycle::new(clock.clone(), GRACE);
     let store = open_store(&config, &clock).await?;
     let parts = Parts { clock, entropy: Entropy::system(), store: store.clone(), lifecycle };
-    let listener = listen(SocketAddr::new(config.host, config.port)).await?;
+    let listener = listen(SocketAddr::new(config.host, config.port), "PORT").await?;
     let server = Server::new(config, features, parts.clone())?;
     announce(&server, &listener);
     tokio::select! {
@@ -70,9 +72,10 @@ pub async fn open_store(config: &Config, clock: &Clock) -> Result<Store, StoreEr
     }
 }
 
-/// Listens on an address.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
-    TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })
+/// Listens on an address; `setting` is what names its port.
+pub async fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, RunError> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|source| RunError::Listen { address, setting, source })
 }
 
 /// Says what runs where and what to do next.

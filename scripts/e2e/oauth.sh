@@ -108,19 +108,19 @@ fill_in() {
         name=$(attribute name "$tag")
         case $name in
             '') ;;
-            username) form+=(--data-urlencode "username=$1") ;;
-            password) form+=(--data-urlencode "password=$(demo_password)") ;;
+            username)
+                # One of a list of users, or a field to type into.
+                [[ $(attribute type "$tag") == radio && $(attribute value "$tag") != "$1" ]] ||
+                    form+=(--data-urlencode "username=$1")
+                ;;
+            password) form+=(--data-urlencode "password=${DEMO_PASSWORD:-wonderland}") ;;
             *) form+=(--data-urlencode "$name=$(attribute value "$tag")") ;;
         esac
     done < <(grep -oE '<input[^>]*>' "$WORK/form")
-    tag=$(grep -oE '<button[^>]*>' "$WORK/form" | grep -E "value=\"?$2" | head -n 1 || true)
-    [[ -z $tag ]] || form+=(--data-urlencode "$(attribute name "$tag")=$(attribute value "$tag")")
+    grep -oE '<button[^>]*>' "$WORK/form" >"$WORK/buttons"
+    tag=$(grep -E "value=\"?$2" "$WORK/buttons" || head -n 1 "$WORK/buttons")
+    [[ -z $(attribute name "$tag") ]] || form+=(--data-urlencode "$(attribute name "$tag")=$(attribute value "$tag")")
     ((${#form[@]} > 4)) || form+=(--data '')
-}
-
-demo_password() {
-    [[ -z ${DEMO_PASSWORD:-} ]] || { printf '%s' "$DEMO_PASSWORD" && return; }
-    sed -nE 's/.*data-demo-password[^>]*>([^<]*)<.*/\1/p' "$WORK/body" | head -n 1
 }
 
 # attribute NAME TAG : its value, without HTML's escapes.

@@ -5,7 +5,7 @@
 
 use std::{error::Error, io::Write as _, net::SocketAddr, process::ExitCode, time::Duration};
 
-use ambient::{Clock, Entropy, Env};
+use ambient::{Clock, Entropy, Env, Mistakes};
 use auth_server::AuthServer;
 use chassis::{Lifecycle, Limits, serve, telemetry};
 use mcp_core::Features;
@@ -21,27 +21,14 @@ async fn main() -> ExitCode {
 
 async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     let entropy = Entropy::system();
-    let env = Env::process()?.with("MCP_AUTH_CLIENT_SECRET", &entropy.hex::<32>());
-    let (auth, mcp) =
-        match (auth_server::Config::from_env(&env).0, mcp_server::Config::from_env(&env).0) {
-            (Ok(auth), Ok(mcp)) => (auth, mcp),
-            (Err(mut wrong), Err(more)) => {
-                wrong.0.extend(
-                    more.0
-                        .into_iter()
-                        .filter(|mistake| !wrong.0.contains(mistake))
-                        .collect::<Vec<_>>(),
-                );
-                return Err(wrong.into());
-            }
-            (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => return Err(wrong.into()),
-        };
+    let (auth, mcp) = settings(Env::process()?, &entropy)?;
     telemetry::init(mcp.log_format, &mcp.log_filter)?;
     let clock = Clock::system();
     let lifecycle = Lifecycle::new(clock.clone(), GRACE);
     let store = run::open_store(&mcp, &clock).await?;
-    let auth_listener = run::listen(SocketAddr::new(auth.host, auth.port)).await?;
-    let mcp_listener = run::listen(SocketAddr::new(mcp.host, mcp.port)).await?;
+    let auth_listener =
+        run::listen(SocketAddr::new(auth.host, auth.port), "AUTH_SERVER_PORT").await?;
+    let mcp_listener = run::listen(SocketAddr::new(mcp.host, mcp.port), "PORT").await?;
     welcome(&auth, &mcp, store.is_shared())?;
 
     let auth_parts = auth_server::Parts {
@@ -62,16 +49,45 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        served = async {
+        ended = async {
             tokio::try_join!(
                 serve(auth_listener, auth.router(), limits(), &lifecycle),
                 serve(mcp_listener, mcp.router(), limits(), &lifecycle),
             )
-        } => drop(served?),
+        } => drop(ended?),
         () = signals => {}
     }
     store.close().await;
     Ok(())
+}
+
+/// What both servers are told. Each is told where the other is, whatever ports were chosen, and the
+/// secret between them is made up.
+fn settings(
+    env: Env,
+    entropy: &Entropy,
+) -> Result<(auth_server::Config, mcp_server::Config), Mistakes> {
+    let env = env.with("MCP_AUTH_CLIENT_SECRET", &entropy.hex::<32>());
+    let env = match mcp_server::Config::from_env(&env).0 {
+        Ok(mcp) => env.with("BASE_URI", mcp.base.as_str()),
+        Err(_) => env,
+    };
+    let auth = auth_server::Config::from_env(&env).0;
+    let env = match &auth {
+        Ok(auth) => env.with("AUTH_SERVER_URL", &auth.issuer),
+        Err(_) => env,
+    };
+    match (auth, mcp_server::Config::from_env(&env).0) {
+        (Ok(auth), Ok(mcp)) => Ok((auth, mcp)),
+        (Err(Mistakes(mut auth)), Err(Mistakes(mcp))) => {
+            // What both read is wrong for both, and told once.
+            auth.extend(
+                mcp.into_iter().filter(|mistake| !auth.contains(mistake)).collect::<Vec<_>>(),
+            );
+            Err(Mistakes(auth))
+        }
+        (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => Err(wrong),
+    }
 }
 
 /// Says what runs where, what to do next, and what is lost on restart.
@@ -95,4 +111,28 @@ fn welcome(
         issuer = auth.issuer,
         endpoint = mcp.resource(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_ports_are_told_to_the_other_server() {
+        let env = Env::from([("PORT", "4000"), ("AUTH_SERVER_PORT", "4001")]);
+        let (auth, mcp) = settings(env, &Entropy::seeded(1)).unwrap();
+        assert_eq!(mcp.resource(), "http://localhost:4000/mcp");
+        assert_eq!(auth.mcp_base, "http://localhost:4000");
+        assert_eq!(auth.issuer, "http://localhost:4001");
+        let mcp_server::AuthConfig::Required(checked) = mcp.auth else { panic!("it is checked") };
+        assert_eq!(checked.issuer, "http://localhost:4001");
+    }
+
+    #[test]
+    fn what_is_wrong_for_both_is_told_once() {
+        let env = Env::from([("HOST", "x"), ("PORT", "x"), ("AUTH_SERVER_PORT", "x")]);
+        let Mistakes(wrong) = settings(env, &Entropy::seeded(1)).unwrap_err();
+        let names: Vec<_> = wrong.iter().map(|mistake| mistake.setting.as_str()).collect();
+        assert_eq!(names, ["HOST", "AUTH_SERVER_PORT", "PORT"]);
+    }
 }

@@ -68,7 +68,6 @@ class _Page(HTMLParser):
         self._forms: list[_Form] = []
         self._inside: list[str] = []
         self._words: list[str] = []
-        self._demo_password = ""
         self._open = False
         self.feed(html)
 
@@ -82,14 +81,14 @@ class _Page(HTMLParser):
         elif tag == "input" and self._open:
             self._input(given)
         if tag not in ("input", "meta", "link", "br", "img", "hr"):
-            self._inside.append("demo-password" if "data-demo-password" in given else tag)
+            self._inside.append(tag)
 
     def _input(self, given: dict[str, str]) -> None:
         form, kind = self._forms[-1], given.get("type", "text")
         if kind == "submit":
             form.buttons.append(given | {"said": given.get("value", "")})
         elif "name" not in given or (kind in ("checkbox", "radio") and "checked" not in given):
-            return
+            return  # One of several users is always chosen; who it is, is decided in `answer`.
         elif kind == "password":
             form.password = given["name"]
         else:
@@ -97,8 +96,6 @@ class _Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self._words.append(data)
-        if "demo-password" in self._inside:
-            self._demo_password += data.strip()
         if "button" in self._inside and self._open:
             self._forms[-1].buttons[-1]["said"] += data
 
@@ -116,7 +113,7 @@ class _Page(HTMLParser):
         for form in self._forms:
             if form.password:
                 person = os.environ.get("DEMO_USERNAME", "alice")
-                password = os.environ.get("DEMO_PASSWORD", self._demo_password)
+                password = os.environ.get("DEMO_PASSWORD", "wonderland")
                 form.fields = [(n, person if n == "username" else v) for n, v in form.fields]
                 form.fields.append((form.password, password))
                 return form.press(form.buttons[0] if form.buttons else None)

@@ -39,7 +39,7 @@ export async function walk(start, redirectUri, person = demoPerson()) {
 
 /** The account to log in with. */
 export function demoPerson(env = process.env) {
-  return { username: env.DEMO_USERNAME ?? 'alice', password: env.DEMO_PASSWORD };
+  return { username: env.DEMO_USERNAME ?? 'alice', password: env.DEMO_PASSWORD ?? 'wonderland' };
 }
 
 async function send(jar, { method, url, body }) {
@@ -57,7 +57,7 @@ function answer(html, url, person) {
   const page = parse(html);
   const forms = page.querySelectorAll('form');
   const login = forms.find((form) => form.querySelector('input[type=password]'));
-  if (login) return submit(login, button(login), url, credentials(page, person));
+  if (login) return submit(login, buttons(login)[0], url, person);
   for (const form of forms) {
     const agrees = buttons(form).find((each) => AGREES.test(said(each)));
     if (agrees) return submit(form, agrees, url, {});
@@ -65,17 +65,8 @@ function answer(html, url, person) {
   return undefined;
 }
 
-/** The demo pages show the password of the demo accounts, so that nobody has to look it up. */
-function credentials(page, { username, password }) {
-  return { username, password: password ?? page.querySelector('[data-demo-password]')?.text.trim() };
-}
-
 function buttons(form) {
   return form.querySelectorAll('button, input[type=submit]');
-}
-
-function button(form) {
-  return buttons(form)[0];
 }
 
 function said(element) {
@@ -88,8 +79,11 @@ function submit(form, pressed, url, typed) {
     const name = input.getAttribute('name');
     const type = input.getAttribute('type') ?? 'text';
     if (['submit', 'button', 'image', 'reset', 'file'].includes(type)) continue;
-    if (['checkbox', 'radio'].includes(type) && !input.hasAttribute('checked')) continue;
-    fields.append(name, typed[name] ?? input.getAttribute('value') ?? '');
+    const value = input.getAttribute('value') ?? '';
+    if (type === 'radio' && typed[name] !== undefined && typed[name] !== value) continue;
+    const picked = type === 'radio' && typed[name] === value;
+    if (['checkbox', 'radio'].includes(type) && !picked && !input.hasAttribute('checked')) continue;
+    fields.append(name, typed[name] ?? value);
   }
   if (pressed?.getAttribute('name')) {
     fields.append(pressed.getAttribute('name'), pressed.getAttribute('value') ?? '');

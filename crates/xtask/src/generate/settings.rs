@@ -4,9 +4,12 @@ use ambient::Settings;
 
 use crate::failure::Failure;
 
-/// Defaults that depend on where a program runs: told in words, or the files would differ from
-/// machine to machine.
-const DEPENDS: [(&str, &str); 1] = [("LOG_FORMAT", "pretty on a terminal, json elsewhere")];
+/// Defaults that depend on where a program runs or on another setting: told in words, or the files
+/// would differ from machine to machine and a copied line would set what it should not.
+const DEPENDS: [(&str, &str); 2] = [
+    ("LOG_FORMAT", "pretty on a terminal, json elsewhere"),
+    ("AUTH_MOCK_IDP", "1 if AUTH_SERVER_URL is on this machine, 0 elsewhere"),
+];
 
 /// One setting.
 #[derive(Debug, PartialEq, Eq)]
