@@ -153,11 +153,24 @@ judge() {
             PASSED=$((PASSED + 1))
         fi
     done < <(grep "^$leg " "$WORK/seen" | sort -u)
+    while read -r scenario; do
+        grep -qxF "$leg $scenario" "$WORK/seen" && continue
+        FAILED=$((FAILED + 1))
+        echo "FAILED  $leg $scenario did not run; see $RESULTS/$leg.log"
+    done < <(required "$leg")
     while read -r _ scenario; do
         FAILED=$((FAILED + 1))
         echo "FAILED  $leg $scenario did not run: take it out of ${EXPECTED#"$ROOT/"}"
     done < <(comm -13 <(grep "^$leg " "$WORK/seen" | sort -u) "$WORK/expected")
     echo "$leg: $(wc -l <"$WORK/expected") scenarios are expected to be unclean"
+}
+
+# required LEG : the names of the scenarios that must have run.
+required() {
+    case $1 in
+        authorization) suite list --authorization ;;
+        *) suite list --requirements "$1" | sed -n '/^Server scenarios/,/^$/p' ;;
+    esac | sed -nE 's/^ *- ([a-z0-9-]+).*/\1/p'
 }
 
 # why LEG SCENARIO : what its checks say.

@@ -24,12 +24,21 @@ start() {
 
 # stop NAME [SIGNAL] : ends it and waits until it is gone; its exit status is kept as NAME.exit.
 stop() {
-    local name=$1 signal=${2:-TERM} pid status=0
+    local name=$1 signal=${2:-TERM} pid
     pid=$(kept "$name.pid")
-    kill "-$signal" "$pid" 2>/dev/null || true
-    wait_until 40 gone "$pid" || kill -KILL "$pid" 2>/dev/null || true
-    wait "$pid" 2>/dev/null || status=$?
-    keep "$name.exit" "$status"
+    # The shell reports on stderr what it ends by force.
+    {
+        kill "-$signal" "$pid" || true
+        wait_until 40 gone "$pid" || kill -KILL "$pid" || true
+        ended "$name"
+    } 2>/dev/null
+}
+
+# ended NAME : takes the exit status of what has ended, and keeps it as NAME.exit.
+ended() {
+    local status=0
+    wait "$(kept "$1.pid")" || status=$?
+    keep "$1.exit" "$status"
 }
 
 # A process that has ended stays a zombie until its parent has asked for its status.

@@ -85,6 +85,9 @@ auth_starts() {
 
 world_ends() {
     check 'both end when they are asked to, even with a stream open' both_stop
+    stop mcp
+    stop auth
+    check 'and both say that all went well' equal 'exit status' '0 0' "$(kept mcp.exit) $(kept auth.exit)"
 }
 
 both_stop() {

@@ -54,12 +54,13 @@ pub async fn serve(features: Features) -> Result<(), RunError> {
     let listener = listen(SocketAddr::new(config.host, config.port), "PORT").await?;
     let server = Server::new(config, features, parts.clone())?;
     announce(&server, &listener);
-    tokio::select! {
-        ended = chassis::serve(listener, server.router(), Limits::default(), &parts.lifecycle) => {
-            ended.map_err(RunError::Serve)?;
-        }
-        () = async { parts.lifecycle.on_signal().await; std::future::pending().await } => {}
-    }
+    let lifecycle = parts.lifecycle;
+    let signals = lifecycle.clone();
+    lifecycle.spawn(async move { signals.on_signal().await });
+    let ended = chassis::serve(listener, server.router(), Limits::default(), &lifecycle).await;
+    ended.map_err(RunError::Serve)?;
+    // Calls that go on without their clients get what is left of the grace.
+    lifecycle.finished().await;
     store.close().await;
     Ok(())
 }

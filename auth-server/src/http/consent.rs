@@ -58,8 +58,8 @@ impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let (status, title, text) = match self {
             Self::Store(error) => return answer::store_failure_page(error),
-            Self::Params(_) => (
-                StatusCode::BAD_REQUEST,
+            Self::Params(ref why) => (
+                why.status(),
                 "This form cannot be read",
                 "Go back to the application and start again.",
             ),
@@ -84,8 +84,9 @@ impl IntoResponse for RouteError {
 pub(super) async fn post(
     State(server): State<AuthServer>,
     headers: HeaderMap,
-    Form(form): Form<ConsentForm>,
+    form: Result<Form<ConsentForm>, ParamsError>,
 ) -> Result<Response, RouteError> {
+    let Form(form) = form?;
     if !comes_from_our_page(&headers, server.issuer()) {
         return Err(RouteError::CrossSite);
     }

@@ -62,6 +62,8 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .route("/revoke", post(revoke::post).layer(forms))
         .route("/register", post(register::post))
         .route(well_known::AUTHORIZATION_SERVER, get(metadata::get))
+        // Before the layer, or preflights would be taken for a wrong method.
+        .method_not_allowed_fallback(wrong_method)
         .layer(cors());
     let for_browsers = Router::new()
         .route("/authorize", get(authorize::get))

@@ -122,13 +122,22 @@ fn is_form(headers: &HeaderMap) -> bool {
     media_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
+impl ParamsError {
+    /// The status that tells it.
+    pub(crate) const fn status(&self) -> StatusCode {
+        match self {
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotAForm | Self::Unreadable | Self::Repeated(_) | Self::Malformed(_) => {
+                StatusCode::BAD_REQUEST
+            }
+        }
+    }
+}
+
 impl IntoResponse for ParamsError {
     fn into_response(self) -> Response {
         let error = OAuthError::new(ErrorCode::InvalidRequest, self.to_string());
-        match self {
-            Self::TooLarge => error.with_status(StatusCode::PAYLOAD_TOO_LARGE).into(),
-            _ => error.into(),
-        }
+        error.with_status(self.status()).into()
     }
 }
 

@@ -1,11 +1,17 @@
 //! `POST /register` (RFC 7591): anybody can become a client, and is trusted with nothing for it.
 
+use std::{fmt, marker::PhantomData};
+
 use axum::{
     Json,
     extract::{FromRequest as _, Request, State, rejection::JsonRejection},
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use shared::oauth::{ClientMetadata, ErrorCode};
 use store::StoreError;
 
@@ -70,9 +76,34 @@ pub(super) async fn post(
     State(server): State<AuthServer>,
     request: Request,
 ) -> Result<Response, RouteError> {
-    let Json(metadata) = Json::<ClientMetadata>::from_request(request, &server).await?;
+    let body = Json::<Object<ClientMetadata>>::from_request(request, &server).await?;
+    let Json(Object(metadata)) = body;
     let registration = Registration::new(metadata, server.now(), server.entropy())?;
     server.repo().clients.add(&registration.client).await?;
     tracing::info!(client = registration.client.id, "client registered");
     Ok(answer::no_store(StatusCode::CREATED, registration.document()))
+}
+
+/// A `T` from a JSON object. Without this, serde would also read its members from an array, one
+/// after the other.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct OnlyMaps<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for OnlyMaps<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        deserializer.deserialize_map(OnlyMaps(PhantomData)).map(Self)
+    }
 }

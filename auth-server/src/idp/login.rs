@@ -109,8 +109,9 @@ pub(super) async fn get(
 pub(super) async fn post(
     State(idp): State<Idp>,
     headers: HeaderMap,
-    Form(form): Form<LoginForm>,
+    form: Result<Form<LoginForm>, ParamsError>,
 ) -> Result<Response, RouteError> {
+    let Form(form) = form?;
     if !comes_from_our_page(&headers, idp.origin()) {
         return Err(RouteError::CrossSite);
     }

@@ -43,20 +43,14 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
         mcp_server::Parts { clock, entropy, store: store.clone(), lifecycle: lifecycle.clone() };
     let mcp = Server::new(mcp, offered, mcp_parts)?;
 
-    let limits = Limits::default;
-    let signals = async {
-        lifecycle.on_signal().await;
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        ended = async {
-            tokio::try_join!(
-                serve(auth_listener, auth.router(), limits(), &lifecycle),
-                serve(mcp_listener, mcp.router(), limits(), &lifecycle),
-            )
-        } => drop(ended?),
-        () = signals => {}
-    }
+    let signals = lifecycle.clone();
+    lifecycle.spawn(async move { signals.on_signal().await });
+    tokio::try_join!(
+        serve(auth_listener, auth.router(), Limits::default(), &lifecycle),
+        serve(mcp_listener, mcp.router(), Limits::default(), &lifecycle),
+    )?;
+    // Calls that go on without their clients get what is left of the grace.
+    lifecycle.finished().await;
     store.close().await;
     Ok(())
 }

@@ -1,0 +1,113 @@
+//! What the server says of itself, and who may read it.
+
+use http::Method;
+use serde_json::json;
+
+use crate::support::World;
+
+const METADATA: &str = "/.well-known/oauth-authorization-server";
+
+#[tokio::test]
+async fn the_document_says_what_there_is_and_nothing_else() {
+    let world = World::start().await;
+    let at = |path: &str| format!("{}{path}", world.issuer);
+    let expected = json!({
+        "issuer": world.issuer,
+        "authorization_endpoint": at("/authorize"),
+        "token_endpoint": at("/token"),
+        "registration_endpoint": at("/register"),
+        "revocation_endpoint": at("/revoke"),
+        "introspection_endpoint": at("/introspect"),
+        "scopes_supported": ["mcp", "notes"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "code_challenge_methods_supported": ["S256"],
+        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "authorization_response_iss_parameter_supported": true,
+    });
+    assert_eq!(world.http.get(METADATA).await.expect(200).json(), expected);
+}
+
+#[tokio::test]
+async fn every_endpoint_in_it_answers() {
+    let world = World::start().await;
+    let document = world.http.get(METADATA).await.json();
+    let endpoints =
+        document.as_object().unwrap().iter().filter(|(name, _)| name.ends_with("_endpoint"));
+    let mut count = 0;
+    for (name, url) in endpoints {
+        let method = if name == "authorization_endpoint" { Method::GET } else { Method::POST };
+        let request = world.http.request(method, url.as_str().unwrap());
+        let status = world.http.send(request).await.status.as_u16();
+        assert!(matches!(status, 400 | 401), "{name}: {status}");
+        count += 1;
+    }
+    assert_eq!(count, 5);
+}
+
+#[tokio::test]
+async fn identity_tokens_are_not_promised() {
+    let world = World::start().await;
+    let answer = world.http.get("/.well-known/openid-configuration").await;
+    answer.expect_oauth_error(404, "invalid_request");
+}
+
+#[tokio::test]
+async fn programs_in_browsers_may_use_what_needs_no_cookie() {
+    let world = World::start().await;
+    for (path, method) in
+        [(METADATA, "GET"), ("/token", "POST"), ("/register", "POST"), ("/revoke", "POST")]
+    {
+        let preflight = world.http.request(Method::OPTIONS, path);
+        let preflight = preflight
+            .header("origin", "https://inspector.example")
+            .header("access-control-request-method", method)
+            .header("access-control-request-headers", "authorization, mcp-protocol-version");
+        let answer = world.http.send(preflight).await.expect(200);
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
+        assert_eq!(answer.header("access-control-allow-credentials"), None, "{path}");
+        let allowed = answer.header("access-control-allow-headers");
+        assert_eq!(allowed, Some("authorization, mcp-protocol-version"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn no_other_origin_may_read_pages_or_ask_about_tokens() {
+    let world = World::start().await;
+    let pages =
+        ["/authorize", "/consent", "/callback", "/mock-upstream-idp/authorize", "/introspect", "/"];
+    for path in pages {
+        for method in [Method::GET, Method::OPTIONS] {
+            let request = world.http.request(method, path).header("origin", "https://evil.example");
+            let request = request.header("access-control-request-method", "POST");
+            let answer = world.http.send(request).await;
+            assert_eq!(answer.header("access-control-allow-origin"), None, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn health_has_the_shape_of_the_original() {
+    let world = World::start().await;
+    let health = world.http.get("/health").await.expect(200).json();
+    assert_eq!(health["status"], "healthy");
+    assert_eq!(health["mode"], "authorization-server");
+    for name in ["metadata", "authorize", "token", "register", "introspect"] {
+        let url = health["endpoints"][name].as_str().unwrap();
+        assert!(url.starts_with(&world.issuer), "{name}: {url}");
+    }
+    assert_eq!(world.http.get("/livez").await.expect(200).json()["status"], "alive");
+    assert_eq!(world.http.get("/readyz").await.expect(200).json()["status"], "ready");
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told_in_json() {
+    let world = World::start().await;
+    world.http.get("/nothing").await.expect_oauth_error(404, "invalid_request");
+    let answer = world.http.get("/token").await;
+    answer.expect_oauth_error(405, "invalid_request");
+    assert_eq!(answer.header("allow"), Some("POST"));
+}

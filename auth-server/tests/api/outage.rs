@@ -1,0 +1,60 @@
+//! A store that is away is told as that, and nobody loses a token or a registration over it.
+
+use ambient::{Clock, Secret};
+use http::Method;
+use serde_json::json;
+use store::{RedisOptions, Store};
+use testkit::{http::Answer, redis::RedisServer};
+
+use crate::support::{CALLBACK, RESOURCE_SERVER, World, redemption, refreshing};
+
+async fn world(server: &RedisServer) -> World {
+    let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
+    World::on(store, Clock::system()).await
+}
+
+#[track_caller]
+fn check(answer: &Answer) {
+    answer.expect_oauth_error(503, "temporarily_unavailable");
+    assert_eq!(answer.header("retry-after"), Some("1"));
+}
+
+#[tokio::test]
+async fn programs_are_told_to_try_again() {
+    let mut server = RedisServer::start().await;
+    let world = world(&server).await;
+    let client = world.app().await;
+    let (request, code) = world.code(&client).await;
+    let tokens = world.tokens(&client).await;
+    server.kill();
+    check(&world.token(&redemption(&client, &request, &code)).await);
+    check(&world.token(&refreshing(&client, tokens.refresh.as_deref().unwrap())).await);
+    check(&world.register(&json!({"redirect_uris": [CALLBACK]})).await);
+    let form = [("token", &*tokens.access), ("client_id", &client.id)];
+    check(&world.http.post_form("/revoke", &form).await);
+    let question = world.http.request(Method::POST, "/introspect");
+    let question = question.basic_auth(RESOURCE_SERVER.0, Some(RESOURCE_SERVER.1));
+    check(&world.http.send(question.form(&[("token", &tokens.access)])).await);
+}
+
+#[tokio::test]
+async fn people_are_told_on_a_page() {
+    let mut server = RedisServer::start().await;
+    let world = world(&server).await;
+    let request = world.request(&world.app().await);
+    server.kill();
+    let page = world.browser().open(&request.url()).await.page().expect(503);
+    assert_eq!(page.header("retry-after"), Some("1"));
+    assert!(page.text().contains("Not available right now"), "{page}");
+}
+
+#[tokio::test]
+async fn the_server_itself_stays_up_and_is_not_ready() {
+    let mut server = RedisServer::start().await;
+    let world = world(&server).await;
+    server.kill();
+    assert_eq!(world.http.get("/health").await.expect(200).json()["status"], "degraded");
+    let _ = world.http.get("/livez").await.expect(200);
+    let _ = world.http.get("/readyz").await.expect(503);
+    let _ = world.http.get("/.well-known/oauth-authorization-server").await.expect(200);
+}

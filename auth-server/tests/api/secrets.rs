@@ -1,0 +1,69 @@
+//! What lies in the store: the documented names, no secret among them, and nothing for ever.
+
+use ambient::{Clock, Secret};
+use store::{RedisOptions, Store};
+use testkit::redis::RedisServer;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
+use crate::support::World;
+
+/// Everything in a Redis that nobody else uses: each key with its value and its lifetime.
+async fn dump(server: &RedisServer) -> String {
+    const SCRIPT: &str = "local all = {} \
+        for _, key in ipairs(redis.call('KEYS', '*')) do \
+        all[#all + 1] = key .. ' ' .. redis.call('PTTL', key) .. ' ' .. redis.call('GET', key) \
+        end return table.concat(all, '\\n')";
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port())).await.unwrap();
+    let command = format!(
+        "*3\r\n$4\r\nEVAL\r\n${}\r\n{SCRIPT}\r\n$1\r\n0\r\n*1\r\n$4\r\nQUIT\r\n",
+        SCRIPT.len()
+    );
+    stream.write_all(command.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+async fn world(server: &RedisServer) -> World {
+    let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
+    World::on(store, Clock::system()).await
+}
+
+#[tokio::test]
+async fn no_secret_lies_in_the_store_and_everything_ends() {
+    let server = RedisServer::start().await;
+    let world = world(&server).await;
+    let client = world.confidential().await;
+    let (_, unspent) = world.code(&client).await;
+    let tokens = world.tokens(&client).await;
+    let refresh = tokens.refresh.unwrap();
+    let _ = world.refresh(&client, &refresh).await.expect(200);
+    let dump = dump(&server).await;
+    for secret in [&unspent, &tokens.access, &refresh, client.secret.as_ref().unwrap()] {
+        assert!(!dump.contains(&secret[5..]), "{dump}");
+    }
+    assert!(!dump.contains("mcpa_") && !dump.contains("mcpr_"), "{dump}");
+    for prefix in ["client", "pending", "exch", "installation", "refresh", "family"] {
+        assert!(dump.contains(&format!("auth:{prefix}:")), "{prefix}: {dump}");
+    }
+    let lines = dump.lines().filter(|line| line.starts_with("auth:"));
+    for line in lines {
+        let lifetime: i64 = line.split(' ').nth(1).unwrap().parse().unwrap();
+        assert!(lifetime > 0, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_login_outlives_the_server_that_issued_it() {
+    let server = RedisServer::start().await;
+    let first = world(&server).await;
+    let client = first.app().await;
+    let tokens = first.tokens(&client).await;
+    drop(first);
+    let second = world(&server).await;
+    let _ = second.refresh(&client, &tokens.refresh.unwrap()).await.expect(200);
+    assert!(second.is_active(&tokens.access).await);
+}
