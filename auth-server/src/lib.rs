@@ -1,7 +1,7 @@
 //! An OAuth 2.1 authorization server for MCP, with a mock identity provider to log in at.
 //!
-//! [`http`] has an endpoint per file, [`domain`] the rules, [`grants`] what tokens are issued for,
-//! [`repo`] what is kept, [`idp`] the mock identity provider, [`pages`] what people see.
+//! `http` has an endpoint per file, `domain` the rules, `grants` what tokens are issued for, `repo`
+//! what is kept, `idp` the mock identity provider, `pages` what people see.
 //!
 //! ```no_run
 //! # fn run(config: auth_server::Config, parts: auth_server::Parts) -> Result<(), auth_server::StartError> {

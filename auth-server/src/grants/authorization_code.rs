@@ -30,6 +30,8 @@ pub(crate) async fn redeem_code(
     };
     code.check(&attempt, server.now())?;
     check_resource(server, request.resource.as_deref(), &code.grant.resource)?;
+    // While nothing is spent yet, so that a store which fails here costs nobody a login.
+    server.repo().clients.keep(client).await?;
     let end = server.now() + family_life(server, client);
     if !codes.exchange(&ticket, code.clone(), end.since(server.now())).await? {
         return replayed(server, &code, &attempt).await;
@@ -71,7 +73,6 @@ async fn begin(
         pair.forget(server).await?;
         return Err(GrantError::RevokedCode);
     }
-    server.repo().clients.keep(client).await?;
     Ok(pair.answer().response(now))
 }
 

@@ -38,16 +38,15 @@ pub(crate) async fn redeem_refresh_token(
         Some(scope) if !scope.is_empty() => scope,
         _ => grant.scope.clone(),
     };
-    let response = match rotation {
+    server.repo().clients.keep(client).await?;
+    match rotation {
         Rotation::Advance => {
             let pair =
                 Pair::new(server, &record.family, Grant { scope, ..grant }, expires_at, true);
-            advance(server, &record.family, &token, pair).await?
+            advance(server, &record.family, &token, pair).await
         }
-        instead => answer_instead(server, &record.family, &token, instead).await?,
-    };
-    server.repo().clients.keep(client).await?;
-    Ok(response)
+        instead => answer_instead(server, &record.family, &token, instead).await,
+    }
 }
 
 /// The record of a token that this client may redeem. Somebody else's token is left alone: its

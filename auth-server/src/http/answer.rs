@@ -114,7 +114,7 @@ pub(crate) fn see_other(location: &str) -> Response {
 }
 
 /// RFC 6749 section 5.2: visible ASCII and space, without `"` and `\`.
-fn allowed(text: Cow<'static, str>) -> Cow<'static, str> {
+pub(super) fn allowed(text: Cow<'_, str>) -> Cow<'_, str> {
     let fits = |c: char| matches!(c, ' ' | '!' | '#'..='[' | ']'..='~');
     if text.chars().all(fits) {
         return text;

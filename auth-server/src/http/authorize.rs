@@ -48,7 +48,13 @@ pub(super) enum RouteError {
 
 impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
-        let (title, text) = match &self {
+        let (title, text) = match self {
+            Self::Store(error) => return answer::store_failure_page(error),
+            Self::Request { ref error, ref issuer, ref redirect_uri, ref state } => {
+                tracing::warn!(reason = %self, "authorization refused");
+                let failure = (error.code(), &*error.to_string());
+                return fail(issuer, redirect_uri, state.as_deref(), failure);
+            }
             Self::Params(_) | Self::NoClient | Self::NoRedirectUri => (
                 "This request cannot be read",
                 "The application that sent you here has made a mistake. It has to be corrected \
@@ -64,16 +70,7 @@ impl IntoResponse for RouteError {
                 "It wants the answer to go to an address that is not registered for it. To be \
                  safe, nothing was sent there.",
             ),
-            Self::Request { error, issuer, redirect_uri, state } => {
-                tracing::warn!(reason = %self, "authorization refused");
-                let failure = (error.code(), &*error.to_string());
-                return fail(issuer, redirect_uri, state.as_deref(), failure);
-            }
-            Self::Store(_) => ("", ""),
         };
-        if let Self::Store(error) = self {
-            return answer::store_failure_page(error);
-        }
         tracing::warn!(reason = %self, "authorization refused");
         page(StatusCode::BAD_REQUEST, &ErrorPage { title, text })
     }
@@ -165,6 +162,7 @@ pub(super) fn fail(
     state: Option<&str>,
     (code, description): (ErrorCode, &str),
 ) -> Response {
-    let result = [("error", code.as_str()), ("error_description", description)];
+    let description = answer::allowed(description.into());
+    let result = [("error", code.as_str()), ("error_description", &*description)];
     respond(issuer, redirect_uri, state, &result)
 }

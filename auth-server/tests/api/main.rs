@@ -1,4 +1,5 @@
 //! The promises of the authorization server, through its real router over a real socket.
+#![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
 mod authorize;
 mod consent;

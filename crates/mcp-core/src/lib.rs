@@ -69,18 +69,25 @@ mod catalog;
 mod ctx;
 mod dispatch;
 pub mod flow;
+mod listing;
 mod mirrored;
 mod principal;
+mod prompt;
+mod resource;
 mod schema;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tool;
+mod uri;
 
 pub use self::{
     catalog::Catalog,
     ctx::{Call, Ctx, Elicited},
     dispatch::{Features, Refusal},
+    listing::{ListCtx, Suggestions},
     mirrored::MirroredParam,
     principal::Principal,
+    prompt::{Prompt, PromptError, assistant, user},
+    resource::{Argument, ReadError, Resource, ResourceInfo},
     tool::{Info, IntoOutput, Json, Tool, ToolError},
 };

@@ -5,10 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::{ContentBlock, ResourceContents};
 
-use crate::App;
-
-/// A red pixel.
-const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg==";
+use crate::{App, PNG};
 
 /// A WAV file of no samples.
 const WAV: &str = "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA=";

@@ -1,21 +1,19 @@
 //! From a request to a feature to a result.
 
+mod prompts;
+mod resources;
+mod tools;
+
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use serde_json::Map;
 use shared::mcp::{
-    CallToolParams, CallToolResult, ClientCapabilities, ClientRequest, Era, Implementation,
-    ListChangedCapability, ListParams, ListToolsResult, Method, Revision, ServerCapabilities,
-    ServerResult,
+    ClientCapabilities, ClientRequest, Era, Implementation, ListChangedCapability, Method,
+    ResourcesCapability, Revision, ServerCapabilities, ServerResult,
 };
 
-use crate::{
-    Catalog, Ctx, MirroredParam, ToolError,
-    catalog::{MisfitArguments, ToolEntry},
-    ctx::Call,
-    flow::AskError,
-};
+use crate::{Catalog, Ctx, ListCtx, MirroredParam, ctx::Call, flow::AskError};
 
 /// Why a request has no result. The edge gives it the code and the status of its revision.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,20 +86,21 @@ impl Features {
     /// What is really there.
     #[must_use]
     pub fn capabilities(&self, _revision: Revision) -> ServerCapabilities {
-        let tools = self.offers(Method::ListTools).then(ListChangedCapability::default);
-        // Any feature may log, and whether one does is nothing that could be seen from here.
-        let logging = Some(Map::new());
-        ServerCapabilities { tools, logging, ..ServerCapabilities::default() }
+        ServerCapabilities {
+            tools: self.offers(Method::ListTools).then(ListChangedCapability::default),
+            resources: self.offers(Method::ListResources).then(ResourcesCapability::default),
+            prompts: self.offers(Method::ListPrompts).then(ListChangedCapability::default),
+            completions: self.offers(Method::Complete).then(Map::new),
+            // Any feature may log, and whether one does is nothing that could be seen from here.
+            logging: Some(Map::new()),
+            extensions: Map::new(),
+        }
     }
 
     /// Whether a method has something behind it.
     #[must_use]
     pub fn offers(&self, method: Method) -> bool {
-        match method {
-            Method::ListTools | Method::CallTool => self.inner.has_tools(),
-            Method::SetLevel => true,
-            _ => false,
-        }
+        self.inner.offers(method)
     }
 
     /// The arguments of a tool that headers repeat.
@@ -125,7 +124,7 @@ impl Features {
 }
 
 trait Erased: Send + Sync {
-    fn has_tools(&self) -> bool;
+    fn offers(&self, method: Method) -> bool;
     fn mirrored_params(&self, tool: &str) -> &[MirroredParam];
     fn dispatch(
         self: Arc<Self>,
@@ -140,12 +139,22 @@ struct Inner<S> {
 }
 
 impl<S: Send + Sync + 'static> Erased for Inner<S> {
-    fn has_tools(&self) -> bool {
-        !self.catalog.tools.is_empty()
+    fn offers(&self, method: Method) -> bool {
+        let Catalog { resources, prompts, .. } = &self.catalog;
+        match method {
+            Method::ListTools | Method::CallTool => !self.catalog.tools().is_empty(),
+            Method::ListResources | Method::ListResourceTemplates | Method::ReadResource => {
+                !resources.is_empty()
+            }
+            Method::ListPrompts | Method::GetPrompt => !prompts.is_empty(),
+            Method::Complete => !resources.is_empty() || !prompts.is_empty(),
+            Method::SetLevel => true,
+            _ => false,
+        }
     }
 
     fn mirrored_params(&self, tool: &str) -> &[MirroredParam] {
-        self.tool(tool).map_or(&[], |entry| &entry.mirrored)
+        self.catalog.tool_named(tool).map_or(&[], |entry| &entry.mirrored)
     }
 
     fn dispatch(
@@ -157,64 +166,60 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
             match request {
                 ClientRequest::ListTools(params) => self.list_tools(&params),
                 ClientRequest::CallTool(params) => self.call_tool(params, call).await,
+                ClientRequest::ListResources(params) => self.list_resources(&params, call).await,
+                ClientRequest::ListResourceTemplates(params) => self.list_templates(&params),
+                ClientRequest::ReadResource(params) => self.read_resource(params, call).await,
+                ClientRequest::ListPrompts(params) => self.list_prompts(&params),
+                ClientRequest::GetPrompt(params) => self.get_prompt(params, call).await,
+                ClientRequest::Complete(params) => self.complete(params, call).await,
                 _ => Err(Refusal::MethodNotFound),
             }
         })
     }
 }
 
-impl<S: Send + Sync + 'static> Inner<S> {
-    fn tool(&self, name: &str) -> Option<&ToolEntry<S>> {
-        self.catalog.by_name.get(name).map(|index| &self.catalog.tools[*index])
+impl<S> Inner<S> {
+    fn ctx(&self, call: Call) -> Ctx<S> {
+        Ctx { app: Arc::clone(&self.app), call }
     }
 
-    /// One page holds them all, so no cursor was ever given out.
-    fn list_tools(&self, params: &ListParams) -> Result<ServerResult, Refusal> {
-        if params.cursor.is_some() {
-            return Err(Refusal::InvalidParams("Unknown cursor".to_owned()));
-        }
-        let tools = self.catalog.tools.iter().map(|entry| Arc::clone(&entry.listed)).collect();
-        Ok(ServerResult::ListTools(ListToolsResult { tools, ..ListToolsResult::default() }))
-    }
-
-    async fn call_tool(&self, params: CallToolParams, call: Call) -> Result<ServerResult, Refusal> {
-        let CallToolParams { name, arguments, .. } = params;
-        let Some(entry) = self.tool(&name) else { return Err(Refusal::UnknownTool { name }) };
-        let revision = call.client.peer().profile.revision;
-        let ctx = Ctx { app: Arc::clone(&self.app), call };
-        // A feature that panics has broken its own call and nothing else: what it shares with
-        // others is its author's to protect.
-        let ended = AssertUnwindSafe((entry.run)(arguments, &ctx)).catch_unwind().await;
-        let result = match ended {
-            Ok(Ok(result)) => result,
-            Ok(Err(MisfitArguments(message))) if revision.has_validation_results() => {
-                Ok(CallToolResult::failure(message))
-            }
-            Ok(Err(MisfitArguments(message))) => return Err(Refusal::InvalidParams(message)),
-            Err(_) => {
-                tracing::error!(tool = %name, "a tool has panicked");
-                return Err(Refusal::Internal);
-            }
-        };
-        result.or_else(|error| refused(&name, error, revision)).map(ServerResult::CallTool)
+    fn list_ctx(&self, call: Call) -> ListCtx<S> {
+        ListCtx { app: Arc::clone(&self.app), call }
     }
 }
 
-/// What a failed tool means: something the model reads, or something that is nobody's business.
-fn refused(tool: &str, error: ToolError, revision: Revision) -> Result<CallToolResult, Refusal> {
+/// Runs a feature. One that panics has broken its own call and nothing else: what it shares with
+/// others is its author's to protect.
+async fn guarded<T>(
+    kind: &'static str,
+    name: &str,
+    feature: impl Future<Output = T>,
+) -> Result<T, Refusal> {
+    AssertUnwindSafe(feature).catch_unwind().await.map_err(|_| {
+        tracing::error!(kind, name, "a feature has panicked");
+        Refusal::Internal
+    })
+}
+
+/// The client could not be asked, and the feature could not go on without it.
+fn unasked(error: AskError, revision: Revision) -> Refusal {
     match error {
-        ToolError::Ask(AskError::Unsupported(needed)) if revision.era() == Era::Modern => {
-            Err(Refusal::MissingCapability(needed))
+        AskError::Unsupported(needed) if revision.era() == Era::Modern => {
+            Refusal::MissingCapability(needed)
         }
-        ToolError::Failed(_) | ToolError::Ask(_) => Ok(CallToolResult::failure(error.to_string())),
-        ToolError::Internal(source) => {
-            tracing::error!(%tool, error = %chain(&*source), "a tool has failed");
-            Err(Refusal::Internal)
-        }
+        other => Refusal::InvalidParams(other.to_string()),
     }
 }
 
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+/// Something is broken: logged once, with its causes.
+fn internal(
+    kind: &'static str,
+    name: &str,
+    error: &(dyn std::error::Error + Send + Sync + 'static),
+) -> Refusal {
+    let first: &(dyn std::error::Error + 'static) = error;
+    let causes = std::iter::successors(Some(first), |error| error.source());
+    let chain = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    tracing::error!(kind, name, error = %chain, "a feature has failed");
+    Refusal::Internal
 }

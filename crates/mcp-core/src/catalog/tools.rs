@@ -1,6 +1,6 @@
-//! What a server offers, as a list of types.
+//! Tools in a catalog: how each is listed, checked and run.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
@@ -34,44 +34,14 @@ pub(crate) struct ToolEntry<S> {
     pub(crate) run: Run<S>,
 }
 
-/// Everything a server offers, in the order in which it is listed.
-///
-/// Names must be unique; a catalog with two equal names panics when it is built, which is when a
-/// program starts.
-pub struct Catalog<S> {
-    pub(crate) tools: Vec<ToolEntry<S>>,
-    pub(crate) by_name: HashMap<&'static str, usize>,
-}
-
-impl<S> Default for Catalog<S> {
-    fn default() -> Self {
-        Self { tools: Vec::new(), by_name: HashMap::new() }
-    }
-}
-
-impl<S: Send + Sync + 'static> Catalog<S> {
-    /// Offers nothing yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Adds a tool.
-    ///
+impl<S: Send + Sync + 'static> ToolEntry<S> {
     /// # Panics
-    /// When its name or one of its aliases is taken or is no name, or when its schema marks a
-    /// parameter for a header that cannot be.
-    #[must_use]
-    pub fn tool<T: Tool<S>>(mut self) -> Self {
-        let info = T::info(Info::default());
-        for name in [T::NAME].into_iter().chain(info.aliases.iter().copied()) {
-            assert!(is_tool_name(name), "`{name}` is not a name that a tool can have");
-            let taken = self.by_name.insert(name, self.tools.len());
-            assert!(taken.is_none(), "two tools are named `{name}`");
-        }
+    /// When the schema of `T` marks a parameter for a header that cannot be.
+    pub(super) fn new<T: Tool<S>>(info: Info) -> Self {
         let (input_schema, description) = schema::input::<T>();
         let mirrored = mirrored::params(&input_schema)
             .unwrap_or_else(|wrong| panic!("`{}` cannot be offered: {wrong}", T::NAME));
+        let annotations = Some(info.annotations).filter(|a| *a != ToolAnnotations::default());
         let listed = Arc::new(ListedTool {
             name: T::NAME.to_owned(),
             title: info.title.map(str::to_owned),
@@ -79,17 +49,15 @@ impl<S: Send + Sync + 'static> Catalog<S> {
             icons: Vec::new(),
             input_schema,
             output_schema: T::Output::schema(),
-            annotations: (info.annotations != ToolAnnotations::default())
-                .then_some(info.annotations),
+            annotations,
             meta: Map::new(),
         });
-        self.tools.push(ToolEntry { mirrored, run: run::<S, T>(&listed), listed });
-        self
+        Self { mirrored, run: run::<S, T>(&listed), listed }
     }
 }
 
 /// 2026-07-28 server/tools.
-fn is_tool_name(name: &str) -> bool {
+pub(super) fn is_tool_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
     (1..=128).contains(&name.len()) && name.bytes().all(allowed)
 }

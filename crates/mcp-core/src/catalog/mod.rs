@@ -1,0 +1,134 @@
+//! What a server offers, as a list of types.
+
+mod prompts;
+mod resources;
+mod tools;
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use futures_util::future::BoxFuture;
+
+pub(crate) use self::{
+    prompts::PromptEntry,
+    resources::{Listed, ResourceEntry},
+    tools::{MisfitArguments, ToolEntry},
+};
+use crate::{Argument, Info, ListCtx, Prompt, Resource, Suggestions, Tool};
+
+/// Suggests values for an argument.
+pub(crate) type Completing<S> =
+    Box<dyn for<'a> Fn(&'a ListCtx<S>, Argument<'a>) -> BoxFuture<'a, Suggestions> + Send + Sync>;
+
+/// The values of the variables of an address, by name.
+pub(crate) type Values = Vec<(String, String)>;
+
+/// Everything a server offers, in the order in which it is listed.
+///
+/// Names must be unique; a catalog with two equal names panics when it is built, which is when a
+/// program starts.
+pub struct Catalog<S> {
+    tools: Vec<ToolEntry<S>>,
+    tools_by_name: HashMap<&'static str, usize>,
+    pub(crate) resources: Vec<ResourceEntry<S>>,
+    pub(crate) prompts: Vec<PromptEntry<S>>,
+    taken: HashSet<&'static str>,
+}
+
+impl<S> Default for Catalog<S> {
+    fn default() -> Self {
+        Self {
+            tools: Vec::new(),
+            tools_by_name: HashMap::new(),
+            resources: Vec::new(),
+            prompts: Vec::new(),
+            taken: HashSet::new(),
+        }
+    }
+}
+
+impl<S: Send + Sync + 'static> Catalog<S> {
+    /// Offers nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a tool.
+    ///
+    /// # Panics
+    /// When its name or one of its aliases is taken or is no name, or when its schema marks a
+    /// parameter for a header that cannot be.
+    #[must_use]
+    pub fn tool<T: Tool<S>>(mut self) -> Self {
+        let info = T::info(Info::default());
+        for name in [T::NAME].into_iter().chain(info.aliases.iter().copied()) {
+            assert!(tools::is_tool_name(name), "`{name}` is not a name that a tool can have");
+            let taken = self.tools_by_name.insert(name, self.tools.len());
+            assert!(taken.is_none(), "two tools are named `{name}`");
+        }
+        self.tools.push(ToolEntry::new::<T>(info));
+        self
+    }
+
+    /// Adds a resource, or a family of them.
+    ///
+    /// # Panics
+    /// When its address is taken or is no template.
+    #[must_use]
+    pub fn resource<R: Resource<S>>(mut self) -> Self {
+        assert!(self.taken.insert(R::URI), "two resources are at `{}`", R::URI);
+        self.resources.push(ResourceEntry::new::<R>());
+        self
+    }
+
+    /// Adds a prompt.
+    ///
+    /// # Panics
+    /// When its name is taken.
+    #[must_use]
+    pub fn prompt<P: Prompt<S>>(mut self) -> Self {
+        let taken = self.prompt_named(P::NAME).is_some();
+        assert!(!taken, "two prompts are named `{}`", P::NAME);
+        self.prompts.push(PromptEntry::new::<P>());
+        self
+    }
+
+    /// All tools, in their order.
+    pub(crate) fn tools(&self) -> &[ToolEntry<S>] {
+        &self.tools
+    }
+
+    /// A tool by its name or one of its aliases.
+    pub(crate) fn tool_named(&self, name: &str) -> Option<&ToolEntry<S>> {
+        self.tools_by_name.get(name).map(|index| &self.tools[*index])
+    }
+
+    /// A prompt by its name.
+    pub(crate) fn prompt_named(&self, name: &str) -> Option<&PromptEntry<S>> {
+        self.prompts.iter().find(|entry| entry.listed.name == name)
+    }
+
+    /// The resource at an address, with the values of its variables. One whose address is spelled
+    /// out comes before a family that it also belongs to.
+    pub(crate) fn resource_at(&self, uri: &str) -> Option<(&ResourceEntry<S>, Values)> {
+        let plain = self.resources.iter().find(|entry| entry.uri == uri);
+        let family =
+            || self.resources.iter().find_map(|entry| Some((entry, entry.template.matches(uri)?)));
+        plain.map(|entry| (entry, Vec::new())).or_else(family)
+    }
+}
+
+impl<S> Catalog<S> {
+    /// The families of resources.
+    pub(crate) fn templates(
+        &self,
+    ) -> impl Iterator<Item = Arc<shared::mcp::ResourceTemplate>> + use<'_, S> {
+        self.resources.iter().filter_map(|entry| match &entry.listed {
+            Listed::Template(template) => Some(Arc::clone(template)),
+            Listed::Resource(_) => None,
+        })
+    }
+}

@@ -1,0 +1,69 @@
+//! Prompts in a catalog: how each is listed and made.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use serde_json::{Map, Value};
+use shared::mcp::{Prompt as ListedPrompt, PromptArgument, PromptMessage};
+
+use crate::{Ctx, Prompt, PromptError, catalog::Completing, schema};
+
+/// Makes the messages for these arguments.
+type Render<S> = Box<
+    dyn for<'a> Fn(
+            BTreeMap<String, String>,
+            &'a Ctx<S>,
+        ) -> BoxFuture<'a, Result<Vec<PromptMessage>, PromptError>>
+        + Send
+        + Sync,
+>;
+
+pub(crate) struct PromptEntry<S> {
+    pub(crate) listed: Arc<ListedPrompt>,
+    pub(crate) render: Render<S>,
+    pub(crate) complete: Completing<S>,
+}
+
+impl<S: Send + Sync + 'static> PromptEntry<S> {
+    pub(super) fn new<P: Prompt<S>>() -> Self {
+        let (schema, description) = schema::input::<P>();
+        let listed = Arc::new(ListedPrompt {
+            name: P::NAME.to_owned(),
+            title: P::TITLE.map(str::to_owned),
+            description,
+            arguments: arguments(&schema),
+            icons: Vec::new(),
+        });
+        Self {
+            listed,
+            render: Box::new(|arguments, ctx| {
+                let prompt = decode::<P>(arguments);
+                Box::pin(async move { prompt?.render(ctx).await })
+            }),
+            complete: Box::new(|ctx, argument| Box::pin(P::complete(ctx, argument))),
+        }
+    }
+}
+
+/// The fields of the type, as arguments.
+fn arguments(schema: &Value) -> Vec<PromptArgument> {
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    let text = |field: &Value, member: &str| field[member].as_str().map(str::to_owned);
+    let fields = schema["properties"].as_object().into_iter().flatten();
+    let argument = |(name, field): (&String, &Value)| PromptArgument {
+        name: name.clone(),
+        title: text(field, "title"),
+        description: text(field, "description"),
+        required: required.iter().any(|required| required == name),
+    };
+    fields.map(argument).collect()
+}
+
+fn decode<P: serde::de::DeserializeOwned>(
+    arguments: BTreeMap<String, String>,
+) -> Result<P, PromptError> {
+    let members: Map<String, Value> =
+        arguments.into_iter().map(|(name, text)| (name, Value::String(text))).collect();
+    serde_json::from_value(Value::Object(members))
+        .map_err(|error| PromptError::Invalid(format!("The arguments do not fit: {error}")))
+}

@@ -1,0 +1,75 @@
+//! `prompts/list`, `prompts/get` and `completion/complete`.
+
+use std::sync::Arc;
+
+use shared::mcp::{
+    CompleteParams, CompleteResult, CompletionReference, GetPromptParams, GetPromptResult,
+    ListParams, ListPromptsResult, ServerResult,
+};
+
+use super::{Inner, Refusal, guarded, internal, unasked};
+use crate::{Argument, PromptError, ctx::Call};
+
+impl<S: Send + Sync + 'static> Inner<S> {
+    /// One page holds them all, so no cursor was ever given out.
+    pub(super) fn list_prompts(&self, params: &ListParams) -> Result<ServerResult, Refusal> {
+        if params.cursor.is_some() {
+            return Err(Refusal::InvalidParams("Unknown cursor".to_owned()));
+        }
+        let prompts = self.catalog.prompts.iter().map(|entry| Arc::clone(&entry.listed)).collect();
+        Ok(ServerResult::ListPrompts(ListPromptsResult { prompts, ..ListPromptsResult::default() }))
+    }
+
+    pub(super) async fn get_prompt(
+        &self,
+        params: GetPromptParams,
+        call: Call,
+    ) -> Result<ServerResult, Refusal> {
+        let GetPromptParams { name, arguments, .. } = params;
+        let Some(entry) = self.catalog.prompt_named(&name) else {
+            return Err(Refusal::UnknownPrompt { name });
+        };
+        let revision = call.client.peer().profile.revision;
+        let ctx = self.ctx(call);
+        match guarded("prompt", &name, async { (entry.render)(arguments, &ctx).await }).await? {
+            Ok(messages) => {
+                let description = entry.listed.description.clone();
+                let result =
+                    GetPromptResult { description, messages, ..GetPromptResult::default() };
+                Ok(ServerResult::GetPrompt(result))
+            }
+            Err(PromptError::Invalid(message)) => Err(Refusal::InvalidParams(message)),
+            Err(PromptError::Ask(error)) => Err(unasked(error, revision)),
+            Err(PromptError::Internal(source)) => Err(internal("prompt", &name, &*source)),
+        }
+    }
+
+    /// Suggestions come from whoever is asked about; an argument nobody knows has none.
+    pub(super) async fn complete(
+        &self,
+        params: CompleteParams,
+        call: Call,
+    ) -> Result<ServerResult, Refusal> {
+        let CompleteParams { reference, argument, context } = params;
+        let complete = match &reference {
+            CompletionReference::Prompt { name } => {
+                let entry = self.catalog.prompt_named(name);
+                let entry = entry.ok_or_else(|| Refusal::UnknownPrompt { name: name.clone() })?;
+                &entry.complete
+            }
+            CompletionReference::Resource { uri } => {
+                let by_template = self.catalog.resources.iter().find(|entry| entry.uri == uri);
+                let entry = by_template
+                    .or_else(|| self.catalog.resource_at(uri).map(|(entry, _)| entry))
+                    .ok_or_else(|| Refusal::ResourceNotFound { uri: uri.clone() })?;
+                &entry.complete
+            }
+        };
+        let ctx = self.list_ctx(call);
+        let argument =
+            Argument { name: &argument.name, typed: &argument.value, others: &context.arguments };
+        let suggestions = guarded("completion", argument.name, complete(&ctx, argument)).await?;
+        let completion = suggestions.into_completion();
+        Ok(ServerResult::Complete(CompleteResult { completion, ..CompleteResult::default() }))
+    }
+}

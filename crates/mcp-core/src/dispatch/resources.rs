@@ -1,0 +1,69 @@
+//! `resources/list`, `resources/templates/list` and `resources/read`.
+
+use std::sync::Arc;
+
+use shared::mcp::{
+    ListParams, ListResourceTemplatesResult, ListResourcesResult, ReadResourceParams,
+    ReadResourceResult, ServerResult,
+};
+
+use super::{Inner, Refusal, guarded, internal, unasked};
+use crate::{ReadError, catalog::Listed, ctx::Call, listing::page};
+
+impl<S: Send + Sync + 'static> Inner<S> {
+    pub(super) async fn list_resources(
+        &self,
+        params: &ListParams,
+        call: Call,
+    ) -> Result<ServerResult, Refusal> {
+        let ctx = self.list_ctx(call);
+        let mut all = Vec::new();
+        for entry in &self.catalog.resources {
+            match &entry.listed {
+                Listed::Resource(listed) => all.push(Arc::clone(listed)),
+                Listed::Template(_) => {
+                    let members = guarded("resource", entry.uri, (entry.list)(&ctx)).await?;
+                    all.extend(members.into_iter().map(Arc::new));
+                }
+            }
+        }
+        let (resources, next_cursor) = page(all, params.cursor.as_deref())?;
+        let list = ListResourcesResult { resources, next_cursor, ..ListResourcesResult::default() };
+        Ok(ServerResult::ListResources(list))
+    }
+
+    pub(super) fn list_templates(&self, params: &ListParams) -> Result<ServerResult, Refusal> {
+        let all = self.catalog.templates().collect();
+        let (resource_templates, next_cursor) = page(all, params.cursor.as_deref())?;
+        Ok(ServerResult::ListResourceTemplates(ListResourceTemplatesResult {
+            resource_templates,
+            next_cursor,
+            ..ListResourceTemplatesResult::default()
+        }))
+    }
+
+    pub(super) async fn read_resource(
+        &self,
+        params: ReadResourceParams,
+        call: Call,
+    ) -> Result<ServerResult, Refusal> {
+        let uri = params.uri;
+        let Some((entry, values)) = self.catalog.resource_at(&uri) else {
+            return Err(Refusal::ResourceNotFound { uri });
+        };
+        let revision = call.client.peer().profile.revision;
+        let ctx = self.ctx(call);
+        let read = guarded("resource", entry.uri, async { (entry.read)(&values, &ctx).await });
+        match read.await? {
+            // What has no content is not there: an empty answer would say the opposite.
+            Ok(contents) if contents.is_empty() => Err(Refusal::ResourceNotFound { uri }),
+            Ok(contents) => {
+                let result = ReadResourceResult { contents, ..ReadResourceResult::default() };
+                Ok(ServerResult::ReadResource(result))
+            }
+            Err(ReadError::NotFound) => Err(Refusal::ResourceNotFound { uri }),
+            Err(ReadError::Ask(error)) => Err(unasked(error, revision)),
+            Err(ReadError::Internal(source)) => Err(internal("resource", entry.uri, &*source)),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `tools/list` and `tools/call`.
+
+use std::sync::Arc;
+
+use shared::mcp::{
+    CallToolParams, CallToolResult, Era, ListParams, ListToolsResult, Revision, ServerResult,
+};
+
+use super::{Inner, Refusal, guarded, internal};
+use crate::{ToolError, catalog::MisfitArguments, ctx::Call, flow::AskError};
+
+impl<S: Send + Sync + 'static> Inner<S> {
+    /// One page holds them all, so no cursor was ever given out.
+    pub(super) fn list_tools(&self, params: &ListParams) -> Result<ServerResult, Refusal> {
+        if params.cursor.is_some() {
+            return Err(Refusal::InvalidParams("Unknown cursor".to_owned()));
+        }
+        let tools = self.catalog.tools().iter().map(|entry| Arc::clone(&entry.listed)).collect();
+        Ok(ServerResult::ListTools(ListToolsResult { tools, ..ListToolsResult::default() }))
+    }
+
+    pub(super) async fn call_tool(
+        &self,
+        params: CallToolParams,
+        call: Call,
+    ) -> Result<ServerResult, Refusal> {
+        let CallToolParams { name, arguments, .. } = params;
+        let Some(entry) = self.catalog.tool_named(&name) else {
+            return Err(Refusal::UnknownTool { name });
+        };
+        let revision = call.client.peer().profile.revision;
+        let ctx = self.ctx(call);
+        let result =
+            match guarded("tool", &name, async { (entry.run)(arguments, &ctx).await }).await? {
+                Ok(result) => result,
+                Err(MisfitArguments(message)) if revision.has_validation_results() => {
+                    Ok(CallToolResult::failure(message))
+                }
+                Err(MisfitArguments(message)) => return Err(Refusal::InvalidParams(message)),
+            };
+        result.or_else(|error| refused(&name, error, revision)).map(ServerResult::CallTool)
+    }
+}
+
+/// What a failed tool means: something the model reads, or something that is nobody's business.
+fn refused(name: &str, error: ToolError, revision: Revision) -> Result<CallToolResult, Refusal> {
+    match error {
+        ToolError::Ask(AskError::Unsupported(needed)) if revision.era() == Era::Modern => {
+            Err(Refusal::MissingCapability(needed))
+        }
+        ToolError::Failed(_) | ToolError::Ask(_) => Ok(CallToolResult::failure(error.to_string())),
+        ToolError::Internal(source) => Err(internal("tool", name, &*source)),
+    }
+}

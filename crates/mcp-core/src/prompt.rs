@@ -1,0 +1,62 @@
+//! A prompt is a type: its fields are the arguments, all of them texts.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use shared::mcp::{ContentBlock, PromptMessage, Role};
+
+use crate::{Argument, Ctx, ListCtx, Suggestions, flow::AskError};
+
+/// Messages made to measure.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a prompt",
+    note = "derive `Deserialize` and `JsonSchema`, then implement `Prompt<App>`"
+)]
+pub trait Prompt<S>: DeserializeOwned + JsonSchema + Send + 'static {
+    /// For programs.
+    const NAME: &'static str;
+
+    /// For people.
+    const TITLE: Option<&'static str> = None;
+
+    /// Makes the messages. It may run again from the top after a question; see [`Ctx`].
+    fn render(
+        self,
+        ctx: &Ctx<S>,
+    ) -> impl Future<Output = Result<Vec<PromptMessage>, PromptError>> + Send;
+
+    /// What an argument could be.
+    #[must_use]
+    fn complete(
+        ctx: &ListCtx<S>,
+        argument: Argument<'_>,
+    ) -> impl Future<Output = Suggestions> + Send {
+        let _ = (ctx, argument);
+        std::future::ready(Suggestions::default())
+    }
+}
+
+/// A message of the user.
+#[must_use]
+pub const fn user(content: ContentBlock) -> PromptMessage {
+    PromptMessage { role: Role::User, content }
+}
+
+/// A message of the model.
+#[must_use]
+pub const fn assistant(content: ContentBlock) -> PromptMessage {
+    PromptMessage { role: Role::Assistant, content }
+}
+
+/// Why a prompt could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// The arguments are wrong, and this is how.
+    #[error("{0}")]
+    Invalid(String),
+    /// The client could not be asked.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// Something is broken: logged with its causes, and nothing of it is shown.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}

@@ -1,0 +1,108 @@
+//! A resource is a type: its fields are the variables of its address.
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use shared::mcp::{Annotations, Resource as ListedResource, ResourceContents};
+
+use crate::{Ctx, ListCtx, Suggestions, flow::AskError};
+
+/// Something that can be read.
+///
+/// With variables in [`URI`](Self::URI) it is a family of resources: the template is listed, and
+/// its fields are the variables. Without, it is one resource, which is listed itself.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a resource",
+    note = "derive `Deserialize` and `JsonSchema`, then implement `Resource<App>`"
+)]
+pub trait Resource<S>: DeserializeOwned + JsonSchema + Send + 'static {
+    /// Its address, or the template of its addresses: `notes://{id}`.
+    const URI: &'static str;
+
+    /// For programs.
+    const NAME: &'static str;
+
+    /// What a list says of it beyond address and name.
+    #[must_use]
+    fn info(info: ResourceInfo) -> ResourceInfo {
+        info
+    }
+
+    /// Reads it. It may run again from the top after a question; see [`Ctx`].
+    fn read(
+        self,
+        ctx: &Ctx<S>,
+    ) -> impl Future<Output = Result<Vec<ResourceContents>, ReadError>> + Send;
+
+    /// The members of a family that a list shows; none unless said otherwise.
+    #[must_use]
+    fn list(ctx: &ListCtx<S>) -> impl Future<Output = Vec<ListedResource>> + Send {
+        let _ = ctx;
+        std::future::ready(Vec::new())
+    }
+
+    /// What a variable could be.
+    #[must_use]
+    fn complete(
+        ctx: &ListCtx<S>,
+        argument: Argument<'_>,
+    ) -> impl Future<Output = Suggestions> + Send {
+        let _ = (ctx, argument);
+        std::future::ready(Suggestions::default())
+    }
+}
+
+/// What a list says of a resource beyond address and name.
+#[derive(Clone, Debug, Default)]
+pub struct ResourceInfo {
+    pub(crate) title: Option<&'static str>,
+    pub(crate) mime_type: Option<&'static str>,
+    pub(crate) annotations: Option<Annotations>,
+}
+
+impl ResourceInfo {
+    /// For people.
+    #[must_use]
+    pub const fn title(mut self, title: &'static str) -> Self {
+        self.title = Some(title);
+        self
+    }
+
+    /// Of the content; of a family only if it is one for all.
+    #[must_use]
+    pub const fn mime_type(mut self, mime_type: &'static str) -> Self {
+        self.mime_type = Some(mime_type);
+        self
+    }
+
+    /// Hints for clients.
+    #[must_use]
+    pub fn annotations(mut self, annotations: Annotations) -> Self {
+        self.annotations = Some(annotations);
+        self
+    }
+}
+
+/// Why a resource could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is none at this address.
+    #[error("there is no such resource")]
+    NotFound,
+    /// The client could not be asked.
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    /// Something is broken: logged with its causes, and nothing of it is shown.
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// An argument or a variable that is being typed.
+#[derive(Clone, Copy, Debug)]
+pub struct Argument<'a> {
+    /// Which.
+    pub name: &'a str,
+    /// What has been typed.
+    pub typed: &'a str,
+    /// What is filled in already.
+    pub others: &'a std::collections::BTreeMap<String, String>,
+}

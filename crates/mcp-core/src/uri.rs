@@ -1,0 +1,124 @@
+//! Templates of addresses (RFC 6570, level 1): `notes://{owner}/{id}`.
+//!
+//! A variable matches one or more characters other than `/`, percent-decoded. That is all that
+//! resources here need, and what every client can fill in.
+
+use std::borrow::Cow;
+
+/// A template, taken apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct UriTemplate {
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Literal(String),
+    Variable(String),
+}
+
+/// Why a text is no template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum MalformedTemplate {
+    #[error("a brace is not closed, or not opened")]
+    Brace,
+    #[error("a variable has no name of letters, digits and `_`")]
+    Name,
+    #[error("two variables have nothing between them, so nobody can tell where one ends")]
+    Adjacent,
+}
+
+impl UriTemplate {
+    pub(crate) fn parse(text: &str) -> Result<Self, MalformedTemplate> {
+        let mut parts: Vec<Part> = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let Some((literal, tail)) = rest.split_once('{') else {
+                parts.push(Part::Literal(literal_of(rest)?));
+                break;
+            };
+            if !literal.is_empty() {
+                parts.push(Part::Literal(literal_of(literal)?));
+            } else if matches!(parts.last(), Some(Part::Variable(_))) {
+                return Err(MalformedTemplate::Adjacent);
+            }
+            let (name, tail) = tail.split_once('}').ok_or(MalformedTemplate::Brace)?;
+            let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+            if name.is_empty() || !name.bytes().all(allowed) {
+                return Err(MalformedTemplate::Name);
+            }
+            parts.push(Part::Variable(name.to_owned()));
+            rest = tail;
+        }
+        Ok(Self { parts })
+    }
+
+    /// Whether it is an address and no template.
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.parts.iter().any(|part| matches!(part, Part::Variable(_)))
+    }
+
+    /// The values of the variables, if an address is one of this template.
+    pub(crate) fn matches(&self, uri: &str) -> Option<Vec<(String, String)>> {
+        let mut values = Vec::new();
+        let mut rest = uri;
+        let mut parts = self.parts.iter().peekable();
+        while let Some(part) = parts.next() {
+            match part {
+                Part::Literal(literal) => rest = rest.strip_prefix(literal.as_str())?,
+                Part::Variable(name) => {
+                    let end = match parts.peek() {
+                        Some(Part::Literal(next)) => rest.find(next.as_str())?,
+                        _ => rest.len(),
+                    };
+                    let (value, tail) = rest.split_at(end);
+                    if value.is_empty() || value.contains('/') {
+                        return None;
+                    }
+                    values.push((name.clone(), percent_decoded(value)?.into_owned()));
+                    rest = tail;
+                }
+            }
+        }
+        rest.is_empty().then_some(values)
+    }
+}
+
+fn literal_of(text: &str) -> Result<String, MalformedTemplate> {
+    if text.contains('}') { Err(MalformedTemplate::Brace) } else { Ok(text.to_owned()) }
+}
+
+fn percent_decoded(text: &str) -> Option<Cow<'_, str>> {
+    percent_encoding::percent_decode_str(text).decode_utf8().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matched(template: &str, uri: &str) -> Option<Vec<String>> {
+        let values = UriTemplate::parse(template).unwrap().matches(uri)?;
+        Some(values.into_iter().map(|(_, value)| value).collect())
+    }
+
+    #[test]
+    fn variables_are_what_stands_in_their_place() {
+        assert_eq!(matched("a://{x}/b/{y}", "a://1/b/two%20words").unwrap(), ["1", "two words"]);
+        assert_eq!(matched("a://{x}/data", "a://1/data").unwrap(), ["1"]);
+        assert_eq!(matched("a://plain", "a://plain").unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn other_addresses_do_not_match() {
+        for uri in ["a://", "a:///b", "a://1/2/b", "a://1/c", "a://1/b/", "b://1/b", "a://%ff/b"] {
+            assert_eq!(matched("a://{x}/b", uri), None, "{uri}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_template_is_refused() {
+        for text in ["a://{x", "a://x}", "a://{}", "a://{x}{y}", "a://{+x}", "a://{x*}"] {
+            assert!(UriTemplate::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+#
+# Everything that must be true before a change lands, the same here and in CI.
+#
+# usage: scripts/ci.sh [STEP…] [--list] [--help]
+#
+# Without arguments every step runs; one that fails does not keep the others from running, but
+# those that need the programs are left out when these do not build.
+# Needs what .ci/run installs: jq, openssl, curl, redis-server, chromium, npm, python3.
+
+set -euo pipefail
+HELP=$(sed -n '3,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}")
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# The steps in their order: a name, how long it may take in seconds, and what it runs.
+STEPS=(
+    'fmt          120 cargo fmt --all --check'
+    'shell        120 check_scripts'
+    'clippy      1500 cargo clippy --workspace --all-targets --locked -- -D warnings'
+    'build       1500 cargo build --workspace --bins --locked'
+    'test        1500 run_tests'
+    'doc-test     900 cargo test --workspace --doc --locked --quiet'
+    'doc          900 cargo doc --workspace --no-deps --locked --quiet'
+    'deps         300 cargo xtask deps'
+    'generated    300 cargo xtask gen --check'
+    'e2e          300 scripts/test-e2e.sh'
+    'clients      600 scripts/clients.sh typescript python'
+    'browser      600 scripts/clients.sh browser'
+    'conformance  300 scripts/conformance.sh'
+)
+# These run the programs that `build` has made.
+NEED_BUILD=' e2e clients browser conformance '
+
+PASSED=0
+FAILED=0
+SKIPPED=0
+REPORT=()
+
+main() {
+    local wanted=() each
+    for each in "$@"; do
+        case $each in
+            --list) printf '%s\n' "${STEPS[@]%% *}" && exit ;;
+            --help | -h) echo "$HELP" && exit ;;
+            -*) echo "unknown option: $each; see --help" >&2 && exit 2 ;;
+            *) wanted+=("$each") ;;
+        esac
+    done
+    for each in "${wanted[@]}"; do
+        [[ " $(printf '%s ' "${STEPS[@]%% *}")" == *" $each "* ]] ||
+            { echo "unknown step: $each; see --list" >&2 && exit 2; }
+    done
+    export RUSTDOCFLAGS='-D warnings'
+    [[ -z ${CI:-} ]] || export CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
+    for each in "${STEPS[@]}"; do
+        ((${#wanted[@]} == 0)) || [[ " ${wanted[*]} " == *" ${each%% *} "* ]] || continue
+        step "$each"
+    done
+    echo
+    printf '%s\n' "${REPORT[@]}"
+    local skipped=''
+    ((SKIPPED == 0)) || skipped=", $SKIPPED skipped"
+    echo "steps: $PASSED passed, $FAILED failed$skipped"
+    ((FAILED == 0 && PASSED > 0))
+}
+
+step() {
+    local name limit began=$SECONDS status=0 verdict
+    read -r name limit _ <<<"$1"
+    if [[ $NEED_BUILD == *" $name "* && -n ${BUILD_FAILED:-} ]]; then
+        SKIPPED=$((SKIPPED + 1))
+        REPORT+=("skipped            $name")
+        return
+    fi
+    printf '\n=== %s\n' "$name"
+    # shellcheck disable=SC2086 # the words of the command are meant to be split
+    bounded "$limit" ${1#*"$limit" } || status=$?
+    if ((status == 0)); then
+        PASSED=$((PASSED + 1))
+        verdict=ok
+        [[ $name != build ]] || export BIN_DIR=${CARGO_TARGET_DIR:-$PWD/target}/debug
+    else
+        FAILED=$((FAILED + 1))
+        verdict=FAILED
+        [[ $name != build ]] || BUILD_FAILED=yes
+    fi
+    REPORT+=("$(printf '%-7s %4d s     %s' "$verdict" $((SECONDS - began)) "$name")")
+    echo "=== $name: $verdict after $((SECONDS - began)) s"
+}
+
+# bounded SECONDS COMMAND… : functions of this file run here, everything else under a time limit.
+bounded() {
+    local limit=$1
+    shift
+    case $1 in
+        check_scripts | run_tests) "$1" "$limit" ;;
+        *) timeout --kill-after=30 "$limit" "$@" </dev/null ;;
+    esac
+}
+
+# run_tests SECONDS
+run_tests() {
+    if cargo nextest --version >/dev/null 2>&1; then
+        timeout --kill-after=30 "$1" cargo nextest run --workspace --locked --profile ci </dev/null
+    else
+        timeout --kill-after=30 "$1" cargo test --workspace --all-targets --locked --no-fail-fast </dev/null
+    fi
+}
+
+check_scripts() {
+    local scripts=(scripts/*.sh scripts/*/*.sh .ci/run) each status=0
+    for each in "${scripts[@]}"; do bash -n "$each" || status=1; done
+    for each in scripts/clients/*/*.mjs; do node --check "$each" || status=1; done
+    if command -v shellcheck >/dev/null; then
+        shellcheck --external-sources "${scripts[@]}" || status=1
+    else
+        echo 'shellcheck is not here; only the syntax was checked'
+    fi
+    return "$status"
+}
+
+main "$@"

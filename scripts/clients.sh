@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+#
+# Clients that nobody here wrote, and a real browser, against both servers.
+#
+# usage: scripts/clients.sh [typescript] [python] [browser] [--help]
+#
+# Without arguments all three run, against a server of their own on free ports; MCP_URL names one
+# that runs already instead, for example http://localhost:3232/mcp.
+# BIN_DIR names a directory with standalone; without it that is built.
+# Installs the pinned packages: from npm into scripts/clients/, from PyPI into target/clients/.
+# The browser leaves its screenshots in target/screenshots.
+
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+CLIENTS=$ROOT/scripts/clients
+VENV=${CARGO_TARGET_DIR:-$ROOT/target}/clients/venv
+
+main() {
+    local wanted=() each
+    for each in "$@"; do
+        case $each in
+            typescript | python | browser) wanted+=("$each") ;;
+            --help | -h) sed -n '3,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;;
+            *) echo "unknown argument: $each; see --help" >&2 && exit 2 ;;
+        esac
+    done
+    ((${#wanted[@]} > 0)) || wanted=(typescript python browser)
+    [[ -n ${MCP_URL:-} ]] || servers_start
+    for each in "${wanted[@]}"; do
+        echo "--- $each"
+        "with_$each" 2>&1 | tee "$WORK/$each.out" || true
+        count_in "$WORK/$each.out"
+    done
+    echo '--- all clients'
+    summary
+}
+
+servers_start() {
+    need curl
+    binaries standalone
+    local auth_port mcp_port
+    auth_port=$(free_port)
+    mcp_port=$(free_port)
+    start standalone env HOST=127.0.0.1 LOG_FORMAT=json RUST_LOG=info \
+        AUTH_SERVER_PORT="$auth_port" AUTH_SERVER_URL="http://localhost:$auth_port" \
+        PORT="$mcp_port" BASE_URI="http://localhost:$mcp_port" "$BIN_DIR/standalone"
+    (is_ready standalone "http://localhost:$mcp_port") || { echo '0 passed, 1 failed' && exit 1; }
+    export MCP_URL=http://localhost:$mcp_port/mcp
+}
+
+# Node 22 comes as a package, with the TypeScript clients.
+with_typescript() {
+    need npm
+    npm_packages "$CLIENTS/typescript"
+    timeout --kill-after=5 300 "$CLIENTS/typescript/node_modules/.bin/node" "$CLIENTS/typescript/journey.mjs"
+}
+
+with_browser() {
+    need npm
+    npm_packages "$CLIENTS/typescript"
+    npm_packages "$CLIENTS/browser"
+    timeout --kill-after=5 300 "$CLIENTS/typescript/node_modules/.bin/node" "$CLIENTS/browser/pages.mjs"
+}
+
+with_python() {
+    need python3
+    local pinned=$CLIENTS/python/requirements.txt
+    if ! cmp --silent "$pinned" "$VENV/requirements.txt"; then
+        rm -rf "$VENV"
+        python3 -m venv "$VENV"
+        "$VENV/bin/pip" install --quiet --disable-pip-version-check --requirement "$pinned"
+        cp "$pinned" "$VENV/requirements.txt"
+    fi
+    timeout --kill-after=5 300 "$VENV/bin/python" -B "$CLIENTS/python/journey.py"
+}
+
+main "$@"
