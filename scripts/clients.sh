@@ -18,7 +18,7 @@ CLIENTS=$ROOT/scripts/clients
 VENV=${CARGO_TARGET_DIR:-$ROOT/target}/clients/venv
 
 main() {
-    local wanted=() each
+    local wanted=() each status
     for each in "$@"; do
         case $each in
             typescript | python | browser) wanted+=("$each") ;;
@@ -27,11 +27,13 @@ main() {
         esac
     done
     ((${#wanted[@]} > 0)) || wanted=(typescript python browser)
+    need npm python3
     [[ -n ${MCP_URL:-} ]] || servers_start
     for each in "${wanted[@]}"; do
         echo "--- $each"
-        "with_$each" 2>&1 | tee "$WORK/$each.out" || true
-        count_in "$WORK/$each.out"
+        status=0
+        "with_$each" 2>&1 | tee "$WORK/$each.out" || status=$?
+        count_in "$WORK/$each.out" "$status"
     done
     echo '--- all clients'
     summary
@@ -51,29 +53,33 @@ servers_start() {
 }
 
 # Node 22 comes as a package, with the TypeScript clients.
+run_node() {
+    timeout --kill-after=5 300 "$CLIENTS/typescript/node_modules/.bin/node" "$@"
+}
+
 with_typescript() {
-    need npm
-    npm_packages "$CLIENTS/typescript"
-    timeout --kill-after=5 300 "$CLIENTS/typescript/node_modules/.bin/node" "$CLIENTS/typescript/journey.mjs"
+    npm_packages "$CLIENTS/typescript" &&
+        run_node "$CLIENTS/typescript/journey.mjs"
 }
 
 with_browser() {
-    need npm
-    npm_packages "$CLIENTS/typescript"
-    npm_packages "$CLIENTS/browser"
-    timeout --kill-after=5 300 "$CLIENTS/typescript/node_modules/.bin/node" "$CLIENTS/browser/pages.mjs"
+    npm_packages "$CLIENTS/typescript" &&
+        npm_packages "$CLIENTS/browser" &&
+        run_node "$CLIENTS/browser/pages.mjs"
 }
 
 with_python() {
-    need python3
-    local pinned=$CLIENTS/python/requirements.txt
-    if ! cmp --silent "$pinned" "$VENV/requirements.txt"; then
-        rm -rf "$VENV"
-        python3 -m venv "$VENV"
-        "$VENV/bin/pip" install --quiet --disable-pip-version-check --requirement "$pinned"
-        cp "$pinned" "$VENV/requirements.txt"
-    fi
-    timeout --kill-after=5 300 "$VENV/bin/python" -B "$CLIENTS/python/journey.py"
+    python_packages "$CLIENTS/python/requirements.txt" &&
+        timeout --kill-after=5 300 "$VENV/bin/python" -B "$CLIENTS/python/journey.py"
+}
+
+# python_packages FILE : installs what it says, unless that has been done.
+python_packages() {
+    cmp --silent "$1" "$VENV/requirements.txt" && return
+    rm -rf "$VENV"
+    python3 -m venv "$VENV" &&
+        "$VENV/bin/pip" install --quiet --disable-pip-version-check --requirement "$1" &&
+        cp "$1" "$VENV/requirements.txt"
 }
 
 main "$@"

@@ -135,13 +135,15 @@ check() {
     fi
 }
 
-# count_in FILE : takes the numbers of another program's closing line into ours.
+# count_in FILE STATUS : takes the numbers of another program's closing line into ours. A program that
+# has no such line, or fails in spite of it, counts as a failure.
 count_in() {
-    local line
-    line=$(grep -oE '^[0-9]+ passed, [0-9]+ failed' "$1" | tail -n 1) || line='0 passed, 1 failed'
+    local line failed
+    line=$(grep -oE '^[0-9]+ passed, [0-9]+ failed' "$1" | tail -n 1) || line='0 passed, 0 failed'
+    failed=$(sed -E 's/.* ([0-9]+) failed/\1/' <<<"$line")
+    ((failed > 0 || $2 == 0)) && [[ $line != '0 passed, 0 failed' ]] || failed=$((failed + 1))
     PASSED=$((PASSED + ${line%% *}))
-    line=${line#*, }
-    FAILED=$((FAILED + ${line%% *}))
+    FAILED=$((FAILED + failed))
 }
 
 # summary : the closing line; true when something passed and nothing failed.
