@@ -88,10 +88,15 @@ free_port() {
 
 # is_ready NAME URL : waits for it; when it does not come, shows what the program has said.
 is_ready() {
-    wait_until 30 answers "$2/readyz" && return
+    wait_until 30 answers_or_gone "$1" "$2/readyz" || true
+    answers "$2/readyz" && return
     echo "$1 does not answer at $2/readyz; its output ends so:"
     tail -n 20 "$WORK/$1.log"
     exit 1
+}
+
+answers_or_gone() {
+    answers "$2" || gone "$(kept "$1.pid")"
 }
 
 # answers URL : true when it answers with a success.
