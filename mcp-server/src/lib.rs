@@ -24,6 +24,7 @@ pub mod features;
 mod http;
 pub mod run;
 mod session;
+mod subscriptions;
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,7 +32,7 @@ use ambient::{Clock, Entropy};
 use axum::Router;
 use chassis::Lifecycle;
 use mcp_core::{
-    Call, Features, Principal,
+    Call, Features, NoFeed, Principal,
     flow::{Journal, Peer, Replay, SealKey, Sealer},
 };
 use shared::mcp::{ClientCapabilities, ClientProfile, Revision};
@@ -39,7 +40,12 @@ use store::Store;
 use tokio_util::sync::CancellationToken;
 
 pub use self::config::{AuthConfig, Config, Introspection};
-use self::{auth::Auth, http::Guard, session::Sessions, session::calls::Calls};
+use self::{
+    auth::Auth,
+    http::Guard,
+    session::{Sessions, calls::Calls},
+    subscriptions::Feed,
+};
 
 /// The longest that any call may take.
 pub(crate) const CALL_LIMIT: Duration = Duration::from_mins(15);
@@ -69,6 +75,7 @@ struct Inner {
     anonymous: Arc<Principal>,
     guard: Guard,
     sessions: Sessions,
+    feed: Feed,
     calls: Calls,
     sealer: Sealer,
 }
@@ -94,6 +101,7 @@ impl Server {
             anonymous: Arc::new(Principal::anonymous()),
             guard: Guard::new(&config),
             sessions: Sessions::new(&parts.store, config.session_ttl),
+            feed: Feed::new(&parts.store),
             calls: Calls::default(),
             sealer: Sealer::new(vec![SealKey::new(key)]),
             config,
@@ -161,6 +169,10 @@ impl Server {
         &self.0.sessions
     }
 
+    fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
     fn calls(&self) -> &Calls {
         &self.0.calls
     }
@@ -183,6 +195,7 @@ impl Server {
             clock: self.clock().clone(),
             entropy: self.entropy().clone(),
             cancelled: CancellationToken::new(),
+            changes: Arc::new(NoFeed),
         }
     }
 }

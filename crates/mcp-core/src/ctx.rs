@@ -14,7 +14,7 @@ use shared::mcp::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Principal, ToolError,
+    Change, ChangeFeed, Principal, ToolError,
     flow::{AskError, Client, Peer, Steps},
     schema,
 };
@@ -35,6 +35,8 @@ pub struct Call {
     pub entropy: Entropy,
     /// Cancelled when nobody wants the result any more.
     pub cancelled: CancellationToken,
+    /// Carries what features announce.
+    pub changes: Arc<dyn ChangeFeed>,
 }
 
 /// Everything a feature may reach. Borrowed, never cloned: a call cannot outlive its request.
@@ -107,6 +109,11 @@ impl<S: Send + Sync> Ctx<S> {
     #[must_use]
     pub fn cancelled(&self) -> &CancellationToken {
         &self.call.cancelled
+    }
+
+    /// Tells everybody who listens that something has changed.
+    pub async fn announce(&self, change: Change) {
+        self.call.changes.announce(change).await;
     }
 
     /// Tells the client how far the call is, if it wants to know.

@@ -66,6 +66,7 @@
 //! ```
 
 mod catalog;
+mod changes;
 mod ctx;
 mod dispatch;
 pub mod flow;
@@ -82,6 +83,7 @@ mod uri;
 
 pub use self::{
     catalog::Catalog,
+    changes::{Announced, Change, ChangeFeed, NoFeed},
     ctx::{Call, Ctx, Elicited},
     dispatch::{Features, Refusal},
     listing::{ListCtx, Suggestions},

@@ -16,7 +16,7 @@ use shared::mcp::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Call, Catalog, Features, Principal, Refusal,
+    Call, Catalog, Features, NoFeed, Principal, Refusal,
     flow::{
         AskError, Binding, Client, Journal, NoSteps, Outcome, Peer, Replay, SealKey, Sealer,
         Silence, Steps,
@@ -89,6 +89,7 @@ fn call(client: Arc<dyn Client>, clock: &Clock) -> Call {
         clock: clock.clone(),
         entropy: Entropy::seeded(1),
         cancelled: CancellationToken::new(),
+        changes: Arc::new(NoFeed),
     }
 }
 

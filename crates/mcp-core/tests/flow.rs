@@ -11,7 +11,8 @@ use std::{
 
 use ambient::{Clock, Entropy, Timestamp};
 use mcp_core::{
-    Call, Catalog, Ctx, Elicited, Features, Info, Json, Principal, Refusal, Tool, ToolError,
+    Call, Catalog, Ctx, Elicited, Features, Info, Json, NoFeed, Principal, Refusal, Tool,
+    ToolError,
     flow::{Client as _, Journal, Outcome, Peer, Replay, Silence},
     testing::both_eras,
 };
@@ -189,6 +190,7 @@ impl Rounds {
             clock: Clock::manual(Timestamp::from_secs(0)),
             entropy: Entropy::seeded(1),
             cancelled: CancellationToken::new(),
+            changes: Arc::new(NoFeed),
         };
         assert!(replay.peer().progress_token.is_none());
         replay.drive(self.features.dispatch(request, call)).await

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use ambient::{Clock, Entropy, Timestamp};
 use mcp_core::{
-    Argument, Call, Catalog, Ctx, Features, ListCtx, Principal, Prompt, PromptError, ReadError,
-    Refusal, Resource, ResourceInfo, Suggestions,
+    Argument, Call, Catalog, Ctx, Features, ListCtx, NoFeed, Principal, Prompt, PromptError,
+    ReadError, Refusal, Resource, ResourceInfo, Suggestions,
     flow::{Journal, Peer, Replay, Silence},
     user,
 };
@@ -112,6 +112,7 @@ async fn ask(method: Method, params: Value) -> Result<Value, Refusal> {
         clock: Clock::manual(Timestamp::from_secs(0)),
         entropy: Entropy::seeded(1),
         cancelled: CancellationToken::new(),
+        changes: Arc::new(NoFeed),
     };
     let request = ClientRequest::decode(method, Some(&RawJson::from(&params))).unwrap();
     features.dispatch(request, call).await.map(|result| serde_json::to_value(result).unwrap())

@@ -9,7 +9,7 @@ mod tools;
 
 use std::process::ExitCode;
 
-use mcp_core::{Catalog, Features};
+use mcp_core::{Announced, Catalog, Features};
 use mcp_server::run;
 use shared::mcp::Implementation;
 
@@ -26,6 +26,11 @@ fn catalog() -> Catalog<App> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let server = Implementation::new("conformance-server", env!("CARGO_PKG_VERSION"));
-    let features = Features::new(server, catalog(), App);
+    let features = Features::new(server, catalog(), App).announcing(Announced {
+        tools: true,
+        prompts: true,
+        resource_updates: true,
+        ..Announced::default()
+    });
     chassis::exit_code(run::serve(features).await)
 }

@@ -22,7 +22,7 @@ use super::{downgrade, modern::timed_out, refusal};
 use crate::{
     Server,
     http::{Answer, Form, Outbox, Rejection, Running, error_message, to_bytes},
-    session::{Session, SessionId, calls::InUse, live::Live},
+    session::{Session, SessionId, WatchError, calls::InUse, live::Live},
 };
 
 /// Opens a session; gives the answer and the session's name.
@@ -241,6 +241,12 @@ impl Request {
                 });
             }
             _ if !server.features().offers(method) => return Err(not_found()),
+            ClientRequest::Subscribe(params) => {
+                return watch(server, session, params.uri, true).await.map(Some);
+            }
+            ClientRequest::Unsubscribe(params) => {
+                return watch(server, session, params.uri, false).await.map(Some);
+            }
             _ => {}
         }
         self.dispatch(request, server, principal, session, outbox).await
@@ -280,6 +286,7 @@ impl Request {
             clock: server.clock().clone(),
             entropy: server.entropy().clone(),
             cancelled: registered.token().clone(),
+            changes: Arc::new(server.feed().clone()),
         };
         let work = server.features().dispatch(request, call);
         tokio::select! {
@@ -289,6 +296,27 @@ impl Request {
                 Err(_) => Err(timed_out()),
             },
             () = registered.token().cancelled() => Ok(None),
+        }
+    }
+}
+
+/// Begins or ends to watch a resource.
+async fn watch(
+    server: &Server,
+    session: &Session,
+    uri: String,
+    wanted: bool,
+) -> Result<ServerResult, ErrorObject> {
+    match server.sessions().watch(&session.id, uri, wanted).await {
+        Ok(()) => Ok(empty()),
+        Err(WatchError::TooMany) => {
+            let message = "The session watches as many resources as it may";
+            Err(ErrorObject::new(ErrorCode::INVALID_PARAMS, message))
+        }
+        Err(WatchError::Store(error)) => {
+            tracing::error!(%error, "a subscription could not be kept");
+            let message = "The subscription could not be kept";
+            Err(ErrorObject::new(ErrorCode::INTERNAL_ERROR, message))
         }
     }
 }

@@ -13,8 +13,8 @@ use mcp_core::{
 };
 use shared::mcp::{
     CacheHint, CacheScope, ClientProfile, ClientRequest, DiscoverResult, ErrorCode, ErrorObject,
-    Head, InputRequiredResult, Method, Outgoing, RawJson, RequestId, ResultType, Revision,
-    ServerNotification, ServerResult, headers,
+    Head, InputRequiredResult, ListenFilter, ListenParams, Method, Outgoing, RawJson, RequestId,
+    ResultType, Revision, ServerNotification, ServerResult, headers,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +28,7 @@ use crate::{
     http::{
         Answer, Form, Outbox, Rejection, Running, SERVED, error_message, note_message, to_bytes,
     },
+    subscriptions::{self, MOST_WATCHED},
 };
 
 /// Lists are the same for everybody and change only with a new version of the server.
@@ -75,6 +76,11 @@ fn prepare(
         Ok(ClientRequest::Discover) => {
             let result = discover(server);
             Box::pin(std::future::ready(answer(server, &envelope.id, result)))
+        }
+        Ok(ClientRequest::Listen(params)) => {
+            listenable(form, &params)?;
+            let wanted = params.notifications;
+            Box::pin(listen(server.clone(), envelope.id, wanted, Arc::clone(&outbox)))
         }
         Ok(request) => {
             mirrored_params(server, headers, &request)?;
@@ -167,6 +173,36 @@ fn same_integer(value: &HeaderValue, expected: &str) -> bool {
     fraction.bytes().all(|digit| digit == b'0') && whole.parse() == Ok(expected)
 }
 
+/// A subscription is a stream, and watches no more than it may.
+fn listenable(form: Form, params: &ListenParams) -> Result<(), Rejection> {
+    if form == Form::Json {
+        let message = "Accept must include text/event-stream";
+        let (status, code) = (StatusCode::NOT_ACCEPTABLE, ErrorCode::INVALID_REQUEST);
+        return Err(Rejection::new(status, code, message));
+    }
+    if params.notifications.resource_subscriptions.len() > MOST_WATCHED {
+        let message = format!("A subscription may watch {MOST_WATCHED} resources");
+        return Err(Rejection::invalid_meta(message));
+    }
+    Ok(())
+}
+
+async fn listen(
+    server: Server,
+    id: RequestId,
+    wanted: ListenFilter,
+    outbox: Arc<Outbox>,
+) -> Answer {
+    match subscriptions::listen(&server, &id, wanted, outbox).await {
+        Ok(result) => answer(&server, &id, result),
+        Err(error) => {
+            tracing::error!(%error, "a subscription could not begin");
+            let message = "The subscription could not begin";
+            failed(&id, &ErrorObject::new(ErrorCode::INTERNAL_ERROR, message))
+        }
+    }
+}
+
 fn discover(server: &Server) -> ServerResult {
     ServerResult::Discover(DiscoverResult {
         head: Head::default(),
@@ -206,6 +242,7 @@ async fn run(
         clock: server.clock().clone(),
         entropy: server.entropy().clone(),
         cancelled,
+        changes: Arc::new(server.feed().clone()),
     };
     let work = replay.drive(server.features().dispatch(request, call));
     let Ok(outcome) = server.clock().timeout(crate::CALL_LIMIT, work).await else {

@@ -3,20 +3,22 @@
 //! It keeps its session alive, is replaced by a newer one, and ends with its session or when the
 //! server stops; the client comes back then, to whichever instance.
 
-use std::{pin::Pin, time::Duration};
+use std::{collections::VecDeque, pin::Pin, time::Duration};
 
+use ambient::Timestamp;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use store::{Delivery, StoreError, Subscription};
 
 use super::{
-    Rejection,
-    reply::{KEEP_ALIVE, comment, event_stream, priming},
+    Rejection, note_message,
+    reply::{KEEP_ALIVE, comment, event, event_stream, priming},
 };
 use crate::{
     Server,
-    session::{ENDED, Session},
+    session::{ENDED, Session, WATCHED},
+    subscriptions::{Listener, Wish},
 };
 
 /// When a client may come back after a stream has ended.
@@ -24,19 +26,25 @@ const RETRY: Duration = Duration::from_secs(3);
 
 /// Opens the stream.
 pub(super) async fn listen(server: &Server, session: Session) -> Result<Response, Rejection> {
-    let control = server.sessions().control(&session.id).await?;
+    let (sessions, id) = (server.sessions(), &session.id);
+    let control = sessions.control(id).await?;
+    let changes = server.feed().listen().await?;
+    // Read after listening: what is subscribed to from here on is heard of.
+    let watched = sessions.watched(id).await?.ok_or_else(Rejection::session_not_found)?;
     let name = server.entropy().hex::<8>();
-    server.sessions().announce(&session.id, &opened(&name)).await?;
-    let first = session.record.revision.has_stream_polling().then(|| priming(&name, RETRY));
-    let stopping = Box::pin(server.lifecycle().stopping());
-    let server = server.clone();
+    sessions.announce(id, &opened(&name)).await?;
+    let polling = session.record.revision.has_stream_polling();
+    let first = if polling { priming(&name, RETRY) } else { comment() };
     let state = Standalone {
-        server,
+        wish: Wish::of_session(server.features().announced(), &watched),
+        stopping: Box::pin(server.lifecycle().stopping()),
+        keep_alive_at: server.clock().now() + KEEP_ALIVE,
+        server: server.clone(),
+        ready: VecDeque::from([first]),
         session,
         control,
+        changes,
         name,
-        first: Some(first.unwrap_or(comment())),
-        stopping,
     };
     Ok(event_stream(stream::unfold(state, |mut state| async move {
         let event = state.next().await?;
@@ -53,30 +61,61 @@ struct Standalone {
     server: Server,
     session: Session,
     control: Subscription,
+    changes: Listener,
+    wish: Wish,
     name: String,
-    first: Option<Bytes>,
+    /// What goes out before anything else is waited for.
+    ready: VecDeque<Bytes>,
+    keep_alive_at: Timestamp,
     stopping: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Standalone {
     async fn next(&mut self) -> Option<Bytes> {
-        if let Some(first) = self.first.take() {
-            return Some(first);
-        }
         loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
             tokio::select! {
                 biased;
                 () = &mut self.stopping => return None,
                 delivery = self.control.next() => {
-                    if is_over(&self.name, &delivery?) {
+                    let delivery = delivery?;
+                    if is_over(&self.name, &delivery) {
                         return None;
                     }
+                    if watches_others(&delivery) {
+                        self.wish = wish(&self.server, &self.session, &self.wish).await?;
+                    }
                 }
-                () = self.server.clock().sleep(KEEP_ALIVE) => {
+                // Comes before the changes, which must not keep the session from being kept.
+                () = self.server.clock().sleep_until(self.keep_alive_at) => {
+                    self.keep_alive_at = self.server.clock().now() + KEEP_ALIVE;
                     return still_there(&self.server, &self.session).await.then(comment);
+                }
+                heard = self.changes.next() => {
+                    let notes = self.wish.notes(heard?.as_ref());
+                    self.ready.extend(notes.iter().map(|note| event(None, &note_message(note))));
                 }
             }
         }
+    }
+}
+
+/// What the session wants to hear of now; nothing when it has ended. While the store is away, what
+/// it wanted before.
+async fn wish(server: &Server, session: &Session, before: &Wish) -> Option<Wish> {
+    match server.sessions().watched(&session.id).await {
+        Ok(watched) => Some(Wish::of_session(server.features().announced(), &watched?)),
+        Err(_) => Some(before.clone()),
+    }
+}
+
+/// Whether the session may watch other resources than before.
+fn watches_others(delivery: &Delivery) -> bool {
+    match delivery {
+        Delivery::Message(text) => text == WATCHED,
+        Delivery::Gap => true,
     }
 }
 

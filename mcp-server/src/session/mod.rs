@@ -9,4 +9,4 @@ mod record;
 mod table;
 
 pub(crate) use record::SessionId;
-pub(crate) use table::{ENDED, Session, Sessions};
+pub(crate) use table::{ENDED, Session, Sessions, WATCHED, WatchError};

@@ -1,6 +1,6 @@
 //! What is kept of a session.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use ambient::Entropy;
 use mcp_core::Principal;
@@ -52,6 +52,9 @@ pub(crate) struct SessionRecord {
     /// The least level of log messages wanted; none until the client has said so.
     #[serde(default)]
     pub(crate) level: Option<LogLevel>,
+    /// The resources whose changes the client wants to hear of.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) watched: BTreeSet<String>,
 }
 
 impl Record for SessionRecord {

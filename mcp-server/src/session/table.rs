@@ -1,13 +1,14 @@
 //! Opening, finding and ending sessions.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use ambient::Entropy;
 use mcp_core::Principal;
 use shared::mcp::{ErrorObject, InitializeParams, LogLevel, RawJson, RequestId, Revision};
-use store::{Bus, Store, StoreError, Subscription, Table};
+use store::{Bus, Store, StoreError, Subscription, Table, UpdateError};
 
 use super::record::{Owner, SessionId, SessionRecord};
+use crate::subscriptions::MOST_WATCHED;
 
 /// A session that was found, and that belongs to the caller.
 #[derive(Clone, Debug)]
@@ -44,6 +45,7 @@ impl Sessions {
             capabilities: params.capabilities,
             client: params.client_info,
             level: None,
+            watched: BTreeSet::new(),
         };
         self.table.put(id.as_str(), &record, self.idle).await?;
         Ok(id)
@@ -82,9 +84,39 @@ impl Sessions {
         };
         match self.table.update(id.as_str(), change).await {
             Ok(_) => Ok(()),
-            Err(store::UpdateError::Store(error)) => Err(error),
-            Err(store::UpdateError::Change(never)) => match never {},
+            Err(UpdateError::Store(error)) => Err(error),
+            Err(UpdateError::Change(never)) => match never {},
         }
+    }
+
+    /// Begins or ends to watch a resource, and tells the session's stream.
+    pub(crate) async fn watch(
+        &self,
+        id: &SessionId,
+        uri: String,
+        wanted: bool,
+    ) -> Result<(), WatchError> {
+        let change = |mut record: SessionRecord| {
+            if wanted {
+                record.watched.insert(uri.clone());
+            } else {
+                record.watched.remove(&uri);
+            }
+            if record.watched.len() > MOST_WATCHED { Err(TooMany) } else { Ok(record) }
+        };
+        self.table.update(id.as_str(), change).await.map_err(|error| match error {
+            UpdateError::Store(error) => WatchError::Store(error),
+            UpdateError::Change(TooMany) => WatchError::TooMany,
+        })?;
+        Ok(self.announce(id, WATCHED).await?)
+    }
+
+    /// The resources that a session watches; nothing when it has ended.
+    pub(crate) async fn watched(
+        &self,
+        id: &SessionId,
+    ) -> Result<Option<BTreeSet<String>>, StoreError> {
+        Ok(self.table.get(id.as_str()).await?.map(|record| record.watched))
     }
 
     /// Ends a session everywhere.
@@ -119,6 +151,26 @@ impl Sessions {
         self.bus.publish(&to_server_channel(session), &message.to_json()).await
     }
 }
+
+struct TooMany;
+
+/// Why a resource is not watched.
+#[derive(Debug)]
+pub(crate) enum WatchError {
+    /// The session watches as many as it may.
+    TooMany,
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for WatchError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// Announced when a session watches other resources than before.
+pub(crate) const WATCHED: &str = "watched";
 
 /// Announced when a session has ended.
 pub(crate) const ENDED: &str = "ended";

@@ -6,4 +6,5 @@ mod bad_input;
 mod legacy;
 mod modern;
 mod pages;
+mod subscriptions;
 mod world;

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use ambient::{Clock, Entropy, Env, Timestamp};
 use chassis::{Lifecycle, Limits};
-use mcp_core::{Catalog, Ctx, Features, Info, Tool, ToolError};
+use mcp_core::{
+    Announced, Catalog, Change, Ctx, Features, Info, ReadError, Resource, Tool, ToolError,
+};
 use mcp_server::{Config, Parts, Server};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use shared::mcp::Implementation;
+use shared::mcp::{Implementation, ResourceContents};
 use store::Store;
 use testkit::rpc::{Modern, Opening, Session};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
@@ -107,8 +109,41 @@ impl Tool<App> for Crash {
     }
 }
 
+/// Announces that the tools and a resource have changed.
+#[derive(Deserialize, JsonSchema)]
+struct Announce {}
+
+impl Tool<App> for Announce {
+    const NAME: &'static str = "announce";
+    type Output = String;
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        ctx.announce(Change::Tools).await;
+        ctx.announce(Change::Resource(Watched::URI.to_owned())).await;
+        Ok("announced".to_owned())
+    }
+}
+
+/// Can be watched.
+#[derive(Deserialize, JsonSchema)]
+struct Watched {}
+
+impl Resource<App> for Watched {
+    const URI: &'static str = "test://watched";
+    const NAME: &'static str = "watched";
+    async fn read(self, _: &Ctx<App>) -> Result<Vec<ResourceContents>, ReadError> {
+        Ok(vec![ResourceContents::text(Self::URI, "text/plain", "content")])
+    }
+}
+
 fn catalog() -> Catalog<App> {
-    Catalog::new().tool::<Echo>().tool::<Report>().tool::<Ask>().tool::<Stay>().tool::<Crash>()
+    Catalog::new()
+        .tool::<Echo>()
+        .tool::<Report>()
+        .tool::<Ask>()
+        .tool::<Stay>()
+        .tool::<Crash>()
+        .tool::<Announce>()
+        .resource::<Watched>()
 }
 
 /// A server that listens.
@@ -141,7 +176,8 @@ pub(crate) async fn instance(store: &Store, clock: Clock, settings: &[(&str, &st
     let sender = watch::Sender::new(Vec::new());
     let events = sender.subscribe();
     let features =
-        Features::new(Implementation::new("test", "1"), catalog(), App { events: sender });
+        Features::new(Implementation::new("test", "1"), catalog(), App { events: sender })
+            .announcing(Announced { tools: true, resource_updates: true, ..Announced::default() });
     let parts = Parts {
         clock: clock.clone(),
         entropy: Entropy::system(),

@@ -13,7 +13,7 @@ use shared::mcp::{
     ResourcesCapability, Revision, ServerCapabilities, ServerResult,
 };
 
-use crate::{Catalog, Ctx, ListCtx, MirroredParam, ctx::Call, flow::AskError};
+use crate::{Announced, Catalog, Ctx, ListCtx, MirroredParam, ctx::Call, flow::AskError};
 
 /// Why a request has no result. The edge gives it the code and the status of its revision.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +49,7 @@ pub enum Refusal {
 pub struct Features {
     implementation: Arc<Implementation>,
     instructions: Option<Arc<str>>,
+    announced: Announced,
     inner: Arc<dyn Erased>,
 }
 
@@ -61,7 +62,12 @@ impl Features {
         app: S,
     ) -> Self {
         let inner = Arc::new(Inner { catalog, app: Arc::new(app) });
-        Self { implementation: Arc::new(server), instructions: None, inner }
+        Self {
+            implementation: Arc::new(server),
+            instructions: None,
+            announced: Announced::default(),
+            inner,
+        }
     }
 
     /// Tells models how to use the server.
@@ -69,6 +75,19 @@ impl Features {
     pub fn with_instructions(mut self, text: &str) -> Self {
         self.instructions = Some(text.into());
         self
+    }
+
+    /// Promises clients that these changes are announced.
+    #[must_use]
+    pub const fn announcing(mut self, announced: Announced) -> Self {
+        self.announced = announced;
+        self
+    }
+
+    /// Which changes are announced.
+    #[must_use]
+    pub const fn announced(&self) -> Announced {
+        self.announced
     }
 
     /// Who offers.
@@ -87,9 +106,16 @@ impl Features {
     #[must_use]
     pub fn capabilities(&self, _revision: Revision) -> ServerCapabilities {
         ServerCapabilities {
-            tools: self.offers(Method::ListTools).then(ListChangedCapability::default),
-            resources: self.offers(Method::ListResources).then(ResourcesCapability::default),
-            prompts: self.offers(Method::ListPrompts).then(ListChangedCapability::default),
+            tools: self
+                .offers(Method::ListTools)
+                .then_some(ListChangedCapability { list_changed: self.announced.tools }),
+            resources: self.offers(Method::ListResources).then_some(ResourcesCapability {
+                subscribe: self.announced.resource_updates,
+                list_changed: self.announced.resources,
+            }),
+            prompts: self
+                .offers(Method::ListPrompts)
+                .then_some(ListChangedCapability { list_changed: self.announced.prompts }),
             completions: self.offers(Method::Complete).then(Map::new),
             // Any feature may log, and whether one does is nothing that could be seen from here.
             logging: Some(Map::new()),
@@ -100,7 +126,11 @@ impl Features {
     /// Whether a method has something behind it.
     #[must_use]
     pub fn offers(&self, method: Method) -> bool {
-        self.inner.offers(method)
+        match method {
+            Method::Listen => self.announced != Announced::default(),
+            Method::Subscribe | Method::Unsubscribe => self.announced.resource_updates,
+            other => self.inner.offers(other),
+        }
     }
 
     /// The arguments of a tool that headers repeat.

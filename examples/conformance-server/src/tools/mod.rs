@@ -1,5 +1,6 @@
 //! The tools, by what they show. Names and texts are the suite's.
 
+mod changes;
 mod content;
 mod input_required;
 mod questions;
@@ -16,5 +17,6 @@ pub(crate) fn add_to(catalog: Catalog<App>) -> Catalog<App> {
     let catalog = stream::add_to(catalog);
     let catalog = questions::add_to(catalog);
     let catalog = input_required::add_to(catalog);
+    let catalog = changes::add_to(catalog);
     schema::add_to(catalog)
 }

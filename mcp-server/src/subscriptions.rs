@@ -1,0 +1,221 @@
+//! One feed of changes, over all instances that share a store, and two views of it: the streams of
+//! `subscriptions/listen` and the standalone streams of sessions.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use futures_util::future::BoxFuture;
+use mcp_core::{Announced, Change, ChangeFeed};
+use shared::mcp::{
+    AboutSubscription, AcknowledgedParams, ListenFilter, ListenResult, RequestId,
+    ServerNotification, ServerResult, SubscriptionMeta, UpdatedParams,
+};
+use store::{Bus, Delivery, Store, StoreError, Subscription};
+
+use crate::{
+    Server,
+    http::{Outbox, note_message},
+};
+
+const CHANNEL: &str = "mcp:changes";
+
+/// How many resources one subscription or session may watch.
+pub(crate) const MOST_WATCHED: usize = 256;
+
+/// Carries what features announce to every instance.
+#[derive(Clone)]
+pub(crate) struct Feed {
+    bus: Bus,
+}
+
+impl Feed {
+    pub(crate) fn new(store: &Store) -> Self {
+        Self { bus: store.bus() }
+    }
+
+    /// Listens; nothing announced after this is missed without being told.
+    pub(crate) async fn listen(&self) -> Result<Listener, StoreError> {
+        self.bus.subscribe(CHANNEL).await.map(Listener)
+    }
+}
+
+impl ChangeFeed for Feed {
+    fn announce(&self, change: Change) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            // A change is a word or an address: it can be written.
+            let text = serde_json::to_string(&change).unwrap_or_default();
+            if let Err(error) = self.bus.publish(CHANNEL, &text).await {
+                tracing::error!(%error, "a change could not be announced");
+            }
+        })
+    }
+}
+
+/// Hears what is announced.
+pub(crate) struct Listener(Subscription);
+
+impl Listener {
+    /// The next change; nothing when something may have been missed. Ends with the store.
+    pub(crate) async fn next(&mut self) -> Option<Option<Change>> {
+        Some(match self.0.next().await? {
+            Delivery::Message(text) => serde_json::from_str(&text).ok(),
+            Delivery::Gap => None,
+        })
+    }
+}
+
+/// What a client wants to be told.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wish {
+    pub(crate) tools: bool,
+    pub(crate) prompts: bool,
+    pub(crate) resources: bool,
+    pub(crate) watched: BTreeSet<String>,
+    /// Goes into every notification, in the modern era.
+    pub(crate) subscription: Option<RequestId>,
+}
+
+impl Wish {
+    /// What a session is told: every list that changes, and the resources it watches.
+    pub(crate) fn of_session(announced: Announced, watched: &BTreeSet<String>) -> Self {
+        Self {
+            tools: announced.tools,
+            prompts: announced.prompts,
+            resources: announced.resources,
+            watched: watched.clone(),
+            subscription: None,
+        }
+    }
+
+    /// What of a client's wish is granted.
+    fn granted(wanted: ListenFilter, announced: Announced, id: &RequestId) -> Self {
+        let watched =
+            if announced.resource_updates { wanted.resource_subscriptions } else { Vec::new() };
+        Self {
+            tools: wanted.tools_list_changed && announced.tools,
+            prompts: wanted.prompts_list_changed && announced.prompts,
+            resources: wanted.resources_list_changed && announced.resources,
+            watched: watched.into_iter().collect(),
+            subscription: Some(id.clone()),
+        }
+    }
+
+    /// What the client is told of a change.
+    pub(crate) fn notes(&self, heard: Option<&Change>) -> Vec<ServerNotification> {
+        if let Some(change) = heard {
+            return self.note(change).into_iter().collect();
+        }
+        // Something may have been missed. All of these say "look again", so saying one too many
+        // does no harm and saying one too few would.
+        let lists = [Change::Tools, Change::Prompts, Change::Resources];
+        let watched = self.watched.iter().cloned().map(Change::Resource);
+        lists.into_iter().chain(watched).filter_map(|change| self.note(&change)).collect()
+    }
+
+    fn note(&self, change: &Change) -> Option<ServerNotification> {
+        let about = self.about();
+        match change {
+            Change::Tools if self.tools => Some(ServerNotification::ToolsChanged(about)),
+            Change::Prompts if self.prompts => Some(ServerNotification::PromptsChanged(about)),
+            Change::Resources if self.resources => {
+                Some(ServerNotification::ResourcesChanged(about))
+            }
+            Change::Resource(uri) if self.watched.contains(uri) => {
+                Some(ServerNotification::ResourceUpdated(UpdatedParams { about, uri: uri.clone() }))
+            }
+            _ => None,
+        }
+    }
+
+    fn about(&self) -> AboutSubscription {
+        let meta = self.subscription.clone();
+        AboutSubscription { meta: meta.map(|subscription_id| SubscriptionMeta { subscription_id }) }
+    }
+
+    fn acknowledgement(&self) -> ServerNotification {
+        ServerNotification::Acknowledged(AcknowledgedParams {
+            about: self.about(),
+            notifications: ListenFilter {
+                tools_list_changed: self.tools,
+                prompts_list_changed: self.prompts,
+                resources_list_changed: self.resources,
+                resource_subscriptions: self.watched.iter().cloned().collect(),
+            },
+        })
+    }
+}
+
+/// Serves `subscriptions/listen`: acknowledges, tells what changes, and ends with a result when the
+/// server stops. A client that goes away drops it.
+pub(crate) async fn listen(
+    server: &Server,
+    id: &RequestId,
+    wanted: ListenFilter,
+    outbox: Arc<Outbox>,
+) -> Result<ServerResult, StoreError> {
+    let wish = Wish::granted(wanted, server.features().announced(), id);
+    // Listening comes before the acknowledgement, which promises that nothing is missed from here.
+    let mut listener = server.feed().listen().await?;
+    outbox.say(note_message(&wish.acknowledgement())).await;
+    let mut stopping = Box::pin(server.lifecycle().stopping());
+    loop {
+        let heard = tokio::select! {
+            biased;
+            () = &mut stopping => break,
+            heard = listener.next() => heard,
+        };
+        let Some(heard) = heard else { break };
+        for note in wish.notes(heard.as_ref()) {
+            outbox.say(note_message(&note)).await;
+        }
+    }
+    let mut result = ListenResult::default();
+    result.head.meta.subscription_id = Some(id.clone());
+    Ok(ServerResult::Listen(result))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: Announced =
+        Announced { tools: true, prompts: true, resources: true, resource_updates: true };
+
+    fn wanted() -> ListenFilter {
+        ListenFilter {
+            tools_list_changed: true,
+            resource_subscriptions: vec!["test://a".to_owned()],
+            ..ListenFilter::default()
+        }
+    }
+
+    fn methods(wish: &Wish, heard: Option<&Change>) -> Vec<String> {
+        let method =
+            |note| serde_json::to_value(note).unwrap()["method"].as_str().unwrap().to_owned();
+        wish.notes(heard).into_iter().map(method).collect()
+    }
+
+    #[test]
+    fn only_what_was_wanted_is_told() {
+        let wish = Wish::granted(wanted(), ALL, &RequestId::Number(1));
+        assert_eq!(methods(&wish, Some(&Change::Tools)), ["notifications/tools/list_changed"]);
+        assert!(methods(&wish, Some(&Change::Prompts)).is_empty());
+        let watched = Change::Resource("test://a".to_owned());
+        assert_eq!(methods(&wish, Some(&watched)), ["notifications/resources/updated"]);
+        assert!(methods(&wish, Some(&Change::Resource("test://b".to_owned()))).is_empty());
+    }
+
+    #[test]
+    fn only_what_is_announced_is_granted() {
+        let wish = Wish::granted(wanted(), Announced::default(), &RequestId::Number(1));
+        assert!(!wish.tools && wish.watched.is_empty());
+    }
+
+    #[test]
+    fn after_a_gap_the_client_is_told_to_look_at_everything_it_wanted() {
+        let wish = Wish::granted(wanted(), ALL, &RequestId::Number(1));
+        assert_eq!(
+            methods(&wish, None),
+            ["notifications/tools/list_changed", "notifications/resources/updated"]
+        );
+    }
+}

@@ -1,0 +1,97 @@
+//! One feed, two views: `subscriptions/listen` and the standalone streams of sessions.
+
+use ambient::{Clock, Timestamp};
+use serde_json::{Value, json};
+use shared::mcp::keys;
+use store::Store;
+
+use crate::world::{World, instance, world};
+
+/// Two instances on one store.
+async fn two() -> (World, World) {
+    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+    let store = Store::memory(clock.clone());
+    let settings = [("MCP_AUTH", "none")];
+    (instance(&store, clock.clone(), &settings).await, instance(&store, clock, &settings).await)
+}
+
+fn wanted() -> Value {
+    let watched = ["test://watched"];
+    json!({ "notifications": {
+        "toolsListChanged": true, "promptsListChanged": true, "resourceSubscriptions": watched
+    } })
+}
+
+#[tokio::test]
+async fn a_subscription_is_acknowledged_and_then_told_of_changes_elsewhere() {
+    let (here, there) = two().await;
+    let modern = here.modern();
+    let draft = modern.draft("subscriptions/listen", wanted()).id("sub");
+    let mut stream = modern.open(draft).await;
+    let acknowledged = stream.next().await.unwrap();
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
+    let granted = &acknowledged["params"]["notifications"];
+    assert!(granted.get("promptsListChanged").is_none(), "prompts are not announced");
+    drop(there.modern().tool("announce", json!({})).await.expect(200));
+    let (tools, updated) = (stream.next().await.unwrap(), stream.next().await.unwrap());
+    assert_eq!(tools["method"], "notifications/tools/list_changed");
+    assert_eq!(tools["params"]["_meta"][keys::SUBSCRIPTION_ID], "sub");
+    assert_eq!(updated["params"]["uri"], "test://watched");
+}
+
+#[tokio::test]
+async fn a_subscription_ends_with_a_result_when_the_server_stops() {
+    let world = world().await;
+    let modern = world.modern();
+    let mut stream = modern.open(modern.draft("subscriptions/listen", wanted()).id(7)).await;
+    drop(stream.next().await);
+    world.lifecycle.stop();
+    let reply = stream.finish().await;
+    assert_eq!(reply.result()["_meta"][keys::SUBSCRIPTION_ID], 7);
+}
+
+#[tokio::test]
+async fn a_subscription_is_a_stream_and_watches_no_more_than_it_may() {
+    let world = world().await;
+    let modern = world.modern();
+    let json_only =
+        modern.draft("subscriptions/listen", wanted()).header("accept", "application/json");
+    drop(modern.send(json_only).await.expect(406));
+    let many: Vec<_> = (0..257).map(|n| format!("test://{n}")).collect();
+    let params = json!({ "notifications": { "resourceSubscriptions": many } });
+    drop(modern.call("subscriptions/listen", params).await.expect_error(400, -32602));
+}
+
+#[tokio::test]
+async fn a_session_is_told_of_lists_and_of_what_it_watches_on_its_stream() {
+    let (here, there) = two().await;
+    let session = here.session().await;
+    let mut stream = session.listen(None).await;
+    let params = json!({ "uri": "test://watched" });
+    // The subscription is made at the other instance, while the stream is open at this one.
+    let elsewhere = session.at(&there.endpoint());
+    assert_eq!(
+        elsewhere.call("resources/subscribe", params.clone()).await.expect(200).result(),
+        &json!({})
+    );
+    drop(there.modern().tool("announce", json!({})).await.expect(200));
+    assert_eq!(stream.next().await.unwrap()["method"], "notifications/tools/list_changed");
+    assert_eq!(stream.next().await.unwrap()["params"], params);
+    drop(elsewhere.call("resources/unsubscribe", params).await.expect(200));
+    drop(there.modern().tool("announce", json!({})).await.expect(200));
+    assert_eq!(stream.next().await.unwrap()["method"], "notifications/tools/list_changed");
+    drop(session.end().await.expect(204));
+    assert_eq!(stream.next().await, None, "what is no longer watched is not told");
+}
+
+#[tokio::test]
+async fn a_session_watches_no_more_than_it_may() {
+    let world = world().await;
+    let session = world.session().await;
+    for n in 0..256 {
+        let params = json!({ "uri": format!("test://{n}") });
+        drop(session.call("resources/subscribe", params).await.expect(200));
+    }
+    let one_more = json!({ "uri": "test://one-more" });
+    drop(session.call("resources/subscribe", one_more).await.expect_error(200, -32602));
+}
