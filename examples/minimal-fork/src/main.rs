@@ -46,7 +46,8 @@ mod tests {
     #[tokio::test]
     async fn a_die_has_as_many_sides_as_it_was_given() {
         let arguments = json!({ "sides": 2 });
-        let result = both_eras(Catalog::new().tool::<Roll>(), (), "roll", arguments, []).await;
+        let catalog = || Catalog::new().tool::<Roll>();
+        let result = both_eras(catalog, || (), "roll", arguments, []).await;
         assert!(["1", "2"].contains(&result["content"][0]["text"].as_str().unwrap()));
     }
 }

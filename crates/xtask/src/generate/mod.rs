@@ -23,7 +23,7 @@ pub(crate) fn write(root: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A sentence for every file that is not what [`write`] would write.
+/// A sentence for every file that is not what [`write()`] would write.
 pub(crate) fn check(root: &Path) -> Result<Vec<String>, Failure> {
     let stale = |(name, text): (&str, String)| {
         let there = fs::read_to_string(root.join(name)).unwrap_or_default();
