@@ -1,6 +1,6 @@
 //! An MCP resource server: every revision of the protocol on one endpoint.
 //!
-//! A request goes one way: [`http`] takes it, [`auth`] says who calls, [`era`] says what is spoken,
+//! A request goes one way: `http` takes it, `auth` says who calls, `era` says what is spoken,
 //! `mcp_core` runs the feature, and the answer goes back through the same rooms. [`features`] is
 //! what a fork replaces; nothing else knows what is offered.
 //!

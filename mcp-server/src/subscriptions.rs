@@ -21,6 +21,9 @@ const CHANNEL: &str = "mcp:changes";
 /// How many resources one subscription or session may watch.
 pub(crate) const MOST_WATCHED: usize = 256;
 
+/// The longest address that a session may watch, in bytes: it is kept as long as the session.
+pub(crate) const LONGEST_WATCHED: usize = 2048;
+
 /// Carries what features announce to every instance.
 #[derive(Clone)]
 pub(crate) struct Feed {

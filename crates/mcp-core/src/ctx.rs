@@ -145,7 +145,8 @@ impl<S: Send + Sync> Ctx<S> {
         key: &str,
         message: &str,
     ) -> Result<Elicited<T>, AskError> {
-        let able = self.capabilities().has_form_elicitation();
+        let revision = self.peer().profile.revision;
+        let able = revision.has_elicitation() && self.capabilities().has_form_elicitation();
         require(able, || ClientCapabilities {
             elicitation: Some(ElicitationCapability::default()),
             ..ClientCapabilities::default()
@@ -177,7 +178,8 @@ impl<S: Send + Sync> Ctx<S> {
         message: &str,
         url: &str,
     ) -> Result<Elicited<()>, AskError> {
-        let able = self.capabilities().has_url_elicitation();
+        let revision = self.peer().profile.revision;
+        let able = revision.has_elicitation_modes() && self.capabilities().has_url_elicitation();
         require(able, || ClientCapabilities {
             elicitation: Some(ElicitationCapability {
                 url: Some(serde_json::Map::new()),
@@ -187,7 +189,7 @@ impl<S: Send + Sync> Ctx<S> {
         })?;
         let (message, url) = (message.to_owned(), url.to_owned());
         // Only 2025-11-25 names the question; the key is unique in the call and stable.
-        let sessions = self.peer().profile.revision.has_stream_polling();
+        let sessions = revision.has_stream_polling();
         let elicitation_id = sessions.then(|| key.to_owned());
         let params = ElicitParams::Url { mode: UrlMode::Url, message, url, elicitation_id };
         self.ask(key, &InputRequest::Elicit(params), |answer| {

@@ -15,15 +15,12 @@ pub struct MirroredParam {
 }
 
 impl MirroredParam {
-    /// What the header must say for these arguments; nothing if it must be absent.
+    /// What the header must repeat of these arguments: a text, a number, true or false; nothing if
+    /// it must be absent.
     #[must_use]
-    pub fn value_in(&self, arguments: &Value) -> Option<String> {
+    pub fn value_in<'a>(&self, arguments: &'a Value) -> Option<&'a Value> {
         let found = self.path.iter().try_fold(arguments, |value, name| value.get(name))?;
-        match found {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(_) | Value::Bool(_) => Some(found.to_string()),
-            _ => None,
-        }
+        matches!(found, Value::String(_) | Value::Number(_) | Value::Bool(_)).then_some(found)
     }
 }
 
@@ -117,7 +114,7 @@ mod tests {
         let found =
             params(&schema(&json!({ "type": "integer", "x-mcp-header": "Region" }))).unwrap();
         assert_eq!(found[0].header, "Region");
-        assert_eq!(found[0].value_in(&json!({ "a": { "b": 5 } })).as_deref(), Some("5"));
+        assert_eq!(found[0].value_in(&json!({ "a": { "b": 5 } })), Some(&json!(5)));
         for absent in [json!({}), json!({ "a": { "b": null } }), json!({ "a": 5 })] {
             assert_eq!(found[0].value_in(&absent), None);
         }

@@ -50,10 +50,31 @@ pub(crate) fn form<T: JsonSchema>() -> Value {
 fn of<T: JsonSchema>() -> Map<String, Value> {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.meta_schema = None);
     let schema = SchemaGenerator::new(settings).into_root_schema_for::<T>();
-    match schema.to_value() {
+    let mut schema = schema.to_value();
+    drop_widths(&mut schema);
+    match schema {
         Value::Object(schema) => schema,
         // `true` or `false`: anything or nothing.
         _ => Map::new(),
+    }
+}
+
+/// Rust's widths of numbers (`double`, `uint32`) are no formats of JSON Schema, and some clients
+/// complain about formats they do not know.
+fn drop_widths(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            let widths = |format: &str| {
+                ["double", "float"].contains(&format)
+                    || format.trim_start_matches('u').starts_with("int")
+            };
+            if members.get("format").and_then(Value::as_str).is_some_and(widths) {
+                members.remove("format");
+            }
+            members.values_mut().for_each(drop_widths);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_widths),
+        _ => {}
     }
 }
 
@@ -75,11 +96,7 @@ fn simple_field(field: &Value, definitions: &Value) -> Option<Value> {
     }
     let allowed: &[&str] = match field.get("type")?.as_str()? {
         "string" => &["minLength", "maxLength", "format", "enum", "enumNames", "oneOf"],
-        "number" | "integer" => {
-            // Rust's widths of numbers mean nothing to a form.
-            field.remove("format");
-            &["minimum", "maximum"]
-        }
+        "number" | "integer" => &["minimum", "maximum"],
         "boolean" => &[],
         "array" => &["items", "minItems", "maxItems"],
         _ => return None,
@@ -161,6 +178,7 @@ mod tests {
         assert_eq!(schema["type"], "object");
         assert_eq!(schema["required"], json!(["amount"]));
         assert_eq!(schema["properties"]["amount"]["maximum"], 5);
+        assert!(schema["properties"]["amount"].get("format").is_none());
         assert!(schema.get("title").is_none() && schema.get("$schema").is_none());
     }
 

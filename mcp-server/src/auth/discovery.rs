@@ -23,6 +23,8 @@ pub(super) enum DiscoveryError {
     OtherIssuer(String),
     #[error("its metadata has no introspection_endpoint")]
     NoIntrospection,
+    #[error("its introspection_endpoint is not https, as the issuer is: tokens would travel open")]
+    Insecure,
 }
 
 #[derive(Deserialize)]
@@ -44,14 +46,22 @@ pub(super) async fn fetch(
         }
         let Ok(document) = read_capped(response, MAX_DOCUMENT).await else { continue };
         let Ok(metadata) = serde_json::from_slice::<Metadata>(&document) else { continue };
-        if metadata.issuer != issuer {
-            return Err(DiscoveryError::OtherIssuer(metadata.issuer));
-        }
-        let introspection_endpoint =
-            metadata.introspection_endpoint.ok_or(DiscoveryError::NoIntrospection)?;
-        return Ok(AuthorizationServer { introspection_endpoint });
+        return usable(metadata, issuer);
     }
     Err(DiscoveryError::NoMetadata)
+}
+
+fn usable(metadata: Metadata, issuer: &str) -> Result<AuthorizationServer, DiscoveryError> {
+    if metadata.issuer != issuer {
+        return Err(DiscoveryError::OtherIssuer(metadata.issuer));
+    }
+    let introspection_endpoint =
+        metadata.introspection_endpoint.ok_or(DiscoveryError::NoIntrospection)?;
+    // Every token and our own secret go there.
+    if issuer.starts_with("https:") && introspection_endpoint.scheme() != "https" {
+        return Err(DiscoveryError::Insecure);
+    }
+    Ok(AuthorizationServer { introspection_endpoint })
 }
 
 /// Where the metadata of an issuer may be (2026-07-28 authorization-server-discovery).
@@ -72,6 +82,19 @@ fn well_known(issuer: &str) -> Option<Vec<Url>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_are_not_sent_less_safely_than_the_issuer_is_asked() {
+        let metadata = |issuer: &str, endpoint| Metadata {
+            issuer: issuer.to_owned(),
+            introspection_endpoint: Some(Url::parse(endpoint).unwrap()),
+        };
+        let (safe, local) = ("https://auth.example.com", "http://localhost:3001");
+        assert!(usable(metadata(safe, "https://auth.example.com/i"), safe).is_ok());
+        assert!(usable(metadata(local, "http://localhost:3001/i"), local).is_ok());
+        let open = usable(metadata(safe, "http://auth.example.com/i"), safe);
+        assert!(matches!(open, Err(DiscoveryError::Insecure)));
+    }
 
     fn paths(issuer: &str) -> Vec<String> {
         well_known(issuer).unwrap().iter().map(|url| url.path().to_owned()).collect()

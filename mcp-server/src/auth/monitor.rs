@@ -15,7 +15,7 @@ use super::{
 /// How often a server that answers is looked at, unless a check fails.
 const CALM: Duration = Duration::from_secs(10);
 
-/// How often a server that does not answer is looked at.
+/// How often a server that does not answer is looked at, and at most one whose checks fail.
 const EAGER: Duration = Duration::from_secs(1);
 
 pub(super) struct Monitor {
@@ -28,12 +28,19 @@ pub(super) struct Monitor {
 impl Monitor {
     /// Never ends by itself.
     pub(super) async fn run(self) {
+        let mut in_doubt = false;
         loop {
-            let pause = self.look().await;
-            tokio::select! {
-                () = self.clock.sleep(pause) => {}
-                () = self.watch.doubted() => {}
+            let mut pause = self.look().await;
+            if in_doubt {
+                // Checks may fail by the thousand while the metadata is fine.
+                self.clock.sleep(EAGER).await;
+                pause = pause.saturating_sub(EAGER);
             }
+            in_doubt = tokio::select! {
+                biased;
+                () = self.watch.doubted() => true,
+                () = self.clock.sleep(pause) => false,
+            };
         }
     }
 

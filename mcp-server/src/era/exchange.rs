@@ -3,21 +3,30 @@
 //! The state is the client's to keep and therefore the client's to tamper with. It is sealed, and
 //! bound to who asks for what with which arguments; see the decision on request state.
 
+use std::collections::BTreeMap;
+
 use mcp_core::{
     Principal,
     flow::{Binding, Journal, OpenError, SealError, Sealer},
 };
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use shared::mcp::{ClientRequest, ErrorCode, ErrorObject, InputResponses, Method};
+use shared::mcp::{ClientRequest, ErrorCode, ErrorObject, InputResponses, Method, RawJson};
 
 use crate::Server;
 
-/// What identifies a call across its rounds.
+/// What identifies a call across its rounds. The digest of the arguments is made only when a state
+/// is opened or sealed: most calls never ask.
 pub(super) struct Exchange {
     method: Method,
     target: String,
-    arguments: String,
+    arguments: Arguments,
+}
+
+enum Arguments {
+    None,
+    OfTool(RawJson),
+    OfPrompt(BTreeMap<String, String>),
 }
 
 /// Cuts what belongs to the exchange out of a request that may have several rounds.
@@ -26,42 +35,44 @@ pub(super) fn parts(
 ) -> Option<(Exchange, Option<InputResponses>, Option<String>)> {
     match request {
         ClientRequest::CallTool(call) => {
-            let arguments = call.arguments.as_ref().and_then(|a| a.decode().ok());
-            let exchange = Exchange {
-                method: Method::CallTool,
-                target: call.name.clone(),
-                arguments: digest(&arguments.unwrap_or(Value::Null)),
-            };
+            let arguments = call.arguments.clone().map_or(Arguments::None, Arguments::OfTool);
+            let (method, target) = (Method::CallTool, call.name.clone());
+            let exchange = Exchange { method, target, arguments };
             Some((exchange, call.input_responses.take(), call.request_state.take()))
         }
         ClientRequest::GetPrompt(get) => {
-            let exchange = Exchange {
-                method: Method::GetPrompt,
-                target: get.name.clone(),
-                arguments: digest(&serde_json::json!(get.arguments)),
-            };
+            let arguments = Arguments::OfPrompt(get.arguments.clone());
+            let (method, target) = (Method::GetPrompt, get.name.clone());
+            let exchange = Exchange { method, target, arguments };
             Some((exchange, get.input_responses.take(), get.request_state.take()))
         }
         ClientRequest::ReadResource(read) => {
-            let exchange = Exchange {
-                method: Method::ReadResource,
-                target: read.uri.clone(),
-                arguments: String::new(),
-            };
+            let (method, target) = (Method::ReadResource, read.uri.clone());
+            let exchange = Exchange { method, target, arguments: Arguments::None };
             Some((exchange, read.input_responses.take(), read.request_state.take()))
         }
         _ => None,
     }
 }
 
-impl Exchange {
-    fn binding<'a>(&'a self, principal: &'a str) -> Binding<'a> {
-        Binding {
-            principal,
-            method: self.method.as_str(),
-            target: &self.target,
-            arguments_digest: &self.arguments,
+impl Arguments {
+    fn digest(&self) -> String {
+        match self {
+            Self::None => digest(&Value::Null),
+            // What nests too deep for a value still fits a type that ignores it: bound as it came.
+            Self::OfTool(arguments) => arguments.decode().map_or_else(
+                |_| hex(&Sha256::digest(arguments.as_bytes())),
+                |value| digest(&value),
+            ),
+            Self::OfPrompt(arguments) => digest(&serde_json::json!(arguments)),
         }
+    }
+}
+
+impl Exchange {
+    fn binding<'a>(&'a self, principal: &'a str, digest: &'a str) -> Binding<'a> {
+        let method = self.method.as_str();
+        Binding { principal, method, target: &self.target, arguments_digest: digest }
     }
 
     /// What the call has learnt in earlier rounds and from this one.
@@ -74,8 +85,9 @@ impl Exchange {
     ) -> Result<Journal, ErrorObject> {
         let answers = answers.unwrap_or_default();
         let Some(state) = state else { return Ok(Journal::unasked(answers)) };
-        let identity = principal.identity();
-        let opened = server.sealer().open(&state, &self.binding(&identity), server.clock().now());
+        let (identity, digest) = (principal.identity(), self.arguments.digest());
+        let binding = self.binding(&identity, &digest);
+        let opened = server.sealer().open(&state, &binding, server.clock().now());
         opened.map(|journal| journal.with_answers(answers)).map_err(|OpenError| {
             let message = "`requestState` is not valid for this request; start again without it";
             ErrorObject::new(ErrorCode::INVALID_PARAMS, message)
@@ -89,8 +101,8 @@ impl Exchange {
         principal: &Principal,
         journal: Journal,
     ) -> Result<String, ErrorObject> {
-        let identity = principal.identity();
-        let binding = self.binding(&identity);
+        let (identity, digest) = (principal.identity(), self.arguments.digest());
+        let binding = self.binding(&identity, &digest);
         let sealer: &Sealer = server.sealer();
         sealer.seal(journal, &binding, server.clock().now(), server.entropy()).map_err(
             |error: SealError| ErrorObject::new(ErrorCode::INTERNAL_ERROR, error.to_string()),
@@ -103,7 +115,11 @@ impl Exchange {
 fn digest(value: &Value) -> String {
     let mut hash = Sha256::new();
     canonical(value, &mut hash);
-    hash.finalize().iter().fold(String::with_capacity(64), |text, byte| format!("{text}{byte:02x}"))
+    hex(&hash.finalize())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(64), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn canonical(value: &Value, hash: &mut Sha256) {
@@ -138,6 +154,20 @@ mod tests {
 
     fn of(text: &str) -> String {
         digest(&serde_json::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn arguments_that_are_too_deep_to_read_are_still_told_apart() {
+        let deep = |amount| {
+            let nest = format!("{}{}", "[".repeat(200), "]".repeat(200));
+            let text = format!(r#"{{"amount":{amount},"ignored":{nest}}}"#);
+            let call = format!(r#"{{"name":"x","arguments":{text}}}"#);
+            let params = serde_json::from_str::<RawJson>(&call).unwrap();
+            let mut request = ClientRequest::decode(Method::CallTool, Some(&params)).unwrap();
+            parts(&mut request).unwrap().0.arguments.digest()
+        };
+        assert_eq!(deep(1), deep(1));
+        assert_ne!(deep(1), deep(2));
     }
 
     #[test]

@@ -23,7 +23,12 @@ use crate::{
     Server,
     http::{Answer, Form, Outbox, Rejection, Running, error_message, to_bytes},
     session::{Session, SessionId, WatchError, calls::InUse, live::Live},
+    subscriptions::LONGEST_WATCHED,
 };
+
+/// How much a client may say of itself, in bytes of `initialize`. It is kept as long as the session
+/// and copied into each of its calls.
+const MOST_SAID: usize = 64 * 1024;
 
 /// Opens a session; gives the answer and the session's name.
 pub(crate) async fn open(
@@ -32,6 +37,11 @@ pub(crate) async fn open(
     id: &RequestId,
     params: Option<&RawJson>,
 ) -> Result<(Answer, Option<SessionId>), Rejection> {
+    if params.is_some_and(|params| params.as_bytes().len() > MOST_SAID) {
+        let message = format!("`initialize` may have {MOST_SAID} bytes of parameters");
+        let error = ErrorObject::new(ErrorCode::INVALID_PARAMS, message);
+        return Ok((Answer::ok(error_message(Some(id), &error)), None));
+    }
     let params = match ClientRequest::decode(Method::Initialize, params) {
         Ok(ClientRequest::Initialize(params)) => *params,
         Ok(_) => return Err(Rejection::invalid_request("`initialize` expected").to(id)),
@@ -307,6 +317,10 @@ async fn watch(
     uri: String,
     wanted: bool,
 ) -> Result<ServerResult, ErrorObject> {
+    if uri.len() > LONGEST_WATCHED {
+        let message = format!("An address that is watched may have {LONGEST_WATCHED} bytes");
+        return Err(ErrorObject::new(ErrorCode::INVALID_PARAMS, message));
+    }
     match server.sessions().watch(&session.id, uri, wanted).await {
         Ok(()) => Ok(empty()),
         Err(WatchError::TooMany) => {

@@ -12,8 +12,8 @@ mod refusal;
 
 use http::HeaderMap;
 use shared::mcp::{
-    ClientCapabilities, Era as Kind, Incoming, MalformedMessage, Message, RawJson, RequestId,
-    RequestMeta, Revision, headers, keys,
+    Claim, ClientCapabilities, Era as Kind, Incoming, MalformedMessage, MalformedMeta, Message,
+    RawJson, RequestId, RequestMeta, Revision, headers, keys,
 };
 
 use crate::http::Rejection;
@@ -49,7 +49,7 @@ impl Era {
     pub(crate) fn of(headers: &HeaderMap, message: Message) -> Result<Self, Rejection> {
         let header = Header::read(headers);
         match message {
-            Message::Batch(items) => batch(items),
+            Message::Batch(items) => batch(&header, items),
             Message::One(Incoming::Request { id, method, params }) => {
                 let reply_to = id.clone();
                 request(&header, id, method, params).map_err(|rejection| rejection.to(&reply_to))
@@ -61,7 +61,7 @@ impl Era {
                 Header::Modern(_) => Err(Rejection::invalid_request(
                     "Clients send no responses since 2026-07-28: answer with `inputResponses`",
                 )),
-                _ => Ok(Self::Legacy(response)),
+                _ => legacy_header(&header).map(|()| Self::Legacy(response)),
             },
         }
     }
@@ -78,8 +78,12 @@ enum Header<'a> {
 
 impl<'a> Header<'a> {
     fn read(headers: &'a HeaderMap) -> Self {
-        let Some(value) = headers.get(headers::PROTOCOL_VERSION) else { return Self::Absent };
-        let Ok(value) = value.to_str() else { return Self::Unknown("") };
+        let mut values = headers.get_all(headers::PROTOCOL_VERSION).iter();
+        let Some(value) = values.next() else { return Self::Absent };
+        // Of two, nobody can tell which one a proxy has acted on.
+        let Some(value) = value.to_str().ok().filter(|_| values.next().is_none()) else {
+            return Self::Unknown("");
+        };
         match value.parse::<Revision>().map(Revision::era) {
             Ok(Kind::Modern) => Self::Modern(value),
             Ok(Kind::Legacy) => Self::Legacy(value),
@@ -101,16 +105,16 @@ fn request(
     method: String,
     params: Option<RawJson>,
 ) -> Result<Era, Rejection> {
-    let claims = RequestMeta::claims_modern(params.as_ref());
+    let claim = RequestMeta::claim(params.as_ref());
     if method == "initialize" {
-        return initialize(header, id, method, params, claims);
+        return initialize(header, id, method, params, claim);
     }
-    if claims {
-        return envelope(header, id, method, params)
-            .map(|envelope| Era::Modern(Box::new(envelope)));
+    if claim.is_modern {
+        let envelope = envelope(header, id, method, params, claim.meta)?;
+        return Ok(Era::Modern(Box::new(envelope)));
     }
     if matches!(header, Header::Modern(_)) || method == "server/discover" {
-        return Err(Rejection::invalid_meta(format!(
+        return Err(Rejection::invalid_params(format!(
             "Missing `_meta` members: {} and {}",
             keys::PROTOCOL_VERSION,
             keys::CLIENT_CAPABILITIES
@@ -127,12 +131,14 @@ fn initialize(
     id: RequestId,
     method: String,
     params: Option<RawJson>,
-    claims: bool,
+    claim: Claim,
 ) -> Result<Era, Rejection> {
-    if claims && let Ok(envelope) = envelope(header, id.clone(), method, params.clone()) {
+    if claim.is_modern
+        && let Ok(envelope) = envelope(header, id.clone(), method, params.clone(), claim.meta)
+    {
         return Ok(Era::Modern(Box::new(envelope)));
     }
-    if !claims && matches!(header, Header::Modern(_)) {
+    if !claim.is_modern && matches!(header, Header::Modern(_)) {
         return Err(Rejection::header_mismatch(
             "`initialize` belongs to revisions up to 2025-11-25, MCP-Protocol-Version names a newer one",
         ));
@@ -145,13 +151,13 @@ fn envelope(
     id: RequestId,
     method: String,
     params: Option<RawJson>,
+    meta: Result<RequestMeta, MalformedMeta>,
 ) -> Result<Envelope, Rejection> {
-    let meta = RequestMeta::of(params.as_ref())
-        .map_err(|malformed| Rejection::invalid_meta(malformed.to_string()))?;
+    let meta = meta.map_err(|malformed| Rejection::invalid_params(malformed.to_string()))?;
     let (Some(claimed), Some(capabilities)) = (&meta.protocol_version, &meta.client_capabilities)
     else {
         let missing = format!("Missing `_meta` member: {}", keys::CLIENT_CAPABILITIES);
-        return Err(Rejection::invalid_meta(missing));
+        return Err(Rejection::invalid_params(missing));
     };
     if header.text().is_some_and(|header| header != claimed) {
         return Err(Rejection::header_mismatch(format!(
@@ -175,9 +181,9 @@ fn notification(
     method: String,
     params: Option<RawJson>,
 ) -> Result<Era, Rejection> {
-    if RequestMeta::claims_modern(params.as_ref()) {
-        let meta = RequestMeta::of(params.as_ref())
-            .map_err(|malformed| Rejection::invalid_meta(malformed.to_string()))?;
+    let claim = RequestMeta::claim(params.as_ref());
+    if claim.is_modern {
+        let meta = claim.meta.map_err(|wrong| Rejection::invalid_params(wrong.to_string()))?;
         if header.text().is_some_and(|header| Some(header) != meta.protocol_version.as_deref()) {
             return Err(Rejection::header_mismatch("MCP-Protocol-Version differs from `_meta`"));
         }
@@ -190,7 +196,14 @@ fn notification(
     Ok(Era::Legacy(Incoming::Notification { method, params }))
 }
 
-fn batch(items: Vec<Result<Incoming, MalformedMessage>>) -> Result<Era, Rejection> {
+fn batch(
+    header: &Header<'_>,
+    items: Vec<Result<Incoming, MalformedMessage>>,
+) -> Result<Era, Rejection> {
+    if matches!(header, Header::Modern(_)) {
+        return Err(Rejection::invalid_request(NO_BATCHES));
+    }
+    legacy_header(header)?;
     for item in &items {
         let refused = match item {
             Err(_) => "Every element of a batch must be a message",
@@ -198,15 +211,26 @@ fn batch(items: Vec<Result<Incoming, MalformedMessage>>) -> Result<Era, Rejectio
                 "`initialize` must not be part of a batch"
             }
             Ok(Incoming::Request { params, .. } | Incoming::Notification { params, .. })
-                if RequestMeta::claims_modern(params.as_ref()) =>
+                if RequestMeta::claim(params.as_ref()).is_modern =>
             {
-                "Batches do not exist since 2025-06-18"
+                NO_BATCHES
             }
             Ok(_) => continue,
         };
         return Err(Rejection::invalid_request(refused));
     }
     Ok(Era::Batch(items))
+}
+
+const NO_BATCHES: &str = "Batches do not exist since 2025-06-18";
+
+/// Refuses a verb that is not POST where a revision has nothing else, and one of a revision that
+/// nobody knows.
+pub(crate) fn session_verb(headers: &HeaderMap) -> Result<(), Rejection> {
+    match Header::read(headers) {
+        Header::Modern(_) => Err(Rejection::method_not_allowed("POST")),
+        header => legacy_header(&header),
+    }
 }
 
 /// A client of a session names a revision that sessions have, or none (2025-06-18

@@ -11,6 +11,7 @@ use mcp_core::{
     Call, Principal, Refusal,
     flow::{Journal, NoteSink, Outcome, Peer, Replay},
 };
+use serde_json::Value;
 use shared::mcp::{
     CacheHint, CacheScope, ClientProfile, ClientRequest, DiscoverResult, ErrorCode, ErrorObject,
     Head, InputRequiredResult, ListenFilter, ListenParams, Method, Outgoing, RawJson, RequestId,
@@ -65,9 +66,11 @@ fn prepare(
         let (status, error) = refusal::method_not_found(envelope.revision);
         return Err(Rejection::new(status, error.code, error.message));
     };
-    mirrored_name(headers, method, envelope.params.as_ref())?;
-    let outbox = Arc::<Outbox>::default();
     let decoded = ClientRequest::decode(method, envelope.params.as_ref());
+    if let Ok(request) = &decoded {
+        mirrored_name(headers, request)?;
+    }
+    let outbox = Arc::<Outbox>::default();
     let call: BoxFuture<'static, Answer> = match decoded {
         Err(malformed) => {
             let error = ErrorObject::new(ErrorCode::INVALID_PARAMS, malformed.to_string());
@@ -92,38 +95,32 @@ fn prepare(
 
 /// `Mcp-Method` repeats the method, byte for byte.
 fn mirrored_method(headers: &HeaderMap, method: &str) -> Result<(), Rejection> {
-    match headers.get(headers::METHOD) {
+    match sole(headers, headers::METHOD)? {
         None => Err(Rejection::header_mismatch("Missing header: Mcp-Method")),
         Some(value) if value.as_bytes() == method.as_bytes() => Ok(()),
         Some(_) => Err(Rejection::header_mismatch("Mcp-Method differs from `method`")),
     }
 }
 
-/// `Mcp-Name` repeats the name of a tool or prompt, or the address of a resource.
-fn mirrored_name(
-    headers: &HeaderMap,
-    method: Method,
-    params: Option<&RawJson>,
-) -> Result<(), Rejection> {
-    let Some(member) = method.named_member() else { return Ok(()) };
-    let named = params.and_then(|params| params.decode::<Named>().ok());
-    let in_body = named.and_then(|named| if member == "uri" { named.uri } else { named.name });
-    // Without the member the parameters are wrong, which says more than a missing header.
-    let Some(in_body) = in_body else { return Ok(()) };
-    let Some(value) = headers.get(headers::NAME) else {
-        return Err(Rejection::header_mismatch("Missing header: Mcp-Name"));
-    };
-    if mirrors(value, &in_body) {
-        Ok(())
-    } else {
-        Err(Rejection::header_mismatch(format!("Mcp-Name differs from `{member}`")))
+/// `Mcp-Name` repeats the name of a tool or prompt, or the address of a resource. It is compared
+/// with what will be used: a second reading of the body could read something else.
+fn mirrored_name(headers: &HeaderMap, request: &ClientRequest) -> Result<(), Rejection> {
+    let Some((member, in_body)) = request.named() else { return Ok(()) };
+    match sole(headers, headers::NAME)? {
+        None => Err(Rejection::header_mismatch("Missing header: Mcp-Name")),
+        Some(value) if mirrors(value, in_body) => Ok(()),
+        Some(_) => Err(Rejection::header_mismatch(format!("Mcp-Name differs from `{member}`"))),
     }
 }
 
-#[derive(serde::Deserialize)]
-struct Named {
-    name: Option<String>,
-    uri: Option<String>,
+/// The one value of a header. Of two, nobody can tell which one a proxy has acted on.
+fn sole<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a HeaderValue>, Rejection> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() {
+        return Err(Rejection::header_mismatch(format!("Given more than once: {name}")));
+    }
+    Ok(first)
 }
 
 /// `Mcp-Param-*` repeat the arguments that a tool's schema marks for it.
@@ -137,16 +134,18 @@ fn mirrored_params(
     if marked.is_empty() {
         return Ok(());
     }
-    let arguments = call.arguments.as_ref().and_then(|arguments| arguments.decode().ok());
-    let arguments: serde_json::Value = arguments.unwrap_or_default();
+    // A tool can be called with arguments that cannot be looked at, such as very deep ones.
+    let arguments = call.arguments.as_ref().map(RawJson::decode::<Value>).transpose();
+    let arguments = arguments.map_err(|error| {
+        let message = format!("`arguments` cannot be read: {error}");
+        Rejection::new(StatusCode::BAD_REQUEST, ErrorCode::INVALID_PARAMS, message)
+    })?;
+    let arguments = arguments.unwrap_or_default();
     for param in marked {
         let name = format!("{}{}", headers::PARAM_PREFIX, param.header.to_ascii_lowercase());
-        let in_header = headers.get(&name);
-        let matches = match (in_header, param.value_in(&arguments)) {
+        let matches = match (sole(headers, &name)?, param.value_in(&arguments)) {
             (None, None) => true,
-            (Some(value), Some(expected)) => {
-                mirrors(value, &expected) || same_integer(value, &expected)
-            }
+            (Some(value), Some(argument)) => repeats(value, argument),
             _ => false,
         };
         if !matches {
@@ -165,12 +164,23 @@ fn mirrors(value: &HeaderValue, text: &str) -> bool {
     plain.is_ok_and(|value| headers::decode_value(value).is_ok_and(|decoded| decoded == text))
 }
 
-/// Whole numbers are compared as numbers: `42.0` is `42`.
-fn same_integer(value: &HeaderValue, expected: &str) -> bool {
-    let Ok(expected) = expected.parse::<i64>() else { return false };
-    let Ok(value) = value.to_str() else { return false };
-    let (whole, fraction) = value.trim().split_once('.').unwrap_or((value.trim(), ""));
-    fraction.bytes().all(|digit| digit == b'0') && whole.parse() == Ok(expected)
+/// Whether a header holds an argument. Texts are compared as they are, whole numbers as numbers:
+/// `42.0` is `42`.
+fn repeats(value: &HeaderValue, argument: &Value) -> bool {
+    match argument {
+        Value::String(text) => mirrors(value, text),
+        Value::Number(number) => {
+            let number = number.to_string();
+            let in_header = value.to_str().ok().and_then(integer);
+            mirrors(value, &number) || in_header.is_some_and(|i| integer(&number) == Some(i))
+        }
+        other => mirrors(value, &other.to_string()),
+    }
+}
+
+fn integer(text: &str) -> Option<i64> {
+    let (whole, fraction) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    fraction.bytes().all(|digit| digit == b'0').then(|| whole.parse().ok()).flatten()
 }
 
 /// A subscription is a stream, and watches no more than it may.
@@ -182,7 +192,7 @@ fn listenable(form: Form, params: &ListenParams) -> Result<(), Rejection> {
     }
     if params.notifications.resource_subscriptions.len() > MOST_WATCHED {
         let message = format!("A subscription may watch {MOST_WATCHED} resources");
-        return Err(Rejection::invalid_meta(message));
+        return Err(Rejection::invalid_params(message));
     }
     Ok(())
 }
@@ -306,6 +316,8 @@ impl NoteSink for Sink {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn value(text: &'static str) -> HeaderValue {
@@ -323,9 +335,11 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_compared_as_numbers() {
-        assert!(same_integer(&value("42.0"), "42"));
-        assert!(same_integer(&value("042"), "42"));
-        assert!(!same_integer(&value("42.5"), "42"));
-        assert!(!same_integer(&value("x"), "x"));
+        assert!(repeats(&value("42.0"), &json!(42)));
+        assert!(repeats(&value("042"), &json!(42)));
+        assert!(repeats(&value("42"), &json!(42.0)));
+        assert!(!repeats(&value("42.5"), &json!(42)));
+        assert!(!repeats(&value("42.0"), &json!("42")));
+        assert!(!repeats(&value("x"), &json!(42)));
     }
 }

@@ -10,12 +10,12 @@ use axum::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 use mcp_core::Principal;
-use shared::mcp::{ErrorCode, Incoming, Message, Revision, headers};
+use shared::mcp::{ErrorCode, Incoming, Message, headers};
 
 use super::{Rejection, guard, standalone};
 use crate::{
     Server,
-    era::{Era, legacy, modern},
+    era::{self, Era, legacy, modern},
     session::Session,
 };
 
@@ -23,9 +23,9 @@ use crate::{
 pub(super) async fn post(
     State(server): State<Server>,
     Extension(principal): Extension<Arc<Principal>>,
-    request: Request,
+    mut request: Request,
 ) -> Result<Response, Rejection> {
-    let headers = request.headers().clone();
+    let headers = std::mem::take(request.headers_mut());
     guard::content_type(&headers)?;
     let form = guard::accepted(&headers)?;
     let message = Message::parse(body(request).await?)?;
@@ -64,7 +64,7 @@ pub(super) async fn get(
     Extension(principal): Extension<Arc<Principal>>,
     headers: HeaderMap,
 ) -> Result<Response, Rejection> {
-    legacy_only(&headers)?;
+    era::session_verb(&headers)?;
     let session = session_of(&server, &principal, &headers, None).await?;
     if !guard::accepts(&headers, guard::EVENT_STREAM) {
         let message = "Accept must include text/event-stream";
@@ -83,7 +83,7 @@ pub(super) async fn delete(
     Extension(principal): Extension<Arc<Principal>>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Rejection> {
-    legacy_only(&headers)?;
+    era::session_verb(&headers)?;
     let session = session_of(&server, &principal, &headers, None).await?;
     server.sessions().end(&session.id).await?;
     server.calls().cancel_all(&session.id);
@@ -93,16 +93,6 @@ pub(super) async fn delete(
 /// Verbs that no revision has.
 pub(super) async fn other() -> Rejection {
     Rejection::method_not_allowed("POST, GET, DELETE")
-}
-
-/// Since 2026-07-28 there is nothing but POST.
-fn legacy_only(headers: &HeaderMap) -> Result<(), Rejection> {
-    let version = headers.get(headers::PROTOCOL_VERSION).and_then(|value| value.to_str().ok());
-    let modern = version.and_then(|version| version.parse::<Revision>().ok());
-    if modern.is_some_and(|revision| revision.era() == shared::mcp::Era::Modern) {
-        return Err(Rejection::method_not_allowed("POST"));
-    }
-    Ok(())
 }
 
 /// The session that a message belongs to, if it is the caller's.

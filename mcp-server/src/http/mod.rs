@@ -42,7 +42,9 @@ use crate::{Server, auth, config::ENDPOINT};
 /// ```
 pub(crate) fn router(server: &Server) -> Router {
     let endpoint = || {
-        post(endpoint::post).get(endpoint::get).delete(endpoint::delete).fallback(endpoint::other)
+        let verbs = post(endpoint::post).get(endpoint::get).delete(endpoint::delete);
+        // Without this, HEAD would be a GET: it would open a stream, and end the one that is open.
+        verbs.head(endpoint::other).fallback(endpoint::other)
     };
     let slashed = format!("{ENDPOINT}/");
     let protected = Router::new()

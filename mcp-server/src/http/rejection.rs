@@ -31,8 +31,8 @@ impl Rejection {
         Self::new(StatusCode::BAD_REQUEST, ErrorCode::INVALID_REQUEST, message)
     }
 
-    /// `_meta` is missing or wrong: 400 and -32602.
-    pub(crate) fn invalid_meta(message: impl Into<String>) -> Self {
+    /// Parameters that a request must have are missing or wrong, `_meta` first: 400 and -32602.
+    pub(crate) fn invalid_params(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, ErrorCode::INVALID_PARAMS, message)
     }
 

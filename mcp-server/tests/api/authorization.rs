@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -24,9 +24,21 @@ struct Fake {
     issuer: String,
     resource: Arc<std::sync::OnceLock<String>>,
     down: Arc<AtomicBool>,
+    /// Answers about itself, but not about tokens.
+    mute: Arc<AtomicBool>,
+    /// How often it was asked about itself.
+    looks: Arc<AtomicUsize>,
+}
+
+impl Fake {
+    fn new(issuer: String) -> Self {
+        let (resource, down, mute, looks) = Default::default();
+        Self { issuer, resource, down, mute, looks }
+    }
 }
 
 async fn metadata(State(fake): State<Fake>) -> axum::response::Response {
+    fake.looks.fetch_add(1, Ordering::SeqCst);
     if fake.down.load(Ordering::SeqCst) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
@@ -36,7 +48,7 @@ async fn metadata(State(fake): State<Fake>) -> axum::response::Response {
 }
 
 async fn introspect(State(fake): State<Fake>, body: String) -> axum::response::Response {
-    if fake.down.load(Ordering::SeqCst) {
+    if fake.down.load(Ordering::SeqCst) || fake.mute.load(Ordering::SeqCst) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     let token = body.strip_prefix("token=").and_then(|rest| rest.split('&').next()).unwrap_or("");
@@ -59,7 +71,7 @@ struct Scene {
 async fn scene() -> Scene {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
-    let fake = Fake { issuer: issuer.clone(), resource: Arc::default(), down: Arc::default() };
+    let fake = Fake::new(issuer.clone());
     let router = Router::new()
         .route("/.well-known/oauth-authorization-server", routing::get(metadata))
         .route("/introspect", routing::post(introspect))
@@ -168,6 +180,20 @@ async fn an_outage_is_503_for_everybody_and_ends_by_itself() {
     scene.fake.down.store(false, Ordering::SeqCst);
     scene.available(true).await;
     drop(alice.call("tools/list", json!({})).await.expect(200));
+}
+
+#[tokio::test]
+async fn checks_that_fail_by_the_dozen_do_not_make_the_server_look_as_often() {
+    let scene = scene().await;
+    scene.fake.mute.store(true, Ordering::SeqCst);
+    let before = scene.fake.looks.load(Ordering::SeqCst);
+    for number in 0..24 {
+        let caller = scene.world.modern().bearer(&format!("caller{number}.mcp"));
+        drop(caller.call("tools/list", json!({})).await.expect_error(503, -32000));
+    }
+    // The clock stands still: one look for what was in doubt, and one that may have been under way.
+    let looks = scene.fake.looks.load(Ordering::SeqCst) - before;
+    assert!((1..=2).contains(&looks), "{looks}");
 }
 
 async fn public_pages_live(world: &World) {

@@ -1,6 +1,7 @@
 //! Hostile input is normal input: each gets the answer that its page names, and the server lives.
 
 use serde_json::json;
+use shared::mcp::{Revision, keys};
 use testkit::http::Http;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -145,4 +146,113 @@ async fn half_a_request_and_a_lost_connection_harm_nobody() {
         drop(stream.read_to_end(&mut rest).await);
     }
     still_works(&world).await;
+}
+
+#[tokio::test]
+async fn a_header_that_names_another_tool_is_refused_whatever_else_the_body_says() {
+    let world = world().await;
+    let modern = world.modern();
+    let params = json!({ "name": "echo", "arguments": { "message": "x" } });
+    let draft = || modern.draft("tools/call", params.clone()).header("mcp-name", "report");
+    drop(modern.send(draft()).await.expect_error(400, -32020));
+    drop(modern.send(draft().param("uri", 5)).await.expect_error(400, -32020));
+    let unnamed = draft().param("uri", 5).without_header("mcp-name");
+    drop(modern.send(unnamed).await.expect_error(400, -32020));
+}
+
+#[tokio::test]
+async fn a_header_that_is_given_twice_repeats_nothing() {
+    let world = world().await;
+    let modern = world.modern();
+    let params = json!({ "name": "echo", "arguments": { "message": "x" } });
+    for (name, other) in
+        [("mcp-protocol-version", "2025-11-25"), ("mcp-method", "ping"), ("mcp-name", "report")]
+    {
+        let draft = modern.draft("tools/call", params.clone()).another_header(name, other);
+        drop(modern.send(draft).await.expect_error(400, -32020));
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_revision_in_a_header_is_400_for_every_message_and_verb() {
+    let world = world().await;
+    let session = world.opening().revision(Revision::V2025_03_26).open().await;
+    let answer = json!({ "jsonrpc": "2.0", "id": "x", "result": {} });
+    let note = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    let drafts = [
+        session.post(answer.clone()),
+        session.post(note.clone()),
+        session.post(json!([note])),
+        session.listen_draft(None),
+        session.draft("ping", json!({})).verb(http::Method::DELETE),
+    ];
+    for draft in drafts {
+        let reply = session.send(draft.header("mcp-protocol-version", "2099-01-01")).await;
+        drop(reply.expect_error(400, -32600));
+    }
+    let batch = session.post(json!([note])).header("mcp-protocol-version", "2026-07-28");
+    drop(session.send(batch).await.expect_error(400, -32600));
+    drop(session.call("ping", json!({})).await.expect(200));
+}
+
+#[tokio::test]
+async fn a_batch_holds_no_more_than_it_may() {
+    let world = world().await;
+    let session = world.opening().revision(Revision::V2025_03_26).open().await;
+    let ping = |id| json!({ "jsonrpc": "2.0", "id": id, "method": "ping" });
+    let batch = |size| session.post((0..size).map(ping).collect());
+    drop(session.send(batch(100)).await.expect(200));
+    drop(session.send(batch(101)).await.expect_error(400, -32600));
+    drop(session.send(session.post(json!([])).raw(format!("[{}1]", "1,".repeat(2_000_000)))).await);
+    still_works(&world).await;
+}
+
+#[tokio::test]
+async fn a_client_that_says_too_much_of_itself_gets_no_session() {
+    let world = world().await;
+    let opening = world.opening();
+    let long = "x".repeat(100 * 1024);
+    let draft =
+        opening.draft().edit(|message| message["params"]["clientInfo"]["title"] = long.into());
+    let reply = opening.send(draft).await.expect_error(200, -32602);
+    assert_eq!(reply.header("mcp-session-id"), None);
+}
+
+#[tokio::test]
+async fn head_opens_no_stream() {
+    let world = world().await;
+    let session = world.session().await;
+    let mut listening = session.listen(None).await;
+    let id = session.id.as_deref().unwrap();
+    let head = format!("HEAD /mcp HTTP/1.1\r\nhost: localhost\r\nmcp-session-id: {id}\r\n");
+    let address = world.base.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+    // The stream that was open still is: it hears of the change.
+    drop(listening.next_event().await);
+    drop(session.tool("announce", json!({})).await.expect(200));
+    let change = listening.next().await.unwrap();
+    assert_eq!(change["method"], "notifications/tools/list_changed");
+}
+
+#[tokio::test]
+async fn what_cannot_be_looked_at_escapes_no_check() {
+    let world = world().await;
+    let modern = world.modern();
+    let call = |arguments: &str| {
+        let meta = json!({ keys::PROTOCOL_VERSION: "2026-07-28", keys::CLIENT_CAPABILITIES: {} });
+        let params = format!(r#"{{"_meta":{meta},"name":"place","arguments":{arguments}}}"#);
+        let body = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":"#;
+        let draft = modern.draft("tools/call", json!({ "name": "place" }));
+        draft.raw(format!("{body}{params}}}"))
+    };
+    drop(modern.send(call(r#"{"region":"eu"}"#)).await.expect_error(400, -32020));
+    let with = call(r#"{"region":"eu"}"#).header("mcp-param-region", "eu");
+    assert_eq!(modern.send(with).await.expect(200).content_text(), "eu");
+    let nest = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    let deep = call(&format!(r#"{{"region":"eu","ignored":{nest}}}"#));
+    drop(modern.send(deep).await.expect_error(400, -32602));
 }

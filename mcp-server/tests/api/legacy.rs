@@ -202,3 +202,14 @@ async fn batches_exist_in_2025_03_26_only() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_a_revision_does_not_have_is_not_asked_whatever_the_client_declares() {
+    let world = world().await;
+    let able = json!({ "elicitation": {} });
+    let opening = world.opening().capabilities(able).revision(Revision::V2025_03_26);
+    let session = opening.open().await;
+    let reply = session.tool("ask", json!({})).await.expect(200);
+    assert_eq!(reply.result()["isError"], true);
+    assert!(session.questions().is_empty());
+}

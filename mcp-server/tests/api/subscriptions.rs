@@ -88,6 +88,8 @@ async fn a_session_is_told_of_lists_and_of_what_it_watches_on_its_stream() {
 async fn a_session_watches_no_more_than_it_may() {
     let world = world().await;
     let session = world.session().await;
+    let long = json!({ "uri": format!("test://{}", "x".repeat(2048)) });
+    drop(session.call("resources/subscribe", long).await.expect_error(200, -32602));
     for n in 0..256 {
         let params = json!({ "uri": format!("test://{n}") });
         drop(session.call("resources/subscribe", params).await.expect(200));

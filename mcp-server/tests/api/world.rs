@@ -109,6 +109,22 @@ impl Tool<App> for Crash {
     }
 }
 
+/// Is asked for in a header, too.
+#[derive(Deserialize, JsonSchema)]
+struct Place {
+    /// Where.
+    #[schemars(extend("x-mcp-header" = "Region"))]
+    region: String,
+}
+
+impl Tool<App> for Place {
+    const NAME: &'static str = "place";
+    type Output = String;
+    async fn call(self, _: &Ctx<App>) -> Result<String, ToolError> {
+        Ok(self.region)
+    }
+}
+
 /// Announces that the tools and a resource have changed.
 #[derive(Deserialize, JsonSchema)]
 struct Announce {}
@@ -143,6 +159,7 @@ fn catalog() -> Catalog<App> {
         .tool::<Stay>()
         .tool::<Crash>()
         .tool::<Announce>()
+        .tool::<Place>()
         .resource::<Watched>()
 }
 

@@ -6,7 +6,11 @@
 use std::fmt;
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::IgnoredAny, ser::SerializeMap};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Error as _, IgnoredAny, SeqAccess, Visitor},
+    ser::SerializeMap,
+};
 use serde_json::{Value, value::RawValue};
 
 /// The id of a request: a string or an integer, never null, and `5` is not `"5"`.
@@ -167,11 +171,51 @@ impl Message {
     }
 
     fn parse_batch(body: &RawJson) -> Result<Self, MalformedMessage> {
-        let items: Vec<&RawValue> = body.decode().map_err(|_| MalformedMessage::NotJson)?;
+        let Items(items) = body.decode().map_err(|error| {
+            if error.is_data() {
+                MalformedMessage::because("the batch holds more than 100 messages")
+            } else {
+                MalformedMessage::NotJson
+            }
+        })?;
         if items.is_empty() {
             return Err(MalformedMessage::because("the batch is empty"));
         }
         Ok(Self::Batch(items.into_iter().map(|item| Incoming::parse(&body.part(item))).collect()))
+    }
+}
+
+/// How many messages a batch may hold. A body of some megabytes has room for a million, and each
+/// costs many times its own length.
+const MOST_IN_BATCH: usize = 100;
+
+/// The items of a batch, none of them looked into; reading ends with the first one too many.
+struct Items<'a>(Vec<&'a RawValue>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Items<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(Few).map(Self)
+    }
+}
+
+struct Few;
+
+impl<'de> Visitor<'de> for Few {
+    type Value = Vec<&'de RawValue>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "at most {MOST_IN_BATCH} messages")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut found = Vec::new();
+        while let Some(item) = items.next_element()? {
+            if found.len() == MOST_IN_BATCH {
+                return Err(A::Error::invalid_length(found.len() + 1, &self));
+            }
+            found.push(item);
+        }
+        Ok(found)
     }
 }
 
@@ -436,6 +480,14 @@ mod tests {
             panic!("not a batch")
         };
         assert!(items[0].is_ok() && items[1].is_err());
+    }
+
+    #[test]
+    fn a_batch_is_not_read_beyond_what_it_may_hold() {
+        let batch = |size: usize| format!("[{}1]", "1,".repeat(size - 1));
+        assert!(matches!(parse(&batch(100)), Ok(Message::Batch(items)) if items.len() == 100));
+        assert_eq!(reason(&batch(101)).1, "the batch holds more than 100 messages");
+        assert_eq!(reason("[1,]").1, "not JSON");
     }
 
     #[test]

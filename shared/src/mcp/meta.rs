@@ -105,18 +105,40 @@ struct Members<'a> {
     tracestate: Option<Value>,
 }
 
+/// What the parameters of a request claim about themselves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Claim {
+    /// Whether they claim a revision of the modern kind: the key is there, whatever it holds. This,
+    /// and nothing else about a request, decides its era.
+    pub is_modern: bool,
+    /// The whole of `_meta`, or what is wrong with it.
+    pub meta: Result<RequestMeta, MalformedMeta>,
+}
+
 impl RequestMeta {
     /// Reads the `_meta` of a request's parameters.
     ///
     /// # Errors
-    /// When `_meta` or one of its reserved members has the wrong type. A claim of a revision is
-    /// reported even then: see [`claims_modern`](Self::claims_modern).
+    /// When `_meta` or one of its reserved members has the wrong type.
     pub fn of(params: Option<&RawJson>) -> Result<Self, MalformedMeta> {
-        let wrong = |key| MalformedMeta { key };
+        Self::claim(params).meta
+    }
+
+    /// The same, and what it says of the era: that can be told even of something malformed.
+    #[must_use]
+    pub fn claim(params: Option<&RawJson>) -> Claim {
         let Some(raw) = raw_meta(params) else {
-            return Ok(Self::default());
+            return Claim { is_modern: false, meta: Ok(Self::default()) };
         };
-        let members: Members<'_> = serde_json::from_str(raw.get()).map_err(|_| wrong("_meta"))?;
+        match serde_json::from_str::<Members<'_>>(raw.get()) {
+            Ok(members) => {
+                Claim { is_modern: members.protocol_version.is_some(), meta: Self::typed(members) }
+            }
+            Err(_) => Claim { is_modern: false, meta: Err(MalformedMeta { key: "_meta" }) },
+        }
+    }
+
+    fn typed(members: Members<'_>) -> Result<Self, MalformedMeta> {
         Ok(Self {
             protocol_version: typed(members.protocol_version, keys::PROTOCOL_VERSION)?,
             client_capabilities: typed(members.client_capabilities, keys::CLIENT_CAPABILITIES)?,
@@ -128,15 +150,6 @@ impl RequestMeta {
                 tracestate: text(members.tracestate),
             },
         })
-    }
-
-    /// Whether the parameters claim a revision of the modern kind: the key is there, whatever it
-    /// holds. This, and nothing else about a request, decides its era.
-    #[must_use]
-    pub fn claims_modern(params: Option<&RawJson>) -> bool {
-        raw_meta(params)
-            .and_then(|raw| serde_json::from_str::<Members<'_>>(raw.get()).ok())
-            .is_some_and(|members| members.protocol_version.is_some())
     }
 }
 
@@ -190,10 +203,10 @@ mod tests {
     fn the_key_alone_is_a_claim() {
         for value in [json!("2026-07-28"), json!(null), json!(5)] {
             let params = RawJson::from(&json!({ "_meta": { keys::PROTOCOL_VERSION: value } }));
-            assert!(RequestMeta::claims_modern(Some(&params)));
+            assert!(RequestMeta::claim(Some(&params)).is_modern);
         }
         let params = RawJson::from(&json!({ "_meta": { keys::CLIENT_CAPABILITIES: {} } }));
-        assert!(!RequestMeta::claims_modern(Some(&params)));
+        assert!(!RequestMeta::claim(Some(&params)).is_modern);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub use lifecycle::{
     InitializeParams, InitializeResult, ListChangedCapability, ResourcesCapability,
     RootsCapability, SamplingCapability, ServerCapabilities,
 };
-pub use meta::{MalformedMeta, ProgressToken, RequestMeta, TraceContext, keys};
+pub use meta::{Claim, MalformedMeta, ProgressToken, RequestMeta, TraceContext, keys};
 pub use notification::{
     AboutSubscription, AcknowledgedParams, CancelledParams, ListenFilter, LogLevel, LogParams,
     ProgressParams, ServerNotification, SubscriptionMeta, UpdatedParams,

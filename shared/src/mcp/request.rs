@@ -106,16 +106,6 @@ impl Method {
             _ => true,
         }
     }
-
-    /// The member of the parameters that the `Mcp-Name` header repeats, if the method has one.
-    #[must_use]
-    pub const fn named_member(self) -> Option<&'static str> {
-        match self {
-            Self::CallTool | Self::GetPrompt => Some("name"),
-            Self::ReadResource => Some("uri"),
-            _ => None,
-        }
-    }
 }
 
 /// A request with its parameters.
@@ -187,6 +177,17 @@ impl ClientRequest {
             Method::SetLevel => Self::SetLevel(read(params)?),
             Method::Listen => Self::Listen(read(params)?),
         })
+    }
+
+    /// What the `Mcp-Name` header repeats, if the method has it: a member and its value.
+    #[must_use]
+    pub fn named(&self) -> Option<(&'static str, &str)> {
+        match self {
+            Self::CallTool(call) => Some(("name", &call.name)),
+            Self::GetPrompt(get) => Some(("name", &get.name)),
+            Self::ReadResource(read) => Some(("uri", &read.uri)),
+            _ => None,
+        }
     }
 }
 

@@ -105,7 +105,9 @@ impl Bounds {
         if self.0.is_empty() {
             return Ok(());
         }
-        let arguments: Value = serde_json::from_slice(arguments).unwrap_or_default();
+        // Nesting too deep for a value fits a type that ignores it; bounds would not be seen.
+        let arguments: Value = serde_json::from_slice(arguments)
+            .map_err(|error| MisfitArguments(format!("The arguments do not fit: {error}")))?;
         for (name, field) in &self.0 {
             let Some(value) = arguments.get(name) else { continue };
             for bound in BOUNDS {
@@ -134,5 +136,22 @@ fn holds(bound: &str, limit: f64, value: &Value) -> bool {
         ("minLength", _, Some(length)) => length >= limit,
         ("maxLength", _, Some(length)) => length <= limit,
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn bounds_hold_for_arguments_that_are_too_deep_to_look_at() {
+        let bounds = Bounds::of(&json!({ "properties": { "steps": { "maximum": 100 } } }));
+        let nest = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let checked = |text: &str| bounds.check(text.as_bytes()).map_err(|MisfitArguments(m)| m);
+        assert!(checked(r#"{"steps":100}"#).is_ok());
+        assert!(checked(r#"{"steps":101}"#).unwrap_err().contains("maximum"));
+        assert!(checked(&format!(r#"{{"steps":101,"ignored":{nest}}}"#)).is_err());
     }
 }
