@@ -43,7 +43,7 @@ pub use self::config::{AuthConfig, Config, Introspection};
 use self::{
     auth::Auth,
     http::Guard,
-    session::{Sessions, calls::Calls},
+    session::{Control, Sessions, calls::Calls},
     subscriptions::Feed,
 };
 
@@ -77,6 +77,7 @@ struct Inner {
     sessions: Sessions,
     feed: Feed,
     calls: Calls,
+    control: Control,
     sealer: Sealer,
 }
 
@@ -96,13 +97,26 @@ impl Server {
         };
         let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
         let key = key.unwrap_or_else(|| parts.entropy.bytes());
+        let calls = Calls::default();
+        let control = Control::new(&parts.store, calls.clone());
+        parts.lifecycle.spawn({
+            let (listening, stopping) =
+                (control.clone().listen(parts.clock.clone()), parts.lifecycle.stopping());
+            async move {
+                tokio::select! {
+                    () = listening => {}
+                    () = stopping => {}
+                }
+            }
+        });
         Ok(Self(Arc::new(Inner {
             auth,
             anonymous: Arc::new(Principal::anonymous()),
             guard: Guard::new(&config),
             sessions: Sessions::new(&parts.store, config.session_ttl),
             feed: Feed::new(&parts.store),
-            calls: Calls::default(),
+            calls,
+            control,
             sealer: Sealer::new(vec![SealKey::new(key)]),
             config,
             features,
@@ -175,6 +189,10 @@ impl Server {
 
     fn calls(&self) -> &Calls {
         &self.0.calls
+    }
+
+    fn control(&self) -> &Control {
+        &self.0.control
     }
 
     fn sealer(&self) -> &Sealer {

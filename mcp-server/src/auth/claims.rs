@@ -14,9 +14,10 @@ use serde_json::Value;
 #[derive(Debug, Deserialize)]
 pub(super) struct Claims {
     /// Nothing but `true` is active.
-    active: bool,
     #[serde(default)]
-    scope: Option<String>,
+    active: Value,
+    #[serde(default)]
+    scope: Words,
     #[serde(default)]
     client_id: Option<String>,
     #[serde(default)]
@@ -37,6 +38,26 @@ pub(super) struct Claims {
     token_use: Option<String>,
     #[serde(default)]
     cnf: Option<Value>,
+}
+
+/// Words between spaces, or a list of them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(untagged)]
+enum Words {
+    #[default]
+    None,
+    Text(String),
+    List(Vec<String>),
+}
+
+impl Words {
+    fn into_set(self) -> BTreeSet<String> {
+        match self {
+            Self::None => BTreeSet::new(),
+            Self::Text(text) => text.split_whitespace().map(str::to_owned).collect(),
+            Self::List(words) => words.into_iter().collect(),
+        }
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -80,7 +101,7 @@ const UNSAID_LIFE: std::time::Duration = std::time::Duration::from_mins(1);
 impl Claims {
     /// The caller, or why the token is no good: a sentence for the challenge.
     pub(super) fn grant(self, expected: &Expected<'_>) -> Result<Grant, &'static str> {
-        if !self.active {
+        if self.active != Value::Bool(true) {
             return Err("The token is not active");
         }
         if self.iss.as_ref().is_some_and(|issuer| issuer != expected.issuer) {
@@ -115,19 +136,22 @@ impl Claims {
         if user.is_none() && self.client_id.is_none() {
             return Err("The token belongs to nobody");
         }
-        let scopes = self.scope.unwrap_or_default();
+        if [&user, &self.client_id].into_iter().flatten().any(|name| !is_name(name)) {
+            return Err("The token belongs to somebody without a proper name");
+        }
         Ok(Principal {
             issuer: issuer.to_owned(),
             user,
             client: self.client_id,
             username: self.username,
-            scopes: scopes
-                .split(' ')
-                .filter(|s| !s.is_empty())
-                .map(str::to_owned)
-                .collect::<BTreeSet<_>>(),
+            scopes: self.scope.into_set(),
         })
     }
+}
+
+/// Names go into keys, logs and pages.
+fn is_name(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 /// Clocks differ.
@@ -181,6 +205,7 @@ mod tests {
     fn dialects_of_audience_and_time_are_read() {
         assert!(with("aud", json!(["x", "https://mcp.example/mcp/"])).is_ok());
         assert!(with("exp", json!(2000.75)).is_ok());
+        assert!(with("scope", json!(["mcp", "x"])).unwrap().principal.has_scope("x"));
         assert!(with("iss", Value::Null).is_ok());
     }
 
@@ -205,6 +230,17 @@ mod tests {
         ];
         for (name, value) in wrong {
             assert!(with(name, value.clone()).is_err(), "{name} {value}");
+        }
+    }
+
+    #[test]
+    fn a_strange_answer_is_a_refusal_and_not_an_outage() {
+        for active in [json!("true"), json!(1), Value::Null] {
+            assert_eq!(with("active", active).unwrap_err(), "The token is not active");
+        }
+        let nameless = "The token belongs to somebody without a proper name";
+        for sub in [json!(""), json!("a\nb"), json!("x".repeat(256))] {
+            assert_eq!(with("sub", sub).unwrap_err(), nameless);
         }
     }
 

@@ -18,6 +18,8 @@ use shared::mcp::{
     InitializeResult, Method, Outgoing, RawJson, RequestId, RequestMeta, Revision, ServerResult,
 };
 
+use store::StoreError;
+
 use super::{downgrade, modern::timed_out, refusal};
 use crate::{
     Server,
@@ -96,7 +98,7 @@ pub(crate) async fn serve(
             Ok(Handled::Running(running(server, call, outbox, form)))
         }
         Incoming::Notification { method, params } => {
-            notified(server, &session, &method, params.as_ref());
+            notified(server, &session, &method, params.as_ref()).await?;
             Ok(Handled::Accepted)
         }
         Incoming::Response { id, outcome } => {
@@ -127,7 +129,7 @@ pub(crate) async fn batch(
                 calls.push(request.call(server, principal, session.clone(), Arc::clone(&outbox)));
             }
             Incoming::Notification { method, params } => {
-                notified(server, session, &method, params.as_ref());
+                notified(server, session, &method, params.as_ref()).await?;
             }
             Incoming::Response { id, outcome } => {
                 server.sessions().deliver(&session.id, &id, outcome).await?;
@@ -153,14 +155,20 @@ fn array(answers: &[Answer]) -> Answer {
     Answer::ok([b"[", &*joined, b"]"].concat().into())
 }
 
-fn notified(server: &Server, session: &Session, method: &str, params: Option<&RawJson>) {
+async fn notified(
+    server: &Server,
+    session: &Session,
+    method: &str,
+    params: Option<&RawJson>,
+) -> Result<(), StoreError> {
+    // Others tell nothing that is kept: `initialized`, roots that have changed, progress.
     if method == "notifications/cancelled"
         && let Some(cancelled) = params.and_then(|params| params.decode::<CancelledParams>().ok())
         && let Some(id) = cancelled.request_id
     {
-        server.calls().cancel(&session.id, &id);
+        server.control().cancel(&session.id, Some(id)).await?;
     }
-    // Others tell nothing that is kept: `initialized`, roots that have changed, progress.
+    Ok(())
 }
 
 fn running(
@@ -169,18 +177,18 @@ fn running(
     outbox: Arc<Outbox>,
     form: Form,
 ) -> Running {
-    let call = GoesOn { call: Some(call), lifecycle: server.lifecycle().clone() };
+    let call = Detaching { call: Some(call), lifecycle: server.lifecycle().clone() };
     Running::new(Box::pin(call), outbox, form)
 }
 
 /// A call that is not cancelled by a client that goes away: dropped before its end, it moves into
 /// a task. A call that ends in time never needs one.
-struct GoesOn {
+struct Detaching {
     call: Option<BoxFuture<'static, Answer>>,
     lifecycle: Lifecycle,
 }
 
-impl Future for GoesOn {
+impl Future for Detaching {
     type Output = Answer;
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Answer> {
         let Some(call) = &mut self.call else { return Poll::Ready(Answer::Nothing) };
@@ -190,7 +198,7 @@ impl Future for GoesOn {
     }
 }
 
-impl Drop for GoesOn {
+impl Drop for Detaching {
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
             self.lifecycle.spawn(async move {

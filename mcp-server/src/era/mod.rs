@@ -30,7 +30,7 @@ pub(crate) enum Era {
     /// A message within a session.
     Legacy(Incoming),
     /// Several messages within a session of 2025-03-26.
-    Batch(Vec<Result<Incoming, MalformedMessage>>),
+    Batch(Vec<Incoming>),
 }
 
 /// A modern request, its claim checked against the headers.
@@ -204,22 +204,20 @@ fn batch(
         return Err(Rejection::invalid_request(NO_BATCHES));
     }
     legacy_header(header)?;
-    for item in &items {
+    let member = |item| {
         let refused = match item {
             Err(_) => "Every element of a batch must be a message",
             Ok(Incoming::Request { method, .. }) if method == "initialize" => {
                 "`initialize` must not be part of a batch"
             }
-            Ok(Incoming::Request { params, .. } | Incoming::Notification { params, .. })
-                if RequestMeta::claim(params.as_ref()).is_modern =>
-            {
-                NO_BATCHES
-            }
-            Ok(_) => continue,
+            Ok(
+                Incoming::Request { ref params, .. } | Incoming::Notification { ref params, .. },
+            ) if RequestMeta::claim(params.as_ref()).is_modern => NO_BATCHES,
+            Ok(message) => return Ok(message),
         };
-        return Err(Rejection::invalid_request(refused));
-    }
-    Ok(Era::Batch(items))
+        Err(Rejection::invalid_request(refused))
+    };
+    items.into_iter().map(member).collect::<Result<_, _>>().map(Era::Batch)
 }
 
 const NO_BATCHES: &str = "Batches do not exist since 2025-06-18";

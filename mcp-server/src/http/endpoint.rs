@@ -50,7 +50,6 @@ pub(super) async fn post(
             Ok(reply(&server, handled).await)
         }
         Era::Batch(items) => {
-            let items = items.into_iter().collect::<Result<Vec<_>, _>>()?;
             let session = session_of(&server, &principal, &headers, None).await?;
             let handled = legacy::batch(&server, &principal, &session, form, items).await?;
             Ok(reply(&server, handled).await)
@@ -86,7 +85,7 @@ pub(super) async fn delete(
     era::session_verb(&headers)?;
     let session = session_of(&server, &principal, &headers, None).await?;
     server.sessions().end(&session.id).await?;
-    server.calls().cancel_all(&session.id);
+    server.control().cancel(&session.id, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -85,13 +85,18 @@ impl Running {
             Form::Either => self.decide(clock).await,
         };
         match decided {
-            Some(answer) if self.outbox.0.is_empty() && self.form != Form::Stream => {
-                answer.into_response()
-            }
+            Some(answer) if self.is_json(&answer) => answer.into_response(),
             // What was said in the same breath as the answer must not be lost.
             Some(answer) => self.stream(Call::Ended(answer), clock),
             None => self.stream_running(clock),
         }
+    }
+
+    /// Whether an answer goes out alone. That there is none is said by a stream that ends, where
+    /// the client can read one: a request is answered with JSON or a stream.
+    fn is_json(&self, answer: &Answer) -> bool {
+        let alone = self.outbox.0.is_empty() && matches!(answer, Answer::Message(..));
+        self.form == Form::Json || (alone && self.form == Form::Either)
     }
 
     /// Waits until the call has ended, has said something, or has been silent for long.
@@ -307,7 +312,8 @@ mod tests {
     async fn a_cancelled_call_is_not_answered() {
         let running = running(async { Answer::Nothing }, Arc::default());
         let response = running.reply(&clock()).await;
-        assert_eq!((response.status(), text(response).await.as_str()), (StatusCode::ACCEPTED, ""));
+        assert_eq!(response.headers()["content-type"], "text/event-stream");
+        assert_eq!(text(response).await, "");
     }
 
     #[tokio::test]

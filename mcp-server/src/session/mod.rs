@@ -4,9 +4,11 @@
 //! progress: its cancellation ([`calls`]) and the questions it has put to the client ([`live`]).
 
 pub(crate) mod calls;
+mod control;
 pub(crate) mod live;
 mod record;
 mod table;
 
+pub(crate) use control::Control;
 pub(crate) use record::SessionId;
 pub(crate) use table::{ENDED, Session, Sessions, WATCHED, WatchError};

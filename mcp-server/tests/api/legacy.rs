@@ -137,6 +137,34 @@ async fn a_call_is_cancelled_by_a_notification_and_not_answered() {
 }
 
 #[tokio::test]
+async fn a_call_is_cancelled_through_another_instance_and_by_the_end_of_its_session() {
+    let clock = ambient::Clock::manual(ambient::Timestamp::from_secs(1_800_000_000));
+    let store = store::Store::memory(clock.clone());
+    let mut here = instance(&store, clock.clone(), &[("MCP_AUTH", "none")]).await;
+    let there = instance(&store, clock, &[("MCP_AUTH", "none")]).await;
+    for by_notification in [true, false] {
+        let session = here.session().await;
+        let elsewhere = session.at(&there.endpoint());
+        let params = json!({ "name": "stay", "arguments": {} });
+        let draft = session.draft("tools/call", params).id("the-call");
+        let mut opening = Box::pin(session.open(draft));
+        tokio::select! {
+            _ = &mut opening => panic!("the call stays"),
+            () = here.happened("started") => {}
+        }
+        if by_notification {
+            let cancelled = json!({ "requestId": "the-call" });
+            drop(elsewhere.notify("notifications/cancelled", cancelled).await.expect(202));
+        } else {
+            drop(elsewhere.end().await.expect(204));
+        }
+        here.happened("dropped").await;
+        assert!(opening.await.finish().await.messages.is_empty());
+        here.forget();
+    }
+}
+
+#[tokio::test]
 async fn five_and_the_text_five_are_answered_each_by_its_own() {
     let world = world().await;
     let session = world.session().await;

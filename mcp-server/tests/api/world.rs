@@ -169,6 +169,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) server: Server,
     pub(crate) lifecycle: Lifecycle,
+    told: watch::Sender<Vec<&'static str>>,
     events: watch::Receiver<Vec<&'static str>>,
     // Serves until it is dropped.
     _serving: JoinSet<()>,
@@ -191,6 +192,7 @@ pub(crate) async fn instance(store: &Store, clock: Clock, settings: &[(&str, &st
     let config = Config::from_env(&env).0.unwrap();
     let lifecycle = Lifecycle::new(clock.clone(), Duration::from_secs(5));
     let sender = watch::Sender::new(Vec::new());
+    let told = sender.clone();
     let events = sender.subscribe();
     let features =
         Features::new(Implementation::new("test", "1"), catalog(), App { events: sender })
@@ -207,7 +209,7 @@ pub(crate) async fn instance(store: &Store, clock: Clock, settings: &[(&str, &st
     serving.spawn(async move {
         chassis::serve(listener, router, Limits::default(), &stop).await.unwrap();
     });
-    World { base, clock, server, lifecycle, events, _serving: serving }
+    World { base, clock, server, lifecycle, told, events, _serving: serving }
 }
 
 impl World {
@@ -225,6 +227,11 @@ impl World {
 
     pub(crate) async fn session(&self) -> Session {
         self.opening().open().await
+    }
+
+    /// Forgets what calls have told so far.
+    pub(crate) fn forget(&self) {
+        self.told.send_modify(Vec::clear);
     }
 
     /// Waits until a call has told this.
