@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use mcp_core::{Announced, Change, ChangeFeed};
+use mcp_core::{Announced, Change, ChangeFeed, Principal};
 use shared::mcp::{
     AboutSubscription, AcknowledgedParams, ListenFilter, ListenResult, RequestId,
     ServerNotification, ServerResult, SubscriptionMeta, UpdatedParams,
@@ -147,10 +147,30 @@ impl Wish {
     }
 }
 
-/// Serves `subscriptions/listen`: acknowledges, tells what changes, and ends with a result when the
-/// server stops. A client that goes away drops it.
+/// When a stream that has no end of its own must end: when the token that opened it does, or the
+/// server stops.
+pub(crate) fn over(
+    server: &Server,
+    principal: &Principal,
+) -> impl Future<Output = ()> + Send + 'static {
+    let stopping = server.lifecycle().stopping();
+    let expired = principal.expires_at.map(|moment| server.clock().sleep_until(moment));
+    async move {
+        match expired {
+            Some(expired) => tokio::select! {
+                () = stopping => {}
+                () = expired => {}
+            },
+            None => stopping.await,
+        }
+    }
+}
+
+/// Serves `subscriptions/listen`: acknowledges, tells what changes, and ends with a result when it
+/// is over. A client that goes away drops it.
 pub(crate) async fn listen(
     server: &Server,
+    principal: &Principal,
     id: &RequestId,
     wanted: ListenFilter,
     outbox: Arc<Outbox>,
@@ -159,11 +179,11 @@ pub(crate) async fn listen(
     // Listening comes before the acknowledgement, which promises that nothing is missed from here.
     let mut listener = server.feed().listen().await?;
     outbox.say(note_message(&wish.acknowledgement())).await;
-    let mut stopping = Box::pin(server.lifecycle().stopping());
+    let mut over = Box::pin(over(server, principal));
     loop {
         let heard = tokio::select! {
             biased;
-            () = &mut stopping => break,
+            () = &mut over => break,
             heard = listener.next() => heard,
         };
         let Some(heard) = heard else { break };

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Change, ChangeFeed, Principal, ToolError,
+    constraints::Constraints,
     flow::{AskError, Client, Peer, Steps},
     schema,
 };
@@ -136,10 +137,14 @@ impl<S: Send + Sync> Ctx<S> {
         self.call.client.notify(ServerNotification::Log(params)).await;
     }
 
-    /// Asks the user to fill in a form shaped like `T`: a flat struct of simple fields.
+    /// Asks the user to fill in a form shaped like `T`: a flat struct of simple fields. An answer
+    /// that does not keep to the form, its ranges and lengths included, is asked for again.
     ///
     /// # Errors
     /// When the client cannot be asked at all. A refusal is an answer, not an error.
+    ///
+    /// # Panics
+    /// When `T` is no form; it is the same for every call, so the first test finds it.
     pub async fn elicit<T: JsonSchema + DeserializeOwned>(
         &self,
         key: &str,
@@ -152,12 +157,15 @@ impl<S: Send + Sync> Ctx<S> {
             ..ClientCapabilities::default()
         })?;
         let requested_schema = schema::form::<T>();
+        let constraints = Constraints::of(&requested_schema)
+            .unwrap_or_else(|wrong| panic!("`{}` cannot be a form: {wrong}", T::schema_name()));
         let params = ElicitParams::Form { message: message.to_owned(), requested_schema };
         self.ask(key, &InputRequest::Elicit(params), |answer| {
             let result: ElicitResult = serde_json::from_value(answer).ok()?;
             Some(match result.action {
                 ElicitAction::Accept => {
                     let content = Value::Object(result.content.unwrap_or_default());
+                    constraints.check(&content).ok()?;
                     Elicited::Accepted(serde_json::from_value(content).ok()?)
                 }
                 ElicitAction::Decline => Elicited::Declined,

@@ -38,18 +38,18 @@
 //!     }
 //! }
 //!
-//! # async fn test() {
-//! // One test, two eras:
-//! let answer = serde_json::json!({ "action": "accept", "content": { "ok": true } });
 //! # #[cfg(feature = "testing")]
-//! let result = mcp_core::testing::both_eras(
-//!     || Catalog::new().tool::<OrderCoffee>(),
-//!     || (),
-//!     "order_coffee",
-//!     serde_json::json!({ "address": "Baker Street" }),
-//!     [("confirm", answer)],
-//! );
-//! # }
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! // One test, two eras:
+//! let catalog = || Catalog::new().tool::<OrderCoffee>();
+//! let arguments = serde_json::json!({ "address": "Baker Street" });
+//! let answer = serde_json::json!({ "action": "accept", "content": { "ok": true } });
+//! let answers = [("confirm", answer)];
+//! let result =
+//!     mcp_core::testing::both_eras(catalog, || (), "order_coffee", arguments, answers).await;
+//! assert_eq!(result["content"][0]["text"], "On its way.");
+//! # });
+//! # Ok::<_, std::io::Error>(())
 //! ```
 //!
 //! A question may be answered at once or in another request to another instance; the function does
@@ -64,11 +64,21 @@
 //!     tokio::spawn(async move { ctx.roots("roots").await });
 //! }
 //! ```
+//!
+//! The same without the task compiles.
+//!
+//! ```
+//! async fn call(ctx: &mcp_core::Ctx<()>) {
+//!     let _ = ctx.roots("roots").await;
+//! }
+//! ```
 
 mod catalog;
 mod changes;
+mod constraints;
 mod ctx;
 mod dispatch;
+mod failure;
 pub mod flow;
 mod listing;
 mod mirrored;

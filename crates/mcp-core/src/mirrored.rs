@@ -77,12 +77,8 @@ fn mark(field: &Value, name: &Value, path: &[String]) -> Result<MirroredParam, W
     let is_tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     let header = name.as_str().filter(|name| !name.is_empty() && name.bytes().all(is_tchar));
     let header = header.ok_or(WrongMark::NoName)?.to_owned();
-    let kind =
-        |kind: &Value| kind.as_str().is_some_and(|k| ["string", "integer", "boolean"].contains(&k));
-    let simple = match &field["type"] {
-        Value::Array(kinds) => kinds.iter().filter(|k| *k != "null").all(kind),
-        one => kind(one),
-    };
+    let kind = field.get("type").and_then(Value::as_str);
+    let simple = kind.is_some_and(|kind| ["string", "integer", "boolean"].contains(&kind));
     if path.is_empty() || !simple {
         return Err(WrongMark::Type(header));
     }
@@ -129,6 +125,8 @@ mod tests {
             wrong(json!({ "type": "number", "x-mcp-header": "X" })),
             WrongMark::Type(_)
         ));
+        let two = json!({ "type": ["string", "null"], "x-mcp-header": "X" });
+        assert!(matches!(wrong(two), WrongMark::Type(_)), "clients want one type");
         let item = json!({ "type": "string", "x-mcp-header": "X" });
         assert_eq!(wrong(json!({ "type": "array", "items": item })), WrongMark::Place);
         let twice = json!({ "type": "object", "properties": {

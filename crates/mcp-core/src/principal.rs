@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use ambient::Timestamp;
+
 /// A caller, as the authorization server describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Principal {
@@ -15,6 +17,8 @@ pub struct Principal {
     pub username: Option<String>,
     /// What the caller may do.
     pub scopes: BTreeSet<String>,
+    /// Until when; long streams end then. Never for a caller without a token.
+    pub expires_at: Option<Timestamp>,
 }
 
 impl Principal {
@@ -28,6 +32,13 @@ impl Principal {
     #[must_use]
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes.contains(scope)
+    }
+
+    /// Whether the caller may do what a scope stands for, or nobody is asked who they are: without
+    /// authorization there are no scopes to have.
+    #[must_use]
+    pub fn may(&self, scope: &str) -> bool {
+        *self == Self::anonymous() || self.has_scope(scope)
     }
 
     /// One text for issuer, user and client together. Different callers have different ones.

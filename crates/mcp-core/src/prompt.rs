@@ -4,7 +4,11 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use shared::mcp::{ContentBlock, PromptMessage, Role};
 
-use crate::{Argument, Ctx, ListCtx, Suggestions, flow::AskError};
+use crate::{
+    Argument, Ctx, ListCtx, Suggestions,
+    failure::{BoxError, sorted},
+    flow::AskError,
+};
 
 /// Messages made to measure.
 #[diagnostic::on_unimplemented(
@@ -47,16 +51,20 @@ pub const fn assistant(content: ContentBlock) -> PromptMessage {
     PromptMessage { role: Role::Assistant, content }
 }
 
-/// Why a prompt could not be made.
-#[derive(Debug, thiserror::Error)]
+/// Why a prompt could not be made. Every other error becomes one with `?`, as with a
+/// [`ToolError`](crate::ToolError).
+#[derive(Debug)]
 pub enum PromptError {
     /// The arguments are wrong, and this is how.
-    #[error("{0}")]
     Invalid(String),
     /// The client could not be asked.
-    #[error(transparent)]
-    Ask(#[from] AskError),
+    Ask(AskError),
     /// Something is broken: logged with its causes, and nothing of it is shown.
-    #[error("internal error")]
-    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Internal(BoxError),
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for PromptError {
+    fn from(error: E) -> Self {
+        sorted(error).map_or_else(Self::Internal, Self::Ask)
+    }
 }

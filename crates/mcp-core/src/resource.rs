@@ -4,7 +4,11 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use shared::mcp::{Annotations, Resource as ListedResource, ResourceContents};
 
-use crate::{Ctx, ListCtx, Suggestions, flow::AskError};
+use crate::{
+    Ctx, ListCtx, Suggestions,
+    failure::{BoxError, sorted},
+    flow::AskError,
+};
 
 /// Something that can be read.
 ///
@@ -82,18 +86,22 @@ impl ResourceInfo {
     }
 }
 
-/// Why a resource could not be read.
-#[derive(Debug, thiserror::Error)]
+/// Why a resource could not be read. Every other error becomes one with `?`, as with a
+/// [`ToolError`](crate::ToolError).
+#[derive(Debug)]
 pub enum ReadError {
     /// There is none at this address.
-    #[error("there is no such resource")]
     NotFound,
     /// The client could not be asked.
-    #[error(transparent)]
-    Ask(#[from] AskError),
+    Ask(AskError),
     /// Something is broken: logged with its causes, and nothing of it is shown.
-    #[error("internal error")]
-    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Internal(BoxError),
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for ReadError {
+    fn from(error: E) -> Self {
+        sorted(error).map_or_else(Self::Internal, Self::Ask)
+    }
 }
 
 /// An argument or a variable that is being typed.

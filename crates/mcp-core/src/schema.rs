@@ -1,12 +1,15 @@
 //! Schemas as MCP wants them, made from types.
 
-use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
+use schemars::{
+    JsonSchema, SchemaGenerator,
+    generate::{Contract, SchemaSettings},
+};
 use serde_json::{Map, Value, json};
 
 /// The schema of a tool's arguments: an object at the root. The description of the type is the
 /// tool's and is taken out.
 pub(crate) fn input<T: JsonSchema>() -> (Value, Option<String>) {
-    let mut schema = of::<T>();
+    let mut schema = of::<T>(Contract::Deserialize);
     let description = match schema.remove("description") {
         Some(Value::String(text)) => Some(text),
         _ => None,
@@ -14,12 +17,36 @@ pub(crate) fn input<T: JsonSchema>() -> (Value, Option<String>) {
     schema.remove("title");
     schema.insert("type".to_owned(), json!("object"));
     schema.entry("properties").or_insert_with(|| json!({}));
+    unite_marked_types(&mut schema);
     (Value::Object(schema), description)
 }
 
-/// The schema of a structured result.
+/// An argument that a header repeats has one type (2026-07-28 basic/transports/streamable-http), or
+/// clients drop its tool. `Option` says two, and null is an argument that is absent.
+fn unite_marked_types(schema: &mut Map<String, Value>) {
+    let fields = schema.get_mut("properties").and_then(Value::as_object_mut);
+    for field in fields.into_iter().flatten().filter_map(|(_, field)| field.as_object_mut()) {
+        if field.contains_key("x-mcp-header") {
+            unite_types(field);
+        }
+        unite_marked_types(field);
+    }
+}
+
+/// `["string", "null"]` is `"string"`; what has more types than one is left as it is.
+fn unite_types(field: &mut Map<String, Value>) {
+    if let Some(Value::Array(kinds)) = field.get_mut("type") {
+        kinds.retain(|kind| kind != "null");
+        if let [kind] = kinds.as_slice() {
+            let kind = kind.clone();
+            field.insert("type".to_owned(), kind);
+        }
+    }
+}
+
+/// The schema of a structured result: of what is written, which may differ from what is read.
 pub(crate) fn output<T: JsonSchema>() -> Value {
-    let mut schema = of::<T>();
+    let mut schema = of::<T>(Contract::Serialize);
     schema.remove("title");
     Value::Object(schema)
 }
@@ -30,7 +57,7 @@ pub(crate) fn output<T: JsonSchema>() -> Value {
 /// When a field of `T` is not simple. It is the same for every call, so the first test of the tool
 /// that asks finds it.
 pub(crate) fn form<T: JsonSchema>() -> Value {
-    let schema = of::<T>();
+    let schema = of::<T>(Contract::Deserialize);
     let definitions = schema.get("$defs").cloned().unwrap_or_default();
     let mut fields = Map::new();
     for (name, field) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
@@ -47,8 +74,11 @@ pub(crate) fn form<T: JsonSchema>() -> Value {
     form
 }
 
-fn of<T: JsonSchema>() -> Map<String, Value> {
-    let settings = SchemaSettings::draft2020_12().with(|settings| settings.meta_schema = None);
+fn of<T: JsonSchema>(contract: Contract) -> Map<String, Value> {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.meta_schema = None;
+        settings.contract = contract;
+    });
     let schema = SchemaGenerator::new(settings).into_root_schema_for::<T>();
     let mut schema = schema.to_value();
     drop_widths(&mut schema);
@@ -86,11 +116,7 @@ fn simple_field(field: &Value, definitions: &Value) -> Option<Value> {
         field.insert("oneOf".to_owned(), choices);
     }
     // `Option` allows null; in a form a field that is not required is left out.
-    if let Some(Value::Array(kinds)) = field.get("type") {
-        let kinds: Vec<_> = kinds.iter().filter(|kind| *kind != "null").cloned().collect();
-        let [kind] = kinds.as_slice() else { return None };
-        field.insert("type".to_owned(), kind.clone());
-    }
+    unite_types(&mut field);
     if let Some(Value::Array(values)) = field.get_mut("enum") {
         values.retain(|value| !value.is_null());
     }
@@ -180,6 +206,23 @@ mod tests {
         assert_eq!(schema["properties"]["amount"]["maximum"], 5);
         assert!(schema["properties"]["amount"].get("format").is_none());
         assert!(schema.get("title").is_none() && schema.get("$schema").is_none());
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[expect(dead_code, reason = "only the schema is looked at")]
+    struct Marked {
+        #[schemars(extend("x-mcp-header" = "Region"))]
+        region: Option<String>,
+        plain: Option<String>,
+    }
+
+    #[test]
+    fn an_optional_argument_that_a_header_repeats_has_one_type() {
+        let (schema, _) = input::<Marked>();
+        assert_eq!(schema["properties"]["region"]["type"], "string");
+        assert_eq!(schema["properties"]["plain"]["type"], json!(["string", "null"]));
+        assert!(schema.get("required").is_none());
+        assert_eq!(crate::mirrored::params(&schema).unwrap().len(), 1);
     }
 
     #[derive(Deserialize, JsonSchema)]

@@ -1,7 +1,7 @@
 //! Tools for tests of features: one test, two eras.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -29,10 +29,45 @@ const BINDING: Binding<'_> =
 /// Calls a tool in both eras with the same answers, and gives the result, which must be the same.
 ///
 /// Each era gets a catalog and an app of its own, so that both begin in the same world. `answers`
-/// are by question key. In the modern era the state is sealed and opened between rounds.
+/// are by question key; a key that comes twice has a second answer for when the first is of no use.
+/// In the modern era the state is sealed and opened between rounds, and every round is run once
+/// more, without the answers, at another time and with other randomness: it must ask the same.
+///
+/// ```
+/// # use mcp_core::{Catalog, Ctx, Tool, ToolError, testing::both_eras};
+/// # use schemars::JsonSchema;
+/// # use serde::Deserialize;
+/// # use serde_json::json;
+/// /// Asks for a name.
+/// #[derive(Deserialize, JsonSchema)]
+/// struct Greet {}
+///
+/// #[derive(Deserialize, JsonSchema)]
+/// struct Name {
+///     name: String,
+/// }
+///
+/// impl Tool<()> for Greet {
+///     const NAME: &'static str = "greet";
+///     type Output = String;
+///     async fn call(self, ctx: &Ctx<()>) -> Result<String, ToolError> {
+///         let Name { name } = ctx.elicit("name", "Who are you?").await?.accepted()?;
+///         Ok(format!("Hello, {name}."))
+///     }
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let catalog = || Catalog::new().tool::<Greet>();
+/// let answer = json!({ "action": "accept", "content": { "name": "Ada" } });
+/// let result = both_eras(catalog, || (), "greet", json!({}), [("name", answer)]).await;
+/// assert_eq!(result["content"][0]["text"], "Hello, Ada.");
+/// # });
+/// # Ok::<_, std::io::Error>(())
+/// ```
 ///
 /// # Panics
-/// When the eras differ, the tool is refused, or it asks what nobody answers.
+/// When the eras differ, the tool is refused, a round asks something else when it is run again, or
+/// nobody answers.
 pub async fn both_eras<S: Send + Sync + 'static>(
     catalog: impl Fn() -> Catalog<S>,
     app: impl Fn() -> S,
@@ -44,17 +79,32 @@ pub async fn both_eras<S: Send + Sync + 'static>(
         let server = shared::mcp::Implementation::new("test", "1");
         Features::new(server, catalog(), app())
     };
-    let answers: BTreeMap<String, Value> =
-        answers.into_iter().map(|(key, answer)| (key.to_owned(), answer)).collect();
+    let mut script = Answers::default();
+    for (key, answer) in answers {
+        script.0.entry(key.to_owned()).or_default().push_back(answer);
+    }
     let request = || {
         let params = RawJson::from(&json!({ "name": tool, "arguments": arguments }));
         ClientRequest::decode(Method::CallTool, Some(&params)).expect("a name and arguments")
     };
     let clock = Clock::manual(Timestamp::from_secs(0));
-    let legacy = in_flight(&clock, legacy(&features(), request(), answers.clone(), &clock)).await;
-    let modern = in_flight(&clock, modern(&features(), request, answers, &clock)).await;
+    let legacy = in_flight(&clock, legacy(&features(), request(), script.clone(), &clock)).await;
+    let modern = in_flight(&clock, modern(&features(), request, script, &clock)).await;
     assert_eq!(legacy, modern, "the eras differ");
     modern
+}
+
+/// What is left to answer, by key.
+#[derive(Clone, Default)]
+struct Answers(BTreeMap<String, VecDeque<Value>>);
+
+impl Answers {
+    fn next(&mut self, key: &str) -> Value {
+        let answers = self.0.get_mut(key).unwrap_or_else(|| panic!("no answer to `{key}`"));
+        answers.pop_front().unwrap_or_else(|| {
+            panic!("`{key}` is asked again: its answer was unusable, or its question has changed")
+        })
+    }
 }
 
 /// Lets time fly while a tool waits for it.
@@ -82,12 +132,12 @@ fn peer(revision: Revision) -> Peer {
     Peer { profile, progress_token: None, log_level: None }
 }
 
-fn call(client: Arc<dyn Client>, clock: &Clock) -> Call {
+fn call(client: Arc<dyn Client>, clock: &Clock, entropy: Entropy) -> Call {
     Call {
         client,
         principal: Arc::new(Principal::anonymous()),
         clock: clock.clone(),
-        entropy: Entropy::seeded(1),
+        entropy,
         cancelled: CancellationToken::new(),
         changes: Arc::new(NoFeed),
     }
@@ -100,45 +150,71 @@ fn read(result: Result<ServerResult, Refusal>) -> Value {
 async fn legacy(
     features: &Features,
     request: ClientRequest,
-    answers: BTreeMap<String, Value>,
+    answers: Answers,
     clock: &Clock,
 ) -> Value {
     let client =
         Arc::new(Scripted { peer: peer(Revision::V2025_11_25), answers: Mutex::new(answers) });
-    read(features.dispatch(request, call(client, clock)).await)
+    read(features.dispatch(request, call(client, clock, Entropy::seeded(1))).await)
 }
 
 async fn modern(
     features: &Features,
     request: impl Fn() -> ClientRequest,
-    answers: BTreeMap<String, Value>,
+    mut answers: Answers,
     clock: &Clock,
 ) -> Value {
     let sealer = Sealer::new(vec![SealKey::new([7; 32])]);
     let mut journal = Journal::default();
     loop {
-        let replay = Replay::new(journal, peer(Revision::V2026_07_28), Arc::new(Silence));
-        match replay.drive(features.dispatch(request(), call(replay.clone(), clock))).await {
+        match round(features, request(), journal, clock, Entropy::seeded(1)).await {
             Outcome::Complete(result) => return read(result),
             Outcome::InputRequired { questions, journal: learnt } => {
+                let again = repeated(features, request(), learnt.clone()).await;
+                assert_eq!(again.as_ref(), Some(&questions), "run again, it asks something else");
                 let now = Timestamp::from_secs(0);
                 let state = sealer.seal(learnt, &BINDING, now, &Entropy::seeded(2));
                 let opened = sealer.open(&state.expect("it can be sealed"), &BINDING, now);
-                let asked = questions.into_keys().map(|key| {
-                    let answer =
-                        answers.get(&key).unwrap_or_else(|| panic!("no answer to `{key}`"));
-                    (key, answer.clone())
+                let settled = questions.into_keys().map(|key| {
+                    let answer = answers.next(&key);
+                    (key, answer)
                 });
-                journal = opened.expect("it can be opened").with_answers(asked.collect());
+                journal = opened.expect("it can be opened").with_answers(settled.collect());
             }
         }
     }
 }
 
-/// A session's client that answers from a list, each question once.
+async fn round(
+    features: &Features,
+    request: ClientRequest,
+    journal: Journal,
+    clock: &Clock,
+    entropy: Entropy,
+) -> Outcome<Result<ServerResult, Refusal>> {
+    let replay = Replay::new(journal, peer(Revision::V2026_07_28), Arc::new(Silence));
+    let call = call(replay.clone(), clock, entropy);
+    replay.drive(features.dispatch(request, call)).await
+}
+
+/// What a round asks when it is run once more, a day later; nothing if it does not ask.
+async fn repeated(
+    features: &Features,
+    request: ClientRequest,
+    journal: Journal,
+) -> Option<BTreeMap<String, InputRequest>> {
+    let later = Clock::manual(Timestamp::from_secs(24 * 60 * 60));
+    let again = round(features, request, journal, &later, Entropy::seeded(3));
+    match in_flight(&later, again).await {
+        Outcome::InputRequired { questions, .. } => Some(questions),
+        Outcome::Complete(_) => None,
+    }
+}
+
+/// A session's client that answers from a list.
 struct Scripted {
     peer: Peer,
-    answers: Mutex<BTreeMap<String, Value>>,
+    answers: Mutex<Answers>,
 }
 
 impl Client for Scripted {
@@ -151,7 +227,7 @@ impl Client for Scripted {
             // Another task may run while a question is out.
             tokio::task::yield_now().await;
             let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(answers.remove(key).unwrap_or_else(|| panic!("no answer to `{key}`")))
+            Ok(answers.next(key))
         })
     }
 

@@ -3,9 +3,14 @@
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use shared::mcp::{CallToolResult, ContentBlock, ToolAnnotations};
+use shared::mcp::{CallToolResult, ContentBlock, Icon, ToolAnnotations};
 
-use crate::{Ctx, flow::AskError, schema};
+use crate::{
+    Ctx,
+    failure::{BoxError, sorted},
+    flow::AskError,
+    schema,
+};
 
 /// Something that a model can use.
 ///
@@ -37,6 +42,8 @@ pub trait Tool<S>: DeserializeOwned + JsonSchema + Send + 'static {
 pub struct Info {
     pub(crate) title: Option<&'static str>,
     pub(crate) aliases: Vec<&'static str>,
+    pub(crate) scopes: Vec<&'static str>,
+    pub(crate) icons: Vec<Icon>,
     pub(crate) annotations: ToolAnnotations,
 }
 
@@ -52,6 +59,22 @@ impl Info {
     #[must_use]
     pub fn alias(mut self, name: &'static str) -> Self {
         self.aliases.push(name);
+        self
+    }
+
+    /// A scope without which it does not run; any number of them, and all are needed. It stays
+    /// listed for those who lack one, so that they can ask for it. Where there is no authorization
+    /// there are no scopes, and everybody may.
+    #[must_use]
+    pub fn scope(mut self, scope: &'static str) -> Self {
+        self.scopes.push(scope);
+        self
+    }
+
+    /// A picture for people; any number of them.
+    #[must_use]
+    pub fn icon(mut self, icon: Icon) -> Self {
+        self.icons.push(icon);
         self
     }
 
@@ -86,17 +109,17 @@ impl Info {
 }
 
 /// Why a tool has no result.
-#[derive(Debug, thiserror::Error)]
+///
+/// Every other error becomes one with `?`: an [`AskError`] is told to the client, anything else is
+/// [`Internal`](Self::Internal). The price is that this is not a [`std::error::Error`] itself.
+#[derive(Debug)]
 pub enum ToolError {
     /// It failed, and the model should read why.
-    #[error("{0}")]
     Failed(String),
     /// The client could not be asked.
-    #[error(transparent)]
-    Ask(#[from] AskError),
+    Ask(AskError),
     /// Something is broken: logged with its causes, and nothing of it is shown.
-    #[error("internal error")]
-    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Internal(BoxError),
 }
 
 impl ToolError {
@@ -106,9 +129,9 @@ impl ToolError {
     }
 }
 
-impl From<serde_json::Error> for ToolError {
-    fn from(error: serde_json::Error) -> Self {
-        Self::Internal(error.into())
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for ToolError {
+    fn from(error: E) -> Self {
+        sorted(error).map_or_else(Self::Internal, Self::Ask)
     }
 }
 

@@ -363,3 +363,50 @@ fn names_and_descriptions_come_from_types() {
 fn two_tools_of_one_name_are_a_mistake() {
     let _ = catalog().tool::<Crash>();
 }
+
+/// Puts something into its question that another round does not see again.
+#[derive(Deserialize, JsonSchema)]
+struct Fickle {
+    #[serde(default)]
+    remembered: bool,
+}
+
+impl Tool<App> for Fickle {
+    const NAME: &'static str = "fickle";
+    type Output = String;
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        let drawn = async || Ok::<_, ToolError>(ctx.entropy().hex::<4>());
+        let code = if self.remembered { ctx.step("code", drawn).await? } else { drawn().await? };
+        let question = format!("Is it {code}?");
+        ctx.elicit::<Confirm>("ok", &question).await?.accepted()?;
+        Ok(code)
+    }
+}
+
+async fn fickle(remembered: bool) -> Value {
+    let catalog = || Catalog::new().tool::<Fickle>();
+    let answer = [("ok", accept(json!({ "ok": true })))];
+    both_eras(catalog, App::default, "fickle", json!({ "remembered": remembered }), answer).await
+}
+
+#[tokio::test]
+#[should_panic(expected = "run again, it asks something else")]
+async fn a_question_that_differs_from_round_to_round_is_found() {
+    fickle(false).await;
+}
+
+#[tokio::test]
+async fn a_step_makes_a_question_the_same_in_every_round() {
+    assert!(fickle(true).await["content"][0]["text"].is_string());
+}
+
+#[tokio::test]
+async fn both_eras_ask_again_for_what_is_of_no_use() {
+    let answers = [
+        ("size", accept(json!({ "cup": "XXL" }))),
+        ("size", accept(json!({ "cup": "M" }))),
+        ("confirm", accept(json!({ "ok": true }))),
+    ];
+    let result = both_eras(catalog, App::default, "order_coffee", to("here"), answers).await;
+    assert_eq!(result["structuredContent"]["cup"], "M");
+}

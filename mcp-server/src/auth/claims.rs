@@ -127,7 +127,8 @@ impl Claims {
         if self.nbf.map(moment).transpose()?.is_some_and(|nbf| nbf > expected.now + SKEW) {
             return Err("The token is not valid yet");
         }
-        Ok(Grant { principal: self.principal(expected.issuer)?, expires_at })
+        let principal = self.principal(expected.issuer)?;
+        Ok(Grant { principal: Principal { expires_at: Some(expires_at), ..principal }, expires_at })
     }
 
     /// A token without a user belongs to a client, and a client is never mixed up with a user.
@@ -145,6 +146,7 @@ impl Claims {
             client: self.client_id,
             username: self.username,
             scopes: self.scope.into_set(),
+            expires_at: None,
         })
     }
 }

@@ -83,7 +83,7 @@ fn prepare(
         Ok(ClientRequest::Listen(params)) => {
             listenable(form, &params)?;
             let wanted = params.notifications;
-            Box::pin(listen(server.clone(), envelope.id, wanted, Arc::clone(&outbox)))
+            Box::pin(listen(server.clone(), principal, envelope.id, wanted, Arc::clone(&outbox)))
         }
         Ok(request) => {
             mirrored_params(server, headers, &request)?;
@@ -199,11 +199,12 @@ fn listenable(form: Form, params: &ListenParams) -> Result<(), Rejection> {
 
 async fn listen(
     server: Server,
+    principal: Arc<Principal>,
     id: RequestId,
     wanted: ListenFilter,
     outbox: Arc<Outbox>,
 ) -> Answer {
-    match subscriptions::listen(&server, &id, wanted, outbox).await {
+    match subscriptions::listen(&server, &principal, &id, wanted, outbox).await {
         Ok(result) => answer(&server, &id, result),
         Err(error) => {
             tracing::error!(%error, "a subscription could not begin");

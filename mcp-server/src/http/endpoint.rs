@@ -73,7 +73,7 @@ pub(super) async fn get(
             message,
         ));
     }
-    standalone::listen(&server, session).await
+    standalone::listen(&server, &principal, session).await
 }
 
 /// A client ends its session.

@@ -1,7 +1,7 @@
 //! The standalone stream of a session: what the server has to say that is about no call.
 //!
-//! It keeps its session alive, is replaced by a newer one, and ends with its session or when the
-//! server stops; the client comes back then, to whichever instance.
+//! It keeps its session alive, is replaced by a newer one, and ends with its session, with the token
+//! that opened it, or when the server stops; the client comes back then, to whichever instance.
 
 use std::{collections::VecDeque, pin::Pin, time::Duration};
 
@@ -9,6 +9,7 @@ use ambient::Timestamp;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
+use mcp_core::Principal;
 use store::{Delivery, StoreError, Subscription};
 
 use super::{
@@ -18,14 +19,18 @@ use super::{
 use crate::{
     Server,
     session::{ENDED, Session, WATCHED},
-    subscriptions::{Listener, Wish},
+    subscriptions::{Listener, Wish, over},
 };
 
 /// When a client may come back after a stream has ended.
 const RETRY: Duration = Duration::from_secs(3);
 
 /// Opens the stream.
-pub(super) async fn listen(server: &Server, session: Session) -> Result<Response, Rejection> {
+pub(super) async fn listen(
+    server: &Server,
+    principal: &Principal,
+    session: Session,
+) -> Result<Response, Rejection> {
     let (sessions, id) = (server.sessions(), &session.id);
     let control = sessions.control(id).await?;
     let changes = server.feed().listen().await?;
@@ -37,7 +42,7 @@ pub(super) async fn listen(server: &Server, session: Session) -> Result<Response
     let first = if polling { priming(&name, RETRY) } else { comment() };
     let state = Standalone {
         wish: Wish::of_session(server.features().announced(), &watched),
-        stopping: Box::pin(server.lifecycle().stopping()),
+        over: Box::pin(over(server, principal)),
         keep_alive_at: server.clock().now() + KEEP_ALIVE,
         server: server.clone(),
         ready: VecDeque::from([first]),
@@ -67,7 +72,7 @@ struct Standalone {
     /// What goes out before anything else is waited for.
     ready: VecDeque<Bytes>,
     keep_alive_at: Timestamp,
-    stopping: Pin<Box<dyn Future<Output = ()> + Send>>,
+    over: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Standalone {
@@ -78,7 +83,7 @@ impl Standalone {
             }
             tokio::select! {
                 biased;
-                () = &mut self.stopping => return None,
+                () = &mut self.over => return None,
                 delivery = self.control.next() => {
                     let delivery = delivery?;
                     if is_over(&self.name, &delivery) {

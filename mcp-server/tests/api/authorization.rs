@@ -152,6 +152,19 @@ async fn a_session_belongs_to_its_owner() {
 }
 
 #[tokio::test]
+async fn streams_end_with_the_token_that_opened_them() {
+    let Scene { world, _serving, .. } = scene().await;
+    let session = world.opening().bearer("alice.mcp").open().await;
+    let standalone = session.listen(None).await;
+    let modern = world.modern().bearer("alice.mcp");
+    let filter = json!({ "notifications": { "toolsListChanged": true } });
+    let subscription = modern.open(modern.draft("subscriptions/listen", filter)).await;
+    world.clock.advance(Timestamp::from_secs(1_900_000_000).since(world.clock.now()));
+    assert!(standalone.finish().await.messages.is_empty());
+    assert_eq!(subscription.finish().await.result()["resultType"], "complete");
+}
+
+#[tokio::test]
 async fn a_state_belongs_to_its_owner() {
     let Scene { world, _serving, .. } = scene().await;
     let modern = world.modern().capabilities(json!({ "elicitation": {} }));

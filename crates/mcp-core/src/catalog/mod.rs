@@ -60,7 +60,7 @@ impl<S: Send + Sync + 'static> Catalog<S> {
     ///
     /// # Panics
     /// When its name or one of its aliases is taken or is no name, or when its schema marks a
-    /// parameter for a header that cannot be.
+    /// parameter for a header that cannot be, or holds a pattern that is none.
     #[must_use]
     pub fn tool<T: Tool<S>>(mut self) -> Self {
         let info = T::info(Info::default());

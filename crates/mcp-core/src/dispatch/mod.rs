@@ -139,6 +139,16 @@ impl Features {
         self.inner.mirrored_params(tool)
     }
 
+    /// The scopes without which a request is refused. The dispatcher holds to them in any case;
+    /// an edge that looks here first can tell the client what to ask for (RFC 6750 section 3.1).
+    #[must_use]
+    pub fn required_scopes(&self, request: &ClientRequest) -> &[String] {
+        match request {
+            ClientRequest::CallTool(params) => self.inner.required_scopes(&params.name),
+            _ => &[],
+        }
+    }
+
     /// Answers a request.
     ///
     /// # Errors
@@ -156,6 +166,7 @@ impl Features {
 trait Erased: Send + Sync {
     fn offers(&self, method: Method) -> bool;
     fn mirrored_params(&self, tool: &str) -> &[MirroredParam];
+    fn required_scopes(&self, tool: &str) -> &[String];
     fn dispatch(
         self: Arc<Self>,
         request: ClientRequest,
@@ -185,6 +196,10 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
 
     fn mirrored_params(&self, tool: &str) -> &[MirroredParam] {
         self.catalog.tool_named(tool).map_or(&[], |entry| &entry.mirrored)
+    }
+
+    fn required_scopes(&self, tool: &str) -> &[String] {
+        self.catalog.tool_named(tool).map_or(&[], |entry| &entry.scopes)
     }
 
     fn dispatch(
@@ -219,7 +234,8 @@ impl<S> Inner<S> {
 }
 
 /// Runs a feature. One that panics has broken its own call and nothing else: what it shares with
-/// others is its author's to protect.
+/// others is its author's to protect. The feature must be called inside the future: what runs
+/// before its first await may panic as well.
 async fn guarded<T>(
     kind: &'static str,
     name: &str,

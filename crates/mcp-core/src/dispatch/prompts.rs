@@ -68,7 +68,8 @@ impl<S: Send + Sync + 'static> Inner<S> {
         let ctx = self.list_ctx(call);
         let argument =
             Argument { name: &argument.name, typed: &argument.value, others: &context.arguments };
-        let suggestions = guarded("completion", argument.name, complete(&ctx, argument)).await?;
+        let completing = async { complete(&ctx, argument).await };
+        let suggestions = guarded("completion", argument.name, completing).await?;
         let completion = suggestions.into_completion();
         Ok(ServerResult::Complete(CompleteResult { completion, ..CompleteResult::default() }))
     }

@@ -22,7 +22,8 @@ impl<S: Send + Sync + 'static> Inner<S> {
             match &entry.listed {
                 Listed::Resource(listed) => all.push(Arc::clone(listed)),
                 Listed::Template(_) => {
-                    let members = guarded("resource", entry.uri, (entry.list)(&ctx)).await?;
+                    let listing = async { (entry.list)(&ctx).await };
+                    let members = guarded("resource", entry.uri, listing).await?;
                     all.extend(members.into_iter().map(Arc::new));
                 }
             }

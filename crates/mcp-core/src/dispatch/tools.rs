@@ -28,6 +28,11 @@ impl<S: Send + Sync + 'static> Inner<S> {
         let Some(entry) = self.catalog.tool_named(&name) else {
             return Err(Refusal::UnknownTool { name });
         };
+        let may = |scope: &&String| call.principal.may(scope);
+        if let Some(lacking) = entry.scopes.iter().find(|scope| !may(scope)) {
+            let message = format!("This needs the scope `{lacking}`, which the caller has not.");
+            return Ok(ServerResult::CallTool(CallToolResult::failure(message)));
+        }
         let revision = call.client.peer().profile.revision;
         let ctx = self.ctx(call);
         let result =
@@ -48,7 +53,8 @@ fn refused(name: &str, error: ToolError, revision: Revision) -> Result<CallToolR
         ToolError::Ask(AskError::Unsupported(needed)) if revision.era() == Era::Modern => {
             Err(Refusal::MissingCapability(needed))
         }
-        ToolError::Failed(_) | ToolError::Ask(_) => Ok(CallToolResult::failure(error.to_string())),
+        ToolError::Failed(message) => Ok(CallToolResult::failure(message)),
+        ToolError::Ask(error) => Ok(CallToolResult::failure(error.to_string())),
         ToolError::Internal(source) => Err(internal("tool", name, &*source)),
     }
 }

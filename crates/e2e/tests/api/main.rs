@@ -1,3 +1,0 @@
-//! The promises of both servers together, one module each.
-
-mod world;

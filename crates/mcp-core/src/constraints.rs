@@ -1,0 +1,177 @@
+//! What a schema demands and a type does not: ranges, lengths, patterns, formats.
+//!
+//! Serde decides about the shape of a value, also where it is more generous than the published
+//! schema, as with a field that still answers to an older name. What it cannot see, such as
+//! `#[schemars(range(min = 1))]` at any depth, is checked here, by the schema as it is published.
+//! A schema without such demands costs nothing.
+
+use jsonschema::{Draft, ValidationError, Validator, error::ValidationErrorKind as Kind};
+use serde_json::Value;
+
+/// The demands of one schema, prepared once.
+pub(crate) struct Constraints(Option<Validator>);
+
+/// A schema that cannot be checked, and why: a pattern that is none, for example.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("its schema cannot be checked: {0}")]
+pub(crate) struct MalformedSchema(String);
+
+impl Constraints {
+    pub(crate) fn of(schema: &Value) -> Result<Self, MalformedSchema> {
+        if !demands(schema) {
+            return Ok(Self(None));
+        }
+        let options = jsonschema::options().with_draft(Draft::Draft202012);
+        let validator = options.should_validate_formats(true).build(schema);
+        validator.map(|validator| Self(Some(validator))).map_err(|e| MalformedSchema(e.to_string()))
+    }
+
+    /// Checks a value that is still text. What does not fit is named.
+    pub(crate) fn check_text(&self, text: &[u8]) -> Result<(), String> {
+        if self.0.is_none() {
+            return Ok(());
+        }
+        // Nesting too deep for a value fits a type that ignores it; demands would not be seen.
+        let value = serde_json::from_slice(text).map_err(|error| error.to_string())?;
+        self.check(&value)
+    }
+
+    /// Checks a value that serde has found to have the right shape. What does not fit is named.
+    pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
+        let Some(validator) = &self.0 else { return Ok(()) };
+        let broken = validator.iter_errors(value).find_map(|error| broken(&error));
+        broken.map_or(Ok(()), Err)
+    }
+}
+
+/// Keywords about values. All others are about shapes.
+const DEMANDS: [&str; 15] = [
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "pattern",
+    "format",
+    "minItems",
+    "maxItems",
+    "uniqueItems",
+    "contains",
+    "minProperties",
+    "maxProperties",
+];
+
+fn demands(schema: &Value) -> bool {
+    match schema {
+        Value::Object(members) => members.iter().any(|(name, member)| match name.as_str() {
+            "default" | "const" | "enum" | "examples" => false,
+            // Names of fields are not keywords.
+            "properties" | "$defs" => {
+                member.as_object().is_some_and(|fields| fields.values().any(demands))
+            }
+            keyword => DEMANDS.contains(&keyword) || demands(member),
+        }),
+        Value::Array(items) => items.iter().any(demands),
+        _ => false,
+    }
+}
+
+/// What is wrong with a value, if it is the value and not its shape.
+fn broken(error: &ValidationError<'_>) -> Option<String> {
+    match error.kind() {
+        // Of several alternatives the one meant is the one whose shape fits.
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
+            context.iter().find_map(|alternative| {
+                let all: Option<Vec<String>> = alternative.iter().map(broken).collect();
+                all?.into_iter().next()
+            })
+        }
+        kind if DEMANDS.contains(&kind.keyword()) => {
+            let place = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
+            // The value itself stays out: it may be long, and the caller has it.
+            Some(format!("`{place}`: {}", error.masked()))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use schemars::JsonSchema;
+    use serde_json::json;
+
+    use super::*;
+    use crate::schema;
+
+    #[derive(JsonSchema)]
+    #[expect(dead_code, reason = "only the schema is looked at")]
+    struct Order {
+        #[schemars(length(min = 1, max = 3))]
+        items: Vec<Item>,
+        #[schemars(email)]
+        mail: Option<String>,
+        gift: Option<Item>,
+    }
+
+    #[derive(JsonSchema)]
+    #[expect(dead_code, reason = "only the schema is looked at")]
+    struct Item {
+        #[schemars(range(min = 1, max = 9))]
+        amount: i64,
+        #[schemars(regex(pattern = "^[a-z]+$"))]
+        name: String,
+    }
+
+    fn wrong(order: &Value) -> Option<String> {
+        Constraints::of(&schema::input::<Order>().0).unwrap().check(order).err()
+    }
+
+    fn item(amount: i64, name: &str) -> Value {
+        json!({ "amount": amount, "name": name })
+    }
+
+    #[test]
+    fn demands_are_seen_at_any_depth_and_named() {
+        assert_eq!(wrong(&json!({ "items": [item(1, "a")], "mail": "a@example.com" })), None);
+        assert!(wrong(&json!({ "items": [] })).unwrap().starts_with("`items`:"));
+        let deep = wrong(&json!({ "items": [item(1, "a"), item(10, "a")] })).unwrap();
+        assert_eq!(deep, "`items.1.amount`: value is greater than the maximum of 9");
+        assert!(wrong(&json!({ "items": [item(1, "A")] })).unwrap().starts_with("`items.0.name`"));
+        assert!(wrong(&json!({ "items": [item(1, "a")], "mail": "nobody" })).is_some());
+    }
+
+    #[test]
+    fn an_alternative_is_held_to_its_demands() {
+        assert_eq!(wrong(&json!({ "items": [item(1, "a")], "gift": null })), None);
+        let gift = wrong(&json!({ "items": [item(1, "a")], "gift": item(0, "a") })).unwrap();
+        assert!(gift.starts_with("`gift.amount`"), "{gift}");
+    }
+
+    #[test]
+    fn the_shape_is_left_to_serde() {
+        for shape in [json!({}), json!({ "items": 5 }), json!({ "items": [{ "count": 1 }] })] {
+            assert_eq!(wrong(&shape), None, "{shape}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_named_like_a_demand_is_none() {
+        let named = json!({ "properties": { "pattern": { "type": "string", "default": {} } } });
+        assert!(Constraints::of(&named).unwrap().0.is_none());
+        let malformed = json!({ "properties": { "a": { "pattern": "(" } } });
+        assert!(Constraints::of(&malformed).is_err());
+    }
+
+    #[test]
+    fn demands_hold_for_values_that_are_too_deep_to_look_at() {
+        let schema = json!({ "properties": { "steps": { "maximum": 100 } } });
+        let constraints = Constraints::of(&schema).unwrap();
+        let nest = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        let check = |text: &str| constraints.check_text(text.as_bytes());
+        assert!(check(r#"{"steps":100}"#).is_ok());
+        assert!(check(r#"{"steps":101}"#).unwrap_err().contains("maximum"));
+        assert!(check(&format!(r#"{{"steps":101,"ignored":{nest}}}"#)).is_err());
+    }
+}
