@@ -4,10 +4,12 @@ use std::{net::IpAddr, time::Duration};
 
 use ambient::{
     Env, Mistakes, Reader, Secret, Settings,
-    values::{BaseUrl, Seconds, Switch},
+    values::{BaseUrl, List, Seconds, Switch},
 };
 use chassis::telemetry::LogFormat;
 use shared::oauth::ScopeSet;
+
+use crate::clients_file::GivenClients;
 
 /// What the server needs to know.
 #[derive(Clone, Debug)]
@@ -24,6 +26,10 @@ pub struct Config {
     pub resource_server: ResourceServer,
     /// The scopes that exist.
     pub scopes: ScopeSet,
+    /// Clients that the operator has registered.
+    pub clients: GivenClients,
+    /// Clients that are known by a document of theirs.
+    pub documents: ClientDocuments,
     /// How long things live.
     pub lifetimes: Lifetimes,
     /// Redis for all state; in memory if there is none.
@@ -43,6 +49,15 @@ pub struct ResourceServer {
     pub secret: Secret,
     /// Whether the secret is the one that everybody knows, for development.
     pub is_development: bool,
+}
+
+/// Which client ID metadata documents are read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientDocuments {
+    /// Those of these hosts, in lower case; those of all if there are none.
+    pub hosts: Vec<String>,
+    /// Also those of private addresses, and over http on this machine: for development.
+    pub allow_private: bool,
 }
 
 /// How long things live.
@@ -91,15 +106,19 @@ impl Config {
             .or(IpAddr::from([127, 0, 0, 1]));
         let port = read.setting("AUTH_SERVER_PORT", "Port of the authorization server.").or(3001);
         let issuer = issuer(read, port);
+        let resource_server = resource_server(read, &issuer);
+        let scopes = scopes(read);
         Self {
             host,
             port,
+            clients: clients(read, &scopes, &resource_server.id),
             mcp_base: read
                 .setting("BASE_URI", "Public URL of the MCP server. The endpoint is BASE_URI/mcp.")
                 .or(BaseUrl::localhost(3232))
                 .to_string(),
-            resource_server: resource_server(read, &issuer),
-            scopes: scopes(read),
+            resource_server,
+            scopes,
+            documents: documents(read, &issuer),
             lifetimes: lifetimes(read),
             redis_url: read
                 .setting("REDIS_URL", "Redis or Valkey for all state; in memory when not set.")
@@ -176,6 +195,42 @@ fn scopes(read: &mut Reader<'_>) -> ScopeSet {
         read.mistake(NAME, "names no scope; leave it unset, or name at least one");
     }
     scopes
+}
+
+fn clients(read: &mut Reader<'_>, scopes: &ScopeSet, taken: &str) -> GivenClients {
+    const NAME: &str = "AUTH_CLIENTS_FILE";
+    let meaning = "JSON file of clients that act for themselves, with hashes of their secrets.";
+    let path: Option<String> = read.setting(NAME, meaning).optional();
+    let Some(path) = path else { return GivenClients::default() };
+    let text = std::fs::read_to_string(&path);
+    let text = text.map_err(|error| format!("`{path}` cannot be read: {error}"));
+    text.and_then(|text| GivenClients::read(&text, scopes, taken)).unwrap_or_else(|problem| {
+        read.mistake(NAME, problem);
+        GivenClients::default()
+    })
+}
+
+fn documents(read: &mut Reader<'_>, issuer: &BaseUrl) -> ClientDocuments {
+    const PRIVATE: &str = "AUTH_CIMD_ALLOW_PRIVATE";
+    let hosts: List = read
+        .setting(
+            "AUTH_CIMD_HOSTS",
+            "Hosts whose client ID metadata documents are read, comma separated; all when not set.",
+        )
+        .optional()
+        .unwrap_or_default();
+    let private = read
+        .setting(PRIVATE, "1 to read client ID metadata documents of private addresses too.")
+        .or(Switch(false));
+    if private.0 && !issuer.is_loopback() {
+        read.mistake(
+            PRIVATE,
+            "is for development; on a server that is not on localhost it would let strangers \
+             look around in your network, so leave it unset",
+        );
+    }
+    let hosts = hosts.0.into_iter().map(|host| host.to_ascii_lowercase()).collect();
+    ClientDocuments { hosts, allow_private: private.0 }
 }
 
 fn lifetimes(read: &mut Reader<'_>) -> Lifetimes {
@@ -262,6 +317,17 @@ mod tests {
         let url = ("AUTH_SERVER_URL", "https://auth.example.com");
         let secret = ("MCP_AUTH_CLIENT_SECRET", DEVELOPMENT_SECRET);
         assert_eq!(mistakes([url, secret, ("AUTH_MOCK_IDP", "1")]), ["MCP_AUTH_CLIENT_SECRET"]);
+    }
+
+    #[test]
+    fn documents_of_private_addresses_are_for_development() {
+        let private = ("AUTH_CIMD_ALLOW_PRIVATE", "1");
+        assert!(config([private]).unwrap().documents.allow_private);
+        assert!(!config([]).unwrap().documents.allow_private);
+        let url = ("AUTH_SERVER_URL", "https://auth.example.com");
+        let secret = ("MCP_AUTH_CLIENT_SECRET", "a secret of its own");
+        let public = [url, secret, ("AUTH_MOCK_IDP", "1"), private];
+        assert_eq!(mistakes(public), ["AUTH_CIMD_ALLOW_PRIVATE"]);
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! An OAuth 2.1 authorization server for MCP, with a mock identity provider to log in at.
 //!
 //! `http` has an endpoint per file, `domain` the rules, `grants` what tokens are issued for, `repo`
-//! what is kept, `idp` the mock identity provider, `pages` what people see.
+//! what is kept, `idp` the mock identity provider, `pages` what people see. `documents` are what
+//! clients publish about themselves, and `fetch` is the one way to get something from elsewhere.
 //!
 //! ```no_run
 //! # fn run(config: auth_server::Config, parts: auth_server::Parts) -> Result<(), auth_server::StartError> {
@@ -15,8 +16,11 @@
 //!
 //! Any number of instances can run on one store: a flow that begins on one can end on another.
 
+mod clients_file;
 mod config;
+mod documents;
 mod domain;
+mod fetch;
 mod grants;
 mod http;
 mod idp;
@@ -30,11 +34,18 @@ use ambient::{Clock, Entropy, Timestamp};
 use axum::Router;
 use chassis::Lifecycle;
 use shared::oauth::ScopeSet;
-use store::Store;
+use store::{Store, StoreError};
 use url::Url;
 
-pub use self::config::{Config, Lifetimes, ResourceServer};
-use self::{domain::Resources, idp::Idp, repo::Repo};
+pub use self::clients_file::GivenClients;
+pub use self::config::{ClientDocuments, Config, Lifetimes, ResourceServer};
+use self::{
+    documents::Documents,
+    domain::{Client, Resources},
+    fetch::{Fetcher, Reach},
+    idp::Idp,
+    repo::Repo,
+};
 
 /// What the outside world provides.
 #[derive(Clone)]
@@ -58,6 +69,7 @@ struct Inner {
     parts: Parts,
     resources: Resources,
     repo: Repo,
+    documents: Documents,
     idp: Idp,
 }
 
@@ -67,13 +79,20 @@ pub enum StartError {
     /// [`Config::mcp_base`] is not a URL.
     #[error("the URL of the MCP server cannot be used")]
     McpBase(#[source] url::ParseError),
+    /// The TLS library cannot be set up.
+    #[error("the HTTP client cannot be made")]
+    Http(#[from] reqwest::Error),
 }
 
 impl AuthServer {
     /// A server with its mock identity provider.
     pub fn new(config: Config, parts: Parts) -> Result<Self, StartError> {
         let mcp_base = Url::parse(&config.mcp_base).map_err(StartError::McpBase)?;
+        let policy = config.documents.clone();
+        let reach = if policy.allow_private { Reach::Anywhere } else { Reach::Internet };
+        let fetcher = Fetcher::new(reach, parts.clock.clone())?;
         Ok(Self(Arc::new(Inner {
+            documents: Documents::new(fetcher, policy, parts.clock.clone()),
             resources: Resources::of_mcp_server(&mcp_base),
             repo: Repo::new(&parts.store),
             idp: Idp::new(&config.issuer, &parts),
@@ -109,6 +128,18 @@ impl AuthServer {
 
     fn repo(&self) -> &Repo {
         &self.0.repo
+    }
+
+    /// The client of this name: the operator's, or a registered one.
+    async fn client(&self, id: &str) -> Result<Option<Client>, StoreError> {
+        match self.config().clients.find(id) {
+            Some(client) => Ok(Some(client.clone())),
+            None => self.repo().clients.find(id).await,
+        }
+    }
+
+    fn documents(&self) -> &Documents {
+        &self.0.documents
     }
 
     fn idp(&self) -> &Idp {

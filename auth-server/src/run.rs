@@ -84,6 +84,14 @@ fn announce(server: &AuthServer, listener: &TcpListener) {
              development secret, which everybody knows"
         );
     }
+    if server.config().clients.has_clear_secrets {
+        tracing::warn!(
+            "AUTH_CLIENTS_FILE has secrets in clear; write client_secret_sha256 instead"
+        );
+    }
+    if server.config().documents.allow_private {
+        tracing::warn!("AUTH_CIMD_ALLOW_PRIVATE is on: client documents are read from anywhere");
+    }
     if server.store().is_shared() {
         tracing::info!("state is in Redis: clients and tokens outlive this process");
     } else {

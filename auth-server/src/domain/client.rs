@@ -4,7 +4,7 @@ use ambient::Timestamp;
 use serde::{Deserialize, Serialize};
 use shared::oauth::{GrantType, ScopeSet, TokenEndpointAuthMethod};
 
-use super::{RedirectUri, ticket};
+use super::{RedirectUri, SecretHash, ticket};
 
 /// A registered client, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,12 +13,15 @@ pub(crate) struct Client {
     pub(crate) id: String,
     /// What it calls itself: text of an unknown author.
     pub(crate) name: Option<String>,
-    /// Where it may be answered; at least one.
+    /// Where it may be answered; nowhere if it only acts for itself.
     pub(crate) redirect_uris: Vec<RedirectUri>,
     /// How it proves who it is.
     pub(crate) authentication: Authentication,
     /// Whether it may have refresh tokens.
     pub(crate) refreshes: bool,
+    /// Whether it may have tokens for itself, without a user.
+    #[serde(default)]
+    pub(crate) acts_for_itself: bool,
     /// The scopes it has limited itself to.
     pub(crate) scope: Option<ScopeSet>,
     /// `native` or `web`, if it said so.
@@ -41,6 +44,8 @@ pub(crate) enum Authentication {
         /// SHA-256 of the secret, in hexadecimal.
         digest: ticket::Digest<ticket::SecretKind>,
     },
+    /// By one of the secrets that the operator has given it.
+    Given(Vec<SecretHash>),
 }
 
 impl Client {
@@ -68,6 +73,7 @@ impl Client {
         match &self.authentication {
             Authentication::Public => TokenEndpointAuthMethod::None,
             Authentication::Secret { method, .. } => method.clone(),
+            Authentication::Given(_) => TokenEndpointAuthMethod::ClientSecretBasic,
         }
     }
 }

@@ -3,6 +3,8 @@
 
 mod access;
 mod client;
+mod client_document;
+mod client_url;
 mod code;
 mod family;
 mod redirect_uri;
@@ -10,12 +12,16 @@ mod registration;
 mod request;
 mod resource;
 mod seal;
+mod secret_hash;
 mod ticket;
 mod transaction;
+mod unique_json;
 
 pub(crate) use self::{
     access::{AccessRecord, Grant, RefreshRecord, User},
     client::{Authentication, Client},
+    client_document::{BadDocument, read_document},
+    client_url::{BadClientUrl, ClientUrl},
     code::{Attempt, Code, Exchanged, Mismatch},
     family::{Family, Living, Rotation, Successor},
     redirect_uri::{Destination, RedirectUri},
@@ -23,6 +29,7 @@ pub(crate) use self::{
     request::{AuthorizationRequest, Offer, RequestError, Wanted},
     resource::Resources,
     seal::{Sealed, seal, unseal},
+    secret_hash::SecretHash,
     ticket::{
         AccessToken, AuthorizationCode, BrowserKey, ClientSecret, Handle, LoginCode, Nonce,
         RefreshToken, Ticket, sha256_hex,

@@ -52,32 +52,9 @@ impl Registration {
         now: Timestamp,
         entropy: &Entropy,
     ) -> Result<Self, MetadataError> {
-        let redirect_uris = redirect_uris(&metadata.redirect_uris)?;
-        if metadata.client_name.as_ref().is_some_and(|name| !is_name(name)) {
-            return Err(MetadataError::Name);
-        }
-        let (auth, secret) = auth(metadata.token_endpoint_auth_method, entropy)?;
-        let grant_types = metadata.grant_types.as_deref();
-        if grant_types.is_some_and(|types| !types.contains(&GrantType::AuthorizationCode)) {
-            return Err(MetadataError::GrantTypes);
-        }
-        if metadata.response_types.is_some_and(|types| types.iter().all(|name| name != "code")) {
-            return Err(MetadataError::ResponseTypes);
-        }
-        let application_type = metadata.application_type;
-        if application_type.as_deref().is_some_and(|kind| !matches!(kind, "native" | "web")) {
-            return Err(MetadataError::ApplicationType);
-        }
-        let client = Client {
-            id: entropy.hex::<16>(),
-            name: metadata.client_name.filter(|name| !name.trim().is_empty()),
-            redirect_uris,
-            authentication: auth,
-            refreshes: grant_types.is_none_or(|types| types.contains(&GrantType::RefreshToken)),
-            scope: metadata.scope,
-            application_type,
-            issued_at: now,
-        };
+        let (authentication, secret) =
+            authentication(metadata.token_endpoint_auth_method.clone(), entropy)?;
+        let client = client(entropy.hex::<16>(), metadata, authentication, now)?;
         Ok(Self { client, secret })
     }
 
@@ -103,6 +80,41 @@ impl Registration {
     }
 }
 
+/// A client of this name that is as `metadata` says, or what is wrong with it.
+pub(super) fn client(
+    id: String,
+    metadata: ClientMetadata,
+    authentication: Authentication,
+    now: Timestamp,
+) -> Result<Client, MetadataError> {
+    let redirect_uris = redirect_uris(&metadata.redirect_uris)?;
+    if metadata.client_name.as_ref().is_some_and(|name| !is_name(name)) {
+        return Err(MetadataError::Name);
+    }
+    let grant_types = metadata.grant_types.as_deref();
+    if grant_types.is_some_and(|types| !types.contains(&GrantType::AuthorizationCode)) {
+        return Err(MetadataError::GrantTypes);
+    }
+    if metadata.response_types.is_some_and(|types| types.iter().all(|name| name != "code")) {
+        return Err(MetadataError::ResponseTypes);
+    }
+    let application_type = metadata.application_type;
+    if application_type.as_deref().is_some_and(|kind| !matches!(kind, "native" | "web")) {
+        return Err(MetadataError::ApplicationType);
+    }
+    Ok(Client {
+        id,
+        name: metadata.client_name.filter(|name| !name.trim().is_empty()),
+        redirect_uris,
+        authentication,
+        refreshes: grant_types.is_none_or(|types| types.contains(&GrantType::RefreshToken)),
+        acts_for_itself: false,
+        scope: metadata.scope,
+        application_type,
+        issued_at: now,
+    })
+}
+
 fn redirect_uris(texts: &[String]) -> Result<Vec<RedirectUri>, MetadataError> {
     if !(1..=MAX_REDIRECT_URIS).contains(&texts.len()) {
         return Err(MetadataError::RedirectUriCount);
@@ -118,7 +130,7 @@ fn is_name(name: &str) -> bool {
 }
 
 /// RFC 7591 section 2: a client that says nothing is confidential and uses Basic.
-fn auth(
+fn authentication(
     method: Option<TokenEndpointAuthMethod>,
     entropy: &Entropy,
 ) -> Result<(Authentication, Option<ClientSecret>), MetadataError> {

@@ -8,7 +8,7 @@ use ambient::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AuthorizationRequest,
+    AuthorizationRequest, Client,
     ticket::{BrowserKey, BrowserKind, Digest, Handle, Nonce, NonceKind, sha256_hex},
 };
 
@@ -17,8 +17,8 @@ use super::{
 pub(crate) struct Transaction {
     /// What was asked.
     pub(crate) request: AuthorizationRequest,
-    /// What the client called itself when it asked.
-    pub(crate) client_name: Option<String>,
+    /// The client as it was when it asked. What it says of itself later changes nothing here.
+    pub(crate) client: Client,
     /// Whose it is.
     browser: Digest<BrowserKind>,
     /// How far it has come.
@@ -57,12 +57,12 @@ impl Transaction {
     /// Puts a request before the user of one browser.
     pub(crate) fn begin(
         request: AuthorizationRequest,
-        client_name: Option<String>,
+        client: Client,
         browser: &BrowserKey,
         expires_at: Timestamp,
     ) -> Self {
         let browser = browser.digest();
-        Self { request, client_name, browser, stage: Stage::Consent, expires_at }
+        Self { request, client, browser, stage: Stage::Consent, expires_at }
     }
 
     /// Whether this browser may go on with it now.
@@ -105,7 +105,7 @@ mod tests {
     use ambient::Entropy;
 
     use super::*;
-    use crate::domain::Ticket;
+    use crate::domain::{Authentication, Ticket};
 
     fn begin(browser: &BrowserKey) -> Transaction {
         let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -117,7 +117,18 @@ mod tests {
             scope: "mcp".parse().unwrap(),
             resource: "https://mcp.example/mcp".into(),
         };
-        Transaction::begin(request, None, browser, Timestamp::from_secs(10))
+        let client = Client {
+            id: "c".into(),
+            name: None,
+            redirect_uris: Vec::new(),
+            authentication: Authentication::Public,
+            refreshes: true,
+            acts_for_itself: false,
+            scope: None,
+            application_type: None,
+            issued_at: Timestamp::default(),
+        };
+        Transaction::begin(request, client, browser, Timestamp::from_secs(10))
     }
 
     #[test]

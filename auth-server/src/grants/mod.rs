@@ -1,13 +1,17 @@
 //! What the token endpoint redeems: one file per grant.
 
 mod authorization_code;
+mod client_credentials;
 mod issue;
 mod refresh_token;
 
 use shared::oauth::{ErrorCode, NotACodeVerifier};
 use store::StoreError;
 
-pub(crate) use self::{authorization_code::redeem_code, refresh_token::redeem_refresh_token};
+pub(crate) use self::{
+    authorization_code::redeem_code, client_credentials::issue_to_client,
+    refresh_token::redeem_refresh_token,
+};
 use crate::domain::Mismatch;
 
 /// Why nothing is issued. The log gets the reason, the client a code.
@@ -27,6 +31,10 @@ pub(crate) enum GrantError {
     Resource,
     #[error("the scope exceeds what was granted")]
     Scope,
+    #[error("the client may not act for itself")]
+    NoUser,
+    #[error("the client may have none of these scopes")]
+    NoScope,
     #[error("the client is not registered for refresh tokens")]
     NoRefresh,
     #[error("the refresh token is not one of ours or has expired")]
@@ -55,8 +63,8 @@ impl GrantError {
             | Self::DeadFamily
             | Self::ReusedRefreshToken => ErrorCode::InvalidGrant,
             Self::Resource => ErrorCode::InvalidTarget,
-            Self::Scope => ErrorCode::InvalidScope,
-            Self::NoRefresh => ErrorCode::UnauthorizedClient,
+            Self::Scope | Self::NoScope => ErrorCode::InvalidScope,
+            Self::NoRefresh | Self::NoUser => ErrorCode::UnauthorizedClient,
             Self::Store(_) => return None,
         })
     }

@@ -19,9 +19,10 @@ use super::{
 };
 use crate::{
     AuthServer,
+    documents::DocumentError,
     domain::{
-        AuthorizationRequest, BrowserKey, Client, Handle, Offer, RequestError, Ticket, Transaction,
-        Wanted, form_token,
+        AuthorizationRequest, BadClientUrl, BrowserKey, Client, ClientUrl, Handle, Offer,
+        RequestError, Ticket, Transaction, Wanted, form_token,
     },
     pages::{ConsentPage, ErrorPage, page},
     repo::TRANSACTION_LIFE,
@@ -36,6 +37,10 @@ pub(super) enum RouteError {
     NoClient,
     #[error("the client is unknown, or its registration has expired")]
     UnknownClient,
+    #[error("the client cannot be known: {0}")]
+    ClientUrl(#[from] BadClientUrl),
+    #[error("client {client} cannot be known: {why}")]
+    Document { client: String, why: DocumentError },
     #[error("redirect_uri is missing, and the client has several")]
     NoRedirectUri,
     #[error("redirect_uri is not registered for client {client}")]
@@ -60,6 +65,20 @@ impl IntoResponse for RouteError {
                 "The application that sent you here has made a mistake. It has to be corrected \
                  there.",
             ),
+            Self::Document { ref why, .. } if why.is_passing() => {
+                tracing::warn!(reason = %self, "authorization refused");
+                let (title, text) = (
+                    "This application cannot be checked right now",
+                    "The document in which it says what it is could not be fetched. Try again in \
+                     a minute.",
+                );
+                return page(StatusCode::SERVICE_UNAVAILABLE, &ErrorPage { title, text });
+            }
+            Self::ClientUrl(_) | Self::Document { .. } => (
+                "This application does not say what it is",
+                "The document in which it should do so is missing, has mistakes or is not \
+                 accepted here. It has to be corrected there.",
+            ),
             Self::UnknownClient => (
                 "This application is not known here",
                 "Its registration has expired or never was. Remove the server from the \
@@ -82,11 +101,29 @@ pub(super) async fn get(
 ) -> Result<Response, RouteError> {
     let mut params = Params::parse(query.unwrap_or_default().as_bytes());
     let client_id = params.take("client_id")?.ok_or(RouteError::NoClient)?;
-    let client = server.repo().clients.find(&client_id).await?;
-    let client = client.ok_or(RouteError::UnknownClient)?;
+    let client = client(&server, &client_id).await?;
     let redirect_uri = redirect_uri(&client, params.take("redirect_uri")?)?;
     let request = request(&server, &client, redirect_uri, params)?;
     begin(&server, client, request).await
+}
+
+/// The client of this name, registered or known by its document. Only here are documents fetched:
+/// where a person is waiting.
+async fn client(server: &AuthServer, client_id: &str) -> Result<Client, RouteError> {
+    let clients = &server.repo().clients;
+    if !ClientUrl::is_meant(client_id) {
+        return server.client(client_id).await?.ok_or(RouteError::UnknownClient);
+    }
+    let url = ClientUrl::parse(client_id, server.config().documents.allow_private)?;
+    match server.documents().client(&url).await {
+        Ok(client) => Ok(client),
+        Err(why) => {
+            if why.is_withdrawal() {
+                clients.remove(client_id).await?;
+            }
+            Err(RouteError::Document { client: client_id.to_owned(), why })
+        }
+    }
 }
 
 /// Where the answer goes.
@@ -130,7 +167,7 @@ async fn begin(
     let handle: Handle = Ticket::random(server.entropy());
     let key: BrowserKey = Ticket::random(server.entropy());
     let expires_at = server.now() + TRANSACTION_LIFE;
-    let transaction = Transaction::begin(request, client.name, &key, expires_at);
+    let transaction = Transaction::begin(request, client, &key, expires_at);
     server.repo().transactions.begin(&handle, &transaction).await?;
     let shown = ConsentPage::new(&transaction, &handle, form_token(&handle, &key));
     let cookie = cookie(server, &handle);

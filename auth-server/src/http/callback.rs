@@ -21,8 +21,8 @@ use super::{
 use crate::{
     AuthServer,
     domain::{
-        AuthorizationCode, AuthorizationRequest, Code, Grant, Handle, Nonce, Ticket, User,
-        WrongTurn,
+        AuthorizationCode, AuthorizationRequest, ClientUrl, Code, Grant, Handle, Nonce, Ticket,
+        Transaction, User, WrongTurn,
     },
     pages::{ErrorPage, page},
     repo::CODE_LIFE,
@@ -50,6 +50,8 @@ pub(super) enum RouteError {
     WrongTurn(#[from] WrongTurn),
     #[error("the identity provider does not know this login, or it was used")]
     UnknownLogin,
+    #[error("the redirect URI is not one of the client's")]
+    RedirectUri,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -68,7 +70,8 @@ impl IntoResponse for RouteError {
             | Self::OtherIssuer
             | Self::Unknown
             | Self::WrongTurn(_)
-            | Self::UnknownLogin => (
+            | Self::UnknownLogin
+            | Self::RedirectUri => (
                 StatusCode::BAD_REQUEST,
                 "This login has ended",
                 "It was used already, or it took too long. Go back to the application and start \
@@ -103,8 +106,16 @@ pub(super) async fn get(
         _ => None,
     };
     // Of several who come here at once, one ends the transaction and gets the code.
-    let request = transactions.end(&handle).await?.ok_or(RouteError::Unknown)?.request;
+    let ended = transactions.end(&handle).await?.ok_or(RouteError::Unknown)?;
+    let Transaction { client, request, .. } = ended;
+    // Checked at the beginning; checked again where it counts.
+    if !client.may_be_answered_at(&request.redirect_uri) {
+        return Err(RouteError::RedirectUri);
+    }
     let response = if let Some(user) = user {
+        if ClientUrl::is_meant(&client.id) {
+            server.repo().clients.remember(&client).await?;
+        }
         hand_out(&server, request, user).await?
     } else {
         let failure = (ErrorCode::AccessDenied, "there was no login");

@@ -60,12 +60,15 @@ impl<T> ClientAuth<T> {
     /// The registered client that calls, and its form.
     pub(super) async fn client(self, server: &AuthServer) -> Result<(Client, T), ClientAuthError> {
         let Credentials { client_id, secret } = self.credentials;
-        let found = server.repo().clients.find(&client_id).await?;
+        let found = server.client(&client_id).await?;
         let client = found.ok_or(ClientAuthError::UnknownClient)?;
         let is_right = match (&client.authentication, secret) {
             (Authentication::Public, None) => true,
             (Authentication::Secret { digest, .. }, Some(secret)) => {
                 ClientSecret::parse(secret.expose()).is_some_and(|secret| digest.is_of(&secret))
+            }
+            (Authentication::Given(hashes), Some(secret)) => {
+                hashes.iter().any(|hash| hash.is_of(&secret))
             }
             _ => false,
         };

@@ -28,11 +28,18 @@ fn document(server: &AuthServer) -> AuthorizationServerMetadata {
         scopes_supported: server.scopes().iter().cloned().collect(),
         response_types_supported: text("code"),
         response_modes_supported: text("query"),
-        grant_types_supported: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        grant_types_supported: grant_types(server),
         code_challenge_methods_supported: text("S256"),
         token_endpoint_auth_methods_supported: vec![None, ClientSecretBasic, ClientSecretPost],
         revocation_endpoint_auth_methods_supported: vec![None, ClientSecretBasic, ClientSecretPost],
         introspection_endpoint_auth_methods_supported: vec![ClientSecretBasic, ClientSecretPost],
         authorization_response_iss_parameter_supported: true,
+        client_id_metadata_document_supported: true,
     }
+}
+
+/// Clients that act for themselves exist if the operator has registered some.
+fn grant_types(server: &AuthServer) -> Vec<GrantType> {
+    let own = (!server.config().clients.is_empty()).then_some(GrantType::ClientCredentials);
+    [GrantType::AuthorizationCode, GrantType::RefreshToken].into_iter().chain(own).collect()
 }

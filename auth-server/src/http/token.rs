@@ -1,4 +1,5 @@
-//! `POST /token` (OAuth 2.1 section 3.2): codes and refresh tokens are redeemed.
+//! `POST /token` (OAuth 2.1 section 3.2): codes and refresh tokens are redeemed, and clients of the
+//! operator get tokens for themselves.
 
 use axum::{
     extract::State,
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     AuthServer,
-    grants::{GrantError, redeem_code, redeem_refresh_token},
+    grants::{GrantError, issue_to_client, redeem_code, redeem_refresh_token},
 };
 
 /// Why nothing is issued.
@@ -22,7 +23,7 @@ use crate::{
 pub(super) enum RouteError {
     #[error(transparent)]
     Client(#[from] ClientAuthError),
-    #[error("the grant type is none of authorization_code and refresh_token")]
+    #[error("the grant type is not one of those in the metadata")]
     UnsupportedGrantType,
     #[error(transparent)]
     Grant(#[from] GrantError),
@@ -61,6 +62,9 @@ pub(super) async fn post(
         TokenRequest::AuthorizationCode(request) => redeem_code(&server, &client, request).await?,
         TokenRequest::RefreshToken(request) => {
             redeem_refresh_token(&server, &client, request).await?
+        }
+        TokenRequest::ClientCredentials(request) => {
+            issue_to_client(&server, &client, request).await?
         }
         TokenRequest::Unsupported => return Err(RouteError::UnsupportedGrantType),
     };

@@ -1,11 +1,11 @@
 //! The consent page: who asks, for what, and who will get the answer.
 //!
-//! It leads with where the answer goes, which is checked, and not with the client's name, which
-//! anybody can choose.
+//! It leads with what is checked: the host that vouches for the client by a document, or else where
+//! the answer goes. The client's name comes after that, because anybody can choose it.
 
 use askama::Template;
 
-use crate::domain::{Destination, Handle, RedirectUri, Transaction};
+use crate::domain::{ClientUrl, Destination, Handle, RedirectUri, Transaction};
 
 /// The page that asks the user.
 #[derive(Template)]
@@ -16,6 +16,8 @@ pub(crate) struct ConsentPage {
     /// What the client calls itself, without invisible characters.
     client_name: Option<String>,
     client_id: String,
+    /// The host that the client's document is on.
+    host: Option<String>,
     destination: Destination,
     redirect_uri: String,
     scopes: Vec<ScopeLine>,
@@ -36,8 +38,9 @@ impl ConsentPage {
         Self {
             transaction: handle.expose().to_owned(),
             token,
-            client_name: transaction.client_name.as_deref().map(visible),
+            client_name: transaction.client.name.as_deref().map(visible),
             client_id: request.client_id.clone(),
+            host: ClientUrl::host_of(&request.client_id),
             destination: RedirectUri::destination(&request.redirect_uri),
             redirect_uri: request.redirect_uri.clone(),
             scopes: request.scope.iter().map(|scope| line(scope.to_string())).collect(),
@@ -68,6 +71,7 @@ pub(super) fn sample(text: &str) -> ConsentPage {
         token: text.to_owned(),
         client_name: Some(text.to_owned()),
         client_id: text.to_owned(),
+        host: None,
         destination: Destination::Host(text.to_owned()),
         redirect_uri: text.to_owned(),
         scopes: vec![ScopeLine { name: text.to_owned(), meaning: meaning("mcp") }],
@@ -82,6 +86,15 @@ mod tests {
     #[test]
     fn a_name_cannot_turn_the_text_around() {
         assert_eq!(visible("Good\u{202E}edoC"), "GoodedoC");
+    }
+
+    #[test]
+    fn the_host_of_a_document_comes_before_the_name() {
+        let host = Some("claude.ai".to_owned());
+        let page = ConsentPage { host, destination: Destination::ThisComputer, ..sample("Evil") };
+        let html = page.render().unwrap();
+        assert!(html.find("claude.ai</span> wants access").unwrap() < html.find("Evil").unwrap());
+        assert!(html.contains("Any program on this computer"), "{html}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! | key | holds | life |
 //! |---|---|---|
 //! | `auth:client:{client_id}` | a registered client | a day until it is used, then 90 days from each use |
+//! | `auth:client:{sha256(client URL)}` | what a client's document said when a user let it in | 90 days from each use |
 //! | `auth:pending:{sha256(handle)}` | an authorization in progress | ten minutes |
 //! | `auth:pending:{sha256(code)}` | a code not yet redeemed | a minute |
 //! | `auth:exch:{sha256(code)}` | a code that has been redeemed | as long as its tokens can live |

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
 mod authorize;
+mod client_credentials;
+mod client_documents;
 mod consent;
 mod introspect;
 mod login;

@@ -27,6 +27,7 @@ async fn the_document_says_what_there_is_and_nothing_else() {
         "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
         "authorization_response_iss_parameter_supported": true,
+        "client_id_metadata_document_supported": true,
     });
     assert_eq!(world.http.get(METADATA).await.expect(200).json(), expected);
 }

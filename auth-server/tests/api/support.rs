@@ -50,14 +50,24 @@ impl World {
         Self::on(Store::memory(clock.clone()), clock).await
     }
 
+    /// The same with further settings.
+    pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        Self::on_with(Store::memory(clock.clone()), clock, settings).await
+    }
+
     /// A server on a store.
     pub(crate) async fn on(store: Store, clock: Clock) -> Self {
+        Self::on_with(store, clock, &[]).await
+    }
+
+    async fn on_with(store: Store, clock: Clock, settings: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let lifecycle = Lifecycle::new(clock.clone(), Duration::ZERO);
         let http = Http::new(&issuer);
         let world = Self { http, issuer, clock, store, lifecycle, entropy: Entropy::seeded(7) };
-        world.serve(listener, &[]);
+        world.serve(listener, settings);
         world
     }
 

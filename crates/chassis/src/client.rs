@@ -1,10 +1,10 @@
 //! The one way to make an HTTP client: it follows nothing, waits for nothing long, reads no more
 //! than it was told.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use reqwest::{Client, Response, redirect::Policy};
+use reqwest::{Client, ClientBuilder, Response, dns::Resolve, redirect::Policy};
 
 /// How long a client waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +27,33 @@ impl Default for Timeouts {
 ///
 /// # Errors
 /// When the TLS library cannot be set up, or `user_agent` cannot be a header value.
-#[expect(clippy::disallowed_methods, reason = "the one place that makes HTTP clients")]
 pub fn http_client(user_agent: &str, timeouts: Timeouts) -> Result<Client, reqwest::Error> {
+    builder(user_agent, timeouts).build()
+}
+
+/// The same for addresses that somebody else has chosen: `resolver` says which names may be
+/// connected to, and where. It is asked for names only; who calls checks addresses in URLs. Every
+/// request has a connection of its own, so none rides on a check that was made earlier.
+///
+/// # Errors
+/// Those of [`http_client`].
+pub fn guarded_http_client<R: Resolve + 'static>(
+    user_agent: &str,
+    timeouts: Timeouts,
+    resolver: R,
+) -> Result<Client, reqwest::Error> {
+    let builder = builder(user_agent, timeouts).dns_resolver(Arc::new(resolver));
+    builder.pool_max_idle_per_host(0).build()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that makes HTTP clients")]
+fn builder(user_agent: &str, timeouts: Timeouts) -> ClientBuilder {
     Client::builder()
         .user_agent(user_agent)
         .redirect(Policy::none())
         .no_proxy()
         .connect_timeout(timeouts.connect)
         .timeout(timeouts.total)
-        .build()
 }
 
 /// Why an answer could not be read.

@@ -5,11 +5,14 @@
 //! Redis. Only time and settings are the test's.
 //!
 //! The helpers panic when something goes wrong, because that is how a test fails.
+#![expect(clippy::missing_panics_doc, reason = "the front page says when helpers panic")]
 
 mod instance;
+mod login;
 mod setup;
 
 use ambient::Clock;
+use serde_json::Value;
 use testkit::{
     faults::Proxy,
     http::Http,
@@ -19,6 +22,7 @@ use testkit::{
 
 pub use self::{
     instance::Instance,
+    login::{Asking, CALLBACK, Login, approve, sign_in},
     setup::{Backend, Setup},
 };
 
@@ -36,6 +40,8 @@ pub struct World {
     pub auth: Vec<Instance>,
     /// The instances of the MCP server.
     pub mcp: Vec<Instance>,
+    setup: Setup,
+    state: setup::State,
 }
 
 impl World {
@@ -54,6 +60,41 @@ impl World {
     #[must_use]
     pub fn endpoint(&self) -> String {
         self.mcp[0].url("/mcp")
+    }
+
+    /// The MCP endpoint of any instance.
+    #[must_use]
+    pub fn endpoint_at(&self, instance: usize) -> String {
+        self.mcp[instance].url("/mcp")
+    }
+
+    /// Lets new connections to the issuer lead to another of its instances.
+    pub fn lead_to_auth(&self, instance: usize) {
+        self.auth_line.lead_to(setup::address_of(&self.auth[instance].origin));
+    }
+
+    /// Ends an instance of the MCP server as a crash would, and starts another in its place.
+    pub async fn restart_mcp(&mut self, instance: usize) {
+        let socket = self.mcp[instance].end().await.expect("it has not been ended before");
+        self.mcp[instance] = self.setup.mcp_again(socket, &self.state).await;
+    }
+
+    /// What the MCP server is told about a token.
+    pub async fn introspect(&self, token: &str) -> Value {
+        let request = self.auth_http().request(http::Method::POST, "/introspect");
+        let (id, secret) = self.setup.credentials();
+        let request = request.basic_auth(id, Some(secret)).form(&[("token", token)]);
+        let answer = self.auth_http().send(request).await.expect(200);
+        answer.expect_no_store();
+        answer.json()
+    }
+
+    /// Whether a token is good.
+    pub async fn is_active(&self, token: &str) -> bool {
+        let answer = self.introspect(token).await;
+        let active = answer["active"].as_bool().expect("RFC 7662 section 2.2");
+        assert!(active || answer.as_object().is_some_and(|told| told.len() == 1), "{answer}");
+        active
     }
 
     /// A plain client of the issuer.

@@ -27,11 +27,13 @@ pub struct Setup {
     clock: Clock,
     backend: Backend,
     instances: usize,
+    secret: Secret,
     env: Env,
 }
 
 /// The store of a world, as every server of it sees it.
-enum State {
+#[derive(Debug)]
+pub(crate) enum State {
     Memory(Store),
     Redis { url: String, namespace: String },
 }
@@ -41,10 +43,11 @@ impl Setup {
     #[must_use]
     pub fn new(backend: Backend) -> Self {
         let entropy = Entropy::system();
+        let secret = Secret::new(entropy.hex::<32>());
         let env = Env::from([])
-            .with("MCP_AUTH_CLIENT_SECRET", &entropy.hex::<32>())
+            .with("MCP_AUTH_CLIENT_SECRET", secret.expose())
             .with("MCP_STATE_KEY", &entropy.hex::<32>());
-        Self { clock: Clock::system(), backend, instances: 1, env }
+        Self { clock: Clock::system(), backend, instances: 1, secret, env }
     }
 
     /// Runs all servers on this clock. Redis keeps its own time.
@@ -84,7 +87,30 @@ impl Setup {
         for socket in mcp_sockets {
             mcp.push(self.mcp(socket, state.store().await).await);
         }
-        World { clock: self.clock, auth_line, redis_line, auth, mcp }
+        let clock = self.clock.clone();
+        World { clock, auth_line, redis_line, auth, mcp, setup: self, state }
+    }
+
+    /// Where state lives.
+    #[must_use]
+    pub const fn backend(&self) -> Backend {
+        self.backend
+    }
+
+    /// What the MCP server shows to the authorization server.
+    pub(crate) fn credentials(&self) -> (&'static str, &str) {
+        ("mcp-server", self.secret.expose())
+    }
+
+    /// Another process in the place of an instance of the MCP server that is gone: on its socket,
+    /// with what is left of its state.
+    pub(crate) async fn mcp_again(&self, socket: TcpListener, state: &State) -> Instance {
+        let store = match state {
+            // A process takes its memory with it.
+            State::Memory(_) => Store::memory(self.clock.clone()),
+            State::Redis { .. } => state.store().await,
+        };
+        self.mcp(socket, store).await
     }
 
     fn auth(&self, socket: TcpListener, store: Store) -> Instance {
@@ -97,7 +123,7 @@ impl Setup {
             lifecycle: life.lifecycle(),
         };
         let server = auth_server::AuthServer::new(config, parts).expect("it can be made");
-        Instance::start(origin(address(&socket)), socket, server.router(), life)
+        Instance::start(socket, server.router(), life)
     }
 
     async fn mcp(&self, socket: TcpListener, store: Store) -> Instance {
@@ -118,7 +144,7 @@ impl Setup {
             }
         })
         .await;
-        Instance::start(origin(address(&socket)), socket, server.router(), life)
+        Instance::start(socket, server.router(), life)
     }
 
     async fn open(&self) -> (State, Option<Proxy>) {
@@ -170,4 +196,10 @@ fn address(socket: &TcpListener) -> SocketAddr {
 /// The origin of whoever listens at an address.
 pub(crate) fn origin(address: SocketAddr) -> String {
     format!("http://{address}")
+}
+
+/// The address of whoever has an origin.
+pub(crate) fn address_of(origin: &str) -> SocketAddr {
+    let address = origin.strip_prefix("http://").and_then(|address| address.parse().ok());
+    address.expect("the origins of a world are made of addresses")
 }

@@ -46,9 +46,10 @@ pub struct Proxy {
     _tasks: JoinSet<()>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct State {
     line: Line,
+    upstream: SocketAddr,
     /// Connections of an earlier generation are reset. A mere change of the line and back could be
     /// missed by them.
     generation: u64,
@@ -60,10 +61,11 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.or_fail("a port is free");
         let address = listener.local_addr().or_fail("a listener has an address");
-        let state = watch::Sender::default();
+        let state = State { line: Line::Open, upstream, generation: 0 };
+        let state = watch::Sender::new(state);
         let made = Arc::new(AtomicUsize::new(0));
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, upstream, state.subscribe(), Arc::clone(&made)));
+        tasks.spawn(accept(listener, state.subscribe(), Arc::clone(&made)));
         Self { address, state, made, _tasks: tasks }
     }
 
@@ -87,6 +89,12 @@ impl Proxy {
         self.set(Line::Open);
     }
 
+    /// Leads new connections to another address, and leaves those that stand alone: what a load
+    /// balancer does.
+    pub fn lead_to(&self, upstream: SocketAddr) {
+        self.state.send_modify(|state| state.upstream = upstream);
+    }
+
     /// How many connections have been made so far.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -94,27 +102,18 @@ impl Proxy {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    upstream: SocketAddr,
-    state: watch::Receiver<State>,
-    made: Arc<AtomicUsize>,
-) {
+async fn accept(listener: TcpListener, state: watch::Receiver<State>, made: Arc<AtomicUsize>) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         made.fetch_add(1, Ordering::SeqCst);
-        connections.spawn(connection(client, upstream, state.clone()));
+        connections.spawn(connection(client, state.clone()));
         // Finished connections are forgotten.
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn connection(
-    mut client: TcpStream,
-    upstream: SocketAddr,
-    mut state: watch::Receiver<State>,
-) {
-    let mine = state.borrow().generation;
+async fn connection(mut client: TcpStream, mut state: watch::Receiver<State>) {
+    let State { upstream, generation: mine, .. } = *state.borrow();
     let carried = carry(&mut client, upstream, state.clone());
     let in_order = tokio::select! {
         biased;
@@ -212,6 +211,17 @@ mod tests {
         assert_eq!(end.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
         let mut again = TcpStream::connect(proxy.address()).await.unwrap();
         assert_eq!(echo(&mut again).await.unwrap(), *b"hi");
+    }
+
+    #[tokio::test]
+    async fn a_line_that_leads_elsewhere_keeps_what_it_carries() {
+        let (_server, proxy, mut client) = line().await;
+        let elsewhere = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        echo(&mut client).await.unwrap();
+        proxy.lead_to(elsewhere.local_addr().unwrap());
+        assert_eq!(echo(&mut client).await.unwrap(), *b"hi");
+        let _other = TcpStream::connect(proxy.address()).await.unwrap();
+        within(PATIENCE, elsewhere.accept()).await.unwrap();
     }
 
     #[tokio::test]

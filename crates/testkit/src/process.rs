@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use ambient::Entropy;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::{
@@ -172,12 +173,14 @@ impl fmt::Debug for Process {
     }
 }
 
-/// A port that was free a moment ago. Somebody else may take it; that is rare, and shows in the
-/// output of the program that cannot have it.
+/// A port that was free a moment ago. It is not of those that the system hands out by itself (from
+/// 32768 on), so that no socket of another test gets it meanwhile.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).or_fail("a port is free");
-    listener.local_addr().or_fail("a listener has an address").port()
+    let entropy = Entropy::system();
+    let mut ports = (0..100).map(|_| 20_000 + u16::from_be_bytes(entropy.bytes()) % 10_000);
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    ports.find(is_free).or_fail("a port is free")
 }
 
 async fn collect(pipe: Option<impl AsyncRead + Unpin>, output: Arc<Mutex<String>>) {

@@ -57,6 +57,9 @@ pub struct AuthorizationServerMetadata {
     /// Whether every authorization response names the issuer (RFC 9207).
     #[serde(default)]
     pub authorization_response_iss_parameter_supported: bool,
+    /// Whether a client's identifier can be the URL of a document about it.
+    #[serde(default)]
+    pub client_id_metadata_document_supported: bool,
 }
 
 /// What a protected resource tells those who come without a token (RFC 9728 section 2).

@@ -12,6 +12,8 @@ pub enum GrantType {
     AuthorizationCode,
     /// A refresh token.
     RefreshToken,
+    /// Nothing but the client's own credentials.
+    ClientCredentials,
     /// Anything else.
     #[serde(untagged)]
     Other(String),

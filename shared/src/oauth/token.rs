@@ -12,6 +12,8 @@ pub enum TokenRequest {
     AuthorizationCode(AuthorizationCodeRequest),
     /// Redeems a refresh token.
     RefreshToken(RefreshTokenRequest),
+    /// A client asks for itself.
+    ClientCredentials(ClientCredentialsRequest),
     /// Any other grant.
     #[serde(other)]
     Unsupported,
@@ -38,6 +40,17 @@ pub struct RefreshTokenRequest {
     /// The refresh token.
     pub refresh_token: Sensitive,
     /// Fewer scopes than were granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<ScopeSet>,
+    /// What the token shall be for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+}
+
+/// A client asks for itself, without a user (RFC 6749 section 4.4, RFC 8707 section 2.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientCredentialsRequest {
+    /// The scopes it wants; all it may have if there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<ScopeSet>,
     /// What the token shall be for.
@@ -92,6 +105,8 @@ mod tests {
             read(json!({"code": "c"})).unwrap_err().to_string(),
             "missing field `grant_type`"
         );
+        let own = read(json!({"grant_type": "client_credentials"})).unwrap();
+        assert_eq!(own, TokenRequest::ClientCredentials(ClientCredentialsRequest::default()));
         let other = read(json!({"grant_type": "password", "username": "u"})).unwrap();
         assert_eq!(other, TokenRequest::Unsupported);
     }

@@ -102,9 +102,12 @@ impl Browser {
     /// A browser without cookies. Cookies age on `clock`.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        // Only absolute addresses are asked for, so the base means nothing.
-        let http = Http::new("http://127.0.0.1");
-        Self { http, jar: Jar::new(clock), callbacks: Vec::new() }
+        Self { http: connections(), jar: Jar::new(clock), callbacks: Vec::new() }
+    }
+
+    /// Closes its connections; the next request makes a new one.
+    pub fn reconnect(&mut self) {
+        self.http = connections();
     }
 
     /// Stops at redirects to the host and port of `callback`, where a client listens.
@@ -174,6 +177,11 @@ impl Browser {
         }
         answer
     }
+}
+
+/// Only absolute addresses are asked for, so the base means nothing.
+fn connections() -> Http {
+    Http::new("http://127.0.0.1")
 }
 
 /// Where an answer sends the browser, if it does.

@@ -1,0 +1,169 @@
+//! Clients that the operator has registered, in a file:
+//!
+//! ```json
+//! {"clients": [{"client_id": "nightly-report", "client_secret_sha256": ["9f86d0…"], "scope": "mcp"}]}
+//! ```
+//!
+//! They act for themselves, without a user. Two hashes let a secret be changed without a gap.
+
+use ambient::{Secret, Timestamp};
+use serde::Deserialize;
+use shared::oauth::{ScopeSet, Sensitive};
+
+use crate::domain::{Authentication, Client, SecretHash};
+
+/// Shorter secrets can be guessed.
+const MIN_SECRET: usize = 32;
+
+const MAX_ID: usize = 100;
+
+/// The clients of a file.
+#[derive(Clone, Debug, Default)]
+pub struct GivenClients {
+    pub(crate) clients: Vec<Client>,
+    /// Whether the file has secrets that whoever reads it could use.
+    pub(crate) has_clear_secrets: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    clients: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    client_id: String,
+    client_name: Option<String>,
+    client_secret: Option<Sensitive>,
+    #[serde(default)]
+    client_secret_sha256: Vec<String>,
+    scope: Option<ScopeSet>,
+}
+
+impl GivenClients {
+    /// Reads a file's text, or says what is wrong with it. `scopes` are those that exist, `taken`
+    /// is an identifier that is not free.
+    pub(crate) fn read(text: &str, scopes: &ScopeSet, taken: &str) -> Result<Self, String> {
+        let file: File = serde_json::from_str(text).map_err(|error| {
+            // The parser's message could repeat a secret that is in the wrong place.
+            format!("is not a file of clients (line {}, column {})", error.line(), error.column())
+        })?;
+        let has_clear_secrets = file.clients.iter().any(|entry| entry.client_secret.is_some());
+        let mut clients: Vec<Client> = Vec::new();
+        for (index, entry) in file.clients.into_iter().enumerate() {
+            let number = index + 1;
+            let is_taken = |id: &str| id == taken || clients.iter().any(|client| client.id == id);
+            if is_taken(&entry.client_id) {
+                return Err(format!("client {number}: the client_id is taken; choose another"));
+            }
+            let client = entry.client(scopes);
+            clients.push(client.map_err(|problem| format!("client {number}: {problem}"))?);
+        }
+        Ok(Self { clients, has_clear_secrets })
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
+    /// The client of this name.
+    pub(crate) fn find(&self, id: &str) -> Option<&Client> {
+        self.clients.iter().find(|client| client.id == id)
+    }
+}
+
+impl Entry {
+    fn client(self, scopes: &ScopeSet) -> Result<Client, &'static str> {
+        if !is_id(&self.client_id) {
+            return Err("a client_id has 1 to 100 letters, digits, `-`, `_` and `.`, \
+                        and is not 32 hexadecimal digits, which are given out by registration");
+        }
+        let hashes = self.client_secret_sha256.iter().map(|text| SecretHash::parse(text));
+        let mut hashes: Vec<_> = hashes
+            .collect::<Option<_>>()
+            .ok_or("client_secret_sha256 has hashes of 64 hexadecimal digits")?;
+        if let Some(secret) = self.client_secret {
+            if secret.expose().len() < MIN_SECRET {
+                return Err(
+                    "client_secret is shorter than 32 characters; use `openssl rand -hex 32`",
+                );
+            }
+            hashes.push(SecretHash::of(&Secret::new(secret.expose())));
+        }
+        if hashes.is_empty() {
+            return Err("it has no secret; give it client_secret_sha256");
+        }
+        if self.scope.as_ref().is_some_and(|scope| scope.is_empty() || !scope.is_within(scopes)) {
+            return Err("its scope is empty or names one that is not in AUTH_SCOPES");
+        }
+        Ok(Client {
+            id: self.client_id,
+            name: self.client_name,
+            redirect_uris: Vec::new(),
+            authentication: Authentication::Given(hashes),
+            refreshes: false,
+            acts_for_itself: true,
+            scope: self.scope,
+            application_type: None,
+            issued_at: Timestamp::default(),
+        })
+    }
+}
+
+/// Neither a URL nor what registration gives out, so that no client can be taken for another.
+fn is_id(id: &str) -> bool {
+    let is_registered = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=MAX_ID).contains(&id.len()) && id.bytes().all(fits) && !is_registered
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+
+    fn read(clients: &Value) -> Result<GivenClients, String> {
+        let file = json!({ "clients": clients }).to_string();
+        GivenClients::read(&file, &"mcp notes".parse().unwrap(), "mcp-server")
+    }
+
+    #[test]
+    fn secrets_are_hashed_or_become_so() {
+        let hashed = read(&json!([{"client_id": "a", "client_secret_sha256": [HASH]}])).unwrap();
+        assert!(!hashed.has_clear_secrets && hashed.find("a").is_some());
+        let secret = "x".repeat(32);
+        let clear = read(&json!([{"client_id": "a", "client_secret": secret}])).unwrap();
+        assert!(clear.has_clear_secrets && !format!("{clear:?}").contains(&secret));
+    }
+
+    #[test]
+    fn a_mistake_is_told_without_the_secret() {
+        let hash = [HASH];
+        let table = [
+            json!([{"client_id": "a"}]),
+            json!([{"client_id": "a", "client_secret": "short"}]),
+            json!([{"client_id": "a", "client_secret_sha256": ["short"]}]),
+            json!([{"client_id": "", "client_secret_sha256": hash}]),
+            json!([{"client_id": "https://a.example/c", "client_secret_sha256": hash}]),
+            json!([{"client_id": "0".repeat(32), "client_secret_sha256": hash}]),
+            json!([{"client_id": "mcp-server", "client_secret_sha256": hash}]),
+            json!([{"client_id": "a", "client_secret_sha256": hash, "scope": "admin"}]),
+            json!([{"client_id": "a", "client_secret_sha256": hash, "redirect_uri": "short"}]),
+            json!([
+                {"client_id": "a", "client_secret_sha256": hash},
+                {"client_id": "a", "client_secret_sha256": hash},
+            ]),
+            json!("short"),
+        ];
+        for clients in table {
+            let problem = read(&clients).unwrap_err();
+            assert!(!problem.contains("short "), "{problem}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `grant_type=client_credentials` (OAuth 2.1 section 4.2): a client that acts for itself.
+//!
+//! For clients of the operator only. There is no refresh token: the credentials are one.
+
+use shared::oauth::{ClientCredentialsRequest, ScopeSet, TokenResponse};
+
+use super::{GrantError, issue::Pair};
+use crate::{
+    AuthServer,
+    domain::{Client, Family, Grant, Living, User},
+};
+
+/// Issues an access token to a client for itself.
+pub(crate) async fn issue_to_client(
+    server: &AuthServer,
+    client: &Client,
+    request: ClientCredentialsRequest,
+) -> Result<TokenResponse, GrantError> {
+    if !client.acts_for_itself {
+        return Err(GrantError::NoUser);
+    }
+    let resources = server.resources();
+    let resource = match &request.resource {
+        None => resources.default_audience(),
+        Some(name) => resources.audience(name).ok_or(GrantError::Resource)?,
+    };
+    let grant = Grant {
+        client_id: client.id.clone(),
+        // A subject that is the client's own name is no user (RFC 9068 section 2.2).
+        user: User {
+            sub: client.id.clone(),
+            name: client.name.clone().unwrap_or_else(|| client.id.clone()),
+        },
+        scope: scope(server, client, request.scope)?,
+        resource: resource.to_owned(),
+    };
+    issue(server, grant).await
+}
+
+/// What the operator allows is a limit, unlike what a client registers for itself.
+fn scope(
+    server: &AuthServer,
+    client: &Client,
+    wanted: Option<ScopeSet>,
+) -> Result<ScopeSet, GrantError> {
+    let limit = client.scope.as_ref().unwrap_or_else(|| server.scopes());
+    match wanted.filter(|wanted| !wanted.is_empty()) {
+        None => Ok(limit.clone()),
+        Some(wanted) => {
+            let granted = wanted.limited_to(limit);
+            if granted.is_empty() { Err(GrantError::NoScope) } else { Ok(granted) }
+        }
+    }
+}
+
+/// A family of one token, which ends with it.
+async fn issue(server: &AuthServer, grant: Grant) -> Result<TokenResponse, GrantError> {
+    let (now, id) = (server.now(), server.entropy().hex::<16>());
+    let end = now + server.lifetimes().access_token;
+    let pair = Pair::new(server, &id, grant.clone(), end, false);
+    let living = Living { grant, expires_at: end, current: None, previous: None };
+    let family = Family::Alive(Box::new(living));
+    server.repo().tokens.begin_family(&id, &family, end.since(now)).await?;
+    pair.keep(server).await?;
+    tracing::info!(family = id, "token issued to a client for itself");
+    Ok(pair.answer().response(now))
+}

@@ -1,0 +1,31 @@
+//! The promises of both servers together, one module each, in memory and on Redis.
+
+/// Makes two tests of each function, `in_memory` and `on_redis`, in a module of its name.
+macro_rules! on_both_stores {
+    ($($journey:ident),+ $(,)?) => {$(
+        mod $journey {
+            use e2e::{Backend, Setup};
+
+            #[tokio::test]
+            async fn in_memory() {
+                super::$journey(Setup::new(Backend::Memory)).await;
+            }
+
+            #[tokio::test]
+            async fn on_redis() {
+                super::$journey(Setup::new(Backend::Redis)).await;
+            }
+        }
+    )+};
+}
+
+mod hostile;
+mod instances;
+mod journey;
+mod outage;
+mod ownership;
+mod processes;
+mod restart;
+mod rmcp;
+mod support;
+mod world;

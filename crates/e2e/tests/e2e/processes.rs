@@ -1,0 +1,177 @@
+//! The programs themselves: they start from their environment, say what is wrong with it, and end when
+//! they are asked to.
+
+use e2e::{Asking, CALLBACK, Login};
+use serde_json::json;
+use testkit::{
+    PATIENCE,
+    browser::Browser,
+    eventually,
+    process::{Process, Program, free_port},
+    redis::RedisServer,
+    rpc::{Modern, Session},
+};
+
+/// Two ports, and what follows from them.
+struct Place {
+    issuer: String,
+    base: String,
+    ports: [u16; 2],
+    redis: Option<String>,
+}
+
+impl Place {
+    fn new(redis: Option<&RedisServer>) -> Self {
+        let ports = [free_port(), free_port()];
+        let [issuer, base] = ports.map(|port| format!("http://localhost:{port}"));
+        Self { issuer, base, ports, redis: redis.map(RedisServer::url) }
+    }
+
+    /// One of our programs, told where everybody is.
+    fn program(&self, name: &str) -> Program {
+        let program = Program::built(name)
+            .setting("AUTH_SERVER_PORT", self.ports[0])
+            .setting("AUTH_SERVER_URL", &self.issuer)
+            .setting("PORT", self.ports[1])
+            .setting("BASE_URI", &self.base)
+            .setting("MCP_AUTH_CACHE_TTL", 0);
+        match &self.redis {
+            Some(url) => program.setting("REDIS_URL", url),
+            None => program,
+        }
+    }
+
+    async fn auth(&self) -> Process {
+        self.program("auth-server").start_ready(&format!("{}/readyz", self.issuer)).await
+    }
+
+    async fn mcp(&self) -> Process {
+        self.program("mcp-server").start_ready(&format!("{}/readyz", self.base)).await
+    }
+
+    fn endpoint(&self) -> String {
+        format!("{}/mcp", self.base)
+    }
+
+    async fn login(&self) -> Login {
+        let mut browser = Browser::default().with_callback(CALLBACK);
+        Asking::at(&self.endpoint()).await.let_in(&mut browser, "alice").await
+    }
+
+    async fn call(&self, login: &Login) -> u16 {
+        let modern = Modern::new(&self.endpoint()).bearer(login.access());
+        modern.tool("echo", json!({ "message": "hi" })).await.status.as_u16()
+    }
+
+    /// Waits until a call is answered with this status.
+    async fn becomes(&self, login: &Login, status: u16) {
+        eventually(PATIENCE, || async { (self.call(login).await == status).then_some(()) }).await;
+    }
+
+    async fn stream(&self, login: &Login) -> testkit::rpc::Exchange {
+        let session = Session::opening(&self.endpoint()).bearer(login.access()).open().await;
+        session.listen(None).await
+    }
+}
+
+/// Ends a program that has a stream open, which must not keep it.
+async fn ends_in_order(process: Process, stream: testkit::rpc::Exchange) {
+    let (status, output) = process.terminate().await;
+    assert!(status.success(), "{status}:\n{output}");
+    assert!(!output.contains("panicked"), "{output}");
+    assert!(stream.finish().await.messages.is_empty());
+}
+
+#[tokio::test]
+async fn one_program_is_both_servers() {
+    let place = Place::new(None);
+    let program = place.program("standalone");
+    let both = program.start_ready(&format!("{}/readyz", place.base)).await;
+    both.says(&place.endpoint()).await;
+    let alice = place.login().await;
+    assert_eq!(place.call(&alice).await, 200);
+    ends_in_order(both, place.stream(&alice).await).await;
+}
+
+#[tokio::test]
+async fn each_server_is_a_program_of_its_own() {
+    let place = Place::new(None);
+    let (auth, mcp) = (place.auth().await, place.mcp().await);
+    let alice = place.login().await;
+    assert_eq!(place.call(&alice).await, 200);
+    ends_in_order(mcp, place.stream(&alice).await).await;
+    let (status, output) = auth.terminate().await;
+    assert!(status.success(), "{status}:\n{output}");
+}
+
+#[tokio::test]
+async fn an_authorization_server_that_was_killed_is_missed_until_it_is_back() {
+    let redis = RedisServer::start().await;
+    let place = Place::new(Some(&redis));
+    let (auth, _mcp) = (place.auth().await, place.mcp().await);
+    let alice = place.login().await;
+    assert_eq!(place.call(&alice).await, 200);
+    auth.kill().await;
+    place.becomes(&alice, 503).await;
+    let _auth = place.auth().await;
+    place.becomes(&alice, 200).await;
+}
+
+#[tokio::test]
+async fn programs_that_were_killed_come_back_to_their_state_in_redis() {
+    let redis = RedisServer::start().await;
+    let place = Place::new(Some(&redis));
+    let (auth, mcp) = (place.auth().await, place.mcp().await);
+    let alice = place.login().await;
+    let session = Session::opening(&place.endpoint()).bearer(alice.access()).open().await;
+    mcp.kill().await;
+    auth.kill().await;
+    let (_auth, _mcp) = (place.auth().await, place.mcp().await);
+    place.becomes(&alice, 200).await;
+    let _ = session.call("ping", json!({})).await.expect(200);
+    let fresh = alice.oauth.refresh(&alice.client, &alice.tokens).await;
+    assert_ne!(fresh.access, alice.access());
+}
+
+#[tokio::test]
+async fn a_wrong_environment_is_refused_with_every_mistake_and_nothing_else() {
+    let common = ["HOST", "LOG_FORMAT"];
+    let cases = [
+        ("standalone", &["PORT", "AUTH_SERVER_PORT", "BASE_URI"][..]),
+        ("auth-server", &["AUTH_SERVER_PORT", "ACCESS_TOKEN_TTL"]),
+        ("mcp-server", &["PORT", "MCP_AUTH", "SESSION_TTL", "MCP_STATE_KEY"]),
+    ];
+    for (name, settings) in cases {
+        let wrong = common.iter().chain(settings);
+        let program = wrong.clone().fold(Program::built(name), |with, s| with.setting(s, "wrong"));
+        let (status, output) = program.run().await;
+        assert_eq!(status.code(), Some(1), "{output}");
+        for setting in wrong {
+            assert!(output.contains(&format!("\n  {setting} (environment): ")), "{output}");
+        }
+        let count = format!("error: {} mistakes in the settings", common.len() + settings.len());
+        assert!(output.starts_with(&count) && !output.contains("panicked"), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named_with_its_setting() {
+    let taken = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = taken.local_addr().unwrap().port();
+    for (name, setting) in [("auth-server", "AUTH_SERVER_PORT"), ("mcp-server", "PORT")] {
+        let (status, output) = Program::built(name).setting(setting, port).run().await;
+        assert!(!status.success() && output.contains(setting), "{output}");
+        assert!(output.contains(&port.to_string()), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_is_not_there_stops_the_start_and_is_not_quoted() {
+    let url = format!("redis://:hush-hush@127.0.0.1:{}", free_port());
+    for name in ["standalone", "auth-server", "mcp-server"] {
+        let (status, output) = Program::built(name).setting("REDIS_URL", &url).run().await;
+        assert_eq!(status.code(), Some(1), "{output}");
+        assert!(output.contains("Redis") || output.contains("REDIS_URL"), "{output}");
+        assert!(!output.contains("hush-hush"), "{output}");
+    }
+}
