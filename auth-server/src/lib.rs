@@ -24,6 +24,7 @@ mod fetch;
 mod grants;
 mod http;
 mod idp;
+mod metrics;
 mod pages;
 mod repo;
 pub mod run;
@@ -32,7 +33,7 @@ use std::sync::Arc;
 
 use ambient::{Clock, Entropy, Timestamp};
 use axum::Router;
-use chassis::Lifecycle;
+use chassis::{Lifecycle, telemetry::Telemetry};
 use shared::oauth::ScopeSet;
 use store::{Store, StoreError};
 use url::Url;
@@ -44,6 +45,7 @@ use self::{
     domain::{Client, Resources},
     fetch::{Fetcher, Reach},
     idp::Idp,
+    metrics::AuthMetrics,
     repo::Repo,
 };
 
@@ -71,6 +73,8 @@ struct Inner {
     repo: Repo,
     documents: Documents,
     idp: Idp,
+    telemetry: Telemetry,
+    metrics: AuthMetrics,
 }
 
 /// The server could not be made.
@@ -87,6 +91,16 @@ pub enum StartError {
 impl AuthServer {
     /// A server with its mock identity provider.
     pub fn new(config: Config, parts: Parts) -> Result<Self, StartError> {
+        Self::observed(config, parts, Telemetry::off())
+    }
+
+    /// The same, measured by `telemetry`.
+    pub fn observed(
+        config: Config,
+        parts: Parts,
+        telemetry: Telemetry,
+    ) -> Result<Self, StartError> {
+        let metrics = AuthMetrics::new(telemetry.metrics(), &parts.clock);
         let mcp_base = Url::parse(&config.mcp_base).map_err(StartError::McpBase)?;
         let policy = config.documents.clone();
         let reach = if policy.allow_private { Reach::Anywhere } else { Reach::Internet };
@@ -95,9 +109,11 @@ impl AuthServer {
             documents: Documents::new(fetcher, policy, parts.clock.clone()),
             resources: Resources::of_mcp_server(&mcp_base),
             repo: Repo::new(&parts.store),
-            idp: Idp::new(&config.issuer, &parts),
+            idp: Idp::new(&config.issuer, &parts, metrics.clone()),
             config,
             parts,
+            telemetry,
+            metrics,
         })))
     }
 
@@ -164,5 +180,13 @@ impl AuthServer {
 
     fn lifecycle(&self) -> &Lifecycle {
         &self.0.parts.lifecycle
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
+    }
+
+    fn metrics(&self) -> &AuthMetrics {
+        &self.0.metrics
     }
 }

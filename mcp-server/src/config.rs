@@ -6,7 +6,7 @@ use ambient::{
     Env, Mistakes, Reader, Secret, Settings,
     values::{BaseUrl, List, Seconds},
 };
-use chassis::telemetry::LogFormat;
+use chassis::telemetry::{LogFormat, TelemetrySettings};
 use shared::oauth::ScopeSet;
 
 /// Everything that can be set.
@@ -36,6 +36,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`.
     pub log_filter: String,
+    /// What is measured and traced.
+    pub telemetry: TelemetrySettings,
 }
 
 /// How callers are told apart.
@@ -117,6 +119,7 @@ impl Config {
                     "What is logged, as `level` or `target=level`, comma separated.",
                 )
                 .or("info".to_owned()),
+            telemetry: TelemetrySettings::read(read),
         }
     }
 

@@ -22,6 +22,8 @@ mod config;
 mod era;
 pub mod features;
 mod http;
+mod metrics;
+mod operation;
 pub mod run;
 mod session;
 mod subscriptions;
@@ -30,7 +32,7 @@ use std::{sync::Arc, time::Duration};
 
 use ambient::{Clock, Entropy};
 use axum::Router;
-use chassis::Lifecycle;
+use chassis::{Lifecycle, telemetry::Telemetry};
 use mcp_core::{
     Call, Features, NoFeed, Principal,
     flow::{Journal, Peer, Replay, SealKey, Sealer},
@@ -43,6 +45,8 @@ pub use self::config::{AuthConfig, Config, Introspection};
 use self::{
     auth::Auth,
     http::Guard,
+    metrics::McpMetrics,
+    operation::Operations,
     session::{Control, Sessions, calls::Calls},
     subscriptions::Feed,
 };
@@ -79,6 +83,9 @@ struct Inner {
     calls: Calls,
     control: Control,
     sealer: Sealer,
+    telemetry: Telemetry,
+    metrics: McpMetrics,
+    operations: Operations,
 }
 
 /// The server could not be made.
@@ -89,12 +96,27 @@ pub struct StartError(#[from] reqwest::Error);
 impl Server {
     /// A server that offers `features`. It begins to look after its authorization server at once.
     pub fn new(config: Config, features: Features, parts: Parts) -> Result<Self, StartError> {
+        Self::observed(config, features, parts, Telemetry::off())
+    }
+
+    /// The same, measured by `telemetry`.
+    pub fn observed(
+        config: Config,
+        features: Features,
+        parts: Parts,
+        telemetry: Telemetry,
+    ) -> Result<Self, StartError> {
+        let metrics = McpMetrics::new(telemetry.metrics(), &parts.clock);
         let auth = match &config.auth {
             AuthConfig::Off => None,
             AuthConfig::Required(settings) => {
-                Some(Auth::start(&config, settings, &parts.clock, &parts.lifecycle)?)
+                Some(Auth::start(&config, settings, &parts, metrics.clone())?)
             }
         };
+        if let Some(auth) = auth.clone() {
+            metrics::observe_availability(telemetry.metrics(), move || auth.is_available());
+        }
+        let operations = Operations::new(metrics.instruments(), &parts.clock, features.names());
         let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
         let key = key.unwrap_or_else(|| parts.entropy.bytes());
         let calls = Calls::default();
@@ -121,6 +143,9 @@ impl Server {
             config,
             features,
             parts,
+            telemetry,
+            metrics,
+            operations,
         })))
     }
 
@@ -197,6 +222,18 @@ impl Server {
 
     fn sealer(&self) -> &Sealer {
         &self.0.sealer
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
+    }
+
+    fn metrics(&self) -> &McpMetrics {
+        &self.0.metrics
+    }
+
+    fn operations(&self) -> &Operations {
+        &self.0.operations
     }
 
     /// A call of the server's own, for what it shows to people: nobody can be asked anything.

@@ -3,7 +3,10 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use ambient::{Clock, Entropy, Env, Mistakes};
-use chassis::{Lifecycle, Limits, telemetry};
+use chassis::{
+    Lifecycle, Limits,
+    telemetry::{self, Service, Telemetry},
+};
 use mcp_core::Features;
 use store::{RedisOptions, Store, StoreError};
 use tokio::net::TcpListener;
@@ -13,13 +16,16 @@ use crate::{AuthConfig, Config, Parts, Server, StartError};
 /// How long a stop waits for what is in progress.
 const GRACE: Duration = Duration::from_secs(25);
 
+/// Who it is, in telemetry.
+pub const SERVICE: Service = Service { name: "mcp-server", version: env!("CARGO_PKG_VERSION") };
+
 /// Why a server could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The settings are wrong.
     #[error(transparent)]
     Settings(#[from] Mistakes),
-    /// The log could not be started.
+    /// Logs, metrics or traces could not be started.
     #[error(transparent)]
     Telemetry(#[from] telemetry::TelemetryError),
     /// The store could not be reached.
@@ -46,13 +52,16 @@ pub enum RunError {
 /// Reads the settings of this process, serves `features`, and ends when a signal says so.
 pub async fn serve(features: Features) -> Result<(), RunError> {
     let config = Config::from_env(&Env::process()?).0?;
-    telemetry::init(config.log_format, &config.log_filter)?;
+    let entropy = Entropy::system();
+    let telemetry = Telemetry::new(SERVICE, &config.telemetry, &entropy)?;
+    telemetry.install(config.log_format, &config.log_filter)?;
     let clock = Clock::system();
     let lifecycle = Lifecycle::new(clock.clone(), GRACE);
+    telemetry.offer_metrics(config.telemetry.metrics, &lifecycle).await?;
     let store = open_store(&config, &clock).await?;
-    let parts = Parts { clock, entropy: Entropy::system(), store: store.clone(), lifecycle };
+    let parts = Parts { clock, entropy, store: store.clone(), lifecycle };
     let listener = listen(SocketAddr::new(config.host, config.port), "PORT").await?;
-    let server = Server::new(config, features, parts.clone())?;
+    let server = Server::observed(config, features, parts.clone(), telemetry.clone())?;
     announce(&server, &listener);
     let lifecycle = parts.lifecycle;
     let signals = lifecycle.clone();
@@ -62,6 +71,7 @@ pub async fn serve(features: Features) -> Result<(), RunError> {
     // Calls that go on without their clients get what is left of the grace.
     lifecycle.finished().await;
     store.close().await;
+    telemetry.shut_down().await;
     Ok(())
 }
 

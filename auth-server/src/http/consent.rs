@@ -102,6 +102,7 @@ pub(super) async fn post(
     }
     if form.decision == Decision::Deny {
         let request = transactions.end(&handle).await?.ok_or(RouteError::Unknown)?.request;
+        server.metrics().consented("deny");
         tracing::info!(client = request.client_id, "the user said no");
         let failure = (ErrorCode::AccessDenied, "the user said no");
         let state = request.state.as_deref();
@@ -110,6 +111,7 @@ pub(super) async fn post(
     }
     let nonce: Nonce = Ticket::random(server.entropy());
     transactions.agree(&handle, &nonce).await?.ok_or(RouteError::Unknown)?;
+    server.metrics().consented("approve");
     let state = format!("{}.{}", handle.expose(), nonce.expose());
     Ok(see_other(&server.idp().login_url(&state)))
 }

@@ -43,7 +43,13 @@ pub(super) async fn post(
     auth: ClientAuth<IntrospectionRequest>,
 ) -> Result<Response, RouteError> {
     let request = auth.resource_server(&server)?;
-    let found = look_up(&server, request.token.expose()).await?;
+    let found = look_up(&server, request.token.expose()).await;
+    server.metrics().introspected(match &found {
+        Ok(Some(_)) => "active",
+        Ok(None) => "inactive",
+        Err(_) => "error",
+    });
+    let found = found?;
     let response =
         found.map_or_else(IntrospectionResponse::inactive, IntrospectionResponse::active);
     Ok(answer::no_store(StatusCode::OK, response))

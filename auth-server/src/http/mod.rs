@@ -54,6 +54,7 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /, /styles.css                           for people
 /// GET  /health                                  in the original's shape
 /// GET  /livez, /readyz                          for orchestrators
+/// GET  /metrics                                 for Prometheus, if METRICS_ON_MAIN_PORT is set
 /// ```
 pub(crate) fn router(server: &AuthServer) -> Router {
     let forms = DefaultBodyLimit::max(MAX_FORM);
@@ -86,6 +87,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .with_state(server.clone())
         .merge(for_browsers)
         .merge(readiness(server).router())
+        .merge(server.telemetry().main_port())
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method);
     dress(router, clothes(server))
@@ -114,6 +116,7 @@ fn clothes(server: &AuthServer) -> Dress {
         https: server.config().is_https(),
         max_body: MAX_BODY,
         too_large,
+        metrics: server.metrics().http(),
         ..Dress::new(server.clock().clone(), server.entropy().clone())
     }
 }

@@ -80,6 +80,7 @@ pub(super) async fn post(
     let Json(Object(metadata)) = body;
     let registration = Registration::new(metadata, server.now(), server.entropy())?;
     server.repo().clients.add(&registration.client).await?;
+    server.metrics().registered();
     tracing::info!(client = registration.client.id, "client registered");
     Ok(answer::no_store(StatusCode::CREATED, registration.document()))
 }

@@ -16,6 +16,7 @@ use super::{
 use crate::{
     AuthServer,
     grants::{GrantError, issue_to_client, redeem_code, redeem_refresh_token},
+    metrics::Redeemed,
 };
 
 /// Why nothing is issued.
@@ -58,15 +59,35 @@ pub(super) async fn post(
     auth: ClientAuth<TokenRequest>,
 ) -> Result<Response, RouteError> {
     let (client, request) = auth.client(&server).await?;
-    let response = match request {
-        TokenRequest::AuthorizationCode(request) => redeem_code(&server, &client, request).await?,
+    let grant = name(&request);
+    let answered = match request {
+        TokenRequest::AuthorizationCode(request) => redeem_code(&server, &client, request).await,
         TokenRequest::RefreshToken(request) => {
-            redeem_refresh_token(&server, &client, request).await?
+            redeem_refresh_token(&server, &client, request).await
         }
         TokenRequest::ClientCredentials(request) => {
-            issue_to_client(&server, &client, request).await?
+            issue_to_client(&server, &client, request).await
         }
         TokenRequest::Unsupported => return Err(RouteError::UnsupportedGrantType),
     };
-    Ok(answer::no_store(StatusCode::OK, response))
+    server.metrics().redeemed(grant, answered.as_ref().map_or_else(counted, |_| Redeemed::Issued));
+    Ok(answer::no_store(StatusCode::OK, answered?))
+}
+
+/// What metrics call a grant.
+const fn name(request: &TokenRequest) -> &'static str {
+    match request {
+        TokenRequest::AuthorizationCode(_) => "authorization_code",
+        TokenRequest::RefreshToken(_) => "refresh_token",
+        TokenRequest::ClientCredentials(_) => "client_credentials",
+        TokenRequest::Unsupported => "unsupported",
+    }
+}
+
+fn counted(error: &GrantError) -> Redeemed {
+    match error {
+        GrantError::ReplayedCode => Redeemed::Replayed,
+        GrantError::ReusedRefreshToken => Redeemed::Reused,
+        other => Redeemed::Refused(other.code().unwrap_or(ErrorCode::ServerError).as_str()),
+    }
 }

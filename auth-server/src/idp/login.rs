@@ -122,6 +122,7 @@ pub(super) async fn post(
         return Err(RouteError::OtherBrowser);
     }
     if form.action.as_deref() == Some("cancel") {
+        idp.0.metrics.login("cancelled");
         let parameters = [("error", "access_denied"), ("state", &*form.state)];
         return Ok((cookie.clear(), idp.back(&parameters)).into_response());
     }
@@ -129,10 +130,12 @@ pub(super) async fn post(
     let password = form.password.unwrap_or_else(|| Secret::new(""));
     let user = idp.0.users.log_in(&username, &password).await.map_err(RouteError::Fault)?;
     let Some(user) = user else {
+        idp.0.metrics.login("failure");
         tracing::warn!("login failed");
         // Not 401: that would have to name a scheme of HTTP authentication (RFC 9110 15.5.2).
         return Ok(show(&idp, StatusCode::FORBIDDEN, &form.state, &key, Some(&username)));
     };
+    idp.0.metrics.login("success");
     tracing::info!(user = user.sub, "logged in");
     let code = idp.hand_out(user, &form.state).await?;
     let parameters = [("code", code.expose()), ("state", &*form.state)];

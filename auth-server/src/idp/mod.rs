@@ -20,6 +20,7 @@ use crate::{
     Parts,
     domain::{LoginCode, Ticket, User, sha256_hex},
     http::query,
+    metrics::AuthMetrics,
 };
 
 /// Where it lives, below the issuer.
@@ -45,6 +46,7 @@ struct Inner {
     entropy: Entropy,
     logins: Table<Login>,
     users: Users,
+    metrics: AuthMetrics,
 }
 
 /// A login that has not been redeemed.
@@ -62,7 +64,7 @@ impl Record for Login {
 
 impl Idp {
     /// The provider below `issuer`.
-    pub(crate) fn new(issuer: &str, parts: &Parts) -> Self {
+    pub(crate) fn new(issuer: &str, parts: &Parts, metrics: AuthMetrics) -> Self {
         let store: &Store = &parts.store;
         Self(Arc::new(Inner {
             issuer: format!("{issuer}{PATH}"),
@@ -72,6 +74,7 @@ impl Idp {
             entropy: parts.entropy.clone(),
             logins: store.table(),
             users: Users::demo(),
+            metrics,
         }))
     }
 

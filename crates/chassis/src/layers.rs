@@ -17,8 +17,13 @@ use tower::{Layer, Service, ServiceBuilder};
 use tracing::Span;
 
 use crate::{
-    RequestId, access_log::LogAccess, fault::AnswerFaults, headers::SecureHeaders,
-    request_id::NameRequests, size,
+    RequestId,
+    access_log::LogAccess,
+    fault::AnswerFaults,
+    headers::SecureHeaders,
+    request_id::NameRequests,
+    size,
+    telemetry::http::{HttpMetrics, MeasureHttp, TraceHttp},
 };
 
 /// What [`dress`] puts around a router. Made by [`Dress::new`] and struct update:
@@ -38,6 +43,8 @@ pub struct Dress {
     /// replaced as well. A handler that reads the body without an extractor calls
     /// [`RequestExt::into_limited_body`](axum::RequestExt::into_limited_body).
     pub max_body: usize,
+    /// Measures every request, if anything is measured.
+    pub metrics: Option<HttpMetrics>,
     /// Makes the 413, so that each server can answer in its own words (JSON-RPC, for example).
     pub too_large: fn(&RequestId) -> Response,
 }
@@ -46,19 +53,22 @@ impl Dress {
     /// 4 MiB bodies, no https, and `{"error": "request_too_large", "request_id": …}` beyond.
     #[must_use]
     pub fn new(clock: Clock, entropy: Entropy) -> Self {
-        Self { clock, entropy, https: false, max_body: 4 * 1024 * 1024, too_large: size::too_large }
+        let (https, metrics, too_large) = (false, None, size::too_large);
+        Self { clock, entropy, https, max_body: 4 * 1024 * 1024, metrics, too_large }
     }
 }
 
 /// Puts the layers around `router`, its fallbacks included. Layers added afterwards are outside.
 pub fn dress(router: Router, options: Dress) -> Router {
-    let limit = options.max_body;
+    let (limit, https) = (options.max_body, options.https);
     router.layer(
         // Outermost first: what comes later is seen, named and logged by what came before.
         ServiceBuilder::new()
             .layer(AroundLayer(NameRequests(options.entropy)))
+            .layer(AroundLayer(TraceHttp { https }))
+            .layer(AroundLayer(MeasureHttp { metrics: options.metrics, https }))
             .layer(AroundLayer(LogAccess(options.clock)))
-            .layer(AroundLayer(SecureHeaders { https: options.https }))
+            .layer(AroundLayer(SecureHeaders { https }))
             .layer(AroundLayer(AnswerFaults))
             .layer(crate::fault::CatchPanicLayer)
             .layer(AroundLayer(size::LimitBody { limit, too_large: options.too_large }))

@@ -95,7 +95,7 @@ pub use self::{
     catalog::Catalog,
     changes::{Announced, Change, ChangeFeed, NoFeed},
     ctx::{Call, Ctx, Elicited},
-    dispatch::{Features, Refusal},
+    dispatch::{Features, Names, Refusal},
     listing::{ListCtx, Suggestions},
     mirrored::MirroredParam,
     principal::Principal,

@@ -99,9 +99,14 @@ pub(super) struct Grant {
 const UNSAID_LIFE: std::time::Duration = std::time::Duration::from_mins(1);
 
 impl Claims {
+    /// Whether the authorization server says that the token is good. There is more to check.
+    pub(super) fn is_active(&self) -> bool {
+        self.active == Value::Bool(true)
+    }
+
     /// The caller, or why the token is no good: a sentence for the challenge.
     pub(super) fn grant(self, expected: &Expected<'_>) -> Result<Grant, &'static str> {
-        if self.active != Value::Bool(true) {
+        if !self.is_active() {
             return Err("The token is not active");
         }
         if self.iss.as_ref().is_some_and(|issuer| issuer != expected.issuer) {

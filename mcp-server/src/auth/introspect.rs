@@ -4,18 +4,19 @@ use std::{sync::Arc, time::Duration};
 
 use ambient::{Clock, Secret, Timestamp};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use chassis::client::read_capped;
+use chassis::{client::read_capped, telemetry::context};
 use http::{StatusCode, header};
 use mcp_core::Principal;
 use moka::future::Cache;
 use sha2::{Digest as _, Sha256};
+use tracing::Instrument as _;
 use url::form_urlencoded;
 
 use super::{
     availability::AuthorizationServer,
     claims::{Claims, Expected, Grant},
 };
-use crate::config::Introspection;
+use crate::{config::Introspection, metrics::McpMetrics};
 
 /// How many tokens are remembered, of the good and of the bad each.
 const REMEMBERED: u64 = 10_000;
@@ -55,6 +56,7 @@ pub(super) struct Introspector {
     resource: String,
     ttl: Duration,
     clock: Clock,
+    metrics: McpMetrics,
     good: Cache<TokenHash, Good>,
     /// Apart from the good ones, so that garbage cannot push them out.
     bad: Cache<TokenHash, (&'static str, Timestamp)>,
@@ -66,6 +68,7 @@ impl Introspector {
         settings: &Introspection,
         resource: String,
         clock: Clock,
+        metrics: McpMetrics,
     ) -> Self {
         Self {
             http,
@@ -74,6 +77,7 @@ impl Introspector {
             resource,
             ttl: settings.cache_ttl,
             clock,
+            metrics,
             good: Cache::new(REMEMBERED),
             bad: Cache::new(REMEMBERED),
         }
@@ -88,15 +92,18 @@ impl Introspector {
         let hash = Sha256::digest(token.expose()).into();
         if let Some(good) = self.good.get(&hash).await {
             if self.clock.now() < good.fresh_until {
+                self.metrics.looked_up("active");
                 return Ok(good.principal);
             }
             self.good.invalidate(&hash).await;
         } else if let Some((reason, until)) = self.bad.get(&hash).await {
             if self.clock.now() < until {
+                self.metrics.looked_up("inactive");
                 return Err(Failure::Inactive(reason));
             }
             self.bad.invalidate(&hash).await;
         }
+        self.metrics.looked_up("miss");
         // Failures are shared by those who wait together, and not remembered here.
         match self.good.try_get_with(hash, self.ask(server, token)).await {
             Ok(good) => Ok(good.principal),
@@ -111,11 +118,41 @@ impl Introspector {
 
     async fn ask(&self, server: &AuthorizationServer, token: &Secret) -> Result<Good, Failure> {
         let now = self.clock.now();
-        let claims = self.introspect(server, token).await?;
+        let claims = self.introspect_observed(server, token).await?;
         let expected = Expected { issuer: &self.issuer, resource: &self.resource, now };
         let Grant { principal, expires_at } = claims.grant(&expected).map_err(Failure::Inactive)?;
         let fresh_until = expires_at.min(now + self.ttl);
         Ok(Good { principal: Arc::new(principal), fresh_until })
+    }
+
+    /// The question in a span of its own, measured.
+    async fn introspect_observed(
+        &self,
+        server: &AuthorizationServer,
+        token: &Secret,
+    ) -> Result<Claims, Failure> {
+        let span = tracing::trace_span!(
+            target: "otel::span",
+            "introspect",
+            otel.name = "POST",
+            otel.kind = "client",
+            otel.status_code = tracing::field::Empty,
+            http.request.method = "POST",
+            server.address = server.introspection_endpoint.host_str(),
+            url.path = server.introspection_endpoint.path(),
+        );
+        let watch = self.clock.stopwatch();
+        let answer = self.introspect(server, token).instrument(span.clone()).await;
+        let outcome = match &answer {
+            Ok(claims) if claims.is_active() => "active",
+            Ok(_) | Err(Failure::Inactive(_)) => "inactive",
+            Err(Failure::Outage) => {
+                span.record("otel.status_code", "ERROR");
+                "error"
+            }
+        };
+        self.metrics.introspected(outcome, watch.elapsed());
+        answer
     }
 
     async fn introspect(
@@ -133,6 +170,7 @@ impl Introspector {
             .post(server.introspection_endpoint.clone())
             .header(header::AUTHORIZATION, self.authorization.expose())
             .header(header::ACCEPT, "application/json")
+            .headers(context::outgoing())
             .form(&form)
             .send()
             .await

@@ -13,22 +13,19 @@ mod refusal;
 
 use std::sync::Arc;
 
-use ambient::{Clock, Secret};
+use ambient::Secret;
 use axum::{
     extract::{Request, State},
     middleware::Next,
     response::Response,
 };
-use chassis::{
-    Lifecycle,
-    client::{Timeouts, http_client},
-};
+use chassis::client::{Timeouts, http_client};
 use http::{HeaderMap, header};
 use mcp_core::Principal;
 use shared::oauth::ScopeSet;
 
 use self::{availability::Watch, introspect::Introspector, refusal::Refusal};
-use crate::{Config, Server, config::Introspection};
+use crate::{Config, Parts, Server, config::Introspection, metrics::McpMetrics};
 
 /// What checks tokens.
 pub(crate) struct Auth {
@@ -42,9 +39,10 @@ impl Auth {
     pub(crate) fn start(
         config: &Config,
         settings: &Introspection,
-        clock: &Clock,
-        lifecycle: &Lifecycle,
+        parts: &Parts,
+        metrics: McpMetrics,
     ) -> Result<Arc<Self>, reqwest::Error> {
+        let Parts { clock, lifecycle, .. } = parts;
         let agent = concat!("mcp-server/", env!("CARGO_PKG_VERSION"));
         let http = http_client(agent, Timeouts::default())?;
         let watch = Watch::default();
@@ -63,7 +61,13 @@ impl Auth {
         });
         Ok(Arc::new(Self {
             settings: settings.clone(),
-            introspector: Introspector::new(http, settings, config.resource(), clock.clone()),
+            introspector: Introspector::new(
+                http,
+                settings,
+                config.resource(),
+                clock.clone(),
+                metrics,
+            ),
             watch,
         }))
     }
@@ -118,7 +122,10 @@ pub(crate) async fn require(
         None => Arc::clone(server.anonymous()),
         Some(auth) => match auth.check(request.headers()).await {
             Ok(principal) => principal,
-            Err(refusal) => return refusal.answer(&server, auth),
+            Err(refusal) => {
+                server.metrics().refused(refusal.name());
+                return refusal.answer(&server, auth);
+            }
         },
     };
     request.extensions_mut().insert(principal);

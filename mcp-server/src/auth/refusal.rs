@@ -30,6 +30,17 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// What metrics call it.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::Malformed(_) => "malformed",
+            Self::InvalidToken(_) => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
     /// The status, the challenge and a body for people.
     pub(super) fn answer(self, server: &Server, auth: &Auth) -> Response {
         let (status, error, description) = match self {

@@ -24,6 +24,7 @@ use super::{downgrade, modern::timed_out, refusal};
 use crate::{
     Server,
     http::{Answer, Form, Outbox, Rejection, Running, error_message, to_bytes},
+    operation::{self, Asked},
     session::{Session, SessionId, WatchError, calls::InUse, live::Live},
     subscriptions::LONGEST_WATCHED,
 };
@@ -53,6 +54,7 @@ pub(crate) async fn open(
         }
     };
     let revision = negotiate(&params.protocol_version);
+    server.metrics().session_opened(revision.as_str());
     let session = server.sessions().open(principal, revision, params, server.entropy()).await?;
     let features = server.features();
     let result = ServerResult::Initialize(InitializeResult {
@@ -223,14 +225,21 @@ impl Request {
         session: Session,
         outbox: Arc<Outbox>,
     ) -> BoxFuture<'static, Answer> {
-        Box::pin(async move {
+        let begun = server.operations().begin(Asked {
+            id: &self.id,
+            method: &self.method,
+            params: self.params.as_ref(),
+            revision: session.record.revision,
+            session: Some(&session.id),
+        });
+        begun.watch(Box::pin(async move {
             let revision = session.record.revision;
             match self.run(&server, principal, &session, outbox).await {
                 Ok(Some(result)) => answer(&self.id, result, revision),
                 Ok(None) => Answer::Nothing,
                 Err(error) => Answer::ok(error_message(Some(&self.id), &error)),
             }
-        })
+        }))
     }
 
     /// The result, or nothing if the call was cancelled.
@@ -348,6 +357,7 @@ fn empty() -> ServerResult {
 }
 
 fn answer(id: &RequestId, result: ServerResult, revision: Revision) -> Answer {
+    operation::note_result(&result);
     let result = downgrade::result(result, revision);
     Answer::Message(StatusCode::OK, to_bytes(&Outgoing::Result { id, result: &result }))
 }

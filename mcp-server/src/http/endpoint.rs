@@ -16,6 +16,7 @@ use super::{Rejection, guard, standalone};
 use crate::{
     Server,
     era::{self, Era, legacy, modern},
+    operation::Asked,
     session::Session,
 };
 
@@ -36,7 +37,9 @@ pub(super) async fn post(
         }
         Era::ModernNotification => Ok(StatusCode::ACCEPTED.into_response()),
         Era::Opening { id, params } => {
-            let (answer, session) = legacy::open(&server, &principal, &id, params.as_ref()).await?;
+            let begun = server.operations().begin(Asked::initialize(&id, params.as_ref()));
+            let open = legacy::open(&server, &principal, &id, params.as_ref());
+            let (answer, session) = begun.watch(Box::pin(open)).await?;
             let mut response = answer.into_response();
             // A session's name is visible ASCII by its making.
             if let Some(Ok(name)) = session.map(|id| HeaderValue::from_str(id.as_str())) {
@@ -86,6 +89,7 @@ pub(super) async fn delete(
     let session = session_of(&server, &principal, &headers, None).await?;
     server.sessions().end(&session.id).await?;
     server.control().cancel(&session.id, None).await?;
+    server.metrics().session_ended();
     Ok(StatusCode::NO_CONTENT)
 }
 

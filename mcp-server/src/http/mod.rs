@@ -4,6 +4,7 @@ mod cors;
 mod endpoint;
 mod guard;
 mod health;
+mod observed;
 mod outbox;
 mod rejection;
 mod reply;
@@ -25,7 +26,7 @@ use shared::mcp::{ErrorCode, ServerNotification};
 pub(crate) use self::{
     guard::Guard,
     outbox::Outbox,
-    rejection::{Rejection, SERVED, error_message, to_bytes},
+    rejection::{Rejected, Rejection, SERVED, error_message, to_bytes},
     reply::{Answer, Form, Running},
     well_known::metadata_url,
 };
@@ -39,6 +40,7 @@ use crate::{Server, auth, config::ENDPOINT};
 /// GET /, /style.css                                for people
 /// GET /health                                      in the original's shape
 /// GET /livez, /readyz                              for orchestrators
+/// GET /metrics                                     for Prometheus, if METRICS_ON_MAIN_PORT is set
 /// ```
 pub(crate) fn router(server: &Server) -> Router {
     let endpoint = || {
@@ -52,6 +54,7 @@ pub(crate) fn router(server: &Server) -> Router {
         .route(&slashed, endpoint())
         .route_layer(middleware::from_fn_with_state(server.clone(), auth::require))
         .layer(cors::protected(server));
+    let protected = observed::around(protected, server);
     let public = Router::new()
         .route("/", get(splash::page))
         .route("/style.css", get(splash::style))
@@ -63,6 +66,7 @@ pub(crate) fn router(server: &Server) -> Router {
         .merge(guarded)
         .with_state(server.clone())
         .merge(readiness(server).router())
+        .merge(server.telemetry().main_port())
         .fallback(any(not_found));
     dress(router, clothes(server))
 }
@@ -72,6 +76,7 @@ fn clothes(server: &Server) -> Dress {
         https: server.config().base.is_https(),
         max_body: server.config().max_body,
         too_large,
+        metrics: server.metrics().instruments().map(|measured| measured.http.clone()),
         ..Dress::new(server.clock().clone(), server.entropy().clone())
     }
 }

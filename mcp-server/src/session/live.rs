@@ -16,6 +16,7 @@ use super::{SessionId, Sessions};
 use crate::{
     era::downgrade,
     http::{Outbox, note_message, to_bytes},
+    operation,
 };
 
 /// How long a call waits for a person.
@@ -64,7 +65,8 @@ impl Live {
             tracing::error!(%error, "a question cannot be put");
             AskError::Disconnected
         })?;
-        let params = downgrade::question(question, self.peer.profile.revision);
+        let mut params = downgrade::question(question, self.peer.profile.revision);
+        operation::write_place(&mut params);
         let method = question.method();
         let message = to_bytes(&Outgoing::Request { id: &id, method, params: &params });
         if !self.outbox.say(message).await {
@@ -113,7 +115,7 @@ impl Client for Live {
         _key: &'a str,
         question: &'a InputRequest,
     ) -> BoxFuture<'a, Result<Value, AskError>> {
-        Box::pin(self.put(question))
+        Box::pin(operation::asking(question.method(), self.put(question)))
     }
 
     /// Nothing is remembered: the next question is put anew anyway.

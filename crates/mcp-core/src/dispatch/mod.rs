@@ -133,6 +133,12 @@ impl Features {
         }
     }
 
+    /// The names of all tools and prompts: what telemetry may use as labels.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        self.inner.names()
+    }
+
     /// The arguments of a tool that headers repeat.
     #[must_use]
     pub fn mirrored_params(&self, tool: &str) -> &[MirroredParam] {
@@ -163,7 +169,17 @@ impl Features {
     }
 }
 
+/// What tools and prompts are called, aliases included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Of tools.
+    pub tools: Vec<String>,
+    /// Of prompts.
+    pub prompts: Vec<String>,
+}
+
 trait Erased: Send + Sync {
+    fn names(&self) -> Names;
     fn offers(&self, method: Method) -> bool;
     fn mirrored_params(&self, tool: &str) -> &[MirroredParam];
     fn required_scopes(&self, tool: &str) -> &[String];
@@ -192,6 +208,11 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
             Method::SetLevel => true,
             _ => false,
         }
+    }
+
+    fn names(&self) -> Names {
+        let prompts = self.catalog.prompts.iter().map(|entry| entry.listed.name.clone());
+        Names { tools: self.catalog.tool_names(), prompts: prompts.collect() }
     }
 
     fn mirrored_params(&self, tool: &str) -> &[MirroredParam] {

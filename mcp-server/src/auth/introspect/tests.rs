@@ -57,7 +57,13 @@ async fn scene(ttl: Duration) -> Scene {
     let http = http_client("test", Timeouts::default()).unwrap();
     let resource = "http://mcp/mcp".to_owned();
     Scene {
-        introspector: Introspector::new(http, &settings, resource, clock.clone()),
+        introspector: Introspector::new(
+            http,
+            &settings,
+            resource,
+            clock.clone(),
+            McpMetrics::default(),
+        ),
         server: AuthorizationServer { introspection_endpoint: Url::parse(&url).unwrap() },
         fake,
         clock,
