@@ -5,9 +5,9 @@ use std::{io, net::SocketAddr, time::Duration};
 use ambient::{Clock, Entropy, Env, Mistakes};
 use chassis::{
     Lifecycle, Limits,
-    telemetry::{self, Service, Telemetry},
+    telemetry::{self, DbMetrics, Service, Telemetry},
 };
-use store::{RedisOptions, Store, StoreError};
+use store::{Observer, RedisOptions, Store, StoreError};
 use tokio::net::TcpListener;
 
 use crate::{AuthServer, Config, Parts, StartError};
@@ -16,7 +16,7 @@ use crate::{AuthServer, Config, Parts, StartError};
 const GRACE: Duration = Duration::from_secs(10);
 
 /// Who it is, in telemetry.
-const SERVICE: Service = Service { name: "auth-server", version: env!("CARGO_PKG_VERSION") };
+pub const SERVICE: Service = Service { name: "auth-server", version: env!("CARGO_PKG_VERSION") };
 
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,10 @@ pub async fn serve() -> Result<(), RunError> {
     let signals = lifecycle.clone();
     lifecycle.spawn(async move { signals.on_signal().await });
     let store = match &config.redis_url {
-        Some(url) => Store::redis(&RedisOptions::new(url.clone())).await?,
+        Some(url) => {
+            let observer = observer(&telemetry);
+            Store::redis(&RedisOptions { observer, ..RedisOptions::new(url.clone()) }).await?
+        }
         None => Store::memory(clock.clone()),
     };
     let address = SocketAddr::new(config.host, config.port);
@@ -74,6 +77,12 @@ pub async fn serve() -> Result<(), RunError> {
     store.close().await;
     telemetry.shut_down().await;
     Ok(())
+}
+
+/// What measures the commands of the store, if anything is measured.
+fn observer(telemetry: &Telemetry) -> Option<Observer> {
+    let measured = DbMetrics::new(telemetry.metrics()?);
+    Some(Observer::new(move |ran| measured.ran(ran.command, ran.took, ran.failure)))
 }
 
 /// Says what runs where and what is lost on restart.

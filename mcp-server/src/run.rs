@@ -5,10 +5,10 @@ use std::{io, net::SocketAddr, time::Duration};
 use ambient::{Clock, Entropy, Env, Mistakes};
 use chassis::{
     Lifecycle, Limits,
-    telemetry::{self, Service, Telemetry},
+    telemetry::{self, DbMetrics, Service, Telemetry},
 };
 use mcp_core::Features;
-use store::{RedisOptions, Store, StoreError};
+use store::{Observer, RedisOptions, Store, StoreError};
 use tokio::net::TcpListener;
 
 use crate::{AuthConfig, Config, Parts, Server, StartError};
@@ -58,7 +58,7 @@ pub async fn serve(features: Features) -> Result<(), RunError> {
     let clock = Clock::system();
     let lifecycle = Lifecycle::new(clock.clone(), GRACE);
     telemetry.offer_metrics(config.telemetry.metrics, &lifecycle).await?;
-    let store = open_store(&config, &clock).await?;
+    let store = open_store(&config, &clock, &telemetry).await?;
     let parts = Parts { clock, entropy, store: store.clone(), lifecycle };
     let listener = listen(SocketAddr::new(config.host, config.port), "PORT").await?;
     let server = Server::observed(config, features, parts.clone(), telemetry.clone())?;
@@ -75,12 +75,26 @@ pub async fn serve(features: Features) -> Result<(), RunError> {
     Ok(())
 }
 
-/// The store that the settings name.
-pub async fn open_store(config: &Config, clock: &Clock) -> Result<Store, StoreError> {
+/// The store that the settings name, its commands measured.
+pub async fn open_store(
+    config: &Config,
+    clock: &Clock,
+    telemetry: &Telemetry,
+) -> Result<Store, StoreError> {
     match &config.redis_url {
-        Some(url) => Store::redis(&RedisOptions::new(url.clone())).await,
+        Some(url) => {
+            let observer = observer(telemetry);
+            Store::redis(&RedisOptions { observer, ..RedisOptions::new(url.clone()) }).await
+        }
         None => Ok(Store::memory(clock.clone())),
     }
+}
+
+/// What measures the commands of a store, if anything is measured.
+#[must_use]
+pub fn observer(telemetry: &Telemetry) -> Option<Observer> {
+    let measured = DbMetrics::new(telemetry.metrics()?);
+    Some(Observer::new(move |ran| measured.ran(ran.command, ran.took, ran.failure)))
 }
 
 /// Listens on an address; `setting` is what names its port.

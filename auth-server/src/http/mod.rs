@@ -22,8 +22,9 @@ use axum::{
     response::Response,
     routing::{get, post},
 };
-use chassis::{Dress, Health, RequestId, dress};
+use chassis::{Dress, Health, RequestId, dress, version};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use serde_json::json;
 use shared::oauth::{ErrorCode, well_known};
 use tower_http::{
     cors::{AllowHeaders, AllowOrigin, CorsLayer},
@@ -31,7 +32,7 @@ use tower_http::{
 };
 
 use self::answer::OAuthError;
-use crate::AuthServer;
+use crate::{AuthServer, run::SERVICE};
 
 /// The largest registration, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -54,6 +55,7 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /, /styles.css                           for people
 /// GET  /health                                  in the original's shape
 /// GET  /livez, /readyz                          for orchestrators
+/// GET  /version                                 what runs
 /// GET  /metrics                                 for Prometheus, if METRICS_ON_MAIN_PORT is set
 /// ```
 pub(crate) fn router(server: &AuthServer) -> Router {
@@ -88,6 +90,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .merge(for_browsers)
         .merge(readiness(server).router())
         .merge(server.telemetry().main_port())
+        .merge(version(SERVICE, json!({ "issuer": server.issuer() })))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method);
     dress(router, clothes(server))

@@ -12,6 +12,7 @@ use axum::{
     extract::{DefaultBodyLimit, Request},
     response::Response,
 };
+use http::HeaderName;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service, ServiceBuilder};
 use tracing::Span;
@@ -43,6 +44,8 @@ pub struct Dress {
     /// replaced as well. A handler that reads the body without an extractor calls
     /// [`RequestExt::into_limited_body`](axum::RequestExt::into_limited_body).
     pub max_body: usize,
+    /// The header that names a session, if there are sessions: the access log has its hash.
+    pub session: Option<HeaderName>,
     /// Measures every request, if anything is measured.
     pub metrics: Option<HttpMetrics>,
     /// Makes the 413, so that each server can answer in its own words (JSON-RPC, for example).
@@ -54,7 +57,8 @@ impl Dress {
     #[must_use]
     pub fn new(clock: Clock, entropy: Entropy) -> Self {
         let (https, metrics, too_large) = (false, None, size::too_large);
-        Self { clock, entropy, https, max_body: 4 * 1024 * 1024, metrics, too_large }
+        let max_body = 4 * 1024 * 1024;
+        Self { clock, entropy, https, max_body, session: None, metrics, too_large }
     }
 }
 
@@ -67,7 +71,7 @@ pub fn dress(router: Router, options: Dress) -> Router {
             .layer(AroundLayer(NameRequests(options.entropy)))
             .layer(AroundLayer(TraceHttp { https }))
             .layer(AroundLayer(MeasureHttp { metrics: options.metrics, https }))
-            .layer(AroundLayer(LogAccess(options.clock)))
+            .layer(AroundLayer(LogAccess { clock: options.clock, session: options.session }))
             .layer(AroundLayer(SecureHeaders { https }))
             .layer(AroundLayer(AnswerFaults))
             .layer(crate::fault::CatchPanicLayer)

@@ -38,6 +38,7 @@ mod request_id;
 mod serve;
 mod size;
 pub mod telemetry;
+mod version;
 
 pub use exit::exit_code;
 pub use fault::Fault;
@@ -46,3 +47,4 @@ pub use layers::{Dress, dress};
 pub use lifecycle::Lifecycle;
 pub use request_id::RequestId;
 pub use serve::{Limits, serve};
+pub use version::version;

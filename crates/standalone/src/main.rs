@@ -33,7 +33,7 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     let clock = Clock::system();
     let lifecycle = Lifecycle::new(clock.clone(), GRACE);
     telemetry.offer_metrics(mcp.telemetry.metrics, &lifecycle).await?;
-    let store = run::open_store(&mcp, &clock).await?;
+    let store = run::open_store(&mcp, &clock, &telemetry).await?;
     let auth_listener =
         run::listen(SocketAddr::new(auth.host, auth.port), "AUTH_SERVER_PORT").await?;
     let mcp_listener = run::listen(SocketAddr::new(mcp.host, mcp.port), "PORT").await?;

@@ -28,6 +28,7 @@ mod bus;
 mod error;
 mod log;
 mod memory;
+mod observer;
 mod redis;
 mod table;
 
@@ -38,6 +39,7 @@ use ambient::{Clock, Secret};
 pub use bus::{Bus, Delivery, Subscription};
 pub use error::{Action, Failure, StoreError, UpdateError};
 pub use log::{EventId, Log, MAX_EVENTS, NotAnEventId, Page};
+pub use observer::{Observer, Ran};
 pub use table::{Record, Table};
 
 /// A place for state that outlives a request. Cheap to clone; clones share everything.
@@ -62,6 +64,8 @@ pub struct RedisOptions {
     pub command_timeout: Duration,
     /// How long one attempt to connect may take.
     pub connect_timeout: Duration,
+    /// Who is told of every command.
+    pub observer: Option<Observer>,
 }
 
 impl RedisOptions {
@@ -73,6 +77,7 @@ impl RedisOptions {
             namespace: String::new(),
             command_timeout: Duration::from_millis(500),
             connect_timeout: Duration::from_secs(1),
+            observer: None,
         }
     }
 }

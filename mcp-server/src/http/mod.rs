@@ -18,10 +18,11 @@ use axum::{
     routing::{any, get, post},
 };
 use bytes::Bytes;
-use chassis::{Dress, Health, RequestId, dress};
-use http::StatusCode;
+use chassis::{Dress, Health, RequestId, dress, version};
+use http::{HeaderName, StatusCode};
 use serde::Serialize;
-use shared::mcp::{ErrorCode, ServerNotification};
+use serde_json::json;
+use shared::mcp::{ErrorCode, ServerNotification, headers};
 
 pub(crate) use self::{
     guard::Guard,
@@ -30,7 +31,7 @@ pub(crate) use self::{
     reply::{Answer, Form, Running},
     well_known::metadata_url,
 };
-use crate::{Server, auth, config::ENDPOINT};
+use crate::{Server, auth, config::ENDPOINT, run::SERVICE};
 
 /// The URL map.
 ///
@@ -40,6 +41,7 @@ use crate::{Server, auth, config::ENDPOINT};
 /// GET /, /style.css                                for people
 /// GET /health                                      in the original's shape
 /// GET /livez, /readyz                              for orchestrators
+/// GET /version                                     what runs, and what it speaks
 /// GET /metrics                                     for Prometheus, if METRICS_ON_MAIN_PORT is set
 /// ```
 pub(crate) fn router(server: &Server) -> Router {
@@ -67,6 +69,7 @@ pub(crate) fn router(server: &Server) -> Router {
         .with_state(server.clone())
         .merge(readiness(server).router())
         .merge(server.telemetry().main_port())
+        .merge(version(SERVICE, json!({ "protocolVersions": SERVED })))
         .fallback(any(not_found));
     dress(router, clothes(server))
 }
@@ -76,6 +79,7 @@ fn clothes(server: &Server) -> Dress {
         https: server.config().base.is_https(),
         max_body: server.config().max_body,
         too_large,
+        session: HeaderName::try_from(headers::SESSION_ID).ok(),
         metrics: server.metrics().instruments().map(|measured| measured.http.clone()),
         ..Dress::new(server.clock().clone(), server.entropy().clone())
     }

@@ -5,6 +5,7 @@
 //! and cost nothing where they are off.
 
 pub mod context;
+mod db;
 pub mod http;
 mod json;
 mod metrics;
@@ -23,6 +24,7 @@ use std::{
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt as format};
 
 pub use self::{
+    db::DbMetrics,
     metrics::Metrics,
     settings::{MetricsAddr, Otlp, Root, Sampling, TelemetrySettings},
     start::{Service, Telemetry},
