@@ -7,7 +7,7 @@
 use std::{borrow::Cow, cell::Cell, collections::HashMap, sync::Arc};
 
 use ambient::{Clock, Stopwatch};
-use chassis::telemetry::{SPANS, context};
+use chassis::telemetry::context;
 use futures_util::future::BoxFuture;
 use mcp_core::{Names, flow::AskError};
 use opentelemetry::KeyValue;
@@ -216,21 +216,27 @@ impl Operations {
     /// Begins to watch a request, if its call is to be measured or traced. A subscription is not: it
     /// lasts as long as its client listens, which is told of streams.
     pub(crate) fn begin(&self, asked: Asked<'_>) -> Begun {
-        let traced = tracing::enabled!(target: SPANS, tracing::Level::TRACE);
         let method = Method::named(asked.method);
-        if (self.0.instruments.is_none() && !traced) || method == Some(Method::Listen) {
+        if method == Some(Method::Listen) {
+            return Begun(None);
+        }
+        let span = blank();
+        if self.0.instruments.is_none() && span.is_disabled() {
             return Begun(None);
         }
         let looked = asked.params.and_then(|params| params.decode::<Looked<'_>>().ok());
         let looked = looked.unwrap_or_default();
+        let target = self.target(method, looked.name.as_deref());
+        if !span.is_disabled() {
+            describe(&span, &asked, method, target.as_ref(), &looked);
+        }
         let measured = self.0.instruments.as_ref().map(|instruments| Measured {
             instruments: Arc::clone(instruments),
             watch: self.0.clock.stopwatch(),
             method: method.map_or(OTHER, Method::as_str),
-            target: self.target(method, looked.name.as_deref()),
+            target,
             revision: asked.revision.as_str(),
         });
-        let span = if traced { self.span(&asked, method, &looked) } else { Span::none() };
         let ended = Cell::new(Ended::Unanswered);
         Begun(Some((Watched { ended, span, operations: self.clone() }, measured)))
     }
@@ -244,43 +250,66 @@ impl Operations {
         let label = name.and_then(|name| known.get(name)).cloned();
         Some(label.unwrap_or_else(|| KeyValue::new(key, OTHER)))
     }
+}
 
-    fn span(&self, asked: &Asked<'_>, method: Option<Method>, looked: &Looked<'_>) -> Span {
-        let named = method.map_or(OTHER, Method::as_str);
-        let target =
-            self.target(method, looked.name.as_deref()).map(|label| label.value.to_string());
-        let name = match &target {
-            Some(target) => Cow::Owned(format!("{named} {target}")),
-            None => Cow::Borrowed(named),
-        };
-        let tool = target.as_deref().filter(|_| method == Some(Method::CallTool));
-        let prompt = target.as_deref().filter(|_| method == Some(Method::GetPrompt));
-        let reads =
-            matches!(method, Some(Method::ReadResource | Method::Subscribe | Method::Unsubscribe));
-        let span = tracing::trace_span!(
-            target: "otel::span",
-            parent: None,
-            "mcp",
-            otel.name = %name,
-            otel.kind = "server",
-            otel.status_code = Empty,
-            otel.status_description = Empty,
-            mcp.method.name = named,
-            mcp.protocol.version = asked.revision.as_str(),
-            mcp.session.id = asked.session.map(tracing::field::display),
-            mcp.resource.uri = looked.uri.as_deref().filter(|_| reads).map(shortened),
-            jsonrpc.request.id = %text(asked.id),
-            gen_ai.tool.name = tool,
-            gen_ai.prompt.name = prompt,
-            gen_ai.operation.name = tool.map(|_| "execute_tool"),
-            network.transport = "tcp",
-            network.protocol.name = "http",
-            error.type = Empty,
-            rpc.response.status_code = Empty,
-        );
-        looked.place.put(&span);
-        span
+/// The span of a request, if spans are recorded. What it says comes later: to find that out costs
+/// something. (Asking with `span_enabled!` instead would leave the filters of the log in disorder.)
+fn blank() -> Span {
+    tracing::trace_span!(
+        target: "otel::span",
+        parent: None,
+        "mcp",
+        otel.name = Empty,
+        otel.kind = "server",
+        otel.status_code = Empty,
+        otel.status_description = Empty,
+        mcp.method.name = Empty,
+        mcp.protocol.version = Empty,
+        mcp.session.id = Empty,
+        mcp.resource.uri = Empty,
+        jsonrpc.request.id = Empty,
+        gen_ai.tool.name = Empty,
+        gen_ai.prompt.name = Empty,
+        gen_ai.operation.name = Empty,
+        network.transport = "tcp",
+        network.protocol.name = "http",
+        error.type = Empty,
+        rpc.response.status_code = Empty,
+    )
+}
+
+fn describe(
+    span: &Span,
+    asked: &Asked<'_>,
+    method: Option<Method>,
+    target: Option<&KeyValue>,
+    looked: &Looked<'_>,
+) {
+    let named = method.map_or(OTHER, Method::as_str);
+    span.record("mcp.method.name", named);
+    span.record("mcp.protocol.version", asked.revision.as_str());
+    span.record("jsonrpc.request.id", text(asked.id));
+    if let Some(session) = asked.session {
+        span.record("mcp.session.id", session.as_str());
     }
+    match target {
+        None => span.record("otel.name", named),
+        Some(label) => {
+            let value = label.value.as_str();
+            span.record(label.key.as_str(), &*value);
+            span.record("otel.name", format!("{named} {value}"))
+        }
+    };
+    match (method, &looked.uri) {
+        (Some(Method::CallTool), _) => {
+            span.record("gen_ai.operation.name", "execute_tool");
+        }
+        (Some(Method::ReadResource | Method::Subscribe | Method::Unsubscribe), Some(uri)) => {
+            span.record("mcp.resource.uri", shortened(uri));
+        }
+        _ => {}
+    }
+    looked.place.put(span);
 }
 
 impl Place {

@@ -8,4 +8,5 @@ mod metrics;
 mod modern;
 mod pages;
 mod subscriptions;
+mod traces;
 mod world;

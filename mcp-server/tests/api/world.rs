@@ -178,8 +178,14 @@ pub(crate) struct World {
 
 /// A server without authorization, state in memory.
 pub(crate) async fn world() -> World {
+    let (store, clock) = still();
+    instance(&store, clock, &[("MCP_AUTH", "none")]).await
+}
+
+/// A store in memory, and its clock, which stands still.
+pub(crate) fn still() -> (Store, Clock) {
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
-    instance(&Store::memory(clock.clone()), clock, &[("MCP_AUTH", "none")]).await
+    (Store::memory(clock.clone()), clock)
 }
 
 /// A server with these settings, on a store that others may use too.
