@@ -131,5 +131,28 @@ impl Instruments {
             consents: counter("oauth.consents", "Decisions of users, by decision"),
             logins: counter("oauth.logins", "Logins at the identity provider, by outcome"),
         }
+        .from_zero()
+    }
+
+    /// What is counted is there from the start: a rate needs a value before the first event.
+    fn from_zero(self) -> Self {
+        for alone in
+            [&self.code_replays, &self.refresh_reuses, &self.clients_registered, &self.revocations]
+        {
+            alone.add(0, &[]);
+        }
+        for grant in ["authorization_code", "refresh_token", "client_credentials"] {
+            self.tokens_issued.add(0, &[KeyValue::new("grant", grant)]);
+            let error = KeyValue::new("error", "invalid_grant");
+            self.grant_errors.add(0, &[KeyValue::new("grant", grant), error]);
+        }
+        for (counter, label, values) in [
+            (&self.introspections, "outcome", ["active", "inactive", "error"].as_slice()),
+            (&self.logins, "outcome", &["success", "failure", "cancelled"]),
+            (&self.consents, "decision", &["approve", "deny"]),
+        ] {
+            values.iter().for_each(|value| counter.add(0, &[KeyValue::new(label, *value)]));
+        }
+        self
     }
 }

@@ -5,13 +5,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ambient::Clock;
 use chassis::telemetry::{Metrics, http::HttpMetrics};
 use opentelemetry::{
     KeyValue,
     metrics::{Counter, Histogram, Meter, UpDownCounter},
 };
 
-use ambient::Clock;
+use crate::auth::Refusal;
 
 /// The name of the instruments' scope.
 pub(crate) const SCOPE: &str = "mcp-server";
@@ -162,6 +163,19 @@ impl Instruments {
             ),
             token_cache: counter("auth.cache.lookups", "Tokens looked up among those remembered"),
         }
+        .from_zero()
+    }
+
+    /// What is counted is there from the start: a rate needs a value before the first event.
+    fn from_zero(self) -> Self {
+        self.sessions_ended.add(0, &[KeyValue::new("reason", "delete")]);
+        for outcome in ["active", "inactive", "miss"] {
+            self.token_cache.add(0, &[KeyValue::new("outcome", outcome)]);
+        }
+        for reason in Refusal::NAMES {
+            self.refused.add(0, &[KeyValue::new("reason", reason)]);
+        }
+        self
     }
 }
 

@@ -24,7 +24,8 @@ use http::{HeaderMap, header};
 use mcp_core::Principal;
 use shared::oauth::ScopeSet;
 
-use self::{availability::Watch, introspect::Introspector, refusal::Refusal};
+pub(crate) use self::refusal::Refusal;
+use self::{availability::Watch, introspect::Introspector};
 use crate::{Config, Parts, Server, config::Introspection, metrics::McpMetrics};
 
 /// What checks tokens.

@@ -16,7 +16,7 @@ use crate::{
 
 /// Why a request goes no further.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// It has no token: 401.
     NoToken,
     /// Its `Authorization` header is not one: 400.
@@ -30,6 +30,10 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// All that metrics call one.
+    pub(crate) const NAMES: [&str; 5] =
+        ["no_token", "malformed", "invalid_token", "insufficient_scope", "unavailable"];
+
     /// What metrics call it.
     pub(super) const fn name(&self) -> &'static str {
         match self {

@@ -22,6 +22,7 @@ macro_rules! on_both_stores {
 mod hostile;
 mod instances;
 mod journey;
+mod observability;
 mod outage;
 mod ownership;
 mod processes;
