@@ -131,11 +131,11 @@ impl Instruments {
             consents: counter("oauth.consents", "Decisions of users, by decision"),
             logins: counter("oauth.logins", "Logins at the identity provider, by outcome"),
         }
-        .from_zero()
+        .counting_from_zero()
     }
 
     /// What is counted is there from the start: a rate needs a value before the first event.
-    fn from_zero(self) -> Self {
+    fn counting_from_zero(self) -> Self {
         for alone in
             [&self.code_replays, &self.refresh_reuses, &self.clients_registered, &self.revocations]
         {
@@ -151,7 +151,9 @@ impl Instruments {
             (&self.logins, "outcome", &["success", "failure", "cancelled"]),
             (&self.consents, "decision", &["approve", "deny"]),
         ] {
-            values.iter().for_each(|value| counter.add(0, &[KeyValue::new(label, *value)]));
+            for value in values {
+                counter.add(0, &[KeyValue::new(label, *value)]);
+            }
         }
         self
     }

@@ -163,11 +163,11 @@ impl Instruments {
             ),
             token_cache: counter("auth.cache.lookups", "Tokens looked up among those remembered"),
         }
-        .from_zero()
+        .counting_from_zero()
     }
 
     /// What is counted is there from the start: a rate needs a value before the first event.
-    fn from_zero(self) -> Self {
+    fn counting_from_zero(self) -> Self {
         self.sessions_ended.add(0, &[KeyValue::new("reason", "delete")]);
         for outcome in ["active", "inactive", "miss"] {
             self.token_cache.add(0, &[KeyValue::new("outcome", outcome)]);

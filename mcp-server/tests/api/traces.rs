@@ -77,7 +77,7 @@ fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// An attribute as text.

@@ -31,7 +31,7 @@ impl DbMetrics {
         match failure {
             None => self.0.record(took, &[system, command]),
             Some(kind) => {
-                self.0.record(took, &[system, command, KeyValue::new("error.type", kind)])
+                self.0.record(took, &[system, command, KeyValue::new("error.type", kind)]);
             }
         }
     }

@@ -5,8 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use ambient::{Clock, Entropy};
 use axum::{Router, body::Body, routing::get};
-use chassis::Fault;
+use chassis::{Dress, Fault, Limits};
+use http::HeaderName;
 use serde_json::Value;
 use tracing::subscriber::DefaultGuard;
 
@@ -153,4 +155,19 @@ async fn a_stream_that_ends_by_itself_is_complete() {
         (&ends[0]["end"], &ends[0]["http.response.body.size"]),
         (&"complete".into(), &2.into())
     );
+}
+
+#[tokio::test]
+async fn a_line_has_the_hash_of_the_session_and_never_its_name() {
+    let log = Log::start();
+    let router = Router::new().route("/", get(async || "hello"));
+    let dress = Dress {
+        session: Some(HeaderName::from_static("session-id")),
+        ..Dress::new(Clock::system(), Entropy::system())
+    };
+    let server = Server::bare(chassis::dress(router, dress), Limits::default()).await;
+    server.get_with("/", "Session-Id: s3cret\r\n").await;
+    // The first digits of `printf s3cret | sha256sum`.
+    assert_eq!(log.lines("answered")[0]["session"], "1ec1c26b");
+    assert!(!log.text().contains("s3cret"), "{}", log.text());
 }
