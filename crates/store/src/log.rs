@@ -155,6 +155,21 @@ impl EventId {
         }
     }
 
+    /// The largest id that is smaller: what comes after it begins with this event.
+    #[must_use]
+    pub const fn preceding(self) -> Self {
+        match (self.sequence.checked_sub(1), self.millis.checked_sub(1)) {
+            (Some(sequence), _) => Self { millis: self.millis, sequence },
+            (None, Some(millis)) => Self { millis, sequence: u64::MAX },
+            (None, None) => Self::ZERO,
+        }
+    }
+
+    /// Whether it is the id of an event, and not a point between events.
+    const fn is_of_an_event(self) -> bool {
+        self.sequence != u64::MAX && self.millis != 0
+    }
+
     /// The id of an event that happens at `millis` and follows `self`, also when the clock was
     /// set back in between.
     pub(crate) const fn next(self, millis: u64) -> Self {

@@ -14,10 +14,11 @@ const PAGE: usize = 100;
 pub enum Start {
     /// With the oldest event that is kept.
     Oldest,
-    /// After an event that the reader has had. If it is not there any more, that is a gap.
+    /// After an event that the reader has had: if it is not there any more, that is a gap. Or after a
+    /// point of [`EventId::before`] or [`EventId::ZERO`]: what is gone from the log is not missed then.
     After(EventId),
-    /// After a point that need not be an event; what is gone from the log is not missed.
-    Since(EventId),
+    /// With what is written from now on.
+    Newest,
 }
 
 /// What a reader hears.
@@ -47,13 +48,18 @@ pub struct Tail {
 impl Tail {
     pub(super) fn new(log: Log, stream: &str, start: Start, announced: Subscription) -> Self {
         let (position, is_exact) = match start {
-            Start::Oldest => (None, false),
-            Start::After(id) => (Some(id), id != EventId::ZERO),
-            Start::Since(id) => (Some(id), false),
+            Start::Oldest | Start::Newest => (None, false),
+            Start::After(id) => (Some(id), id.is_of_an_event()),
         };
-        let stream = stream.to_owned();
-        let ready = VecDeque::new();
-        Self { log, stream, announced, position, is_exact, caught_up: false, ready }
+        Self {
+            log,
+            stream: stream.to_owned(),
+            announced,
+            position,
+            is_exact,
+            caught_up: start == Start::Newest,
+            ready: VecDeque::new(),
+        }
     }
 
     /// The next event or gap; `None` once the store is closed. Safe to drop and call again.
@@ -72,6 +78,8 @@ impl Tail {
                 continue;
             }
             match self.announced.next().await? {
+                // There is no place yet to read on from: nobody can tell what is missing.
+                Delivery::Gap if self.position.is_none() => self.ready.push_back(Heard::Gap),
                 Delivery::Gap => self.caught_up = false,
                 Delivery::Message(text) => match announced(&text) {
                     Some((id, event)) => self.accept(id, event),
