@@ -24,6 +24,7 @@ pub mod features;
 mod http;
 pub mod run;
 mod session;
+mod stdio;
 mod subscriptions;
 
 use std::{sync::Arc, time::Duration};
@@ -122,6 +123,19 @@ impl Server {
     /// All of its URLs.
     pub fn router(&self) -> Router {
         http::router(self)
+    }
+
+    /// Serves one client over lines of text, such as standard input and output, until its input ends.
+    /// There is no authorization.
+    ///
+    /// # Errors
+    /// When the input cannot be read or the output cannot be written.
+    pub async fn serve_lines(
+        &self,
+        input: impl tokio::io::AsyncBufRead + Unpin,
+        output: impl tokio::io::AsyncWrite + Unpin,
+    ) -> std::io::Result<()> {
+        stdio::serve(self, input, output).await
     }
 
     /// Whether protected requests are answered: the authorization server is, or none is needed.

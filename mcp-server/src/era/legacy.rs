@@ -24,7 +24,7 @@ use super::{downgrade, modern::timed_out, refusal};
 use crate::{
     Server,
     http::{Answer, Form, Outbox, Rejection, Running, Said, error_message, to_bytes},
-    session::{Session, SessionId, WatchError, calls::InUse, live::Live, voice::Voice},
+    session::{Session, SessionId, Terms, Transport, WatchError, live::Live, voice::Voice},
     subscriptions::LONGEST_WATCHED,
 };
 
@@ -38,25 +38,38 @@ pub(crate) async fn open(
     principal: &Principal,
     id: &RequestId,
     params: Option<&RawJson>,
-) -> Result<(Answer, Option<SessionId>), Rejection> {
-    if params.is_some_and(|params| params.as_bytes().len() > MOST_SAID) {
-        let message = format!("`initialize` may have {MOST_SAID} bytes of parameters");
-        let error = ErrorObject::new(ErrorCode::INVALID_PARAMS, message);
-        return Ok((Answer::ok(error_message(Some(id), &error)), None));
-    }
-    let params = match ClientRequest::decode(Method::Initialize, params) {
-        Ok(ClientRequest::Initialize(params)) => *params,
-        Ok(_) => return Err(Rejection::invalid_request("`initialize` expected").to(id)),
-        Err(malformed) => {
-            let error = ErrorObject::new(ErrorCode::INVALID_PARAMS, malformed.to_string());
-            return Ok((Answer::ok(error_message(Some(id), &error)), None));
-        }
+    transport: Transport,
+) -> Result<(Answer, Option<SessionId>), StoreError> {
+    let terms = match terms(id, params, transport) {
+        Ok(terms) => terms,
+        Err(refused) => return Ok((Answer::ok(refused), None)),
     };
-    let revision = negotiate(&params.protocol_version);
-    let session = server
-        .sessions()
-        .open(principal, revision, params, (server.entropy(), server.clock()))
-        .await?;
+    let revision = terms.revision;
+    let world = (server.entropy(), server.clock());
+    let session = server.sessions().open(principal, terms, world).await?;
+    Ok((Answer::ok(initialized(server, id, revision)), Some(session)))
+}
+
+/// What a client wants of a session, or the error that answers it.
+fn terms(id: &RequestId, params: Option<&RawJson>, transport: Transport) -> Result<Terms, Bytes> {
+    let refused = |message: String| {
+        error_message(Some(id), &ErrorObject::new(ErrorCode::INVALID_PARAMS, message))
+    };
+    if params.is_some_and(|params| params.as_bytes().len() > MOST_SAID) {
+        return Err(refused(format!("`initialize` may have {MOST_SAID} bytes of parameters")));
+    }
+    match ClientRequest::decode(Method::Initialize, params) {
+        Ok(ClientRequest::Initialize(params)) => {
+            let revision = negotiate(&params.protocol_version);
+            Ok(Terms::new(revision, *params, transport))
+        }
+        Ok(_) => Err(refused("`initialize` expected".to_owned())),
+        Err(malformed) => Err(refused(malformed.to_string())),
+    }
+}
+
+/// The answer to `initialize`.
+fn initialized(server: &Server, id: &RequestId, revision: Revision) -> Bytes {
     let features = server.features();
     let result = ServerResult::Initialize(InitializeResult {
         head: Head::default(),
@@ -65,7 +78,7 @@ pub(crate) async fn open(
         server_info: Arc::clone(features.implementation()),
         instructions: features.instructions().map(str::to_owned),
     });
-    Ok((Answer::ok(answer(id, result, revision)), Some(session)))
+    answer(id, result, revision)
 }
 
 /// The requested revision if it has sessions, the newest that has otherwise. Clients that ask for
@@ -114,6 +127,51 @@ pub(crate) async fn serve(
     }
 }
 
+/// Handles one message of a session whose answers all go out on its one stream (2024-11-05).
+pub(crate) async fn serve_shared(
+    server: &Server,
+    principal: Arc<Principal>,
+    session: Session,
+    incoming: Incoming,
+) -> Result<(), StoreError> {
+    let voice = Arc::new(Voice::shared(server.sessions(), &session.id));
+    match incoming {
+        Incoming::Request { id, method, params } if method == "initialize" => {
+            let message = match terms(&id, params.as_ref(), Transport::Sse) {
+                Err(refused) => refused,
+                Ok(terms) if server.sessions().agree(&session.id, &terms).await? => {
+                    initialized(server, &id, terms.revision)
+                }
+                Ok(_) => out_of_turn(&id, "The session is initialized already"),
+            };
+            voice.conclude(Some(&message)).await;
+        }
+        Incoming::Request { id, method, .. }
+            if session.record.transport == Transport::SseOpening && method != "ping" =>
+        {
+            voice.conclude(Some(&out_of_turn(&id, "The session begins with `initialize`"))).await;
+        }
+        Incoming::Request { id, method, params } => {
+            let request = Request { id, method, params };
+            let call = request.call(server.clone(), principal, session, voice);
+            server.lifecycle().spawn(async move {
+                call.await;
+            });
+        }
+        Incoming::Notification { method, params } => {
+            notified(server, &session, &method, params.as_ref()).await?;
+        }
+        Incoming::Response { id, outcome } => {
+            server.sessions().deliver(&session.id, &id, outcome).await?;
+        }
+    }
+    Ok(())
+}
+
+fn out_of_turn(id: &RequestId, message: &str) -> Bytes {
+    error_message(Some(id), &ErrorObject::new(ErrorCode::INVALID_REQUEST, message))
+}
+
 /// How a call speaks: a client that reads one object only hears nothing but the answer.
 fn voice(
     server: &Server,
@@ -124,6 +182,7 @@ fn voice(
 ) -> Voice {
     let outbox = Arc::clone(outbox);
     match form {
+        _ if session.record.transport == Transport::Stdio => Voice::Fleeting(outbox),
         Form::Json => Voice::Fleeting(outbox),
         Form::Either | Form::Stream => {
             let reader = server.entropy().hex::<8>();
@@ -310,10 +369,10 @@ impl Request {
         session: &Session,
         voice: &Arc<Voice>,
     ) -> Result<Option<ServerResult>, ErrorObject> {
-        let registered = server.calls().register(&session.id, &self.id).map_err(|InUse| {
-            let message = "A request with this id is still in progress";
-            ErrorObject::new(ErrorCode::INVALID_REQUEST, message)
-        })?;
+        let registered = server
+            .calls()
+            .register(&session.id, &self.id)
+            .map_err(|refused| ErrorObject::new(ErrorCode::INVALID_REQUEST, refused.reason()))?;
         let meta = RequestMeta::of(self.params.as_ref())
             .map_err(|wrong| ErrorObject::new(ErrorCode::INVALID_PARAMS, wrong.to_string()))?;
         let record = &session.record;

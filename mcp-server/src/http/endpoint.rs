@@ -17,7 +17,7 @@ use crate::{
     Server,
     era::{self, Era, legacy, modern},
     session::{
-        Session,
+        Session, Transport,
         streams::{EventName, StreamName},
     },
 };
@@ -34,12 +34,14 @@ pub(super) async fn post(
     let message = Message::parse(body(request).await?)?;
     match Era::of(&headers, message)? {
         Era::Modern(envelope) => {
-            let running = modern::serve(&server, principal, &headers, form, *envelope)?;
+            let running = modern::serve(&server, principal, Some(&headers), form, *envelope)?;
             Ok(running.reply(server.clock()).await)
         }
         Era::ModernNotification => Ok(StatusCode::ACCEPTED.into_response()),
         Era::Opening { id, params } => {
-            let (answer, session) = legacy::open(&server, &principal, &id, params.as_ref()).await?;
+            let (params, transport) = (params.as_ref(), Transport::Streamable);
+            let opened = legacy::open(&server, &principal, &id, params, transport).await;
+            let (answer, session) = opened.map_err(|error| Rejection::from(error).to(&id))?;
             let mut response = answer.into_response();
             // A session's name is visible ASCII by its making.
             if let Some(Ok(name)) = session.map(|id| HeaderValue::from_str(id.as_str())) {
@@ -131,10 +133,12 @@ async fn session_of(
         Ok(name) => server.sessions().find(name, principal).await?,
         Err(_) => None,
     };
+    let found = found.filter(|session| session.record.transport == Transport::Streamable);
     found.ok_or_else(|| to(Rejection::session_not_found()))
 }
 
-async fn body(request: Request) -> Result<Bytes, Rejection> {
+/// The whole body.
+pub(super) async fn body(request: Request) -> Result<Bytes, Rejection> {
     Bytes::from_request(request, &()).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             let message = "The body is too large; see MAX_BODY_BYTES";

@@ -14,6 +14,7 @@ use axum::{
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::{Stream, future::BoxFuture, stream};
 use http::{HeaderValue, StatusCode, header};
+use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::outbox::{Outbox, Said};
@@ -38,6 +39,14 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
+    /// The message, if there is one.
+    pub(crate) fn into_message(self) -> Option<Bytes> {
+        match self {
+            Self::Message(_, message) | Self::Last(Said { message, .. }) => Some(message),
+            Self::Nothing => None,
+        }
+    }
+
     /// An answer as JSON.
     pub(crate) const fn ok(message: Bytes) -> Self {
         Self::Message(StatusCode::OK, message)
@@ -114,6 +123,24 @@ impl Running {
             // What was said in the same breath as the answer must not be lost.
             Some(answer) => self.stream(Some(answer), clock).await,
             None => self.stream(None, clock).await,
+        }
+    }
+
+    /// Runs the call to its end, and sends what it says and its answer, message by message: for a
+    /// transport that has neither status nor streams. Nobody may read any more; the call goes on.
+    pub(crate) async fn pump(mut self, lines: &mpsc::Sender<Bytes>) {
+        let answer = loop {
+            tokio::select! {
+                biased;
+                Some(said) = self.outbox.0.next() => drop(lines.send(said.message).await),
+                answer = &mut self.call => break answer,
+            }
+        };
+        while let Some(said) = self.outbox.0.take() {
+            drop(lines.send(said.message).await);
+        }
+        if let Some(message) = answer.into_message() {
+            drop(lines.send(message).await);
         }
     }
 

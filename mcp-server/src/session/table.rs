@@ -4,13 +4,16 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use ambient::{Clock, Entropy};
 use mcp_core::Principal;
-use shared::mcp::{ErrorObject, InitializeParams, LogLevel, RawJson, RequestId, Revision};
+use shared::mcp::{
+    ClientCapabilities, ErrorObject, Implementation, InitializeParams, LogLevel, RawJson,
+    RequestId, Revision,
+};
 use store::{Bus, Store, StoreError, Subscription, Table, UpdateError};
 
 use super::{
     live::{Delivered, is_question},
     readers::Readers,
-    record::{Owner, SessionId, SessionRecord},
+    record::{Owner, SessionId, SessionRecord, Transport},
     streams::Streams,
 };
 use crate::subscriptions::MOST_WATCHED;
@@ -20,6 +23,33 @@ use crate::subscriptions::MOST_WATCHED;
 pub(crate) struct Session {
     pub(crate) id: SessionId,
     pub(crate) record: Arc<SessionRecord>,
+}
+
+/// What a session is opened with.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) revision: Revision,
+    pub(crate) capabilities: ClientCapabilities,
+    pub(crate) client: Implementation,
+    pub(crate) transport: Transport,
+}
+
+impl Terms {
+    /// What `initialize` says.
+    pub(crate) fn new(revision: Revision, params: InitializeParams, transport: Transport) -> Self {
+        let InitializeParams { capabilities, client_info: client, .. } = params;
+        Self { revision, capabilities, client, transport }
+    }
+
+    /// What holds before `initialize`.
+    pub(crate) fn none_yet() -> Self {
+        Self {
+            revision: Revision::V2024_11_05,
+            capabilities: ClientCapabilities::default(),
+            client: Implementation::new("unknown", "0"),
+            transport: Transport::SseOpening,
+        }
+    }
 }
 
 /// All sessions, of all instances that share a store.
@@ -60,17 +90,17 @@ impl Sessions {
     pub(crate) async fn open(
         &self,
         principal: &Principal,
-        revision: Revision,
-        params: InitializeParams,
+        terms: Terms,
         world: (&Entropy, &Clock),
     ) -> Result<SessionId, StoreError> {
         let (entropy, clock) = world;
         let id = SessionId::random(entropy);
         let record = SessionRecord {
             owner: Owner::from(principal),
-            revision,
-            capabilities: params.capabilities,
-            client: params.client_info,
+            revision: terms.revision,
+            capabilities: terms.capabilities,
+            client: terms.client,
+            transport: terms.transport,
             level: None,
             opened_at: clock.now(),
             has_listened: false,
@@ -78,6 +108,23 @@ impl Sessions {
         };
         self.table.put(id.as_str(), &record, self.idle).await?;
         Ok(id)
+    }
+
+    /// Agrees on the terms of a session that was opened without; false when there are some already.
+    pub(crate) async fn agree(&self, id: &SessionId, terms: &Terms) -> Result<bool, StoreError> {
+        struct Agreed;
+        let change = |record: SessionRecord| {
+            if record.transport != Transport::SseOpening {
+                return Err(Agreed);
+            }
+            let Terms { revision, capabilities, client, transport } = terms.clone();
+            Ok(SessionRecord { revision, capabilities, client, transport, ..record })
+        };
+        match self.table.update(id.as_str(), change).await {
+            Ok(_) => Ok(true),
+            Err(UpdateError::Change(Agreed)) => Ok(false),
+            Err(UpdateError::Store(error)) => Err(error),
+        }
     }
 
     /// Finds a session and keeps it alive. A foreign one is answered like one that never was.
@@ -267,6 +314,10 @@ mod tests {
 
     const IDLE: Duration = Duration::from_mins(5);
 
+    fn terms() -> Terms {
+        Terms::new(Revision::V2025_11_25, params(), Transport::Streamable)
+    }
+
     fn params() -> InitializeParams {
         let params = RawJson::from(&json!({
             "protocolVersion": "2025-11-25",
@@ -286,10 +337,7 @@ mod tests {
     async fn opened(clock: &Clock) -> (Sessions, SessionId) {
         let sessions = Sessions::new(&Store::memory(clock.clone()), IDLE, "i");
         let entropy = Entropy::seeded(1);
-        let id = sessions
-            .open(&alice(), Revision::V2025_11_25, params(), (&entropy, clock))
-            .await
-            .unwrap();
+        let id = sessions.open(&alice(), terms(), (&entropy, clock)).await.unwrap();
         (sessions, id)
     }
 

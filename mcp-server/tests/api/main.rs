@@ -7,5 +7,7 @@ mod legacy;
 mod modern;
 mod pages;
 mod resume;
+mod sse_2024;
+mod stdio;
 mod subscriptions;
 mod world;

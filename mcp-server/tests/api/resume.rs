@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ambient::Clock;
 use serde_json::{Value, json};
 use shared::mcp::Revision;
 use testkit::rpc::{Exchange, Session};
@@ -150,7 +151,7 @@ async fn a_call_whose_instance_died_ends_with_an_error_that_says_so() {
     let time_passes = async {
         loop {
             there.clock.advance(Duration::from_millis(500));
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            Clock::system().sleep(Duration::from_millis(5)).await;
         }
     };
     let begun = there.clock.now();
