@@ -26,6 +26,7 @@ pub mod run;
 mod session;
 mod stdio;
 mod subscriptions;
+mod tasks;
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,6 +47,7 @@ use self::{
     http::Guard,
     session::{Control, Instances, Sessions, calls::Calls},
     subscriptions::Feed,
+    tasks::Tasks,
 };
 
 /// The longest that any call may take.
@@ -77,6 +79,7 @@ struct Inner {
     guard: Guard,
     sessions: Sessions,
     instances: Instances,
+    tasks: Tasks,
     feed: Feed,
     calls: Calls,
     control: Control,
@@ -104,12 +107,14 @@ impl Server {
         let sessions = Sessions::new(&parts.store, config.session_ttl, instances.own());
         let control = Control::new(&parts.store, calls.clone(), sessions.readers().clone());
         look_after(&parts, control.clone(), instances.clone());
+        let tasks = Tasks::new(&parts.store, &instances, &parts.clock, &parts.entropy);
         Ok(Self(Arc::new(Inner {
             auth,
             anonymous: Arc::new(Principal::anonymous()),
             guard: Guard::new(&config),
             sessions,
             instances,
+            tasks,
             feed: Feed::new(&parts.store),
             calls,
             control,
@@ -194,6 +199,10 @@ impl Server {
 
     fn instances(&self) -> &Instances {
         &self.0.instances
+    }
+
+    fn tasks(&self) -> &Tasks {
+        &self.0.tasks
     }
 
     fn feed(&self) -> &Feed {

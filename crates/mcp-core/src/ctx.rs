@@ -123,6 +123,18 @@ impl<S: Send + Sync> Ctx<S> {
         self.call.client.let_go().await;
     }
 
+    /// Goes on as a task, where the client can follow one: it is answered now with the name of the
+    /// task, and asks for what comes of it later. Elsewhere the client waits, and nothing happens.
+    ///
+    /// What is asked before this is part of the call; it is answered first. What is asked afterwards
+    /// is asked by the task. The tool says that it may with [`Info::task`](crate::Info::task).
+    ///
+    /// # Errors
+    /// When the caller has as many tasks as it may.
+    pub async fn become_task(&self) -> Result<(), ToolError> {
+        self.call.client.become_task().await.map_err(ToolError::Failed)
+    }
+
     /// Tells the client how far the call is, if it wants to know.
     pub async fn progress(&self, done: f64, total: f64, message: &str) {
         let Some(token) = self.peer().progress_token.clone() else { return };

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use shared::mcp::{CallToolResult, ContentBlock, Icon, ToolAnnotations};
+use shared::mcp::{CallToolResult, ContentBlock, Icon, TaskSupport, ToolAnnotations};
 
 use crate::{
     Ctx,
@@ -45,6 +45,7 @@ pub struct Info {
     pub(crate) scopes: Vec<&'static str>,
     pub(crate) icons: Vec<Icon>,
     pub(crate) annotations: ToolAnnotations,
+    pub(crate) task_support: Option<TaskSupport>,
 }
 
 impl Info {
@@ -68,6 +69,14 @@ impl Info {
     #[must_use]
     pub fn scope(mut self, scope: &'static str) -> Self {
         self.scopes.push(scope);
+        self
+    }
+
+    /// It may go on as a task after it was answered: where the client asks for that (2025-11-25), or
+    /// where it says so itself with [`Ctx::become_task`] (2026-07-28).
+    #[must_use]
+    pub const fn task(mut self, support: TaskSupport) -> Self {
+        self.task_support = Some(support);
         self
     }
 

@@ -52,6 +52,8 @@ impl<S: Send + Sync + 'static> ToolEntry<S> {
             input_schema,
             output_schema: T::Output::schema(),
             annotations,
+            execution: None,
+            task_support: info.task_support,
             meta: Map::new(),
         });
         let scopes = info.scopes.into_iter().map(str::to_owned).collect();
