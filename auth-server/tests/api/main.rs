@@ -10,6 +10,7 @@ mod login;
 mod metadata;
 mod outage;
 mod pages;
+mod real_clients;
 mod refresh;
 mod register;
 mod revoke;
