@@ -6,7 +6,8 @@ use shared::oauth::{AuthorizationCodeRequest, CodeVerifier, TokenResponse};
 use super::{GrantError, issue::Pair};
 use crate::{
     AuthServer,
-    domain::{Attempt, AuthorizationCode, Client, Code, Family, Living, Ticket},
+    audit::Event,
+    domain::{Attempt, AuthorizationCode, Client, Code, Family, Grant, Living, Ticket},
 };
 
 /// Redeems a code. Nothing is spent by an attempt that is wrong: who has seen the code in an address
@@ -50,6 +51,9 @@ async fn replayed(
     code.check_binding(attempt)?;
     let keep = server.lifetimes().family;
     server.repo().tokens.revoke_family(&code.family, keep).await?;
+    let Grant { user, client_id, .. } = &code.grant;
+    let line = Event::CodeReplayed.line().subject(&user.sub).client(client_id);
+    line.about(&code.family).write();
     Err(GrantError::ReplayedCode)
 }
 
@@ -73,6 +77,7 @@ async fn begin(
         pair.forget(server).await?;
         return Err(GrantError::RevokedCode);
     }
+    pair.line(Event::CodeRedeemed).write();
     Ok(pair.answer().response(now))
 }
 

@@ -18,6 +18,7 @@ use store::StoreError;
 use super::answer::{self, OAuthError};
 use crate::{
     AuthServer,
+    audit::Event,
     domain::{MetadataError, Registration},
 };
 
@@ -80,7 +81,7 @@ pub(super) async fn post(
     let Json(Object(metadata)) = body;
     let registration = Registration::new(metadata, server.now(), server.entropy())?;
     server.repo().clients.add(&registration.client).await?;
-    tracing::info!(client = registration.client.id, "client registered");
+    Event::ClientRegistered.line().client(&registration.client.id).write();
     Ok(answer::no_store(StatusCode::CREATED, registration.document()))
 }
 

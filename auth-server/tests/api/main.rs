@@ -6,6 +6,7 @@ mod client_credentials;
 mod client_documents;
 mod consent;
 mod introspect;
+mod limits;
 mod login;
 mod metadata;
 mod outage;
