@@ -100,7 +100,7 @@ impl AuthServer {
         Ok(Self(Arc::new(Inner {
             documents: Documents::new(fetcher, policy, parts.clock.clone()),
             resources: Resources::of_mcp_server(&mcp_base),
-            repo: Repo::new(&parts.store),
+            repo: Repo::new(&parts.store, &parts.clock),
             idp: Idp::new(&config.issuer, &parts, guard.clone()),
             guard,
             config,

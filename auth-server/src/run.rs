@@ -92,6 +92,12 @@ fn announce(server: &AuthServer, listener: &TcpListener) {
     if server.config().documents.allow_private {
         tracing::warn!("AUTH_CIMD_ALLOW_PRIVATE is on: client documents are read from anywhere");
     }
+    if server.config().is_https() && server.guard().proxies().is_empty() {
+        tracing::warn!(
+            "AUTH_TRUSTED_PROXIES is not set: what ends TLS for this server is taken for its only \
+             client, and limits per address count all the world as one"
+        );
+    }
     if server.store().is_shared() {
         tracing::info!("state is in Redis: clients and tokens outlive this process");
     } else {

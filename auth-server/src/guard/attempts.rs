@@ -22,7 +22,7 @@ pub(super) struct Attempts {
 }
 
 impl Record for Attempts {
-    const PREFIX: &'static str = "auth:attempts:";
+    const PREFIX: &'static str = "auth:ladder:";
 }
 
 /// An attempt that may go on, counted as a failure so far.

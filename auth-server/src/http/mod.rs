@@ -10,6 +10,7 @@ mod health;
 mod home;
 mod introspect;
 pub(crate) mod limits;
+mod manage;
 mod metadata;
 pub(crate) mod params;
 pub(crate) mod query;
@@ -46,6 +47,7 @@ const MAX_FORM: usize = 16 * 1024;
 /// ```text
 /// GET  /.well-known/oauth-authorization-server  what there is (RFC 8414)
 /// POST /register                                clients register (RFC 7591)
+/// GET  /register/{client_id}  (PUT, DELETE)     clients manage their registration (RFC 7592)
 /// GET  /authorize                               a client sends a browser; the consent page
 /// POST /consent                                 the user agrees or not
 /// GET  /mock-upstream-idp/authorize   (POST)    the user logs in
@@ -68,6 +70,10 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .route("/token", post(token::post).layer(forms).layer(refusals()).layer(tokens))
         .route("/revoke", post(revoke::post).layer(forms).layer(refusals()))
         .route("/register", post(register::post).layer(registrations))
+        .route(
+            "/register/{client_id}",
+            get(manage::get).put(manage::put).delete(manage::delete).layer(refusals()),
+        )
         .route(well_known::AUTHORIZATION_SERVER, get(metadata::get))
         // Before the layer, or preflights would be taken for a wrong method.
         .method_not_allowed_fallback(wrong_method)
@@ -104,7 +110,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
 fn cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AllowOrigin::any())
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([
             header::WWW_AUTHENTICATE,

@@ -8,6 +8,7 @@ mod consent;
 mod introspect;
 mod limits;
 mod login;
+mod manage;
 mod metadata;
 mod outage;
 mod pages;
