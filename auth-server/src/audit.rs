@@ -29,6 +29,9 @@ pub(crate) enum Event {
     CodeRedeemed,
     /// A code came again: its tokens are revoked.
     CodeReplayed,
+    /// A code was shown by another client or without its verifier. Nothing is revoked: who has seen
+    /// a code in an address must not be able to log its user out.
+    CodeMisused,
     /// A client has got a token for itself.
     ClientToken,
     /// A refresh token was redeemed.
@@ -70,6 +73,7 @@ impl Event {
             Self::ConsentDenied => "consent.denied",
             Self::CodeRedeemed => "code.redeemed",
             Self::CodeReplayed => "code.replayed",
+            Self::CodeMisused => "code.misused",
             Self::ClientToken => "token.issued",
             Self::RefreshRotated => "refresh.rotated",
             Self::RefreshReused => "refresh.reused",
@@ -96,7 +100,9 @@ impl Event {
             | Self::LoginLocked
             | Self::CredentialsRefused
             | Self::RateLimited => Outcome::Refused,
-            Self::CodeReplayed | Self::RefreshReused | Self::ForeignToken => Outcome::Alarm,
+            Self::CodeReplayed | Self::CodeMisused | Self::RefreshReused | Self::ForeignToken => {
+                Outcome::Alarm
+            }
         }
     }
 

@@ -55,7 +55,7 @@ pub(crate) fn read_document(
     Ok(registration::client(id, metadata, Authentication::Public, now)?)
 }
 
-/// Whether the client gets along without a key. ChatGPT's document prefers one and lists `none` as
+/// Whether the client gets along without a key. `ChatGPT`'s document prefers one and lists `none` as
 /// well: it looks at our metadata and takes what both sides know.
 fn may_be_public(metadata: &ClientMetadata, members: &Map<String, Value>) -> bool {
     let preferred = metadata.token_endpoint_auth_method.as_ref();

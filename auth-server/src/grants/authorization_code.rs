@@ -6,8 +6,8 @@ use shared::oauth::{AuthorizationCodeRequest, CodeVerifier, TokenResponse};
 use super::{GrantError, issue::Pair};
 use crate::{
     AuthServer,
-    audit::Event,
-    domain::{Attempt, AuthorizationCode, Client, Code, Family, Grant, Living, Ticket},
+    audit::{self, Event},
+    domain::{Attempt, AuthorizationCode, Client, Code, Family, Grant, Living, Mismatch, Ticket},
 };
 
 /// Redeems a code. Nothing is spent by an attempt that is wrong: who has seen the code in an address
@@ -29,7 +29,7 @@ pub(crate) async fn redeem_code(
         let spent = codes.find_exchanged(&ticket).await?.ok_or(GrantError::UnknownCode)?;
         return replayed(server, &spent, &attempt).await;
     };
-    code.check(&attempt, server.now())?;
+    code.check(&attempt, server.now()).inspect_err(|why| tell(&code, *why))?;
     check_resource(server, request.resource.as_deref(), &code.grant.resource)?;
     // While nothing is spent yet, so that a store which fails here costs nobody a login.
     server.repo().clients.keep(client).await?;
@@ -48,13 +48,24 @@ async fn replayed(
     code: &Code,
     attempt: &Attempt<'_>,
 ) -> Result<TokenResponse, GrantError> {
-    code.check_binding(attempt)?;
+    code.check_binding(attempt).inspect_err(|why| tell(code, *why))?;
     let keep = server.lifetimes().family;
     server.repo().tokens.revoke_family(&code.family, keep).await?;
-    let Grant { user, client_id, .. } = &code.grant;
-    let line = Event::CodeReplayed.line().subject(&user.sub).client(client_id);
-    line.about(&code.family).write();
+    line(Event::CodeReplayed, code).write();
     Err(GrantError::ReplayedCode)
+}
+
+/// Tells of an attempt that is not the client's own. To be late, or to say another redirect URI, is
+/// a mistake of the client.
+fn tell(code: &Code, why: Mismatch) {
+    if matches!(why, Mismatch::Client | Mismatch::Verifier) {
+        line(Event::CodeMisused, code).write();
+    }
+}
+
+fn line(event: Event, code: &Code) -> audit::Line<'_> {
+    let Grant { user, client_id, .. } = &code.grant;
+    event.line().subject(&user.sub).client(client_id).about(&code.family)
 }
 
 async fn begin(

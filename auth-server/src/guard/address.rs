@@ -38,6 +38,8 @@ impl FromStr for TrustedProxies {
         let networks = words.map(|word| {
             let network = word.parse::<IpNet>().ok();
             let network = network.or_else(|| word.parse::<IpAddr>().ok().map(IpNet::from));
+            // To believe everybody is to let every caller choose where he comes from.
+            let network = network.filter(|network| network.prefix_len() > 0);
             network.ok_or_else(|| {
                 format!("`{word}` is neither an address nor a network like 10.0.0.0/8")
             })
@@ -151,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_network_that_is_none_is_told() {
-        for text in ["10.0.0.0/33", "localhost", "10.0.0.1 10.0.0.2"] {
+        for text in ["10.0.0.0/33", "0.0.0.0/0", "::/0", "localhost", "10.0.0.1 10.0.0.2"] {
             assert!(text.parse::<TrustedProxies>().is_err(), "{text}");
         }
     }

@@ -140,6 +140,7 @@ pub(crate) fn wait_page(wait: std::time::Duration, title: &str, why: &str) -> Re
 /// For people: no more exact than they need.
 fn in_words(seconds: u64) -> String {
     match seconds {
+        1 => "1 second".to_owned(),
         0..=90 => format!("{seconds} seconds"),
         91..=5400 => format!("{} minutes", seconds.div_ceil(60)),
         _ => format!("{} hours", seconds.div_ceil(3600)),
@@ -153,7 +154,7 @@ mod tests {
     #[test]
     fn a_wait_is_told_in_words() {
         let table =
-            [(1, "1 seconds"), (60, "60 seconds"), (600, "10 minutes"), (86_400, "24 hours")];
+            [(1, "1 second"), (60, "60 seconds"), (600, "10 minutes"), (86_400, "24 hours")];
         for (seconds, words) in table {
             assert_eq!(in_words(seconds), words);
         }

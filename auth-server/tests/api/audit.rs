@@ -6,10 +6,11 @@ use testkit::oauth::{Client, Tokens};
 
 use crate::{
     log::Log,
-    support::{CALLBACK, PASSWORD, RESOURCE_SERVER, World, approve, redemption, sign_in},
+    support::{CALLBACK, PASSWORD, RESOURCE_SERVER, World, approve, redemption, sign_in, with},
 };
 
 const WRONG: &str = "wrong-password-of-somebody";
+const WRONG_VERIFIER: &str = "a-verifier-that-was-guessed-by-somebody-else-";
 const OWN_SECRET: &str = "the-own-secret-of-a-nightly-report-0";
 
 /// A server at which everything happens, and what must not be in the log.
@@ -32,7 +33,8 @@ impl Story {
         ];
         let world = World::with(&settings).await;
         let client = world.confidential().await;
-        let secrets = [RESOURCE_SERVER.1, PASSWORD, WRONG, OWN_SECRET].map(ToOwned::to_owned);
+        let secrets =
+            [RESOURCE_SERVER.1, PASSWORD, WRONG, WRONG_VERIFIER, OWN_SECRET].map(ToOwned::to_owned);
         let mut story = Self { world, client, secrets: secrets.into() };
         let told = ["client_secret", "registration_access_token"];
         let told = told.map(|name| story.client.registration[name].as_str().unwrap().to_owned());
@@ -69,6 +71,8 @@ impl Story {
         let reused = world.refresh(client, first.refresh.as_ref().unwrap()).await;
         reused.expect_oauth_error(400, "invalid_grant");
         world.token(&form).await.expect_oauth_error(400, "invalid_grant");
+        let wrong = with(form, "code_verifier", WRONG_VERIFIER);
+        world.token(&wrong).await.expect_oauth_error(400, "invalid_grant");
         let third = world.tokens(client).await;
         let secret = client.secret.as_deref().unwrap();
         let back =
@@ -132,13 +136,14 @@ async fn every_event_has_its_line_and_no_line_has_a_secret() {
         "consent.given",
         "code.redeemed",
         "code.replayed",
+        "code.misused",
         "refresh.rotated",
         "token.revoked",
     ];
     for event in own {
-        check(log.audit(event, Some(&client.id)), event);
+        check(&log.audit(event, Some(&client.id)), event);
     }
-    check(log.audit("token.issued", Some("nightly")), "token.issued");
+    check(&log.audit("token.issued", Some("nightly")), "token.issued");
     for event in [
         "login.ok",
         "login.failed",
@@ -148,7 +153,7 @@ async fn every_event_has_its_line_and_no_line_has_a_secret() {
         "rate.limited",
         "credentials.refused",
     ] {
-        check(log.audit(event, None), event);
+        check(&log.audit(event, None), event);
     }
     let refused = log.audit("credentials.refused", None);
     let names = |line: &Value| line["spans"].to_string().contains("203.0.113.7");
@@ -157,7 +162,7 @@ async fn every_event_has_its_line_and_no_line_has_a_secret() {
 
 /// There is such a line, and it says from where and in which request.
 #[track_caller]
-fn check(lines: Vec<Value>, event: &str) {
+fn check(lines: &[Value], event: &str) {
     let line = lines.first().unwrap_or_else(|| panic!("no line tells {event}"));
     let span = line["spans"].as_array().unwrap().iter().find(|span| span["name"] == "caller");
     let span = span.unwrap_or_else(|| panic!("nobody is named: {line}"));
