@@ -102,7 +102,7 @@ fn announce(server: &AuthServer, listener: &TcpListener) {
         tracing::info!("state is in Redis: clients and tokens outlive this process");
     } else {
         tracing::warn!(
-            "state is in memory: a restart forgets every client and token; set REDIS_URL to keep them"
+            "state is in memory: a restart forgets every login and token; set REDIS_URL to keep them"
         );
     }
 }

@@ -170,7 +170,7 @@ async fn the_right_password_does_not_help_while_an_account_waits_and_others_are_
 }
 
 /// A password tried from `address`, in a browser that has come as far as the login.
-async fn guess(world: &World, address: &str, user: &str) -> Answer {
+async fn guess(world: &World, http: &Http, address: &str, user: &str) -> Answer {
     let mut browser = world.browser();
     let page = login_page(world, &mut browser).await;
     let form = page.form("Sign in");
@@ -178,20 +178,37 @@ async fn guess(world: &World, address: &str, user: &str) -> Answer {
     let cookies = cookies.collect::<Vec<_>>().join("; ");
     let [state, token] = ["state", "token"].map(|name| form.value(name).unwrap());
     let fields = [("state", state), ("token", token), ("username", user), ("password", "wrong")];
-    let request = world.http.request(Method::POST, "/mock-upstream-idp/authorize");
+    let request = http.request(Method::POST, "/mock-upstream-idp/authorize");
     let request = request.header("x-forwarded-for", address).header("cookie", cookies);
-    world.http.send(request.form(&fields)).await
+    http.send(request.form(&fields)).await
 }
 
 #[tokio::test]
 async fn who_tries_one_password_on_many_accounts_is_stopped_by_address() {
     let world = World::with(&[PROXY, ("AUTH_LADDER_ADDRESS", "4:60,6:600")]).await;
     for user in ["alice", "bob", "carol", "dave"] {
-        let _ = guess(&world, "203.0.113.7", user).await.expect(403);
+        let _ = guess(&world, &world.http, "203.0.113.7", user).await.expect(403);
     }
-    let stopped = guess(&world, "203.0.113.7", "erin").await.expect(429);
+    let stopped = guess(&world, &world.http, "203.0.113.7", "erin").await.expect(429);
     assert_eq!(stopped.header("retry-after"), Some("60"));
-    let _ = guess(&world, "203.0.113.8", "erin").await.expect(403);
+    let _ = guess(&world, &world.http, "203.0.113.8", "erin").await.expect(403);
+}
+
+#[tokio::test]
+async fn the_ladder_holds_over_two_instances_whoever_is_asked() {
+    let server = RedisServer::start().await;
+    let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
+    let settings = [PROXY, ("AUTH_LADDER_ACCOUNT", "4:600")];
+    let world = World::on_with(store, Clock::system(), &settings).await;
+    let other = world.another(&settings).await;
+    let tries = (0..12).map(|number| {
+        let http = if number % 2 == 0 { &world.http } else { &other };
+        let (world, address) = (&world, format!("203.0.113.{number}"));
+        async move { guess(world, http, &address, "alice").await.status.as_u16() }
+    });
+    let mut statuses = futures_util::future::join_all(tries).await;
+    statuses.sort_unstable();
+    assert_eq!(statuses, [[403; 4].as_slice(), &[429; 8]].concat());
 }
 
 #[tokio::test]
