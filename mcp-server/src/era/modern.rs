@@ -27,7 +27,8 @@ use super::{
 use crate::{
     Server,
     http::{
-        Answer, Form, Outbox, Rejection, Running, SERVED, error_message, note_message, to_bytes,
+        Answer, Form, Outbox, Rejection, Running, SERVED, Said, error_message, note_message,
+        to_bytes,
     },
     subscriptions::{self, MOST_WATCHED},
 };
@@ -310,7 +311,7 @@ struct Sink(Arc<Outbox>);
 impl NoteSink for Sink {
     fn send(&self, note: ServerNotification) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.0.say(note_message(&note)).await;
+            self.0.say(Said { id: None, message: note_message(&note) }).await;
         })
     }
 }

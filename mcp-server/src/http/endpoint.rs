@@ -12,11 +12,14 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use mcp_core::Principal;
 use shared::mcp::{ErrorCode, Incoming, Message, headers};
 
-use super::{Rejection, guard, standalone};
+use super::{Rejection, guard, resume, standalone};
 use crate::{
     Server,
     era::{self, Era, legacy, modern},
-    session::Session,
+    session::{
+        Session,
+        streams::{EventName, StreamName},
+    },
 };
 
 /// Every message of a client is a POST.
@@ -73,7 +76,22 @@ pub(super) async fn get(
             message,
         ));
     }
-    standalone::listen(&server, &principal, session).await
+    match last_event(&headers)? {
+        Some(last) if last.stream != StreamName::standalone() => {
+            resume::resume(&server, &principal, session, last).await
+        }
+        last => standalone::listen(&server, &principal, session, last).await,
+    }
+}
+
+/// The last event that a client had before it lost its stream.
+fn last_event(headers: &HeaderMap) -> Result<Option<EventName>, Rejection> {
+    let Some(value) = headers.get("last-event-id").filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let name = value.to_str().ok().and_then(EventName::parse);
+    let message = "Last-Event-ID is not the id of an event of this server";
+    name.map(Some).ok_or_else(|| Rejection::invalid_request(message))
 }
 
 /// A client ends its session.

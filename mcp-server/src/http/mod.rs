@@ -7,6 +7,7 @@ mod health;
 mod outbox;
 mod rejection;
 mod reply;
+mod resume;
 mod splash;
 mod standalone;
 mod well_known;
@@ -24,7 +25,7 @@ use shared::mcp::{ErrorCode, ServerNotification};
 
 pub(crate) use self::{
     guard::Guard,
-    outbox::Outbox,
+    outbox::{Outbox, Said},
     rejection::{Rejection, SERVED, error_message, to_bytes},
     reply::{Answer, Form, Running},
     well_known::metadata_url,

@@ -1,60 +1,80 @@
 //! The standalone stream of a session: what the server has to say that is about no call.
 //!
-//! It keeps its session alive, is replaced by a newer one, and ends with its session, with the token
-//! that opened it, or when the server stops; the client comes back then, to whichever instance.
+//! It tells of two logs: what was said to this session alone, and the feed of changes, of which it
+//! picks what the session wants to hear. Each event names its place in both, so that a client that
+//! was away goes on there. It keeps its session alive, is replaced by a newer one, and ends with its
+//! session, with the token that opened it, or when the server stops; the client comes back then, to
+//! whichever instance.
 
-use std::{collections::VecDeque, pin::Pin, time::Duration};
+use std::{collections::VecDeque, pin::Pin};
 
 use ambient::Timestamp;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use mcp_core::Principal;
-use store::{Delivery, StoreError, Subscription};
+use store::{Delivery, Start, StoreError, Subscription};
 
 use super::{
     Rejection, note_message,
-    reply::{KEEP_ALIVE, comment, event, event_stream, priming},
+    reply::{KEEP_ALIVE, RETRY, comment, event, event_stream, priming, retry},
 };
 use crate::{
     Server,
-    session::{ENDED, Session, WATCHED},
-    subscriptions::{Listener, Wish, over},
+    session::{
+        ENDED, Session, SessionRecord, WATCHED,
+        streams::{Entry, EventName, Followed, Follower, StreamName, since},
+    },
+    subscriptions::{AGAIN, Announcement, Listener, Wish, over},
 };
 
-/// When a client may come back after a stream has ended.
-const RETRY: Duration = Duration::from_secs(3);
-
-/// Opens the stream.
+/// Opens the stream, after the last event that the client had, if it says so.
 pub(super) async fn listen(
     server: &Server,
     principal: &Principal,
     session: Session,
+    last: Option<EventName>,
 ) -> Result<Response, Rejection> {
     let (sessions, id) = (server.sessions(), &session.id);
     let control = sessions.control(id).await?;
-    let changes = server.feed().listen().await?;
     // Read after listening: what is subscribed to from here on is heard of.
-    let watched = sessions.watched(id).await?.ok_or_else(Rejection::session_not_found)?;
+    let record = sessions.listening(id).await?.ok_or_else(Rejection::session_not_found)?;
+    let now = server.clock().now();
+    let place = place(&record, last, now);
+    let own = Start::After(place.at);
+    let follower = sessions.streams().follow(id, &StreamName::standalone(), own).await?;
+    let changes = server.feed().listen(place.feed.map_or(Start::Newest, Start::After)).await?;
     let name = server.entropy().hex::<8>();
     sessions.announce(id, &opened(&name)).await?;
-    let polling = session.record.revision.has_stream_polling();
-    let first = if polling { priming(&name, RETRY) } else { comment() };
+    let polling = record.revision.has_stream_polling();
+    let first = if polling { priming(&place.to_string(), RETRY) } else { comment() };
     let state = Standalone {
-        wish: Wish::of_session(server.features().announced(), &watched),
+        wish: Wish::of_session(server.features().announced(), &record.watched),
         over: Box::pin(over(server, principal)),
-        keep_alive_at: server.clock().now() + KEEP_ALIVE,
+        keep_alive_at: now + KEEP_ALIVE,
         server: server.clone(),
         ready: VecDeque::from([first]),
+        is_over: false,
         session,
         control,
+        follower,
         changes,
+        place,
         name,
     };
     Ok(event_stream(stream::unfold(state, |mut state| async move {
         let event = state.next().await?;
         Some((event, state))
     })))
+}
+
+/// Where to begin in the log of the session and in the feed. The first stream of a session begins
+/// with the session; later ones that do not say where they were begin now. What lies within the
+/// difference of the clocks may be said again.
+fn place(record: &SessionRecord, last: Option<EventName>, now: Timestamp) -> EventName {
+    let begin = since(if record.has_listened { now } else { record.opened_at });
+    let (at, feed) = last.map_or((begin, None), |last| (last.at, last.feed));
+    EventName { stream: StreamName::standalone(), at, feed: Some(feed.unwrap_or(begin)) }
 }
 
 /// Announced by a stream that replaces all others of its session.
@@ -66,11 +86,16 @@ struct Standalone {
     server: Server,
     session: Session,
     control: Subscription,
+    follower: Follower,
     changes: Listener,
     wish: Wish,
+    /// Where the stream is in both logs.
+    place: EventName,
     name: String,
     /// What goes out before anything else is waited for.
     ready: VecDeque<Bytes>,
+    /// Whether nothing comes after what is ready.
+    is_over: bool,
     keep_alive_at: Timestamp,
     over: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -81,9 +106,16 @@ impl Standalone {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
+            if self.is_over {
+                return None;
+            }
+            let clock = self.server.clock();
             tokio::select! {
                 biased;
-                () = &mut self.over => return None,
+                () = &mut self.over => {
+                    self.is_over = true;
+                    return Some(retry(RETRY));
+                }
                 delivery = self.control.next() => {
                     let delivery = delivery?;
                     if is_over(&self.name, &delivery) {
@@ -94,16 +126,45 @@ impl Standalone {
                     }
                 }
                 // Comes before the changes, which must not keep the session from being kept.
-                () = self.server.clock().sleep_until(self.keep_alive_at) => {
-                    self.keep_alive_at = self.server.clock().now() + KEEP_ALIVE;
+                () = clock.sleep_until(self.keep_alive_at) => {
+                    self.keep_alive_at = clock.now() + KEEP_ALIVE;
                     return still_there(&self.server, &self.session).await.then(comment);
                 }
-                heard = self.changes.next() => {
-                    let notes = self.wish.notes(heard?.as_ref());
-                    self.ready.extend(notes.iter().map(|note| event(None, &note_message(note))));
-                }
+                followed = self.follower.next() => match followed? {
+                    Ok(followed) => self.said(followed),
+                    // The store is away. The stream stays open until it is back.
+                    Err(_) => clock.sleep(AGAIN).await,
+                },
+                heard = self.changes.next() => match heard? {
+                    Ok(heard) => self.changed(&heard),
+                    Err(_) => clock.sleep(AGAIN).await,
+                },
             }
         }
+    }
+
+    /// Something was said to this session.
+    fn said(&mut self, followed: Followed) {
+        if let Followed::Entry(at, entry) = followed {
+            self.place.at = at;
+            if let Entry::Said(message) = entry {
+                self.send(message.as_bytes());
+            }
+        }
+    }
+
+    /// Something has changed. After a gap everything may have.
+    fn changed(&mut self, heard: &Announcement) {
+        if let Announcement::Change(at, _) = heard {
+            self.place.feed = Some(*at);
+        }
+        for note in self.wish.notes(heard) {
+            self.send(&note_message(&note));
+        }
+    }
+
+    fn send(&mut self, message: &[u8]) {
+        self.ready.push_back(event(Some(&self.place.to_string()), message));
     }
 }
 

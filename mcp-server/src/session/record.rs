@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use ambient::Entropy;
+use ambient::{Entropy, Timestamp};
 use mcp_core::Principal;
 use serde::{Deserialize, Serialize};
 use shared::mcp::{ClientCapabilities, ClientProfile, Implementation, LogLevel, Revision};
@@ -52,6 +52,11 @@ pub(crate) struct SessionRecord {
     /// The least level of log messages wanted; none until the client has said so.
     #[serde(default)]
     pub(crate) level: Option<LogLevel>,
+    /// When it was opened.
+    pub(crate) opened_at: Timestamp,
+    /// Whether it has had a standalone stream.
+    #[serde(default)]
+    pub(crate) has_listened: bool,
     /// The resources whose changes the client wants to hear of.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) watched: BTreeSet<String>,

@@ -6,5 +6,6 @@ mod bad_input;
 mod legacy;
 mod modern;
 mod pages;
+mod resume;
 mod subscriptions;
 mod world;

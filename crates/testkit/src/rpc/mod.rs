@@ -16,7 +16,7 @@ pub mod sse;
 mod wire;
 
 pub use draft::Draft;
-pub use exchange::{Ending, Exchange};
+pub use exchange::{Ending, Exchange, Left};
 pub use modern::Modern;
 pub use reply::Reply;
 pub use script::Script;
