@@ -4,7 +4,7 @@
 use std::{convert::Infallible, net::SocketAddr};
 
 use axum::{
-    extract::{ConnectInfo, FromRequestParts, Request, State},
+    extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -89,12 +89,13 @@ pub(super) async fn count_refusals(
     request: Request,
     next: Next,
 ) -> Response {
-    let path = request.uri().path().to_owned();
+    let path = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
     if response.status() != StatusCode::UNAUTHORIZED {
         return response;
     }
-    Event::CredentialsRefused.line().about(&path).write();
+    let line = Event::CredentialsRefused.line();
+    path.as_ref().map_or(line, |path| line.about(path.as_str())).write();
     match server.guard().spend(Budget::WrongCredentials, &caller).await {
         Ok(()) => response,
         Err(refusal) => too_many(Budget::WrongCredentials, refusal),
