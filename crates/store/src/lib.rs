@@ -1,7 +1,7 @@
 //! Short-lived records, event logs and messages between instances, in memory or in Redis.
 //!
-//! A [`Store`] offers three things: [`Table`] for typed records, [`Log`] for numbered events and
-//! [`Bus`] for messages to whoever listens now. Two backends exist, and both keep these promises;
+//! A [`Store`] offers four things: [`Table`] for typed records, [`Counter`] for counts that end,
+//! [`Log`] for numbered events and [`Bus`] for messages to whoever listens now. Two backends exist, and both keep these promises;
 //! `tests/contract` is one suite that runs on both.
 //!
 //! 1. **Everything ends.** Every record and every log has a lifetime, in whole milliseconds and at
@@ -9,7 +9,7 @@
 //! 2. **One winner.** Of any number of concurrent [`take`](Table::take)s of a record one gets it,
 //!    of any number of [`claim`](Table::claim)s one succeeds, on whatever instances they run.
 //! 3. **No lost update.** [`update`](Table::update) compares and sets; it never overwrites a change
-//!    that it has not seen, and it leaves the lifetime alone.
+//!    that it has not seen, and it leaves the lifetime alone. A [`Counter`] counts every unit once.
 //! 4. **A log is in order.** Ids of a log strictly increase, a reader sees every event once and in
 //!    order, and is told when events it has not seen are gone. It is bounded in events and bytes.
 //! 5. **A subscription is ready when you hold it.** What is published after
@@ -25,6 +25,7 @@
 //! A lifetime that is a security property is therefore also written into the record.
 
 mod bus;
+mod counter;
 mod error;
 mod log;
 mod memory;
@@ -36,6 +37,7 @@ use std::{sync::Arc, time::Duration};
 use ambient::{Clock, Secret};
 
 pub use bus::{Bus, Delivery, Subscription};
+pub use counter::{Count, Counter};
 pub use error::{Action, Failure, StoreError, UpdateError};
 pub use log::{EventId, Heard, Log, MAX_BYTES, MAX_EVENTS, NotAnEventId, Page, Start, Tail};
 pub use table::{Record, Table};
@@ -99,6 +101,12 @@ impl Store {
     #[must_use]
     pub fn table<T: Record>(&self) -> Table<T> {
         Table::new(self.clone())
+    }
+
+    /// Counts whose keys begin with `kind`, which is also what errors name.
+    #[must_use]
+    pub fn counter(&self, kind: &'static str) -> Counter {
+        Counter::new(self.clone(), kind)
     }
 
     /// The event logs.

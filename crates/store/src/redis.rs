@@ -6,6 +6,7 @@
 
 mod bus;
 mod connect;
+mod counter;
 mod failure;
 mod log;
 mod script;

@@ -1,4 +1,4 @@
-//! The two scripts: what Redis cannot do in one command of its own.
+//! The three scripts: what Redis cannot do in one command of its own.
 //!
 //! A script is called by its hash and sent whole only to a server that does not know it yet, such
 //! as one that was restarted. Each has one key, which says where in a cluster it runs.
@@ -34,6 +34,13 @@ end
 redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[2])
 return id";
 
+/// Counts one and opens a window with the first, in one step, so that no count is left without an
+/// end. Answers the count and what is left of its window in milliseconds.
+const COUNT: &str = "\
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return {count, redis.call('PTTL', KEYS[1])}";
+
 /// A script and its hash.
 #[derive(Debug)]
 pub(super) struct Script {
@@ -46,11 +53,12 @@ pub(super) struct Script {
 pub(super) struct Scripts {
     pub(super) swap: Script,
     pub(super) append: Script,
+    pub(super) count: Script,
 }
 
 impl Default for Scripts {
     fn default() -> Self {
-        Self { swap: Script::new(SWAP), append: Script::new(APPEND) }
+        Self { swap: Script::new(SWAP), append: Script::new(APPEND), count: Script::new(COUNT) }
     }
 }
 

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
 mod bus;
+mod counter;
 mod keys;
 mod log;
 mod outage;
