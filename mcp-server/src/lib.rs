@@ -32,7 +32,7 @@ use ambient::{Clock, Entropy};
 use axum::Router;
 use chassis::Lifecycle;
 use mcp_core::{
-    Call, Features, NoFeed, Principal,
+    Call, Features, Lent, NoFeed, Principal,
     flow::{Journal, Peer, Replay, SealKey, Sealer},
 };
 use shared::mcp::{ClientCapabilities, ClientProfile, Revision};
@@ -214,6 +214,7 @@ impl Server {
             entropy: self.entropy().clone(),
             cancelled: CancellationToken::new(),
             changes: Arc::new(NoFeed),
+            lent: Lent::default(),
         }
     }
 }

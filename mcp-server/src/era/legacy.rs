@@ -12,7 +12,7 @@ use std::{
 use chassis::Lifecycle;
 use futures_util::future::{BoxFuture, join_all};
 use http::StatusCode;
-use mcp_core::{Call, Principal, flow::Peer};
+use mcp_core::{Call, Lent, Principal, flow::Peer};
 use shared::mcp::{
     CancelledParams, ClientRequest, EmptyResult, ErrorCode, ErrorObject, Head, Incoming,
     InitializeResult, Method, Outgoing, RawJson, RequestId, RequestMeta, Revision, ServerResult,
@@ -305,6 +305,7 @@ impl Request {
             entropy: server.entropy().clone(),
             cancelled: registered.token().clone(),
             changes: Arc::new(server.feed().clone()),
+            lent: Lent::default(),
         };
         let work = server.features().dispatch(request, call);
         tokio::select! {

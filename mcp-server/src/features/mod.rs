@@ -3,6 +3,7 @@
 //! Three names are all that the rest of the server uses: [`server`], [`catalog`] and [`App`].
 
 mod app;
+mod calculator;
 mod everything;
 
 use mcp_core::Catalog;
@@ -20,5 +21,5 @@ pub fn server() -> Implementation {
 /// Everything this server offers, in the order in which it is listed.
 #[must_use]
 pub fn catalog() -> Catalog<App> {
-    everything::add_to(Catalog::new())
+    calculator::add(everything::add_to(Catalog::new()))
 }

@@ -7,7 +7,7 @@ mod tools;
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use serde_json::Map;
+use serde_json::{Map, Value};
 use shared::mcp::{
     ClientCapabilities, ClientRequest, Era, Implementation, ListChangedCapability, Method,
     ResourcesCapability, Revision, ServerCapabilities, ServerResult,
@@ -119,7 +119,7 @@ impl Features {
             completions: self.offers(Method::Complete).then(Map::new),
             // Any feature may log, and whether one does is nothing that could be seen from here.
             logging: Some(Map::new()),
-            extensions: Map::new(),
+            extensions: self.inner.extensions(),
         }
     }
 
@@ -167,6 +167,7 @@ trait Erased: Send + Sync {
     fn offers(&self, method: Method) -> bool;
     fn mirrored_params(&self, tool: &str) -> &[MirroredParam];
     fn required_scopes(&self, tool: &str) -> &[String];
+    fn extensions(&self) -> Map<String, Value>;
     fn dispatch(
         self: Arc<Self>,
         request: ClientRequest,
@@ -200,6 +201,12 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
 
     fn required_scopes(&self, tool: &str) -> &[String] {
         self.catalog.tool_named(tool).map_or(&[], |entry| &entry.scopes)
+    }
+
+    /// Each without settings, which is an empty object.
+    fn extensions(&self) -> Map<String, Value> {
+        let declared = self.catalog.extensions.iter();
+        declared.map(|id| ((*id).to_owned(), Value::Object(Map::new()))).collect()
     }
 
     fn dispatch(
