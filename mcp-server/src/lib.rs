@@ -20,11 +20,13 @@
 mod auth;
 mod config;
 mod era;
+mod feature_state;
 pub mod features;
 mod http;
 pub mod run;
 mod session;
 mod subscriptions;
+mod vitals;
 
 use std::{sync::Arc, time::Duration};
 
@@ -42,9 +44,11 @@ use tokio_util::sync::CancellationToken;
 pub use self::config::{AuthConfig, Config, Introspection};
 use self::{
     auth::Auth,
+    feature_state::FeatureState,
     http::Guard,
-    session::{Control, Sessions, calls::Calls},
+    session::{Control, SessionId, Sessions, calls::Calls},
     subscriptions::Feed,
+    vitals::Vitals,
 };
 
 /// The longest that any call may take.
@@ -79,6 +83,8 @@ struct Inner {
     calls: Calls,
     control: Control,
     sealer: Sealer,
+    state: Arc<FeatureState>,
+    vitals: Vitals,
 }
 
 /// The server could not be made.
@@ -109,7 +115,11 @@ impl Server {
                 }
             }
         });
+        let vitals = Vitals::new(&parts.store, &parts.clock, &parts.entropy, config.session_ttl);
+        parts.lifecycle.spawn(vitals.clone().report(parts.lifecycle.stopping()));
         Ok(Self(Arc::new(Inner {
+            state: FeatureState::new(&parts.store),
+            vitals,
             auth,
             anonymous: Arc::new(Principal::anonymous()),
             guard: Guard::new(&config),
@@ -197,6 +207,19 @@ impl Server {
 
     fn sealer(&self) -> &Sealer {
         &self.0.sealer
+    }
+
+    fn vitals(&self) -> &Vitals {
+        &self.0.vitals
+    }
+
+    /// What the features that a call runs may use, in a session or without one.
+    fn lent(&self, session: Option<&SessionId>) -> Lent {
+        Lent {
+            state: Arc::clone(&self.0.state) as Arc<dyn mcp_core::StateStore>,
+            vitals: Arc::new(self.0.vitals.clone()),
+            session: session.map(|id| Arc::from(id.as_str())),
+        }
     }
 
     /// A call of the server's own, for what it shows to people: nobody can be asked anything.

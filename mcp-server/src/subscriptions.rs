@@ -178,6 +178,7 @@ pub(crate) async fn listen(
     let wish = Wish::granted(wanted, server.features().announced(), id);
     // Listening comes before the acknowledgement, which promises that nothing is missed from here.
     let mut listener = server.feed().listen().await?;
+    let _open = server.vitals().stream();
     outbox.say(note_message(&wish.acknowledgement())).await;
     let mut over = Box::pin(over(server, principal));
     loop {

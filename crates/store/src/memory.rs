@@ -3,7 +3,10 @@
 mod bus;
 mod expiring;
 mod logs;
+mod rings;
+mod rosters;
 mod tables;
+mod tallies;
 
 use ambient::Clock;
 
@@ -12,6 +15,9 @@ use ambient::Clock;
 pub(crate) struct Memory {
     pub(crate) tables: tables::Tables,
     pub(crate) logs: logs::Logs,
+    pub(crate) rings: rings::Rings,
+    pub(crate) rosters: rosters::Rosters,
+    pub(crate) tallies: tallies::Tallies,
     pub(crate) bus: bus::Channels,
 }
 
@@ -19,7 +25,10 @@ impl Memory {
     pub(crate) fn new(clock: Clock) -> Self {
         Self {
             tables: tables::Tables::new(clock.clone()),
-            logs: logs::Logs::new(clock),
+            logs: logs::Logs::new(clock.clone()),
+            rings: rings::Rings::new(clock.clone()),
+            rosters: rosters::Rosters::new(clock.clone()),
+            tallies: tallies::Tallies::new(clock),
             bus: bus::Channels::default(),
         }
     }

@@ -8,8 +8,11 @@ mod bus;
 mod connect;
 mod failure;
 mod log;
+mod ring;
+mod roster;
 mod script;
 mod table;
+mod tally;
 
 use std::{
     future::Future,

@@ -12,7 +12,7 @@ use std::{
 use chassis::Lifecycle;
 use futures_util::future::{BoxFuture, join_all};
 use http::StatusCode;
-use mcp_core::{Call, Lent, Principal, flow::Peer};
+use mcp_core::{Call, Principal, flow::Peer};
 use shared::mcp::{
     CancelledParams, ClientRequest, EmptyResult, ErrorCode, ErrorObject, Head, Incoming,
     InitializeResult, Method, Outgoing, RawJson, RequestId, RequestMeta, Revision, ServerResult,
@@ -54,6 +54,7 @@ pub(crate) async fn open(
     };
     let revision = negotiate(&params.protocol_version);
     let session = server.sessions().open(principal, revision, params, server.entropy()).await?;
+    server.vitals().opened(&session).await;
     let features = server.features();
     let result = ServerResult::Initialize(InitializeResult {
         head: Head::default(),
@@ -305,9 +306,13 @@ impl Request {
             entropy: server.entropy().clone(),
             cancelled: registered.token().clone(),
             changes: Arc::new(server.feed().clone()),
-            lent: Lent::default(),
+            lent: server.lent(Some(&session.id)),
         };
-        let work = server.features().dispatch(request, call);
+        let counting = server.vitals().used(&session.id);
+        let work = async {
+            let ((), result) = tokio::join!(counting, server.features().dispatch(request, call));
+            result
+        };
         tokio::select! {
             biased;
             done = server.clock().timeout(crate::CALL_LIMIT, work) => match done {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use mcp_core::{
-    Call, Lent, Principal, Refusal,
+    Call, Principal, Refusal,
     flow::{Journal, NoteSink, Outcome, Peer, Replay},
 };
 use serde_json::Value;
@@ -254,7 +254,7 @@ async fn run(
         entropy: server.entropy().clone(),
         cancelled,
         changes: Arc::new(server.feed().clone()),
-        lent: Lent::default(),
+        lent: server.lent(None),
     };
     let work = replay.drive(server.features().dispatch(request, call));
     let Ok(outcome) = server.clock().timeout(crate::CALL_LIMIT, work).await else {

@@ -20,6 +20,7 @@ use crate::{
     Server,
     session::{ENDED, Session, WATCHED},
     subscriptions::{Listener, Wish, over},
+    vitals::OpenStream,
 };
 
 /// When a client may come back after a stream has ended.
@@ -36,6 +37,7 @@ pub(super) async fn listen(
     let changes = server.feed().listen().await?;
     // Read after listening: what is subscribed to from here on is heard of.
     let watched = sessions.watched(id).await?.ok_or_else(Rejection::session_not_found)?;
+    server.vitals().stays(id).await;
     let name = server.entropy().hex::<8>();
     sessions.announce(id, &opened(&name)).await?;
     let polling = session.record.revision.has_stream_polling();
@@ -44,6 +46,7 @@ pub(super) async fn listen(
         wish: Wish::of_session(server.features().announced(), &watched),
         over: Box::pin(over(server, principal)),
         keep_alive_at: server.clock().now() + KEEP_ALIVE,
+        _open: server.vitals().stream(),
         server: server.clone(),
         ready: VecDeque::from([first]),
         session,
@@ -63,6 +66,7 @@ fn opened(name: &str) -> String {
 }
 
 struct Standalone {
+    _open: OpenStream,
     server: Server,
     session: Session,
     control: Subscription,
@@ -137,6 +141,7 @@ fn is_over(name: &str, delivery: &Delivery) -> bool {
 /// Keeps the session alive. While the store is away the stream stays open: whether the session is
 /// gone is not known then.
 async fn still_there(server: &Server, session: &Session) -> bool {
+    server.vitals().stays(&session.id).await;
     match server.sessions().keep(&session.id).await {
         Ok(there) => there,
         Err(StoreError::Unavailable(_)) => true,

@@ -8,7 +8,10 @@ mod bus;
 mod keys;
 mod log;
 mod outage;
+mod ring;
+mod roster;
 mod table;
+mod tally;
 mod world;
 
 use world::{Note, World};
