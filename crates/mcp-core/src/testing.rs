@@ -2,6 +2,7 @@
 
 mod asker;
 mod state;
+mod vitals;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -18,7 +19,7 @@ use shared::mcp::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use self::{asker::Asker, state::TestState};
+pub use self::{asker::Asker, state::TestState, vitals::TestVitals};
 use crate::{
     Call, Catalog, Features, Lent, NoFeed, Principal, Refusal,
     flow::{

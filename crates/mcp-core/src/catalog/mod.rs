@@ -13,7 +13,7 @@ use std::{
 use futures_util::future::BoxFuture;
 
 pub(crate) use self::{
-    prompts::PromptEntry,
+    prompts::{PromptEntry, Rendered},
     resources::{Listed, ResourceEntry},
     tools::{MisfitArguments, ToolEntry},
 };

@@ -34,6 +34,11 @@ pub(super) enum Advanced {
     Permutations,
 }
 
+/// The names of all operations, in the order in which they are told.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    Arithmetic::ALL.map(Arithmetic::name).into_iter().chain(Advanced::ALL.map(Advanced::name))
+}
+
 /// Why there is no result. The words of the first six are the original's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Undefined {
@@ -62,6 +67,8 @@ pub(super) enum Undefined {
 }
 
 impl Arithmetic {
+    const ALL: [Self; 4] = [Self::Add, Self::Subtract, Self::Multiply, Self::Divide];
+
     /// As it is written in arguments and results.
     pub(super) const fn name(self) -> &'static str {
         match self {
@@ -84,6 +91,18 @@ impl Arithmetic {
 }
 
 impl Advanced {
+    const ALL: [Self; 9] = [
+        Self::Factorial,
+        Self::Power,
+        Self::Sqrt,
+        Self::Log,
+        Self::Sin,
+        Self::Cos,
+        Self::Tan,
+        Self::Combinations,
+        Self::Permutations,
+    ];
+
     /// As it is written in arguments and results.
     pub(super) const fn name(self) -> &'static str {
         match self {

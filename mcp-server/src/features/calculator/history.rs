@@ -10,6 +10,7 @@ use time::{
     OffsetDateTime, format_description::StaticFormatDescription, macros::format_description,
 };
 
+use super::number;
 use crate::features::App;
 
 /// How many calculations have been made, by operation, on all instances.
@@ -48,6 +49,12 @@ impl Calculation {
             inputs,
             result,
         }
+    }
+
+    /// In a line, for people.
+    pub(super) fn words(&self) -> String {
+        let inputs: Vec<_> = self.inputs.iter().map(|input| number::text(*input)).collect();
+        format!("{}({}) = {}", self.operation, inputs.join(", "), number::text(self.result))
     }
 }
 

@@ -6,6 +6,8 @@
 mod arithmetic;
 mod history;
 mod number;
+mod prompts;
+mod resources;
 mod tools;
 
 use mcp_core::{Catalog, ToolError, UnusableName};
@@ -20,6 +22,18 @@ pub(super) fn add(catalog: Catalog<App>) -> Catalog<App> {
         .tool::<tools::BatchCalculate>()
         .tool::<tools::AdvancedCalculate>()
         .tool::<tools::DemoProgress>()
+        .resource::<resources::Constants>()
+        .resource::<resources::WholeHistory>()
+        .resource::<resources::History>()
+        .resource::<resources::NamedHistory>()
+        .resource::<resources::Stats>()
+        .resource::<resources::SessionInfo>()
+        .resource::<resources::Formulas>()
+        .prompt::<prompts::ExplainCalculation>()
+        .prompt::<prompts::GenerateProblems>()
+        .prompt::<prompts::SolveMathProblem>()
+        .prompt::<prompts::ExplainFormula>()
+        .prompt::<prompts::CalculatorAssistant>()
 }
 
 /// Adds the sample tool under the name that the operator has chosen.

@@ -9,7 +9,7 @@ use crate::features::{
     calculator::{
         arithmetic::Advanced,
         history::{self, Calculation},
-        number, refused,
+        refused,
     },
 };
 
@@ -45,11 +45,9 @@ impl Tool<App> for AdvancedCalculate {
         let second = operation.second(base, k);
         let result = operation.of(value, second).map_err(refused)?;
         let inputs: Vec<_> = [Some(value), second].into_iter().flatten().collect();
-        let shown: Vec<_> = inputs.iter().map(|input| number::text(*input)).collect();
-        let text = format!("{}({}) = {}", operation.name(), shown.join(", "), number::text(result));
         let made = Calculation::new(ctx, operation.name(), inputs, result);
         history::keep(ctx, history.as_deref(), std::slice::from_ref(&made)).await?;
-        Ok(Worded { text, value: made })
+        Ok(Worded { text: made.words(), value: made })
     }
 }
 
