@@ -2,11 +2,9 @@
 
 use std::process::ExitCode;
 
-use mcp_core::Features;
 use mcp_server::{features, run};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let offered = Features::new(features::server(), features::catalog(), features::App::default());
-    chassis::exit_code(run::serve(offered).await)
+    chassis::exit_code(run::serve_chosen(|env| features::offered(env).0).await)
 }

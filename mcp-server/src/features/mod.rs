@@ -1,15 +1,16 @@
 //! YOURS: what this server offers. A fork replaces this folder and nothing else.
 //!
-//! Three names are all that the rest of the server uses: [`server`], [`catalog`] and [`App`].
+//! [`offered`] is all that a program uses: [`catalog`] with what the settings change of it.
 
 mod app;
 mod calculator;
 mod everything;
+mod options;
 
 use mcp_core::Catalog;
 use shared::mcp::Implementation;
 
-pub use self::app::App;
+pub use self::{app::App, options::offered};
 
 /// The name of this server and what people see.
 #[must_use]
