@@ -3,6 +3,7 @@
 //! [`offered`] is all that a program uses: [`catalog`] with what the settings change of it.
 
 mod app;
+mod apps;
 mod calculator;
 mod everything;
 mod options;
@@ -22,5 +23,5 @@ pub fn server() -> Implementation {
 /// Everything this server offers, in the order in which it is listed.
 #[must_use]
 pub fn catalog() -> Catalog<App> {
-    calculator::add(everything::add_to(Catalog::new()))
+    apps::add(calculator::add(everything::add_to(Catalog::new())))
 }
