@@ -35,21 +35,21 @@ fn tally(tally: Tally) -> String {
 impl StateStore for FeatureState {
     fn append<'a>(
         &'a self,
-        shelf: &'a ShelfAddress,
+        address: &'a ShelfAddress,
         entries: Vec<String>,
     ) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async move {
             let appended =
-                self.rings.append(&ring(shelf), entries, shelf.most, shelf.lifetime).await;
+                self.rings.append(&ring(address), entries, address.most, address.lifetime).await;
             appended.map_err(unavailable)
         })
     }
 
     fn entries<'a>(
         &'a self,
-        shelf: &'a ShelfAddress,
+        address: &'a ShelfAddress,
     ) -> BoxFuture<'a, Result<Vec<String>, StateError>> {
-        Box::pin(async move { self.rings.entries(&ring(shelf)).await.map_err(unavailable) })
+        Box::pin(async move { self.rings.entries(&ring(address)).await.map_err(unavailable) })
     }
 
     fn count<'a>(

@@ -101,11 +101,12 @@ impl Info {
         self
     }
 
-    /// It adds something and destroys nothing.
+    /// It adds something every time it is called, and destroys nothing.
     #[must_use]
     pub const fn additive(mut self) -> Self {
         self.annotations.read_only_hint = Some(false);
         self.annotations.destructive_hint = Some(false);
+        self.annotations.idempotent_hint = Some(false);
         self
     }
 

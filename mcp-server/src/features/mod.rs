@@ -6,6 +6,8 @@ mod app;
 mod apps;
 mod calculator;
 mod everything;
+#[cfg(test)]
+mod listing_tests;
 mod options;
 
 use mcp_core::Catalog;

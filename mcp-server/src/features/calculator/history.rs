@@ -20,7 +20,7 @@ pub(super) const CALCULATIONS: Tally =
 /// A calculation that was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Calculation {
-    /// Names it in the history: it can be read at calculator://history/{id}
+    /// Names it in the history, where it can be read
     pub(super) id: String,
     /// When it was made, in ISO 8601
     pub(super) timestamp: String,

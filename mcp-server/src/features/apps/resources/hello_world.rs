@@ -11,7 +11,7 @@ use crate::features::{
     apps::{MIME_TYPE, alone, view},
 };
 
-/// Interactive page of the tool mcp_apps_hello_world
+/// The page that shows the greeting of the server
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct HelloWorldPage {}
 

@@ -11,7 +11,7 @@ use crate::features::{
     apps::{MIME_TYPE, alone, view},
 };
 
-/// Interactive page of the tool mcp_apps_live_state
+/// The page that shows the live state of the server
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct LiveStatePage {}
 

@@ -21,7 +21,7 @@ pub(crate) struct HelloWorld {}
 /// What the page shows.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Greeting {
+pub(crate) struct Welcome {
     /// What is said
     greeting: String,
     /// When, in milliseconds since 1970
@@ -43,11 +43,11 @@ struct ServerStats {
 }
 
 /// A greeting, and what only its page gets to see.
-pub(crate) struct Greeted(Worded<Greeting>);
+pub(crate) struct Greeted(Worded<Welcome>);
 
 impl IntoOutput for Greeted {
     fn schema() -> Option<Value> {
-        Worded::<Greeting>::schema()
+        Worded::<Welcome>::schema()
     }
 
     fn into_output(self) -> Result<CallToolResult, serde_json::Error> {
@@ -73,7 +73,7 @@ impl Tool<App> for HelloWorld {
     async fn call(self, ctx: &Ctx<App>) -> Result<Greeted, ToolError> {
         ctx.state().count(CALLS, "calls", 1).await?;
         let counts = ctx.state().counts(CALLS).await?;
-        let greeting = Greeting {
+        let shown = Welcome {
             greeting: "Hello from the MCP server!".to_owned(),
             timestamp: ctx.clock().now().as_millis(),
             features: ["Tool results as they come", "Calls back to the server", "The host's theme"],
@@ -84,7 +84,7 @@ impl Tool<App> for HelloWorld {
         };
         let text = "If this client supports MCP Apps, an interactive UI should have rendered for \
                     the user.";
-        Ok(Greeted(Worded { text: text.to_owned(), value: greeting }))
+        Ok(Greeted(Worded { text: text.to_owned(), value: shown }))
     }
 }
 

@@ -104,7 +104,11 @@ impl Tool<App> for LiveState {
     type Output = Worded<State>;
 
     fn info(info: Info) -> Info {
-        linked(info, LiveStatePage::ADDRESS).title("MCP Apps Live State").read_only().closed_world()
+        linked(info, LiveStatePage::ADDRESS)
+            .title("MCP Apps Live State")
+            .read_only()
+            .idempotent()
+            .closed_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Worded<State>, ToolError> {
