@@ -1,6 +1,6 @@
 //! What features keep, over the store: a ring for each shelf, a tally for each tally.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 use mcp_core::{ShelfAddress, StateError, StateStore, Tally};
@@ -13,8 +13,8 @@ pub(crate) struct FeatureState {
 }
 
 impl FeatureState {
-    pub(crate) fn new(store: &Store) -> Arc<Self> {
-        Arc::new(Self { rings: store.ring(), tallies: store.tally() })
+    pub(crate) fn new(store: &Store) -> Self {
+        Self { rings: store.ring(), tallies: store.tally() }
     }
 }
 

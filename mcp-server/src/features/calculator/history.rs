@@ -35,7 +35,7 @@ pub(crate) struct Calculation {
 impl Kept for Calculation {
     const SHELF: &'static str = "calculation";
     const MOST: u16 = 50;
-    // As long as the original's sessions lived at the longest when they were used.
+    // Long enough to come back the next day; a session that is used keeps its history.
     const LIFETIME: Duration = Duration::from_hours(24);
 }
 

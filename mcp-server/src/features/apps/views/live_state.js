@@ -2,9 +2,10 @@
 
 const PERIOD = 2000;
 const POINTS = 60;
+const WINDOW = 6;
 const pause = document.getElementById('pause');
 const rates = [];
-let before;
+const seen = [];
 let timer;
 let over = false;
 
@@ -15,13 +16,15 @@ const duration = (seconds) => {
   return `${Math.floor(seconds / 86400)} d`;
 };
 
-// Instances come and go, so the sum may fall: then there is no rate to tell.
-const rateSince = (state) => {
+// Over the last seconds, because another instance reports only every five. Instances come and go, so
+// the sum may fall: then there is no rate to tell.
+const rateOf = (state) => {
   const messages = state.messagesReceived;
-  const passed = before ? (state.at - before.at) / 1000 : 0;
-  const rate = passed > 0 && messages >= before.messages ? (messages - before.messages) / passed : undefined;
-  before = { at: state.at, messages };
-  return rate;
+  if (seen.some((earlier) => earlier.messages > messages)) seen.length = 0;
+  seen.push({ at: state.at, messages });
+  if (seen.length > WINDOW) seen.shift();
+  const passed = (state.at - seen[0].at) / 1000;
+  return passed > 0 ? (messages - seen[0].messages) / passed : undefined;
 };
 
 const draw = () => {
@@ -36,7 +39,7 @@ const draw = () => {
 const row = (instance) => {
   const silent = instance.silentSeconds > 10 ? `, silent for ${duration(instance.silentSeconds)}` : '';
   const cells = [
-    instance.name + (instance.answers ? ' (answers)' : '') + silent,
+    instance.name + (instance.answers ? ' ·\u00a0this one' : '') + silent,
     duration(instance.uptimeSeconds),
     instance.streams,
     instance.messagesSent,
@@ -53,7 +56,7 @@ const row = (instance) => {
 
 const render = ({ structuredContent: state, isError }) => {
   if (isError || !state) return show('status', 'The server could not tell how it is.');
-  const rate = rateSince(state);
+  const rate = rateOf(state);
   if (rate !== undefined) {
     rates.push(rate);
     if (rates.length > POINTS) rates.shift();
