@@ -170,7 +170,7 @@ async fn a_calculation_that_cannot_be_kept_fails_in_time_and_the_next_one_works(
     assert_eq!(calculate().await.expect(200).content_text(), "1 add 2 = 3");
     redis(&world).set(Line::Cut);
     // C12: the original gave no answer for half a minute.
-    let unkept = testkit::within(PATIENCE, calculate()).await;
+    let unkept = Box::pin(testkit::within(PATIENCE, calculate())).await;
     assert_eq!(unkept.error()["code"], -32603, "{unkept}");
     mended(&world).await;
     assert_eq!(calculate().await.expect(200).content_text(), "1 add 2 = 3");
