@@ -1,5 +1,7 @@
 //! What an operator decides, read from the environment once, at the start.
 
+mod former;
+
 use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
 
 use ambient::{
@@ -84,6 +86,7 @@ impl Config {
             .setting("BASE_URI", "Public URL of the MCP server. The endpoint is BASE_URI/mcp.")
             .or(BaseUrl::localhost(port));
         let auth = auth(read, &host);
+        former::refuse(read);
         Self {
             host,
             port,

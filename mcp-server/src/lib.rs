@@ -20,6 +20,7 @@
 mod auth;
 mod config;
 mod era;
+mod feature_state;
 pub mod features;
 mod http;
 pub mod run;
@@ -27,6 +28,7 @@ mod session;
 mod stdio;
 mod subscriptions;
 mod tasks;
+mod vitals;
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +36,7 @@ use ambient::{Clock, Entropy};
 use axum::Router;
 use chassis::Lifecycle;
 use mcp_core::{
-    Call, Features, NoFeed, Principal,
+    Call, Features, Lent, NoFeed, Principal,
     flow::{Journal, Peer, Replay, SealKey, Sealer},
 };
 use shared::mcp::{ClientCapabilities, ClientProfile, Revision};
@@ -44,10 +46,12 @@ use tokio_util::sync::CancellationToken;
 pub use self::config::{AuthConfig, Config, Introspection};
 use self::{
     auth::Auth,
+    feature_state::FeatureState,
     http::Guard,
-    session::{Control, Instances, Sessions, calls::Calls},
+    session::{Control, Instances, SessionId, Sessions, calls::Calls},
     subscriptions::Feed,
     tasks::Tasks,
+    vitals::Vitals,
 };
 
 /// The longest that any call may take.
@@ -84,6 +88,8 @@ struct Inner {
     calls: Calls,
     control: Control,
     sealer: Sealer,
+    vitals: Vitals,
+    lent: Lent,
 }
 
 /// The server could not be made.
@@ -108,7 +114,15 @@ impl Server {
         let control = Control::new(&parts.store, calls.clone(), sessions.readers().clone());
         look_after(&parts, control.clone(), instances.clone());
         let tasks = Tasks::new(&parts.store, &instances, &parts.clock, &parts.entropy);
+        let vitals = Vitals::new(&parts.store, &parts.clock, &parts.entropy, config.session_ttl);
+        parts.lifecycle.spawn(vitals.clone().report(parts.lifecycle.stopping()));
         Ok(Self(Arc::new(Inner {
+            lent: Lent {
+                state: Arc::new(FeatureState::new(&parts.store)),
+                vitals: Arc::new(vitals.clone()),
+                session: None,
+            },
+            vitals,
             auth,
             anonymous: Arc::new(Principal::anonymous()),
             guard: Guard::new(&config),
@@ -221,6 +235,15 @@ impl Server {
         &self.0.sealer
     }
 
+    fn vitals(&self) -> &Vitals {
+        &self.0.vitals
+    }
+
+    /// What the features that a call runs may use, in a session or without one.
+    fn lent(&self, session: Option<&SessionId>) -> Lent {
+        Lent { session: session.map(|id| Arc::from(id.as_str())), ..self.0.lent.clone() }
+    }
+
     /// A call of the server's own, for what it shows to people: nobody can be asked anything.
     fn own_call(&self) -> Call {
         let profile = ClientProfile {
@@ -236,6 +259,7 @@ impl Server {
             entropy: self.entropy().clone(),
             cancelled: CancellationToken::new(),
             changes: Arc::new(NoFeed),
+            lent: Lent::default(),
         }
     }
 }

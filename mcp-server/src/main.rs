@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use mcp_core::Features;
+use ambient::Env;
 use mcp_server::{features, run};
 
 fn main() -> ExitCode {
@@ -12,11 +12,11 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return chassis::exit_code(Err::<(), _>(error)),
     };
-    let offered = Features::new(features::server(), features::catalog(), features::App::default());
     let ended = runtime.block_on(async {
+        let offered = |env: &Env| features::offered(env).0;
         match std::env::args().nth(1).as_deref() {
             Some("stdio") => run::serve_stdio(offered).await,
-            _ => run::serve(offered).await,
+            _ => run::serve_chosen(offered).await,
         }
     });
     // A read of standard input cannot be taken back; nobody waits for it.

@@ -19,7 +19,7 @@ pub struct Counter {
 
 /// How far a count has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Count {
+pub struct Counted {
     /// Units in this window, the one just added included.
     pub value: u64,
     /// How long until the window ends and the count is zero again.
@@ -37,12 +37,12 @@ impl Counter {
     /// # Errors
     /// [`StoreError::Unavailable`] when the store does not answer in time. Whether the unit was
     /// counted is unknown then.
-    pub async fn add(&self, name: &str, window: Duration) -> Result<Count, StoreError> {
+    pub async fn add(&self, name: &str, window: Duration) -> Result<Counted, StoreError> {
         let action = Action::new("count", self.kind);
         let (key, millis) = ([self.kind, name].concat(), lifetime_millis(window));
         match self.store.backend() {
             Backend::Memory(memory) => Ok(memory.counters.add(key, millis)),
-            Backend::Redis(redis) => redis.count(action, key, millis).await,
+            Backend::Redis(redis) => redis.count_window(action, key, millis).await,
         }
     }
 }

@@ -4,7 +4,10 @@ mod bus;
 mod counters;
 mod expiring;
 mod logs;
+mod rings;
+mod rosters;
 mod tables;
+mod tallies;
 
 use ambient::Clock;
 
@@ -14,6 +17,9 @@ pub(crate) struct Memory {
     pub(crate) tables: tables::Tables,
     pub(crate) counters: counters::Counters,
     pub(crate) logs: logs::Logs,
+    pub(crate) rings: rings::Rings,
+    pub(crate) rosters: rosters::Rosters,
+    pub(crate) tallies: tallies::Tallies,
     pub(crate) bus: bus::Channels,
 }
 
@@ -22,7 +28,10 @@ impl Memory {
         Self {
             tables: tables::Tables::new(clock.clone()),
             counters: counters::Counters::new(clock.clone()),
-            logs: logs::Logs::new(clock),
+            logs: logs::Logs::new(clock.clone()),
+            rings: rings::Rings::new(clock.clone()),
+            rosters: rosters::Rosters::new(clock.clone()),
+            tallies: tallies::Tallies::new(clock),
             bus: bus::Channels::default(),
         }
     }

@@ -9,8 +9,11 @@ mod connect;
 mod counter;
 mod failure;
 mod log;
+mod ring;
+mod roster;
 mod script;
 mod table;
+mod tally;
 
 use std::{
     future::Future,

@@ -51,6 +51,7 @@ pub(crate) async fn open(
     let revision = terms.revision;
     let world = (server.entropy(), server.clock());
     let session = server.sessions().open(principal, terms, world).await?;
+    server.vitals().opened(&session).await;
     Ok((Answer::ok(initialized(server, id, revision)), Some(session)))
 }
 
@@ -394,6 +395,8 @@ impl Request {
             entropy: server.entropy().clone(),
         };
         let work = work(server, principal, record, live, (request, registered.token()))?;
+        let counted = server.vitals().used(&session.id);
+        let work = async { tokio::join!(counted, work).1 };
         tokio::select! {
             biased;
             done = server.clock().timeout(crate::CALL_LIMIT, work) => {
@@ -415,14 +418,13 @@ fn work<'a>(
 ) -> Result<BoxFuture<'a, Result<ServerResult, ErrorObject>>, ErrorObject> {
     Ok(match wants(server, record, &request)? {
         Wants::Task(ttl) => {
-            Box::pin(
-                async move { tasks::start_core(server, &principal, request, live.peer, ttl).await },
-            )
+            Box::pin(async move { tasks::start_core(server, &principal, request, live, ttl).await })
         }
         Wants::OfTask => {
             Box::pin(async move { tasks::core(server, &principal, &live, &request).await })
         }
         Wants::Answer => {
+            let lent = server.lent(Some(&live.session));
             let call = Call {
                 client: Arc::new(live),
                 principal,
@@ -430,6 +432,7 @@ fn work<'a>(
                 entropy: server.entropy().clone(),
                 cancelled: cancelled.clone(),
                 changes: Arc::new(server.feed().clone()),
+                lent,
             };
             let work = server.features().dispatch(request, call);
             let refused = |refused| refusal::error(refused, record.revision).1;

@@ -294,6 +294,7 @@ impl Round {
             entropy: self.server.entropy().clone(),
             cancelled,
             changes: Arc::new(self.server.feed().clone()),
+            lent: self.server.lent(None),
         }
     }
 

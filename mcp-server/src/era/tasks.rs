@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
-use mcp_core::{Call, Principal, Refusal, flow::Peer};
+use mcp_core::{Call, Principal, Refusal};
 use serde_json::{Map, Value, json};
 use shared::mcp::{
     ClientCapabilities, ClientRequest, CoreTask, EmptyResult, ErrorCode, ErrorObject, Head,
@@ -149,9 +149,10 @@ pub(super) async fn start_core(
     server: &Server,
     principal: &Arc<Principal>,
     request: ClientRequest,
-    peer: Peer,
+    live: Live,
     ttl: Option<u64>,
 ) -> Result<ServerResult, ErrorObject> {
+    let Live { peer, session, .. } = live;
     let revision = peer.profile.revision;
     let created = server.tasks().create(principal, revision, ttl).await;
     let (id, record) =
@@ -165,6 +166,7 @@ pub(super) async fn start_core(
         entropy: server.entropy().clone(),
         cancelled: cancelled.clone(),
         changes: Arc::new(server.feed().clone()),
+        lent: server.lent(Some(&session)),
     };
     let work = server.features().dispatch(request, call);
     run_on(server, id.clone(), revision, work, cancelled);

@@ -7,7 +7,7 @@ mod tools;
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use shared::mcp::{
     ClientCapabilities, ClientRequest, Era, Implementation, ListChangedCapability, Method,
     ResourcesCapability, Revision, ServerCapabilities, ServerResult, TASKS_EXTENSION, TaskSupport,
@@ -106,11 +106,10 @@ impl Features {
     #[must_use]
     pub fn capabilities(&self, revision: Revision) -> ServerCapabilities {
         let has_tasks = self.offers(Method::GetTask);
-        let extensions = if has_tasks && revision.era() == Era::Modern {
-            ClientCapabilities::of_extension(TASKS_EXTENSION).extensions
-        } else {
-            Map::new()
-        };
+        let mut extensions = self.inner.extensions();
+        if has_tasks && revision.era() == Era::Modern {
+            extensions.insert(TASKS_EXTENSION.to_owned(), Value::Object(Map::new()));
+        }
         ServerCapabilities {
             tools: self
                 .offers(Method::ListTools)
@@ -183,6 +182,7 @@ trait Erased: Send + Sync {
     fn task_support(&self, tool: &str) -> Option<TaskSupport>;
     fn mirrored_params(&self, tool: &str) -> &[MirroredParam];
     fn required_scopes(&self, tool: &str) -> &[String];
+    fn extensions(&self) -> Map<String, Value>;
     fn dispatch(
         self: Arc<Self>,
         request: ClientRequest,
@@ -227,6 +227,12 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
 
     fn required_scopes(&self, tool: &str) -> &[String] {
         self.catalog.tool_named(tool).map_or(&[], |entry| &entry.scopes)
+    }
+
+    /// Each without settings, which is an empty object.
+    fn extensions(&self) -> Map<String, Value> {
+        let declared = self.catalog.extensions.iter();
+        declared.map(|id| ((*id).to_owned(), Value::Object(Map::new()))).collect()
     }
 
     fn dispatch(

@@ -6,7 +6,7 @@ use super::{
     expiring::{Expiring, Sharded},
     tables::end_of,
 };
-use crate::counter::Count;
+use crate::counter::Counted;
 
 /// All counts, by their whole key.
 #[derive(Debug)]
@@ -20,15 +20,15 @@ impl Counters {
         Self { clock, counts: Sharded::new() }
     }
 
-    pub(crate) fn add(&self, key: String, millis: i64) -> Count {
+    pub(crate) fn add(&self, key: String, millis: i64) -> Counted {
         let now = self.clock.now();
         let mut shard = self.counts.of(&key);
         if let Some((end, value)) = shard.get(&key, now) {
             *value = value.saturating_add(1);
-            return Count { value: *value, ends_in: end.since(now) };
+            return Counted { value: *value, ends_in: end.since(now) };
         }
         let end = end_of(now, millis);
         shard.insert(key, 1, end, now);
-        Count { value: 1, ends_in: end.since(now) }
+        Counted { value: 1, ends_in: end.since(now) }
     }
 }

@@ -6,23 +6,23 @@ use fred::types::Value;
 
 use super::Redis;
 use crate::{
-    counter::Count,
+    counter::Counted,
     error::{Action, StoreError},
 };
 
 impl Redis {
-    pub(crate) async fn count(
+    pub(crate) async fn count_window(
         &self,
         action: Action,
         key: String,
         millis: i64,
-    ) -> Result<Count, StoreError> {
+    ) -> Result<Counted, StoreError> {
         let arguments = vec![Value::from(millis)];
         let key = self.name(&key);
-        let reply = self.script(action, &self.scripts.count, key, arguments).await?;
+        let reply = self.script(action, &self.scripts.count_window, key, arguments).await?;
         let (value, left): (u64, i64) =
             reply.convert().map_err(|_| action.corrupt("another type than a pair of numbers"))?;
         let ends_in = Duration::from_millis(u64::try_from(left).unwrap_or_default());
-        Ok(Count { value, ends_in })
+        Ok(Counted { value, ends_in })
     }
 }

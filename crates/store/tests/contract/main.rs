@@ -9,7 +9,10 @@ mod counter;
 mod keys;
 mod log;
 mod outage;
+mod ring;
+mod roster;
 mod table;
+mod tally;
 mod world;
 
 use world::{Note, World};
