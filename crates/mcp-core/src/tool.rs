@@ -46,6 +46,7 @@ pub struct Info {
     pub(crate) icons: Vec<Icon>,
     pub(crate) annotations: ToolAnnotations,
     pub(crate) meta: Map<String, Value>,
+    pub(crate) is_unlisted: bool,
 }
 
 impl Info {
@@ -60,6 +61,14 @@ impl Info {
     #[must_use]
     pub fn alias(mut self, name: &'static str) -> Self {
         self.aliases.push(name);
+        self
+    }
+
+    /// It is answered and not listed, as a whole: what an older server did under this name, where
+    /// an alias of the newer tool would take other arguments or say something else.
+    #[must_use]
+    pub const fn unlisted(mut self) -> Self {
+        self.is_unlisted = true;
         self
     }
 

@@ -6,6 +6,7 @@ mod app;
 mod calculator;
 mod everything;
 mod options;
+mod toolsets;
 
 use mcp_core::Catalog;
 use shared::mcp::Implementation;
@@ -19,8 +20,9 @@ pub fn server() -> Implementation {
         .with_title("MCP Example Server")
 }
 
-/// Everything this server offers, in the order in which it is listed.
+/// Everything this server offers unless its settings say otherwise, in the order in which it is
+/// listed.
 #[must_use]
 pub fn catalog() -> Catalog<App> {
-    calculator::add(everything::add_to(Catalog::new()))
+    toolsets::Toolsets::default().catalog()
 }

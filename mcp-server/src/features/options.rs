@@ -3,16 +3,23 @@
 use ambient::{Env, Mistakes, Reader, Settings};
 use mcp_core::{Catalog, Features};
 
-use super::{App, calculator, catalog, server};
+use super::{App, calculator, everything, server, toolsets::Toolsets};
 
 /// The features that the settings choose, and the settings as documentation either way.
 pub fn offered(env: &Env) -> (Result<Features, Mistakes>, Settings) {
-    env.read(|read| Features::new(server(), chosen(read), App::default()))
+    env.read(|read| {
+        let toolsets = read
+            .setting("MCP_TOOLSETS", "Toolsets that are offered, comma separated.")
+            .or(Toolsets::default());
+        let catalog = chosen(read, &toolsets);
+        let features = Features::new(server(), catalog, App::default());
+        if toolsets.includes("everything") { everything::described(features) } else { features }
+    })
 }
 
 /// The catalog that the settings choose.
-fn chosen(read: &mut Reader<'_>) -> Catalog<App> {
-    let all = catalog();
+fn chosen(read: &mut Reader<'_>, toolsets: &Toolsets) -> Catalog<App> {
+    let all = toolsets.catalog();
     let sample = read
         .setting("SAMPLE_TOOL_NAME", "Name of a further sample tool; none when not set.")
         .optional::<String>();
@@ -28,22 +35,29 @@ fn chosen(read: &mut Reader<'_>) -> Catalog<App> {
 mod tests {
     use super::*;
 
-    fn mistakes(name: &str) -> Option<Mistakes> {
-        offered(&Env::from([("SAMPLE_TOOL_NAME", name)])).0.err()
+    fn mistakes(setting: &str, value: &str) -> Option<Mistakes> {
+        offered(&Env::from([(setting, value)])).0.err()
     }
 
     #[test]
     fn the_sample_tool_has_the_name_that_was_set_without_outer_space() {
-        assert!(mistakes("").is_none());
-        assert!(mistakes("my_tool").is_none());
-        assert!(mistakes(" my_tool ").is_none());
+        assert!(mistakes("SAMPLE_TOOL_NAME", "").is_none());
+        assert!(mistakes("SAMPLE_TOOL_NAME", "my_tool").is_none());
+        assert!(mistakes("SAMPLE_TOOL_NAME", " my_tool ").is_none());
     }
 
     #[test]
     fn a_name_that_another_tool_answers_to_stops_the_start() {
         for taken in ["calculate", "echo", "longRunningOperation"] {
-            let text = mistakes(taken).unwrap().to_string();
+            let text = mistakes("SAMPLE_TOOL_NAME", taken).unwrap().to_string();
             assert!(text.contains("SAMPLE_TOOL_NAME") && text.contains("another tool"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_toolset_that_is_not_known_stops_the_start() {
+        let text = mistakes("MCP_TOOLSETS", "everything,nothing").unwrap().to_string();
+        assert!(text.contains("MCP_TOOLSETS") && text.contains("`nothing`"), "{text}");
+        assert!(mistakes("MCP_TOOLSETS", "calculator").is_none());
     }
 }

@@ -125,11 +125,12 @@ impl<S: Send + Sync + 'static> Catalog<S> {
     /// Adds a prompt.
     ///
     /// # Panics
-    /// When its name is taken.
+    /// When its name or one of its aliases is taken.
     #[must_use]
     pub fn prompt<P: Prompt<S>>(mut self) -> Self {
-        let taken = self.prompt_named(P::NAME).is_some();
-        assert!(!taken, "two prompts are named `{}`", P::NAME);
+        for name in [P::NAME].iter().chain(P::ALIASES) {
+            assert!(self.prompt_named(name).is_none(), "two prompts are named `{name}`");
+        }
         self.prompts.push(PromptEntry::new::<P>());
         self
     }
@@ -144,9 +145,11 @@ impl<S: Send + Sync + 'static> Catalog<S> {
         self.tools_by_name.get(name).map(|index| &self.tools[*index])
     }
 
-    /// A prompt by its name.
+    /// A prompt by its name or one of its aliases.
     pub(crate) fn prompt_named(&self, name: &str) -> Option<&PromptEntry<S>> {
-        self.prompts.iter().find(|entry| entry.listed.name == name)
+        let answers =
+            |entry: &&PromptEntry<S>| entry.listed.name == name || entry.aliases.contains(&name);
+        self.prompts.iter().find(answers)
     }
 
     /// The resource at an address, with the values of its variables. One whose address is spelled

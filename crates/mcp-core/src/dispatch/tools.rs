@@ -15,7 +15,8 @@ impl<S: Send + Sync + 'static> Inner<S> {
         if params.cursor.is_some() {
             return Err(Refusal::InvalidParams("Unknown cursor".to_owned()));
         }
-        let tools = self.catalog.tools().iter().map(|entry| Arc::clone(&entry.listed)).collect();
+        let listed = self.catalog.tools().iter().filter(|entry| !entry.is_unlisted);
+        let tools = listed.map(|entry| Arc::clone(&entry.listed)).collect();
         Ok(ServerResult::ListTools(ListToolsResult { tools, ..ListToolsResult::default() }))
     }
 
