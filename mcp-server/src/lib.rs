@@ -27,6 +27,7 @@ pub mod run;
 mod session;
 mod subscriptions;
 mod vitals;
+mod web;
 
 use std::{sync::Arc, time::Duration};
 
@@ -85,11 +86,12 @@ struct Inner {
     sealer: Sealer,
     state: Arc<FeatureState>,
     vitals: Vitals,
+    web: Arc<web::PublicWeb>,
 }
 
 /// The server could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("no HTTP client could be made to check tokens with")]
+#[error("no HTTP client could be made to check tokens and to fetch with")]
 pub struct StartError(#[from] reqwest::Error);
 
 impl Server {
@@ -120,6 +122,7 @@ impl Server {
         Ok(Self(Arc::new(Inner {
             state: FeatureState::new(&parts.store),
             vitals,
+            web: Arc::new(web::PublicWeb::new()?),
             auth,
             anonymous: Arc::new(Principal::anonymous()),
             guard: Guard::new(&config),
@@ -218,6 +221,7 @@ impl Server {
         Lent {
             state: Arc::clone(&self.0.state) as Arc<dyn mcp_core::StateStore>,
             vitals: Arc::new(self.0.vitals.clone()),
+            web: Arc::clone(&self.0.web) as Arc<dyn mcp_core::Web>,
             session: session.map(|id| Arc::from(id.as_str())),
         }
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use shared::mcp::{CallToolResult, ContentBlock, Icon, ToolAnnotations};
+use shared::mcp::{CallToolResult, ContentBlock, ElicitParams, Icon, ToolAnnotations};
 
 use crate::{
     Ctx,
@@ -141,6 +141,9 @@ impl Info {
 pub enum ToolError {
     /// It failed, and the model should read why.
     Failed(String),
+    /// The user must have gone to these pages before it can be called (2025-11-25
+    /// client/elicitation); for clients that have sessions and can show pages.
+    PagesFirst(Vec<ElicitParams>),
     /// The client could not be asked.
     Ask(AskError),
     /// Something is broken: logged with its causes, and nothing of it is shown.

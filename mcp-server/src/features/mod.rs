@@ -4,7 +4,11 @@
 
 mod app;
 mod calculator;
+mod diagnostics;
 mod everything;
+mod fetch;
+#[cfg(test)]
+mod listings;
 mod options;
 mod toolsets;
 

@@ -1,9 +1,9 @@
 //! What an operator decides about features, read from the environment once, at the start.
 
-use ambient::{Env, Mistakes, Reader, Settings};
+use ambient::{Env, Mistakes, Reader, Settings, values::List};
 use mcp_core::{Catalog, Features};
 
-use super::{App, calculator, everything, server, toolsets::Toolsets};
+use super::{App, calculator, diagnostics, everything, fetch, server, toolsets::Toolsets};
 
 /// The features that the settings choose, and the settings as documentation either way.
 pub fn offered(env: &Env) -> (Result<Features, Mistakes>, Settings) {
@@ -12,9 +12,19 @@ pub fn offered(env: &Env) -> (Result<Features, Mistakes>, Settings) {
             .setting("MCP_TOOLSETS", "Toolsets that are offered, comma separated.")
             .or(Toolsets::default());
         let catalog = chosen(read, &toolsets);
-        let features = Features::new(server(), catalog, App::default());
+        let features = Features::new(server(), catalog, shared(read, &toolsets));
         if toolsets.includes("everything") { everything::described(features) } else { features }
     })
+}
+
+/// What the features share.
+fn shared(read: &mut Reader<'_>, toolsets: &Toolsets) -> App {
+    const PAGES: &str =
+        "Hosts of the https pages that url-elicitation sends people to, comma separated.";
+    let pages = read.setting("URL_ELICITATION_HOSTS", PAGES).or(List(App::default().pages)).0;
+    let fetching = fetch::Rules::read(read);
+    let shown = diagnostics::Shown::read(read, toolsets.includes("diagnostics"));
+    App { pages, fetching, shown }
 }
 
 /// The catalog that the settings choose.
@@ -59,5 +69,13 @@ mod tests {
         let text = mistakes("MCP_TOOLSETS", "everything,nothing").unwrap().to_string();
         assert!(text.contains("MCP_TOOLSETS") && text.contains("`nothing`"), "{text}");
         assert!(mistakes("MCP_TOOLSETS", "calculator").is_none());
+    }
+
+    #[test]
+    fn diagnostics_without_anything_to_show_stop_the_start() {
+        let text = mistakes("MCP_TOOLSETS", "diagnostics").unwrap().to_string();
+        assert!(text.contains("PRINT_ENV_PREFIXES"), "{text}");
+        let env = Env::from([("MCP_TOOLSETS", "diagnostics"), ("PRINT_ENV_PREFIXES", "DEMO_")]);
+        assert!(offered(&env).0.is_ok());
     }
 }

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use mcp_core::Catalog;
 
-use super::{App, calculator, everything};
+use super::{App, calculator, diagnostics, everything, fetch};
 
 /// Features that are switched on and off together.
 struct Toolset {
@@ -21,6 +21,8 @@ struct Toolset {
 const TOOLSETS: &[Toolset] = &[
     Toolset { name: "everything", by_default: true, add: everything::add_to },
     Toolset { name: "calculator", by_default: true, add: calculator::add },
+    Toolset { name: "fetch", by_default: false, add: fetch::add_to },
+    Toolset { name: "diagnostics", by_default: false, add: diagnostics::add_to },
 ];
 
 /// The toolsets that are offered: names of the table, in its order.
@@ -44,6 +46,12 @@ impl Toolsets {
         let chosen = TOOLSETS.iter().filter(|one| self.includes(one.name));
         chosen.fold(Catalog::new(), |catalog, one| (one.add)(catalog))
     }
+}
+
+/// All that any toolset offers.
+#[cfg(test)]
+pub(super) fn all() -> Catalog<App> {
+    TOOLSETS.iter().fold(Catalog::new(), |catalog, one| (one.add)(catalog))
 }
 
 impl fmt::Display for Toolsets {

@@ -17,7 +17,9 @@ pub(crate) use self::{
     resources::{Listed, ResourceEntry},
     tools::{MisfitArguments, ToolEntry},
 };
-use crate::{Argument, Info, ListCtx, Prompt, Resource, Suggestions, Tool};
+use crate::{
+    Argument, Info, ListCtx, Prompt, Resource, Rhythm, Suggestions, Tool, rhythm::RhythmEntry,
+};
 
 /// Suggests values for an argument.
 pub(crate) type Completing<S> =
@@ -37,6 +39,7 @@ pub struct Catalog<S> {
     pub(crate) prompts: Vec<PromptEntry<S>>,
     taken: HashSet<&'static str>,
     pub(crate) extensions: BTreeSet<&'static str>,
+    pub(crate) rhythms: Vec<RhythmEntry>,
 }
 
 /// A name that was chosen at the start cannot be that of a tool.
@@ -59,6 +62,7 @@ impl<S> Default for Catalog<S> {
             prompts: Vec::new(),
             taken: HashSet::new(),
             extensions: BTreeSet::new(),
+            rhythms: Vec::new(),
         }
     }
 }
@@ -108,6 +112,18 @@ impl<S: Send + Sync + 'static> Catalog<S> {
     #[must_use]
     pub fn extension(mut self, identifier: &'static str) -> Self {
         self.extensions.insert(identifier);
+        self
+    }
+
+    /// Adds something that is told again and again while somebody has switched it on.
+    ///
+    /// # Panics
+    /// When its name is taken.
+    #[must_use]
+    pub fn rhythm<R: Rhythm>(mut self) -> Self {
+        let taken = self.rhythms.iter().any(|entry| entry.name == R::NAME);
+        assert!(!taken, "two rhythms are named `{}`", R::NAME);
+        self.rhythms.push(RhythmEntry::new::<R>());
         self
     }
 

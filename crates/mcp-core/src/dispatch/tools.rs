@@ -54,6 +54,7 @@ fn refused(name: &str, error: ToolError, revision: Revision) -> Result<CallToolR
         ToolError::Ask(AskError::Unsupported(needed)) if revision.era() == Era::Modern => {
             Err(Refusal::MissingCapability(needed))
         }
+        ToolError::PagesFirst(pages) => Err(Refusal::PagesFirst(pages)),
         ToolError::Failed(message) => Ok(CallToolResult::failure(message)),
         ToolError::Ask(error) => Ok(CallToolResult::failure(error.to_string())),
         ToolError::Internal(source) => Err(internal("tool", name, &*source)),

@@ -5,6 +5,7 @@ mod content;
 mod numbered;
 mod prompts;
 mod resources;
+mod rhythms;
 mod tools;
 
 use mcp_core::{Announced, Catalog, Features};
@@ -35,6 +36,11 @@ fn add_tools(catalog: Catalog<App>) -> Catalog<App> {
         .tool::<tools::GetRootsList>()
         .tool::<tools::SamplingRequest>()
         .tool::<tools::ElicitationRequest>()
+        .tool::<tools::UrlElicitation>()
+        .tool::<tools::ToggleLogging>()
+        .tool::<tools::ToggleSubscriberUpdates>()
+        .rhythm::<rhythms::SimulatedLogging>()
+        .rhythm::<rhythms::SubscriberUpdates>()
 }
 
 /// The numbered ones come first: their pages are those of the original.
@@ -63,4 +69,5 @@ fn add_former(catalog: Catalog<App>) -> Catalog<App> {
         .tool::<tools::FormerStructuredContent>()
         .tool::<tools::FormerResourceReference>()
         .tool::<tools::FormerSampling>()
+        .tool::<tools::ElicitInputs>()
 }

@@ -29,11 +29,12 @@ impl Prompt<App> for ResourcePrompt {
 
     async fn render(self, ctx: &Ctx<App>) -> Result<Vec<PromptMessage>, PromptError> {
         let kind = Kind::named(&self.resource_type).ok_or_else(|| {
-            invalid(format!("Invalid resourceType: {}. Must be Text or Blob.", self.resource_type))
+            let wrong = &self.resource_type;
+            invalid(&format!("Invalid resourceType: {wrong}. Must be Text or Blob."))
         })?;
         let id = number(&self.resource_id).ok_or_else(|| {
             let wrong = &self.resource_id;
-            invalid(format!("Invalid resourceId: {wrong}. Must be a finite positive integer."))
+            invalid(&format!("Invalid resourceId: {wrong}. Must be a finite positive integer."))
         })?;
         let text = format!(
             "This prompt includes the {} resource with id: {id}. \
@@ -54,7 +55,7 @@ impl Prompt<App> for ResourcePrompt {
 }
 
 /// Says what is wrong; what was given is cut, so that a mistake does not come back whole.
-fn invalid(message: String) -> PromptError {
+fn invalid(message: &str) -> PromptError {
     PromptError::Invalid(message.chars().take(200).collect())
 }
 

@@ -32,7 +32,7 @@ impl Tool<App> for GetTinyImage {
     }
 }
 
-/// Returns the MCP_TINY_IMAGE
+/// Returns the tiny image
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct FormerTinyImage {}
 
