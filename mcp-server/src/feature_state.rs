@@ -1,6 +1,6 @@
 //! What features keep, over the store: a ring for each shelf, a tally for each tally.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use futures_util::future::BoxFuture;
 use mcp_core::{ShelfAddress, StateError, StateStore, Tally};
@@ -13,8 +13,8 @@ pub(crate) struct FeatureState {
 }
 
 impl FeatureState {
-    pub(crate) fn new(store: &Store) -> Arc<Self> {
-        Arc::new(Self { rings: store.ring(), tallies: store.tally() })
+    pub(crate) fn new(store: &Store) -> Self {
+        Self { rings: store.ring(), tallies: store.tally() }
     }
 }
 
@@ -35,21 +35,21 @@ fn tally(tally: Tally) -> String {
 impl StateStore for FeatureState {
     fn append<'a>(
         &'a self,
-        shelf: &'a ShelfAddress,
+        address: &'a ShelfAddress,
         entries: Vec<String>,
     ) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async move {
             let appended =
-                self.rings.append(&ring(shelf), entries, shelf.most, shelf.lifetime).await;
+                self.rings.append(&ring(address), entries, address.most, address.lifetime).await;
             appended.map_err(unavailable)
         })
     }
 
     fn entries<'a>(
         &'a self,
-        shelf: &'a ShelfAddress,
+        address: &'a ShelfAddress,
     ) -> BoxFuture<'a, Result<Vec<String>, StateError>> {
-        Box::pin(async move { self.rings.entries(&ring(shelf)).await.map_err(unavailable) })
+        Box::pin(async move { self.rings.entries(&ring(address)).await.map_err(unavailable) })
     }
 
     fn count<'a>(

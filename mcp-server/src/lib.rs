@@ -84,9 +84,8 @@ struct Inner {
     calls: Calls,
     control: Control,
     sealer: Sealer,
-    state: Arc<FeatureState>,
     vitals: Vitals,
-    web: Arc<web::PublicWeb>,
+    lent: Lent,
 }
 
 /// The server could not be made.
@@ -120,9 +119,13 @@ impl Server {
         let vitals = Vitals::new(&parts.store, &parts.clock, &parts.entropy, config.session_ttl);
         parts.lifecycle.spawn(vitals.clone().report(parts.lifecycle.stopping()));
         Ok(Self(Arc::new(Inner {
-            state: FeatureState::new(&parts.store),
+            lent: Lent {
+                state: Arc::new(FeatureState::new(&parts.store)),
+                vitals: Arc::new(vitals.clone()),
+                web: Arc::new(web::PublicWeb::new()?),
+                session: None,
+            },
             vitals,
-            web: Arc::new(web::PublicWeb::new()?),
             auth,
             anonymous: Arc::new(Principal::anonymous()),
             guard: Guard::new(&config),
@@ -218,12 +221,7 @@ impl Server {
 
     /// What the features that a call runs may use, in a session or without one.
     fn lent(&self, session: Option<&SessionId>) -> Lent {
-        Lent {
-            state: Arc::clone(&self.0.state) as Arc<dyn mcp_core::StateStore>,
-            vitals: Arc::new(self.0.vitals.clone()),
-            web: Arc::clone(&self.0.web) as Arc<dyn mcp_core::Web>,
-            session: session.map(|id| Arc::from(id.as_str())),
-        }
+        Lent { session: session.map(|id| Arc::from(id.as_str())), ..self.0.lent.clone() }
     }
 
     /// A call of the server's own, for what it shows to people: nobody can be asked anything.

@@ -51,14 +51,14 @@ pub trait StateStore: Send + Sync {
     /// step, so that none of any number of concurrent callers loses an entry.
     fn append<'a>(
         &'a self,
-        shelf: &'a ShelfAddress,
+        address: &'a ShelfAddress,
         entries: Vec<String>,
     ) -> BoxFuture<'a, Result<(), StateError>>;
 
     /// All entries, oldest first.
     fn entries<'a>(
         &'a self,
-        shelf: &'a ShelfAddress,
+        address: &'a ShelfAddress,
     ) -> BoxFuture<'a, Result<Vec<String>, StateError>>;
 
     /// Adds to a counter.

@@ -110,11 +110,12 @@ impl Info {
         self
     }
 
-    /// It adds something and destroys nothing.
+    /// It adds something every time it is called, and destroys nothing.
     #[must_use]
     pub const fn additive(mut self) -> Self {
         self.annotations.read_only_hint = Some(false);
         self.annotations.destructive_hint = Some(false);
+        self.annotations.idempotent_hint = Some(false);
         self
     }
 
@@ -122,6 +123,13 @@ impl Info {
     #[must_use]
     pub const fn closed_world(mut self) -> Self {
         self.annotations.open_world_hint = Some(false);
+        self
+    }
+
+    /// It reaches beyond this server.
+    #[must_use]
+    pub const fn open_world(mut self) -> Self {
+        self.annotations.open_world_hint = Some(true);
         self
     }
 

@@ -56,7 +56,7 @@ async fn every_tool_says_what_it_is_and_what_it_does_to_the_world() {
         for member in ["title", "description"] {
             assert!(tool[member].as_str().is_some_and(|text| !text.is_empty()), "{name}: {member}");
         }
-        for hint in ["readOnlyHint", "destructiveHint"] {
+        for hint in ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"] {
             assert!(tool["annotations"][hint].is_boolean(), "{name}: {hint}");
         }
     }

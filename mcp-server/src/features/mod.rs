@@ -3,10 +3,13 @@
 //! [`offered`] is all that a program uses: [`catalog`] with what the settings change of it.
 
 mod app;
+mod apps;
 mod calculator;
 mod diagnostics;
 mod everything;
 mod fetch;
+#[cfg(test)]
+mod listing_tests;
 #[cfg(test)]
 mod listings;
 mod options;

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use mcp_core::Catalog;
 
-use super::{App, calculator, diagnostics, everything, fetch};
+use super::{App, apps, calculator, diagnostics, everything, fetch};
 
 /// Features that are switched on and off together.
 struct Toolset {
@@ -21,6 +21,7 @@ struct Toolset {
 const TOOLSETS: &[Toolset] = &[
     Toolset { name: "everything", by_default: true, add: everything::add_to },
     Toolset { name: "calculator", by_default: true, add: calculator::add },
+    Toolset { name: "apps", by_default: true, add: apps::add },
     Toolset { name: "fetch", by_default: false, add: fetch::add_to },
     Toolset { name: "diagnostics", by_default: false, add: diagnostics::add_to },
 ];
@@ -95,9 +96,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_offered_at_first_is_what_is_harmless() {
+        assert_eq!(Toolsets::default().to_string(), "everything,calculator,apps");
+    }
+
+    #[test]
     fn an_unknown_name_is_refused_with_those_that_are_known() {
         let wrong = "everything,calcualtor".parse::<Toolsets>().unwrap_err().to_string();
-        assert!(wrong.contains("`calcualtor`") && wrong.contains("everything, calc"), "{wrong}");
+        assert!(wrong.contains("`calcualtor`") && wrong.contains("everything, calculator, apps"));
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod calculator;
 mod hostile;
 mod instances;
 mod journey;
+mod live_state;
 mod outage;
 mod ownership;
 mod processes;

@@ -95,6 +95,9 @@ impl Asker {
     }
 
     /// What the server says it can do.
+    ///
+    /// # Panics
+    /// Never: capabilities are JSON.
     #[must_use]
     pub fn capabilities(&self) -> Value {
         serde_json::to_value(self.features.capabilities(self.revision)).expect("they are JSON")
@@ -117,6 +120,9 @@ impl Asker {
     ///
     /// # Errors
     /// What the features refuse.
+    ///
+    /// # Panics
+    /// When the parameters are not those of the method, or something is asked of the client.
     pub async fn ask(&self, method: Method, params: Value) -> Result<Value, Refusal> {
         self.asked(method, params, Journal::default(), Arc::default()).await
     }

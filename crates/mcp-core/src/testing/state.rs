@@ -28,13 +28,13 @@ impl TestState {
 impl StateStore for TestState {
     fn append<'a>(
         &'a self,
-        shelf: &'a ShelfAddress,
+        address: &'a ShelfAddress,
         entries: Vec<String>,
     ) -> BoxFuture<'a, Result<(), StateError>> {
         let mut kept = self.kept();
-        let newest = kept.shelves.entry((shelf.kind, shelf.owner.clone())).or_default();
+        let newest = kept.shelves.entry((address.kind, address.owner.clone())).or_default();
         newest.extend(entries);
-        let surplus = newest.len().saturating_sub(usize::from(shelf.most));
+        let surplus = newest.len().saturating_sub(usize::from(address.most));
         newest.drain(..surplus);
         drop(kept);
         Box::pin(std::future::ready(Ok(())))
@@ -42,9 +42,9 @@ impl StateStore for TestState {
 
     fn entries<'a>(
         &'a self,
-        shelf: &'a ShelfAddress,
+        address: &'a ShelfAddress,
     ) -> BoxFuture<'a, Result<Vec<String>, StateError>> {
-        let entries = self.kept().shelves.get(&(shelf.kind, shelf.owner.clone())).cloned();
+        let entries = self.kept().shelves.get(&(address.kind, address.owner.clone())).cloned();
         Box::pin(std::future::ready(Ok(entries.unwrap_or_default())))
     }
 

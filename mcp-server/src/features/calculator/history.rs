@@ -20,7 +20,7 @@ pub(super) const CALCULATIONS: Tally =
 /// A calculation that was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct Calculation {
-    /// Names it in the history: it can be read at calculator://history/{id}
+    /// Names it in the history, where it can be read
     pub(super) id: String,
     /// When it was made, in ISO 8601
     pub(super) timestamp: String,
@@ -35,7 +35,7 @@ pub(crate) struct Calculation {
 impl Kept for Calculation {
     const SHELF: &'static str = "calculation";
     const MOST: u16 = 50;
-    // As long as the original's sessions lived at the longest when they were used.
+    // Long enough to come back the next day; a session that is used keeps its history.
     const LIFETIME: Duration = Duration::from_hours(24);
 }
 

@@ -55,7 +55,7 @@ impl Tool<App> for GzipFileAsResource {
     type Output = Vec<ContentBlock>;
 
     fn info(info: Info) -> Info {
-        info.title("GZip File as Resource").additive().idempotent()
+        info.title("GZip File as Resource").additive().idempotent().open_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Vec<ContentBlock>, ToolError> {

@@ -26,8 +26,7 @@ pub(crate) struct AdvancedCalculate {
     /// How many are chosen, for combinations and permutations
     #[schemars(range(min = 0, max = 170))]
     k: Option<f64>,
-    /// Name of a history of your own that the result is added to; that of the session, or of the
-    /// caller, when absent
+    /// Name of a history of your own to add to; else that of the session or of the caller
     #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z0-9_.-]+$"))]
     history: Option<String>,
 }

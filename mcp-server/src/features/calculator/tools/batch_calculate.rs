@@ -23,8 +23,7 @@ pub(crate) struct BatchCalculate {
     /// Report progress during batch processing
     #[serde(default)]
     report_progress: bool,
-    /// Name of a history of your own that the results are added to; that of the session, or of the
-    /// caller, when absent
+    /// Name of a history of your own to add to; else that of the session or of the caller
     #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z0-9_.-]+$"))]
     history: Option<String>,
 }

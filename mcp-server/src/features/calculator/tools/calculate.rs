@@ -34,8 +34,7 @@ pub(crate) struct Calculate {
     /// Number of decimals that the result is rounded to; not rounded when absent
     #[schemars(range(min = 0, max = 15))]
     precision: Option<u8>,
-    /// Name of a history of your own that the result is added to; that of the session, or of the
-    /// caller, when absent
+    /// Name of a history of your own to add to; else that of the session or of the caller
     #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z0-9_.-]+$"))]
     history: Option<String>,
 }

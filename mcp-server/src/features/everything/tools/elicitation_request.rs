@@ -114,7 +114,7 @@ impl Tool<App> for ElicitationRequest {
         info.title("Elicitation Request")
             .alias("startElicitation")
             .alias("trigger-elicitation-request")
-            .read_only()
+            .additive()
             .closed_world()
     }
 

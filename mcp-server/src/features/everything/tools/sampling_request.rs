@@ -33,7 +33,7 @@ impl Tool<App> for SamplingRequest {
 
     fn info(info: Info) -> Info {
         // Nothing changes here, but somebody else's model is used, and paid for.
-        info.title("Sampling Request").alias("trigger-sampling-request").additive()
+        info.title("Sampling Request").alias("trigger-sampling-request").additive().open_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {

@@ -57,7 +57,7 @@ impl Tool<App> for UrlElicitation {
     type Output = Vec<ContentBlock>;
 
     fn info(info: Info) -> Info {
-        info.title("URL Elicitation").alias("trigger-url-elicitation").additive()
+        info.title("URL Elicitation").alias("trigger-url-elicitation").additive().open_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Vec<ContentBlock>, ToolError> {
