@@ -23,6 +23,7 @@ mod era;
 mod feature_state;
 pub mod features;
 mod http;
+mod rhythms;
 pub mod run;
 mod session;
 mod subscriptions;

@@ -14,6 +14,7 @@ use store::{Bus, Delivery, Store, StoreError, Subscription};
 use crate::{
     Server,
     http::{Outbox, note_message},
+    rhythms::Rhythms,
 };
 
 const CHANNEL: &str = "mcp:changes";
@@ -114,7 +115,7 @@ impl Wish {
         lists.into_iter().chain(watched).filter_map(|change| self.note(&change)).collect()
     }
 
-    fn note(&self, change: &Change) -> Option<ServerNotification> {
+    pub(crate) fn note(&self, change: &Change) -> Option<ServerNotification> {
         let about = self.about();
         match change {
             Change::Tools if self.tools => Some(ServerNotification::ToolsChanged(about)),
@@ -181,13 +182,21 @@ pub(crate) async fn listen(
     let _open = server.vitals().stream();
     outbox.say(note_message(&wish.acknowledgement())).await;
     let mut over = Box::pin(over(server, principal));
+    let mut rhythms = Rhythms::of(server, principal, None);
     loop {
         let heard = tokio::select! {
             biased;
             () = &mut over => break,
             heard = listener.next() => heard,
+            due = rhythms.next() => {
+                for note in rhythms.notes(due, &wish, None) {
+                    outbox.say(note_message(&note)).await;
+                }
+                continue;
+            }
         };
         let Some(heard) = heard else { break };
+        rhythms.heard(heard.as_ref());
         for note in wish.notes(heard.as_ref()) {
             outbox.say(note_message(&note)).await;
         }
