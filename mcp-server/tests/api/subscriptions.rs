@@ -49,7 +49,7 @@ async fn a_subscription_is_told_again_and_again_between_two_toggles_and_not_unin
     let mut stream = modern.open(draft).await;
     drop(stream.next().await);
     // What comes first is what was announced: nothing was told before.
-    here.clock.advance(Duration::from_secs(60));
+    here.clock.advance(Duration::from_mins(1));
     drop(there.modern().tool("announce", json!({})).await.expect(200));
     let tools = "notifications/tools/list_changed";
     assert_eq!(stream.next().await.unwrap()["method"], tools);
