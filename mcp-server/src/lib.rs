@@ -23,12 +23,14 @@ mod era;
 mod feature_state;
 pub mod features;
 mod http;
+mod rhythms;
 pub mod run;
 mod session;
 mod stdio;
 mod subscriptions;
 mod tasks;
 mod vitals;
+mod web;
 
 use std::{sync::Arc, time::Duration};
 
@@ -94,7 +96,7 @@ struct Inner {
 
 /// The server could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("no HTTP client could be made to check tokens with")]
+#[error("no HTTP client could be made to check tokens and to fetch with")]
 pub struct StartError(#[from] reqwest::Error);
 
 impl Server {
@@ -120,6 +122,7 @@ impl Server {
             lent: Lent {
                 state: Arc::new(FeatureState::new(&parts.store)),
                 vitals: Arc::new(vitals.clone()),
+                web: Arc::new(web::PublicWeb::new()?),
                 session: None,
             },
             vitals,

@@ -14,6 +14,7 @@ use store::{EventId, Heard, Log, Start, Store, StoreError, Tail};
 use crate::{
     Server,
     http::{Outbox, Said, note_message},
+    rhythms::Rhythms,
 };
 
 /// The log of all changes.
@@ -70,6 +71,16 @@ pub(crate) enum Announcement {
     Change(EventId, Change),
     /// Something may have been missed.
     Gap,
+}
+
+impl Announcement {
+    /// The change, if it is known.
+    pub(crate) const fn change(&self) -> Option<&Change> {
+        match self {
+            Self::Change(_, change) => Some(change),
+            Self::Gap => None,
+        }
+    }
 }
 
 impl Listener {
@@ -136,7 +147,7 @@ impl Wish {
         lists.into_iter().chain(watched).filter_map(|change| self.note(&change)).collect()
     }
 
-    fn note(&self, change: &Change) -> Option<ServerNotification> {
+    pub(crate) fn note(&self, change: &Change) -> Option<ServerNotification> {
         let about = self.about();
         match change {
             Change::Tools if self.tools => Some(ServerNotification::ToolsChanged(about)),
@@ -204,17 +215,25 @@ pub(crate) async fn listen(
     let say = async |note| outbox.say(Said { id: None, message: note_message(&note) }).await;
     say(wish.acknowledgement()).await;
     let mut over = Box::pin(over(server, principal));
+    let mut rhythms = Rhythms::of(server, principal, None);
     loop {
         let heard = tokio::select! {
             biased;
             () = &mut over => break,
             heard = listener.next() => heard,
+            due = rhythms.next() => {
+                for note in rhythms.notes(due, &wish, None) {
+                    say(note).await;
+                }
+                continue;
+            }
         };
         let Some(heard) = heard else { break };
         let Ok(heard) = heard else {
             server.clock().sleep(AGAIN).await;
             continue;
         };
+        rhythms.heard(heard.change());
         for note in wish.notes(&heard) {
             say(note).await;
         }

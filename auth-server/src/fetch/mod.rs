@@ -4,9 +4,6 @@
 //! A connection goes to an address that was checked, never to a name that is resolved again; the
 //! address that has answered is checked once more. Nothing is followed, nothing is sent along.
 
-mod address;
-mod resolver;
-
 use std::{
     error::Error as _,
     sync::{Arc, Mutex},
@@ -15,15 +12,16 @@ use std::{
 
 use ambient::{Clock, Timestamp};
 use bytes::Bytes;
-use chassis::client::{ReadError, Timeouts, guarded_http_client, read_capped};
+pub(crate) use chassis::reach::Reach;
+use chassis::{
+    client::{ReadError, Timeouts, guarded_http_client, read_capped},
+    reach::{self, Guard, Lookup, OutOfReach},
+};
 use http::{HeaderMap, StatusCode, header};
 use moka::future::Cache;
 use reqwest::Response;
 use tokio::sync::Semaphore;
 use url::{Host, Url};
-
-pub(crate) use self::resolver::Reach;
-use self::resolver::{Guard, Lookup, OutOfReach};
 
 /// The largest document, in bytes.
 const MAX_DOCUMENT: usize = 5 * 1024;
@@ -91,7 +89,7 @@ pub(crate) enum FetchError {
 impl Fetcher {
     /// A fetcher that asks the name service of the machine.
     pub(crate) fn new(reach: Reach, clock: Clock) -> Result<Self, reqwest::Error> {
-        Self::with(resolver::system(), reach, clock, TIMEOUTS)
+        Self::with(reach::system(), reach, clock, TIMEOUTS)
     }
 
     fn with(

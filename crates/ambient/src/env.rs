@@ -153,6 +153,13 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// What is set under names that begin with `prefix`: for those whom an operator wants to see it.
+    #[must_use]
+    pub fn beginning_with(&self, prefix: &str) -> Vec<(String, Secret)> {
+        let set = self.env.values.iter().filter(|(name, _)| name.starts_with(prefix));
+        set.map(|(name, (value, _))| (name.clone(), value.clone())).collect()
+    }
+
     /// Records that the value of `name` is wrong for a reason that only its user can see.
     /// `problem` says what is wrong and how to mend it.
     pub fn mistake(&mut self, name: &str, problem: impl Into<String>) {

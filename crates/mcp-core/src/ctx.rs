@@ -14,7 +14,8 @@ use shared::mcp::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Change, ChangeFeed, NoState, NoVitals, Principal, State, StateStore, ToolError, Vitals,
+    Change, ChangeFeed, NoState, NoVitals, NoWeb, Principal, State, StateStore, ToolError, Vitals,
+    Web,
     constraints::Constraints,
     flow::{AskError, Client, Peer, Steps},
     schema,
@@ -49,13 +50,16 @@ pub struct Lent {
     pub state: Arc<dyn StateStore>,
     /// How the server is.
     pub vitals: Arc<dyn Vitals>,
+    /// What the server reaches.
+    pub web: Arc<dyn Web>,
     /// The session that the call belongs to; none in the modern era.
     pub session: Option<Arc<str>>,
 }
 
 impl Default for Lent {
     fn default() -> Self {
-        Self { state: Arc::new(NoState), vitals: Arc::new(NoVitals), session: None }
+        let (state, vitals, web) = (Arc::new(NoState), Arc::new(NoVitals), Arc::new(NoWeb));
+        Self { state, vitals, web, session: None }
     }
 }
 
@@ -152,6 +156,12 @@ impl<S: Send + Sync> Ctx<S> {
     #[must_use]
     pub fn session(&self) -> Option<&str> {
         self.call.lent.session.as_deref()
+    }
+
+    /// The public web.
+    #[must_use]
+    pub fn web(&self) -> &dyn Web {
+        &*self.call.lent.web
     }
 
     /// How the server is.

@@ -85,6 +85,7 @@ mod mirrored;
 mod principal;
 mod prompt;
 mod resource;
+mod rhythm;
 mod schema;
 mod state;
 #[cfg(any(test, feature = "testing"))]
@@ -92,6 +93,7 @@ pub mod testing;
 mod tool;
 mod uri;
 mod vitals;
+mod web;
 
 pub use self::{
     catalog::{Catalog, UnusableName},
@@ -103,7 +105,9 @@ pub use self::{
     principal::Principal,
     prompt::{Prompt, PromptError, assistant, user},
     resource::{Argument, ReadError, Resource, ResourceInfo},
+    rhythm::{Beats, Due, Rhythm, Switch, Told},
     state::{Kept, NoState, Shelf, ShelfAddress, State, StateError, StateStore, Tally},
     tool::{Info, IntoOutput, Json, Tool, ToolError, Worded},
     vitals::{InstanceFacts, NoVitals, SessionFacts, Snapshot, Vitals},
+    web::{Answered, NoWeb, Web, WebError},
 };

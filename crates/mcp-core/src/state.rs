@@ -131,6 +131,24 @@ impl<'a> State<'a> {
         self.store.counts(tally).await
     }
 
+    /// Whose the state is: a hash, which tells nothing of a session or a caller.
+    pub(crate) fn owner(&self) -> String {
+        let caller = self.principal.identity();
+        match self.session {
+            Some(session) => hashed(&["session", &caller, session]),
+            None => hashed(&["caller", &caller]),
+        }
+    }
+
+    /// What is kept for the owner under a name of the server's own.
+    pub(crate) fn part<T: Kept>(&self, name: &str) -> Shelf<'a, T> {
+        let caller = self.principal.identity();
+        match self.session {
+            Some(session) => self.shelf_of(&["part", "session", &caller, session, name]),
+            None => self.shelf_of(&["part", "caller", &caller, name]),
+        }
+    }
+
     fn shelf_of<T: Kept>(&self, owner: &[&str]) -> Shelf<'a, T> {
         let address = ShelfAddress {
             kind: T::SHELF,

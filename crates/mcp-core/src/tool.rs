@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
-use shared::mcp::{CallToolResult, ContentBlock, Icon, TaskSupport, ToolAnnotations};
+use shared::mcp::{CallToolResult, ContentBlock, ElicitParams, Icon, TaskSupport, ToolAnnotations};
 
 use crate::{
     Ctx,
@@ -47,6 +47,7 @@ pub struct Info {
     pub(crate) annotations: ToolAnnotations,
     pub(crate) task_support: Option<TaskSupport>,
     pub(crate) meta: Map<String, Value>,
+    pub(crate) is_unlisted: bool,
 }
 
 impl Info {
@@ -61,6 +62,14 @@ impl Info {
     #[must_use]
     pub fn alias(mut self, name: &'static str) -> Self {
         self.aliases.push(name);
+        self
+    }
+
+    /// It is answered and not listed, as a whole: what an older server did under this name, where
+    /// an alias of the newer tool would take other arguments or say something else.
+    #[must_use]
+    pub const fn unlisted(mut self) -> Self {
+        self.is_unlisted = true;
         self
     }
 
@@ -126,6 +135,13 @@ impl Info {
         self
     }
 
+    /// It reaches beyond this server.
+    #[must_use]
+    pub const fn open_world(mut self) -> Self {
+        self.annotations.open_world_hint = Some(true);
+        self
+    }
+
     /// A member of its `_meta`, for an extension.
     #[must_use]
     pub fn meta(mut self, name: &str, value: Value) -> Self {
@@ -142,6 +158,9 @@ impl Info {
 pub enum ToolError {
     /// It failed, and the model should read why.
     Failed(String),
+    /// The user must have gone to these pages before it can be called (2025-11-25
+    /// client/elicitation); for clients that have sessions and can show pages.
+    PagesFirst(Vec<ElicitParams>),
     /// The client could not be asked.
     Ask(AskError),
     /// Something is broken: logged with its causes, and nothing of it is shown.

@@ -27,6 +27,11 @@ pub(super) fn error(refusal: Refusal, revision: Revision) -> (StatusCode, ErrorO
             let error = ErrorObject::new(ErrorCode::MISSING_CLIENT_CAPABILITY, message);
             return (StatusCode::BAD_REQUEST, error.with_data(data));
         }
+        Refusal::PagesFirst(pages) => {
+            let message = "This request requires browser-based authorization.";
+            let error = ErrorObject::new(ErrorCode::URL_ELICITATION_REQUIRED, message);
+            error.with_data(json!({ "elicitations": pages }))
+        }
         Refusal::Internal => ErrorObject::new(ErrorCode::INTERNAL_ERROR, "Internal error"),
     };
     (StatusCode::OK, error)

@@ -5,10 +5,15 @@
 mod app;
 mod apps;
 mod calculator;
+mod diagnostics;
 mod everything;
+mod fetch;
 #[cfg(test)]
 mod listing_tests;
+#[cfg(test)]
+mod listings;
 mod options;
+mod toolsets;
 
 use mcp_core::Catalog;
 use shared::mcp::Implementation;
@@ -22,8 +27,9 @@ pub fn server() -> Implementation {
         .with_title("MCP Example Server")
 }
 
-/// Everything this server offers, in the order in which it is listed.
+/// Everything this server offers unless its settings say otherwise, in the order in which it is
+/// listed.
 #[must_use]
 pub fn catalog() -> Catalog<App> {
-    apps::add(calculator::add(everything::add_to(Catalog::new())))
+    toolsets::Toolsets::default().catalog()
 }

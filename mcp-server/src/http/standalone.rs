@@ -13,6 +13,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use mcp_core::Principal;
+use shared::mcp::LogLevel;
 use store::{Delivery, Start, StoreError, Subscription};
 
 use super::{
@@ -21,6 +22,7 @@ use super::{
 };
 use crate::{
     Server,
+    rhythms::Rhythms,
     session::{
         ENDED, Session, SessionRecord, WATCHED,
         streams::{Entry, EventName, Followed, Follower, StreamName, since},
@@ -101,6 +103,9 @@ pub(crate) struct Aside {
     follower: Follower,
     changes: Listener,
     wish: Wish,
+    /// The least level of log messages that is wanted.
+    level: LogLevel,
+    rhythms: Rhythms,
     /// Where the stream is in both logs.
     place: EventName,
     /// Whether clients can come back to an event.
@@ -143,6 +148,8 @@ impl Aside {
             follower: sessions.streams().follow(id, &place.stream, own).await?,
             changes: server.feed().listen(place.feed.map_or(Start::Newest, Start::After)).await?,
             wish: Wish::of_session(server.features().announced(), &record.watched),
+            level: record.level.unwrap_or(LogLevel::Debug),
+            rhythms: Rhythms::of(server, principal, Some(id)),
             over: Box::pin(over(server, principal)),
             _open: server.vitals().stream(),
             keep_alive_at: now + KEEP_ALIVE,
@@ -180,7 +187,7 @@ impl Aside {
                         return None;
                     }
                     if watches_others(&delivery) {
-                        self.wish = wish(&self.server, &self.session, &self.wish).await?;
+                        self.look_again().await?;
                     }
                 }
                 // Comes before the changes, which must not keep the session from being kept.
@@ -194,12 +201,28 @@ impl Aside {
                     // The store is away. The stream stays open until it is back.
                     Err(_) => clock.sleep(AGAIN).await,
                 },
+                due = self.rhythms.next() => {
+                    for note in self.rhythms.notes(due, &self.wish, Some(self.level)) {
+                        self.send(note_message(&note));
+                    }
+                }
                 heard = self.changes.next() => match heard? {
                     Ok(heard) => self.changed(&heard),
                     Err(_) => clock.sleep(AGAIN).await,
                 },
             }
         }
+    }
+
+    /// What the session wants to hear of may be something else now; nothing when it has ended. While
+    /// the store is away, it is what it was.
+    async fn look_again(&mut self) -> Option<()> {
+        if let Ok(found) = self.server.sessions().record(&self.session.id).await {
+            let record = found?;
+            self.wish = Wish::of_session(self.server.features().announced(), &record.watched);
+            self.level = record.level.unwrap_or(LogLevel::Debug);
+        }
+        Some(())
     }
 
     /// Something was said to this session.
@@ -217,6 +240,7 @@ impl Aside {
         if let Announcement::Change(at, _) = heard {
             self.place.feed = Some(*at);
         }
+        self.rhythms.heard(heard.change());
         for note in self.wish.notes(heard) {
             self.send(note_message(&note));
         }
@@ -228,16 +252,7 @@ impl Aside {
     }
 }
 
-/// What the session wants to hear of now; nothing when it has ended. While the store is away, what
-/// it wanted before.
-async fn wish(server: &Server, session: &Session, before: &Wish) -> Option<Wish> {
-    match server.sessions().watched(&session.id).await {
-        Ok(watched) => Some(Wish::of_session(server.features().announced(), &watched?)),
-        Err(_) => Some(before.clone()),
-    }
-}
-
-/// Whether the session may watch other resources than before.
+/// Whether the session may want to hear of something else than before.
 fn watches_others(delivery: &Delivery) -> bool {
     match delivery {
         Delivery::Message(text) => text == WATCHED,

@@ -159,7 +159,7 @@ impl Sessions {
             Ok::<_, std::convert::Infallible>(SessionRecord { level: Some(level), ..record })
         };
         match self.table.update(id.as_str(), change).await {
-            Ok(_) => Ok(()),
+            Ok(_) => self.announce(id, WATCHED).await,
             Err(UpdateError::Store(error)) => Err(error),
             Err(UpdateError::Change(never)) => match never {},
         }
@@ -206,12 +206,9 @@ impl Sessions {
         }
     }
 
-    /// The resources that a session watches; nothing when it has ended.
-    pub(crate) async fn watched(
-        &self,
-        id: &SessionId,
-    ) -> Result<Option<BTreeSet<String>>, StoreError> {
-        Ok(self.table.get(id.as_str()).await?.map(|record| record.watched))
+    /// What a session is now; nothing when it has ended.
+    pub(crate) async fn record(&self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        self.table.get(id.as_str()).await
     }
 
     /// Ends a session everywhere.
@@ -290,7 +287,7 @@ impl From<StoreError> for WatchError {
     }
 }
 
-/// Announced when a session watches other resources than before.
+/// Announced when a session wants to hear of something else than before.
 pub(crate) const WATCHED: &str = "watched";
 
 /// Announced when a session has ended.

@@ -1,5 +1,7 @@
 //! One feed, two views: `subscriptions/listen` and the standalone streams of sessions.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use shared::mcp::keys;
 
@@ -27,6 +29,32 @@ async fn a_subscription_is_acknowledged_and_then_told_of_changes_elsewhere() {
     assert_eq!(tools["method"], "notifications/tools/list_changed");
     assert_eq!(tools["params"]["_meta"][keys::SUBSCRIPTION_ID], "sub");
     assert_eq!(updated["params"]["uri"], "test://watched");
+}
+
+#[tokio::test]
+async fn a_subscription_is_told_again_and_again_between_two_toggles_and_not_uninvited() {
+    let (here, there) = two().await;
+    let modern = here.modern();
+    let draft = modern.draft("subscriptions/listen", wanted()).id("sub");
+    let mut stream = modern.open(draft).await;
+    drop(stream.next().await);
+    // What comes first is what was announced: nothing was told before.
+    here.clock.advance(Duration::from_mins(1));
+    drop(there.modern().tool("announce", json!({})).await.expect(200));
+    let tools = "notifications/tools/list_changed";
+    assert_eq!(stream.next().await.unwrap()["method"], tools);
+    drop(stream.next().await);
+    drop(there.modern().tool("toggle", json!({})).await.expect(200));
+    for _ in 0..3 {
+        let updated = stream.next().await.unwrap();
+        assert_eq!(updated["method"], "notifications/resources/updated");
+        assert_eq!(updated["params"]["_meta"][keys::SUBSCRIPTION_ID], "sub");
+        here.clock.advance(Duration::from_secs(10));
+    }
+    drop(stream.next().await);
+    drop(there.modern().tool("toggle", json!({})).await.expect(200));
+    drop(there.modern().tool("announce", json!({})).await.expect(200));
+    assert_eq!(stream.next().await.unwrap()["method"], tools);
 }
 
 #[tokio::test]

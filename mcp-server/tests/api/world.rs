@@ -1,11 +1,12 @@
 //! A server on a real socket, with a clock that stands still and features that misbehave on demand.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use ambient::{Clock, Entropy, Env, Timestamp};
 use chassis::{Lifecycle, Limits};
 use mcp_core::{
-    Announced, Catalog, Change, Ctx, Features, Info, ReadError, Resource, Tool, ToolError,
+    Announced, Catalog, Change, Ctx, Features, Info, ReadError, Resource, Rhythm, Told, Tool,
+    ToolError,
 };
 use mcp_server::{Config, Parts, Server};
 use schemars::JsonSchema;
@@ -205,6 +206,30 @@ impl Tool<App> for Announce {
     }
 }
 
+/// Tells of everything that is watched, every ten seconds.
+struct Drum;
+
+impl Rhythm for Drum {
+    const NAME: &'static str = "drum";
+    const EVERY: Duration = Duration::from_secs(10);
+    const LASTS: Duration = Duration::from_mins(10);
+    fn beat(watched: &BTreeSet<String>, _: &Entropy) -> Vec<Told> {
+        watched.iter().cloned().map(Told::Updated).collect()
+    }
+}
+
+/// Switches the drum on or off.
+#[derive(Deserialize, JsonSchema)]
+struct Toggle {}
+
+impl Tool<App> for Toggle {
+    const NAME: &'static str = "toggle";
+    type Output = String;
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        Ok(ctx.rhythm::<Drum>().toggle().await?.to_string())
+    }
+}
+
 /// Can be watched.
 #[derive(Deserialize, JsonSchema)]
 struct Watched {}
@@ -230,6 +255,8 @@ fn catalog() -> Catalog<App> {
         .tool::<Crash>()
         .tool::<Announce>()
         .tool::<Place>()
+        .tool::<Toggle>()
+        .rhythm::<Drum>()
         .resource::<Watched>()
 }
 

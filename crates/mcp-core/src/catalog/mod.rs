@@ -17,7 +17,9 @@ pub(crate) use self::{
     resources::{Listed, ResourceEntry},
     tools::{MisfitArguments, ToolEntry},
 };
-use crate::{Argument, Info, ListCtx, Prompt, Resource, Suggestions, Tool};
+use crate::{
+    Argument, Info, ListCtx, Prompt, Resource, Rhythm, Suggestions, Tool, rhythm::RhythmEntry,
+};
 
 /// Suggests values for an argument.
 pub(crate) type Completing<S> =
@@ -37,6 +39,7 @@ pub struct Catalog<S> {
     pub(crate) prompts: Vec<PromptEntry<S>>,
     taken: HashSet<&'static str>,
     pub(crate) extensions: BTreeSet<&'static str>,
+    pub(crate) rhythms: Vec<RhythmEntry>,
 }
 
 /// A name that was chosen at the start cannot be that of a tool.
@@ -59,6 +62,7 @@ impl<S> Default for Catalog<S> {
             prompts: Vec::new(),
             taken: HashSet::new(),
             extensions: BTreeSet::new(),
+            rhythms: Vec::new(),
         }
     }
 }
@@ -111,6 +115,18 @@ impl<S: Send + Sync + 'static> Catalog<S> {
         self
     }
 
+    /// Adds something that is told again and again while somebody has switched it on.
+    ///
+    /// # Panics
+    /// When its name is taken.
+    #[must_use]
+    pub fn rhythm<R: Rhythm>(mut self) -> Self {
+        let taken = self.rhythms.iter().any(|entry| entry.name == R::NAME);
+        assert!(!taken, "two rhythms are named `{}`", R::NAME);
+        self.rhythms.push(RhythmEntry::new::<R>());
+        self
+    }
+
     /// Adds a resource, or a family of them.
     ///
     /// # Panics
@@ -125,11 +141,12 @@ impl<S: Send + Sync + 'static> Catalog<S> {
     /// Adds a prompt.
     ///
     /// # Panics
-    /// When its name is taken.
+    /// When its name or one of its aliases is taken.
     #[must_use]
     pub fn prompt<P: Prompt<S>>(mut self) -> Self {
-        let taken = self.prompt_named(P::NAME).is_some();
-        assert!(!taken, "two prompts are named `{}`", P::NAME);
+        for name in [P::NAME].iter().chain(P::ALIASES) {
+            assert!(self.prompt_named(name).is_none(), "two prompts are named `{name}`");
+        }
         self.prompts.push(PromptEntry::new::<P>());
         self
     }
@@ -144,9 +161,11 @@ impl<S: Send + Sync + 'static> Catalog<S> {
         self.tools_by_name.get(name).map(|index| &self.tools[*index])
     }
 
-    /// A prompt by its name.
+    /// A prompt by its name or one of its aliases.
     pub(crate) fn prompt_named(&self, name: &str) -> Option<&PromptEntry<S>> {
-        self.prompts.iter().find(|entry| entry.listed.name == name)
+        let answers =
+            |entry: &&PromptEntry<S>| entry.listed.name == name || entry.aliases.contains(&name);
+        self.prompts.iter().find(answers)
     }
 
     /// The resource at an address, with the values of its variables. One whose address is spelled

@@ -26,6 +26,7 @@ type Render<S> = Box<
 
 pub(crate) struct PromptEntry<S> {
     pub(crate) listed: Arc<ListedPrompt>,
+    pub(crate) aliases: &'static [&'static str],
     pub(crate) render: Render<S>,
     pub(crate) complete: Completing<S>,
 }
@@ -42,6 +43,7 @@ impl<S: Send + Sync + 'static> PromptEntry<S> {
         });
         Self {
             listed,
+            aliases: P::ALIASES,
             render: Box::new(|arguments, ctx| {
                 let prompt = decode::<P>(arguments);
                 Box::pin(async move {

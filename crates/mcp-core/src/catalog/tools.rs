@@ -30,6 +30,7 @@ pub(crate) type Run<S> = Box<
 
 pub(crate) struct ToolEntry<S> {
     pub(crate) listed: Arc<ListedTool>,
+    pub(crate) is_unlisted: bool,
     pub(crate) mirrored: Vec<MirroredParam>,
     pub(crate) scopes: Vec<String>,
     pub(crate) run: Run<S>,
@@ -42,6 +43,7 @@ impl<S: Send + Sync + 'static> ToolEntry<S> {
         let (input_schema, description) = schema::input::<T>();
         let mirrored = mirrored::params(&input_schema)
             .unwrap_or_else(|wrong| panic!("`{}` cannot be offered: {wrong}", T::NAME));
+        let is_unlisted = info.is_unlisted;
         let annotations = Some(info.annotations).filter(|a| *a != ToolAnnotations::default());
         let listed = Arc::new(ListedTool {
             name: name.to_owned(),
@@ -56,7 +58,7 @@ impl<S: Send + Sync + 'static> ToolEntry<S> {
             meta: info.meta,
         });
         let scopes = info.scopes.into_iter().map(str::to_owned).collect();
-        Self { mirrored, scopes, run: run::<S, T>(&listed), listed }
+        Self { mirrored, scopes, run: run::<S, T>(&listed), listed, is_unlisted }
     }
 }
 

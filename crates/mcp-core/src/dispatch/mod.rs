@@ -6,14 +6,19 @@ mod tools;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use ambient::{Clock, Entropy};
 use futures_util::{FutureExt as _, future::BoxFuture};
 use serde_json::{Map, Value, json};
 use shared::mcp::{
-    ClientCapabilities, ClientRequest, Era, Implementation, ListChangedCapability, Method,
-    ResourcesCapability, Revision, ServerCapabilities, ServerResult, TASKS_EXTENSION, TaskSupport,
+    ClientCapabilities, ClientRequest, ElicitParams, Era, Implementation, ListChangedCapability,
+    Method, ResourcesCapability, Revision, ServerCapabilities, ServerResult, TASKS_EXTENSION,
+    TaskSupport,
 };
 
-use crate::{Announced, Catalog, Ctx, ListCtx, MirroredParam, ctx::Call, flow::AskError};
+use crate::{
+    Announced, Beats, Catalog, Ctx, Lent, ListCtx, MirroredParam, Principal, ctx::Call,
+    flow::AskError, rhythm::RhythmEntry,
+};
 
 /// Why a request has no result. The edge gives it the code and the status of its revision.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +44,8 @@ pub enum Refusal {
     InvalidParams(String),
     /// The client must declare more for this to work.
     MissingCapability(Box<ClientCapabilities>),
+    /// The user must go to these pages first.
+    PagesFirst(Vec<ElicitParams>),
     /// Something is broken; it has been logged.
     Internal,
 }
@@ -50,6 +57,7 @@ pub struct Features {
     implementation: Arc<Implementation>,
     instructions: Option<Arc<str>>,
     announced: Announced,
+    rhythms: Arc<[RhythmEntry]>,
     inner: Arc<dyn Erased>,
 }
 
@@ -61,11 +69,13 @@ impl Features {
         catalog: Catalog<S>,
         app: S,
     ) -> Self {
+        let rhythms = catalog.rhythms.clone().into();
         let inner = Arc::new(Inner { catalog, app: Arc::new(app) });
         Self {
             implementation: Arc::new(server),
             instructions: None,
             announced: Announced::default(),
+            rhythms,
             inner,
         }
     }
@@ -161,6 +171,19 @@ impl Features {
             ClientRequest::CallTool(params) => self.inner.required_scopes(&params.name),
             _ => &[],
         }
+    }
+
+    /// What is told again and again on one stream of a caller. The stream waits for it beside
+    /// everything else, and lets it know what it has heard of changes.
+    #[must_use]
+    pub fn beats(
+        &self,
+        lent: Lent,
+        principal: Arc<Principal>,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Beats {
+        Beats::new(Arc::clone(&self.rhythms), lent, principal, clock, entropy)
     }
 
     /// Answers a request.

@@ -16,7 +16,8 @@ impl<S: Send + Sync + 'static> Inner<S> {
         if params.cursor.is_some() {
             return Err(Refusal::InvalidParams("Unknown cursor".to_owned()));
         }
-        let tools = self.catalog.tools().iter().map(|entry| Arc::clone(&entry.listed)).collect();
+        let listed = self.catalog.tools().iter().filter(|entry| !entry.is_unlisted);
+        let tools = listed.map(|entry| Arc::clone(&entry.listed)).collect();
         Ok(ServerResult::ListTools(ListToolsResult { tools, ..ListToolsResult::default() }))
     }
 
@@ -61,6 +62,7 @@ fn refused(name: &str, error: ToolError, revision: Revision) -> Result<CallToolR
         ToolError::Ask(AskError::Unsupported(needed)) if revision.era() == Era::Modern => {
             Err(Refusal::MissingCapability(needed))
         }
+        ToolError::PagesFirst(pages) => Err(Refusal::PagesFirst(pages)),
         ToolError::Failed(message) => Ok(CallToolResult::failure(message)),
         ToolError::Ask(error) => Ok(CallToolResult::failure(error.to_string())),
         ToolError::Internal(source) => Err(internal("tool", name, &*source)),

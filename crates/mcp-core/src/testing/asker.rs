@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{TestState, in_flight, peer};
 use crate::{
-    Call, Catalog, Features, Lent, NoFeed, Principal, Refusal, Vitals,
+    Beats, Call, Catalog, Features, Lent, NoFeed, Principal, Refusal, Vitals, Web,
     flow::{Journal, NoteSink, Outcome, Replay},
 };
 
@@ -74,6 +74,20 @@ impl Asker {
         Self { lent: Lent { vitals, ..self.lent.clone() }, ..self.clone() }
     }
 
+    /// The same on a server that reaches this much of the web.
+    #[must_use]
+    pub fn web(&self, web: Arc<dyn Web>) -> Self {
+        Self { lent: Lent { web, ..self.lent.clone() }, ..self.clone() }
+    }
+
+    /// The same with these scopes alone.
+    #[must_use]
+    pub fn scoped(&self, scopes: &[&str]) -> Self {
+        let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+        let principal = Principal { scopes, ..(*self.principal).clone() };
+        Self { principal: Arc::new(principal), ..self.clone() }
+    }
+
     /// The name of the session.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
@@ -89,6 +103,19 @@ impl Asker {
         serde_json::to_value(self.features.capabilities(self.revision)).expect("they are JSON")
     }
 
+    /// The caller's clock.
+    #[must_use]
+    pub const fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What is told again and again on a stream of the caller.
+    #[must_use]
+    pub fn beats(&self) -> Beats {
+        let (principal, clock) = (Arc::clone(&self.principal), self.clock.clone());
+        self.features.beats(self.lent.clone(), principal, clock, self.entropy.clone())
+    }
+
     /// Asks; gives the result as JSON.
     ///
     /// # Errors
@@ -97,7 +124,21 @@ impl Asker {
     /// # Panics
     /// When the parameters are not those of the method, or something is asked of the client.
     pub async fn ask(&self, method: Method, params: Value) -> Result<Value, Refusal> {
-        self.asked(method, params, Arc::default()).await
+        self.asked(method, params, Journal::default(), Arc::default()).await
+    }
+
+    /// Asks, and brings the answers to what will be asked, by key; gives the result as JSON.
+    ///
+    /// # Errors
+    /// What the features refuse.
+    pub async fn answered(
+        &self,
+        method: Method,
+        params: Value,
+        answers: impl IntoIterator<Item = (&str, Value)>,
+    ) -> Result<Value, Refusal> {
+        let answers = answers.into_iter().map(|(key, answer)| (key.to_owned(), answer)).collect();
+        self.asked(method, params, Journal::unasked(answers), Arc::default()).await
     }
 
     /// Calls a tool; gives its result.
@@ -116,7 +157,8 @@ impl Asker {
     pub async fn told(&self, tool: &str, arguments: Value) -> (Value, Vec<Value>) {
         let notes = Arc::<Notes>::default();
         let params = json!({ "name": tool, "arguments": arguments });
-        let result = self.asked(Method::CallTool, params, Arc::clone(&notes)).await;
+        let result =
+            self.asked(Method::CallTool, params, Journal::default(), Arc::clone(&notes)).await;
         let notes = std::mem::take(&mut *notes.0.lock().unwrap_or_else(PoisonError::into_inner));
         (result.expect("the call is not refused"), notes)
     }
@@ -134,13 +176,14 @@ impl Asker {
         &self,
         method: Method,
         params: Value,
+        journal: Journal,
         notes: Arc<Notes>,
     ) -> Result<Value, Refusal> {
         let request = ClientRequest::decode(method, Some(&RawJson::from(&params)))
             .expect("the parameters are those of the method");
         let mut peer = peer(self.revision);
         peer.progress_token = Some(ProgressToken::String("token".to_owned()));
-        let replay = Replay::new(Journal::default(), peer, notes);
+        let replay = Replay::new(journal, peer, notes);
         let call = Call {
             client: replay.clone(),
             principal: Arc::clone(&self.principal),

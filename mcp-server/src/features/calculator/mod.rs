@@ -5,7 +5,7 @@
 
 mod arithmetic;
 mod history;
-mod number;
+pub(super) mod number;
 mod prompts;
 mod resources;
 mod tools;

@@ -2,7 +2,7 @@
 
 /// A number as `Number::toString` of ECMAScript writes it (ECMA-262, 6.1.6.1.20): the shortest
 /// digits that read back the same, with an exponent from 10^21 on and below 10^-6.
-pub(super) fn text(number: f64) -> String {
+pub(in crate::features) fn text(number: f64) -> String {
     let size = number.abs();
     if number == 0.0 {
         // Also for the negative zero.

@@ -1,5 +1,7 @@
-//! From a name to addresses that may be connected to. The check and the connection use one answer
+//! Where a server may connect on behalf of strangers: from a name to addresses that may be connected to. The check and the connection use one answer
 //! of the name service, so a name cannot point elsewhere in between (DNS rebinding).
+
+mod address;
 
 use std::{
     io,
@@ -10,15 +12,16 @@ use std::{
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::address::is_global;
+use self::address::is_global;
 
 /// Looks a name up.
-pub(super) type Lookup = Arc<
+pub type Lookup = Arc<
     dyn Fn(String) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>> + Send + Sync,
 >;
 
 /// The name service of the machine.
-pub(super) fn system() -> Lookup {
+#[must_use]
+pub fn system() -> Lookup {
     Arc::new(|name| {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name, 0)).await?;
@@ -29,7 +32,7 @@ pub(super) fn system() -> Lookup {
 
 /// Where connections may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub enum Reach {
     /// To the public Internet.
     Internet,
     /// Anywhere: for development.
@@ -38,7 +41,8 @@ pub(crate) enum Reach {
 
 impl Reach {
     /// Whether a connection may go to this address.
-    pub(super) fn includes(self, address: IpAddr) -> bool {
+    #[must_use]
+    pub fn includes(self, address: IpAddr) -> bool {
         self == Self::Anywhere || is_global(address)
     }
 }
@@ -46,12 +50,14 @@ impl Reach {
 /// A name has an address that may not be connected to, or has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the name leads to an address that is not on the public Internet")]
-pub(super) struct OutOfReach;
+pub struct OutOfReach;
 
 /// Answers with the addresses of a name, if all of them are within reach.
-pub(super) struct Guard {
-    pub(super) lookup: Lookup,
-    pub(super) reach: Reach,
+pub struct Guard {
+    /// The name service.
+    pub lookup: Lookup,
+    /// Where connections may go.
+    pub reach: Reach,
 }
 
 impl Resolve for Guard {
@@ -72,13 +78,13 @@ impl Resolve for Guard {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
 
     /// A name service whose answers follow each other; the last stays.
-    pub(in crate::fetch) fn answers(answers: &[&[&str]]) -> Lookup {
+    fn answers(answers: &[&[&str]]) -> Lookup {
         let parse = |texts: &&[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
         let answers: Vec<Vec<IpAddr>> = answers.iter().map(parse).collect();
         let asked = AtomicUsize::new(0);
