@@ -39,7 +39,10 @@ use shared::mcp::{ClientCapabilities, ClientProfile, Revision};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-pub use self::config::{AuthConfig, Config, Introspection};
+pub use self::config::{
+    AuthConfig, AuthSettings, CacheSettings, ClientAuth, ClientKey, Config, Credentials, Discovery,
+    JwksSettings, Outage, Profile, Validation,
+};
 use self::{
     auth::Auth,
     http::Guard,
@@ -83,17 +86,23 @@ struct Inner {
 
 /// The server could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("no HTTP client could be made to check tokens with")]
-pub struct StartError(#[from] reqwest::Error);
+#[error(transparent)]
+pub struct StartError(#[from] auth::OutboundStartError);
+
+/// The authorization server answers, and tokens cannot be checked with what it says.
+#[derive(Debug, thiserror::Error)]
+#[error("the authorization server {issuer} is of no use: {why}")]
+pub struct UnusableAuthServer {
+    issuer: String,
+    why: Arc<auth::DiscoveryError>,
+}
 
 impl Server {
     /// A server that offers `features`. It begins to look after its authorization server at once.
     pub fn new(config: Config, features: Features, parts: Parts) -> Result<Self, StartError> {
         let auth = match &config.auth {
             AuthConfig::Off => None,
-            AuthConfig::Required(settings) => {
-                Some(Auth::start(&config, settings, &parts.clock, &parts.lifecycle)?)
-            }
+            AuthConfig::Required(settings) => Some(Auth::start(settings, &parts)?),
         };
         let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
         let key = key.unwrap_or_else(|| parts.entropy.bytes());
@@ -141,6 +150,17 @@ impl Server {
             Some(auth) => auth.availability_changed().await,
             None => std::future::pending().await,
         }
+    }
+
+    /// Waits until the authorization server has been looked at for the first time; ends only if it
+    /// is of no use with these settings. What happens later is an outage.
+    pub async fn unusable(&self) -> UnusableAuthServer {
+        if let Some(auth) = &self.0.auth
+            && let Some(why) = auth.first_finding().await
+        {
+            return UnusableAuthServer { issuer: auth.issuer().to_owned(), why };
+        }
+        std::future::pending().await
     }
 
     fn config(&self) -> &Config {

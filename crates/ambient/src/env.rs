@@ -144,6 +144,16 @@ impl<'a> Reader<'a> {
         Value { reader: self, name, meaning }
     }
 
+    /// Records every variable that begins with `prefix` and has not been read: a name that is
+    /// spelled wrong would silently change nothing.
+    pub fn refuse_unknown(&mut self, prefix: &str) {
+        let known = |name: &String| self.settings.iter().any(|setting| setting.name == name);
+        let names = self.env.values.keys().filter(|name| name.starts_with(prefix) && !known(name));
+        for name in names.cloned().collect::<Vec<_>>() {
+            self.mistake(&name, "is not a setting; mend its name or remove it");
+        }
+    }
+
     /// Records that the value of `name` is wrong for a reason that only its user can see.
     /// `problem` says what is wrong and how to mend it.
     pub fn mistake(&mut self, name: &str, problem: impl Into<String>) {
@@ -235,6 +245,17 @@ mod tests {
         assert!(text.contains("PORT (test): `no` cannot be used"), "{text}");
         assert!(text.contains("A port, 0 to 65535."), "{text}");
         assert!(text.contains("LIMIT (test)"), "{text}");
+    }
+
+    #[test]
+    fn a_name_that_nobody_has_read_is_a_mistake() {
+        let env = Env::from([("A_PORT", "1"), ("A_PROT", "1"), ("B", "1")]);
+        let (config, _) = env.read(|read| {
+            let port: u16 = read.setting("A_PORT", "").or(0);
+            read.refuse_unknown("A_");
+            port
+        });
+        assert_eq!(config.unwrap_err().0[0].setting, "A_PROT");
     }
 
     #[test]

@@ -78,9 +78,14 @@ fn clothes(server: &Server) -> Dress {
 
 fn readiness(server: &Server) -> Health {
     let store = server.store().clone();
-    Health::new(server.lifecycle()).add("store", move || {
+    let authorized = server.clone();
+    let health = Health::new(server.lifecycle()).add("store", move || {
         let store = store.clone();
         async move { store.ping().await }
+    });
+    health.add("authorization", move || {
+        let ready = authorized.auth().map_or(Ok(()), auth::Auth::readiness);
+        async move { ready }
     })
 }
 

@@ -26,8 +26,8 @@ async fn document(State(server): State<Server>) -> Result<Found, StatusCode> {
     let info = server.features().implementation();
     let document = ProtectedResourceMetadata {
         resource: server.config().resource(),
-        authorization_servers: vec![auth.issuer().to_owned()],
-        scopes_supported: auth.required_scopes().iter().cloned().collect(),
+        authorization_servers: auth.settings().advertised_servers.clone(),
+        scopes_supported: auth.settings().scopes_supported.iter().cloned().collect(),
         bearer_methods_supported: vec!["header".to_owned()],
         resource_name: Some(info.title.clone().unwrap_or_else(|| info.name.clone())),
     };
