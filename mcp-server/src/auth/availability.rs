@@ -1,6 +1,9 @@
 //! Whether the authorization server answers: open or closed, and who wants to know.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tokio::sync::{Notify, watch};
 
@@ -25,12 +28,13 @@ pub(super) enum Availability {
 pub(super) struct Watch {
     state: Arc<watch::Sender<Availability>>,
     doubt: Arc<Notify>,
+    was_open: Arc<AtomicBool>,
 }
 
 impl Default for Watch {
     fn default() -> Self {
         let state = Arc::new(watch::Sender::new(Availability::Unknown));
-        Self { state, doubt: Arc::default() }
+        Self { state, doubt: Arc::default(), was_open: Arc::default() }
     }
 }
 
@@ -44,9 +48,10 @@ impl Watch {
         }
     }
 
-    /// Whether anybody has looked, and it has answered.
+    /// Whether it has ever answered, and is of use.
     pub(super) fn is_known(&self) -> bool {
-        !matches!(&*self.state.borrow(), Availability::Unknown | Availability::Closed(None))
+        let of_use = !matches!(&*self.state.borrow(), Availability::Unusable(_));
+        of_use && self.was_open.load(Ordering::Relaxed)
     }
 
     /// Waits for the first finding; tells if tokens can never be checked with it.
@@ -73,6 +78,9 @@ impl Watch {
     /// Tells what was found; true if that is a change.
     pub(super) fn found(&self, now: Availability) -> bool {
         let kind = |state: &Availability| std::mem::discriminant(state);
+        if matches!(now, Availability::Open(_)) {
+            self.was_open.store(true, Ordering::Relaxed);
+        }
         let changes = kind(&self.state.borrow()) != kind(&now);
         self.state.send_replace(now);
         changes
