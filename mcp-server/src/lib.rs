@@ -18,6 +18,7 @@
 //! ```
 
 mod auth;
+pub mod cli;
 mod config;
 mod era;
 pub mod features;

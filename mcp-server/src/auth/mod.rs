@@ -7,6 +7,7 @@
 mod availability;
 mod breaker;
 mod cache;
+mod check;
 mod discovery;
 mod flight;
 mod introspect;
@@ -37,6 +38,7 @@ use self::{
     validator::{Failure, RETRY_AFTER, Validator},
 };
 pub(crate) use self::{
+    check::check,
     discovery::DiscoveryError,
     outbound::OutboundStartError,
     token::{Policy, folded},

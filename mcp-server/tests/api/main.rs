@@ -6,5 +6,7 @@ mod bad_input;
 mod legacy;
 mod modern;
 mod pages;
+mod provider;
+mod providers;
 mod subscriptions;
 mod world;

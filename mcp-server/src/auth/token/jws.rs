@@ -21,6 +21,9 @@ const OTHER_TYPES: [&str; 8] = [
     "id_token+jwt",
 ];
 
+/// How the settings say that a header without a type is accepted.
+const NO_TYPE: &str = "-";
+
 /// A token of three parts whose signature nobody has looked at.
 #[derive(Debug)]
 pub(crate) struct Jws<'a> {
@@ -88,11 +91,16 @@ fn decode(part: &str) -> Option<Vec<u8>> {
 /// The media type of the token, if it says one (RFC 7515 section 4.1.9).
 fn token_type(typ: Option<&Value>, policy: &Policy) -> Result<(), Inactive> {
     let name = match typ {
-        None => "-".to_owned(),
+        None if policy.token_types.iter().any(|accepted| accepted == NO_TYPE) => return Ok(()),
+        None => return Err(Inactive::TokenType),
         Some(Value::String(name)) => name.to_ascii_lowercase(),
         Some(_) => return Err(Inactive::WrongType),
     };
     let name = name.strip_prefix("application/").unwrap_or(&name);
     let accepted = policy.token_types.iter().any(|accepted| accepted == name);
-    if accepted && !OTHER_TYPES.contains(&name) { Ok(()) } else { Err(Inactive::TokenType) }
+    if accepted && name != NO_TYPE && !OTHER_TYPES.contains(&name) {
+        Ok(())
+    } else {
+        Err(Inactive::TokenType)
+    }
 }

@@ -1,1 +1,0 @@
-//! Forged tokens, dialects.
