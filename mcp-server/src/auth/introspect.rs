@@ -17,7 +17,7 @@ use super::{
 use crate::config::{ClientAuth, Credentials};
 
 /// How long an assertion of ours is good.
-const ASSERTION_LIFE: Duration = Duration::from_secs(60);
+const ASSERTION_LIFE: Duration = Duration::from_mins(1);
 
 /// How long a server is left alone that says it is asked too much and not for how long.
 const USUAL_REST: Duration = Duration::from_secs(5);

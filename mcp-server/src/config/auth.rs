@@ -170,20 +170,11 @@ fn settings(read: &mut Reader<'_>, place: &Place<'_>) -> AuthSettings {
         advertised_servers: advertised(read, issuer.as_written()),
         cache: cache(read, &profile),
         jwks: jwks(read),
-        timeout: read
-            .setting("MCP_AUTH_TIMEOUT", "Seconds that a question to the server may take.")
-            .or(Seconds(3))
-            .into(),
+        timeout: timeout(read),
         max_response: read
             .setting("MCP_AUTH_MAX_RESPONSE", "Longest answer of the server, in bytes.")
             .or(256 * 1024),
-        outage: read
-            .setting(
-                "MCP_AUTH_OUTAGE",
-                "While tokens cannot be checked: closed, or stale:SECONDS to let those in who \
-                 were let in before.",
-            )
-            .or(Outage::Closed),
+        outage: outage(read),
         ca_file: read
             .setting("MCP_AUTH_CA_FILE", "PEM file of certificates to trust beside the system's.")
             .optional(),
@@ -195,6 +186,25 @@ fn settings(read: &mut Reader<'_>, place: &Place<'_>) -> AuthSettings {
     };
     settings.must_work(read);
     settings
+}
+
+fn timeout(read: &mut Reader<'_>) -> Duration {
+    let timeout = read
+        .setting("MCP_AUTH_TIMEOUT", "Seconds that a question to the server may take.")
+        .or(Seconds(3));
+    if timeout.0 == 0 {
+        read.mistake("MCP_AUTH_TIMEOUT", "must be 1 at least: nothing answers in no time");
+    }
+    timeout.into()
+}
+
+fn outage(read: &mut Reader<'_>) -> Outage {
+    read.setting(
+        "MCP_AUTH_OUTAGE",
+        "While tokens cannot be checked: closed, or stale:SECONDS to let those in who were let in \
+         before.",
+    )
+    .or(Outage::Closed)
 }
 
 fn discovery(read: &mut Reader<'_>) -> Discovery {

@@ -6,7 +6,10 @@ use std::time::Duration;
 use ambient::{Clock, Entropy, Env, Secret};
 use serde_json::{Value, json};
 use store::Store;
-use testkit::http::Http;
+use testkit::{
+    http::Http,
+    rpc::{Modern, Reply},
+};
 
 use crate::{
     provider::{Mood, Provider, clock},
@@ -16,6 +19,8 @@ use crate::{
 struct Scene {
     world: World,
     provider: Provider,
+    /// One client for all calls.
+    modern: Modern,
 }
 
 /// A server that knows its provider by these settings, whatever the provider does.
@@ -26,7 +31,8 @@ async fn unready(provider: Provider, settings: &[(&str, &str)]) -> Scene {
     let world = instance(&Store::memory(clock.clone()), clock, &all).await;
     let audience = json!({ "aud": world.endpoint() });
     provider.set(|script| script.claims = audience);
-    Scene { world, provider }
+    let modern = world.modern();
+    Scene { world, provider, modern }
 }
 
 async fn scene(settings: &[(&str, &str)]) -> Scene {
@@ -53,8 +59,8 @@ impl Scene {
         self.provider.token(&self.world.endpoint(), kid, changes)
     }
 
-    async fn call(&self, token: &str) -> testkit::rpc::Reply {
-        self.world.modern().bearer(token).call("tools/list", json!({})).await
+    async fn call(&self, token: &str) -> Reply {
+        self.modern.clone().bearer(token).call("tools/list", json!({})).await
     }
 
     async fn status(&self, token: &str) -> u16 {

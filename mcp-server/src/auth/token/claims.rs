@@ -92,7 +92,10 @@ impl Claims {
     pub(crate) fn is(&self, path: &str, expected: &str) -> bool {
         match self.at(path) {
             Some(Value::String(text)) => text == expected,
-            Some(value @ (Value::Bool(_) | Value::Number(_))) => value.to_string() == expected,
+            Some(Value::Bool(value)) => expected.parse() == Ok(*value),
+            Some(Value::Number(value)) => {
+                expected.parse().is_ok_and(|number: serde_json::Number| number == *value)
+            }
             _ => false,
         }
     }

@@ -41,7 +41,7 @@ struct Key {
     kind: Kind,
     /// The one algorithm it is for, if it says so.
     algorithm: Option<String>,
-    key: DecodingKey,
+    public: DecodingKey,
 }
 
 /// An issuer's public keys.
@@ -94,7 +94,7 @@ impl KeySet {
             jsonwebtoken::crypto::verify(
                 token.signature,
                 token.signed.as_bytes(),
-                &candidate.key,
+                &candidate.public,
                 algorithm,
             )
             .is_ok_and(|good| good)
@@ -134,6 +134,6 @@ fn key(jwk: &Map<String, Value>) -> Option<Key> {
         id: text("kid").map(str::to_owned),
         kind,
         algorithm: text("alg").map(str::to_owned),
-        key: key.ok()?,
+        public: key.ok()?,
     })
 }

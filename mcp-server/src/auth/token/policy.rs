@@ -63,11 +63,11 @@ type Rule = fn(&Policy, &Case<'_>) -> Result<(), Inactive>;
 
 /// Every rule with its name for operators, in the order in which they are held.
 const RULES: [(&str, Rule); 7] = [
-    ("active", Policy::is_active),
+    ("active", |_, case| is_active(case)),
     ("issuer", Policy::is_from_an_issuer),
     ("audience", Policy::is_for_us),
     ("times", Policy::is_in_time),
-    ("kind of token", Policy::is_access_token),
+    ("kind of token", |_, case| is_access_token(case)),
     ("required claims", Policy::has_required_claims),
     ("client", Policy::is_from_a_client),
 ];
@@ -115,14 +115,6 @@ impl Policy {
         self.algorithms.iter().find(|(accepted, _)| accepted == name).map(|(_, a)| *a)
     }
 
-    /// Nothing but `true` is active (RFC 7662 section 2.2).
-    fn is_active(&self, case: &Case<'_>) -> Result<(), Inactive> {
-        match (case.said, case.claims.get("active")) {
-            (Said::ByToken, _) | (Said::ByServer, Some(Value::Bool(true))) => Ok(()),
-            (Said::ByServer, _) => Err(Inactive::NotActive),
-        }
-    }
-
     fn is_from_an_issuer(&self, case: &Case<'_>) -> Result<(), Inactive> {
         match (case.claims.text("iss")?, case.said) {
             (Some(issuer), _) if self.issuers.iter().any(|accepted| accepted == issuer) => Ok(()),
@@ -138,7 +130,7 @@ impl Policy {
         let named = case.claims.one_or_many(claim)?;
         let ours = named.iter().any(|value| {
             let value = folded(value);
-            self.audiences.iter().any(|accepted| *accepted == value)
+            self.audiences.contains(&value)
         });
         if ours { Ok(()) } else { Err(Inactive::Audience) }
     }
@@ -172,27 +164,6 @@ impl Policy {
         }
     }
 
-    /// ID tokens, logout tokens and refresh tokens come from the same issuer, under the same keys.
-    fn is_access_token(&self, case: &Case<'_>) -> Result<(), Inactive> {
-        let lower = |name| Ok::<_, Inactive>(case.claims.text(name)?.map(str::to_ascii_lowercase));
-        let (kind, used_as) = (lower("token_type")?, lower("token_use")?);
-        if [&kind, &used_as].into_iter().flatten().any(|word| word.contains("refresh")) {
-            return Err(Inactive::RefreshToken);
-        }
-        if used_as.is_some_and(|word| word != "access" && word != "access_token") {
-            return Err(Inactive::NotAccessToken);
-        }
-        let others = ["id", "refresh", "logout", "offline", "serialized-id"];
-        if lower("typ")?.is_some_and(|typ| others.contains(&typ.as_str())) {
-            return Err(Inactive::NotAccessToken);
-        }
-        let marks = ["nonce", "at_hash", "c_hash", "events"];
-        if marks.iter().any(|mark| case.claims.has(mark)) {
-            return Err(Inactive::NotAccessToken);
-        }
-        Ok(())
-    }
-
     fn has_required_claims(&self, case: &Case<'_>) -> Result<(), Inactive> {
         let all = self.required_claims.iter().all(|(name, value)| case.claims.is(name, value));
         if all { Ok(()) } else { Err(Inactive::RequiredClaim) }
@@ -202,7 +173,7 @@ impl Policy {
         if self.allowed_clients.is_empty() {
             return Ok(());
         }
-        match self.first(case.claims, &self.client_claims)? {
+        match first(case.claims, &self.client_claims)? {
             Some(client) if self.allowed_clients.contains(client) => Ok(()),
             _ => Err(Inactive::Client),
         }
@@ -223,8 +194,8 @@ impl Policy {
     /// A token without a user belongs to a client, and a client is never mixed up with a user.
     fn principal(&self, case: &Case<'_>) -> Result<Principal, Inactive> {
         let claims = case.claims;
-        let client = self.first(claims, &self.client_claims)?;
-        let user = self.first(claims, &self.user_claims)?;
+        let client = first(claims, &self.client_claims)?;
+        let user = first(claims, &self.user_claims)?;
         // A client that acts for itself is its own subject, whatever names a user elsewhere.
         let acts_for_itself = (client.is_some() && claims.text("sub")? == client)
             || CLIENTS_OWN.iter().any(|(name, value)| claims.is(name, value));
@@ -232,7 +203,7 @@ impl Policy {
         if user.is_none() && client.is_none() {
             return Err(Inactive::Nobody);
         }
-        let username = self.first(claims, &self.username_claims)?.filter(|name| is_name(name));
+        let username = first(claims, &self.username_claims)?.filter(|name| is_name(name));
         let issuer = claims.text("iss")?.or(self.issuers.first().map(String::as_str));
         Ok(Principal {
             issuer: issuer.unwrap_or_default().to_owned(),
@@ -242,16 +213,6 @@ impl Policy {
             scopes: self.scopes(claims)?,
             expires_at: None,
         })
-    }
-
-    /// The first of these claims that is there. It must be a text, as must those before it.
-    fn first<'c>(&self, claims: &'c Claims, names: &[String]) -> Result<Option<&'c str>, Inactive> {
-        for name in names {
-            if let Some(text) = claims.text(name)? {
-                return Ok(Some(text));
-            }
-        }
-        Ok(None)
     }
 
     /// All that is granted, in our words. What nobody here asks for has no power.
@@ -266,6 +227,45 @@ impl Policy {
         }
         Ok(scopes)
     }
+}
+
+/// Nothing but `true` is active (RFC 7662 section 2.2).
+fn is_active(case: &Case<'_>) -> Result<(), Inactive> {
+    match (case.said, case.claims.get("active")) {
+        (Said::ByToken, _) | (Said::ByServer, Some(Value::Bool(true))) => Ok(()),
+        (Said::ByServer, _) => Err(Inactive::NotActive),
+    }
+}
+
+/// ID tokens, logout tokens and refresh tokens come from the same issuer, under the same keys.
+fn is_access_token(case: &Case<'_>) -> Result<(), Inactive> {
+    let lower = |name| Ok::<_, Inactive>(case.claims.text(name)?.map(str::to_ascii_lowercase));
+    let (kind, used_as) = (lower("token_type")?, lower("token_use")?);
+    if [&kind, &used_as].into_iter().flatten().any(|word| word.contains("refresh")) {
+        return Err(Inactive::RefreshToken);
+    }
+    if used_as.is_some_and(|word| word != "access" && word != "access_token") {
+        return Err(Inactive::NotAccessToken);
+    }
+    let others = ["id", "refresh", "logout", "offline", "serialized-id"];
+    if lower("typ")?.is_some_and(|typ| others.contains(&typ.as_str())) {
+        return Err(Inactive::NotAccessToken);
+    }
+    let marks = ["nonce", "at_hash", "c_hash", "events"];
+    if marks.iter().any(|mark| case.claims.has(mark)) {
+        return Err(Inactive::NotAccessToken);
+    }
+    Ok(())
+}
+
+/// The first of these claims that is there. It must be a text, as must those before it.
+fn first<'c>(claims: &'c Claims, names: &[String]) -> Result<Option<&'c str>, Inactive> {
+    for name in names {
+        if let Some(text) = claims.text(name)? {
+            return Ok(Some(text));
+        }
+    }
+    Ok(None)
 }
 
 /// Names go into keys, logs and pages.

@@ -132,7 +132,7 @@ fn a_client_that_acts_for_itself_is_no_user() {
 }
 
 fn all() -> Vec<Dialect> {
-    [signed(), american(), asked(), trusted()].into_iter().flatten().collect()
+    [signed(), american(), asked(), trusted(), own()].into_iter().flatten().collect()
 }
 
 /// Providers that issue JWTs and cannot be asked.
@@ -324,9 +324,9 @@ fn rauthy_jwt() -> Value {
     })
 }
 
-/// Providers whose answers are short, or whose audience is not the resource.
-fn trusted() -> Vec<Dialect> {
-    let hydra = |name, issuer: &str| Dialect {
+/// What Hydra answers, wherever it runs.
+fn hydra(name: &'static str, issuer: &str) -> Dialect {
+    Dialect {
         name,
         header: None,
         claims: json!({
@@ -338,66 +338,66 @@ fn trusted() -> Vec<Dialect> {
         client: "app",
         scope: Some("mcp"),
         wrong: vec![("token_use", json!("refresh_token"))],
-    };
-    let short = |name, claims: Value, user, client, scope, wrong| Dialect {
-        name,
-        header: None,
-        claims,
-        user,
-        client,
-        scope,
-        wrong,
-    };
+    }
+}
+
+/// Providers whose answers are short, or whose audience is not the resource.
+fn trusted() -> Vec<Dialect> {
     vec![
         hydra("hydra", "https://hydra.example.com/"),
         hydra("ory-network", "https://slug.projects.oryapis.com"),
-        short(
-            "workos",
-            json!({
+        Dialect {
+            name: "workos",
+            header: None,
+            claims: json!({
                 "active": true, "client_id": "client_01APP", "iss": "https://example.authkit.app",
                 "aud": "client_01ENVIRONMENT", "sub": "user_01ALICE", "org_id": "org", "sid": "s",
                 "jti": "j", "exp": at(300), "iat": at(-1), "token_type": "access_token",
             }),
-            "user_01ALICE",
-            "client_01APP",
-            None,
-            vec![("aud", json!("client_01APP"))],
-        ),
-        short(
-            "stytch",
-            json!({
+            user: "user_01ALICE",
+            client: "client_01APP",
+            scope: None,
+            wrong: vec![("aud", json!("client_01APP"))],
+        },
+        Dialect {
+            name: "stytch",
+            claims: json!({
                 "active": true, "aud": ["project-live-1"], "client_id": "app", "exp": at(3600),
                 "iat": at(-1), "iss": "https://project.customers.stytch.com", "nbf": at(-1),
-                "scope": "openid mcp", "sub": "user-1", "token_type": "access_token", "status_code": 200,
+                "scope": "openid mcp", "sub": "user-1", "token_type": "access_token",
+                "status_code": 200,
             }),
-            "user-1",
-            "app",
-            Some("mcp"),
-            vec![("aud", json!(["project-live-2"]))],
-        ),
-        short(
-            "mas",
-            json!({
+            user: "user-1",
+            wrong: vec![("aud", json!(["project-live-2"]))],
+            ..hydra("stytch", "")
+        },
+    ]
+}
+
+/// Servers that somebody hosts for himself.
+fn own() -> Vec<Dialect> {
+    vec![
+        Dialect {
+            claims: json!({
                 "active": true, "scope": "urn:example:mcp openid", "client_id": "01APP", "jti": "j",
                 "username": "alice", "token_type": "access_token", "exp": at(300), "iat": at(-1),
                 "sub": "01ALICE",
             }),
-            "01ALICE",
-            "01APP",
-            Some("urn:example:mcp"),
-            vec![],
-        ),
-        short(
-            "canaille",
-            json!({
-                "active": true, "client_id": "app", "username": "Alice A.", "token_type": "Bearer",
-                "scope": "openid", "sub": "alice", "aud": ["app", "mcp-server"], "exp": 1_800_003_600.25,
-                "iss": "https://canaille.example.com", "iat": 1_799_999_999.75,
+            user: "01ALICE",
+            client: "01APP",
+            scope: Some("urn:example:mcp"),
+            ..hydra("mas", "")
+        },
+        Dialect {
+            claims: json!({
+                "active": true, "client_id": "app", "username": "Alice A.", "scope": "openid",
+                "token_type": "Bearer", "sub": "alice", "aud": ["app", "mcp-server"],
+                "iss": "https://canaille.example.com", "exp": 1_800_003_600.25,
+                "iat": 1_799_999_999.75,
             }),
-            "alice",
-            "app",
-            None,
-            vec![("aud", json!(["app"]))],
-        ),
+            scope: None,
+            wrong: vec![("aud", json!(["app"]))],
+            ..hydra("canaille", "")
+        },
     ]
 }
