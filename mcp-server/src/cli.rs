@@ -20,6 +20,8 @@ struct Cli {
 enum Command {
     /// Serve over HTTP: what happens without a command.
     Serve,
+    /// Serve whoever has started this, over the standard streams.
+    Stdio,
     /// Try the authorization server with these settings, and a token if there is one.
     CheckAuth {
         /// An access token, or - to read it from the standard input, which other users of the
@@ -63,6 +65,7 @@ pub enum CliError {
 pub async fn run(features: Features) -> Result<(), CliError> {
     match Cli::parse().command {
         None | Some(Command::Serve) => Ok(run::serve(features).await?),
+        Some(Command::Stdio) => Ok(run::serve_stdio(features).await?),
         Some(Command::CheckAuth { token }) => {
             let env = Env::process()?;
             let token = token.map(from_standard_input).transpose()?;

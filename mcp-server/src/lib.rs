@@ -25,6 +25,7 @@ pub mod features;
 mod http;
 pub mod run;
 mod session;
+mod stdio;
 mod subscriptions;
 
 use std::{sync::Arc, time::Duration};
@@ -47,7 +48,7 @@ pub use self::config::{
 use self::{
     auth::Auth,
     http::Guard,
-    session::{Control, Sessions, calls::Calls},
+    session::{Control, Instances, Sessions, calls::Calls},
     subscriptions::Feed,
 };
 
@@ -79,6 +80,7 @@ struct Inner {
     anonymous: Arc<Principal>,
     guard: Guard,
     sessions: Sessions,
+    instances: Instances,
     feed: Feed,
     calls: Calls,
     control: Control,
@@ -108,22 +110,16 @@ impl Server {
         let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
         let key = key.unwrap_or_else(|| parts.entropy.bytes());
         let calls = Calls::default();
-        let control = Control::new(&parts.store, calls.clone());
-        parts.lifecycle.spawn({
-            let (listening, stopping) =
-                (control.clone().listen(parts.clock.clone()), parts.lifecycle.stopping());
-            async move {
-                tokio::select! {
-                    () = listening => {}
-                    () = stopping => {}
-                }
-            }
-        });
+        let instances = Instances::new(&parts.store, &parts.entropy);
+        let sessions = Sessions::new(&parts.store, config.session_ttl, instances.own());
+        let control = Control::new(&parts.store, calls.clone(), sessions.readers().clone());
+        look_after(&parts, control.clone(), instances.clone());
         Ok(Self(Arc::new(Inner {
             auth,
             anonymous: Arc::new(Principal::anonymous()),
             guard: Guard::new(&config),
-            sessions: Sessions::new(&parts.store, config.session_ttl),
+            sessions,
+            instances,
             feed: Feed::new(&parts.store),
             calls,
             control,
@@ -137,6 +133,19 @@ impl Server {
     /// All of its URLs.
     pub fn router(&self) -> Router {
         http::router(self)
+    }
+
+    /// Serves one client over lines of text, such as standard input and output, until its input ends.
+    /// There is no authorization.
+    ///
+    /// # Errors
+    /// When the input cannot be read or the output cannot be written.
+    pub async fn serve_lines(
+        &self,
+        input: impl tokio::io::AsyncBufRead + Unpin,
+        output: impl tokio::io::AsyncWrite + Unpin,
+    ) -> std::io::Result<()> {
+        stdio::serve(self, input, output).await
     }
 
     /// Whether protected requests are answered: the authorization server is, or none is needed.
@@ -204,6 +213,10 @@ impl Server {
         &self.0.sessions
     }
 
+    fn instances(&self) -> &Instances {
+        &self.0.instances
+    }
+
     fn feed(&self) -> &Feed {
         &self.0.feed
     }
@@ -237,4 +250,18 @@ impl Server {
             changes: Arc::new(NoFeed),
         }
     }
+}
+
+/// Listens to the other instances and gives them signs of life, until the end. Calls may go on after
+/// a stop has begun, so this does too; it does not keep the process from ending.
+fn look_after(parts: &Parts, control: Control, instances: Instances) {
+    let (clock, done) = (parts.clock.clone(), parts.lifecycle.stopping());
+    parts.lifecycle.spawn(async move {
+        tokio::select! {
+            () = control.listen(&clock) => {}
+            () = instances.beat(&clock) => {}
+            () = done => {}
+        }
+        instances.leave().await;
+    });
 }

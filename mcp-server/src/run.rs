@@ -6,7 +6,7 @@ use ambient::{Clock, Entropy, Env, Mistakes};
 use chassis::{Lifecycle, Limits, telemetry};
 use mcp_core::Features;
 use store::{RedisOptions, Store, StoreError};
-use tokio::net::TcpListener;
+use tokio::{io::BufReader, net::TcpListener};
 
 use crate::{AuthConfig, Config, Parts, Server, StartError, UnusableAuthServer};
 
@@ -70,6 +70,29 @@ pub async fn serve(features: Features) -> Result<(), RunError> {
     lifecycle.finished().await;
     store.close().await;
     Ok(())
+}
+
+/// Reads the settings of this process and serves `features` to whoever started it, over its standard
+/// streams, until the input ends or a signal says so. Logs go to standard error.
+pub async fn serve_stdio(features: Features) -> Result<(), RunError> {
+    let mut config = Config::from_env(&Env::process()?).0?;
+    telemetry::init(config.log_format, &config.log_filter)?;
+    // Whoever started the process may use it; credentials come from its environment.
+    config.auth = AuthConfig::Off;
+    let clock = Clock::system();
+    let lifecycle = Lifecycle::new(clock.clone(), GRACE);
+    let store = open_store(&config, &clock).await?;
+    let entropy = Entropy::system();
+    let parts = Parts { clock, entropy, store: store.clone(), lifecycle: lifecycle.clone() };
+    let server = Server::new(config, features, parts)?;
+    let signals = lifecycle.clone();
+    lifecycle.spawn(async move { signals.on_signal().await });
+    let input = BufReader::new(tokio::io::stdin());
+    let ended = server.serve_lines(input, tokio::io::stdout()).await;
+    lifecycle.abort();
+    lifecycle.finished().await;
+    store.close().await;
+    ended.map_err(RunError::Serve)
 }
 
 /// The store that the settings name.

@@ -117,6 +117,12 @@ impl<S: Send + Sync> Ctx<S> {
         self.call.changes.announce(change).await;
     }
 
+    /// Lets the connection go while the call runs on, for a call that will take long: the client comes
+    /// back for the answer. Only sessions can; elsewhere nothing happens.
+    pub async fn let_go(&self) {
+        self.call.client.let_go().await;
+    }
+
     /// Tells the client how far the call is, if it wants to know.
     pub async fn progress(&self, done: f64, total: f64, message: &str) {
         let Some(token) = self.peer().progress_token.clone() else { return };

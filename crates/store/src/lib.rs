@@ -11,7 +11,7 @@
 //! 3. **No lost update.** [`update`](Table::update) compares and sets; it never overwrites a change
 //!    that it has not seen, and it leaves the lifetime alone.
 //! 4. **A log is in order.** Ids of a log strictly increase, a reader sees every event once and in
-//!    order, and is told when events it has not seen are gone.
+//!    order, and is told when events it has not seen are gone. It is bounded in events and bytes.
 //! 5. **A subscription is ready when you hold it.** What is published after
 //!    [`subscribe`](Bus::subscribe) returned is delivered, in order per channel, or a
 //!    [`Gap`](Delivery::Gap) comes instead. A slow reader never holds up anybody else.
@@ -37,7 +37,7 @@ use ambient::{Clock, Secret};
 
 pub use bus::{Bus, Delivery, Subscription};
 pub use error::{Action, Failure, StoreError, UpdateError};
-pub use log::{EventId, Log, MAX_EVENTS, NotAnEventId, Page};
+pub use log::{EventId, Heard, Log, MAX_BYTES, MAX_EVENTS, NotAnEventId, Page, Start, Tail};
 pub use table::{Record, Table};
 
 /// A place for state that outlives a request. Cheap to clone; clones share everything.

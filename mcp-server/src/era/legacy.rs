@@ -9,9 +9,9 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use chassis::Lifecycle;
 use futures_util::future::{BoxFuture, join_all};
-use http::StatusCode;
 use mcp_core::{Call, Principal, flow::Peer};
 use shared::mcp::{
     CancelledParams, ClientRequest, EmptyResult, ErrorCode, ErrorObject, Head, Incoming,
@@ -23,8 +23,8 @@ use store::StoreError;
 use super::{downgrade, modern::timed_out, refusal};
 use crate::{
     Server,
-    http::{Answer, Form, Outbox, Rejection, Running, error_message, to_bytes},
-    session::{Session, SessionId, WatchError, calls::InUse, live::Live},
+    http::{Answer, Form, Outbox, Rejection, Running, Said, error_message, to_bytes},
+    session::{Session, SessionId, Terms, Transport, WatchError, live::Live, voice::Voice},
     subscriptions::LONGEST_WATCHED,
 };
 
@@ -38,22 +38,38 @@ pub(crate) async fn open(
     principal: &Principal,
     id: &RequestId,
     params: Option<&RawJson>,
-) -> Result<(Answer, Option<SessionId>), Rejection> {
-    if params.is_some_and(|params| params.as_bytes().len() > MOST_SAID) {
-        let message = format!("`initialize` may have {MOST_SAID} bytes of parameters");
-        let error = ErrorObject::new(ErrorCode::INVALID_PARAMS, message);
-        return Ok((Answer::ok(error_message(Some(id), &error)), None));
-    }
-    let params = match ClientRequest::decode(Method::Initialize, params) {
-        Ok(ClientRequest::Initialize(params)) => *params,
-        Ok(_) => return Err(Rejection::invalid_request("`initialize` expected").to(id)),
-        Err(malformed) => {
-            let error = ErrorObject::new(ErrorCode::INVALID_PARAMS, malformed.to_string());
-            return Ok((Answer::ok(error_message(Some(id), &error)), None));
-        }
+    transport: Transport,
+) -> Result<(Answer, Option<SessionId>), StoreError> {
+    let terms = match terms(id, params, transport) {
+        Ok(terms) => terms,
+        Err(refused) => return Ok((Answer::ok(refused), None)),
     };
-    let revision = negotiate(&params.protocol_version);
-    let session = server.sessions().open(principal, revision, params, server.entropy()).await?;
+    let revision = terms.revision;
+    let world = (server.entropy(), server.clock());
+    let session = server.sessions().open(principal, terms, world).await?;
+    Ok((Answer::ok(initialized(server, id, revision)), Some(session)))
+}
+
+/// What a client wants of a session, or the error that answers it.
+fn terms(id: &RequestId, params: Option<&RawJson>, transport: Transport) -> Result<Terms, Bytes> {
+    let refused = |message: String| {
+        error_message(Some(id), &ErrorObject::new(ErrorCode::INVALID_PARAMS, message))
+    };
+    if params.is_some_and(|params| params.as_bytes().len() > MOST_SAID) {
+        return Err(refused(format!("`initialize` may have {MOST_SAID} bytes of parameters")));
+    }
+    match ClientRequest::decode(Method::Initialize, params) {
+        Ok(ClientRequest::Initialize(params)) => {
+            let revision = negotiate(&params.protocol_version);
+            Ok(Terms::new(revision, *params, transport))
+        }
+        Ok(_) => Err(refused("`initialize` expected".to_owned())),
+        Err(malformed) => Err(refused(malformed.to_string())),
+    }
+}
+
+/// The answer to `initialize`.
+fn initialized(server: &Server, id: &RequestId, revision: Revision) -> Bytes {
     let features = server.features();
     let result = ServerResult::Initialize(InitializeResult {
         head: Head::default(),
@@ -62,7 +78,7 @@ pub(crate) async fn open(
         server_info: Arc::clone(features.implementation()),
         instructions: features.instructions().map(str::to_owned),
     });
-    Ok((answer(id, result, revision), Some(session)))
+    answer(id, result, revision)
 }
 
 /// The requested revision if it has sessions, the newest that has otherwise. Clients that ask for
@@ -93,9 +109,12 @@ pub(crate) async fn serve(
     match incoming {
         Incoming::Request { id, method, params } => {
             let outbox = Arc::<Outbox>::default();
+            let voice = Arc::new(voice(server, &session, &id, form, &outbox));
+            let is_primed = session.record.revision.has_stream_polling();
             let request = Request { id, method, params };
-            let call = request.call(server.clone(), principal, session, Arc::clone(&outbox));
-            Ok(Handled::Running(running(server, call, outbox, form)))
+            let call = request.call(server.clone(), principal, session, Arc::clone(&voice));
+            let running = running(server, call, outbox, form);
+            Ok(Handled::Running(running.resumable(voice, is_primed)))
         }
         Incoming::Notification { method, params } => {
             notified(server, &session, &method, params.as_ref()).await?;
@@ -104,6 +123,70 @@ pub(crate) async fn serve(
         Incoming::Response { id, outcome } => {
             server.sessions().deliver(&session.id, &id, outcome).await?;
             Ok(Handled::Accepted)
+        }
+    }
+}
+
+/// Handles one message of a session whose answers all go out on its one stream (2024-11-05).
+pub(crate) async fn serve_shared(
+    server: &Server,
+    principal: Arc<Principal>,
+    session: Session,
+    incoming: Incoming,
+) -> Result<(), StoreError> {
+    let voice = Arc::new(Voice::shared(server.sessions(), &session.id));
+    match incoming {
+        Incoming::Request { id, method, params } if method == "initialize" => {
+            let message = match terms(&id, params.as_ref(), Transport::Sse) {
+                Err(refused) => refused,
+                Ok(terms) if server.sessions().agree(&session.id, &terms).await? => {
+                    initialized(server, &id, terms.revision)
+                }
+                Ok(_) => out_of_turn(&id, "The session is initialized already"),
+            };
+            voice.conclude(Some(&message)).await;
+        }
+        Incoming::Request { id, method, .. }
+            if session.record.transport == Transport::SseOpening && method != "ping" =>
+        {
+            voice.conclude(Some(&out_of_turn(&id, "The session begins with `initialize`"))).await;
+        }
+        Incoming::Request { id, method, params } => {
+            let request = Request { id, method, params };
+            let call = request.call(server.clone(), principal, session, voice);
+            server.lifecycle().spawn(async move {
+                call.await;
+            });
+        }
+        Incoming::Notification { method, params } => {
+            notified(server, &session, &method, params.as_ref()).await?;
+        }
+        Incoming::Response { id, outcome } => {
+            server.sessions().deliver(&session.id, &id, outcome).await?;
+        }
+    }
+    Ok(())
+}
+
+fn out_of_turn(id: &RequestId, message: &str) -> Bytes {
+    error_message(Some(id), &ErrorObject::new(ErrorCode::INVALID_REQUEST, message))
+}
+
+/// How a call speaks: a client that reads one object only hears nothing but the answer.
+fn voice(
+    server: &Server,
+    session: &Session,
+    id: &RequestId,
+    form: Form,
+    outbox: &Arc<Outbox>,
+) -> Voice {
+    let outbox = Arc::clone(outbox);
+    match form {
+        _ if session.record.transport == Transport::Stdio => Voice::Fleeting(outbox),
+        Form::Json => Voice::Fleeting(outbox),
+        Form::Either | Form::Stream => {
+            let reader = server.entropy().hex::<8>();
+            Voice::of_call(server.sessions(), &session.id, id, outbox, reader)
         }
     }
 }
@@ -126,7 +209,8 @@ pub(crate) async fn batch(
             Incoming::Request { id, method, params } => {
                 let request = Request { id, method, params };
                 let (server, principal) = (server.clone(), Arc::clone(principal));
-                calls.push(request.call(server, principal, session.clone(), Arc::clone(&outbox)));
+                let voice = Arc::new(Voice::Fleeting(Arc::clone(&outbox)));
+                calls.push(request.call(server, principal, session.clone(), voice));
             }
             Incoming::Notification { method, params } => {
                 notified(server, session, &method, params.as_ref()).await?;
@@ -145,7 +229,7 @@ pub(crate) async fn batch(
 
 fn array(answers: &[Answer]) -> Answer {
     let messages = answers.iter().filter_map(|answer| match answer {
-        Answer::Message(_, message) => Some(&**message),
+        Answer::Message(_, message) | Answer::Last(Said { message, .. }) => Some(&**message),
         Answer::Nothing => None,
     });
     let joined = messages.collect::<Vec<_>>().join(&b","[..]);
@@ -221,14 +305,21 @@ impl Request {
         server: Server,
         principal: Arc<Principal>,
         session: Session,
-        outbox: Arc<Outbox>,
+        voice: Arc<Voice>,
     ) -> BoxFuture<'static, Answer> {
         Box::pin(async move {
             let revision = session.record.revision;
-            match self.run(&server, principal, &session, outbox).await {
+            let message = match self.run(&server, principal, &session, &voice).await {
                 Ok(Some(result)) => answer(&self.id, result, revision),
-                Ok(None) => Answer::Nothing,
-                Err(error) => Answer::ok(error_message(Some(&self.id), &error)),
+                Ok(None) => {
+                    voice.conclude(None).await;
+                    return Answer::Nothing;
+                }
+                Err(error) => error_message(Some(&self.id), &error),
+            };
+            match voice.conclude(Some(&message)).await {
+                Some(id) => Answer::Last(Said { id: Some(id), message }),
+                None => Answer::ok(message),
             }
         })
     }
@@ -239,7 +330,7 @@ impl Request {
         server: &Server,
         principal: Arc<Principal>,
         session: &Session,
-        outbox: Arc<Outbox>,
+        voice: &Arc<Voice>,
     ) -> Result<Option<ServerResult>, ErrorObject> {
         let revision = session.record.revision;
         let not_found = || refusal::method_not_found(revision).1;
@@ -267,7 +358,7 @@ impl Request {
             }
             _ => {}
         }
-        self.dispatch(request, server, principal, session, outbox).await
+        self.dispatch(request, server, principal, session, voice).await
     }
 
     async fn dispatch(
@@ -276,12 +367,12 @@ impl Request {
         server: &Server,
         principal: Arc<Principal>,
         session: &Session,
-        outbox: Arc<Outbox>,
+        voice: &Arc<Voice>,
     ) -> Result<Option<ServerResult>, ErrorObject> {
-        let registered = server.calls().register(&session.id, &self.id).map_err(|InUse| {
-            let message = "A request with this id is still in progress";
-            ErrorObject::new(ErrorCode::INVALID_REQUEST, message)
-        })?;
+        let registered = server
+            .calls()
+            .register(&session.id, &self.id)
+            .map_err(|refused| ErrorObject::new(ErrorCode::INVALID_REQUEST, refused.reason()))?;
         let meta = RequestMeta::of(self.params.as_ref())
             .map_err(|wrong| ErrorObject::new(ErrorCode::INVALID_PARAMS, wrong.to_string()))?;
         let record = &session.record;
@@ -294,7 +385,7 @@ impl Request {
             peer,
             session: session.id.clone(),
             sessions: server.sessions().clone(),
-            outbox,
+            voice: Arc::clone(voice),
             clock: server.clock().clone(),
             entropy: server.entropy().clone(),
         });
@@ -314,7 +405,16 @@ impl Request {
                 Err(_) => Err(timed_out()),
             },
             () = registered.token().cancelled() => Ok(None),
+            never = lingering(server, voice) => match never {},
         }
+    }
+}
+
+/// Keeps what a call has said while it goes on without a word.
+async fn lingering(server: &Server, voice: &Voice) -> std::convert::Infallible {
+    loop {
+        server.clock().sleep(server.config().session_ttl / 2).await;
+        voice.linger().await;
     }
 }
 
@@ -347,9 +447,9 @@ fn empty() -> ServerResult {
     ServerResult::Empty(EmptyResult::default())
 }
 
-fn answer(id: &RequestId, result: ServerResult, revision: Revision) -> Answer {
+fn answer(id: &RequestId, result: ServerResult, revision: Revision) -> Bytes {
     let result = downgrade::result(result, revision);
-    Answer::Message(StatusCode::OK, to_bytes(&Outgoing::Result { id, result: &result }))
+    to_bytes(&Outgoing::Result { id, result: &result })
 }
 
 #[cfg(test)]

@@ -27,7 +27,8 @@ use super::{
 use crate::{
     Server,
     http::{
-        Answer, Form, Outbox, Rejection, Running, SERVED, error_message, note_message, to_bytes,
+        Answer, Form, Outbox, Rejection, Running, SERVED, Said, error_message, note_message,
+        to_bytes,
     },
     subscriptions::{self, MOST_WATCHED},
 };
@@ -38,11 +39,12 @@ const LIST_HINT: CacheHint = CacheHint { ttl_ms: 60_000, cache_scope: CacheScope
 /// What a resource says may be meant for one caller, and may be different the next moment.
 const READ_HINT: CacheHint = CacheHint { ttl_ms: 0, cache_scope: CacheScope::Private };
 
-/// Serves one request as far as it is known whether the answer is JSON or a stream.
+/// Serves one request as far as it is known whether the answer is JSON or a stream. A transport that
+/// has no headers has none to compare.
 pub(crate) fn serve(
     server: &Server,
     principal: Arc<Principal>,
-    headers: &HeaderMap,
+    headers: Option<&HeaderMap>,
     form: Form,
     envelope: Envelope,
 ) -> Result<Running, Rejection> {
@@ -53,11 +55,11 @@ pub(crate) fn serve(
 fn prepare(
     server: &Server,
     principal: Arc<Principal>,
-    headers: &HeaderMap,
+    headers: Option<&HeaderMap>,
     form: Form,
     envelope: Envelope,
 ) -> Result<Running, Rejection> {
-    mirrored_method(headers, &envelope.method)?;
+    headers.map_or(Ok(()), |headers| mirrored_method(headers, &envelope.method))?;
     let offered = |method: &Method| {
         method.exists_in(envelope.revision)
             && (*method == Method::Discover || server.features().offers(*method))
@@ -67,7 +69,7 @@ fn prepare(
         return Err(Rejection::new(status, error.code, error.message));
     };
     let decoded = ClientRequest::decode(method, envelope.params.as_ref());
-    if let Ok(request) = &decoded {
+    if let (Ok(request), Some(headers)) = (&decoded, headers) {
         mirrored_name(headers, request)?;
     }
     let outbox = Arc::<Outbox>::default();
@@ -86,7 +88,7 @@ fn prepare(
             Box::pin(listen(server.clone(), principal, envelope.id, wanted, Arc::clone(&outbox)))
         }
         Ok(request) => {
-            mirrored_params(server, headers, &request)?;
+            headers.map_or(Ok(()), |headers| mirrored_params(server, headers, &request))?;
             Box::pin(run(server.clone(), principal, envelope, request, Arc::clone(&outbox)))
         }
     };
@@ -310,7 +312,7 @@ struct Sink(Arc<Outbox>);
 impl NoteSink for Sink {
     fn send(&self, note: ServerNotification) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.0.say(note_message(&note)).await;
+            self.0.say(Said { id: None, message: note_message(&note) }).await;
         })
     }
 }

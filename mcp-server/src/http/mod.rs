@@ -7,8 +7,10 @@ mod health;
 mod outbox;
 mod rejection;
 mod reply;
+mod resume;
 mod splash;
-mod standalone;
+mod sse_2024;
+pub(crate) mod standalone;
 mod well_known;
 
 use axum::{
@@ -24,7 +26,7 @@ use shared::mcp::{ErrorCode, ServerNotification};
 
 pub(crate) use self::{
     guard::Guard,
-    outbox::Outbox,
+    outbox::{Outbox, Said},
     rejection::{Rejection, SERVED, error_message, to_bytes},
     reply::{Answer, Form, Running},
     well_known::metadata_url,
@@ -35,6 +37,7 @@ use crate::{Server, auth, config::ENDPOINT};
 ///
 /// ```text
 /// POST GET DELETE /mcp, /mcp/                      the protocol; protected
+/// GET /sse, POST /message                          the transport of 2024-11-05; protected
 /// GET /.well-known/oauth-protected-resource[/mcp]  who issues tokens for it (RFC 9728)
 /// GET /, /style.css                                for people
 /// GET /health                                      in the original's shape
@@ -50,6 +53,8 @@ pub(crate) fn router(server: &Server) -> Router {
     let protected = Router::new()
         .route(ENDPOINT, endpoint())
         .route(&slashed, endpoint())
+        .route("/sse", get(sse_2024::get).head(endpoint::other).fallback(sse_2024::only_get))
+        .route(sse_2024::MESSAGES, post(sse_2024::post).fallback(sse_2024::only_post))
         .route_layer(middleware::from_fn_with_state(server.clone(), auth::require))
         .layer(cors::protected(server));
     let public = Router::new()

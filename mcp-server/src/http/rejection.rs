@@ -12,7 +12,7 @@ use shared::mcp::{ErrorCode, ErrorObject, MalformedMessage, Outgoing, RequestId,
 use super::reply::Answer;
 
 /// Why a request is refused.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rejection {
     status: StatusCode,
     id: Option<RequestId>,
@@ -100,9 +100,16 @@ impl From<store::StoreError> for Rejection {
     }
 }
 
+impl Rejection {
+    /// The error as a message, for a transport without statuses.
+    pub(crate) fn to_message(&self) -> Bytes {
+        error_message(self.id.as_ref(), &self.error)
+    }
+}
+
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        let message = error_message(self.id.as_ref(), &self.error);
+        let message = self.to_message();
         let mut response = Answer::Message(self.status, message).into_response();
         let headers = response.headers_mut();
         if let Some(allow) = self.allow {

@@ -8,5 +8,8 @@ mod modern;
 mod pages;
 mod provider;
 mod providers;
+mod resume;
+mod sse_2024;
+mod stdio;
 mod subscriptions;
 mod world;

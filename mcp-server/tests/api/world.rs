@@ -94,6 +94,35 @@ impl Tool<App> for Stay {
     }
 }
 
+/// Lets the connection go and says more afterwards.
+#[derive(Deserialize, JsonSchema)]
+struct Leave {}
+
+impl Tool<App> for Leave {
+    const NAME: &'static str = "leave";
+    type Output = String;
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        ctx.let_go().await;
+        ctx.progress(1.0, 1.0, "away").await;
+        Ok("came back".to_owned())
+    }
+}
+
+/// Says something, waits for a minute, and says something else.
+#[derive(Deserialize, JsonSchema)]
+struct Pause {}
+
+impl Tool<App> for Pause {
+    const NAME: &'static str = "pause";
+    type Output = String;
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        ctx.progress(1.0, 2.0, "before").await;
+        ctx.clock().sleep(Duration::from_mins(1)).await;
+        ctx.progress(2.0, 2.0, "after").await;
+        Ok("paused".to_owned())
+    }
+}
+
 /// Panics.
 #[derive(Deserialize, JsonSchema)]
 struct Crash {}
@@ -157,6 +186,8 @@ fn catalog() -> Catalog<App> {
         .tool::<Report>()
         .tool::<Ask>()
         .tool::<Stay>()
+        .tool::<Leave>()
+        .tool::<Pause>()
         .tool::<Crash>()
         .tool::<Announce>()
         .tool::<Place>()
@@ -210,6 +241,14 @@ pub(crate) async fn instance(store: &Store, clock: Clock, settings: &[(&str, &st
         chassis::serve(listener, router, Limits::default(), &stop).await.unwrap();
     });
     World { base, clock, server, lifecycle, told, events, _serving: serving }
+}
+
+/// Two instances on one store.
+pub(crate) async fn two() -> (World, World) {
+    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+    let store = Store::memory(clock.clone());
+    let settings = [("MCP_AUTH", "none")];
+    (instance(&store, clock.clone(), &settings).await, instance(&store, clock, &settings).await)
 }
 
 impl World {

@@ -49,6 +49,12 @@ pub trait Client: Send + Sync {
     /// Tells the client something; waits while it reads more slowly than it is told.
     fn notify(&self, note: ServerNotification) -> BoxFuture<'_, ()>;
 
+    /// Lets the connection go while the call runs on, where the client can come back for the answer
+    /// (2025-11-25 basic/transports, "polling"). Does nothing elsewhere.
+    fn let_go(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// Who is at the other end.
     fn peer(&self) -> &Peer;
 }

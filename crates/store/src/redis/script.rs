@@ -17,11 +17,21 @@ if now ~= ARGV[1] then return now end
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1";
 
-/// Adds an event and sets the lifetime in one step, so that no log is left without one.
-/// Trims whole blocks (`~`), which costs Redis much less than an exact length.
+/// Adds an event, sets the lifetime and announces the event in one step: no log is left without a
+/// lifetime, and events are announced in their order.
+/// Trims whole blocks (`~`), which costs Redis much less than an exact length. Only large events can
+/// make a log too large for its number of them; their bytes are looked at, and half is dropped.
 const APPEND: &str = "\
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
+if #ARGV[2] > 4096 then
+  local length = redis.call('XLEN', KEYS[1])
+  local bytes = redis.pcall('MEMORY', 'USAGE', KEYS[1])
+  if length > 1 and type(bytes) == 'number' and bytes > tonumber(ARGV[4]) then
+    redis.call('XTRIM', KEYS[1], 'MAXLEN', math.floor(length / 2))
+  end
+end
+redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[2])
 return id";
 
 /// A script and its hash.
