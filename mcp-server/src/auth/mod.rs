@@ -15,6 +15,7 @@ mod jwks;
 mod monitor;
 mod outbound;
 mod refusal;
+mod scope;
 mod token;
 mod validator;
 
@@ -28,6 +29,7 @@ use axum::{
 };
 use http::{HeaderMap, header};
 use mcp_core::Principal;
+use serde_json::Value;
 use shared::oauth::ScopeSet;
 
 use self::{
@@ -41,11 +43,12 @@ pub(crate) use self::{
     check::check,
     discovery::DiscoveryError,
     outbound::OutboundStartError,
+    scope::{allow, allow_message},
     token::{Policy, folded},
 };
 use crate::{
     Parts, Server,
-    config::{AuthSettings, Outage},
+    config::{AuthSettings, Outage, Validation},
 };
 
 /// What checks tokens.
@@ -62,6 +65,7 @@ impl Auth {
         parts: &Parts,
     ) -> Result<Arc<Self>, OutboundStartError> {
         let Parts { clock, entropy, lifecycle, .. } = parts;
+        warn(settings);
         let outbound = Outbound::new(settings, clock.clone())?;
         let validator = Arc::new(Validator::new(settings, &outbound, clock, entropy));
         let watch = Watch::default();
@@ -90,6 +94,14 @@ impl Auth {
     /// Everything that is set about tokens.
     pub(crate) const fn settings(&self) -> &AuthSettings {
         &self.settings
+    }
+
+    /// What the authorization server says of itself, if it is to be repeated here.
+    pub(crate) fn repeated_metadata(&self) -> Option<Arc<Value>> {
+        if !self.settings.legacy_metadata {
+            return None;
+        }
+        self.watch.open().and_then(|server| server.document.clone())
     }
 
     /// The scopes that every request needs.
@@ -143,6 +155,21 @@ impl Auth {
             return Err(Refusal::InsufficientScope);
         }
         Ok(principal)
+    }
+}
+
+/// What works, and an operator should have thought about: said at every start.
+fn warn(settings: &AuthSettings) {
+    if settings.policy.audience_claim.is_none() {
+        tracing::warn!(
+            "MCP_AUTH_AUDIENCE_CLAIM=none: the authorization server is trusted to say of no token \
+             for somebody else that it is active"
+        );
+    }
+    if settings.validation == Validation::Auto && !settings.can_ask() {
+        tracing::warn!(
+            "MCP_AUTH_CLIENT_SECRET is not set: tokens are not asked about, so only JWTs are good"
+        );
     }
 }
 

@@ -10,7 +10,7 @@ use std::{path::PathBuf, time::Duration};
 
 use ambient::{
     Reader,
-    values::{BaseUrl, Seconds},
+    values::{BaseUrl, Seconds, Switch},
 };
 use shared::oauth::ScopeSet;
 use url::Url;
@@ -46,6 +46,8 @@ pub struct AuthSettings {
     pub scopes_supported: ScopeSet,
     /// The issuers that clients are sent to.
     pub advertised_servers: Vec<String>,
+    /// Whether the authorization server's metadata is repeated here, for clients of 2025-03-26.
+    pub legacy_metadata: bool,
     /// How the results of checks are remembered.
     pub cache: CacheSettings,
     /// How the issuer's keys are kept.
@@ -168,6 +170,7 @@ fn settings(read: &mut Reader<'_>, place: &Place<'_>) -> AuthSettings {
         scopes_supported: scopes_supported(read, &required_scopes),
         required_scopes,
         advertised_servers: advertised(read, issuer.as_written()),
+        legacy_metadata: legacy_metadata(read),
         cache: cache(read, &profile),
         jwks: jwks(read),
         timeout: timeout(read),
@@ -219,7 +222,7 @@ fn discovery(read: &mut Reader<'_>) -> Discovery {
             "MCP_AUTH_DISCOVERY",
             "Whether metadata is read; if off, set MCP_AUTH_INTROSPECTION_URL or MCP_AUTH_JWKS_URL.",
         )
-        .or(ambient::values::Switch(true));
+        .or(Switch(true));
     match (on.0, url) {
         (false, _) => Discovery::Off,
         (true, Some(url)) => Discovery::At(url),
@@ -275,6 +278,16 @@ fn advertised(read: &mut Reader<'_>, issuer: &str) -> Vec<String> {
         )
         .optional::<Words>();
     servers.map_or_else(|| vec![issuer.to_owned()], |servers| servers.0)
+}
+
+fn legacy_metadata(read: &mut Reader<'_>) -> bool {
+    read.setting(
+        "MCP_AUTH_LEGACY_METADATA",
+        "1 repeats the authorization server's metadata on this origin, where clients of 2025-03-26 \
+         look for it.",
+    )
+    .or(Switch(true))
+    .0
 }
 
 fn cache(read: &mut Reader<'_>, profile: &Profile) -> CacheSettings {

@@ -22,7 +22,7 @@ use store::StoreError;
 
 use super::{downgrade, modern::timed_out, refusal};
 use crate::{
-    Server,
+    Server, auth,
     http::{Answer, Form, Outbox, Rejection, Running, Said, error_message, to_bytes},
     session::{Session, SessionId, Terms, Transport, WatchError, live::Live, voice::Voice},
     subscriptions::LONGEST_WATCHED,
@@ -108,6 +108,8 @@ pub(crate) async fn serve(
 ) -> Result<Handled, Rejection> {
     match incoming {
         Incoming::Request { id, method, params } => {
+            auth::allow_message(server, &principal, &method, params.as_ref())
+                .map_err(|rejection| rejection.to(&id))?;
             let outbox = Arc::<Outbox>::default();
             let voice = Arc::new(voice(server, &session, &id, form, &outbox));
             let is_primed = session.record.revision.has_stream_polling();

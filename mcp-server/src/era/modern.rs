@@ -25,7 +25,7 @@ use super::{
     refusal,
 };
 use crate::{
-    Server,
+    Server, auth,
     http::{
         Answer, Form, Outbox, Rejection, Running, SERVED, Said, error_message, note_message,
         to_bytes,
@@ -88,6 +88,7 @@ fn prepare(
             Box::pin(listen(server.clone(), principal, envelope.id, wanted, Arc::clone(&outbox)))
         }
         Ok(request) => {
+            auth::allow(server, &principal, server.features().required_scopes(&request))?;
             headers.map_or(Ok(()), |headers| mirrored_params(server, headers, &request))?;
             Box::pin(run(server.clone(), principal, envelope, request, Arc::clone(&outbox)))
         }

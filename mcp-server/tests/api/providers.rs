@@ -26,7 +26,7 @@ struct Scene {
 /// A server that knows its provider by these settings, whatever the provider does.
 async fn unready(provider: Provider, settings: &[(&str, &str)]) -> Scene {
     let clock = clock();
-    let mut all = vec![("AUTH_SERVER_URL", provider.issuer.as_str()), ("MCP_AUTH_TIMEOUT", "1")];
+    let mut all = vec![("AUTH_SERVER_URL", provider.issuer.as_str())];
     all.extend(settings);
     let world = instance(&Store::memory(clock.clone()), clock, &all).await;
     let audience = json!({ "aud": world.endpoint() });
@@ -71,6 +71,9 @@ impl Scene {
     }
 }
 
+/// Shorter than usual where a provider hangs, longer where the machine has much to do.
+const IMPATIENT: (&str, &str) = ("MCP_AUTH_TIMEOUT", "2");
+const PATIENT: (&str, &str) = ("MCP_AUTH_TIMEOUT", "60");
 const JWT: (&str, &str) = ("MCP_AUTH_VALIDATION", "jwt");
 const BOTH: (&str, &str) = ("MCP_AUTH_VALIDATION", "both");
 
@@ -145,11 +148,11 @@ async fn old_keys_are_used_while_there_are_no_newer_ones_but_not_for_ever() {
 
 #[tokio::test]
 async fn five_hundred_requests_with_a_fresh_token_make_one_question() {
-    let scene = scene(&[]).await;
+    let scene = scene(&[PATIENT]).await;
     let before = scene.provider.introspected();
     let all = (0..500).map(|_| scene.status("good-500"));
     let all = futures_util::future::join_all(all).await;
-    assert!(all.iter().all(|status| *status == 200));
+    assert!(all.iter().all(|status| *status == 200), "{all:?}");
     assert_eq!(scene.provider.introspected() - before, 1);
 }
 
@@ -213,7 +216,7 @@ const FAULTS: [Mood; 11] = [
 #[tokio::test]
 async fn a_fault_of_introspection_is_503_without_a_challenge_and_heals() {
     for fault in FAULTS {
-        let scene = scene(&[]).await;
+        let scene = scene(&[IMPATIENT]).await;
         scene.provider.set(|script| script.introspection = fault);
         let reply = scene.call("good").await.expect_error(503, -32000);
         assert!(reply.header("www-authenticate").is_none(), "{fault:?}");
@@ -231,7 +234,7 @@ async fn a_fault_at_the_start_is_503_and_heals() {
     for fault in FAULTS {
         let provider = Provider::start().await;
         provider.set(|script| script.metadata = fault);
-        let scene = unready(provider, &[]).await;
+        let scene = unready(provider, &[IMPATIENT]).await;
         assert_eq!(scene.status("good").await, 503, "{fault:?}");
         let http = Http::new(&scene.world.base);
         drop(http.get("/readyz").await.expect(503));
@@ -247,7 +250,7 @@ async fn a_fault_at_the_start_is_503_and_heals() {
 #[tokio::test]
 async fn a_fault_of_the_keys_is_503_and_heals() {
     for fault in FAULTS {
-        let scene = scene(&[JWT]).await;
+        let scene = scene(&[JWT, IMPATIENT]).await;
         scene.provider.set(|script| script.jwks = fault);
         let token = scene.token("k1", &json!({}));
         assert_eq!(scene.status(&token).await, 503, "{fault:?}");
@@ -296,6 +299,29 @@ async fn an_outage_lets_those_in_who_were_in_if_the_operator_says_so() {
 }
 
 #[tokio::test]
+async fn a_tool_that_needs_more_is_403_with_all_that_is_needed_in_both_eras() {
+    let scene = scene(&[]).await;
+    let granted = json!({ "aud": scene.world.endpoint(), "scope": "mcp vault:read" });
+    scene.provider.set(|script| script.claims = granted);
+    let params = json!({ "name": "vault", "arguments": {} });
+    let modern = scene.modern.clone().bearer("good").call("tools/call", params.clone()).await;
+    let session = scene.world.opening().bearer("good").open().await;
+    for reply in [modern, session.call("tools/call", params.clone()).await] {
+        let reply = reply.expect(403);
+        let challenge = reply.header("www-authenticate").unwrap();
+        for part in [r#"error="insufficient_scope""#, r#"scope="mcp vault:open vault:read""#] {
+            assert!(challenge.contains(part), "{challenge}");
+        }
+        assert!(challenge.contains("/.well-known/oauth-protected-resource/mcp"), "{challenge}");
+    }
+    let more = json!({ "aud": scene.world.endpoint(), "scope": "mcp vault:read vault:open" });
+    scene.provider.set(|script| script.claims = more);
+    let stepped_up = scene.modern.clone().bearer("good-more");
+    let reply = stepped_up.call("tools/call", params).await.expect(200);
+    assert_eq!(reply.content_text(), "treasure");
+}
+
+#[tokio::test]
 async fn a_token_that_is_bound_to_a_key_is_no_bearer_token() {
     let scene = scene(&[]).await;
     let bound = json!({ "aud": scene.world.endpoint(), "cnf": { "jkt": "x" } });
@@ -321,6 +347,16 @@ async fn a_provider_that_offers_no_way_is_told_at_the_start_with_the_setting() {
     let scene = unready(provider, &[]).await;
     let unusable = testkit::within(testkit::PATIENCE, scene.world.server.unusable()).await;
     assert!(unusable.to_string().contains("MCP_AUTH_CLIENT_SECRET"), "{unusable}");
+}
+
+#[tokio::test]
+async fn clients_of_2025_03_26_find_the_issuer_at_our_origin() {
+    let path = "/.well-known/oauth-authorization-server";
+    let scene = scene(&[]).await;
+    let document = Http::new(&scene.world.base).get(path).await.expect(200).json();
+    assert_eq!(document["issuer"], json!(scene.provider.issuer));
+    let silent = self::scene(&[("MCP_AUTH_LEGACY_METADATA", "0")]).await;
+    drop(Http::new(&silent.world.base).get(path).await.expect(404));
 }
 
 async fn checked(scene: &Scene, more: &[(&str, &str)], token: Option<&str>) -> (bool, String) {
