@@ -10,7 +10,7 @@ use ambient::{Secret, Timestamp};
 use serde::Deserialize;
 use shared::oauth::{ScopeSet, Sensitive};
 
-use crate::domain::{Authentication, Client, SecretHash};
+use crate::domain::{Authentication, Client, SecretHash, client_id};
 
 /// Shorter secrets can be guessed.
 const MIN_SECRET: usize = 32;
@@ -79,7 +79,7 @@ impl Entry {
     fn client(self, scopes: &ScopeSet) -> Result<Client, &'static str> {
         if !is_id(&self.client_id) {
             return Err("a client_id has 1 to 100 letters, digits, `-`, `_` and `.`, \
-                        and is not 32 hexadecimal digits, which are given out by registration");
+                        and is none of those that registration gives out");
         }
         let hashes = self.client_secret_sha256.iter().map(|text| SecretHash::parse(text));
         let mut hashes: Vec<_> = hashes
@@ -115,9 +115,8 @@ impl Entry {
 
 /// Neither a URL nor what registration gives out, so that no client can be taken for another.
 fn is_id(id: &str) -> bool {
-    let is_registered = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    (1..=MAX_ID).contains(&id.len()) && id.bytes().all(fits) && !is_registered
+    (1..=MAX_ID).contains(&id.len()) && id.bytes().all(fits) && !client_id::is_registered(id)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use ambient::{
 use chassis::telemetry::LogFormat;
 use shared::oauth::ScopeSet;
 
-use crate::clients_file::GivenClients;
+use crate::{clients_file::GivenClients, guard::GuardSettings};
 
 /// What the server needs to know.
 #[derive(Clone, Debug)]
@@ -32,6 +32,8 @@ pub struct Config {
     pub documents: ClientDocuments,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// How often what may be done.
+    pub guard: GuardSettings,
     /// Redis for all state; in memory if there is none.
     pub redis_url: Option<Secret>,
     /// How log lines look.
@@ -120,6 +122,7 @@ impl Config {
             scopes,
             documents: documents(read, &issuer),
             lifetimes: lifetimes(read),
+            guard: GuardSettings::read(read),
             redis_url: read
                 .setting("REDIS_URL", "Redis or Valkey for all state; in memory when not set.")
                 .secret(),

@@ -76,6 +76,12 @@ impl Documents {
         now.into_value().result
     }
 
+    /// Whether nothing has to be fetched to know this client.
+    pub(crate) async fn knows(&self, url: &ClientUrl) -> bool {
+        let kept = self.kept.get(url.as_str()).await;
+        kept.is_some_and(|kept| self.clock.now() < kept.fresh_until)
+    }
+
     async fn ask(&self, url: &ClientUrl, before: Option<Kept>) -> Kept {
         let fetched = self.fetcher.json(url.url()).await;
         let now = self.clock.now();

@@ -16,12 +16,14 @@
 //!
 //! Any number of instances can run on one store: a flow that begins on one can end on another.
 
+mod audit;
 mod clients_file;
 mod config;
 mod documents;
 mod domain;
 mod fetch;
 mod grants;
+mod guard;
 mod http;
 mod idp;
 mod pages;
@@ -39,10 +41,12 @@ use url::Url;
 
 pub use self::clients_file::GivenClients;
 pub use self::config::{ClientDocuments, Config, Lifetimes, ResourceServer};
+pub use self::guard::{GuardSettings, Ladder, Rate, Step, TrustedProxies};
 use self::{
     documents::Documents,
     domain::{Client, Resources},
     fetch::{Fetcher, Reach},
+    guard::Guard,
     idp::Idp,
     repo::Repo,
 };
@@ -70,6 +74,7 @@ struct Inner {
     resources: Resources,
     repo: Repo,
     documents: Documents,
+    guard: Guard,
     idp: Idp,
 }
 
@@ -91,11 +96,13 @@ impl AuthServer {
         let policy = config.documents.clone();
         let reach = if policy.allow_private { Reach::Anywhere } else { Reach::Internet };
         let fetcher = Fetcher::new(reach, parts.clock.clone())?;
+        let guard = Guard::new(config.guard.clone(), parts.clock.clone(), &parts.store);
         Ok(Self(Arc::new(Inner {
             documents: Documents::new(fetcher, policy, parts.clock.clone()),
             resources: Resources::of_mcp_server(&mcp_base),
-            repo: Repo::new(&parts.store),
-            idp: Idp::new(&config.issuer, &parts),
+            repo: Repo::new(&parts.store, &parts.clock),
+            idp: Idp::new(&config.issuer, &parts, guard.clone()),
+            guard,
             config,
             parts,
         })))
@@ -140,6 +147,10 @@ impl AuthServer {
 
     fn documents(&self) -> &Documents {
         &self.0.documents
+    }
+
+    fn guard(&self) -> &Guard {
+        &self.0.guard
     }
 
     fn idp(&self) -> &Idp {

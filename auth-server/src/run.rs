@@ -92,11 +92,17 @@ fn announce(server: &AuthServer, listener: &TcpListener) {
     if server.config().documents.allow_private {
         tracing::warn!("AUTH_CIMD_ALLOW_PRIVATE is on: client documents are read from anywhere");
     }
+    if server.config().is_https() && server.guard().proxies().is_empty() {
+        tracing::warn!(
+            "AUTH_TRUSTED_PROXIES is not set: what ends TLS for this server is taken for its only \
+             client, and limits per address count all the world as one"
+        );
+    }
     if server.store().is_shared() {
         tracing::info!("state is in Redis: clients and tokens outlive this process");
     } else {
         tracing::warn!(
-            "state is in memory: a restart forgets every client and token; set REDIS_URL to keep them"
+            "state is in memory: a restart forgets every login and token; set REDIS_URL to keep them"
         );
     }
 }

@@ -61,11 +61,11 @@ pub enum CliError {
     Terminal(#[from] io::Error),
 }
 
-/// Does what the command line of this process says; `features` are what is served.
-pub async fn run(features: Features) -> Result<(), CliError> {
+/// Does what the command line of this process says; `offered` is what is served, by its settings.
+pub async fn run(offered: impl FnOnce(&Env) -> Result<Features, Mistakes>) -> Result<(), CliError> {
     match Cli::parse().command {
-        None | Some(Command::Serve) => Ok(run::serve(features).await?),
-        Some(Command::Stdio) => Ok(run::serve_stdio(features).await?),
+        None | Some(Command::Serve) => Ok(run::serve_chosen(offered).await?),
+        Some(Command::Stdio) => Ok(run::serve_stdio(offered).await?),
         Some(Command::CheckAuth { token }) => {
             let env = Env::process()?;
             let token = token.map(from_standard_input).transpose()?;
@@ -77,6 +77,7 @@ pub async fn run(features: Features) -> Result<(), CliError> {
             let env = Env::process()?;
             let (config, settings) = Config::from_env(&env);
             config?;
+            offered(&env)?;
             match what {
                 ConfigCommand::Check => Ok(()),
                 ConfigCommand::Dump => Ok(dump(&env, &settings, "", &mut io::stdout().lock())?),

@@ -1,6 +1,7 @@
 //! What an operator decides, read from the environment once, at the start.
 
 mod auth;
+mod former;
 mod profile;
 mod values;
 
@@ -76,6 +77,7 @@ impl Config {
         let resource = format!("{base}{ENDPOINT}");
         let place = auth::Place { is_loopback: host.is_loopback(), resource: &resource };
         let auth = auth::read(read, &place);
+        former::refuse(read);
         Self {
             host,
             port,

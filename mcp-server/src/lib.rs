@@ -21,12 +21,15 @@ mod auth;
 pub mod cli;
 mod config;
 mod era;
+mod feature_state;
 pub mod features;
 mod http;
 pub mod run;
 mod session;
 mod stdio;
 mod subscriptions;
+mod tasks;
+mod vitals;
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +37,7 @@ use ambient::{Clock, Entropy};
 use axum::Router;
 use chassis::Lifecycle;
 use mcp_core::{
-    Call, Features, NoFeed, Principal,
+    Call, Features, Lent, NoFeed, Principal,
     flow::{Journal, Peer, Replay, SealKey, Sealer},
 };
 use shared::mcp::{ClientCapabilities, ClientProfile, Revision};
@@ -47,9 +50,12 @@ pub use self::config::{
 };
 use self::{
     auth::Auth,
+    feature_state::FeatureState,
     http::Guard,
-    session::{Control, Instances, Sessions, calls::Calls},
+    session::{Control, Instances, SessionId, Sessions, calls::Calls},
     subscriptions::Feed,
+    tasks::Tasks,
+    vitals::Vitals,
 };
 
 /// The longest that any call may take.
@@ -81,10 +87,13 @@ struct Inner {
     guard: Guard,
     sessions: Sessions,
     instances: Instances,
+    tasks: Tasks,
     feed: Feed,
     calls: Calls,
     control: Control,
     sealer: Sealer,
+    vitals: Vitals,
+    lent: Lent,
 }
 
 /// The server could not be made.
@@ -114,12 +123,22 @@ impl Server {
         let sessions = Sessions::new(&parts.store, config.session_ttl, instances.own());
         let control = Control::new(&parts.store, calls.clone(), sessions.readers().clone());
         look_after(&parts, control.clone(), instances.clone());
+        let tasks = Tasks::new(&parts.store, &instances, &parts.clock, &parts.entropy);
+        let vitals = Vitals::new(&parts.store, &parts.clock, &parts.entropy, config.session_ttl);
+        parts.lifecycle.spawn(vitals.clone().report(parts.lifecycle.stopping()));
         Ok(Self(Arc::new(Inner {
+            lent: Lent {
+                state: Arc::new(FeatureState::new(&parts.store)),
+                vitals: Arc::new(vitals.clone()),
+                session: None,
+            },
+            vitals,
             auth,
             anonymous: Arc::new(Principal::anonymous()),
             guard: Guard::new(&config),
             sessions,
             instances,
+            tasks,
             feed: Feed::new(&parts.store),
             calls,
             control,
@@ -217,6 +236,10 @@ impl Server {
         &self.0.instances
     }
 
+    fn tasks(&self) -> &Tasks {
+        &self.0.tasks
+    }
+
     fn feed(&self) -> &Feed {
         &self.0.feed
     }
@@ -231,6 +254,15 @@ impl Server {
 
     fn sealer(&self) -> &Sealer {
         &self.0.sealer
+    }
+
+    fn vitals(&self) -> &Vitals {
+        &self.0.vitals
+    }
+
+    /// What the features that a call runs may use, in a session or without one.
+    fn lent(&self, session: Option<&SessionId>) -> Lent {
+        Lent { session: session.map(|id| Arc::from(id.as_str())), ..self.0.lent.clone() }
     }
 
     /// A call of the server's own, for what it shows to people: nobody can be asked anything.
@@ -248,6 +280,7 @@ impl Server {
             entropy: self.entropy().clone(),
             cancelled: CancellationToken::new(),
             changes: Arc::new(NoFeed),
+            lent: Lent::default(),
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use mcp_core::Features;
+use ambient::Env;
 use mcp_server::{cli, features};
 
 fn main() -> ExitCode {
@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return chassis::exit_code(Err::<(), _>(error)),
     };
-    let offered = Features::new(features::server(), features::catalog(), features::App::default());
+    let offered = |env: &Env| features::offered(env).0;
     let ended = runtime.block_on(cli::run(offered));
     // A read of standard input cannot be taken back; nobody waits for it.
     runtime.shutdown_background();

@@ -48,7 +48,15 @@ pub enum RunError {
 
 /// Reads the settings of this process, serves `features`, and ends when a signal says so.
 pub async fn serve(features: Features) -> Result<(), RunError> {
-    let config = Config::from_env(&Env::process()?).0?;
+    serve_chosen(|_| Ok(features)).await
+}
+
+/// Like [`serve`], with features that depend on settings.
+pub async fn serve_chosen(
+    offered: impl FnOnce(&Env) -> Result<Features, Mistakes>,
+) -> Result<(), RunError> {
+    let env = Env::process()?;
+    let (config, features) = both(Config::from_env(&env).0, offered(&env))?;
     telemetry::init(config.log_format, &config.log_filter)?;
     let clock = Clock::system();
     let lifecycle = Lifecycle::new(clock.clone(), GRACE);
@@ -72,10 +80,28 @@ pub async fn serve(features: Features) -> Result<(), RunError> {
     Ok(())
 }
 
+/// Both, or the mistakes of both.
+pub fn both<A, B>(
+    one: Result<A, Mistakes>,
+    other: Result<B, Mistakes>,
+) -> Result<(A, B), Mistakes> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(Mistakes(mut wrong)), Err(Mistakes(more))) => {
+            wrong.extend(more);
+            Err(Mistakes(wrong))
+        }
+        (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => Err(wrong),
+    }
+}
+
 /// Reads the settings of this process and serves `features` to whoever started it, over its standard
 /// streams, until the input ends or a signal says so. Logs go to standard error.
-pub async fn serve_stdio(features: Features) -> Result<(), RunError> {
-    let mut config = Config::from_env(&Env::process()?).0?;
+pub async fn serve_stdio(
+    offered: impl FnOnce(&Env) -> Result<Features, Mistakes>,
+) -> Result<(), RunError> {
+    let env = Env::process()?;
+    let (mut config, features) = both(Config::from_env(&env).0, offered(&env))?;
     telemetry::init(config.log_format, &config.log_filter)?;
     // Whoever started the process may use it; credentials come from its environment.
     config.auth = AuthConfig::Off;

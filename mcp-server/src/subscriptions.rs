@@ -200,6 +200,7 @@ pub(crate) async fn listen(
     let wish = Wish::granted(wanted, server.features().announced(), id);
     // Listening comes before the acknowledgement, which promises that nothing is missed from here.
     let mut listener = server.feed().listen(Start::Newest).await?;
+    let _open = server.vitals().stream();
     let say = async |note| outbox.say(Said { id: None, message: note_message(&note) }).await;
     say(wish.acknowledgement()).await;
     let mut over = Box::pin(over(server, principal));

@@ -3,7 +3,7 @@
 
 use ambient::Timestamp;
 use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use shared::oauth::{ClientMetadata, TokenEndpointAuthMethod};
 
 use super::{Authentication, Client, ClientUrl, MetadataError, registration, unique_json::Unique};
@@ -48,12 +48,25 @@ pub(crate) fn read_document(
     if metadata.client_name.is_none() {
         return Err(BadDocument::NoName);
     }
-    match metadata.token_endpoint_auth_method {
-        None | Some(TokenEndpointAuthMethod::None) => {}
-        Some(_) => return Err(BadDocument::AuthMethod),
+    if !may_be_public(&metadata, members) {
+        return Err(BadDocument::AuthMethod);
     }
     let id = url.as_str().to_owned();
     Ok(registration::client(id, metadata, Authentication::Public, now)?)
+}
+
+/// Whether the client gets along without a key. `ChatGPT`'s document prefers one and lists `none` as
+/// well: it looks at our metadata and takes what both sides know.
+fn may_be_public(metadata: &ClientMetadata, members: &Map<String, Value>) -> bool {
+    let preferred = metadata.token_endpoint_auth_method.as_ref();
+    if matches!(preferred, None | Some(TokenEndpointAuthMethod::None)) {
+        return true;
+    }
+    let others = members.get("token_endpoint_auth_methods_supported").and_then(Value::as_array);
+    let knows_none = others.is_some_and(|methods| methods.iter().any(|method| method == "none"));
+    // A method with a shared secret is a mistake, whatever stands beside it.
+    let is_key = |method: &TokenEndpointAuthMethod| matches!(method, TokenEndpointAuthMethod::Other(name) if name == "private_key_jwt");
+    knows_none && preferred.is_some_and(is_key)
 }
 
 #[cfg(test)]
@@ -85,6 +98,21 @@ mod tests {
         assert_eq!(client.authentication, Authentication::Public);
         assert!(client.may_be_answered_at("http://localhost:51234/callback"));
         assert!(with("token_endpoint_auth_method", json!("none")).is_ok());
+    }
+
+    #[test]
+    fn who_can_do_with_a_key_and_without_is_public() {
+        let mut document = json!({
+            "client_id": URL, "client_name": "A", "redirect_uris": ["https://a.example/"],
+            "token_endpoint_auth_method": "private_key_jwt",
+            "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+        });
+        assert_eq!(read(&document.to_string()).unwrap().authentication, Authentication::Public);
+        document["token_endpoint_auth_methods_supported"] = json!(["private_key_jwt"]);
+        assert_eq!(read(&document.to_string()), Err(BadDocument::AuthMethod));
+        document["token_endpoint_auth_methods_supported"] = json!(["none"]);
+        document["token_endpoint_auth_method"] = json!("client_secret_post");
+        assert_eq!(read(&document.to_string()), Err(BadDocument::AuthMethod));
     }
 
     #[test]

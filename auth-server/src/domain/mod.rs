@@ -4,6 +4,7 @@
 mod access;
 mod client;
 mod client_document;
+pub(crate) mod client_id;
 mod client_url;
 mod code;
 mod family;
@@ -21,6 +22,7 @@ pub(crate) use self::{
     access::{AccessRecord, Grant, RefreshRecord, User},
     client::{Authentication, Client},
     client_document::{BadDocument, read_document},
+    client_id::Management,
     client_url::{BadClientUrl, ClientUrl},
     code::{Attempt, Code, Exchanged, Mismatch},
     family::{Family, Living, Rotation, Successor},
@@ -31,8 +33,8 @@ pub(crate) use self::{
     seal::{Sealed, seal, unseal},
     secret_hash::SecretHash,
     ticket::{
-        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, Handle, LoginCode, Nonce,
-        RefreshToken, Ticket, sha256_hex,
+        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, Handle, LoginCode,
+        ManagementToken, Nonce, RefreshToken, Ticket, sha256_hex,
     },
     transaction::{Transaction, WrongTurn, form_token},
 };

@@ -6,9 +6,9 @@ use shared::oauth::{
 };
 
 use super::{
-    Authentication, Client, RedirectUri,
+    Authentication, Client, Management, RedirectUri, client_id,
     redirect_uri::BadRedirectUri,
-    ticket::{ClientSecret, Ticket},
+    ticket::{ClientSecret, ManagementToken, Ticket},
 };
 
 const MAX_REDIRECT_URIS: usize = 20;
@@ -38,8 +38,12 @@ pub(crate) enum MetadataError {
 pub(crate) struct Registration {
     /// The client, to be kept.
     pub(crate) client: Client,
+    /// What shows that a caller may change it; none for public clients.
+    pub(crate) management: Option<Management>,
     /// Its secret, to be told once.
     secret: Option<ClientSecret>,
+    /// What it may change its registration with.
+    token: Option<ManagementToken>,
 }
 
 impl Registration {
@@ -54,29 +58,61 @@ impl Registration {
     ) -> Result<Self, MetadataError> {
         let (authentication, secret) =
             authentication(metadata.token_endpoint_auth_method.clone(), entropy)?;
-        let client = client(entropy.hex::<16>(), metadata, authentication, now)?;
-        Ok(Self { client, secret })
+        let id = if secret.is_some() { client_id::own(entropy) } else { entropy.hex::<16>() };
+        let client = client(id, metadata, authentication, now)?;
+        // What is public is shared by all who register the same: nobody may change it.
+        let token = secret.is_some().then(|| Ticket::random(entropy));
+        Ok(Self { client, management: token.as_ref().map(Management::of), secret, token })
+    }
+
+    /// A registration that a client comes back to with its token.
+    pub(crate) fn known(client: Client, token: ManagementToken) -> Self {
+        let management = Some(Management::of(&token));
+        Self { client, management, secret: None, token: Some(token) }
+    }
+
+    /// The client `before` as it wants to be from now on: of the same name, with the same secret.
+    pub(crate) fn change(
+        metadata: ClientMetadata,
+        before: &Client,
+    ) -> Result<Client, MetadataError> {
+        let Authentication::Secret { digest, .. } = &before.authentication else {
+            return Err(MetadataError::AuthMethod);
+        };
+        let method = metadata.token_endpoint_auth_method.clone().unwrap_or_else(|| before.method());
+        if !has_secret(&method) {
+            return Err(MetadataError::AuthMethod);
+        }
+        let authentication = Authentication::Secret { method, digest: digest.clone() };
+        client(before.id.clone(), metadata, authentication, before.issued_at)
     }
 
     /// The answer to the client (RFC 7591 section 3.2.1): what was registered, not what was asked.
-    pub(crate) fn document(&self) -> RegisteredClient {
+    pub(crate) fn document(&self, issuer: &str) -> RegisteredClient {
         let client = &self.client;
-        let secret = self.secret.as_ref();
+        let (secret, token) = (self.secret.as_ref(), self.token.as_ref());
         RegisteredClient {
             client_id: client.id.clone(),
             client_id_issued_at: client.issued_at.as_secs(),
             client_secret: secret.map(|secret| Sensitive::new(secret.expose())),
             client_secret_expires_at: secret.map(|_| 0),
-            metadata: ClientMetadata {
-                redirect_uris: client.redirect_uris.iter().map(ToString::to_string).collect(),
-                client_name: client.name.clone(),
-                token_endpoint_auth_method: Some(client.method()),
-                grant_types: Some(client.grant_types()),
-                response_types: Some(vec!["code".to_owned()]),
-                scope: client.scope.clone(),
-                application_type: client.application_type.clone(),
-            },
+            registration_access_token: token.map(|token| Sensitive::new(token.expose())),
+            registration_client_uri: token.map(|_| format!("{issuer}/register/{}", client.id)),
+            metadata: metadata(client),
         }
+    }
+}
+
+/// What a client is registered with, in the words of RFC 7591.
+pub(super) fn metadata(client: &Client) -> ClientMetadata {
+    ClientMetadata {
+        redirect_uris: client.redirect_uris.iter().map(ToString::to_string).collect(),
+        client_name: client.name.clone(),
+        token_endpoint_auth_method: Some(client.method()),
+        grant_types: Some(client.grant_types()),
+        response_types: Some(vec!["code".to_owned()]),
+        scope: client.scope.clone(),
+        application_type: client.application_type.clone(),
     }
 }
 
@@ -145,6 +181,11 @@ fn authentication(
     }
 }
 
+fn has_secret(method: &TokenEndpointAuthMethod) -> bool {
+    use TokenEndpointAuthMethod::{ClientSecretBasic, ClientSecretPost};
+    matches!(method, ClientSecretBasic | ClientSecretPost)
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -164,7 +205,7 @@ mod tests {
             "http://localhost:8787/callback",
         ];
         let made = register(json!({"redirect_uris": uris, "token_endpoint_auth_method": "none"}));
-        let document = serde_json::to_value(made.unwrap().document()).unwrap();
+        let document = serde_json::to_value(made.unwrap().document("https://as.example")).unwrap();
         assert_eq!(document["redirect_uris"], json!(uris));
         assert_eq!(document["grant_types"], json!(["authorization_code", "refresh_token"]));
         assert_eq!(document.get("client_secret_expires_at"), None);
@@ -173,7 +214,7 @@ mod tests {
     #[test]
     fn a_client_that_says_nothing_gets_a_secret_that_is_kept_hashed() {
         let made = register(json!({"redirect_uris": ["https://a.example/cb"]})).unwrap();
-        let document = made.document();
+        let document = made.document("https://as.example");
         let secret = document.client_secret.unwrap();
         assert_eq!(document.client_secret_expires_at, Some(0));
         let kept = serde_json::to_string(&made.client).unwrap();

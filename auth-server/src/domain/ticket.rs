@@ -43,6 +43,8 @@ kinds! {
     AuthorizationCode = CodeKind("mcpc_");
     /// What a confidential client authenticates with.
     ClientSecret = SecretKind("mcps_");
+    /// What a client changes its own registration with (RFC 7592).
+    ManagementToken = ManagementKind("mcpm_");
     /// What names a transaction in forms and addresses. Of no use without the browser's key.
     Handle = HandleKind("mcph_");
     /// What binds a transaction to a browser: the value of its cookie.

@@ -6,7 +6,8 @@ use shared::oauth::{AuthorizationCodeRequest, CodeVerifier, TokenResponse};
 use super::{GrantError, issue::Pair};
 use crate::{
     AuthServer,
-    domain::{Attempt, AuthorizationCode, Client, Code, Family, Living, Ticket},
+    audit::{self, Event},
+    domain::{Attempt, AuthorizationCode, Client, Code, Family, Grant, Living, Mismatch, Ticket},
 };
 
 /// Redeems a code. Nothing is spent by an attempt that is wrong: who has seen the code in an address
@@ -28,7 +29,7 @@ pub(crate) async fn redeem_code(
         let spent = codes.find_exchanged(&ticket).await?.ok_or(GrantError::UnknownCode)?;
         return replayed(server, &spent, &attempt).await;
     };
-    code.check(&attempt, server.now())?;
+    code.check(&attempt, server.now()).inspect_err(|why| tell(&code, *why))?;
     check_resource(server, request.resource.as_deref(), &code.grant.resource)?;
     // While nothing is spent yet, so that a store which fails here costs nobody a login.
     server.repo().clients.keep(client).await?;
@@ -47,10 +48,24 @@ async fn replayed(
     code: &Code,
     attempt: &Attempt<'_>,
 ) -> Result<TokenResponse, GrantError> {
-    code.check_binding(attempt)?;
+    code.check_binding(attempt).inspect_err(|why| tell(code, *why))?;
     let keep = server.lifetimes().family;
     server.repo().tokens.revoke_family(&code.family, keep).await?;
+    line(Event::CodeReplayed, code).write();
     Err(GrantError::ReplayedCode)
+}
+
+/// Tells of an attempt that is not the client's own. To be late, or to say another redirect URI, is
+/// a mistake of the client.
+fn tell(code: &Code, why: Mismatch) {
+    if matches!(why, Mismatch::Client | Mismatch::Verifier) {
+        line(Event::CodeMisused, code).write();
+    }
+}
+
+fn line(event: Event, code: &Code) -> audit::Line<'_> {
+    let Grant { user, client_id, .. } = &code.grant;
+    event.line().subject(&user.sub).client(client_id).about(&code.family)
 }
 
 async fn begin(
@@ -73,6 +88,7 @@ async fn begin(
         pair.forget(server).await?;
         return Err(GrantError::RevokedCode);
     }
+    pair.line(Event::CodeRedeemed).write();
     Ok(pair.answer().response(now))
 }
 

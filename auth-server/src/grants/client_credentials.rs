@@ -7,6 +7,7 @@ use shared::oauth::{ClientCredentialsRequest, ScopeSet, TokenResponse};
 use super::{GrantError, issue::Pair};
 use crate::{
     AuthServer,
+    audit::Event,
     domain::{Client, Family, Grant, Living, User},
 };
 
@@ -62,6 +63,6 @@ async fn issue(server: &AuthServer, grant: Grant) -> Result<TokenResponse, Grant
     let family = Family::Alive(Box::new(living));
     server.repo().tokens.begin_family(&id, &family, end.since(now)).await?;
     pair.keep(server).await?;
-    tracing::info!(family = id, "token issued to a client for itself");
+    pair.line(Event::ClientToken).write();
     Ok(pair.answer().response(now))
 }

@@ -9,6 +9,7 @@ use store::StoreError;
 
 use crate::{
     AuthServer,
+    audit::{self, Event},
     domain::{AccessRecord, AccessToken, Grant, RefreshRecord, RefreshToken, Ticket},
 };
 
@@ -59,6 +60,12 @@ impl Pair {
     /// The refresh token, if there is one.
     pub(super) fn refresh(&self) -> Option<&RefreshToken> {
         self.refresh.as_ref().map(|(token, _)| token)
+    }
+
+    /// What the audit log says of them.
+    pub(super) fn line(&self, event: Event) -> audit::Line<'_> {
+        let AccessRecord { family, grant, .. } = &self.access.1;
+        event.line().subject(&grant.user.sub).client(&grant.client_id).about(family)
     }
 
     /// Keeps them. They are good from now on, if their family is.

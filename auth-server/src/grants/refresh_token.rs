@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     AuthServer,
+    audit::Event,
     domain::{
         Client, Family, Grant, Living, RefreshRecord, RefreshToken, Rotation, Sealed, Successor,
         seal, unseal,
@@ -59,7 +60,11 @@ async fn find(
     let record = server.repo().tokens.find_refresh(token).await?;
     let record = record.filter(|record| server.now() < record.expires_at);
     let record = record.ok_or(GrantError::UnknownRefreshToken)?;
-    if record.client_id == client.id { Ok(record) } else { Err(GrantError::ForeignRefreshToken) }
+    if record.client_id == client.id {
+        return Ok(record);
+    }
+    Event::ForeignToken.line().client(&client.id).about(&record.family).write();
+    Err(GrantError::ForeignRefreshToken)
 }
 
 /// Puts new tokens in the place of `token`. They are kept before they take its place: what a client
@@ -80,7 +85,10 @@ async fn advance(
     };
     pair.keep(server).await?;
     match server.repo().tokens.rotate(family, token, &successor, now).await? {
-        Rotation::Advance => Ok(pair.answer().response(now)),
+        Rotation::Advance => {
+            pair.line(Event::RefreshRotated).write();
+            Ok(pair.answer().response(now))
+        }
         instead => {
             pair.forget(server).await?;
             answer_instead(server, family, token, instead).await
@@ -101,6 +109,7 @@ async fn answer_instead(
         Rotation::Reuse => {
             let keep = server.lifetimes().family;
             server.repo().tokens.revoke_family(family, keep).await?;
+            Event::RefreshReused.line().about(family).write();
             Err(GrantError::ReusedRefreshToken)
         }
     }

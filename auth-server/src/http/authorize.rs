@@ -14,6 +14,7 @@ use store::StoreError;
 use super::{
     answer::{self, see_other},
     browser::BrowserCookie,
+    limits,
     params::{Params, ParamsError},
     query,
 };
@@ -24,6 +25,7 @@ use crate::{
         AuthorizationRequest, BadClientUrl, BrowserKey, Client, ClientUrl, Handle, Offer,
         RequestError, Ticket, Transaction, Wanted, form_token,
     },
+    guard::{Budget, Caller, Refusal},
     pages::{ConsentPage, ErrorPage, page},
     repo::TRANSACTION_LIFE,
 };
@@ -48,6 +50,8 @@ pub(super) enum RouteError {
     #[error("{error}")]
     Request { error: RequestError, issuer: String, redirect_uri: String, state: Option<String> },
     #[error(transparent)]
+    TooMany(#[from] Refusal),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -55,6 +59,7 @@ impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let (title, text) = match self {
             Self::Store(error) => return answer::store_failure_page(error),
+            Self::TooMany(refusal) => return limits::too_many_page(Budget::Document, refusal),
             Self::Request { ref error, ref issuer, ref redirect_uri, ref state } => {
                 tracing::warn!(reason = %self, "authorization refused");
                 let failure = (error.code(), &*error.to_string());
@@ -97,11 +102,12 @@ impl IntoResponse for RouteError {
 
 pub(super) async fn get(
     State(server): State<AuthServer>,
+    caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, RouteError> {
     let mut params = Params::parse(query.unwrap_or_default().as_bytes());
     let client_id = params.take("client_id")?.ok_or(RouteError::NoClient)?;
-    let client = client(&server, &client_id).await?;
+    let client = client(&server, &client_id, &caller).await?;
     let redirect_uri = redirect_uri(&client, params.take("redirect_uri")?)?;
     let request = request(&server, &client, redirect_uri, params)?;
     begin(&server, client, request).await
@@ -109,12 +115,19 @@ pub(super) async fn get(
 
 /// The client of this name, registered or known by its document. Only here are documents fetched:
 /// where a person is waiting.
-async fn client(server: &AuthServer, client_id: &str) -> Result<Client, RouteError> {
+async fn client(
+    server: &AuthServer,
+    client_id: &str,
+    caller: &Caller,
+) -> Result<Client, RouteError> {
     let clients = &server.repo().clients;
     if !ClientUrl::is_meant(client_id) {
         return server.client(client_id).await?.ok_or(RouteError::UnknownClient);
     }
     let url = ClientUrl::parse(client_id, server.config().documents.allow_private)?;
+    if !server.documents().knows(&url).await {
+        server.guard().spend(Budget::Document, caller).await?;
+    }
     match server.documents().client(&url).await {
         Ok(client) => Ok(client),
         Err(why) => {

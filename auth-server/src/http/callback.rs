@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     AuthServer,
+    audit::Event,
     domain::{
         AuthorizationCode, AuthorizationRequest, ClientUrl, Code, Grant, Handle, Nonce, Ticket,
         Transaction, User, WrongTurn,
@@ -137,7 +138,7 @@ async fn hand_out(
 ) -> Result<Response, StoreError> {
     let AuthorizationRequest { client_id, redirect_uri, state, challenge, scope, resource } =
         request;
-    tracing::info!(client = client_id, user = user.sub, "authorized");
+    Event::ConsentGiven.line().client(&client_id).subject(&user.sub).write();
     let ticket: AuthorizationCode = Ticket::random(server.entropy());
     let code = Code {
         grant: Grant { client_id, user, scope, resource },

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     AuthServer,
-    domain::{AccessToken, Family},
+    domain::{AccessToken, Family, client_id},
 };
 
 /// Why there is no answer.
@@ -60,7 +60,17 @@ async fn look_up(server: &AuthServer, token: &str) -> Result<Option<ActiveToken>
     if record.expires_at <= server.now() || !is_for_caller {
         return Ok(None);
     }
-    let family = tokens.find_family(&record.family).await?;
-    let is_alive = matches!(family, Some(Family::Alive(_)));
+    let client = &record.grant.client_id;
+    let (family, is_gone) =
+        tokio::join!(tokens.find_family(&record.family), is_gone(server, client));
+    let is_alive = matches!(family?, Some(Family::Alive(_))) && !is_gone?;
     Ok(is_alive.then(|| record.describe(server.issuer())))
+}
+
+/// Whether the token's client has deleted itself. Most cannot, and are not asked for.
+async fn is_gone(server: &AuthServer, client: &str) -> Result<bool, StoreError> {
+    if !client_id::can_be_deleted(client) {
+        return Ok(false);
+    }
+    Ok(server.repo().clients.find(client).await?.is_none())
 }

@@ -9,6 +9,8 @@ mod consent;
 mod health;
 mod home;
 mod introspect;
+pub(crate) mod limits;
+mod manage;
 mod metadata;
 pub(crate) mod params;
 pub(crate) mod query;
@@ -19,6 +21,7 @@ mod token;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    middleware::from_fn_with_state as layer_fn,
     response::Response,
     routing::{get, post},
 };
@@ -30,8 +33,8 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
-use self::answer::OAuthError;
-use crate::AuthServer;
+use self::{answer::OAuthError, limits::Toll};
+use crate::{AuthServer, guard::Budget};
 
 /// The largest registration, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -44,6 +47,7 @@ const MAX_FORM: usize = 16 * 1024;
 /// ```text
 /// GET  /.well-known/oauth-authorization-server  what there is (RFC 8414)
 /// POST /register                                clients register (RFC 7591)
+/// GET  /register/{client_id}  (PUT, DELETE)     clients manage their registration (RFC 7592)
 /// GET  /authorize                               a client sends a browser; the consent page
 /// POST /consent                                 the user agrees or not
 /// GET  /mock-upstream-idp/authorize   (POST)    the user logs in
@@ -57,16 +61,25 @@ const MAX_FORM: usize = 16 * 1024;
 /// ```
 pub(crate) fn router(server: &AuthServer) -> Router {
     let forms = DefaultBodyLimit::max(MAX_FORM);
+    let toll = |budget| Toll { server: server.clone(), budget };
+    let refusals = || layer_fn(server.clone(), limits::count_refusals);
+    let registrations = layer_fn(toll(Budget::Registration), limits::for_programs);
+    let tokens = layer_fn(toll(Budget::Token), limits::for_programs);
+    let authorizations = layer_fn(toll(Budget::Authorization), limits::for_people);
     let for_programs = Router::new()
-        .route("/token", post(token::post).layer(forms))
-        .route("/revoke", post(revoke::post).layer(forms))
-        .route("/register", post(register::post))
+        .route("/token", post(token::post).layer(forms).layer(refusals()).layer(tokens))
+        .route("/revoke", post(revoke::post).layer(forms).layer(refusals()))
+        .route("/register", post(register::post).layer(registrations))
+        .route(
+            "/register/{client_id}",
+            get(manage::get).put(manage::put).delete(manage::delete).layer(refusals()),
+        )
         .route(well_known::AUTHORIZATION_SERVER, get(metadata::get))
         // Before the layer, or preflights would be taken for a wrong method.
         .method_not_allowed_fallback(wrong_method)
         .layer(cors());
     let for_browsers = Router::new()
-        .route("/authorize", get(authorize::get))
+        .route("/authorize", get(authorize::get).layer(authorizations))
         .route("/consent", post(consent::post))
         .route("/callback", get(callback::get))
         .with_state(server.clone())
@@ -79,7 +92,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         // has opened for the login, for good, and with it the way the answer goes back.
         .layer(if_absent(HeaderName::from_static("cross-origin-opener-policy"), "unsafe-none"));
     let router = for_programs
-        .route("/introspect", post(introspect::post).layer(forms))
+        .route("/introspect", post(introspect::post).layer(forms).layer(refusals()))
         .route("/", get(home::page))
         .route("/styles.css", get(home::styles))
         .route("/health", get(health::get))
@@ -87,7 +100,8 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .merge(for_browsers)
         .merge(readiness(server).router())
         .fallback(not_found)
-        .method_not_allowed_fallback(wrong_method);
+        .method_not_allowed_fallback(wrong_method)
+        .layer(layer_fn(server.clone(), limits::name_caller));
     dress(router, clothes(server))
 }
 
@@ -96,7 +110,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
 fn cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AllowOrigin::any())
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([
             header::WWW_AUTHENTICATE,

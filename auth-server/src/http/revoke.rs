@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     AuthServer,
+    audit::Event,
     domain::{AccessToken, Client, RefreshToken},
 };
 
@@ -38,6 +39,7 @@ impl IntoResponse for RouteError {
             // RFC 7009 section 2.1: refused, and the client is told. Who holds a token learns
             // nothing by that.
             Self::Foreign => {
+                Event::ForeignToken.line().write();
                 tracing::warn!(reason = %self, "revocation refused");
                 OAuthError::new(ErrorCode::InvalidGrant, self.to_string()).into()
             }
@@ -71,7 +73,8 @@ async fn revoke_access(
         Some(record) if record.grant.client_id != client.id => Err(RouteError::Foreign),
         Some(record) => {
             tokens.remove_access(token).await?;
-            tracing::info!(client = client.id, token = record.id, "access token revoked");
+            let line = Event::TokenRevoked.line().client(&client.id).about(&record.id);
+            line.subject(&record.grant.user.sub).write();
             Ok(())
         }
     }
@@ -88,7 +91,7 @@ async fn revoke_refresh(
         Some(record) if record.client_id != client.id => Err(RouteError::Foreign),
         Some(record) => {
             tokens.revoke_family(&record.family, server.lifetimes().family).await?;
-            tracing::info!(client = client.id, family = record.family, "login revoked");
+            Event::TokenRevoked.line().client(&client.id).about(&record.family).write();
             Ok(())
         }
     }

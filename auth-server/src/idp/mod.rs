@@ -19,6 +19,7 @@ use self::users::Users;
 use crate::{
     Parts,
     domain::{LoginCode, Ticket, User, sha256_hex},
+    guard::Guard,
     http::query,
 };
 
@@ -45,6 +46,7 @@ struct Inner {
     entropy: Entropy,
     logins: Table<Login>,
     users: Users,
+    guard: Guard,
 }
 
 /// A login that has not been redeemed.
@@ -62,7 +64,7 @@ impl Record for Login {
 
 impl Idp {
     /// The provider below `issuer`.
-    pub(crate) fn new(issuer: &str, parts: &Parts) -> Self {
+    pub(crate) fn new(issuer: &str, parts: &Parts, guard: Guard) -> Self {
         let store: &Store = &parts.store;
         Self(Arc::new(Inner {
             issuer: format!("{issuer}{PATH}"),
@@ -72,6 +74,7 @@ impl Idp {
             entropy: parts.entropy.clone(),
             logins: store.table(),
             users: Users::demo(),
+            guard,
         }))
     }
 

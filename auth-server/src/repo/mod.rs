@@ -4,7 +4,8 @@
 //!
 //! | key | holds | life |
 //! |---|---|---|
-//! | `auth:client:{client_id}` | a registered client | a day until it is used, then 90 days from each use |
+//! | `auth:client:{client_id}` | a registered client, or that it was deleted | a day until it is used, then 90 days from each use |
+//! | `auth:client:{sha256(client_id)}` | the same, if the name carries the registration | 90 days from each use |
 //! | `auth:client:{sha256(client URL)}` | what a client's document said when a user let it in | 90 days from each use |
 //! | `auth:pending:{sha256(handle)}` | an authorization in progress | ten minutes |
 //! | `auth:pending:{sha256(code)}` | a code not yet redeemed | a minute |
@@ -12,6 +13,8 @@
 //! | `auth:family:{id}` | everything that comes of one login | as long as its tokens can live |
 //! | `auth:installation:{sha256(access token)}` | an access token | its own |
 //! | `auth:refresh:{sha256(refresh token)}` | a refresh token | its own |
+//! | `auth:limit:{budget}:{address}` | how often something was done from there | the window of the limit |
+//! | `auth:ladder:{account or address}` | failed logins | a day, and the longest pause |
 //! | `auth:idp:{sha256(code)}` | a login at the mock identity provider | a minute |
 
 mod clients;
@@ -19,10 +22,11 @@ mod codes;
 mod tokens;
 mod transactions;
 
+use ambient::Clock;
 use store::Store;
 
 pub(crate) use self::{
-    clients::Clients,
+    clients::{Clients, Kept},
     codes::{CODE_LIFE, Codes},
     tokens::Tokens,
     transactions::{TRANSACTION_LIFE, Transactions},
@@ -38,9 +42,9 @@ pub(crate) struct Repo {
 }
 
 impl Repo {
-    pub(crate) fn new(store: &Store) -> Self {
+    pub(crate) fn new(store: &Store, clock: &Clock) -> Self {
         Self {
-            clients: Clients::new(store),
+            clients: Clients::new(store, clock),
             transactions: Transactions::new(store),
             codes: Codes::new(store),
             tokens: Tokens::new(store),

@@ -178,6 +178,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Makes it a mistake that `name` is set, which is not read here although somebody may expect
+    /// it; `instead` says what is.
+    pub fn refuse(&mut self, name: &'static str, instead: &str) {
+        let set = self.env.values.get(name).is_some_and(|(value, _)| !value.expose().is_empty());
+        if set {
+            self.mistake(name, format!("is not read here; {instead}"));
+        }
+    }
+
     /// Records that the value of `name` is wrong for a reason that only its user can see.
     /// `problem` says what is wrong and how to mend it.
     pub fn mistake(&mut self, name: &str, problem: impl Into<String>) {
@@ -294,6 +303,18 @@ mod tests {
         });
         assert_eq!(config, Ok((1, None, None)));
         assert_eq!(settings.iter().map(|s| s.name).collect::<Vec<_>>(), ["PORT", "NAME", "KEY"]);
+    }
+
+    #[test]
+    fn a_setting_that_is_not_read_is_refused_with_what_is() {
+        let env = Env::from([("OLD", "1"), ("EMPTY", "")]);
+        let (config, settings) = env.read(|read| {
+            read.refuse("OLD", "set NEW to seconds");
+            read.refuse("EMPTY", "set NEW to seconds");
+        });
+        let text = config.unwrap_err().to_string();
+        assert!(text.ends_with("OLD (test): is not read here; set NEW to seconds"), "{text}");
+        assert!(settings.is_empty());
     }
 
     #[test]

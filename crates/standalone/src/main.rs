@@ -8,7 +8,6 @@ use std::{error::Error, io::Write as _, net::SocketAddr, process::ExitCode, time
 use ambient::{Clock, Entropy, Env, Mistakes};
 use auth_server::AuthServer;
 use chassis::{Lifecycle, Limits, serve, telemetry};
-use mcp_core::Features;
 use mcp_server::{Server, features, run};
 
 /// How long a stop waits for what is in progress.
@@ -21,7 +20,9 @@ async fn main() -> ExitCode {
 
 async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     let entropy = Entropy::system();
-    let (auth, mcp) = settings(Env::process()?, &entropy)?;
+    let env = Env::process()?;
+    let offered = features::offered(&env).0;
+    let ((auth, mcp), offered) = run::both(settings(env, &entropy), offered)?;
     telemetry::init(mcp.log_format, &mcp.log_filter)?;
     let clock = Clock::system();
     let lifecycle = Lifecycle::new(clock.clone(), GRACE);
@@ -38,7 +39,6 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
         lifecycle: lifecycle.clone(),
     };
     let auth = AuthServer::new(auth, auth_parts)?;
-    let offered = Features::new(features::server(), features::catalog(), features::App::default());
     let mcp_parts =
         mcp_server::Parts { clock, entropy, store: store.clone(), lifecycle: lifecycle.clone() };
     let mcp = Server::new(mcp, offered, mcp_parts)?;

@@ -16,15 +16,19 @@ use mcp_core::{Call, Principal, flow::Peer};
 use shared::mcp::{
     CancelledParams, ClientRequest, EmptyResult, ErrorCode, ErrorObject, Head, Incoming,
     InitializeResult, Method, Outgoing, RawJson, RequestId, RequestMeta, Revision, ServerResult,
+    TaskSupport,
 };
 
 use store::StoreError;
+use tokio_util::sync::CancellationToken;
 
-use super::{downgrade, modern::timed_out, refusal};
+use super::{downgrade, modern::timed_out, refusal, tasks};
 use crate::{
     Server, auth,
     http::{Answer, Form, Outbox, Rejection, Running, Said, error_message, to_bytes},
-    session::{Session, SessionId, Terms, Transport, WatchError, live::Live, voice::Voice},
+    session::{
+        Session, SessionId, SessionRecord, Terms, Transport, WatchError, live::Live, voice::Voice,
+    },
     subscriptions::LONGEST_WATCHED,
 };
 
@@ -47,6 +51,7 @@ pub(crate) async fn open(
     let revision = terms.revision;
     let world = (server.entropy(), server.clock());
     let session = server.sessions().open(principal, terms, world).await?;
+    server.vitals().opened(&session).await;
     Ok((Answer::ok(initialized(server, id, revision)), Some(session)))
 }
 
@@ -383,32 +388,92 @@ impl Request {
             progress_token: meta.progress_token,
             log_level: record.level,
         };
-        let client = Arc::new(Live {
+        let live = Live {
             peer,
             session: session.id.clone(),
             sessions: server.sessions().clone(),
             voice: Arc::clone(voice),
             clock: server.clock().clone(),
             entropy: server.entropy().clone(),
-        });
-        let call = Call {
-            client,
-            principal,
-            clock: server.clock().clone(),
-            entropy: server.entropy().clone(),
-            cancelled: registered.token().clone(),
-            changes: Arc::new(server.feed().clone()),
         };
-        let work = server.features().dispatch(request, call);
+        let work = work(server, principal, record, live, (request, registered.token()))?;
+        let counted = server.vitals().used(&session.id);
+        let work = async { tokio::join!(counted, work).1 };
         tokio::select! {
             biased;
-            done = server.clock().timeout(crate::CALL_LIMIT, work) => match done {
-                Ok(result) => result.map(Some).map_err(|refused| refusal::error(refused, record.revision).1),
-                Err(_) => Err(timed_out()),
-            },
+            done = server.clock().timeout(crate::CALL_LIMIT, work) => {
+                done.unwrap_or_else(|_| Err(timed_out())).map(Some)
+            }
             () = registered.token().cancelled() => Ok(None),
             never = lingering(server, voice) => match never {},
         }
+    }
+}
+
+/// What answers a request, and has not begun yet.
+fn work<'a>(
+    server: &'a Server,
+    principal: Arc<Principal>,
+    record: &'a SessionRecord,
+    live: Live,
+    (request, cancelled): (ClientRequest, &CancellationToken),
+) -> Result<BoxFuture<'a, Result<ServerResult, ErrorObject>>, ErrorObject> {
+    Ok(match wants(server, record, &request)? {
+        Wants::Task(ttl) => {
+            Box::pin(async move { tasks::start_core(server, &principal, request, live, ttl).await })
+        }
+        Wants::OfTask => {
+            Box::pin(async move { tasks::core(server, &principal, &live, &request).await })
+        }
+        Wants::Answer => {
+            let lent = server.lent(Some(&live.session));
+            let call = Call {
+                client: Arc::new(live),
+                principal,
+                clock: server.clock().clone(),
+                entropy: server.entropy().clone(),
+                cancelled: cancelled.clone(),
+                changes: Arc::new(server.feed().clone()),
+                lent,
+            };
+            let work = server.features().dispatch(request, call);
+            let refused = |refused| refusal::error(refused, record.revision).1;
+            Box::pin(async move { work.await.map_err(refused) })
+        }
+    })
+}
+
+/// What a client wants of a request.
+enum Wants {
+    /// Its answer.
+    Answer,
+    /// A task, to be kept for so many milliseconds if it says so.
+    Task(Option<u64>),
+    /// Something about a task.
+    OfTask,
+}
+
+fn wants(
+    server: &Server,
+    record: &SessionRecord,
+    request: &ClientRequest,
+) -> Result<Wants, ErrorObject> {
+    let call = match request {
+        ClientRequest::GetTask(_)
+        | ClientRequest::CancelTask(_)
+        | ClientRequest::TaskPayload(_)
+        | ClientRequest::ListTasks(_) => return Ok(Wants::OfTask),
+        ClientRequest::CallTool(call) if record.revision.has_core_tasks() => call,
+        _ => return Ok(Wants::Answer),
+    };
+    let refused = |message| Err(ErrorObject::new(ErrorCode::METHOD_NOT_FOUND, message));
+    match (server.features().task_support(&call.name), call.task) {
+        (Some(TaskSupport::Required), None) => refused("This tool runs as a task only"),
+        (None, Some(_)) if server.features().offers(Method::GetTask) => {
+            refused("This tool cannot run as a task")
+        }
+        (Some(_), Some(task)) => Ok(Wants::Task(task.ttl)),
+        _ => Ok(Wants::Answer),
     }
 }
 

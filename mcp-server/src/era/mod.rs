@@ -9,6 +9,7 @@ mod exchange;
 pub(crate) mod legacy;
 pub(crate) mod modern;
 mod refusal;
+mod tasks;
 
 use http::HeaderMap;
 use shared::mcp::{

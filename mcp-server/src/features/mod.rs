@@ -1,14 +1,19 @@
 //! YOURS: what this server offers. A fork replaces this folder and nothing else.
 //!
-//! Three names are all that the rest of the server uses: [`server`], [`catalog`] and [`App`].
+//! [`offered`] is all that a program uses: [`catalog`] with what the settings change of it.
 
 mod app;
+mod apps;
+mod calculator;
 mod everything;
+#[cfg(test)]
+mod listing_tests;
+mod options;
 
 use mcp_core::Catalog;
 use shared::mcp::Implementation;
 
-pub use self::app::App;
+pub use self::{app::App, options::offered};
 
 /// The name of this server and what people see.
 #[must_use]
@@ -20,5 +25,5 @@ pub fn server() -> Implementation {
 /// Everything this server offers, in the order in which it is listed.
 #[must_use]
 pub fn catalog() -> Catalog<App> {
-    everything::add_to(Catalog::new())
+    apps::add(calculator::add(everything::add_to(Catalog::new())))
 }

@@ -105,6 +105,7 @@ pub(super) async fn delete(
     era::session_verb(&headers)?;
     let session = session_of(&server, &principal, &headers, None).await?;
     server.sessions().end(&session.id).await?;
+    server.vitals().ended(&session.id).await;
     server.control().cancel(&session.id, None).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -26,6 +26,7 @@ use crate::{
         streams::{Entry, EventName, Followed, Follower, StreamName, since},
     },
     subscriptions::{AGAIN, Announcement, Listener, Wish, over},
+    vitals::OpenStream,
 };
 
 /// Opens the stream, after the last event that the client had, if it says so.
@@ -93,6 +94,7 @@ fn opened(name: &str) -> String {
 
 /// What the server has to say to a session that is about no call, message by message.
 pub(crate) struct Aside {
+    _open: OpenStream,
     server: Server,
     session: Session,
     control: Subscription,
@@ -133,6 +135,7 @@ impl Aside {
         let control = sessions.control(id).await?;
         // Read after listening: what is subscribed to from here on is heard of.
         let record = sessions.listening(id).await?.ok_or_else(Rejection::session_not_found)?;
+        server.vitals().stays(id).await;
         let now = server.clock().now();
         let place = place(&record, last, now);
         let own = Start::After(place.at);
@@ -141,6 +144,7 @@ impl Aside {
             changes: server.feed().listen(place.feed.map_or(Start::Newest, Start::After)).await?,
             wish: Wish::of_session(server.features().announced(), &record.watched),
             over: Box::pin(over(server, principal)),
+            _open: server.vitals().stream(),
             keep_alive_at: now + KEEP_ALIVE,
             server: server.clone(),
             ready: VecDeque::new(),
@@ -254,6 +258,7 @@ fn is_over(name: &str, delivery: &Delivery) -> bool {
 /// Keeps the session alive. While the store is away the stream stays open: whether the session is
 /// gone is not known then.
 async fn still_there(server: &Server, session: &Session) -> bool {
+    server.vitals().stays(&session.id).await;
     match server.sessions().keep(&session.id).await {
         Ok(there) => there,
         Err(StoreError::Unavailable(_)) => true,

@@ -18,12 +18,12 @@ const LIFE: Duration = Duration::from_secs(5);
 /// `LIFE` and two of these.
 pub(crate) const CHECK: Duration = Duration::from_secs(2);
 
-/// A sign of life, under `mcp:instance:{id}`.
+/// A sign of life, under `mcp:alive:{id}`.
 #[derive(Serialize, Deserialize)]
 struct Alive {}
 
 impl Record for Alive {
-    const PREFIX: &'static str = "mcp:instance:";
+    const PREFIX: &'static str = "mcp:alive:";
 }
 
 /// All instances that share a store, and this one among them.

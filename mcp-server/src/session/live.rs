@@ -9,13 +9,16 @@ use futures_util::future::BoxFuture;
 use mcp_core::flow::{AskError, Client, NoSteps, Peer, Steps};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::mcp::{ErrorObject, InputRequest, Outgoing, RawJson, RequestId, ServerNotification};
+use shared::mcp::{
+    ErrorCode, ErrorObject, InputRequest, Outgoing, RawJson, RequestId, ServerNotification,
+};
 use store::{Delivery, Record, Subscription};
 
 use super::{SessionId, Sessions, voice::Voice};
 use crate::{
     era::downgrade,
     http::{note_message, to_bytes},
+    tasks::Answer,
 };
 
 /// How long a call waits for a person.
@@ -81,15 +84,31 @@ pub(super) fn is_question(text: &str) -> bool {
 
 impl Live {
     async fn put(&self, question: &InputRequest) -> Result<Value, AskError> {
+        let params = downgrade::question(question, self.peer.profile.revision);
+        self.send(question.method(), &params).await
+    }
+
+    /// Asks on behalf of a task (2025-11-25 basic/utilities/tasks).
+    pub(crate) async fn ask_for_task(&self, task: &str, question: &InputRequest) -> Answer {
+        let mut params = downgrade::question(question, self.peer.profile.revision);
+        params["_meta"]["io.modelcontextprotocol/related-task"] = json!({ "taskId": task });
+        match self.send(question.method(), &params).await {
+            Ok(value) => Answer::Given(value),
+            Err(AskError::Refused(error)) => Answer::Refused(error),
+            Err(other) => {
+                Answer::Refused(ErrorObject::new(ErrorCode::INTERNAL_ERROR, other.to_string()))
+            }
+        }
+    }
+
+    async fn send(&self, method: &'static str, params: &Value) -> Result<Value, AskError> {
         let id = RequestId::String(format!("{QUESTION}{}", self.entropy.hex::<8>()));
         // Listening comes before asking: an answer cannot be faster than that.
         let answers = self.sessions.to_server(&self.session).await.map_err(|error| {
             tracing::error!(%error, "a question cannot be put");
             AskError::Disconnected
         })?;
-        let params = downgrade::question(question, self.peer.profile.revision);
-        let method = question.method();
-        let message = to_bytes(&Outgoing::Request { id: &id, method, params: &params });
+        let message = to_bytes(&Outgoing::Request { id: &id, method, params });
         if !self.voice.say(message).await {
             return Err(AskError::Disconnected);
         }

@@ -17,5 +17,5 @@ pub(crate) mod voice;
 
 pub(crate) use control::Control;
 pub(crate) use instances::Instances;
-pub(crate) use record::{SessionId, SessionRecord, Transport};
+pub(crate) use record::{Owner, SessionId, SessionRecord, Transport};
 pub(crate) use table::{ENDED, Session, Sessions, Terms, WATCHED, WatchError};

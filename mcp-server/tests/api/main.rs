@@ -12,4 +12,5 @@ mod resume;
 mod sse_2024;
 mod stdio;
 mod subscriptions;
+mod tasks;
 mod world;

@@ -34,7 +34,20 @@ async fn tools_are_listed_in_their_order_and_called() {
     let names: Vec<_> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
     assert_eq!(
         names,
-        ["echo", "report", "ask", "stay", "leave", "pause", "crash", "announce", "place", "vault"]
+        [
+            "echo",
+            "report",
+            "ask",
+            "stay",
+            "leave",
+            "pause",
+            "job",
+            "ask-later",
+            "crash",
+            "announce",
+            "place",
+            "vault"
+        ]
     );
     let reply = world.modern().tool("echo", json!({ "message": "hi" })).await.expect(200);
     assert!(!reply.streamed);

@@ -10,7 +10,7 @@ use mcp_core::{
 use mcp_server::{Config, Parts, Server};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use shared::mcp::{Implementation, ResourceContents};
+use shared::mcp::{Implementation, ResourceContents, TaskSupport};
 use store::Store;
 use testkit::rpc::{Modern, Opening, Session};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
@@ -123,6 +123,43 @@ impl Tool<App> for Pause {
     }
 }
 
+/// Takes ten seconds, as a task if it can.
+#[derive(Deserialize, JsonSchema)]
+struct Job {}
+
+impl Tool<App> for Job {
+    const NAME: &'static str = "job";
+    type Output = String;
+    fn info(info: Info) -> Info {
+        info.task(TaskSupport::Optional)
+    }
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        ctx.become_task().await?;
+        let mut ended = Ended(ctx.app(), "dropped");
+        ctx.app().events.send_modify(|events| events.push("started"));
+        ctx.clock().sleep(Duration::from_secs(10)).await;
+        ended.1 = "finished";
+        Ok("done".to_owned())
+    }
+}
+
+/// Asks for a name, as a task if it can.
+#[derive(Deserialize, JsonSchema)]
+struct AskLater {}
+
+impl Tool<App> for AskLater {
+    const NAME: &'static str = "ask-later";
+    type Output = String;
+    fn info(info: Info) -> Info {
+        info.task(TaskSupport::Optional)
+    }
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        ctx.become_task().await?;
+        let who: Who = ctx.elicit("who", "Who is it?").await?.accepted()?;
+        Ok(format!("Hello, {}!", who.name))
+    }
+}
+
 /// Panics.
 #[derive(Deserialize, JsonSchema)]
 struct Crash {}
@@ -203,6 +240,8 @@ fn catalog() -> Catalog<App> {
         .tool::<Stay>()
         .tool::<Leave>()
         .tool::<Pause>()
+        .tool::<Job>()
+        .tool::<AskLater>()
         .tool::<Crash>()
         .tool::<Announce>()
         .tool::<Place>()

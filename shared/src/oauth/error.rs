@@ -30,6 +30,8 @@ pub enum ErrorCode {
     TemporarilyUnavailable,
     /// The resource is unknown (RFC 8707).
     InvalidTarget,
+    /// A bearer token is missing or no good (RFC 6750).
+    InvalidToken,
     /// The client's redirect URIs cannot be registered (RFC 7591).
     InvalidRedirectUri,
     /// The client cannot be registered like this (RFC 7591).
@@ -60,6 +62,7 @@ impl ErrorCode {
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::InvalidTarget => "invalid_target",
+            Self::InvalidToken => "invalid_token",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::RequestNotSupported => "request_not_supported",

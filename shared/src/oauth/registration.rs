@@ -74,6 +74,12 @@ pub struct RegisteredClient {
     /// When the secret ends; 0 is never. There with a secret only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret_expires_at: Option<u64>,
+    /// What it may change its registration with (RFC 7592 section 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration_access_token: Option<Sensitive>,
+    /// Where it may do so. There with a token only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration_client_uri: Option<String>,
     /// What was registered.
     #[serde(flatten)]
     pub metadata: ClientMetadata,
@@ -108,6 +114,8 @@ mod tests {
             client_id_issued_at: 1,
             client_secret: None,
             client_secret_expires_at: None,
+            registration_access_token: None,
+            registration_client_uri: None,
             metadata: ClientMetadata::default(),
         };
         let written = serde_json::to_value(&registered).unwrap();

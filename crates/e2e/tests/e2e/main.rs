@@ -19,9 +19,11 @@ macro_rules! on_both_stores {
     )+};
 }
 
+mod calculator;
 mod hostile;
 mod instances;
 mod journey;
+mod live_state;
 mod outage;
 mod ownership;
 mod processes;

@@ -5,14 +5,15 @@ mod resources;
 mod tools;
 
 use std::{
-    collections::{HashMap, HashSet},
+    borrow::Cow,
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
 use futures_util::future::BoxFuture;
 
 pub(crate) use self::{
-    prompts::PromptEntry,
+    prompts::{PromptEntry, Rendered},
     resources::{Listed, ResourceEntry},
     tools::{MisfitArguments, ToolEntry},
 };
@@ -31,10 +32,22 @@ pub(crate) type Values = Vec<(String, String)>;
 /// program starts.
 pub struct Catalog<S> {
     tools: Vec<ToolEntry<S>>,
-    tools_by_name: HashMap<&'static str, usize>,
+    tools_by_name: HashMap<Cow<'static, str>, usize>,
     pub(crate) resources: Vec<ResourceEntry<S>>,
     pub(crate) prompts: Vec<PromptEntry<S>>,
     taken: HashSet<&'static str>,
+    pub(crate) extensions: BTreeSet<&'static str>,
+}
+
+/// A name that was chosen at the start cannot be that of a tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableName {
+    /// It has other characters, or none, or too many.
+    #[error("a tool's name has 1 to 128 of the characters `A-Z a-z 0-9 _ - .`")]
+    Malformed,
+    /// Another tool answers to it.
+    #[error("another tool answers to this name already")]
+    Taken,
 }
 
 impl<S> Default for Catalog<S> {
@@ -45,6 +58,7 @@ impl<S> Default for Catalog<S> {
             resources: Vec::new(),
             prompts: Vec::new(),
             taken: HashSet::new(),
+            extensions: BTreeSet::new(),
         }
     }
 }
@@ -66,10 +80,34 @@ impl<S: Send + Sync + 'static> Catalog<S> {
         let info = T::info(Info::default());
         for name in [T::NAME].into_iter().chain(info.aliases.iter().copied()) {
             assert!(tools::is_tool_name(name), "`{name}` is not a name that a tool can have");
-            let taken = self.tools_by_name.insert(name, self.tools.len());
+            let taken = self.tools_by_name.insert(Cow::Borrowed(name), self.tools.len());
             assert!(taken.is_none(), "two tools are named `{name}`");
         }
-        self.tools.push(ToolEntry::new::<T>(info));
+        self.tools.push(ToolEntry::new::<T>(T::NAME, info));
+        self
+    }
+
+    /// Adds a tool under a name that only its operator knows; its own name and its aliases count
+    /// for nothing. Add it last: a later tool that has the name already panics.
+    ///
+    /// # Errors
+    /// When the name is taken or is no name.
+    pub fn tool_named_as<T: Tool<S>>(mut self, name: &str) -> Result<Self, UnusableName> {
+        if !tools::is_tool_name(name) {
+            return Err(UnusableName::Malformed);
+        }
+        if self.tools_by_name.contains_key(name) {
+            return Err(UnusableName::Taken);
+        }
+        self.tools_by_name.insert(Cow::Owned(name.to_owned()), self.tools.len());
+        self.tools.push(ToolEntry::new::<T>(name, T::info(Info::default())));
+        Ok(self)
+    }
+
+    /// Declares an extension of the protocol, by its identifier, among what the server can do.
+    #[must_use]
+    pub fn extension(mut self, identifier: &'static str) -> Self {
+        self.extensions.insert(identifier);
         self
     }
 

@@ -8,12 +8,18 @@ use shared::mcp::{Prompt as ListedPrompt, PromptArgument, PromptMessage};
 
 use crate::{Ctx, Prompt, PromptError, catalog::Completing, schema};
 
+/// The messages, and what they are for if that depends on the arguments.
+pub(crate) struct Rendered {
+    pub(crate) description: Option<String>,
+    pub(crate) messages: Vec<PromptMessage>,
+}
+
 /// Makes the messages for these arguments.
 type Render<S> = Box<
     dyn for<'a> Fn(
             BTreeMap<String, String>,
             &'a Ctx<S>,
-        ) -> BoxFuture<'a, Result<Vec<PromptMessage>, PromptError>>
+        ) -> BoxFuture<'a, Result<Rendered, PromptError>>
         + Send
         + Sync,
 >;
@@ -38,7 +44,12 @@ impl<S: Send + Sync + 'static> PromptEntry<S> {
             listed,
             render: Box::new(|arguments, ctx| {
                 let prompt = decode::<P>(arguments);
-                Box::pin(async move { prompt?.render(ctx).await })
+                Box::pin(async move {
+                    let prompt = prompt?;
+                    let description = prompt.description();
+                    let messages = prompt.render(ctx).await?;
+                    Ok(Rendered { description, messages })
+                })
             }),
             complete: Box::new(|ctx, argument| Box::pin(P::complete(ctx, argument))),
         }

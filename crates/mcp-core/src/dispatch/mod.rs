@@ -7,10 +7,10 @@ mod tools;
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use serde_json::Map;
+use serde_json::{Map, Value, json};
 use shared::mcp::{
     ClientCapabilities, ClientRequest, Era, Implementation, ListChangedCapability, Method,
-    ResourcesCapability, Revision, ServerCapabilities, ServerResult,
+    ResourcesCapability, Revision, ServerCapabilities, ServerResult, TASKS_EXTENSION, TaskSupport,
 };
 
 use crate::{Announced, Catalog, Ctx, ListCtx, MirroredParam, ctx::Call, flow::AskError};
@@ -104,7 +104,12 @@ impl Features {
 
     /// What is really there.
     #[must_use]
-    pub fn capabilities(&self, _revision: Revision) -> ServerCapabilities {
+    pub fn capabilities(&self, revision: Revision) -> ServerCapabilities {
+        let has_tasks = self.offers(Method::GetTask);
+        let mut extensions = self.inner.extensions();
+        if has_tasks && revision.era() == Era::Modern {
+            extensions.insert(TASKS_EXTENSION.to_owned(), Value::Object(Map::new()));
+        }
         ServerCapabilities {
             tools: self
                 .offers(Method::ListTools)
@@ -119,7 +124,10 @@ impl Features {
             completions: self.offers(Method::Complete).then(Map::new),
             // Any feature may log, and whether one does is nothing that could be seen from here.
             logging: Some(Map::new()),
-            extensions: Map::new(),
+            tasks: (has_tasks && revision.has_core_tasks()).then(
+                || json!({ "list": {}, "cancel": {}, "requests": { "tools": { "call": {} } } }),
+            ),
+            extensions,
         }
     }
 
@@ -131,6 +139,12 @@ impl Features {
             Method::Subscribe | Method::Unsubscribe => self.announced.resource_updates,
             other => self.inner.offers(other),
         }
+    }
+
+    /// Whether a tool may go on as a task.
+    #[must_use]
+    pub fn task_support(&self, tool: &str) -> Option<TaskSupport> {
+        self.inner.task_support(tool)
     }
 
     /// The arguments of a tool that headers repeat.
@@ -165,8 +179,10 @@ impl Features {
 
 trait Erased: Send + Sync {
     fn offers(&self, method: Method) -> bool;
+    fn task_support(&self, tool: &str) -> Option<TaskSupport>;
     fn mirrored_params(&self, tool: &str) -> &[MirroredParam];
     fn required_scopes(&self, tool: &str) -> &[String];
+    fn extensions(&self) -> Map<String, Value>;
     fn dispatch(
         self: Arc<Self>,
         request: ClientRequest,
@@ -190,8 +206,19 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
             Method::ListPrompts | Method::GetPrompt => !prompts.is_empty(),
             Method::Complete => !resources.is_empty() || !prompts.is_empty(),
             Method::SetLevel => true,
+            Method::GetTask
+            | Method::UpdateTask
+            | Method::CancelTask
+            | Method::TaskPayload
+            | Method::ListTasks => {
+                self.catalog.tools().iter().any(|entry| entry.listed.task_support.is_some())
+            }
             _ => false,
         }
+    }
+
+    fn task_support(&self, tool: &str) -> Option<TaskSupport> {
+        self.catalog.tool_named(tool)?.listed.task_support
     }
 
     fn mirrored_params(&self, tool: &str) -> &[MirroredParam] {
@@ -200,6 +227,12 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
 
     fn required_scopes(&self, tool: &str) -> &[String] {
         self.catalog.tool_named(tool).map_or(&[], |entry| &entry.scopes)
+    }
+
+    /// Each without settings, which is an empty object.
+    fn extensions(&self) -> Map<String, Value> {
+        let declared = self.catalog.extensions.iter();
+        declared.map(|id| ((*id).to_owned(), Value::Object(Map::new()))).collect()
     }
 
     fn dispatch(

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use shared::mcp::{
-    CallToolParams, CallToolResult, Era, ListParams, ListToolsResult, Revision, ServerResult,
+    CallToolParams, CallToolResult, ClientCapabilities, Era, ListParams, ListToolsResult, Revision,
+    ServerResult, TASKS_EXTENSION, TaskSupport,
 };
 
 use super::{Inner, Refusal, guarded, internal};
@@ -33,7 +34,14 @@ impl<S: Send + Sync + 'static> Inner<S> {
             let message = format!("This needs the scope `{lacking}`, which the caller has not.");
             return Ok(ServerResult::CallTool(CallToolResult::failure(message)));
         }
-        let revision = call.client.peer().profile.revision;
+        let profile = &call.client.peer().profile;
+        let revision = profile.revision;
+        let follows_tasks = profile.capabilities.has_extension(TASKS_EXTENSION);
+        let needs_task = entry.listed.task_support == Some(TaskSupport::Required);
+        if revision.era() == Era::Modern && needs_task && !follows_tasks {
+            let needed = ClientCapabilities::of_extension(TASKS_EXTENSION);
+            return Err(Refusal::MissingCapability(Box::new(needed)));
+        }
         let ctx = self.ctx(call);
         let result =
             match guarded("tool", &name, async { (entry.run)(arguments, &ctx).await }).await? {

@@ -55,6 +55,14 @@ pub trait Client: Send + Sync {
         Box::pin(std::future::ready(()))
     }
 
+    /// The call goes on after it was answered, if the client can follow it.
+    ///
+    /// # Errors
+    /// Why it may not, in words for the model.
+    fn become_task(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// Who is at the other end.
     fn peer(&self) -> &Peer;
 }
