@@ -18,6 +18,7 @@
 //! ```
 
 mod auth;
+pub mod cli;
 mod config;
 mod era;
 mod feature_state;
@@ -45,7 +46,10 @@ use shared::mcp::{ClientCapabilities, ClientProfile, Revision};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-pub use self::config::{AuthConfig, Config, Introspection};
+pub use self::config::{
+    AuthConfig, AuthSettings, CacheSettings, ClientAuth, ClientKey, Config, Credentials, Discovery,
+    JwksSettings, Outage, Profile, Validation,
+};
 use self::{
     auth::Auth,
     feature_state::FeatureState,
@@ -96,8 +100,27 @@ struct Inner {
 
 /// The server could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("no HTTP client could be made to check tokens and to fetch with")]
-pub struct StartError(#[from] reqwest::Error);
+pub enum StartError {
+    /// Tokens cannot be checked.
+    #[error(transparent)]
+    Auth(#[from] StartAuthError),
+    /// Nothing can be fetched for a feature.
+    #[error("no HTTP client could be made to fetch with")]
+    Fetch(#[from] reqwest::Error),
+}
+
+/// Why tokens cannot be checked.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct StartAuthError(#[from] auth::OutboundStartError);
+
+/// The authorization server answers, and tokens cannot be checked with what it says.
+#[derive(Debug, thiserror::Error)]
+#[error("the authorization server {issuer} is of no use: {why}")]
+pub struct UnusableAuthServer {
+    issuer: String,
+    why: Arc<auth::DiscoveryError>,
+}
 
 impl Server {
     /// A server that offers `features`. It begins to look after its authorization server at once.
@@ -105,7 +128,7 @@ impl Server {
         let auth = match &config.auth {
             AuthConfig::Off => None,
             AuthConfig::Required(settings) => {
-                Some(Auth::start(&config, settings, &parts.clock, &parts.lifecycle)?)
+                Some(Auth::start(settings, &parts).map_err(StartAuthError)?)
             }
         };
         let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
@@ -172,6 +195,17 @@ impl Server {
             Some(auth) => auth.availability_changed().await,
             None => std::future::pending().await,
         }
+    }
+
+    /// Waits until the authorization server has been looked at for the first time; ends only if it
+    /// is of no use with these settings. What happens later is an outage.
+    pub async fn unusable(&self) -> UnusableAuthServer {
+        if let Some(auth) = &self.0.auth
+            && let Some(why) = auth.first_finding().await
+        {
+            return UnusableAuthServer { issuer: auth.issuer().to_owned(), why };
+        }
+        std::future::pending().await
     }
 
     fn config(&self) -> &Config {

@@ -8,7 +8,7 @@ use mcp_core::Features;
 use store::{RedisOptions, Store, StoreError};
 use tokio::{io::BufReader, net::TcpListener};
 
-use crate::{AuthConfig, Config, Parts, Server, StartError};
+use crate::{AuthConfig, Config, Parts, Server, StartError, UnusableAuthServer};
 
 /// How long a stop waits for what is in progress.
 const GRACE: Duration = Duration::from_secs(25);
@@ -28,6 +28,9 @@ pub enum RunError {
     /// The server could not be made.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The authorization server cannot be used with these settings.
+    #[error(transparent)]
+    Unusable(#[from] UnusableAuthServer),
     /// The address could not be listened on.
     #[error("cannot listen on {address}; set HOST and {setting} to an address that is free")]
     Listen {
@@ -65,8 +68,12 @@ pub async fn serve_chosen(
     let lifecycle = parts.lifecycle;
     let signals = lifecycle.clone();
     lifecycle.spawn(async move { signals.on_signal().await });
-    let ended = chassis::serve(listener, server.router(), Limits::default(), &lifecycle).await;
-    ended.map_err(RunError::Serve)?;
+    tokio::select! {
+        ended = chassis::serve(listener, server.router(), Limits::default(), &lifecycle) => {
+            ended.map_err(RunError::Serve)?;
+        }
+        unusable = server.unusable() => return Err(unusable.into()),
+    }
     // Calls that go on without their clients get what is left of the grace.
     lifecycle.finished().await;
     store.close().await;

@@ -24,7 +24,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{downgrade, modern::timed_out, refusal, tasks};
 use crate::{
-    Server,
+    Server, auth,
     http::{Answer, Form, Outbox, Rejection, Running, Said, error_message, to_bytes},
     session::{
         Session, SessionId, SessionRecord, Terms, Transport, WatchError, live::Live, voice::Voice,
@@ -113,6 +113,8 @@ pub(crate) async fn serve(
 ) -> Result<Handled, Rejection> {
     match incoming {
         Incoming::Request { id, method, params } => {
+            auth::allow_message(server, &principal, &method, params.as_ref())
+                .map_err(|rejection| rejection.to(&id))?;
             let outbox = Arc::<Outbox>::default();
             let voice = Arc::new(voice(server, &session, &id, form, &outbox));
             let is_primed = session.record.revision.has_stream_polling();

@@ -26,7 +26,7 @@ use super::{
     refusal, tasks,
 };
 use crate::{
-    Server,
+    Server, auth,
     http::{
         Answer, Form, Outbox, Rejection, Running, SERVED, Said, error_message, note_message,
         to_bytes,
@@ -95,6 +95,7 @@ fn prepare(
             | ClientRequest::CancelTask(_)),
         ) => Box::pin(of_task(server.clone(), principal, envelope, request)),
         Ok(request) => {
+            auth::allow(server, &principal, server.features().required_scopes(&request))?;
             headers.map_or(Ok(()), |headers| mirrored_params(server, headers, &request))?;
             Box::pin(run(server.clone(), principal, envelope, request, Arc::clone(&outbox)))
         }

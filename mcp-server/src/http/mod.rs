@@ -39,6 +39,7 @@ use crate::{Server, auth, config::ENDPOINT};
 /// POST GET DELETE /mcp, /mcp/                      the protocol; protected
 /// GET /sse, POST /message                          the transport of 2024-11-05; protected
 /// GET /.well-known/oauth-protected-resource[/mcp]  who issues tokens for it (RFC 9728)
+/// GET /.well-known/oauth-authorization-server      the issuer's own document, for 2025-03-26
 /// GET /, /style.css                                for people
 /// GET /health                                      in the original's shape
 /// GET /livez, /readyz                              for orchestrators
@@ -83,9 +84,14 @@ fn clothes(server: &Server) -> Dress {
 
 fn readiness(server: &Server) -> Health {
     let store = server.store().clone();
-    Health::new(server.lifecycle()).add("store", move || {
+    let authorized = server.clone();
+    let health = Health::new(server.lifecycle()).add("store", move || {
         let store = store.clone();
         async move { store.ping().await }
+    });
+    health.add("authorization", move || {
+        let ready = authorized.auth().map_or(Ok(()), auth::Auth::readiness);
+        async move { ready }
     })
 }
 

@@ -6,6 +6,8 @@ mod bad_input;
 mod legacy;
 mod modern;
 mod pages;
+mod provider;
+mod providers;
 mod resume;
 mod sse_2024;
 mod stdio;

@@ -192,6 +192,21 @@ impl Tool<App> for Place {
     }
 }
 
+/// Needs scopes of its own.
+#[derive(Deserialize, JsonSchema)]
+struct Vault {}
+
+impl Tool<App> for Vault {
+    const NAME: &'static str = "vault";
+    type Output = String;
+    fn info(info: Info) -> Info {
+        info.scope("vault:read").scope("vault:open")
+    }
+    async fn call(self, _: &Ctx<App>) -> Result<String, ToolError> {
+        Ok("treasure".to_owned())
+    }
+}
+
 /// Announces that the tools and a resource have changed.
 #[derive(Deserialize, JsonSchema)]
 struct Announce {}
@@ -257,6 +272,7 @@ fn catalog() -> Catalog<App> {
         .tool::<Place>()
         .tool::<Toggle>()
         .rhythm::<Drum>()
+        .tool::<Vault>()
         .resource::<Watched>()
 }
 
