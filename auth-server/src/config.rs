@@ -9,7 +9,8 @@ use ambient::{
 use chassis::telemetry::LogFormat;
 use shared::oauth::ScopeSet;
 
-use crate::clients_file::GivenClients;
+pub use crate::domain::TokenFormat;
+use crate::{clients_file::GivenClients, keys::SigningKeys};
 
 /// What the server needs to know.
 #[derive(Clone, Debug)]
@@ -32,6 +33,10 @@ pub struct Config {
     pub documents: ClientDocuments,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// How tokens are signed.
+    pub signing_keys: SigningKeys,
+    /// What access tokens look like.
+    pub token_format: TokenFormat,
     /// Redis for all state; in memory if there is none.
     pub redis_url: Option<Secret>,
     /// How log lines look.
@@ -108,6 +113,9 @@ impl Config {
         let issuer = issuer(read, port);
         let resource_server = resource_server(read, &issuer);
         let scopes = scopes(read);
+        let redis_url = read
+            .setting("REDIS_URL", "Redis or Valkey for all state; in memory when not set.")
+            .secret();
         Self {
             host,
             port,
@@ -120,9 +128,11 @@ impl Config {
             scopes,
             documents: documents(read, &issuer),
             lifetimes: lifetimes(read),
-            redis_url: read
-                .setting("REDIS_URL", "Redis or Valkey for all state; in memory when not set.")
-                .secret(),
+            signing_keys: SigningKeys::read(read, &issuer, redis_url.is_some()),
+            redis_url,
+            token_format: read
+                .setting("AUTH_TOKEN_FORMAT", "Form of access tokens: opaque, or jwt (RFC 9068).")
+                .or(TokenFormat::default()),
             log_format: read
                 .setting("LOG_FORMAT", "Form of the log: pretty, compact or json.")
                 .or(LogFormat::default()),

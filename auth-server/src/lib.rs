@@ -24,6 +24,7 @@ mod fetch;
 mod grants;
 mod http;
 mod idp;
+mod keys;
 mod pages;
 mod repo;
 pub mod run;
@@ -38,12 +39,14 @@ use store::{Store, StoreError};
 use url::Url;
 
 pub use self::clients_file::GivenClients;
-pub use self::config::{ClientDocuments, Config, Lifetimes, ResourceServer};
+pub use self::config::{ClientDocuments, Config, Lifetimes, ResourceServer, TokenFormat};
+pub use self::keys::{SigningAlgorithm, SigningKeys};
 use self::{
     documents::Documents,
     domain::{Client, Resources},
     fetch::{Fetcher, Reach},
     idp::Idp,
+    keys::{Keys, Policy},
     repo::Repo,
 };
 
@@ -71,6 +74,7 @@ struct Inner {
     repo: Repo,
     documents: Documents,
     idp: Idp,
+    keys: Keys,
 }
 
 /// The server could not be made.
@@ -96,6 +100,7 @@ impl AuthServer {
             resources: Resources::of_mcp_server(&mcp_base),
             repo: Repo::new(&parts.store),
             idp: Idp::new(&config.issuer, &parts),
+            keys: keys(&config, &parts),
             config,
             parts,
         })))
@@ -142,6 +147,10 @@ impl AuthServer {
         &self.0.documents
     }
 
+    fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
     fn idp(&self) -> &Idp {
         &self.0.idp
     }
@@ -165,4 +174,16 @@ impl AuthServer {
     fn lifecycle(&self) -> &Lifecycle {
         &self.0.parts.lifecycle
     }
+}
+
+/// The signing keys that all instances on this store share.
+fn keys(config: &Config, parts: &Parts) -> Keys {
+    let Parts { clock, entropy, store, .. } = parts;
+    let policy = Policy {
+        algorithm: config.signing_keys.algorithm,
+        period: config.signing_keys.period,
+        signatures_live: config.lifetimes.access_token,
+    };
+    let sealer = config.signing_keys.sealer(store.is_shared(), entropy);
+    Keys::new(store, sealer, policy, (clock.clone(), entropy.clone()))
 }

@@ -89,6 +89,9 @@ fn announce(server: &AuthServer, listener: &TcpListener) {
             "AUTH_CLIENTS_FILE has secrets in clear; write client_secret_sha256 instead"
         );
     }
+    if server.store().is_shared() && server.config().signing_keys.is_development() {
+        tracing::warn!("AUTH_SECRET is not set: the signing keys in Redis are open to everybody");
+    }
     if server.config().documents.allow_private {
         tracing::warn!("AUTH_CIMD_ALLOW_PRIVATE is on: client documents are read from anywhere");
     }

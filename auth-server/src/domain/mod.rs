@@ -7,6 +7,8 @@ mod client_document;
 mod client_url;
 mod code;
 mod family;
+mod identity;
+mod issued_token;
 mod redirect_uri;
 mod registration;
 mod request;
@@ -14,9 +16,11 @@ mod resource;
 mod seal;
 mod secret_hash;
 mod ticket;
+mod token_format;
 mod transaction;
 mod unique_json;
 
+pub use self::token_format::TokenFormat;
 pub(crate) use self::{
     access::{AccessRecord, Grant, RefreshRecord, User},
     client::{Authentication, Client},
@@ -24,6 +28,8 @@ pub(crate) use self::{
     client_url::{BadClientUrl, ClientUrl},
     code::{Attempt, Code, Exchanged, Mismatch},
     family::{Family, Living, Rotation, Successor},
+    identity::{EMAIL, OPENID, PROFILE, identity_scopes},
+    issued_token::IssuedToken,
     redirect_uri::{Destination, RedirectUri},
     registration::{MetadataError, Registration},
     request::{AuthorizationRequest, Offer, RequestError, Wanted},

@@ -116,6 +116,7 @@ mod tests {
             challenge: challenge.parse().unwrap(),
             scope: "mcp".parse().unwrap(),
             resource: "https://mcp.example/mcp".into(),
+            nonce: None,
         };
         let client = Client {
             id: "c".into(),

@@ -3,7 +3,7 @@
 use ambient::Timestamp;
 use shared::oauth::{AuthorizationCodeRequest, CodeVerifier, TokenResponse};
 
-use super::{GrantError, issue::Pair};
+use super::{GrantError, identity::id_token, issue::Pair};
 use crate::{
     AuthServer,
     domain::{Attempt, AuthorizationCode, Client, Code, Family, Living, Ticket},
@@ -60,7 +60,9 @@ async fn begin(
     end: Timestamp,
 ) -> Result<TokenResponse, GrantError> {
     let now = server.now();
-    let pair = Pair::new(server, &code.family, code.grant.clone(), end, client.refreshes);
+    let grant = code.grant.clone();
+    let id_token = id_token(server, &grant, code.nonce).await?;
+    let pair = Pair::new(server, &code.family, grant, end, client.refreshes).await?;
     pair.keep(server).await?;
     let family = Family::Alive(Box::new(Living {
         grant: code.grant,
@@ -73,7 +75,7 @@ async fn begin(
         pair.forget(server).await?;
         return Err(GrantError::RevokedCode);
     }
-    Ok(pair.answer().response(now))
+    Ok(TokenResponse { id_token, ..pair.answer().response(now) })
 }
 
 /// A family without refresh tokens ends with its only access token.

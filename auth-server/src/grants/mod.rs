@@ -2,6 +2,8 @@
 
 mod authorization_code;
 mod client_credentials;
+mod good_token;
+mod identity;
 mod issue;
 mod refresh_token;
 
@@ -9,10 +11,10 @@ use shared::oauth::{ErrorCode, NotACodeVerifier};
 use store::StoreError;
 
 pub(crate) use self::{
-    authorization_code::redeem_code, client_credentials::issue_to_client,
+    authorization_code::redeem_code, client_credentials::issue_to_client, good_token::good_token,
     refresh_token::redeem_refresh_token,
 };
-use crate::domain::Mismatch;
+use crate::{domain::Mismatch, keys::KeyError};
 
 /// Why nothing is issued. The log gets the reason, the client a code.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,8 @@ pub(crate) enum GrantError {
     #[error("the refresh token was redeemed before: all tokens of its login have been revoked")]
     ReusedRefreshToken,
     #[error(transparent)]
+    Keys(#[from] KeyError),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -65,7 +69,7 @@ impl GrantError {
             Self::Resource => ErrorCode::InvalidTarget,
             Self::Scope | Self::NoScope => ErrorCode::InvalidScope,
             Self::NoRefresh | Self::NoUser => ErrorCode::UnauthorizedClient,
-            Self::Store(_) => return None,
+            Self::Keys(_) | Self::Store(_) => return None,
         })
     }
 

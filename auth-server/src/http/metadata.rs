@@ -1,14 +1,17 @@
-//! `GET /.well-known/oauth-authorization-server` (RFC 8414): everything in it works, and everything
-//! that works is in it.
+//! `GET /.well-known/oauth-authorization-server` (RFC 8414) and `openid-configuration` (`OpenID`
+//! Connect Discovery): one document. Everything in it works, and everything that works is in it.
 //!
-//! There is no `openid-configuration`: that would promise identity tokens and keys. Clients ask for
-//! this document first.
+//! The issuer has no path, so the form of RFC 8414 that has the path at its end is the same address.
 
 use axum::{Json, extract::State, response::IntoResponse};
 use http::header;
-use shared::oauth::{AuthorizationServerMetadata, GrantType, TokenEndpointAuthMethod};
+use shared::oauth::{AuthorizationServerMetadata, GrantType, Scope, TokenEndpointAuthMethod};
 
-use crate::AuthServer;
+use crate::{AuthServer, domain::identity_scopes};
+
+/// What identity tokens and `/userinfo` say.
+const CLAIMS: [&str; 10] =
+    ["iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "name", "email", "email_verified"];
 
 pub(super) async fn get(State(server): State<AuthServer>) -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "public, max-age=300")], Json(document(&server)))
@@ -22,10 +25,11 @@ fn document(server: &AuthServer) -> AuthorizationServerMetadata {
         issuer: server.issuer().to_owned(),
         authorization_endpoint: at("/authorize"),
         token_endpoint: at("/token"),
+        jwks_uri: Some(at("/jwks")),
         registration_endpoint: Some(at("/register")),
         revocation_endpoint: Some(at("/revoke")),
         introspection_endpoint: Some(at("/introspect")),
-        scopes_supported: server.scopes().iter().cloned().collect(),
+        scopes_supported: scopes(server),
         response_types_supported: text("code"),
         response_modes_supported: text("query"),
         grant_types_supported: grant_types(server),
@@ -33,9 +37,22 @@ fn document(server: &AuthServer) -> AuthorizationServerMetadata {
         token_endpoint_auth_methods_supported: vec![None, ClientSecretBasic, ClientSecretPost],
         revocation_endpoint_auth_methods_supported: vec![None, ClientSecretBasic, ClientSecretPost],
         introspection_endpoint_auth_methods_supported: vec![ClientSecretBasic, ClientSecretPost],
+        userinfo_endpoint: Some(at("/userinfo")),
+        subject_types_supported: text("public"),
+        id_token_signing_alg_values_supported: signing_algorithms(server),
+        claims_supported: CLAIMS.map(ToOwned::to_owned).to_vec(),
         authorization_response_iss_parameter_supported: true,
         client_id_metadata_document_supported: true,
     }
+}
+
+/// Those of the resource, and those about the user.
+fn scopes(server: &AuthServer) -> Vec<Scope> {
+    server.scopes().iter().chain(identity_scopes().iter()).cloned().collect()
+}
+
+fn signing_algorithms(server: &AuthServer) -> Vec<String> {
+    server.keys().algorithms().into_iter().map(|algorithm| algorithm.to_string()).collect()
 }
 
 /// Clients that act for themselves exist if the operator has registered some.

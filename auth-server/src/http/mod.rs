@@ -9,12 +9,14 @@ mod consent;
 mod health;
 mod home;
 mod introspect;
+pub(crate) mod jwks;
 mod metadata;
 pub(crate) mod params;
 pub(crate) mod query;
 mod register;
 mod revoke;
 mod token;
+mod userinfo;
 
 use axum::{
     Router,
@@ -43,12 +45,15 @@ const MAX_FORM: usize = 16 * 1024;
 ///
 /// ```text
 /// GET  /.well-known/oauth-authorization-server  what there is (RFC 8414)
+/// GET  /.well-known/openid-configuration        the same (OpenID Connect Discovery)
+/// GET  /jwks                                    what its signatures are checked with (RFC 7517)
 /// POST /register                                clients register (RFC 7591)
 /// GET  /authorize                               a client sends a browser; the consent page
 /// POST /consent                                 the user agrees or not
 /// GET  /mock-upstream-idp/authorize   (POST)    the user logs in
 /// GET  /callback                                the browser comes back; a code for the client
 /// POST /token                                   codes and refresh tokens are redeemed
+/// GET  /userinfo                      (POST)    who is behind a token (OpenID Connect Core)
 /// POST /introspect                              the MCP server asks about a token (RFC 7662)
 /// POST /revoke                                  a client gives a token back (RFC 7009)
 /// GET  /, /styles.css                           for people
@@ -62,6 +67,9 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .route("/revoke", post(revoke::post).layer(forms))
         .route("/register", post(register::post))
         .route(well_known::AUTHORIZATION_SERVER, get(metadata::get))
+        .route(well_known::OPENID_CONFIGURATION, get(metadata::get))
+        .route("/jwks", get(jwks::get))
+        .route("/userinfo", get(userinfo::get).post(userinfo::get))
         // Before the layer, or preflights would be taken for a wrong method.
         .method_not_allowed_fallback(wrong_method)
         .layer(cors());

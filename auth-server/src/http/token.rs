@@ -12,6 +12,7 @@ use store::StoreError;
 use super::{
     answer::{self, OAuthError},
     client_auth::{ClientAuth, ClientAuthError},
+    jwks::KeyFailure,
 };
 use crate::{
     AuthServer,
@@ -34,6 +35,7 @@ impl IntoResponse for RouteError {
         let code = match self {
             Self::Client(error) => return error.into_response(),
             Self::Grant(GrantError::Store(error)) => return answer::store_failure(error),
+            Self::Grant(GrantError::Keys(error)) => return KeyFailure(error).into_response(),
             Self::Grant(ref error) => error.code().unwrap_or(ErrorCode::ServerError),
             Self::UnsupportedGrantType => ErrorCode::UnsupportedGrantType,
         };

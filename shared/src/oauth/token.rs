@@ -79,6 +79,9 @@ pub struct TokenResponse {
     pub refresh_token: Option<Sensitive>,
     /// What was granted.
     pub scope: ScopeSet,
+    /// Who has logged in, if the client asked (`OpenID` Connect Core section 3.1.3.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<Sensitive>,
 }
 
 /// A token is given back (RFC 7009 section 2.1).
