@@ -10,7 +10,9 @@ use chassis::telemetry::LogFormat;
 use shared::oauth::ScopeSet;
 
 pub use crate::domain::TokenFormat;
-use crate::{clients_file::GivenClients, keys::SigningKeys};
+use crate::{
+    clients_file::GivenClients, domain::KeySource, grants::TrustedIssuers, keys::SigningKeys,
+};
 
 /// What the server needs to know.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct Config {
     pub lifetimes: Lifetimes,
     /// How tokens are signed.
     pub signing_keys: SigningKeys,
+    /// Identity providers that may speak for their users.
+    pub id_jag: TrustedIssuers,
     /// What access tokens look like.
     pub token_format: TokenFormat,
     /// Redis for all state; in memory if there is none.
@@ -50,8 +54,10 @@ pub struct Config {
 pub struct ResourceServer {
     /// Its client id.
     pub id: String,
-    /// Its client secret.
-    pub secret: Secret,
+    /// Its client secret; none if it signs.
+    pub secret: Option<Secret>,
+    /// Its public keys, if it signs.
+    pub(crate) keys: Option<KeySource>,
     /// Whether the secret is the one that everybody knows, for development.
     pub is_development: bool,
 }
@@ -130,6 +136,7 @@ impl Config {
             lifetimes: lifetimes(read),
             signing_keys: SigningKeys::read(read, &issuer, redis_url.is_some()),
             redis_url,
+            id_jag: TrustedIssuers::read(read),
             token_format: read
                 .setting("AUTH_TOKEN_FORMAT", "Form of access tokens: opaque, or jwt (RFC 9068).")
                 .or(TokenFormat::default()),
@@ -185,7 +192,11 @@ fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
         .or("mcp-server".to_owned());
     let secret =
         read.setting("MCP_AUTH_CLIENT_SECRET", "Client secret of the MCP server there.").secret();
-    let is_development = secret.as_ref().is_none_or(|secret| secret.expose() == DEVELOPMENT_SECRET);
+    let keys = resource_server_keys(read);
+    let is_development = match &secret {
+        None => keys.is_none(),
+        Some(secret) => secret.expose() == DEVELOPMENT_SECRET,
+    };
     if is_development && !issuer.is_loopback() {
         read.mistake(
             "MCP_AUTH_CLIENT_SECRET",
@@ -193,8 +204,23 @@ fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
              `openssl rand -hex 32` and set it for both servers",
         );
     }
-    let secret = secret.unwrap_or_else(|| Secret::new(DEVELOPMENT_SECRET));
-    ResourceServer { id, secret, is_development }
+    let secret = if is_development { Some(Secret::new(DEVELOPMENT_SECRET)) } else { secret };
+    ResourceServer { id, secret, keys, is_development }
+}
+
+fn resource_server_keys(read: &mut Reader<'_>) -> Option<KeySource> {
+    const NAME: &str = "MCP_AUTH_CLIENT_JWKS";
+    let meaning =
+        "JWKS of the MCP server, a file or an https URL, if it signs instead of showing a secret.";
+    let place: String = read.setting(NAME, meaning).optional()?;
+    let keys = if place.contains("://") {
+        KeySource::at(&place).map_err(|why| why.to_string())
+    } else {
+        let text = std::fs::read(&place).map_err(|error| format!("cannot be read: {error}"));
+        let set = text.and_then(|text| serde_json::from_slice(&text).map_err(|e| e.to_string()));
+        set.and_then(|set| KeySource::new(Some(&set), None).map_err(|why| why.to_string()))
+    };
+    keys.map_err(|why| read.mistake(NAME, format!("`{place}` cannot be used: {why}"))).ok()
 }
 
 fn scopes(read: &mut Reader<'_>) -> ScopeSet {

@@ -4,7 +4,10 @@
 //! What a host says is final: a document that is gone or wrong withdraws the client. That a host
 //! cannot be reached says nothing, and the copy that is there goes on for a while.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use ambient::{Clock, Timestamp};
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -29,7 +32,7 @@ const MAX_FRESH: Duration = Duration::from_hours(24);
 
 /// All documents that are known.
 pub(crate) struct Documents {
-    fetcher: Fetcher,
+    fetcher: Arc<Fetcher>,
     policy: ClientDocuments,
     clock: Clock,
     kept: Cache<String, Kept>,
@@ -58,7 +61,7 @@ struct Kept {
 
 impl Documents {
     /// Nothing is known yet.
-    pub(crate) fn new(fetcher: Fetcher, policy: ClientDocuments, clock: Clock) -> Self {
+    pub(crate) fn new(fetcher: Arc<Fetcher>, policy: ClientDocuments, clock: Clock) -> Self {
         Self { fetcher, policy, clock, kept: Cache::new(MAX_KEPT) }
     }
 
@@ -89,7 +92,7 @@ impl Documents {
                 client.map_err(DocumentError::from)
             }
             Err(error) => {
-                let usable = before.filter(|kept| is_silence(error) && now < kept.usable_until);
+                let usable = before.filter(|kept| error.is_passing() && now < kept.usable_until);
                 if let Some(Kept { result: Ok(client), usable_until, .. }) = usable {
                     tracing::warn!(client = url.as_str(), %error, "an old document is used");
                     let fresh_until = fresh_until.min(usable_until);
@@ -123,19 +126,7 @@ impl DocumentError {
 
     /// Whether it may work in a moment.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::Fetch(error) if is_silence(*error))
-    }
-}
-
-/// Whether the host has said nothing about the document.
-fn is_silence(error: FetchError) -> bool {
-    match error {
-        FetchError::Busy | FetchError::TooOften | FetchError::Transport => true,
-        FetchError::Status(status) => status.is_server_error(),
-        FetchError::Scheme
-        | FetchError::OutOfReach
-        | FetchError::MediaType
-        | FetchError::TooLarge => false,
+        matches!(self, Self::Fetch(error) if error.is_passing())
     }
 }
 

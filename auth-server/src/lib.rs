@@ -16,6 +16,7 @@
 //!
 //! Any number of instances can run on one store: a flow that begins on one can end on another.
 
+mod assertions;
 mod clients_file;
 mod config;
 mod documents;
@@ -40,8 +41,10 @@ use url::Url;
 
 pub use self::clients_file::GivenClients;
 pub use self::config::{ClientDocuments, Config, Lifetimes, ResourceServer, TokenFormat};
+pub use self::grants::TrustedIssuers;
 pub use self::keys::{SigningAlgorithm, SigningKeys};
 use self::{
+    assertions::Assertions,
     documents::Documents,
     domain::{Client, Resources},
     fetch::{Fetcher, Reach},
@@ -73,6 +76,10 @@ struct Inner {
     resources: Resources,
     repo: Repo,
     documents: Documents,
+    /// Those of clients.
+    assertions: Assertions,
+    /// Those of identity providers that the operator trusts.
+    provider_assertions: Assertions,
     idp: Idp,
     keys: Keys,
 }
@@ -94,8 +101,13 @@ impl AuthServer {
         let mcp_base = Url::parse(&config.mcp_base).map_err(StartError::McpBase)?;
         let policy = config.documents.clone();
         let reach = if policy.allow_private { Reach::Anywhere } else { Reach::Internet };
-        let fetcher = Fetcher::new(reach, parts.clock.clone())?;
+        let fetcher = Arc::new(Fetcher::new(reach, parts.clock.clone())?);
+        // The operator has chosen these addresses, which may be in his own network.
+        let trusting = Arc::new(Fetcher::new(Reach::Anywhere, parts.clock.clone())?);
+        let assertions = |fetcher| Assertions::new(fetcher, &parts.store, parts.clock.clone());
         Ok(Self(Arc::new(Inner {
+            assertions: assertions(Arc::clone(&fetcher)),
+            provider_assertions: assertions(trusting),
             documents: Documents::new(fetcher, policy, parts.clock.clone()),
             resources: Resources::of_mcp_server(&mcp_base),
             repo: Repo::new(&parts.store),
@@ -141,6 +153,14 @@ impl AuthServer {
             Some(client) => Ok(Some(client.clone())),
             None => self.repo().clients.find(id).await,
         }
+    }
+
+    fn assertions(&self) -> &Assertions {
+        &self.0.assertions
+    }
+
+    fn provider_assertions(&self) -> &Assertions {
+        &self.0.provider_assertions
     }
 
     fn documents(&self) -> &Documents {

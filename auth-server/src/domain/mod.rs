@@ -4,6 +4,7 @@
 mod access;
 mod client;
 mod client_document;
+mod client_keys;
 mod client_url;
 mod code;
 mod family;
@@ -25,6 +26,7 @@ pub(crate) use self::{
     access::{AccessRecord, Grant, RefreshRecord, User},
     client::{Authentication, Client},
     client_document::{BadDocument, read_document},
+    client_keys::{BadKeySource, KeySource},
     client_url::{BadClientUrl, ClientUrl},
     code::{Attempt, Code, Exchanged, Mismatch},
     family::{Family, Living, Rotation, Successor},
@@ -41,4 +43,5 @@ pub(crate) use self::{
         RefreshToken, Ticket, sha256_hex,
     },
     transaction::{Transaction, WrongTurn, form_token},
+    unique_json::Unique,
 };

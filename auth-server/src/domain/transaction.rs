@@ -125,6 +125,7 @@ mod tests {
             authentication: Authentication::Public,
             refreshes: true,
             acts_for_itself: false,
+            takes_assertions: false,
             scope: None,
             application_type: None,
             issued_at: Timestamp::default(),

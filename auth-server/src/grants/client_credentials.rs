@@ -32,7 +32,7 @@ pub(crate) async fn issue_to_client(
             name: client.name.clone().unwrap_or_else(|| client.id.clone()),
             email: None,
         },
-        scope: scope(server, client, request.scope)?,
+        scope: limited(server, client, request.scope)?,
         resource: resource.to_owned(),
         auth_time: None,
     };
@@ -40,7 +40,7 @@ pub(crate) async fn issue_to_client(
 }
 
 /// What the operator allows is a limit, unlike what a client registers for itself.
-fn scope(
+pub(super) fn limited(
     server: &AuthServer,
     client: &Client,
     wanted: Option<ScopeSet>,
@@ -56,7 +56,7 @@ fn scope(
 }
 
 /// A family of one token, which ends with it.
-async fn issue(server: &AuthServer, grant: Grant) -> Result<TokenResponse, GrantError> {
+pub(super) async fn issue(server: &AuthServer, grant: Grant) -> Result<TokenResponse, GrantError> {
     let (now, id) = (server.now(), server.entropy().hex::<16>());
     let end = now + server.lifetimes().access_token;
     let pair = Pair::new(server, &id, grant.clone(), end, false).await?;
@@ -64,6 +64,6 @@ async fn issue(server: &AuthServer, grant: Grant) -> Result<TokenResponse, Grant
     let family = Family::Alive(Box::new(living));
     server.repo().tokens.begin_family(&id, &family, end.since(now)).await?;
     pair.keep(server).await?;
-    tracing::info!(family = id, "token issued to a client for itself");
+    tracing::info!(family = id, "token issued");
     Ok(pair.answer().response(now))
 }

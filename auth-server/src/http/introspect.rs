@@ -39,7 +39,7 @@ pub(super) async fn post(
     State(server): State<AuthServer>,
     auth: ClientAuth<IntrospectionRequest>,
 ) -> Result<Response, RouteError> {
-    let request = auth.resource_server(&server)?;
+    let request = auth.resource_server(&server).await?;
     let found = good_token(&server, request.token.expose()).await?;
     let described = found.map(|record| record.describe(server.issuer()));
     let response =

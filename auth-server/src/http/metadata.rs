@@ -5,9 +5,11 @@
 
 use axum::{Json, extract::State, response::IntoResponse};
 use http::header;
-use shared::oauth::{AuthorizationServerMetadata, GrantType, Scope, TokenEndpointAuthMethod};
+use shared::oauth::{
+    AuthorizationServerMetadata, GrantType, Scope, TokenEndpointAuthMethod as Method,
+};
 
-use crate::{AuthServer, domain::identity_scopes};
+use crate::{AuthServer, assertions::ALGORITHMS, domain::identity_scopes};
 
 /// What identity tokens and `/userinfo` say.
 const CLAIMS: [&str; 10] =
@@ -18,7 +20,6 @@ pub(super) async fn get(State(server): State<AuthServer>) -> impl IntoResponse {
 }
 
 fn document(server: &AuthServer) -> AuthorizationServerMetadata {
-    use TokenEndpointAuthMethod::{ClientSecretBasic, ClientSecretPost, None};
     let at = |path| format!("{}{path}", server.issuer());
     let text = |text: &str| vec![text.to_owned()];
     AuthorizationServerMetadata {
@@ -34,9 +35,16 @@ fn document(server: &AuthServer) -> AuthorizationServerMetadata {
         response_modes_supported: text("query"),
         grant_types_supported: grant_types(server),
         code_challenge_methods_supported: text("S256"),
-        token_endpoint_auth_methods_supported: vec![None, ClientSecretBasic, ClientSecretPost],
-        revocation_endpoint_auth_methods_supported: vec![None, ClientSecretBasic, ClientSecretPost],
-        introspection_endpoint_auth_methods_supported: vec![ClientSecretBasic, ClientSecretPost],
+        token_endpoint_auth_methods_supported: client_methods(),
+        token_endpoint_auth_signing_alg_values_supported: assertion_algorithms(),
+        revocation_endpoint_auth_methods_supported: client_methods(),
+        revocation_endpoint_auth_signing_alg_values_supported: assertion_algorithms(),
+        introspection_endpoint_auth_methods_supported: resource_server_methods(server),
+        introspection_endpoint_auth_signing_alg_values_supported: if signs(server) {
+            assertion_algorithms()
+        } else {
+            Vec::new()
+        },
         userinfo_endpoint: Some(at("/userinfo")),
         subject_types_supported: text("public"),
         id_token_signing_alg_values_supported: signing_algorithms(server),
@@ -55,8 +63,30 @@ fn signing_algorithms(server: &AuthServer) -> Vec<String> {
     server.keys().algorithms().into_iter().map(|algorithm| algorithm.to_string()).collect()
 }
 
+fn client_methods() -> Vec<Method> {
+    vec![Method::None, Method::ClientSecretBasic, Method::ClientSecretPost, Method::PrivateKeyJwt]
+}
+
+/// The MCP server shows a secret or signs, as the operator has set.
+fn resource_server_methods(server: &AuthServer) -> Vec<Method> {
+    let secret = [Method::ClientSecretBasic, Method::ClientSecretPost];
+    let has_secret = server.config().resource_server.secret.is_some();
+    let secret = secret.into_iter().filter(|_| has_secret);
+    secret.chain(signs(server).then_some(Method::PrivateKeyJwt)).collect()
+}
+
+fn signs(server: &AuthServer) -> bool {
+    server.config().resource_server.keys.is_some()
+}
+
+fn assertion_algorithms() -> Vec<String> {
+    ALGORITHMS.iter().map(|(name, _)| (*name).to_owned()).collect()
+}
+
 /// Clients that act for themselves exist if the operator has registered some.
 fn grant_types(server: &AuthServer) -> Vec<GrantType> {
     let own = (!server.config().clients.is_empty()).then_some(GrantType::ClientCredentials);
-    [GrantType::AuthorizationCode, GrantType::RefreshToken].into_iter().chain(own).collect()
+    let vouched = (!server.config().id_jag.is_empty()).then_some(GrantType::JwtBearer);
+    let always = [GrantType::AuthorizationCode, GrantType::RefreshToken];
+    always.into_iter().chain(own).chain(vouched).collect()
 }

@@ -4,6 +4,7 @@ pub(crate) mod answer;
 mod authorize;
 pub(crate) mod browser;
 mod callback;
+mod client_assertion;
 mod client_auth;
 mod consent;
 mod health;

@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
 mod authorize;
+mod client_assertions;
 mod client_credentials;
 mod client_documents;
 mod consent;
+mod id_jag;
 mod introspect;
 mod keys;
 mod login;
@@ -16,5 +18,6 @@ mod refresh;
 mod register;
 mod revoke;
 mod secrets;
+mod signer;
 mod support;
 mod token;

@@ -25,6 +25,6 @@ pub use registration::{ClientMetadata, GrantType, RegisteredClient, TokenEndpoin
 pub use scope::{NotAScope, Scope, ScopeSet};
 pub use sensitive::Sensitive;
 pub use token::{
-    AuthorizationCodeRequest, ClientCredentialsRequest, RefreshTokenRequest, RevocationRequest,
-    TokenRequest, TokenResponse, TokenType,
+    AuthorizationCodeRequest, ClientCredentialsRequest, JwtBearerRequest, RefreshTokenRequest,
+    RevocationRequest, TokenRequest, TokenResponse, TokenType,
 };

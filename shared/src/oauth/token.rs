@@ -14,6 +14,9 @@ pub enum TokenRequest {
     RefreshToken(RefreshTokenRequest),
     /// A client asks for itself.
     ClientCredentials(ClientCredentialsRequest),
+    /// An identity provider speaks for its user.
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
+    JwtBearer(JwtBearerRequest),
     /// Any other grant.
     #[serde(other)]
     Unsupported,
@@ -51,6 +54,19 @@ pub struct RefreshTokenRequest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientCredentialsRequest {
     /// The scopes it wants; all it may have if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<ScopeSet>,
+    /// What the token shall be for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+}
+
+/// What an identity provider says of its user is redeemed (RFC 7523 section 2.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JwtBearerRequest {
+    /// What the provider has signed.
+    pub assertion: Sensitive,
+    /// Fewer scopes than it allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<ScopeSet>,
     /// What the token shall be for.
