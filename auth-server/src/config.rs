@@ -3,15 +3,19 @@
 use std::{net::IpAddr, time::Duration};
 
 use ambient::{
-    Env, Mistakes, Reader, Secret, Settings,
+    Clock, Entropy, Env, Mistakes, Reader, Secret, Settings,
     values::{BaseUrl, List, Seconds, Switch},
 };
 use chassis::telemetry::LogFormat;
 use shared::oauth::ScopeSet;
+use store::Store;
 
 pub use crate::domain::TokenFormat;
 use crate::{
-    clients_file::GivenClients, domain::KeySource, grants::TrustedIssuers, keys::SigningKeys,
+    clients_file::GivenClients,
+    domain::KeySource,
+    grants::TrustedIssuers,
+    keys::{Keys, Policy, SigningKeys},
 };
 
 /// What the server needs to know.
@@ -109,6 +113,18 @@ impl Config {
     /// Whether the public URL is https.
     pub(crate) fn is_https(&self) -> bool {
         self.issuer.starts_with("https:")
+    }
+
+    /// The signing keys that all instances on this store share.
+    pub(crate) fn keys(&self, store: &Store, clock: &Clock, entropy: &Entropy) -> Keys {
+        let policy = Policy {
+            algorithm: self.signing_keys.algorithm,
+            period: self.signing_keys.period,
+            // Who checks them may have a clock that is a little late.
+            signatures_live: self.lifetimes.access_token + Duration::from_mins(1),
+        };
+        let sealer = self.signing_keys.sealer(store.is_shared(), entropy);
+        Keys::new(store, sealer, policy, (clock.clone(), entropy.clone()))
     }
 
     fn read(read: &mut Reader<'_>) -> Self {
@@ -209,7 +225,7 @@ fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
 }
 
 fn resource_server_keys(read: &mut Reader<'_>) -> Option<KeySource> {
-    const NAME: &str = "MCP_AUTH_CLIENT_JWKS";
+    const NAME: &str = "AUTH_INTROSPECTION_JWKS";
     let meaning =
         "JWKS of the MCP server, a file or an https URL, if it signs instead of showing a secret.";
     let place: String = read.setting(NAME, meaning).optional()?;

@@ -18,6 +18,7 @@
 
 mod assertions;
 mod clients_file;
+pub mod commands;
 mod config;
 mod documents;
 mod domain;
@@ -49,7 +50,7 @@ use self::{
     domain::{Client, Resources},
     fetch::{Fetcher, Reach},
     idp::Idp,
-    keys::{Keys, Policy},
+    keys::Keys,
     repo::Repo,
 };
 
@@ -112,7 +113,7 @@ impl AuthServer {
             resources: Resources::of_mcp_server(&mcp_base),
             repo: Repo::new(&parts.store),
             idp: Idp::new(&config.issuer, &parts),
-            keys: keys(&config, &parts),
+            keys: config.keys(&parts.store, &parts.clock, &parts.entropy),
             config,
             parts,
         })))
@@ -194,16 +195,4 @@ impl AuthServer {
     fn lifecycle(&self) -> &Lifecycle {
         &self.0.parts.lifecycle
     }
-}
-
-/// The signing keys that all instances on this store share.
-fn keys(config: &Config, parts: &Parts) -> Keys {
-    let Parts { clock, entropy, store, .. } = parts;
-    let policy = Policy {
-        algorithm: config.signing_keys.algorithm,
-        period: config.signing_keys.period,
-        signatures_live: config.lifetimes.access_token,
-    };
-    let sealer = config.signing_keys.sealer(store.is_shared(), entropy);
-    Keys::new(store, sealer, policy, (clock.clone(), entropy.clone()))
 }

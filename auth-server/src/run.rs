@@ -40,9 +40,9 @@ pub enum RunError {
     Serve(#[source] io::Error),
 }
 
-/// Reads the settings of this process, serves, and ends when a signal says so.
-pub async fn serve() -> Result<(), RunError> {
-    let config = Config::from_env(&Env::process()?).0?;
+/// Reads the settings, serves, and ends when a signal says so.
+pub async fn serve(env: &Env) -> Result<(), RunError> {
+    let config = Config::from_env(env).0?;
     telemetry::init(config.log_format, &config.log_filter)?;
     let clock = Clock::system();
     let lifecycle = Lifecycle::new(clock.clone(), GRACE);

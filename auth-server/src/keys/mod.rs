@@ -132,6 +132,11 @@ impl Keys {
         Ok(ring.entries().iter().map(|entry| (entry.clone(), ring.phase(entry, now))).collect())
     }
 
+    /// Whether there is any key yet.
+    pub(crate) async fn is_begun(&self) -> Result<bool, KeyError> {
+        Ok(self.table.get(RING).await?.is_some())
+    }
+
     /// Whether the key that signs now can be opened.
     pub(crate) async fn check(&self) -> Result<(), KeyError> {
         self.sign("check", &()).await.map(drop)

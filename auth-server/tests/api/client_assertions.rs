@@ -257,7 +257,7 @@ async fn the_mcp_server_can_sign_instead_of_showing_a_secret() {
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(signer.set().to_string().as_bytes()).unwrap();
     let path = file.path().to_str().unwrap();
-    let world = World::with(&[("MCP_AUTH_CLIENT_JWKS", path)]).await;
+    let world = World::with(&[("AUTH_INTROSPECTION_JWKS", path)]).await;
     let access = world.tokens(&world.app().await).await.access;
     let claims = json!({
         "iss": RESOURCE_SERVER.0, "sub": RESOURCE_SERVER.0, "aud": world.issuer,

@@ -89,10 +89,9 @@ async fn a_signed_token_that_was_changed_is_none_of_ours() {
 }
 
 #[tokio::test]
-async fn the_store_holds_neither_the_signed_token_nor_the_private_key() {
+async fn who_has_another_secret_tells_the_same_keys() {
     let world = signing().await;
     let access = world.tokens(&world.app().await).await.access;
-    // Another instance with another secret can tell the keys, and open nothing.
     let other = world.another(&[("AUTH_SECRET", "another secret of at least 32 letters")]).await;
     assert_eq!(other.get("/jwks").await.json(), world.http.get("/jwks").await.json());
     assert!(read(&other, &access).await.is_some());

@@ -9,6 +9,7 @@ mod consent;
 mod id_jag;
 mod introspect;
 mod keys;
+mod keys_on_redis;
 mod login;
 mod metadata;
 mod openid;

@@ -61,7 +61,8 @@ impl World {
         Self::on_with(store, clock, &[]).await
     }
 
-    async fn on_with(store: Store, clock: Clock, settings: &[(&str, &str)]) -> Self {
+    /// A server on a store, with further settings.
+    pub(crate) async fn on_with(store: Store, clock: Clock, settings: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let lifecycle = Lifecycle::new(clock.clone(), Duration::ZERO);

@@ -63,6 +63,8 @@ pub struct Setting {
     pub meaning: &'static str,
     /// What holds when it is not set, as it would be written; none if there is no default.
     pub default: Option<String>,
+    /// Whether its value must not be shown.
+    pub is_secret: bool,
 }
 
 /// All that a server reads, in the order it reads it.
@@ -115,6 +117,14 @@ impl Env {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.values.insert(name.to_owned(), (Secret::new(value), "program"));
         self
+    }
+
+    /// What a setting is set to and where, if it is set: for people who wonder why.
+    #[must_use]
+    pub fn shown(&self, setting: &Setting) -> Option<(&str, &'static str)> {
+        let (value, source) = self.values.get(setting.name)?;
+        let text = if setting.is_secret { "[redacted]" } else { value.expose().trim() };
+        (!value.expose().trim().is_empty()).then_some((text, *source))
     }
 
     /// Reads a configuration. Every mistake is collected before any is reported; the settings that
@@ -181,13 +191,13 @@ impl Value<'_, '_> {
 
     /// The value as a secret, if it is set. It is never shown in a mistake.
     pub fn secret(mut self) -> Option<Secret> {
-        self.document(None);
+        self.document(None, true);
         let (value, _) = self.reader.env.values.get(self.name)?;
         (!value.expose().is_empty()).then(|| value.clone())
     }
 
-    fn document(&mut self, default: Option<String>) {
-        let setting = Setting { name: self.name, meaning: self.meaning, default };
+    fn document(&mut self, default: Option<String>, is_secret: bool) {
+        let setting = Setting { name: self.name, meaning: self.meaning, default, is_secret };
         self.reader.settings.push(setting);
     }
 
@@ -196,7 +206,7 @@ impl Value<'_, '_> {
         T: FromStr,
         T::Err: fmt::Display,
     {
-        self.document(default);
+        self.document(default, false);
         let (value, _) = self.reader.env.values.get(self.name)?;
         let text = value.expose().trim();
         if text.is_empty() {
@@ -260,6 +270,8 @@ mod tests {
             key
         });
         assert!(!config.unwrap_err().to_string().contains("hunter2"));
+        let (_, settings) = env.read(|read| read.setting("KEY", "").secret());
+        assert_eq!(env.shown(&settings[0]), Some(("[redacted]", "test")));
         assert!(!format!("{env:?}").contains("hunter2"));
     }
 

@@ -19,6 +19,7 @@ macro_rules! on_both_stores {
     )+};
 }
 
+mod commands;
 mod hostile;
 mod instances;
 mod journey;
