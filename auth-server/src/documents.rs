@@ -4,10 +4,7 @@
 //! What a host says is final: a document that is gone or wrong withdraws the client. That a host
 //! cannot be reached says nothing, and the copy that is there goes on for a while.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
 use ambient::{Clock, Timestamp};
 use http::{HeaderMap, Request, Response, StatusCode};
@@ -32,7 +29,7 @@ const MAX_FRESH: Duration = Duration::from_hours(24);
 
 /// All documents that are known.
 pub(crate) struct Documents {
-    fetcher: Arc<Fetcher>,
+    fetcher: Fetcher,
     policy: ClientDocuments,
     clock: Clock,
     kept: Cache<String, Kept>,
@@ -61,7 +58,7 @@ struct Kept {
 
 impl Documents {
     /// Nothing is known yet.
-    pub(crate) fn new(fetcher: Arc<Fetcher>, policy: ClientDocuments, clock: Clock) -> Self {
+    pub(crate) fn new(fetcher: Fetcher, policy: ClientDocuments, clock: Clock) -> Self {
         Self { fetcher, policy, clock, kept: Cache::new(MAX_KEPT) }
     }
 

@@ -102,14 +102,14 @@ impl AuthServer {
         let mcp_base = Url::parse(&config.mcp_base).map_err(StartError::McpBase)?;
         let policy = config.documents.clone();
         let reach = if policy.allow_private { Reach::Anywhere } else { Reach::Internet };
-        let fetcher = Arc::new(Fetcher::new(reach, parts.clock.clone())?);
-        // The operator has chosen these addresses, which may be in his own network.
-        let trusting = Arc::new(Fetcher::new(Reach::Anywhere, parts.clock.clone())?);
+        let fetcher = |reach| Fetcher::new(reach, parts.clock.clone());
         let assertions = |fetcher| Assertions::new(fetcher, &parts.store, parts.clock.clone());
         Ok(Self(Arc::new(Inner {
-            assertions: assertions(Arc::clone(&fetcher)),
-            provider_assertions: assertions(trusting),
-            documents: Documents::new(fetcher, policy, parts.clock.clone()),
+            // A fetcher for each: what strangers make us fetch takes no place away from logins.
+            assertions: assertions(fetcher(reach)?),
+            // The operator has chosen these addresses, which may be in his own network.
+            provider_assertions: assertions(fetcher(Reach::Anywhere)?),
+            documents: Documents::new(fetcher(reach)?, policy, parts.clock.clone()),
             resources: Resources::of_mcp_server(&mcp_base),
             repo: Repo::new(&parts.store),
             idp: Idp::new(&config.issuer, &parts),

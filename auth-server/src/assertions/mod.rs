@@ -9,7 +9,7 @@ mod jwt;
 mod public_keys;
 mod remote;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use ambient::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -72,7 +72,7 @@ pub(crate) struct Assertions {
 
 impl Assertions {
     /// Keys are fetched by `fetcher`, and what was used is marked in `store`.
-    pub(crate) fn new(fetcher: Arc<Fetcher>, store: &Store, clock: Clock) -> Self {
+    pub(crate) fn new(fetcher: Fetcher, store: &Store, clock: Clock) -> Self {
         Self { remote: RemoteKeys::new(fetcher, clock.clone()), used: store.table(), clock }
     }
 

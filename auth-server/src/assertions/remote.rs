@@ -49,7 +49,7 @@ impl RemoteError {
 
 /// The documents that are known.
 pub(super) struct RemoteKeys {
-    fetcher: Arc<Fetcher>,
+    fetcher: Fetcher,
     clock: Clock,
     kept: Cache<String, Kept>,
 }
@@ -63,7 +63,7 @@ struct Kept {
 }
 
 impl RemoteKeys {
-    pub(super) fn new(fetcher: Arc<Fetcher>, clock: Clock) -> Self {
+    pub(super) fn new(fetcher: Fetcher, clock: Clock) -> Self {
         Self { fetcher, clock, kept: Cache::new(MAX_KEPT) }
     }
 

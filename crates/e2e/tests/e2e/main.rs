@@ -28,5 +28,6 @@ mod ownership;
 mod processes;
 mod restart;
 mod rmcp;
+mod signed_tokens;
 mod support;
 mod world;
