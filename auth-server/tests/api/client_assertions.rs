@@ -273,3 +273,29 @@ async fn the_mcp_server_can_sign_instead_of_showing_a_secret() {
     let methods = json!(["client_secret_basic", "client_secret_post", "private_key_jwt"]);
     assert_eq!(document["introspection_endpoint_auth_methods_supported"], methods);
 }
+
+#[tokio::test]
+async fn a_client_that_is_known_by_its_document_signs_with_the_keys_in_it() {
+    let (host, signer) = (Host::start().await, Signer::new("a"));
+    let world = World::with(&[("AUTH_CIMD_ALLOW_PRIVATE", "1")]).await;
+    for (others, alone) in [(json!(["private_key_jwt"]), 401), (json!(["none"]), 200)] {
+        let client = Host::start().await;
+        let document = json!({
+            "client_id": client.url, "client_name": "A", "redirect_uris": [CALLBACK],
+            "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": host.url,
+            "token_endpoint_auth_methods_supported": others,
+        });
+        client.set(200, &document);
+        host.set(200, &signer.set());
+        let app = client.client();
+        let (request, code) = world.code(&app).await;
+        let form = redemption(&app, &request, &code);
+        assert_eq!(world.token(&form).await.status, alone, "{others}");
+        let claims = changed(&claims(&world), "iss", json!(app.id));
+        let assertion = signer.sign("JWT", &changed(&claims, "sub", json!(app.id)));
+        let (request, code) = world.code(&app).await;
+        let mut form = redemption(&app, &request, &code);
+        form.extend([("client_assertion_type", TYPE), ("client_assertion", &*assertion)]);
+        let _ = world.token(&form).await.expect(200);
+    }
+}

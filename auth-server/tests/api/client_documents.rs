@@ -52,7 +52,7 @@ impl Host {
         Self { url, answers, lifecycle }
     }
 
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client {
             id: self.url.clone(),
             secret: None,
