@@ -24,11 +24,7 @@ pub(super) fn run(command: &Command, env: &Env) -> Result<String, CommandError> 
         // Also of settings with mistakes: who looks for one wants to see them.
         Command::Dump => {
             let rows = settings.iter().map(|setting| {
-                let default = setting.default.as_deref();
-                let (value, source) = match env.shown(setting) {
-                    Some((value, source)) => (value, source),
-                    None => (default.unwrap_or_default(), "default"),
-                };
+                let (value, source) = env.effective(setting);
                 [format!("{}={value}", setting.name), format!("# {source}")]
             });
             Ok(Rows(rows.collect()).to_string())

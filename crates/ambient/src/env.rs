@@ -64,7 +64,7 @@ pub struct Setting {
     /// What holds when it is not set, as it would be written; none if there is no default.
     pub default: Option<String>,
     /// Whether its value must not be shown.
-    pub is_secret: bool,
+    pub secret: bool,
 }
 
 /// All that a server reads, in the order it reads it.
@@ -94,6 +94,16 @@ impl Env {
         Ok(env)
     }
 
+    /// The settings of a file of lines `NAME=value`.
+    ///
+    /// # Errors
+    /// When it cannot be read as such.
+    pub fn from_file(path: &Path) -> Result<Self, Mistakes> {
+        let mut env = Self::default();
+        env.add_file(path)?;
+        Ok(env)
+    }
+
     fn add_file(&mut self, path: &Path) -> Result<(), Mistakes> {
         let wrong = |problem: String| {
             Mistakes(vec![Mistake { setting: ".env".to_owned(), source: "file", problem }])
@@ -119,12 +129,16 @@ impl Env {
         self
     }
 
-    /// What a setting is set to and where, if it is set: for people who wonder why.
+    /// The value that holds for a setting, fit to be shown, and where it came from.
     #[must_use]
-    pub fn shown(&self, setting: &Setting) -> Option<(&str, &'static str)> {
-        let (value, source) = self.values.get(setting.name)?;
-        let text = if setting.is_secret { "[redacted]" } else { value.expose().trim() };
-        (!value.expose().trim().is_empty()).then_some((text, *source))
+    pub fn effective(&self, setting: &Setting) -> (String, &'static str) {
+        match self.values.get(setting.name) {
+            Some((value, source)) if !value.expose().trim().is_empty() => {
+                let shown = if setting.secret { "[redacted]" } else { value.expose() };
+                (shown.to_owned(), source)
+            }
+            _ => (setting.default.clone().unwrap_or_default(), "default"),
+        }
     }
 
     /// Reads a configuration. Every mistake is collected before any is reported; the settings that
@@ -152,6 +166,16 @@ impl<'a> Reader<'a> {
     /// Names a setting; what follows says what to make of its value.
     pub fn setting(&mut self, name: &'static str, meaning: &'static str) -> Value<'_, 'a> {
         Value { reader: self, name, meaning }
+    }
+
+    /// Records every variable that begins with `prefix` and has not been read: a name that is
+    /// spelled wrong would silently change nothing.
+    pub fn refuse_unknown(&mut self, prefix: &str) {
+        let known = |name: &String| self.settings.iter().any(|setting| setting.name == name);
+        let names = self.env.values.keys().filter(|name| name.starts_with(prefix) && !known(name));
+        for name in names.cloned().collect::<Vec<_>>() {
+            self.mistake(&name, "is not a setting; mend its name or remove it");
+        }
     }
 
     /// Records that the value of `name` is wrong for a reason that only its user can see.
@@ -196,8 +220,8 @@ impl Value<'_, '_> {
         (!value.expose().is_empty()).then(|| value.clone())
     }
 
-    fn document(&mut self, default: Option<String>, is_secret: bool) {
-        let setting = Setting { name: self.name, meaning: self.meaning, default, is_secret };
+    fn document(&mut self, default: Option<String>, secret: bool) {
+        let setting = Setting { name: self.name, meaning: self.meaning, default, secret };
         self.reader.settings.push(setting);
     }
 
@@ -248,6 +272,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_nobody_has_read_is_a_mistake() {
+        let env = Env::from([("A_PORT", "1"), ("A_PROT", "1"), ("B", "1")]);
+        let (config, _) = env.read(|read| {
+            let port: u16 = read.setting("A_PORT", "").or(0);
+            read.refuse_unknown("A_");
+            port
+        });
+        assert_eq!(config.unwrap_err().0[0].setting, "A_PROT");
+    }
+
+    #[test]
     fn an_empty_value_counts_as_not_set() {
         let env = Env::from([("PORT", ""), ("NAME", " "), ("KEY", "")]);
         let (config, settings) = env.read(|read| {
@@ -270,8 +305,6 @@ mod tests {
             key
         });
         assert!(!config.unwrap_err().to_string().contains("hunter2"));
-        let (_, settings) = env.read(|read| read.setting("KEY", "").secret());
-        assert_eq!(env.shown(&settings[0]), Some(("[redacted]", "test")));
         assert!(!format!("{env:?}").contains("hunter2"));
     }
 

@@ -47,7 +47,7 @@ mod tests {
                 name,
                 meaning,
                 default: default.map(str::to_owned),
-                is_secret: false,
+                secret: false,
             },
         );
         let text = render(&Described::of([("x", settings.to_vec())]).unwrap());

@@ -51,12 +51,7 @@ mod tests {
         let of = |(server, meaning)| {
             (
                 server,
-                vec![Setting {
-                    name: "A",
-                    meaning,
-                    default: Some("1".to_owned()),
-                    is_secret: false,
-                }],
+                vec![Setting { name: "A", meaning, default: Some("1".to_owned()), secret: false }],
             )
         };
         render(&Described::of(settings.into_iter().map(of)).unwrap())
