@@ -63,6 +63,8 @@ pub struct Setting {
     pub meaning: &'static str,
     /// What holds when it is not set, as it would be written; none if there is no default.
     pub default: Option<String>,
+    /// Whether its value must not be shown.
+    pub secret: bool,
 }
 
 /// All that a server reads, in the order it reads it.
@@ -92,6 +94,16 @@ impl Env {
         Ok(env)
     }
 
+    /// The settings of a file of lines `NAME=value`.
+    ///
+    /// # Errors
+    /// When it cannot be read as such.
+    pub fn from_file(path: &Path) -> Result<Self, Mistakes> {
+        let mut env = Self::default();
+        env.add_file(path)?;
+        Ok(env)
+    }
+
     fn add_file(&mut self, path: &Path) -> Result<(), Mistakes> {
         let wrong = |problem: String| {
             Mistakes(vec![Mistake { setting: ".env".to_owned(), source: "file", problem }])
@@ -115,6 +127,18 @@ impl Env {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.values.insert(name.to_owned(), (Secret::new(value), "program"));
         self
+    }
+
+    /// The value that holds for a setting, fit to be shown, and where it came from.
+    #[must_use]
+    pub fn effective(&self, setting: &Setting) -> (String, &'static str) {
+        match self.values.get(setting.name) {
+            Some((value, source)) if !value.expose().trim().is_empty() => {
+                let shown = if setting.secret { "[redacted]" } else { value.expose() };
+                (shown.to_owned(), source)
+            }
+            _ => (setting.default.clone().unwrap_or_default(), "default"),
+        }
     }
 
     /// Reads a configuration. Every mistake is collected before any is reported; the settings that
@@ -160,6 +184,16 @@ impl<'a> Reader<'a> {
         set.map(|(name, (value, _))| (name.clone(), value.clone())).collect()
     }
 
+    /// Records every variable that begins with `prefix` and has not been read: a name that is
+    /// spelled wrong would silently change nothing.
+    pub fn refuse_unknown(&mut self, prefix: &str) {
+        let known = |name: &String| self.settings.iter().any(|setting| setting.name == name);
+        let names = self.env.values.keys().filter(|name| name.starts_with(prefix) && !known(name));
+        for name in names.cloned().collect::<Vec<_>>() {
+            self.mistake(&name, "is not a setting; mend its name or remove it");
+        }
+    }
+
     /// Records that the value of `name` is wrong for a reason that only its user can see.
     /// `problem` says what is wrong and how to mend it.
     pub fn mistake(&mut self, name: &str, problem: impl Into<String>) {
@@ -197,13 +231,13 @@ impl Value<'_, '_> {
 
     /// The value as a secret, if it is set. It is never shown in a mistake.
     pub fn secret(mut self) -> Option<Secret> {
-        self.document(None);
+        self.document(None, true);
         let (value, _) = self.reader.env.values.get(self.name)?;
         (!value.expose().is_empty()).then(|| value.clone())
     }
 
-    fn document(&mut self, default: Option<String>) {
-        let setting = Setting { name: self.name, meaning: self.meaning, default };
+    fn document(&mut self, default: Option<String>, secret: bool) {
+        let setting = Setting { name: self.name, meaning: self.meaning, default, secret };
         self.reader.settings.push(setting);
     }
 
@@ -212,7 +246,7 @@ impl Value<'_, '_> {
         T: FromStr,
         T::Err: fmt::Display,
     {
-        self.document(default);
+        self.document(default, false);
         let (value, _) = self.reader.env.values.get(self.name)?;
         let text = value.expose().trim();
         if text.is_empty() {
@@ -251,6 +285,17 @@ mod tests {
         assert!(text.contains("PORT (test): `no` cannot be used"), "{text}");
         assert!(text.contains("A port, 0 to 65535."), "{text}");
         assert!(text.contains("LIMIT (test)"), "{text}");
+    }
+
+    #[test]
+    fn a_name_that_nobody_has_read_is_a_mistake() {
+        let env = Env::from([("A_PORT", "1"), ("A_PROT", "1"), ("B", "1")]);
+        let (config, _) = env.read(|read| {
+            let port: u16 = read.setting("A_PORT", "").or(0);
+            read.refuse_unknown("A_");
+            port
+        });
+        assert_eq!(config.unwrap_err().0[0].setting, "A_PROT");
     }
 
     #[test]
