@@ -32,7 +32,7 @@ pub(crate) enum Event {
     /// A code was shown by another client or without its verifier. Nothing is revoked: who has seen
     /// a code in an address must not be able to log its user out.
     CodeMisused,
-    /// A client has got a token for itself.
+    /// A client has got a token for itself, or for a user whom an identity provider vouches for.
     ClientToken,
     /// A refresh token was redeemed.
     RefreshRotated,

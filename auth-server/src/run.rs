@@ -40,9 +40,9 @@ pub enum RunError {
     Serve(#[source] io::Error),
 }
 
-/// Reads the settings of this process, serves, and ends when a signal says so.
-pub async fn serve() -> Result<(), RunError> {
-    let config = Config::from_env(&Env::process()?).0?;
+/// Reads the settings, serves, and ends when a signal says so.
+pub async fn serve(env: &Env) -> Result<(), RunError> {
+    let config = Config::from_env(env).0?;
     telemetry::init(config.log_format, &config.log_filter)?;
     let clock = Clock::system();
     let lifecycle = Lifecycle::new(clock.clone(), GRACE);
@@ -88,6 +88,9 @@ fn announce(server: &AuthServer, listener: &TcpListener) {
         tracing::warn!(
             "AUTH_CLIENTS_FILE has secrets in clear; write client_secret_sha256 instead"
         );
+    }
+    if server.store().is_shared() && server.config().signing_keys.is_development() {
+        tracing::warn!("AUTH_SECRET is not set: the signing keys in Redis are open to everybody");
     }
     if server.config().documents.allow_private {
         tracing::warn!("AUTH_CIMD_ALLOW_PRIVATE is on: client documents are read from anywhere");

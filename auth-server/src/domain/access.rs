@@ -2,7 +2,7 @@
 
 use ambient::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared::oauth::{ActiveToken, ScopeSet, TokenType};
+use shared::oauth::{AccessTokenClaims, ActiveToken, ScopeSet, TokenType};
 
 /// Somebody who has logged in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +11,9 @@ pub(crate) struct User {
     pub(crate) sub: String,
     /// A name for people, never for decisions.
     pub(crate) name: String,
+    /// An address for mail, which nobody has checked.
+    #[serde(default)]
+    pub(crate) email: Option<String>,
 }
 
 /// What a user has allowed a client to do with a resource.
@@ -21,6 +24,9 @@ pub(crate) struct Grant {
     pub(crate) scope: ScopeSet,
     /// The audience.
     pub(crate) resource: String,
+    /// When the user has logged in; a client that acts for itself has not.
+    #[serde(default)]
+    pub(crate) auth_time: Option<Timestamp>,
 }
 
 /// What is kept of an access token. It is good while it is there, has not expired, and its family
@@ -36,6 +42,21 @@ pub(crate) struct AccessRecord {
 }
 
 impl AccessRecord {
+    /// What a signed token says (RFC 9068 section 2.2): the same as introspection.
+    pub(crate) fn claims(&self, issuer: &str) -> AccessTokenClaims {
+        AccessTokenClaims {
+            iss: issuer.to_owned(),
+            exp: self.expires_at.as_secs(),
+            aud: self.grant.resource.clone(),
+            sub: self.grant.user.sub.clone(),
+            client_id: self.grant.client_id.clone(),
+            iat: self.issued_at.as_secs(),
+            jti: self.id.clone(),
+            scope: self.grant.scope.clone(),
+            auth_time: self.grant.auth_time.map(Timestamp::as_secs),
+        }
+    }
+
     /// What a resource server may know of it.
     pub(crate) fn describe(self, issuer: &str) -> ActiveToken {
         ActiveToken {

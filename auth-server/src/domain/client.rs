@@ -2,9 +2,10 @@
 
 use ambient::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use shared::oauth::{GrantType, ScopeSet, TokenEndpointAuthMethod};
 
-use super::{RedirectUri, SecretHash, ticket};
+use super::{KeySource, RedirectUri, SecretHash, ticket};
 
 /// A registered client, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub(crate) struct Client {
     /// Whether it may have tokens for itself, without a user.
     #[serde(default)]
     pub(crate) acts_for_itself: bool,
+    /// Whether an identity provider may speak for users to it.
+    #[serde(default)]
+    pub(crate) takes_assertions: bool,
     /// The scopes it has limited itself to.
     pub(crate) scope: Option<ScopeSet>,
     /// `native` or `web`, if it said so.
@@ -46,6 +50,13 @@ pub(crate) enum Authentication {
     },
     /// By one of the secrets that the operator has given it.
     Given(Vec<SecretHash>),
+    /// By a signature.
+    Keys {
+        /// Its public keys.
+        keys: KeySource,
+        /// Whether it said that it can do without as well. Then nothing is gained by insisting.
+        or_none: bool,
+    },
 }
 
 impl Client {
@@ -65,7 +76,19 @@ impl Client {
     /// Its grant types, for the registration document.
     pub(crate) fn grant_types(&self) -> Vec<GrantType> {
         let refresh = self.refreshes.then_some(GrantType::RefreshToken);
-        [GrantType::AuthorizationCode].into_iter().chain(refresh).collect()
+        let assertions = self.takes_assertions.then_some(GrantType::JwtBearer);
+        [GrantType::AuthorizationCode].into_iter().chain(refresh).chain(assertions).collect()
+    }
+
+    /// Its public keys as it registered them, in the place where it did.
+    pub(crate) fn keys(&self) -> (Option<Value>, Option<String>) {
+        match &self.authentication {
+            Authentication::Keys { keys: KeySource::Here(keys), .. } => {
+                (serde_json::to_value(keys).ok(), None)
+            }
+            Authentication::Keys { keys: KeySource::At(url), .. } => (None, Some(url.clone())),
+            _ => (None, None),
+        }
     }
 
     /// Its authentication method, for the registration document.
@@ -73,6 +96,7 @@ impl Client {
         match &self.authentication {
             Authentication::Public => TokenEndpointAuthMethod::None,
             Authentication::Secret { method, .. } => method.clone(),
+            Authentication::Keys { .. } => TokenEndpointAuthMethod::PrivateKeyJwt,
             Authentication::Given(_) => TokenEndpointAuthMethod::ClientSecretBasic,
         }
     }

@@ -25,7 +25,7 @@ const MAX_LENGTH: usize = 255;
 /// What is written as one byte each, because it is in nearly every registration. A text of JSON has
 /// no control characters, so these bytes are free. The order is part of what was given out: new
 /// entries go to the end.
-const PHRASES: [&str; 19] = [
+const PHRASES: [&str; 20] = [
     "{\"client\":{\"id\":\"\",\"name\":",
     ",\"redirect_uris\":[",
     "],\"authentication\":\"public\"",
@@ -45,6 +45,7 @@ const PHRASES: [&str; 19] = [
     "https://",
     "/callback",
     "oauth",
+    ",\"takes_assertions\":false",
 ];
 
 /// What shows that a client may change its registration: the front half of the token's hash. 128

@@ -5,9 +5,12 @@ mod access;
 mod client;
 mod client_document;
 pub(crate) mod client_id;
+mod client_keys;
 mod client_url;
 mod code;
 mod family;
+mod identity;
+mod issued_token;
 mod redirect_uri;
 mod registration;
 mod request;
@@ -15,17 +18,22 @@ mod resource;
 mod seal;
 mod secret_hash;
 mod ticket;
+mod token_format;
 mod transaction;
 mod unique_json;
 
+pub use self::token_format::TokenFormat;
 pub(crate) use self::{
     access::{AccessRecord, Grant, RefreshRecord, User},
     client::{Authentication, Client},
     client_document::{BadDocument, read_document},
     client_id::Management,
+    client_keys::{BadKeySource, KeySource},
     client_url::{BadClientUrl, ClientUrl},
     code::{Attempt, Code, Exchanged, Mismatch},
     family::{Family, Living, Rotation, Successor},
+    identity::{EMAIL, OPENID, PROFILE, identity_scopes},
+    issued_token::IssuedToken,
     redirect_uri::{Destination, RedirectUri},
     registration::{MetadataError, Registration},
     request::{AuthorizationRequest, Offer, RequestError, Wanted},
@@ -37,4 +45,5 @@ pub(crate) use self::{
         ManagementToken, Nonce, RefreshToken, Ticket, sha256_hex,
     },
     transaction::{Transaction, WrongTurn, form_token},
+    unique_json::Unique,
 };

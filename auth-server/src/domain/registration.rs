@@ -6,7 +6,7 @@ use shared::oauth::{
 };
 
 use super::{
-    Authentication, Client, Management, RedirectUri, client_id,
+    Authentication, BadKeySource, Client, KeySource, Management, RedirectUri, client_id,
     redirect_uri::BadRedirectUri,
     ticket::{ClientSecret, ManagementToken, Ticket},
 };
@@ -23,8 +23,13 @@ pub(crate) enum MetadataError {
     RedirectUri { index: usize, why: BadRedirectUri },
     #[error("client_name has at most {MAX_NAME} characters and no control characters")]
     Name,
-    #[error("token_endpoint_auth_method must be none, client_secret_basic or client_secret_post")]
+    #[error(
+        "token_endpoint_auth_method must be none, client_secret_basic, \
+             client_secret_post or private_key_jwt"
+    )]
     AuthMethod,
+    #[error("{0}")]
+    Keys(#[from] BadKeySource),
     #[error("grant_types must contain authorization_code")]
     GrantTypes,
     #[error("response_types must contain code")]
@@ -56,8 +61,7 @@ impl Registration {
         now: Timestamp,
         entropy: &Entropy,
     ) -> Result<Self, MetadataError> {
-        let (authentication, secret) =
-            authentication(metadata.token_endpoint_auth_method.clone(), entropy)?;
+        let (authentication, secret) = authentication(&metadata, entropy)?;
         let id = if secret.is_some() { client_id::own(entropy) } else { entropy.hex::<16>() };
         let client = client(id, metadata, authentication, now)?;
         // What is public is shared by all who register the same: nobody may change it.
@@ -105,6 +109,7 @@ impl Registration {
 
 /// What a client is registered with, in the words of RFC 7591.
 pub(super) fn metadata(client: &Client) -> ClientMetadata {
+    let (jwks, jwks_uri) = client.keys();
     ClientMetadata {
         redirect_uris: client.redirect_uris.iter().map(ToString::to_string).collect(),
         client_name: client.name.clone(),
@@ -112,6 +117,8 @@ pub(super) fn metadata(client: &Client) -> ClientMetadata {
         grant_types: Some(client.grant_types()),
         response_types: Some(vec!["code".to_owned()]),
         scope: client.scope.clone(),
+        jwks,
+        jwks_uri,
         application_type: client.application_type.clone(),
     }
 }
@@ -138,6 +145,7 @@ pub(super) fn client(
     if application_type.as_deref().is_some_and(|kind| !matches!(kind, "native" | "web")) {
         return Err(MetadataError::ApplicationType);
     }
+    let is_known = !matches!(authentication, Authentication::Public);
     Ok(Client {
         id,
         name: metadata.client_name.filter(|name| !name.trim().is_empty()),
@@ -145,6 +153,9 @@ pub(super) fn client(
         authentication,
         refreshes: grant_types.is_none_or(|types| types.contains(&GrantType::RefreshToken)),
         acts_for_itself: false,
+        // Who cannot be told from others is not spoken to about users.
+        takes_assertions: is_known
+            && grant_types.is_some_and(|types| types.contains(&GrantType::JwtBearer)),
         scope: metadata.scope,
         application_type,
         issued_at: now,
@@ -167,15 +178,20 @@ fn is_name(name: &str) -> bool {
 
 /// RFC 7591 section 2: a client that says nothing is confidential and uses Basic.
 fn authentication(
-    method: Option<TokenEndpointAuthMethod>,
+    metadata: &ClientMetadata,
     entropy: &Entropy,
 ) -> Result<(Authentication, Option<ClientSecret>), MetadataError> {
+    let method = metadata.token_endpoint_auth_method.clone();
     let method = method.unwrap_or(TokenEndpointAuthMethod::ClientSecretBasic);
     match method {
         TokenEndpointAuthMethod::None => Ok((Authentication::Public, None)),
         TokenEndpointAuthMethod::ClientSecretBasic | TokenEndpointAuthMethod::ClientSecretPost => {
             let secret = Ticket::random(entropy);
             Ok((Authentication::Secret { method, digest: secret.digest() }, Some(secret)))
+        }
+        TokenEndpointAuthMethod::PrivateKeyJwt => {
+            let keys = KeySource::new(metadata.jwks.as_ref(), metadata.jwks_uri.as_deref())?;
+            Ok((Authentication::Keys { keys, or_none: false }, None))
         }
         TokenEndpointAuthMethod::Other(_) => Err(MetadataError::AuthMethod),
     }
@@ -240,8 +256,10 @@ mod tests {
         assert_eq!(with("grant_types", json!(["refresh_token"])), MetadataError::GrantTypes);
         assert_eq!(with("response_types", json!(["token"])), MetadataError::ResponseTypes);
         assert_eq!(with("application_type", json!("x")), MetadataError::ApplicationType);
-        let method = with("token_endpoint_auth_method", json!("private_key_jwt"));
+        let method = with("token_endpoint_auth_method", json!("client_secret_jwt"));
         assert_eq!(method, MetadataError::AuthMethod);
+        let no_key = with("token_endpoint_auth_method", json!("private_key_jwt"));
+        assert_eq!(no_key, BadKeySource::Missing.into());
         let why = BadRedirectUri::Scheme;
         let uris = json!(["https://a.example/", "javascript:x"]);
         assert_eq!(with("redirect_uris", uris), MetadataError::RedirectUri { index: 1, why });

@@ -4,7 +4,10 @@
 use serde::{Deserialize, Serialize};
 use shared::oauth::{CodeChallenge, ErrorCode, ScopeSet};
 
-use super::{Client, Resources};
+use super::{
+    Client, Resources,
+    identity::{MAX_NONCE, identity},
+};
 
 /// Longer ones are not echoed faithfully by everything in between.
 const MAX_STATE: usize = 2048;
@@ -19,6 +22,7 @@ pub(crate) struct Wanted {
     pub(crate) code_challenge: Option<String>,
     pub(crate) code_challenge_method: Option<String>,
     pub(crate) resource: Option<String>,
+    pub(crate) nonce: Option<String>,
     pub(crate) prompt: Option<String>,
     pub(crate) request: Option<String>,
     pub(crate) request_uri: Option<String>,
@@ -49,6 +53,9 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) scope: ScopeSet,
     /// The audience of the tokens.
     pub(crate) resource: String,
+    /// What the client wants to see again in the identity token.
+    #[serde(default)]
+    pub(crate) nonce: Option<String>,
 }
 
 /// Why a request cannot be put before the user.
@@ -58,6 +65,8 @@ pub(crate) enum RequestError {
     Repeated(String),
     #[error("state has at most {MAX_STATE} characters")]
     LongState,
+    #[error("nonce has at most {MAX_NONCE} characters")]
+    LongNonce,
     #[error("response_type is missing")]
     NoResponseType,
     #[error("the only response_type is code")]
@@ -90,6 +99,7 @@ impl RequestError {
         match self {
             Self::Repeated(_)
             | Self::LongState
+            | Self::LongNonce
             | Self::NoResponseType
             | Self::ResponseMode
             | Self::NoChallenge
@@ -116,7 +126,7 @@ impl AuthorizationRequest {
     ) -> Result<Self, RequestError> {
         wanted.check_kind()?;
         let challenge = wanted.challenge()?;
-        let scope = scope(wanted.scope.as_deref(), client, offer)?;
+        let scope = scope(&wanted, client, offer)?;
         let resource = match &wanted.resource {
             // Clients of 2025-03-26 do not know of resources.
             None => offer.resources.default_audience(),
@@ -129,6 +139,7 @@ impl AuthorizationRequest {
             challenge,
             scope,
             resource: resource.to_owned(),
+            nonce: wanted.nonce,
         })
     }
 }
@@ -137,6 +148,9 @@ impl Wanted {
     fn check_kind(&self) -> Result<(), RequestError> {
         if self.state.as_ref().is_some_and(|state| state.len() > MAX_STATE) {
             return Err(RequestError::LongState);
+        }
+        if self.nonce.as_ref().is_some_and(|nonce| nonce.len() > MAX_NONCE) {
+            return Err(RequestError::LongNonce);
         }
         // To ignore these would be to answer a request that was not made.
         if self.request.is_some() {
@@ -174,18 +188,26 @@ impl Wanted {
 }
 
 /// What is unknown is left out (RFC 6749 section 3.3); the token response says what is left.
-fn scope(
-    wanted: Option<&str>,
-    client: &Client,
-    offer: Offer<'_>,
-) -> Result<ScopeSet, RequestError> {
-    let wanted: ScopeSet = wanted.unwrap_or_default().parse().map_err(|_| RequestError::Scope)?;
+fn scope(request: &Wanted, client: &Client, offer: Offer<'_>) -> Result<ScopeSet, RequestError> {
+    let wanted = request.scope.as_deref().unwrap_or_default();
+    let wanted: ScopeSet = wanted.parse().map_err(|_| RequestError::Scope)?;
+    let identity = identity(&wanted);
+    let granted = of_resource(&wanted, client, offer);
+    // Who asks for the user and names no resource wants to know who it is, and nothing else.
+    let is_login = !identity.is_empty() && request.resource.is_none();
+    if is_login && wanted.limited_to(offer.scopes).is_empty() {
+        return Ok(identity);
+    }
+    Ok(granted.iter().chain(identity.iter()).cloned().collect())
+}
+
+fn of_resource(wanted: &ScopeSet, client: &Client, offer: Offer<'_>) -> ScopeSet {
     let known = wanted.limited_to(offer.scopes);
     let granted = if known.is_empty() { offer.scopes.clone() } else { known };
-    let Some(limit) = &client.scope else { return Ok(granted) };
+    let Some(limit) = &client.scope else { return granted };
     // What a client registers is a wish list of its own, in which scopes of others may stand.
     let limited = granted.limited_to(limit);
-    Ok(if limited.is_empty() { granted } else { limited })
+    if limited.is_empty() { granted } else { limited }
 }
 
 #[cfg(test)]
@@ -227,8 +249,20 @@ mod tests {
     #[test]
     fn unknown_scopes_are_left_out() {
         let scope = |text| parse(&[("scope", Some(text))]).unwrap().scope.to_string();
-        assert_eq!(scope("mcp offline_access openid"), "mcp");
-        assert_eq!(scope("openid"), "mcp notes");
+        assert_eq!(scope("mcp offline_access"), "mcp");
+        assert_eq!(scope("offline_access profile"), "mcp notes");
+    }
+
+    #[test]
+    fn who_the_user_is_can_be_asked_with_a_resource_and_without() {
+        let scope = |text, resource| {
+            let changes = [("scope", Some(text)), ("resource", resource)];
+            parse(&changes).unwrap().scope.to_string()
+        };
+        let resource = Some("https://mcp.example/mcp");
+        assert_eq!(scope("openid email", None), "email openid");
+        assert_eq!(scope("openid mcp", None), "mcp openid");
+        assert_eq!(scope("openid", resource), "mcp notes openid");
     }
 
     #[test]
@@ -255,5 +289,6 @@ mod tests {
             assert_eq!(parse(&[(name, value)]).unwrap_err().code(), code, "{name}={value:?}");
         }
         assert_eq!(parse(&[("state", Some(&"x".repeat(2049)))]), Err(RequestError::LongState));
+        assert_eq!(parse(&[("nonce", Some(&"x".repeat(513)))]), Err(RequestError::LongNonce));
     }
 }

@@ -116,6 +116,7 @@ mod tests {
             challenge: challenge.parse().unwrap(),
             scope: "mcp".parse().unwrap(),
             resource: "https://mcp.example/mcp".into(),
+            nonce: None,
         };
         let client = Client {
             id: "c".into(),
@@ -124,6 +125,7 @@ mod tests {
             authentication: Authentication::Public,
             refreshes: true,
             acts_for_itself: false,
+            takes_assertions: false,
             scope: None,
             application_type: None,
             issued_at: Timestamp::default(),

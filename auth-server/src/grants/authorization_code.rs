@@ -3,7 +3,7 @@
 use ambient::Timestamp;
 use shared::oauth::{AuthorizationCodeRequest, CodeVerifier, TokenResponse};
 
-use super::{GrantError, issue::Pair};
+use super::{GrantError, identity::id_token, issue::Pair};
 use crate::{
     AuthServer,
     audit::{self, Event},
@@ -75,7 +75,9 @@ async fn begin(
     end: Timestamp,
 ) -> Result<TokenResponse, GrantError> {
     let now = server.now();
-    let pair = Pair::new(server, &code.family, code.grant.clone(), end, client.refreshes);
+    let grant = code.grant.clone();
+    let id_token = id_token(server, &grant, code.nonce).await?;
+    let pair = Pair::new(server, &code.family, grant, end, client.refreshes).await?;
     pair.keep(server).await?;
     let family = Family::Alive(Box::new(Living {
         grant: code.grant,
@@ -89,7 +91,7 @@ async fn begin(
         return Err(GrantError::RevokedCode);
     }
     pair.line(Event::CodeRedeemed).write();
-    Ok(pair.answer().response(now))
+    Ok(TokenResponse { id_token, ..pair.answer().response(now) })
 }
 
 /// A family without refresh tokens ends with its only access token.

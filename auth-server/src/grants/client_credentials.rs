@@ -31,15 +31,17 @@ pub(crate) async fn issue_to_client(
         user: User {
             sub: client.id.clone(),
             name: client.name.clone().unwrap_or_else(|| client.id.clone()),
+            email: None,
         },
-        scope: scope(server, client, request.scope)?,
+        scope: limited(server, client, request.scope)?,
         resource: resource.to_owned(),
+        auth_time: None,
     };
     issue(server, grant).await
 }
 
 /// What the operator allows is a limit, unlike what a client registers for itself.
-fn scope(
+pub(super) fn limited(
     server: &AuthServer,
     client: &Client,
     wanted: Option<ScopeSet>,
@@ -55,10 +57,10 @@ fn scope(
 }
 
 /// A family of one token, which ends with it.
-async fn issue(server: &AuthServer, grant: Grant) -> Result<TokenResponse, GrantError> {
+pub(super) async fn issue(server: &AuthServer, grant: Grant) -> Result<TokenResponse, GrantError> {
     let (now, id) = (server.now(), server.entropy().hex::<16>());
     let end = now + server.lifetimes().access_token;
-    let pair = Pair::new(server, &id, grant.clone(), end, false);
+    let pair = Pair::new(server, &id, grant.clone(), end, false).await?;
     let living = Living { grant, expires_at: end, current: None, previous: None };
     let family = Family::Alive(Box::new(living));
     server.repo().tokens.begin_family(&id, &family, end.since(now)).await?;

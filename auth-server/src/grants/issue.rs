@@ -2,21 +2,22 @@
 
 use std::time::Duration;
 
-use ambient::Timestamp;
+use ambient::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use shared::oauth::{ScopeSet, Sensitive, TokenResponse, TokenType};
 use store::StoreError;
 
 use crate::{
-    AuthServer,
+    AuthServer, TokenFormat,
     audit::{self, Event},
-    domain::{AccessRecord, AccessToken, Grant, RefreshRecord, RefreshToken, Ticket},
+    domain::{AccessRecord, Grant, IssuedToken, RefreshRecord, RefreshToken, Ticket},
+    keys::KeyError,
 };
 
 /// Tokens that belong together, before anybody is told of them.
 #[derive(Debug)]
 pub(super) struct Pair {
-    access: (AccessToken, AccessRecord),
+    access: (IssuedToken, AccessRecord),
     refresh: Option<(RefreshToken, RefreshRecord)>,
 }
 
@@ -31,13 +32,13 @@ pub(super) struct Answer {
 
 impl Pair {
     /// Makes tokens of a family that ends at `end`.
-    pub(super) fn new(
+    pub(super) async fn new(
         server: &AuthServer,
         family: &str,
         grant: Grant,
         end: Timestamp,
         refreshes: bool,
-    ) -> Self {
+    ) -> Result<Self, KeyError> {
         let (now, entropy, lifetimes) = (server.now(), server.entropy(), server.lifetimes());
         let refresh = refreshes.then(|| {
             let record = RefreshRecord {
@@ -54,7 +55,14 @@ impl Pair {
             issued_at: now,
             expires_at: end.min(now + lifetimes.access_token),
         };
-        Self { access: (Ticket::random(entropy), record), refresh }
+        let token = match server.config().token_format {
+            TokenFormat::Opaque => IssuedToken::Opaque(Ticket::random(entropy)),
+            TokenFormat::Jwt => {
+                let claims = record.claims(server.issuer());
+                IssuedToken::Signed(Secret::new(server.keys().sign("at+jwt", &claims).await?))
+            }
+        };
+        Ok(Self { access: (token, record), refresh })
     }
 
     /// The refresh token, if there is one.
@@ -108,6 +116,7 @@ impl Answer {
             expires_in: self.expires_at.since(now).max(Duration::from_secs(1)).as_secs(),
             refresh_token: self.refresh_token,
             scope: self.scope,
+            id_token: None,
         }
     }
 }

@@ -2,17 +2,23 @@
 
 mod authorization_code;
 mod client_credentials;
+mod good_token;
+mod identity;
 mod issue;
+mod jwt_bearer;
 mod refresh_token;
+mod trusted_issuers;
 
 use shared::oauth::{ErrorCode, NotACodeVerifier};
 use store::StoreError;
 
+pub use self::trusted_issuers::TrustedIssuers;
 pub(crate) use self::{
-    authorization_code::redeem_code, client_credentials::issue_to_client,
-    refresh_token::redeem_refresh_token,
+    authorization_code::redeem_code, client_credentials::issue_to_client, good_token::good_token,
+    jwt_bearer::redeem_assertion, refresh_token::redeem_refresh_token,
+    trusted_issuers::TrustedIssuer,
 };
-use crate::domain::Mismatch;
+use crate::{assertions::AssertionError, domain::Mismatch, keys::KeyError};
 
 /// Why nothing is issued. The log gets the reason, the client a code.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +51,16 @@ pub(crate) enum GrantError {
     DeadFamily,
     #[error("the refresh token was redeemed before: all tokens of its login have been revoked")]
     ReusedRefreshToken,
+    #[error("there is no identity provider whose assertions are redeemed here")]
+    NoProviders,
+    #[error("the client is not registered for assertions of an identity provider, or is public")]
+    NoAssertions,
+    #[error("the assertion is not of an identity provider that is trusted here")]
+    UntrustedProvider,
+    #[error("{0}")]
+    Assertion(#[from] AssertionError),
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -53,6 +69,10 @@ impl GrantError {
     /// The reason as clients understand it; none if it is ours.
     pub(crate) const fn code(&self) -> Option<ErrorCode> {
         Some(match self {
+            Self::Assertion(AssertionError::Store(_)) | Self::Keys(_) | Self::Store(_) => {
+                return None;
+            }
+            Self::Assertion(error) if error.is_passing() => ErrorCode::TemporarilyUnavailable,
             Self::UnknownCode
             | Self::Code(_)
             | Self::ReplayedCode
@@ -61,11 +81,13 @@ impl GrantError {
             | Self::UnknownRefreshToken
             | Self::ForeignRefreshToken
             | Self::DeadFamily
-            | Self::ReusedRefreshToken => ErrorCode::InvalidGrant,
+            | Self::ReusedRefreshToken
+            | Self::UntrustedProvider
+            | Self::Assertion(_) => ErrorCode::InvalidGrant,
+            Self::NoProviders => ErrorCode::UnsupportedGrantType,
             Self::Resource => ErrorCode::InvalidTarget,
             Self::Scope | Self::NoScope => ErrorCode::InvalidScope,
-            Self::NoRefresh | Self::NoUser => ErrorCode::UnauthorizedClient,
-            Self::Store(_) => return None,
+            Self::NoRefresh | Self::NoUser | Self::NoAssertions => ErrorCode::UnauthorizedClient,
         })
     }
 

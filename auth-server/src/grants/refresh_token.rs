@@ -42,8 +42,8 @@ pub(crate) async fn redeem_refresh_token(
     server.repo().clients.keep(client).await?;
     match rotation {
         Rotation::Advance => {
-            let pair =
-                Pair::new(server, &record.family, Grant { scope, ..grant }, expires_at, true);
+            let grant = Grant { scope, ..grant };
+            let pair = Pair::new(server, &record.family, grant, expires_at, true).await?;
             advance(server, &record.family, &token, pair).await
         }
         instead => answer_instead(server, &record.family, &token, instead).await,

@@ -136,12 +136,13 @@ async fn hand_out(
     request: AuthorizationRequest,
     user: User,
 ) -> Result<Response, StoreError> {
-    let AuthorizationRequest { client_id, redirect_uri, state, challenge, scope, resource } =
+    let AuthorizationRequest { client_id, redirect_uri, state, challenge, scope, resource, nonce } =
         request;
     Event::ConsentGiven.line().client(&client_id).subject(&user.sub).write();
     let ticket: AuthorizationCode = Ticket::random(server.entropy());
     let code = Code {
-        grant: Grant { client_id, user, scope, resource },
+        grant: Grant { client_id, user, scope, resource, auth_time: Some(server.now()) },
+        nonce,
         redirect_uri,
         challenge,
         family: server.entropy().hex::<16>(),

@@ -4,11 +4,13 @@ pub(crate) mod answer;
 mod authorize;
 pub(crate) mod browser;
 mod callback;
+mod client_assertion;
 mod client_auth;
 mod consent;
 mod health;
 mod home;
 mod introspect;
+pub(crate) mod jwks;
 pub(crate) mod limits;
 mod manage;
 mod metadata;
@@ -17,6 +19,7 @@ pub(crate) mod query;
 mod register;
 mod revoke;
 mod token;
+mod userinfo;
 
 use axum::{
     Router,
@@ -46,6 +49,8 @@ const MAX_FORM: usize = 16 * 1024;
 ///
 /// ```text
 /// GET  /.well-known/oauth-authorization-server  what there is (RFC 8414)
+/// GET  /.well-known/openid-configuration        the same (OpenID Connect Discovery)
+/// GET  /jwks                                    what its signatures are checked with (RFC 7517)
 /// POST /register                                clients register (RFC 7591)
 /// GET  /register/{client_id}  (PUT, DELETE)     clients manage their registration (RFC 7592)
 /// GET  /authorize                               a client sends a browser; the consent page
@@ -53,6 +58,7 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /mock-upstream-idp/authorize   (POST)    the user logs in
 /// GET  /callback                                the browser comes back; a code for the client
 /// POST /token                                   codes and refresh tokens are redeemed
+/// GET  /userinfo                      (POST)    who is behind a token (OpenID Connect Core)
 /// POST /introspect                              the MCP server asks about a token (RFC 7662)
 /// POST /revoke                                  a client gives a token back (RFC 7009)
 /// GET  /, /styles.css                           for people
@@ -75,6 +81,9 @@ pub(crate) fn router(server: &AuthServer) -> Router {
             get(manage::get).put(manage::put).delete(manage::delete).layer(refusals()),
         )
         .route(well_known::AUTHORIZATION_SERVER, get(metadata::get))
+        .route(well_known::OPENID_CONFIGURATION, get(metadata::get))
+        .route("/jwks", get(jwks::get))
+        .route("/userinfo", get(userinfo::get).post(userinfo::get))
         // Before the layer, or preflights would be taken for a wrong method.
         .method_not_allowed_fallback(wrong_method)
         .layer(cors());

@@ -63,6 +63,7 @@ const fn code(why: &MetadataError) -> ErrorCode {
         }
         MetadataError::Name
         | MetadataError::AuthMethod
+        | MetadataError::Keys(_)
         | MetadataError::GrantTypes
         | MetadataError::ResponseTypes
         | MetadataError::ApplicationType => ErrorCode::InvalidClientMetadata,

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     AuthServer,
     audit::Event,
-    domain::{AccessToken, Client, RefreshToken},
+    domain::{Client, IssuedToken, RefreshToken},
 };
 
 /// Why nothing is revoked.
@@ -54,7 +54,7 @@ pub(super) async fn post(
 ) -> Result<Response, RouteError> {
     let (client, request) = auth.client(&server).await?;
     let text = request.token.expose();
-    if let Some(token) = AccessToken::parse(text) {
+    if let Some(token) = IssuedToken::parse(text) {
         revoke_access(&server, &client, &token).await?;
     } else if let Some(token) = RefreshToken::parse(text) {
         revoke_refresh(&server, &client, &token).await?;
@@ -65,7 +65,7 @@ pub(super) async fn post(
 async fn revoke_access(
     server: &AuthServer,
     client: &Client,
-    token: &AccessToken,
+    token: &IssuedToken,
 ) -> Result<(), RouteError> {
     let tokens = &server.repo().tokens;
     match tokens.find_access(token).await? {

@@ -12,10 +12,12 @@ use store::StoreError;
 use super::{
     answer::{self, OAuthError},
     client_auth::{ClientAuth, ClientAuthError},
+    jwks::KeyFailure,
 };
 use crate::{
     AuthServer,
-    grants::{GrantError, issue_to_client, redeem_code, redeem_refresh_token},
+    assertions::AssertionError,
+    grants::{GrantError, issue_to_client, redeem_assertion, redeem_code, redeem_refresh_token},
 };
 
 /// Why nothing is issued.
@@ -33,7 +35,10 @@ impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let code = match self {
             Self::Client(error) => return error.into_response(),
-            Self::Grant(GrantError::Store(error)) => return answer::store_failure(error),
+            Self::Grant(
+                GrantError::Store(error) | GrantError::Assertion(AssertionError::Store(error)),
+            ) => return answer::store_failure(error),
+            Self::Grant(GrantError::Keys(error)) => return KeyFailure(error).into_response(),
             Self::Grant(ref error) => error.code().unwrap_or(ErrorCode::ServerError),
             Self::UnsupportedGrantType => ErrorCode::UnsupportedGrantType,
         };
@@ -43,7 +48,11 @@ impl IntoResponse for RouteError {
             }
             _ => tracing::warn!(reason = %self, "token refused"),
         }
-        OAuthError::new(code, self.to_string()).into()
+        let error = OAuthError::new(code, self.to_string());
+        match code {
+            ErrorCode::TemporarilyUnavailable => answer::later(error),
+            _ => error.into(),
+        }
     }
 }
 
@@ -66,6 +75,7 @@ pub(super) async fn post(
         TokenRequest::ClientCredentials(request) => {
             issue_to_client(&server, &client, request).await?
         }
+        TokenRequest::JwtBearer(request) => redeem_assertion(&server, &client, request).await?,
         TokenRequest::Unsupported => return Err(RouteError::UnsupportedGrantType),
     };
     Ok(answer::no_store(StatusCode::OK, response))

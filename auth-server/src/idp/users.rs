@@ -99,7 +99,11 @@ impl Users {
         let hash = account.or(self.accounts.first()).map_or("", |account| account.hash);
         let is_right = self.verify(password.clone(), hash).await?;
         let user = account.filter(|_| is_right);
-        Ok(user.map(|account| User { sub: account.sub.to_owned(), name: account.name.to_owned() }))
+        Ok(user.map(|account| User {
+            sub: account.sub.to_owned(),
+            name: account.name.to_owned(),
+            email: Some(format!("{}@example.com", account.sub)),
+        }))
     }
 
     async fn verify(&self, password: Secret, hash: &'static str) -> Result<bool, CheckError> {

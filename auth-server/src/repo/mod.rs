@@ -13,6 +13,8 @@
 //! | `auth:family:{id}` | everything that comes of one login | as long as its tokens can live |
 //! | `auth:installation:{sha256(access token)}` | an access token | its own |
 //! | `auth:refresh:{sha256(refresh token)}` | a refresh token | its own |
+//! | `auth:keys:ring` | the signing keys (`keys`) | 400 days from each use |
+//! | `auth:jti:{hash}` | that an assertion was used (`assertions`) | as long as it would count |
 //! | `auth:limit:{budget}:{address}` | how often something was done from there | the window of the limit |
 //! | `auth:ladder:{account or address}` | failed logins | a day, and the longest pause |
 //! | `auth:idp:{sha256(code)}` | a login at the mock identity provider | a minute |

@@ -52,7 +52,7 @@ impl Host {
         Self { url, answers, lifecycle }
     }
 
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client {
             id: self.url.clone(),
             secret: None,
@@ -67,7 +67,7 @@ impl Host {
         answers.body = document.to_string();
     }
 
-    fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.answers.lock().unwrap().asked
     }
 }

@@ -3,15 +3,20 @@
 
 mod audit;
 mod authorize;
+mod client_assertions;
 mod client_credentials;
 mod client_documents;
 mod consent;
+mod id_jag;
 mod introspect;
+mod keys;
+mod keys_on_redis;
 mod limits;
 mod log;
 mod login;
 mod manage;
 mod metadata;
+mod openid;
 mod outage;
 mod pages;
 mod real_clients;
@@ -19,5 +24,6 @@ mod refresh;
 mod register;
 mod revoke;
 mod secrets;
+mod signer;
 mod support;
 mod token;

@@ -168,16 +168,6 @@ impl<'a> Reader<'a> {
         Value { reader: self, name, meaning }
     }
 
-    /// Records every variable that begins with `prefix` and has not been read: a name that is
-    /// spelled wrong would silently change nothing.
-    pub fn refuse_unknown(&mut self, prefix: &str) {
-        let known = |name: &String| self.settings.iter().any(|setting| setting.name == name);
-        let names = self.env.values.keys().filter(|name| name.starts_with(prefix) && !known(name));
-        for name in names.cloned().collect::<Vec<_>>() {
-            self.mistake(&name, "is not a setting; mend its name or remove it");
-        }
-    }
-
     /// Makes it a mistake that `name` is set, which is not read here although somebody may expect
     /// it; `instead` says what is.
     pub fn refuse(&mut self, name: &'static str, instead: &str) {
@@ -192,6 +182,16 @@ impl<'a> Reader<'a> {
     pub fn beginning_with(&self, prefix: &str) -> Vec<(String, Secret)> {
         let set = self.env.values.iter().filter(|(name, _)| name.starts_with(prefix));
         set.map(|(name, (value, _))| (name.clone(), value.clone())).collect()
+    }
+
+    /// Records every variable that begins with `prefix` and has not been read: a name that is
+    /// spelled wrong would silently change nothing.
+    pub fn refuse_unknown(&mut self, prefix: &str) {
+        let known = |name: &String| self.settings.iter().any(|setting| setting.name == name);
+        let names = self.env.values.keys().filter(|name| name.starts_with(prefix) && !known(name));
+        for name in names.cloned().collect::<Vec<_>>() {
+            self.mistake(&name, "is not a setting; mend its name or remove it");
+        }
     }
 
     /// Records that the value of `name` is wrong for a reason that only its user can see.

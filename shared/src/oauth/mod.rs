@@ -8,6 +8,7 @@ mod challenge;
 mod error;
 mod introspection;
 mod metadata;
+mod openid;
 mod pkce;
 mod registration;
 mod scope;
@@ -18,11 +19,12 @@ pub use challenge::{BearerChallenge, MalformedChallenge};
 pub use error::{ErrorBody, ErrorCode};
 pub use introspection::{ActiveToken, IntrospectionRequest, IntrospectionResponse};
 pub use metadata::{AuthorizationServerMetadata, ProtectedResourceMetadata, well_known};
+pub use openid::{AccessTokenClaims, IdTokenClaims, UserInfo};
 pub use pkce::{CodeChallenge, CodeVerifier, NotACodeChallenge, NotACodeVerifier};
 pub use registration::{ClientMetadata, GrantType, RegisteredClient, TokenEndpointAuthMethod};
 pub use scope::{NotAScope, Scope, ScopeSet};
 pub use sensitive::Sensitive;
 pub use token::{
-    AuthorizationCodeRequest, ClientCredentialsRequest, RefreshTokenRequest, RevocationRequest,
-    TokenRequest, TokenResponse, TokenType,
+    AuthorizationCodeRequest, ClientCredentialsRequest, JwtBearerRequest, RefreshTokenRequest,
+    RevocationRequest, TokenRequest, TokenResponse, TokenType,
 };

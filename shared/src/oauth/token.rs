@@ -14,6 +14,9 @@ pub enum TokenRequest {
     RefreshToken(RefreshTokenRequest),
     /// A client asks for itself.
     ClientCredentials(ClientCredentialsRequest),
+    /// An identity provider speaks for its user.
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
+    JwtBearer(JwtBearerRequest),
     /// Any other grant.
     #[serde(other)]
     Unsupported,
@@ -58,6 +61,19 @@ pub struct ClientCredentialsRequest {
     pub resource: Option<String>,
 }
 
+/// What an identity provider says of its user is redeemed (RFC 7523 section 2.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JwtBearerRequest {
+    /// What the provider has signed.
+    pub assertion: Sensitive,
+    /// Fewer scopes than it allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<ScopeSet>,
+    /// What the token shall be for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+}
+
 /// How an access token is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TokenType {
@@ -79,6 +95,9 @@ pub struct TokenResponse {
     pub refresh_token: Option<Sensitive>,
     /// What was granted.
     pub scope: ScopeSet,
+    /// Who has logged in, if the client asked (`OpenID` Connect Core section 3.1.3.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<Sensitive>,
 }
 
 /// A token is given back (RFC 7009 section 2.1).

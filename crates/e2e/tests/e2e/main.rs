@@ -20,6 +20,7 @@ macro_rules! on_both_stores {
 }
 
 mod calculator;
+mod commands;
 mod hostile;
 mod instances;
 mod journey;
@@ -29,5 +30,6 @@ mod ownership;
 mod processes;
 mod restart;
 mod rmcp;
+mod signed_tokens;
 mod support;
 mod world;
