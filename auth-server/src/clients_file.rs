@@ -105,6 +105,7 @@ impl Entry {
             redirect_uris: Vec::new(),
             authentication: Authentication::Given(hashes),
             refreshes: false,
+            devices: false,
             acts_for_itself: true,
             scope: self.scope,
             application_type: None,

@@ -19,6 +19,9 @@ pub(crate) struct Client {
     pub(crate) authentication: Authentication,
     /// Whether it may have refresh tokens.
     pub(crate) refreshes: bool,
+    /// Whether it may run on devices that borrow the user's browser.
+    #[serde(default)]
+    pub(crate) devices: bool,
     /// Whether it may have tokens for itself, without a user.
     #[serde(default)]
     pub(crate) acts_for_itself: bool,
@@ -54,6 +57,11 @@ impl Client {
         self.redirect_uris.iter().any(|registered| registered.allows(uri))
     }
 
+    /// Whether there is any address that it may be answered at.
+    pub(crate) const fn may_be_answered(&self) -> bool {
+        !self.redirect_uris.is_empty()
+    }
+
     /// The only redirect URI, if there is only one.
     pub(crate) fn only_redirect_uri(&self) -> Option<&RedirectUri> {
         match self.redirect_uris.as_slice() {
@@ -64,8 +72,10 @@ impl Client {
 
     /// Its grant types, for the registration document.
     pub(crate) fn grant_types(&self) -> Vec<GrantType> {
+        let code = self.may_be_answered().then_some(GrantType::AuthorizationCode);
         let refresh = self.refreshes.then_some(GrantType::RefreshToken);
-        [GrantType::AuthorizationCode].into_iter().chain(refresh).collect()
+        let device = self.devices.then_some(GrantType::DeviceCode);
+        code.into_iter().chain(refresh).chain(device).collect()
     }
 
     /// Its authentication method, for the registration document.

@@ -6,6 +6,7 @@ mod client;
 mod client_document;
 mod client_url;
 mod code;
+mod device;
 mod family;
 mod redirect_uri;
 mod registration;
@@ -23,6 +24,7 @@ pub(crate) use self::{
     client_document::{BadDocument, read_document},
     client_url::{BadClientUrl, ClientUrl},
     code::{Attempt, Code, Exchanged, Mismatch},
+    device::{Device, INTERVAL, Told, UserCode, Visit},
     family::{Family, Living, Rotation, Successor},
     redirect_uri::{Destination, RedirectUri},
     registration::{MetadataError, Registration},
@@ -31,8 +33,8 @@ pub(crate) use self::{
     seal::{Sealed, seal, unseal},
     secret_hash::SecretHash,
     ticket::{
-        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, Handle, LoginCode, Nonce,
-        RefreshToken, Ticket, sha256_hex,
+        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, DeviceCode, Handle, LoginCode,
+        Nonce, RefreshToken, Ticket, VisitKey, sha256_hex,
     },
     transaction::{Transaction, WrongTurn, form_token},
 };

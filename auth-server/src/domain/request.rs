@@ -43,6 +43,10 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) redirect_uri: String,
     /// What the client wants to see again, exactly as it was sent.
     pub(crate) state: Option<String>,
+    /// The code of the device that waits for the answer, as its user has typed it; the answer goes
+    /// to our own page then.
+    #[serde(default)]
+    pub(crate) user_code: Option<String>,
     /// What the code will be bound to.
     pub(crate) challenge: CodeChallenge,
     /// What will be allowed.
@@ -116,29 +120,43 @@ impl AuthorizationRequest {
     ) -> Result<Self, RequestError> {
         wanted.check_kind()?;
         let challenge = wanted.challenge()?;
-        let scope = scope(wanted.scope.as_deref(), client, offer)?;
-        let resource = match &wanted.resource {
-            // Clients of 2025-03-26 do not know of resources.
-            None => offer.resources.default_audience(),
-            Some(name) => offer.resources.audience(name).ok_or(RequestError::Resource)?,
-        };
+        let (scope, resource) = wanted.target(client, offer)?;
         Ok(Self {
             client_id: client.id.clone(),
             redirect_uri,
             state: wanted.state,
+            user_code: None,
             challenge,
             scope,
-            resource: resource.to_owned(),
+            resource,
         })
+    }
+
+    /// Whether the answer goes to the client, or to our own page about the device that waits for it.
+    pub(crate) fn may_be_answered(&self, client: &Client) -> bool {
+        self.user_code.is_some() || client.may_be_answered_at(&self.redirect_uri)
     }
 }
 
 impl Wanted {
-    fn check_kind(&self) -> Result<(), RequestError> {
-        if self.state.as_ref().is_some_and(|state| state.len() > MAX_STATE) {
-            return Err(RequestError::LongState);
-        }
-        // To ignore these would be to answer a request that was not made.
+    /// What the tokens will be for: the scopes and the audience.
+    pub(crate) fn target(
+        &self,
+        client: &Client,
+        offer: Offer<'_>,
+    ) -> Result<(ScopeSet, String), RequestError> {
+        self.check_unsupported()?;
+        let scope = scope(self.scope.as_deref(), client, offer)?;
+        let resource = match &self.resource {
+            // Clients of 2025-03-26 do not know of resources.
+            None => offer.resources.default_audience(),
+            Some(name) => offer.resources.audience(name).ok_or(RequestError::Resource)?,
+        };
+        Ok((scope, resource.to_owned()))
+    }
+
+    /// To ignore these would be to answer a request that was not made.
+    const fn check_unsupported(&self) -> Result<(), RequestError> {
         if self.request.is_some() {
             return Err(RequestError::RequestObject);
         }
@@ -148,6 +166,14 @@ impl Wanted {
         if self.authorization_details.is_some() {
             return Err(RequestError::AuthorizationDetails);
         }
+        Ok(())
+    }
+
+    fn check_kind(&self) -> Result<(), RequestError> {
+        if self.state.as_ref().is_some_and(|state| state.len() > MAX_STATE) {
+            return Err(RequestError::LongState);
+        }
+        self.check_unsupported()?;
         match self.response_type.as_deref() {
             None => return Err(RequestError::NoResponseType),
             Some("code") => {}

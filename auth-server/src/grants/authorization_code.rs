@@ -53,7 +53,8 @@ async fn replayed(
     Err(GrantError::ReplayedCode)
 }
 
-async fn begin(
+/// Begins what a code was redeemed for.
+pub(super) async fn begin(
     server: &AuthServer,
     client: &Client,
     code: Code,
@@ -77,7 +78,7 @@ async fn begin(
 }
 
 /// A family without refresh tokens ends with its only access token.
-fn family_life(server: &AuthServer, client: &Client) -> std::time::Duration {
+pub(super) fn family_life(server: &AuthServer, client: &Client) -> std::time::Duration {
     let lifetimes = server.lifetimes();
     if client.refreshes { lifetimes.family } else { lifetimes.access_token }
 }

@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod issue;
 mod refresh_token;
 
@@ -10,7 +11,7 @@ use store::StoreError;
 
 pub(crate) use self::{
     authorization_code::redeem_code, client_credentials::issue_to_client,
-    refresh_token::redeem_refresh_token,
+    device_code::redeem_device_code, refresh_token::redeem_refresh_token,
 };
 use crate::domain::Mismatch;
 
@@ -37,6 +38,20 @@ pub(crate) enum GrantError {
     NoScope,
     #[error("the client is not registered for refresh tokens")]
     NoRefresh,
+    #[error("the client is not registered for the grant of RFC 8628")]
+    NoDevice,
+    #[error("the device code is not one of ours, or was issued to another client")]
+    UnknownDeviceCode,
+    #[error("the user has not decided yet")]
+    Undecided,
+    #[error("the user has not decided yet; wait five seconds longer between two requests")]
+    Hasty,
+    #[error("the user said no")]
+    Denied,
+    #[error("the device code has expired; begin anew")]
+    ExpiredDeviceCode,
+    #[error("the device code was redeemed before")]
+    SpentDeviceCode,
     #[error("the refresh token is not one of ours or has expired")]
     UnknownRefreshToken,
     #[error("the refresh token was issued to another client")]
@@ -58,13 +73,19 @@ impl GrantError {
             | Self::ReplayedCode
             | Self::RevokedCode
             | Self::Verifier(_)
+            | Self::UnknownDeviceCode
+            | Self::SpentDeviceCode
             | Self::UnknownRefreshToken
             | Self::ForeignRefreshToken
             | Self::DeadFamily
             | Self::ReusedRefreshToken => ErrorCode::InvalidGrant,
             Self::Resource => ErrorCode::InvalidTarget,
             Self::Scope | Self::NoScope => ErrorCode::InvalidScope,
-            Self::NoRefresh | Self::NoUser => ErrorCode::UnauthorizedClient,
+            Self::NoRefresh | Self::NoUser | Self::NoDevice => ErrorCode::UnauthorizedClient,
+            Self::Undecided => ErrorCode::AuthorizationPending,
+            Self::Hasty => ErrorCode::SlowDown,
+            Self::Denied => ErrorCode::AccessDenied,
+            Self::ExpiredDeviceCode => ErrorCode::ExpiredToken,
             Self::Store(_) => return None,
         })
     }

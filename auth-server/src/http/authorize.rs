@@ -159,7 +159,7 @@ fn request(
 
 /// Keeps the request and shows it. Each is a transaction of its own: a second tab or a reload spoils
 /// nothing.
-async fn begin(
+pub(super) async fn begin(
     server: &AuthServer,
     client: Client,
     request: AuthorizationRequest,

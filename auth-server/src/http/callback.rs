@@ -109,7 +109,7 @@ pub(super) async fn get(
     let ended = transactions.end(&handle).await?.ok_or(RouteError::Unknown)?;
     let Transaction { client, request, .. } = ended;
     // Checked at the beginning; checked again where it counts.
-    if !client.may_be_answered_at(&request.redirect_uri) {
+    if !request.may_be_answered(&client) {
         return Err(RouteError::RedirectUri);
     }
     let response = if let Some(user) = user {
@@ -135,7 +135,7 @@ async fn hand_out(
     request: AuthorizationRequest,
     user: User,
 ) -> Result<Response, StoreError> {
-    let AuthorizationRequest { client_id, redirect_uri, state, challenge, scope, resource } =
+    let AuthorizationRequest { client_id, redirect_uri, state, challenge, scope, resource, .. } =
         request;
     tracing::info!(client = client_id, user = user.sub, "authorized");
     let ticket: AuthorizationCode = Ticket::random(server.entropy());

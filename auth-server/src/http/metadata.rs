@@ -25,6 +25,7 @@ fn document(server: &AuthServer) -> AuthorizationServerMetadata {
         registration_endpoint: Some(at("/register")),
         revocation_endpoint: Some(at("/revoke")),
         introspection_endpoint: Some(at("/introspect")),
+        device_authorization_endpoint: Some(at("/device_authorization")),
         scopes_supported: server.scopes().iter().cloned().collect(),
         response_types_supported: text("code"),
         response_modes_supported: text("query"),
@@ -41,5 +42,6 @@ fn document(server: &AuthServer) -> AuthorizationServerMetadata {
 /// Clients that act for themselves exist if the operator has registered some.
 fn grant_types(server: &AuthServer) -> Vec<GrantType> {
     let own = (!server.config().clients.is_empty()).then_some(GrantType::ClientCredentials);
-    [GrantType::AuthorizationCode, GrantType::RefreshToken].into_iter().chain(own).collect()
+    let always = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode];
+    always.into_iter().chain(own).collect()
 }

@@ -6,6 +6,8 @@ pub(crate) mod browser;
 mod callback;
 mod client_auth;
 mod consent;
+mod device;
+mod device_authorization;
 mod health;
 mod home;
 mod introspect;
@@ -49,6 +51,9 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /mock-upstream-idp/authorize   (POST)    the user logs in
 /// GET  /callback                                the browser comes back; a code for the client
 /// POST /token                                   codes and refresh tokens are redeemed
+/// POST /device_authorization                    a device begins (RFC 8628)
+/// GET  /device                        (POST)    its user types the code that it shows
+/// GET  /device/done                             its user comes back from consent and login
 /// POST /introspect                              the MCP server asks about a token (RFC 7662)
 /// POST /revoke                                  a client gives a token back (RFC 7009)
 /// GET  /, /styles.css                           for people
@@ -60,6 +65,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
     let for_programs = Router::new()
         .route("/token", post(token::post).layer(forms))
         .route("/revoke", post(revoke::post).layer(forms))
+        .route("/device_authorization", post(device_authorization::post).layer(forms))
         .route("/register", post(register::post))
         .route(well_known::AUTHORIZATION_SERVER, get(metadata::get))
         // Before the layer, or preflights would be taken for a wrong method.
@@ -69,6 +75,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .route("/authorize", get(authorize::get))
         .route("/consent", post(consent::post))
         .route("/callback", get(callback::get))
+        .merge(device::router())
         .with_state(server.clone())
         .merge(server.idp().router())
         .layer(forms)

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     AuthServer,
-    grants::{GrantError, issue_to_client, redeem_code, redeem_refresh_token},
+    grants::{GrantError, issue_to_client, redeem_code, redeem_device_code, redeem_refresh_token},
 };
 
 /// Why nothing is issued.
@@ -66,6 +66,7 @@ pub(super) async fn post(
         TokenRequest::ClientCredentials(request) => {
             issue_to_client(&server, &client, request).await?
         }
+        TokenRequest::DeviceCode(request) => redeem_device_code(&server, &client, request).await?,
         TokenRequest::Unsupported => return Err(RouteError::UnsupportedGrantType),
     };
     Ok(answer::no_store(StatusCode::OK, response))

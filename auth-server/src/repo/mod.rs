@@ -12,10 +12,15 @@
 //! | `auth:family:{id}` | everything that comes of one login | as long as its tokens can live |
 //! | `auth:installation:{sha256(access token)}` | an access token | its own |
 //! | `auth:refresh:{sha256(refresh token)}` | a refresh token | its own |
+//! | `auth:device:{sha256(device code)}` | a device that waits for its user | twenty minutes |
+//! | `auth:usercode:{sha256(user code)}` | which device that is | ten minutes |
+//! | `auth:visit:{sha256(key)}` | which device somebody is deciding about | ten minutes |
+//! | `auth:attempts:{sha256(address)}` | how often codes were entered from there | ten minutes |
 //! | `auth:idp:{sha256(code)}` | a login at the mock identity provider | a minute |
 
 mod clients;
 mod codes;
+mod devices;
 mod tokens;
 mod transactions;
 
@@ -24,6 +29,7 @@ use store::Store;
 pub(crate) use self::{
     clients::Clients,
     codes::{CODE_LIFE, Codes},
+    devices::{ATTEMPTS_WINDOW, DEVICE_LIFE, Devices},
     tokens::Tokens,
     transactions::{TRANSACTION_LIFE, Transactions},
 };
@@ -34,6 +40,7 @@ pub(crate) struct Repo {
     pub(crate) clients: Clients,
     pub(crate) transactions: Transactions,
     pub(crate) codes: Codes,
+    pub(crate) devices: Devices,
     pub(crate) tokens: Tokens,
 }
 
@@ -43,6 +50,7 @@ impl Repo {
             clients: Clients::new(store),
             transactions: Transactions::new(store),
             codes: Codes::new(store),
+            devices: Devices::new(store),
             tokens: Tokens::new(store),
         }
     }

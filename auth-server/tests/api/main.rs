@@ -5,6 +5,7 @@ mod authorize;
 mod client_credentials;
 mod client_documents;
 mod consent;
+mod device;
 mod introspect;
 mod login;
 mod metadata;

@@ -18,10 +18,13 @@ async fn the_document_says_what_there_is_and_nothing_else() {
         "registration_endpoint": at("/register"),
         "revocation_endpoint": at("/revoke"),
         "introspection_endpoint": at("/introspect"),
+        "device_authorization_endpoint": at("/device_authorization"),
         "scopes_supported": ["mcp", "notes"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": [
+            "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
+        ],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
         "revocation_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
@@ -46,7 +49,7 @@ async fn every_endpoint_in_it_answers() {
         assert!(matches!(status, 400 | 401), "{name}: {status}");
         count += 1;
     }
-    assert_eq!(count, 5);
+    assert_eq!(count, 6);
 }
 
 #[tokio::test]
@@ -59,9 +62,13 @@ async fn identity_tokens_are_not_promised() {
 #[tokio::test]
 async fn programs_in_browsers_may_use_what_needs_no_cookie() {
     let world = World::start().await;
-    for (path, method) in
-        [(METADATA, "GET"), ("/token", "POST"), ("/register", "POST"), ("/revoke", "POST")]
-    {
+    for (path, method) in [
+        (METADATA, "GET"),
+        ("/token", "POST"),
+        ("/register", "POST"),
+        ("/revoke", "POST"),
+        ("/device_authorization", "POST"),
+    ] {
         let preflight = world.http.request(Method::OPTIONS, path);
         let preflight = preflight
             .header("origin", "https://inspector.example")
@@ -78,8 +85,15 @@ async fn programs_in_browsers_may_use_what_needs_no_cookie() {
 #[tokio::test]
 async fn no_other_origin_may_read_pages_or_ask_about_tokens() {
     let world = World::start().await;
-    let pages =
-        ["/authorize", "/consent", "/callback", "/mock-upstream-idp/authorize", "/introspect", "/"];
+    let pages = [
+        "/authorize",
+        "/device",
+        "/consent",
+        "/callback",
+        "/mock-upstream-idp/authorize",
+        "/introspect",
+        "/",
+    ];
     for path in pages {
         for method in [Method::GET, Method::OPTIONS] {
             let request = world.http.request(method, path).header("origin", "https://evil.example");

@@ -31,6 +31,9 @@ pub struct AuthorizationServerMetadata {
     /// Where resource servers ask about tokens (RFC 7662).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub introspection_endpoint: Option<String>,
+    /// Where devices without a browser begin (RFC 8628).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_authorization_endpoint: Option<String>,
     /// The scopes that can be granted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes_supported: Vec<Scope>,

@@ -14,6 +14,9 @@ pub enum GrantType {
     RefreshToken,
     /// Nothing but the client's own credentials.
     ClientCredentials,
+    /// A device code (RFC 8628).
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
     /// Anything else.
     #[serde(untagged)]
     Other(String),

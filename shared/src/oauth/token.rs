@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ScopeSet, Sensitive};
+use super::{DeviceCodeRequest, ScopeSet, Sensitive};
 
 /// A token request without the client's credentials, which can also travel in a header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,9 @@ pub enum TokenRequest {
     RefreshToken(RefreshTokenRequest),
     /// A client asks for itself.
     ClientCredentials(ClientCredentialsRequest),
+    /// A device asks whether its user has decided.
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode(DeviceCodeRequest),
     /// Any other grant.
     #[serde(other)]
     Unsupported,

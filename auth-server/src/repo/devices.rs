@@ -1,0 +1,178 @@
+//! Devices that wait for their users, the codes that lead to them, and how often such a code may be
+//! tried.
+
+use std::{convert::Infallible, time::Duration};
+
+use ambient::Timestamp;
+use serde::{Deserialize, Serialize};
+use store::{Record, Store, StoreError, Table, UpdateError};
+
+use crate::domain::{Code, Device, DeviceCode, UserCode, Visit, VisitKey, sha256_hex};
+
+use super::TRANSACTION_LIFE;
+
+/// How long a user has to find the page and decide.
+pub(crate) const DEVICE_LIFE: Duration = Duration::from_mins(10);
+
+/// How long a device is kept after that, so that it is told why it got nothing.
+const REMAINS: Duration = Duration::from_mins(10);
+
+/// How long entries of codes are counted.
+pub(crate) const ATTEMPTS_WINDOW: Duration = Duration::from_mins(10);
+
+/// How often a code can be entered from one place within that time, right or wrong. While a thousand
+/// devices wait, guessing without a pause finds one of their 20^8 codes in sixteen years.
+const MAX_ATTEMPTS: u32 = 30;
+
+impl Record for Device {
+    const PREFIX: &'static str = "auth:device:";
+}
+
+impl Record for Visit {
+    const PREFIX: &'static str = "auth:visit:";
+}
+
+/// The name of the device that a user code leads to.
+#[derive(Debug, Serialize, Deserialize)]
+struct Lead {
+    device: String,
+}
+
+impl Record for Lead {
+    const PREFIX: &'static str = "auth:usercode:";
+}
+
+/// How often codes were entered from one place.
+#[derive(Debug, Serialize, Deserialize)]
+struct Attempts {
+    count: u32,
+}
+
+impl Record for Attempts {
+    const PREFIX: &'static str = "auth:attempts:";
+}
+
+#[derive(Debug)]
+pub(crate) struct Devices {
+    devices: Table<Device>,
+    leads: Table<Lead>,
+    visits: Table<Visit>,
+    attempts: Table<Attempts>,
+}
+
+impl Devices {
+    pub(super) fn new(store: &Store) -> Self {
+        let (devices, leads) = (store.table(), store.table());
+        Self { devices, leads, visits: store.table(), attempts: store.table() }
+    }
+
+    /// Keeps a new device. `false` if another one that waits has the same user code.
+    pub(crate) async fn add(
+        &self,
+        ticket: &DeviceCode,
+        user_code: &UserCode,
+        device: &Device,
+    ) -> Result<bool, StoreError> {
+        let name = ticket.digest();
+        let lead = Lead { device: name.as_str().to_owned() };
+        if !self.leads.claim(&user_code.name(), &lead, DEVICE_LIFE).await? {
+            return Ok(false);
+        }
+        self.devices.put(name.as_str(), device, DEVICE_LIFE + REMAINS).await?;
+        Ok(true)
+    }
+
+    /// The device that a user means, and its name.
+    pub(crate) async fn find(
+        &self,
+        user_code: &UserCode,
+    ) -> Result<Option<(String, Device)>, StoreError> {
+        let Some(Lead { device: name }) = self.leads.get(&user_code.name()).await? else {
+            return Ok(None);
+        };
+        Ok(self.get(&name).await?.map(|device| (name, device)))
+    }
+
+    /// The device of this name.
+    pub(crate) async fn get(&self, name: &str) -> Result<Option<Device>, StoreError> {
+        self.devices.get(name).await
+    }
+
+    /// The device asks. Its pace is kept in the record, so it holds on every instance.
+    pub(crate) async fn ask(
+        &self,
+        ticket: &DeviceCode,
+        now: Timestamp,
+    ) -> Result<Option<Device>, StoreError> {
+        let asked = |device: Device| Ok::<_, Infallible>(device.asked(now));
+        match self.devices.update(ticket.digest().as_str(), asked).await {
+            Ok(device) => Ok(device),
+            Err(UpdateError::Store(error)) => Err(error),
+            Err(UpdateError::Change(never)) => match never {},
+        }
+    }
+
+    /// Writes down what the user has decided. `false` if that was done, or is too late.
+    pub(crate) async fn decide(
+        &self,
+        name: &str,
+        code: Option<Code>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let code = code.map(Box::new);
+        let decided = |device: Device| device.decided(code.clone(), now).ok_or(());
+        let device = changed(self.devices.update(name, decided).await)?;
+        if let Some(device) = &device {
+            self.leads.remove(&device.user_code).await?;
+        }
+        Ok(device.is_some())
+    }
+
+    /// Marks a device as served. Of several who try, on whatever instances, one gets `true`.
+    pub(crate) async fn serve(&self, ticket: &DeviceCode) -> Result<bool, StoreError> {
+        let served = |device: Device| device.served().ok_or(());
+        let device = changed(self.devices.update(ticket.digest().as_str(), served).await)?;
+        Ok(device.is_some())
+    }
+
+    /// Keeps what the way of a person through consent and login is for.
+    pub(crate) async fn begin_visit(
+        &self,
+        key: &VisitKey,
+        visit: &Visit,
+    ) -> Result<(), StoreError> {
+        self.visits.put(key.digest().as_str(), visit, TRANSACTION_LIFE).await
+    }
+
+    /// The person comes back, once.
+    pub(crate) async fn end_visit(&self, key: &VisitKey) -> Result<Option<Visit>, StoreError> {
+        self.visits.take(key.digest().as_str()).await
+    }
+
+    /// Counts an entry of a code from `place`, and says whether there were too many. It is counted
+    /// before the code is looked at, so that no crowd gets in between.
+    pub(crate) async fn is_too_often(&self, place: &str) -> Result<bool, StoreError> {
+        let name = sha256_hex(&["user code", place]);
+        let first = Attempts { count: 1 };
+        if self.attempts.claim(&name, &first, ATTEMPTS_WINDOW).await? {
+            return Ok(false);
+        }
+        let more = |Attempts { count }| {
+            if count < MAX_ATTEMPTS { Ok(Attempts { count: count + 1 }) } else { Err(()) }
+        };
+        match self.attempts.update(&name, more).await {
+            Ok(_) => Ok(false),
+            Err(UpdateError::Change(())) => Ok(true),
+            Err(UpdateError::Store(error)) => Err(error),
+        }
+    }
+}
+
+/// The record, if the change was made.
+fn changed<T>(result: Result<Option<T>, UpdateError<()>>) -> Result<Option<T>, StoreError> {
+    match result {
+        Ok(record) => Ok(record),
+        Err(UpdateError::Change(())) => Ok(None),
+        Err(UpdateError::Store(error)) => Err(error),
+    }
+}
