@@ -34,7 +34,7 @@ pub(crate) use self::{
     secret_hash::SecretHash,
     ticket::{
         AccessToken, AuthorizationCode, BrowserKey, ClientSecret, DeviceCode, Handle, LoginCode,
-        Nonce, RefreshToken, Ticket, VisitKey, sha256_hex,
+        Nonce, PushedName, RefreshToken, Ticket, VisitKey, sha256_hex,
     },
     transaction::{Transaction, WrongTurn, form_token},
 };

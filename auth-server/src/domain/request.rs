@@ -60,6 +60,8 @@ pub(crate) struct AuthorizationRequest {
 pub(crate) enum RequestError {
     #[error("{0} is there more than once")]
     Repeated(String),
+    #[error("requests must be handed in at the pushed authorization request endpoint")]
+    NotPushed,
     #[error("state has at most {MAX_STATE} characters")]
     LongState,
     #[error("response_type is missing")]
@@ -93,6 +95,7 @@ impl RequestError {
     pub(crate) const fn code(&self) -> ErrorCode {
         match self {
             Self::Repeated(_)
+            | Self::NotPushed
             | Self::LongState
             | Self::NoResponseType
             | Self::ResponseMode

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     AuthServer,
-    domain::{Authentication, Client, ClientSecret},
+    domain::{Authentication, Client, ClientSecret, ClientUrl},
 };
 
 /// A caller who claims to be a client, and the form without the client's credentials.
@@ -73,6 +73,24 @@ impl<T> ClientAuth<T> {
             _ => false,
         };
         if is_right { Ok((client, self.form)) } else { Err(ClientAuthError::WrongSecret) }
+    }
+
+    /// The name of the client that calls, the client, and its form. A public client that is known by
+    /// a document, and that no user has let in yet, is nothing but a name here: its document is
+    /// fetched where a person is waiting.
+    pub(super) async fn claimant(
+        self,
+        server: &AuthServer,
+    ) -> Result<(String, Option<Client>, T), ClientAuthError> {
+        let Credentials { client_id, secret } = &self.credentials;
+        if ClientUrl::is_meant(client_id) && secret.is_none() {
+            let url = ClientUrl::parse(client_id, server.config().documents.allow_private);
+            let url = url.map_err(|_| ClientAuthError::UnknownClient)?;
+            let known = server.client(url.as_str()).await?;
+            return Ok((url.as_str().to_owned(), known, self.form));
+        }
+        let (client, form) = self.client(server).await?;
+        Ok((client.id.clone(), Some(client), form))
     }
 
     /// The form, if the resource server calls.

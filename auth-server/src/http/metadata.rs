@@ -26,6 +26,8 @@ fn document(server: &AuthServer) -> AuthorizationServerMetadata {
         revocation_endpoint: Some(at("/revoke")),
         introspection_endpoint: Some(at("/introspect")),
         device_authorization_endpoint: Some(at("/device_authorization")),
+        pushed_authorization_request_endpoint: Some(at("/par")),
+        require_pushed_authorization_requests: server.config().require_pushed,
         scopes_supported: server.scopes().iter().cloned().collect(),
         response_types_supported: text("code"),
         response_modes_supported: text("query"),

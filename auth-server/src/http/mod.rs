@@ -13,6 +13,7 @@ mod home;
 mod introspect;
 mod metadata;
 pub(crate) mod params;
+mod pushed;
 pub(crate) mod query;
 mod register;
 mod revoke;
@@ -51,6 +52,7 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /mock-upstream-idp/authorize   (POST)    the user logs in
 /// GET  /callback                                the browser comes back; a code for the client
 /// POST /token                                   codes and refresh tokens are redeemed
+/// POST /par                                     a client hands in a request (RFC 9126)
 /// POST /device_authorization                    a device begins (RFC 8628)
 /// GET  /device                        (POST)    its user types the code that it shows
 /// GET  /device/done                             its user comes back from consent and login
@@ -65,6 +67,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
     let for_programs = Router::new()
         .route("/token", post(token::post).layer(forms))
         .route("/revoke", post(revoke::post).layer(forms))
+        .route("/par", post(pushed::post).layer(forms))
         .route("/device_authorization", post(device_authorization::post).layer(forms))
         .route("/register", post(register::post))
         .route(well_known::AUTHORIZATION_SERVER, get(metadata::get))

@@ -54,7 +54,7 @@ impl Record for Attempts {
 
 #[derive(Debug)]
 pub(crate) struct Devices {
-    devices: Table<Device>,
+    waiting: Table<Device>,
     leads: Table<Lead>,
     visits: Table<Visit>,
     attempts: Table<Attempts>,
@@ -62,8 +62,8 @@ pub(crate) struct Devices {
 
 impl Devices {
     pub(super) fn new(store: &Store) -> Self {
-        let (devices, leads) = (store.table(), store.table());
-        Self { devices, leads, visits: store.table(), attempts: store.table() }
+        let (waiting, leads) = (store.table(), store.table());
+        Self { waiting, leads, visits: store.table(), attempts: store.table() }
     }
 
     /// Keeps a new device. `false` if another one that waits has the same user code.
@@ -78,7 +78,7 @@ impl Devices {
         if !self.leads.claim(&user_code.name(), &lead, DEVICE_LIFE).await? {
             return Ok(false);
         }
-        self.devices.put(name.as_str(), device, DEVICE_LIFE + REMAINS).await?;
+        self.waiting.put(name.as_str(), device, DEVICE_LIFE + REMAINS).await?;
         Ok(true)
     }
 
@@ -95,7 +95,7 @@ impl Devices {
 
     /// The device of this name.
     pub(crate) async fn get(&self, name: &str) -> Result<Option<Device>, StoreError> {
-        self.devices.get(name).await
+        self.waiting.get(name).await
     }
 
     /// The device asks. Its pace is kept in the record, so it holds on every instance.
@@ -105,7 +105,7 @@ impl Devices {
         now: Timestamp,
     ) -> Result<Option<Device>, StoreError> {
         let asked = |device: Device| Ok::<_, Infallible>(device.asked(now));
-        match self.devices.update(ticket.digest().as_str(), asked).await {
+        match self.waiting.update(ticket.digest().as_str(), asked).await {
             Ok(device) => Ok(device),
             Err(UpdateError::Store(error)) => Err(error),
             Err(UpdateError::Change(never)) => match never {},
@@ -121,7 +121,7 @@ impl Devices {
     ) -> Result<bool, StoreError> {
         let code = code.map(Box::new);
         let decided = |device: Device| device.decided(code.clone(), now).ok_or(());
-        let device = changed(self.devices.update(name, decided).await)?;
+        let device = changed(self.waiting.update(name, decided).await)?;
         if let Some(device) = &device {
             self.leads.remove(&device.user_code).await?;
         }
@@ -131,7 +131,7 @@ impl Devices {
     /// Marks a device as served. Of several who try, on whatever instances, one gets `true`.
     pub(crate) async fn serve(&self, ticket: &DeviceCode) -> Result<bool, StoreError> {
         let served = |device: Device| device.served().ok_or(());
-        let device = changed(self.devices.update(ticket.digest().as_str(), served).await)?;
+        let device = changed(self.waiting.update(ticket.digest().as_str(), served).await)?;
         Ok(device.is_some())
     }
 

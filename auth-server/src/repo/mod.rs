@@ -13,6 +13,7 @@
 //! | `auth:installation:{sha256(access token)}` | an access token | its own |
 //! | `auth:refresh:{sha256(refresh token)}` | a refresh token | its own |
 //! | `auth:device:{sha256(device code)}` | a device that waits for its user | twenty minutes |
+//! | `auth:par:{sha256(end of the request_uri)}` | a request that was handed in ahead of the browser | a minute |
 //! | `auth:usercode:{sha256(user code)}` | which device that is | ten minutes |
 //! | `auth:visit:{sha256(key)}` | which device somebody is deciding about | ten minutes |
 //! | `auth:attempts:{sha256(address)}` | how often codes were entered from there | ten minutes |
@@ -21,6 +22,7 @@
 mod clients;
 mod codes;
 mod devices;
+mod pushed;
 mod tokens;
 mod transactions;
 
@@ -30,6 +32,7 @@ pub(crate) use self::{
     clients::Clients,
     codes::{CODE_LIFE, Codes},
     devices::{ATTEMPTS_WINDOW, DEVICE_LIFE, Devices},
+    pushed::{PUSHED_LIFE, Pushed, PushedRequest},
     tokens::Tokens,
     transactions::{TRANSACTION_LIFE, Transactions},
 };
@@ -41,6 +44,7 @@ pub(crate) struct Repo {
     pub(crate) transactions: Transactions,
     pub(crate) codes: Codes,
     pub(crate) devices: Devices,
+    pub(crate) pushed: Pushed,
     pub(crate) tokens: Tokens,
 }
 
@@ -51,6 +55,7 @@ impl Repo {
             transactions: Transactions::new(store),
             codes: Codes::new(store),
             devices: Devices::new(store),
+            pushed: Pushed::new(store),
             tokens: Tokens::new(store),
         }
     }

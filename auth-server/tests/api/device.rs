@@ -109,7 +109,9 @@ async fn of_many_who_redeem_it_on_two_instances_one_gets_tokens() {
     let answers = futures_util::future::join_all(here.chain(there)).await;
     let (good, bad): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status == 200);
     assert_eq!(good.len(), 1, "{answers:?}");
-    bad.iter().for_each(|answer| answer.expect_oauth_error(400, "invalid_grant"));
+    for answer in bad {
+        answer.expect_oauth_error(400, "invalid_grant");
+    }
     assert!(world.is_active(&Tokens::read(good[0]).access).await);
 }
 

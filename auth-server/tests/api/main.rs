@@ -11,6 +11,7 @@ mod login;
 mod metadata;
 mod outage;
 mod pages;
+mod pushed;
 mod refresh;
 mod register;
 mod revoke;

@@ -19,6 +19,7 @@ async fn the_document_says_what_there_is_and_nothing_else() {
         "revocation_endpoint": at("/revoke"),
         "introspection_endpoint": at("/introspect"),
         "device_authorization_endpoint": at("/device_authorization"),
+        "pushed_authorization_request_endpoint": at("/par"),
         "scopes_supported": ["mcp", "notes"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
@@ -49,7 +50,7 @@ async fn every_endpoint_in_it_answers() {
         assert!(matches!(status, 400 | 401), "{name}: {status}");
         count += 1;
     }
-    assert_eq!(count, 6);
+    assert_eq!(count, 7);
 }
 
 #[tokio::test]
@@ -68,6 +69,7 @@ async fn programs_in_browsers_may_use_what_needs_no_cookie() {
         ("/register", "POST"),
         ("/revoke", "POST"),
         ("/device_authorization", "POST"),
+        ("/par", "POST"),
     ] {
         let preflight = world.http.request(Method::OPTIONS, path);
         let preflight = preflight
