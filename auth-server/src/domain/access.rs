@@ -1,8 +1,9 @@
 //! What tokens stand for.
 
 use ambient::Timestamp;
+use dpop::Thumbprint;
 use serde::{Deserialize, Serialize};
-use shared::oauth::{ActiveToken, ScopeSet, TokenType};
+use shared::oauth::{ActiveToken, Confirmation, ScopeSet, TokenType};
 
 /// Somebody who has logged in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +22,16 @@ pub(crate) struct Grant {
     pub(crate) scope: ScopeSet,
     /// The audience.
     pub(crate) resource: String,
+    /// The key that its tokens are bound to (RFC 9449).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<Thumbprint>,
+}
+
+impl Grant {
+    /// How its tokens are used.
+    pub(crate) const fn token_type(&self) -> TokenType {
+        if self.key.is_some() { TokenType::Dpop } else { TokenType::Bearer }
+    }
 }
 
 /// What is kept of an access token. It is good while it is there, has not expired, and its family
@@ -39,10 +50,11 @@ impl AccessRecord {
     /// What a resource server may know of it.
     pub(crate) fn describe(self, issuer: &str) -> ActiveToken {
         ActiveToken {
+            token_type: self.grant.token_type(),
+            cnf: self.grant.key.map(|key| Confirmation { jkt: key.to_string() }),
             scope: self.grant.scope,
             client_id: self.grant.client_id,
             username: self.grant.user.name,
-            token_type: TokenType::Bearer,
             exp: self.expires_at.as_secs(),
             iat: self.issued_at.as_secs(),
             sub: self.grant.user.sub,

@@ -130,7 +130,7 @@ mod tests {
         let user = User { sub: "alice".into(), name: "Alice".into() };
         let scope = "mcp".parse().unwrap();
         let family = Family::Alive(Box::new(Living {
-            grant: Grant { client_id: "c".into(), user, scope, resource: "r".into() },
+            grant: Grant { client_id: "c".into(), user, scope, resource: "r".into(), key: None },
             expires_at: Timestamp::from_secs(1000),
             current: Some(tokens[0].digest()),
             previous: None,

@@ -1,6 +1,7 @@
 //! The authorization request (OAuth 2.1 section 4.1.1), once client and redirect URI are known to be
 //! good: from here on, every mistake is told to the client.
 
+use dpop::Thumbprint;
 use serde::{Deserialize, Serialize};
 use shared::oauth::{CodeChallenge, ErrorCode, ScopeSet};
 
@@ -23,6 +24,7 @@ pub(crate) struct Wanted {
     pub(crate) request: Option<String>,
     pub(crate) request_uri: Option<String>,
     pub(crate) authorization_details: Option<String>,
+    pub(crate) dpop_jkt: Option<String>,
 }
 
 /// What can be asked for.
@@ -47,6 +49,10 @@ pub(crate) struct AuthorizationRequest {
     /// to our own page then.
     #[serde(default)]
     pub(crate) user_code: Option<String>,
+    /// The key that the tokens will be bound to, if the client has committed itself to one
+    /// (RFC 9449 section 10).
+    #[serde(default)]
+    pub(crate) key: Option<Thumbprint>,
     /// What the code will be bound to.
     pub(crate) challenge: CodeChallenge,
     /// What will be allowed.
@@ -84,6 +90,8 @@ pub(crate) enum RequestError {
     Challenge,
     #[error("the resource is not one that tokens are issued for here")]
     Resource,
+    #[error("dpop_jkt is not the SHA-256 thumbprint of a key")]
+    Key,
     #[error("scope is malformed")]
     Scope,
     #[error("nobody is logged in, and prompt=none allows no login")]
@@ -101,6 +109,7 @@ impl RequestError {
             | Self::ResponseMode
             | Self::NoChallenge
             | Self::ChallengeMethod
+            | Self::Key
             | Self::Challenge => ErrorCode::InvalidRequest,
             Self::ResponseType => ErrorCode::UnsupportedResponseType,
             Self::RequestObject => ErrorCode::RequestNotSupported,
@@ -124,7 +133,9 @@ impl AuthorizationRequest {
         wanted.check_kind()?;
         let challenge = wanted.challenge()?;
         let (scope, resource) = wanted.target(client, offer)?;
+        let key = wanted.dpop_jkt.map(|key| key.parse()).transpose();
         Ok(Self {
+            key: key.map_err(|_| RequestError::Key)?,
             client_id: client.id.clone(),
             redirect_uri,
             state: wanted.state,
@@ -275,6 +286,7 @@ mod tests {
             ("code_challenge_method", Some("s256"), Code::InvalidRequest),
             ("resource", Some("https://other.example/mcp"), Code::InvalidTarget),
             ("scope", Some("a\"b"), Code::InvalidScope),
+            ("dpop_jkt", Some("short"), Code::InvalidRequest),
             ("prompt", Some("none"), Code::LoginRequired),
             ("request", Some("x"), Code::RequestNotSupported),
             ("request_uri", Some("https://x"), Code::RequestUriNotSupported),

@@ -114,6 +114,7 @@ mod tests {
             redirect_uri: "https://a.example/".into(),
             state: None,
             user_code: None,
+            key: None,
             challenge: challenge.parse().unwrap(),
             scope: "mcp".parse().unwrap(),
             resource: "https://mcp.example/mcp".into(),

@@ -1,6 +1,7 @@
 //! `grant_type=authorization_code` (OAuth 2.1 section 4.1.3).
 
 use ambient::Timestamp;
+use dpop::Thumbprint;
 use shared::oauth::{AuthorizationCodeRequest, CodeVerifier, TokenResponse};
 
 use super::{GrantError, issue::Pair};
@@ -15,6 +16,7 @@ pub(crate) async fn redeem_code(
     server: &AuthServer,
     client: &Client,
     request: AuthorizationCodeRequest,
+    key: Option<Thumbprint>,
 ) -> Result<TokenResponse, GrantError> {
     let verifier: CodeVerifier = request.code_verifier.expose().parse()?;
     let ticket = AuthorizationCode::parse(request.code.expose()).ok_or(GrantError::UnknownCode)?;
@@ -24,19 +26,26 @@ pub(crate) async fn redeem_code(
         verifier: &verifier,
     };
     let codes = &server.repo().codes;
-    let Some(code) = codes.find(&ticket).await? else {
+    let Some(mut code) = codes.find(&ticket).await? else {
         let spent = codes.find_exchanged(&ticket).await?.ok_or(GrantError::UnknownCode)?;
         return replayed(server, &spent, &attempt).await;
     };
     code.check(&attempt, server.now())?;
     check_resource(server, request.resource.as_deref(), &code.grant.resource)?;
+    // RFC 9449 section 10: a client that has named its key has to show it.
+    if code.grant.key.is_some() && code.grant.key != key {
+        return Err(GrantError::OtherKey);
+    }
+    code.grant.key = key;
     // While nothing is spent yet, so that a store which fails here costs nobody a login.
     server.repo().clients.keep(client).await?;
     let end = server.now() + family_life(server, client);
-    if !codes.exchange(&ticket, code.clone(), end.since(server.now())).await? {
+    let Some(pair) = begin(server, client, &code, end).await? else {
         return replayed(server, &code, &attempt).await;
-    }
-    begin(server, client, code, end).await
+    };
+    codes.exchange(&ticket, code, end.since(server.now())).await?;
+    pair.keep(server).await?;
+    Ok(pair.answer().response(server.now()))
 }
 
 /// A code comes again. From the client itself, with the right verifier, this means that two parties
@@ -53,28 +62,26 @@ async fn replayed(
     Err(GrantError::ReplayedCode)
 }
 
-/// Begins what a code was redeemed for.
+/// Begins what a code is redeemed for; none if that has begun before, or was revoked.
+///
+/// This is what decides between all who redeem a code at once, on whatever instances: one of them
+/// begins the family, everybody else finds it there. Nobody knows its tokens yet.
 pub(super) async fn begin(
     server: &AuthServer,
     client: &Client,
-    code: Code,
+    code: &Code,
     end: Timestamp,
-) -> Result<TokenResponse, GrantError> {
-    let now = server.now();
+) -> Result<Option<Pair>, GrantError> {
     let pair = Pair::new(server, &code.family, code.grant.clone(), end, client.refreshes);
-    pair.keep(server).await?;
     let family = Family::Alive(Box::new(Living {
-        grant: code.grant,
+        grant: code.grant.clone(),
         expires_at: end,
         current: pair.refresh().map(Ticket::digest),
         previous: None,
     }));
-    // Not begun if a replay was faster than this request: it has left a tombstone.
-    if !server.repo().tokens.begin_family(&code.family, &family, end.since(now)).await? {
-        pair.forget(server).await?;
-        return Err(GrantError::RevokedCode);
-    }
-    Ok(pair.answer().response(now))
+    let keep = end.since(server.now());
+    let has_begun = server.repo().tokens.begin_family(&code.family, &family, keep).await?;
+    Ok(has_begun.then_some(pair))
 }
 
 /// A family without refresh tokens ends with its only access token.

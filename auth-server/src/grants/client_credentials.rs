@@ -2,6 +2,7 @@
 //!
 //! For clients of the operator only. There is no refresh token: the credentials are one.
 
+use dpop::Thumbprint;
 use shared::oauth::{ClientCredentialsRequest, ScopeSet, TokenResponse};
 
 use super::{GrantError, issue::Pair};
@@ -15,6 +16,7 @@ pub(crate) async fn issue_to_client(
     server: &AuthServer,
     client: &Client,
     request: ClientCredentialsRequest,
+    key: Option<Thumbprint>,
 ) -> Result<TokenResponse, GrantError> {
     if !client.acts_for_itself {
         return Err(GrantError::NoUser);
@@ -33,6 +35,7 @@ pub(crate) async fn issue_to_client(
         },
         scope: scope(server, client, request.scope)?,
         resource: resource.to_owned(),
+        key,
     };
     issue(server, grant).await
 }

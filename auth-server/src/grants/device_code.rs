@@ -1,6 +1,7 @@
 //! `grant_type=urn:ietf:params:oauth:grant-type:device_code` (RFC 8628 section 3.4): a device asks
 //! whether its user has decided.
 
+use dpop::Thumbprint;
 use shared::oauth::{DeviceCodeRequest, TokenResponse};
 
 use super::{
@@ -17,6 +18,7 @@ pub(crate) async fn redeem_device_code(
     server: &AuthServer,
     client: &Client,
     request: DeviceCodeRequest,
+    key: Option<Thumbprint>,
 ) -> Result<TokenResponse, GrantError> {
     if !client.devices {
         return Err(GrantError::NoDevice);
@@ -27,7 +29,7 @@ pub(crate) async fn redeem_device_code(
     let now = server.now();
     let devices = &server.repo().devices;
     let device = devices.ask(&ticket, now).await?.ok_or(GrantError::ExpiredDeviceCode)?;
-    let code = match device.told(now) {
+    let mut code = match device.told(now) {
         Told::Wait => return Err(GrantError::Undecided),
         Told::SlowDown => return Err(GrantError::Hasty),
         Told::Denied => return Err(GrantError::Denied),
@@ -40,8 +42,12 @@ pub(crate) async fn redeem_device_code(
     if !devices.serve(&ticket).await? {
         return Err(GrantError::SpentDeviceCode);
     }
+    code.grant.key = key;
     tracing::info!(client = client.id, user = code.grant.user.sub, "device served");
-    begin(server, client, *code, now + family_life(server, client)).await
+    let pair = begin(server, client, &code, now + family_life(server, client)).await?;
+    let pair = pair.ok_or(GrantError::SpentDeviceCode)?;
+    pair.keep(server).await?;
+    Ok(pair.answer().response(now))
 }
 
 /// Whether the device is this client's. What another client asks does not change its pace.

@@ -24,8 +24,6 @@ pub(crate) enum GrantError {
     Code(#[from] Mismatch),
     #[error("the code was redeemed before, by the same client: its tokens have been revoked")]
     ReplayedCode,
-    #[error("the login of this code has been revoked")]
-    RevokedCode,
     #[error("{0}")]
     Verifier(#[from] NotACodeVerifier),
     #[error("the resource is not the one that was granted")]
@@ -38,6 +36,8 @@ pub(crate) enum GrantError {
     NoScope,
     #[error("the client is not registered for refresh tokens")]
     NoRefresh,
+    #[error("the request does not show the key that was committed to")]
+    OtherKey,
     #[error("the client is not registered for the grant of RFC 8628")]
     NoDevice,
     #[error("the device code is not one of ours, or was issued to another client")]
@@ -71,8 +71,8 @@ impl GrantError {
             Self::UnknownCode
             | Self::Code(_)
             | Self::ReplayedCode
-            | Self::RevokedCode
             | Self::Verifier(_)
+            | Self::OtherKey
             | Self::UnknownDeviceCode
             | Self::SpentDeviceCode
             | Self::UnknownRefreshToken
@@ -92,6 +92,12 @@ impl GrantError {
 
     /// Whether it looks like a theft.
     pub(crate) const fn is_alarming(&self) -> bool {
-        matches!(self, Self::ReplayedCode | Self::ReusedRefreshToken | Self::ForeignRefreshToken)
+        matches!(
+            self,
+            Self::ReplayedCode
+                | Self::ReusedRefreshToken
+                | Self::ForeignRefreshToken
+                | Self::OtherKey
+        )
     }
 }

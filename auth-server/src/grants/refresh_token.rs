@@ -1,5 +1,6 @@
 //! `grant_type=refresh_token` (OAuth 2.1 section 4.3), with rotation.
 
+use dpop::Thumbprint;
 use shared::oauth::{RefreshTokenRequest, TokenResponse};
 
 use super::{
@@ -10,8 +11,8 @@ use super::{
 use crate::{
     AuthServer,
     domain::{
-        Client, Family, Grant, Living, RefreshRecord, RefreshToken, Rotation, Sealed, Successor,
-        seal, unseal,
+        Authentication, Client, Family, Grant, Living, RefreshRecord, RefreshToken, Rotation,
+        Sealed, Successor, seal, unseal,
     },
 };
 
@@ -20,6 +21,7 @@ pub(crate) async fn redeem_refresh_token(
     server: &AuthServer,
     client: &Client,
     request: RefreshTokenRequest,
+    key: Option<Thumbprint>,
 ) -> Result<TokenResponse, GrantError> {
     if !client.refreshes {
         return Err(GrantError::NoRefresh);
@@ -38,11 +40,17 @@ pub(crate) async fn redeem_refresh_token(
         Some(scope) if !scope.is_empty() => scope,
         _ => grant.scope.clone(),
     };
+    // RFC 9449 section 5: a public client has nothing but its key to show that it is the one; who
+    // has a secret may change the key.
+    let is_public = client.authentication == Authentication::Public;
+    if is_public && grant.key.is_some() && grant.key != key {
+        return Err(GrantError::OtherKey);
+    }
     server.repo().clients.keep(client).await?;
     match rotation {
         Rotation::Advance => {
             let pair =
-                Pair::new(server, &record.family, Grant { scope, ..grant }, expires_at, true);
+                Pair::new(server, &record.family, Grant { scope, key, ..grant }, expires_at, true);
             advance(server, &record.family, &token, pair).await
         }
         instead => answer_instead(server, &record.family, &token, instead).await,

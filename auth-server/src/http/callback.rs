@@ -135,12 +135,20 @@ async fn hand_out(
     request: AuthorizationRequest,
     user: User,
 ) -> Result<Response, StoreError> {
-    let AuthorizationRequest { client_id, redirect_uri, state, challenge, scope, resource, .. } =
-        request;
+    let AuthorizationRequest {
+        client_id,
+        redirect_uri,
+        state,
+        challenge,
+        scope,
+        resource,
+        key,
+        ..
+    } = request;
     tracing::info!(client = client_id, user = user.sub, "authorized");
     let ticket: AuthorizationCode = Ticket::random(server.entropy());
     let code = Code {
-        grant: Grant { client_id, user, scope, resource },
+        grant: Grant { client_id, user, scope, resource, key },
         redirect_uri,
         challenge,
         family: server.entropy().hex::<16>(),

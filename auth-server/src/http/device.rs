@@ -195,6 +195,7 @@ async fn ask(
         redirect_uri: done(server),
         state: Some(key.expose().to_owned()),
         user_code: Some(code.shown()),
+        key: None,
         challenge: verifier.challenge(),
         scope: device.scope,
         resource: device.resource,

@@ -28,6 +28,7 @@ fn document(server: &AuthServer) -> AuthorizationServerMetadata {
         device_authorization_endpoint: Some(at("/device_authorization")),
         pushed_authorization_request_endpoint: Some(at("/par")),
         require_pushed_authorization_requests: server.config().require_pushed,
+        dpop_signing_alg_values_supported: dpop::ALGORITHMS.map(str::to_owned).into(),
         scopes_supported: server.scopes().iter().cloned().collect(),
         response_types_supported: text("code"),
         response_modes_supported: text("query"),

@@ -13,6 +13,7 @@ mod home;
 mod introspect;
 mod metadata;
 pub(crate) mod params;
+mod proof;
 mod pushed;
 pub(crate) mod query;
 mod register;

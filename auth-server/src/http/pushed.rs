@@ -7,7 +7,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use shared::oauth::ErrorCode;
 
@@ -16,6 +16,7 @@ use super::{
     authorize,
     client_auth::{ClientAuth, ClientAuthError},
     params::Params,
+    proof::{self, ProofError},
 };
 use crate::{
     AuthServer,
@@ -41,6 +42,10 @@ pub(super) enum RouteError {
     #[error("request_uri is what this endpoint answers with")]
     Nested,
     #[error(transparent)]
+    Proof(#[from] ProofError),
+    #[error("dpop_jkt is not the key of the DPoP proof")]
+    OtherKey,
+    #[error(transparent)]
     Request(#[from] authorize::RouteError),
 }
 
@@ -48,11 +53,12 @@ impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let code = match self {
             Self::Client(error) => return error.into_response(),
+            Self::Proof(error) => return error.into_response(),
             Self::Request(authorize::RouteError::Store(error)) => {
                 return answer::store_failure(error);
             }
             Self::Request(authorize::RouteError::Request { ref error, .. }) => error.code(),
-            Self::Nested | Self::Request(_) => ErrorCode::InvalidRequest,
+            Self::Nested | Self::OtherKey | Self::Request(_) => ErrorCode::InvalidRequest,
         };
         tracing::warn!(reason = %self, "pushed request refused");
         OAuthError::new(code, self.to_string()).into()
@@ -61,11 +67,19 @@ impl IntoResponse for RouteError {
 
 pub(super) async fn post(
     State(server): State<AuthServer>,
+    headers: HeaderMap,
     auth: ClientAuth<BTreeMap<String, String>>,
 ) -> Result<Response, RouteError> {
-    let (client_id, client, parameters) = auth.claimant(&server).await?;
+    let (client_id, client, mut parameters) = auth.claimant(&server).await?;
     if parameters.contains_key("request_uri") {
         return Err(RouteError::Nested);
+    }
+    // RFC 9449 section 10.1: a proof here is a promise to show the same key for the code.
+    if let Some(key) = proof::shown(&server, &headers, "/par").await? {
+        let key = key.to_string();
+        if parameters.insert("dpop_jkt".to_owned(), key.clone()).is_some_and(|said| said != key) {
+            return Err(RouteError::OtherKey);
+        }
     }
     if let Some(client) = client {
         // The same parser as for browsers; what it makes of it is made again when one comes.

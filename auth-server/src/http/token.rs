@@ -5,13 +5,14 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use shared::oauth::{ErrorCode, TokenRequest};
 use store::StoreError;
 
 use super::{
     answer::{self, OAuthError},
     client_auth::{ClientAuth, ClientAuthError},
+    proof::{self, ProofError},
 };
 use crate::{
     AuthServer,
@@ -26,6 +27,8 @@ pub(super) enum RouteError {
     #[error("the grant type is not one of those in the metadata")]
     UnsupportedGrantType,
     #[error(transparent)]
+    Proof(#[from] ProofError),
+    #[error(transparent)]
     Grant(#[from] GrantError),
 }
 
@@ -33,6 +36,7 @@ impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let code = match self {
             Self::Client(error) => return error.into_response(),
+            Self::Proof(error) => return error.into_response(),
             Self::Grant(GrantError::Store(error)) => return answer::store_failure(error),
             Self::Grant(ref error) => error.code().unwrap_or(ErrorCode::ServerError),
             Self::UnsupportedGrantType => ErrorCode::UnsupportedGrantType,
@@ -55,18 +59,24 @@ impl From<StoreError> for RouteError {
 
 pub(super) async fn post(
     State(server): State<AuthServer>,
+    headers: HeaderMap,
     auth: ClientAuth<TokenRequest>,
 ) -> Result<Response, RouteError> {
     let (client, request) = auth.client(&server).await?;
+    let key = proof::shown(&server, &headers, "/token").await?;
     let response = match request {
-        TokenRequest::AuthorizationCode(request) => redeem_code(&server, &client, request).await?,
+        TokenRequest::AuthorizationCode(request) => {
+            redeem_code(&server, &client, request, key).await?
+        }
         TokenRequest::RefreshToken(request) => {
-            redeem_refresh_token(&server, &client, request).await?
+            redeem_refresh_token(&server, &client, request, key).await?
         }
         TokenRequest::ClientCredentials(request) => {
-            issue_to_client(&server, &client, request).await?
+            issue_to_client(&server, &client, request, key).await?
         }
-        TokenRequest::DeviceCode(request) => redeem_device_code(&server, &client, request).await?,
+        TokenRequest::DeviceCode(request) => {
+            redeem_device_code(&server, &client, request, key).await?
+        }
         TokenRequest::Unsupported => return Err(RouteError::UnsupportedGrantType),
     };
     Ok(answer::no_store(StatusCode::OK, response))

@@ -14,6 +14,7 @@
 //! | `auth:refresh:{sha256(refresh token)}` | a refresh token | its own |
 //! | `auth:device:{sha256(device code)}` | a device that waits for its user | twenty minutes |
 //! | `auth:par:{sha256(end of the request_uri)}` | a request that was handed in ahead of the browser | a minute |
+//! | `auth:dpop:{hash of key and jti}` | a proof of possession that was used | until it is too old |
 //! | `auth:usercode:{sha256(user code)}` | which device that is | ten minutes |
 //! | `auth:visit:{sha256(key)}` | which device somebody is deciding about | ten minutes |
 //! | `auth:attempts:{sha256(address)}` | how often codes were entered from there | ten minutes |
@@ -22,6 +23,7 @@
 mod clients;
 mod codes;
 mod devices;
+mod proofs;
 mod pushed;
 mod tokens;
 mod transactions;
@@ -32,6 +34,7 @@ pub(crate) use self::{
     clients::Clients,
     codes::{CODE_LIFE, Codes},
     devices::{ATTEMPTS_WINDOW, DEVICE_LIFE, Devices},
+    proofs::Proofs,
     pushed::{PUSHED_LIFE, Pushed, PushedRequest},
     tokens::Tokens,
     transactions::{TRANSACTION_LIFE, Transactions},
@@ -45,6 +48,7 @@ pub(crate) struct Repo {
     pub(crate) codes: Codes,
     pub(crate) devices: Devices,
     pub(crate) pushed: Pushed,
+    pub(crate) proofs: Proofs,
     pub(crate) tokens: Tokens,
 }
 
@@ -56,6 +60,7 @@ impl Repo {
             codes: Codes::new(store),
             devices: Devices::new(store),
             pushed: Pushed::new(store),
+            proofs: Proofs::new(store),
             tokens: Tokens::new(store),
         }
     }

@@ -6,6 +6,8 @@ mod client_credentials;
 mod client_documents;
 mod consent;
 mod device;
+mod dpop;
+mod incidents;
 mod introspect;
 mod login;
 mod metadata;

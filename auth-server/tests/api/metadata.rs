@@ -20,6 +20,7 @@ async fn the_document_says_what_there_is_and_nothing_else() {
         "introspection_endpoint": at("/introspect"),
         "device_authorization_endpoint": at("/device_authorization"),
         "pushed_authorization_request_endpoint": at("/par"),
+        "dpop_signing_alg_values_supported": ["ES256", "ES384", "EdDSA", "RS256", "PS256"],
         "scopes_supported": ["mcp", "notes"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

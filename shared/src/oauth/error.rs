@@ -48,6 +48,8 @@ pub enum ErrorCode {
     SlowDown,
     /// The device code is too old (RFC 8628). Devices begin anew.
     ExpiredToken,
+    /// The proof of possession does not hold (RFC 9449).
+    InvalidDpopProof,
 }
 
 impl ErrorCode {
@@ -75,6 +77,7 @@ impl ErrorCode {
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
         }
     }
 }
@@ -110,6 +113,7 @@ mod tests {
             ErrorCode::AuthorizationPending,
             ErrorCode::SlowDown,
             ErrorCode::ExpiredToken,
+            ErrorCode::InvalidDpopProof,
         ];
         for code in codes {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());

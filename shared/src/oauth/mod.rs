@@ -18,7 +18,7 @@ mod token;
 pub use challenge::{BearerChallenge, MalformedChallenge};
 pub use device::{DeviceAuthorizationResponse, DeviceCodeRequest};
 pub use error::{ErrorBody, ErrorCode};
-pub use introspection::{ActiveToken, IntrospectionRequest, IntrospectionResponse};
+pub use introspection::{ActiveToken, Confirmation, IntrospectionRequest, IntrospectionResponse};
 pub use metadata::{AuthorizationServerMetadata, ProtectedResourceMetadata, well_known};
 pub use pkce::{CodeChallenge, CodeVerifier, NotACodeChallenge, NotACodeVerifier};
 pub use registration::{ClientMetadata, GrantType, RegisteredClient, TokenEndpointAuthMethod};

@@ -66,6 +66,9 @@ pub struct ClientCredentialsRequest {
 pub enum TokenType {
     /// Whoever has it may use it (RFC 6750).
     Bearer,
+    /// Who has its key as well may use it (RFC 9449).
+    #[serde(rename = "DPoP")]
+    Dpop,
 }
 
 /// Tokens (RFC 6749 section 5.1).

@@ -25,6 +25,7 @@ mod journey;
 mod outage;
 mod ownership;
 mod processes;
+mod races;
 mod restart;
 mod rmcp;
 mod support;
