@@ -53,7 +53,7 @@ fn the_thumbprint_of_the_rfc_comes_of_its_key() {
              AI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw";
     let jwk = json!({ "kty": "RSA", "n": n, "e": "AQAB", "alg": "RS256", "kid": "2011-04-29" });
     let key = PublicKey::read("RS256", jwk.as_object().unwrap().clone());
-    let name = key.map(|key| key.thumbprint()).unwrap_or_else(|why| panic!("{why}"));
+    let name = key.map_or_else(|why| panic!("{why}"), |key| key.thumbprint());
     assert_eq!(name.as_str(), "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs");
 }
 
