@@ -105,7 +105,7 @@ impl Server {
         let auth = match &config.auth {
             AuthConfig::Off => None,
             AuthConfig::Required(settings) => {
-                Some(Auth::start(&config, settings, &parts.clock, &parts.lifecycle)?)
+                Some(Auth::start(&config, settings, &parts.store, &parts.clock, &parts.lifecycle)?)
             }
         };
         let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));

@@ -40,6 +40,16 @@ pub(super) struct Claims {
     cnf: Option<Value>,
 }
 
+/// The key that a token is bound to. A binding of another kind cannot be checked here, and a token
+/// that is bound must not pass for one that is not.
+fn bound_key(cnf: Option<Value>) -> Result<Option<String>, &'static str> {
+    const OTHER: &str = "The token is bound in a way that is not supported here";
+    let Some(cnf) = cnf else { return Ok(None) };
+    let members = cnf.as_object().filter(|members| members.len() == 1).ok_or(OTHER)?;
+    let key = members.get("jkt").and_then(Value::as_str).ok_or(OTHER)?;
+    Ok(Some(key.to_owned()))
+}
+
 /// Words between spaces, or a list of them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(untagged)]
@@ -92,6 +102,8 @@ pub(super) struct Expected<'a> {
 #[derive(Debug)]
 pub(super) struct Grant {
     pub(super) principal: Principal,
+    /// The thumbprint of the key that the token is bound to.
+    pub(super) key: Option<String>,
     pub(super) expires_at: Timestamp,
 }
 
@@ -114,9 +126,7 @@ impl Claims {
         if refresh(&self.token_type) || refresh(&self.token_use) {
             return Err("A refresh token is not an access token");
         }
-        if self.cnf.is_some() {
-            return Err("The token is bound to a key, which is not supported here");
-        }
+        let key = bound_key(self.cnf.clone())?;
         let expires_at = match self.exp {
             Some(exp) => moment(exp)?,
             None => expected.now + UNSAID_LIFE,
@@ -128,7 +138,8 @@ impl Claims {
             return Err("The token is not valid yet");
         }
         let principal = self.principal(expected.issuer)?;
-        Ok(Grant { principal: Principal { expires_at: Some(expires_at), ..principal }, expires_at })
+        let principal = Principal { expires_at: Some(expires_at), ..principal };
+        Ok(Grant { principal, key, expires_at })
     }
 
     /// A token without a user belongs to a client, and a client is never mixed up with a user.
@@ -204,6 +215,12 @@ mod tests {
     }
 
     #[test]
+    fn a_bound_token_names_its_key() {
+        assert_eq!(with("cnf", json!({ "jkt": "x" })).unwrap().key.as_deref(), Some("x"));
+        assert_eq!(grant(good()).unwrap().key, None);
+    }
+
+    #[test]
     fn dialects_of_audience_and_time_are_read() {
         assert!(with("aud", json!(["x", "https://mcp.example/mcp/"])).is_ok());
         assert!(with("exp", json!(2000.75)).is_ok());
@@ -228,7 +245,10 @@ mod tests {
             ("nbf", json!(1031)),
             ("token_type", json!("refresh_token")),
             ("token_use", json!("refresh_token")),
-            ("cnf", json!({ "jkt": "x" })),
+            ("cnf", json!({ "x5t#S256": "x" })),
+            ("cnf", json!({ "jkt": "x", "x5t#S256": "x" })),
+            ("cnf", json!({ "jkt": 5 })),
+            ("cnf", json!("x")),
         ];
         for (name, value) in wrong {
             assert!(with(name, value.clone()).is_err(), "{name} {value}");

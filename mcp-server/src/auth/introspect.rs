@@ -41,9 +41,11 @@ pub(super) enum Failure {
 }
 
 /// A good token.
-#[derive(Clone)]
-struct Good {
-    principal: Arc<Principal>,
+#[derive(Clone, Debug)]
+pub(super) struct Good {
+    pub(super) principal: Arc<Principal>,
+    /// The key that the token is bound to.
+    pub(super) key: Option<Arc<str>>,
     fresh_until: Timestamp,
 }
 
@@ -84,11 +86,11 @@ impl Introspector {
         &self,
         server: &AuthorizationServer,
         token: &Secret,
-    ) -> Result<Arc<Principal>, Failure> {
+    ) -> Result<Good, Failure> {
         let hash = Sha256::digest(token.expose()).into();
         if let Some(good) = self.good.get(&hash).await {
             if self.clock.now() < good.fresh_until {
-                return Ok(good.principal);
+                return Ok(good);
             }
             self.good.invalidate(&hash).await;
         } else if let Some((reason, until)) = self.bad.get(&hash).await {
@@ -99,7 +101,7 @@ impl Introspector {
         }
         // Failures are shared by those who wait together, and not remembered here.
         match self.good.try_get_with(hash, self.ask(server, token)).await {
-            Ok(good) => Ok(good.principal),
+            Ok(good) => Ok(good),
             Err(failure) => {
                 if let Failure::Inactive(reason) = *failure {
                     self.bad.insert(hash, (reason, self.clock.now() + BAD_TTL)).await;
@@ -113,9 +115,10 @@ impl Introspector {
         let now = self.clock.now();
         let claims = self.introspect(server, token).await?;
         let expected = Expected { issuer: &self.issuer, resource: &self.resource, now };
-        let Grant { principal, expires_at } = claims.grant(&expected).map_err(Failure::Inactive)?;
+        let Grant { principal, key, expires_at } =
+            claims.grant(&expected).map_err(Failure::Inactive)?;
         let fresh_until = expires_at.min(now + self.ttl);
-        Ok(Good { principal: Arc::new(principal), fresh_until })
+        Ok(Good { principal: Arc::new(principal), key: key.map(Into::into), fresh_until })
     }
 
     async fn introspect(

@@ -7,6 +7,7 @@
 mod availability;
 mod claims;
 mod discovery;
+mod dpop;
 mod introspect;
 mod monitor;
 mod refusal;
@@ -23,11 +24,17 @@ use chassis::{
     Lifecycle,
     client::{Timeouts, http_client},
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 use mcp_core::Principal;
 use shared::oauth::ScopeSet;
+use store::Store;
 
-use self::{availability::Watch, introspect::Introspector, refusal::Refusal};
+use self::{
+    availability::Watch,
+    dpop::Proofs,
+    introspect::{Good, Introspector},
+    refusal::Refusal,
+};
 use crate::{Config, Server, config::Introspection};
 
 /// What checks tokens.
@@ -35,6 +42,7 @@ pub(crate) struct Auth {
     settings: Introspection,
     watch: Watch,
     introspector: Introspector,
+    proofs: Proofs,
 }
 
 impl Auth {
@@ -42,6 +50,7 @@ impl Auth {
     pub(crate) fn start(
         config: &Config,
         settings: &Introspection,
+        store: &Store,
         clock: &Clock,
         lifecycle: &Lifecycle,
     ) -> Result<Arc<Self>, reqwest::Error> {
@@ -65,6 +74,7 @@ impl Auth {
             settings: settings.clone(),
             introspector: Introspector::new(http, settings, config.resource(), clock.clone()),
             watch,
+            proofs: Proofs::new(store, config.resource(), clock.clone()),
         }))
     }
 
@@ -88,11 +98,11 @@ impl Auth {
         self.watch.changed().await;
     }
 
-    async fn check(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
+    async fn check(&self, method: &Method, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
         let server = self.watch.open().ok_or(Refusal::Unavailable)?;
         let token = bearer(headers)?;
-        let principal = match self.introspector.verify(&server, &token).await {
-            Ok(principal) => principal,
+        let Good { principal, key, .. } = match self.introspector.verify(&server, &token).await {
+            Ok(good) => good,
             Err(introspect::Failure::Inactive(reason)) => {
                 return Err(Refusal::InvalidToken(reason));
             }
@@ -101,6 +111,7 @@ impl Auth {
                 return Err(Refusal::Unavailable);
             }
         };
+        self.proofs.check(key.as_deref(), &token, method, headers).await?;
         if self.required_scopes().iter().any(|scope| !principal.has_scope(scope.as_str())) {
             return Err(Refusal::InsufficientScope);
         }
@@ -116,7 +127,7 @@ pub(crate) async fn require(
 ) -> Response {
     let principal = match server.auth() {
         None => Arc::clone(server.anonymous()),
-        Some(auth) => match auth.check(request.headers()).await {
+        Some(auth) => match auth.check(request.method(), request.headers()).await {
             Ok(principal) => principal,
             Err(refusal) => return refusal.answer(&server, auth),
         },
@@ -140,7 +151,7 @@ fn bearer(headers: &HeaderMap) -> Result<Secret, Refusal> {
     let Some((scheme, token)) = value.split_once(' ') else {
         return Err(Refusal::Malformed("The Authorization header must be `Bearer` and a token"));
     };
-    if !scheme.eq_ignore_ascii_case("Bearer") {
+    if !scheme.eq_ignore_ascii_case("Bearer") && !dpop::is_meant(scheme) {
         return Err(Refusal::NoToken);
     }
     let token = token.trim_start_matches(' ');

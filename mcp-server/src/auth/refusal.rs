@@ -8,7 +8,7 @@ use shared::{
     oauth::BearerChallenge,
 };
 
-use super::Auth;
+use super::{Auth, dpop};
 use crate::{
     Server,
     http::{Answer, error_message, metadata_url},
@@ -23,6 +23,8 @@ pub(super) enum Refusal {
     Malformed(&'static str),
     /// Its token is no good: 401.
     InvalidToken(&'static str),
+    /// Its token is good, but not in its hands: 401.
+    Proof(&'static str, String),
     /// Its token allows too little: 403.
     InsufficientScope,
     /// Nobody can say whether its token is good: 503.
@@ -32,24 +34,41 @@ pub(super) enum Refusal {
 impl Refusal {
     /// The status, the challenge and a body for people.
     pub(super) fn answer(self, server: &Server, auth: &Auth) -> Response {
-        let (status, error, description) = match self {
+        let (status, error, description) = match &self {
+            Self::Proof(error, why) => (StatusCode::UNAUTHORIZED, Some(*error), why.as_str()),
             Self::Unavailable => return unavailable(auth.issuer()),
             Self::NoToken => (StatusCode::UNAUTHORIZED, None, "A bearer token is needed"),
-            Self::Malformed(why) => (StatusCode::BAD_REQUEST, Some("invalid_request"), why),
-            Self::InvalidToken(why) => (StatusCode::UNAUTHORIZED, Some("invalid_token"), why),
+            Self::Malformed(why) => (StatusCode::BAD_REQUEST, Some("invalid_request"), *why),
+            Self::InvalidToken(why) => (StatusCode::UNAUTHORIZED, Some("invalid_token"), *why),
             Self::InsufficientScope => {
                 (StatusCode::FORBIDDEN, Some("insufficient_scope"), "The token lacks a scope")
             }
         };
-        let challenge = challenge(server, auth, error, description);
+        let bearer = challenge(server, auth, error, description);
+        let challenge = match &self {
+            Self::Proof(..) => dpop::challenge(&bearer),
+            _ => bearer.to_string(),
+        };
         let body =
             json!({ "error": error.unwrap_or("invalid_token"), "error_description": description });
         let mut response = (status, axum::Json(body)).into_response();
         // A challenge is visible ASCII by its making.
-        if let Ok(challenge) = HeaderValue::from_str(&challenge.to_string()) {
+        if let Ok(challenge) = HeaderValue::from_str(&challenge) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         response
+    }
+}
+
+impl From<dpop::Failure> for Refusal {
+    fn from(failure: dpop::Failure) -> Self {
+        match failure {
+            dpop::Failure::Store(error) => {
+                tracing::error!(%error, "proofs of possession cannot be checked");
+                Self::Unavailable
+            }
+            other => Self::Proof(other.code(), other.to_string()),
+        }
     }
 }
 

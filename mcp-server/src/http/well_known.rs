@@ -29,6 +29,8 @@ async fn document(State(server): State<Server>) -> Result<Found, StatusCode> {
         authorization_servers: vec![auth.issuer().to_owned()],
         scopes_supported: auth.required_scopes().iter().cloned().collect(),
         bearer_methods_supported: vec!["header".to_owned()],
+        dpop_signing_alg_values_supported: dpop::ALGORITHMS.map(str::to_owned).into(),
+        dpop_bound_access_tokens_required: false,
         resource_name: Some(info.title.clone().unwrap_or_else(|| info.name.clone())),
     };
     Ok(([(header::CACHE_CONTROL, "public, max-age=300")], Json(document)))
