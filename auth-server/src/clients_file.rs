@@ -121,6 +121,7 @@ impl Entry {
             redirect_uris: Vec::new(),
             authentication,
             refreshes: false,
+            devices: false,
             acts_for_itself: true,
             takes_assertions: true,
             scope: self.scope,

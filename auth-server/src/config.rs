@@ -38,6 +38,8 @@ pub struct Config {
     pub clients: GivenClients,
     /// Clients that are known by a document of theirs.
     pub documents: ClientDocuments,
+    /// Whether authorization requests must be handed in ahead of the browser (RFC 9126).
+    pub require_pushed: bool,
     /// How long things live.
     pub lifetimes: Lifetimes,
     /// How often what may be done.
@@ -152,6 +154,7 @@ impl Config {
             resource_server,
             scopes,
             documents: documents(read, &issuer),
+            require_pushed: require_pushed(read),
             lifetimes: lifetimes(read),
             guard: GuardSettings::read(read),
             signing_keys: SigningKeys::read(read, &issuer, redis_url.is_some()),
@@ -287,6 +290,12 @@ fn documents(read: &mut Reader<'_>, issuer: &BaseUrl) -> ClientDocuments {
     }
     let hosts = hosts.0.into_iter().map(|host| host.to_ascii_lowercase()).collect();
     ClientDocuments { hosts, allow_private: private.0 }
+}
+
+fn require_pushed(read: &mut Reader<'_>) -> bool {
+    let meaning = "1 to accept only authorization requests that were pushed ahead (RFC 9126); \
+                   few MCP clients do that.";
+    read.setting("AUTH_REQUIRE_PAR", meaning).or(Switch(false)).0
 }
 
 fn lifetimes(read: &mut Reader<'_>) -> Lifetimes {

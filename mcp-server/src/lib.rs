@@ -128,7 +128,9 @@ impl Server {
         let auth = match &config.auth {
             AuthConfig::Off => None,
             AuthConfig::Required(settings) => {
-                Some(Auth::start(settings, &parts).map_err(StartAuthError)?)
+                let resource = config.resource();
+                let auth = Auth::start(settings, &parts, resource).map_err(StartAuthError)?;
+                Some(auth)
             }
         };
         let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));

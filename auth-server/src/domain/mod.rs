@@ -8,6 +8,7 @@ pub(crate) mod client_id;
 mod client_keys;
 mod client_url;
 mod code;
+mod device;
 mod family;
 mod identity;
 mod issued_token;
@@ -31,6 +32,7 @@ pub(crate) use self::{
     client_keys::{BadKeySource, KeySource},
     client_url::{BadClientUrl, ClientUrl},
     code::{Attempt, Code, Exchanged, Mismatch},
+    device::{Device, INTERVAL, Told, UserCode, Visit},
     family::{Family, Living, Rotation, Successor},
     identity::{EMAIL, OPENID, PROFILE, identity_scopes},
     issued_token::IssuedToken,
@@ -41,8 +43,8 @@ pub(crate) use self::{
     seal::{Sealed, seal, unseal},
     secret_hash::SecretHash,
     ticket::{
-        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, Handle, LoginCode,
-        ManagementToken, Nonce, RefreshToken, Ticket, sha256_hex,
+        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, DeviceCode, Handle, LoginCode,
+        ManagementToken, Nonce, PushedName, RefreshToken, Ticket, VisitKey, sha256_hex,
     },
     transaction::{Transaction, WrongTurn, form_token},
     unique_json::Unique,

@@ -110,7 +110,7 @@ pub(super) async fn get(
     let ended = transactions.end(&handle).await?.ok_or(RouteError::Unknown)?;
     let Transaction { client, request, .. } = ended;
     // Checked at the beginning; checked again where it counts.
-    if !client.may_be_answered_at(&request.redirect_uri) {
+    if !request.may_be_answered(&client) {
         return Err(RouteError::RedirectUri);
     }
     let response = if let Some(user) = user {
@@ -136,12 +136,22 @@ async fn hand_out(
     request: AuthorizationRequest,
     user: User,
 ) -> Result<Response, StoreError> {
-    let AuthorizationRequest { client_id, redirect_uri, state, challenge, scope, resource, nonce } =
-        request;
+    let AuthorizationRequest {
+        client_id,
+        redirect_uri,
+        state,
+        challenge,
+        scope,
+        resource,
+        nonce,
+        key,
+        ..
+    } = request;
     Event::ConsentGiven.line().client(&client_id).subject(&user.sub).write();
     let ticket: AuthorizationCode = Ticket::random(server.entropy());
+    let auth_time = Some(server.now());
     let code = Code {
-        grant: Grant { client_id, user, scope, resource, auth_time: Some(server.now()) },
+        grant: Grant { client_id, user, scope, resource, auth_time, key },
         nonce,
         redirect_uri,
         challenge,

@@ -7,6 +7,8 @@ mod callback;
 mod client_assertion;
 mod client_auth;
 mod consent;
+mod device;
+mod device_authorization;
 mod health;
 mod home;
 mod introspect;
@@ -15,6 +17,8 @@ pub(crate) mod limits;
 mod manage;
 mod metadata;
 pub(crate) mod params;
+mod proof;
+mod pushed;
 pub(crate) mod query;
 mod register;
 mod revoke;
@@ -26,7 +30,7 @@ use axum::{
     extract::DefaultBodyLimit,
     middleware::from_fn_with_state as layer_fn,
     response::Response,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use chassis::{Dress, Health, RequestId, dress};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -59,6 +63,10 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /callback                                the browser comes back; a code for the client
 /// POST /token                                   codes and refresh tokens are redeemed
 /// GET  /userinfo                      (POST)    who is behind a token (OpenID Connect Core)
+/// POST /par                                     a client hands in a request (RFC 9126)
+/// POST /device_authorization                    a device begins (RFC 8628)
+/// GET  /device                        (POST)    its user types the code that it shows
+/// GET  /device/done                             its user comes back from consent and login
 /// POST /introspect                              the MCP server asks about a token (RFC 7662)
 /// POST /revoke                                  a client gives a token back (RFC 7009)
 /// GET  /, /styles.css                           for people
@@ -72,9 +80,15 @@ pub(crate) fn router(server: &AuthServer) -> Router {
     let registrations = layer_fn(toll(Budget::Registration), limits::for_programs);
     let tokens = layer_fn(toll(Budget::Token), limits::for_programs);
     let authorizations = layer_fn(toll(Budget::Authorization), limits::for_people);
+    let beginning = |method: MethodRouter<AuthServer>| {
+        let toll = layer_fn(toll(Budget::Authorization), limits::for_programs);
+        method.layer(forms).layer(refusals()).layer(toll)
+    };
     let for_programs = Router::new()
         .route("/token", post(token::post).layer(forms).layer(refusals()).layer(tokens))
         .route("/revoke", post(revoke::post).layer(forms).layer(refusals()))
+        .route("/par", beginning(post(pushed::post)))
+        .route("/device_authorization", beginning(post(device_authorization::post)))
         .route("/register", post(register::post).layer(registrations))
         .route(
             "/register/{client_id}",
@@ -91,6 +105,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .route("/authorize", get(authorize::get).layer(authorizations))
         .route("/consent", post(consent::post))
         .route("/callback", get(callback::get))
+        .merge(device::router())
         .with_state(server.clone())
         .merge(server.idp().router())
         .layer(forms)

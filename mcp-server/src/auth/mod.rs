@@ -9,6 +9,7 @@ mod breaker;
 mod cache;
 mod check;
 mod discovery;
+mod dpop;
 mod flight;
 mod introspect;
 mod jwks;
@@ -27,13 +28,14 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 use mcp_core::Principal;
 use serde_json::Value;
 use shared::oauth::ScopeSet;
 
 use self::{
     availability::Watch,
+    dpop::Proofs,
     outbound::Outbound,
     refusal::Refusal,
     token::{Inactive, Validated},
@@ -56,6 +58,7 @@ pub(crate) struct Auth {
     settings: AuthSettings,
     watch: Watch,
     validator: Arc<Validator>,
+    proofs: Proofs,
 }
 
 impl Auth {
@@ -63,11 +66,13 @@ impl Auth {
     pub(crate) fn start(
         settings: &AuthSettings,
         parts: &Parts,
+        resource: String,
     ) -> Result<Arc<Self>, OutboundStartError> {
-        let Parts { clock, entropy, lifecycle, .. } = parts;
+        let Parts { clock, entropy, lifecycle, store } = parts;
         warn(settings);
         let outbound = Outbound::new(settings, clock.clone())?;
         let validator = Arc::new(Validator::new(settings, &outbound, clock, entropy));
+        let proofs = Proofs::new(store, resource, clock.clone());
         let watch = Watch::default();
         let monitor = monitor::Monitor {
             settings: settings.clone(),
@@ -83,7 +88,7 @@ impl Auth {
                 () = stopping => {}
             }
         });
-        Ok(Arc::new(Self { settings: settings.clone(), watch, validator }))
+        Ok(Arc::new(Self { settings: settings.clone(), watch, validator, proofs }))
     }
 
     /// The issuer of the tokens that are accepted.
@@ -136,7 +141,7 @@ impl Auth {
         self.watch.first_finding().await
     }
 
-    async fn check(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
+    async fn check(&self, method: &Method, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
         let server = self.watch.open();
         if server.is_none() && self.settings.outage == Outage::Closed {
             return Err(Refusal::Unavailable(RETRY_AFTER));
@@ -150,7 +155,9 @@ impl Auth {
                 return Err(Refusal::Unavailable(retry_after));
             }
         };
-        let principal = proven(validated)?;
+        let Validated { principal, confirmation, .. } = validated;
+        let key = bound_key(confirmation.as_deref()).map_err(Refusal::InvalidToken)?;
+        self.proofs.check(key, &token, method, headers).await?;
         if self.required_scopes().iter().any(|scope| !principal.has_scope(scope.as_str())) {
             return Err(Refusal::InsufficientScope);
         }
@@ -173,13 +180,13 @@ fn warn(settings: &AuthSettings) {
     }
 }
 
-/// The caller, if a token that is bound to a key comes with a proof of it. No proof can be checked
-/// here, so such a token is refused: it must not work as a bearer token.
-fn proven(validated: Validated) -> Result<Arc<Principal>, Refusal> {
-    match validated.confirmation {
-        None => Ok(validated.principal),
-        Some(_) => Err(Refusal::InvalidToken(Inactive::Bound)),
-    }
+/// The thumbprint of the key that a token is bound to. A binding of another kind cannot be checked
+/// here, and a token that is bound must not pass for one that is not.
+fn bound_key(confirmation: Option<&Value>) -> Result<Option<&str>, Inactive> {
+    let Some(confirmation) = confirmation else { return Ok(None) };
+    let members = confirmation.as_object().filter(|members| members.len() == 1);
+    let key = members.and_then(|members| members.get("jkt")?.as_str());
+    key.map(Some).ok_or(Inactive::Bound)
 }
 
 /// Lets a request through with its principal, or answers it.
@@ -190,7 +197,7 @@ pub(crate) async fn require(
 ) -> Response {
     let principal = match server.auth() {
         None => Arc::clone(server.anonymous()),
-        Some(auth) => match auth.check(request.headers()).await {
+        Some(auth) => match auth.check(request.method(), request.headers()).await {
             Ok(principal) => principal,
             Err(refusal) => return refusal.answer(&server, auth),
         },
@@ -214,7 +221,7 @@ fn bearer(headers: &HeaderMap) -> Result<Secret, Refusal> {
     let Some((scheme, token)) = value.split_once(' ') else {
         return Err(Refusal::Malformed("The Authorization header must be `Bearer` and a token"));
     };
-    if !scheme.eq_ignore_ascii_case("Bearer") {
+    if !scheme.eq_ignore_ascii_case("Bearer") && !dpop::is_meant(scheme) {
         return Err(Refusal::NoToken);
     }
     let token = token.trim_start_matches(' ');

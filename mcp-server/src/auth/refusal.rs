@@ -10,7 +10,7 @@ use shared::{
     oauth::BearerChallenge,
 };
 
-use super::{Auth, token::Inactive};
+use super::{Auth, dpop, token::Inactive, validator::RETRY_AFTER};
 use crate::{
     Server,
     http::{Answer, error_message, metadata_url},
@@ -25,6 +25,8 @@ pub(super) enum Refusal {
     Malformed(&'static str),
     /// Its token is no good: 401.
     InvalidToken(Inactive),
+    /// Its token is good, but not in its hands: 401.
+    Proof(&'static str, String),
     /// Its token allows too little: 403.
     InsufficientScope,
     /// Nobody can say whether its token is good: 503. It may be known after this time.
@@ -34,6 +36,7 @@ pub(super) enum Refusal {
 impl Refusal {
     /// The status, the challenge and a body for people.
     pub(super) fn answer(self, server: &Server, auth: &Auth) -> Response {
+        let mut is_proof = false;
         let (status, error, description) = match self {
             Self::Unavailable(retry_after) => return unavailable(auth.issuer(), retry_after),
             Self::NoToken => {
@@ -45,6 +48,10 @@ impl Refusal {
             Self::InvalidToken(why) => {
                 (StatusCode::UNAUTHORIZED, Some("invalid_token"), why.to_string())
             }
+            Self::Proof(error, why) => {
+                is_proof = true;
+                (StatusCode::UNAUTHORIZED, Some(error), why)
+            }
             Self::InsufficientScope => {
                 let description = "The token lacks a scope".to_owned();
                 (StatusCode::FORBIDDEN, Some("insufficient_scope"), description)
@@ -53,20 +60,29 @@ impl Refusal {
         let needed = auth.required_scopes().to_string();
         let body =
             json!({ "error": error.unwrap_or("invalid_token"), "error_description": description });
-        let challenge = challenge(server, needed, error, &description);
+        let bearer = challenge(server, needed, error, &description);
+        let challenge = if is_proof { dpop::challenge(&bearer) } else { bearer.to_string() };
         challenged(status, &challenge, axum::Json(body))
     }
 }
 
+impl From<dpop::Failure> for Refusal {
+    fn from(failure: dpop::Failure) -> Self {
+        match failure {
+            dpop::Failure::Store(error) => {
+                tracing::error!(%error, "proofs of possession cannot be checked");
+                Self::Unavailable(RETRY_AFTER)
+            }
+            other => Self::Proof(other.code(), other.to_string()),
+        }
+    }
+}
+
 /// An answer with its challenge.
-pub(super) fn challenged(
-    status: StatusCode,
-    challenge: &BearerChallenge,
-    body: impl IntoResponse,
-) -> Response {
+fn challenged(status: StatusCode, challenge: &str, body: impl IntoResponse) -> Response {
     let mut response = (status, body).into_response();
     // A challenge is visible ASCII by its making.
-    if let Ok(challenge) = HeaderValue::from_str(&challenge.to_string()) {
+    if let Ok(challenge) = HeaderValue::from_str(challenge) {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     }
     response

@@ -40,6 +40,8 @@ async fn document(State(server): State<Server>) -> Result<Found, StatusCode> {
         authorization_servers: auth.settings().advertised_servers.clone(),
         scopes_supported: auth.settings().scopes_supported.iter().cloned().collect(),
         bearer_methods_supported: vec!["header".to_owned()],
+        dpop_signing_alg_values_supported: dpop::ALGORITHMS.map(str::to_owned).into(),
+        dpop_bound_access_tokens_required: false,
         resource_name: Some(info.title.clone().unwrap_or_else(|| info.name.clone())),
     };
     Ok(([(header::CACHE_CONTROL, "public, max-age=300")], Json(document)))

@@ -44,6 +44,14 @@ pub enum ErrorCode {
     InvalidAuthorizationDetails,
     /// The user would have to log in, and may not be asked (`OpenID` Connect Core).
     LoginRequired,
+    /// The user has not decided yet (RFC 8628).
+    AuthorizationPending,
+    /// The user has not decided yet, and the device asks too often (RFC 8628).
+    SlowDown,
+    /// The device code is too old (RFC 8628). Devices begin anew.
+    ExpiredToken,
+    /// The proof of possession does not hold (RFC 9449).
+    InvalidDpopProof,
 }
 
 impl ErrorCode {
@@ -69,6 +77,10 @@ impl ErrorCode {
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::LoginRequired => "login_required",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
         }
     }
 }
@@ -101,6 +113,10 @@ mod tests {
             ErrorCode::RequestUriNotSupported,
             ErrorCode::InvalidAuthorizationDetails,
             ErrorCode::LoginRequired,
+            ErrorCode::AuthorizationPending,
+            ErrorCode::SlowDown,
+            ErrorCode::ExpiredToken,
+            ErrorCode::InvalidDpopProof,
         ];
         for code in codes {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());

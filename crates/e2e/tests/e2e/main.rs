@@ -28,6 +28,7 @@ mod live_state;
 mod outage;
 mod ownership;
 mod processes;
+mod races;
 mod restart;
 mod rmcp;
 mod signed_tokens;

@@ -81,6 +81,6 @@ pub(crate) enum Inactive {
     Nobody,
     #[error("The token belongs to somebody without a proper name")]
     ImproperName,
-    #[error("The token is bound to a key, and no proof of it can be checked here")]
+    #[error("The token is bound in a way that is not supported here")]
     Bound,
 }
