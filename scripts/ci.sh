@@ -26,10 +26,11 @@ STEPS=(
     'e2e          300 scripts/test-e2e.sh'
     'clients      600 scripts/clients.sh typescript python'
     'browser      600 scripts/clients.sh browser'
+    'foreign      300 scripts/foreign.sh'
     'conformance  300 scripts/conformance.sh'
 )
 # These run the programs that `build` has made.
-NEED_BUILD=' e2e clients browser conformance '
+NEED_BUILD=' e2e clients browser foreign conformance '
 
 PASSED=0
 FAILED=0

@@ -5,7 +5,8 @@
 # usage: scripts/clients.sh [typescript] [python] [browser] [--help]
 #
 # Without arguments all three run, against a server of their own on free ports; MCP_URL names one
-# that runs already instead, for example http://localhost:3232/mcp.
+# that runs already instead, for example http://localhost:3232/mcp;
+# MCP_OPEN_URL one without authorization, for the pages of MCP Apps.
 # BIN_DIR names a directory with standalone; without it that is built.
 # Installs the pinned packages: from npm into scripts/clients/, from PyPI into target/clients/.
 # The browser leaves its screenshots in target/screenshots.
@@ -22,7 +23,7 @@ main() {
     for each in "$@"; do
         case $each in
             typescript | python | browser) wanted+=("$each") ;;
-            --help | -h) sed -n '3,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;;
+            --help | -h) sed -n '3,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;;
             *) echo "unknown argument: $each; see --help" >&2 && exit 2 ;;
         esac
     done
@@ -41,7 +42,8 @@ main() {
 
 servers_start() {
     need curl
-    binaries standalone
+    binaries standalone mcp-server
+    export MCP_SERVER=$BIN_DIR/mcp-server
     local auth_port mcp_port
     auth_port=$(free_port)
     mcp_port=$(free_port)
@@ -50,6 +52,19 @@ servers_start() {
         PORT="$mcp_port" BASE_URI="http://localhost:$mcp_port" "$BIN_DIR/standalone"
     (is_ready standalone "http://localhost:$mcp_port") || { echo '0 passed, 1 failed' && exit 1; }
     export MCP_URL=http://localhost:$mcp_port/mcp
+    open_server_start
+}
+
+# One without authorization: the host of MCP Apps in the browser has nobody to log in.
+open_server_start() {
+    local auth_port mcp_port
+    auth_port=$(free_port)
+    mcp_port=$(free_port)
+    start open env HOST=127.0.0.1 MCP_AUTH=none LOG_FORMAT=json RUST_LOG=info \
+        AUTH_SERVER_PORT="$auth_port" AUTH_SERVER_URL="http://localhost:$auth_port" \
+        PORT="$mcp_port" BASE_URI="http://localhost:$mcp_port" "$BIN_DIR/standalone"
+    (is_ready open "http://localhost:$mcp_port") || { echo '0 passed, 1 failed' && exit 1; }
+    export MCP_OPEN_URL=http://localhost:$mcp_port/mcp
 }
 
 # Node 22 comes as a package, with the TypeScript clients.
@@ -59,13 +74,15 @@ run_node() {
 
 with_typescript() {
     npm_packages "$CLIENTS/typescript" &&
-        run_node "$CLIENTS/typescript/journey.mjs"
+        run_node "$CLIENTS/typescript/journey.mjs" &&
+        { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/typescript/transports.mjs"; }
 }
 
 with_browser() {
     npm_packages "$CLIENTS/typescript" &&
         npm_packages "$CLIENTS/browser" &&
-        run_node "$CLIENTS/browser/pages.mjs"
+        run_node "$CLIENTS/browser/pages.mjs" &&
+        { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/browser/apps.mjs"; }
 }
 
 with_python() {

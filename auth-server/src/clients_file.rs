@@ -5,12 +5,14 @@
 //! ```
 //!
 //! They act for themselves, without a user. Two hashes let a secret be changed without a gap.
+//! Instead of secrets a client can have public keys, as `jwks` or at a `jwks_uri` (RFC 7523).
 
 use ambient::{Secret, Timestamp};
 use serde::Deserialize;
+use serde_json::Value;
 use shared::oauth::{ScopeSet, Sensitive};
 
-use crate::domain::{Authentication, Client, SecretHash};
+use crate::domain::{Authentication, Client, KeySource, SecretHash, client_id};
 
 /// Shorter secrets can be guessed.
 const MIN_SECRET: usize = 32;
@@ -39,6 +41,8 @@ struct Entry {
     client_secret: Option<Sensitive>,
     #[serde(default)]
     client_secret_sha256: Vec<String>,
+    jwks: Option<Value>,
+    jwks_uri: Option<String>,
     scope: Option<ScopeSet>,
 }
 
@@ -79,7 +83,7 @@ impl Entry {
     fn client(self, scopes: &ScopeSet) -> Result<Client, &'static str> {
         if !is_id(&self.client_id) {
             return Err("a client_id has 1 to 100 letters, digits, `-`, `_` and `.`, \
-                        and is not 32 hexadecimal digits, which are given out by registration");
+                        and is none of those that registration gives out");
         }
         let hashes = self.client_secret_sha256.iter().map(|text| SecretHash::parse(text));
         let mut hashes: Vec<_> = hashes
@@ -93,9 +97,21 @@ impl Entry {
             }
             hashes.push(SecretHash::of(&Secret::new(secret.expose())));
         }
-        if hashes.is_empty() {
-            return Err("it has no secret; give it client_secret_sha256");
-        }
+        let has_keys = self.jwks.is_some() || self.jwks_uri.is_some();
+        let authentication = match (hashes.is_empty(), has_keys) {
+            (false, false) => Authentication::Given(hashes),
+            (true, true) => {
+                let keys = KeySource::new(self.jwks.as_ref(), self.jwks_uri.as_deref());
+                let keys = keys.map_err(
+                    |_| "it has both jwks and jwks_uri, or no public keys for signatures in them",
+                )?;
+                Authentication::Keys { keys, or_none: false }
+            }
+            (true, false) => {
+                return Err("it has no secret; give it client_secret_sha256, jwks or jwks_uri");
+            }
+            (false, true) => return Err("it has a secret and keys; leave one away"),
+        };
         if self.scope.as_ref().is_some_and(|scope| scope.is_empty() || !scope.is_within(scopes)) {
             return Err("its scope is empty or names one that is not in AUTH_SCOPES");
         }
@@ -103,9 +119,11 @@ impl Entry {
             id: self.client_id,
             name: self.client_name,
             redirect_uris: Vec::new(),
-            authentication: Authentication::Given(hashes),
+            authentication,
             refreshes: false,
+            devices: false,
             acts_for_itself: true,
+            takes_assertions: true,
             scope: self.scope,
             application_type: None,
             issued_at: Timestamp::default(),
@@ -115,9 +133,8 @@ impl Entry {
 
 /// Neither a URL nor what registration gives out, so that no client can be taken for another.
 fn is_id(id: &str) -> bool {
-    let is_registered = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    (1..=MAX_ID).contains(&id.len()) && id.bytes().all(fits) && !is_registered
+    (1..=MAX_ID).contains(&id.len()) && id.bytes().all(fits) && !client_id::is_registered(id)
 }
 
 #[cfg(test)]
@@ -147,6 +164,9 @@ mod tests {
         let hash = [HASH];
         let table = [
             json!([{"client_id": "a"}]),
+            json!([{"client_id": "a", "jwks": {"keys": []}}]),
+            json!([{"client_id": "a", "jwks_uri": "http://a.example/"}]),
+            json!([{"client_id": "a", "client_secret_sha256": hash, "jwks_uri": "https://a/"}]),
             json!([{"client_id": "a", "client_secret": "short"}]),
             json!([{"client_id": "a", "client_secret_sha256": ["short"]}]),
             json!([{"client_id": "", "client_secret_sha256": hash}]),

@@ -3,13 +3,21 @@
 use std::{net::IpAddr, time::Duration};
 
 use ambient::{
-    Env, Mistakes, Reader, Secret, Settings,
+    Clock, Entropy, Env, Mistakes, Reader, Secret, Settings,
     values::{BaseUrl, List, Seconds, Switch},
 };
 use chassis::telemetry::{LogFormat, TelemetrySettings};
 use shared::oauth::ScopeSet;
+use store::Store;
 
-use crate::clients_file::GivenClients;
+pub use crate::domain::TokenFormat;
+use crate::{
+    clients_file::GivenClients,
+    domain::KeySource,
+    grants::TrustedIssuers,
+    guard::GuardSettings,
+    keys::{Keys, Policy, SigningKeys},
+};
 
 /// What the server needs to know.
 #[derive(Clone, Debug)]
@@ -30,8 +38,18 @@ pub struct Config {
     pub clients: GivenClients,
     /// Clients that are known by a document of theirs.
     pub documents: ClientDocuments,
+    /// Whether authorization requests must be handed in ahead of the browser (RFC 9126).
+    pub require_pushed: bool,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// How often what may be done.
+    pub guard: GuardSettings,
+    /// How tokens are signed.
+    pub signing_keys: SigningKeys,
+    /// Identity providers that may speak for their users.
+    pub id_jag: TrustedIssuers,
+    /// What access tokens look like.
+    pub token_format: TokenFormat,
     /// Redis for all state; in memory if there is none.
     pub redis_url: Option<Secret>,
     /// How log lines look.
@@ -47,8 +65,10 @@ pub struct Config {
 pub struct ResourceServer {
     /// Its client id.
     pub id: String,
-    /// Its client secret.
-    pub secret: Secret,
+    /// Its client secret; none if it signs.
+    pub secret: Option<Secret>,
+    /// Its public keys, if it signs.
+    pub(crate) keys: Option<KeySource>,
     /// Whether the secret is the one that everybody knows, for development.
     pub is_development: bool,
 }
@@ -102,6 +122,18 @@ impl Config {
         self.issuer.starts_with("https:")
     }
 
+    /// The signing keys that all instances on this store share.
+    pub(crate) fn keys(&self, store: &Store, clock: &Clock, entropy: &Entropy) -> Keys {
+        let policy = Policy {
+            algorithm: self.signing_keys.algorithm,
+            period: self.signing_keys.period,
+            // Who checks them may have a clock that is a little late.
+            signatures_live: self.lifetimes.access_token + Duration::from_mins(1),
+        };
+        let sealer = self.signing_keys.sealer(store.is_shared(), entropy);
+        Keys::new(store, sealer, policy, (clock.clone(), entropy.clone()))
+    }
+
     fn read(read: &mut Reader<'_>) -> Self {
         let host = read
             .setting("HOST", "Address to listen on. 0.0.0.0 listens on every interface.")
@@ -110,6 +142,9 @@ impl Config {
         let issuer = issuer(read, port);
         let resource_server = resource_server(read, &issuer);
         let scopes = scopes(read);
+        let redis_url = read
+            .setting("REDIS_URL", "Redis or Valkey for all state; in memory when not set.")
+            .secret();
         Self {
             host,
             port,
@@ -121,10 +156,15 @@ impl Config {
             resource_server,
             scopes,
             documents: documents(read, &issuer),
+            require_pushed: require_pushed(read),
             lifetimes: lifetimes(read),
-            redis_url: read
-                .setting("REDIS_URL", "Redis or Valkey for all state; in memory when not set.")
-                .secret(),
+            guard: GuardSettings::read(read),
+            signing_keys: SigningKeys::read(read, &issuer, redis_url.is_some()),
+            redis_url,
+            id_jag: TrustedIssuers::read(read),
+            token_format: read
+                .setting("AUTH_TOKEN_FORMAT", "Form of access tokens: opaque, or jwt (RFC 9068).")
+                .or(TokenFormat::default()),
             log_format: read
                 .setting("LOG_FORMAT", "Form of the log: pretty, compact or json.")
                 .or(LogFormat::default()),
@@ -178,7 +218,11 @@ fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
         .or("mcp-server".to_owned());
     let secret =
         read.setting("MCP_AUTH_CLIENT_SECRET", "Client secret of the MCP server there.").secret();
-    let is_development = secret.as_ref().is_none_or(|secret| secret.expose() == DEVELOPMENT_SECRET);
+    let keys = resource_server_keys(read);
+    let is_development = match &secret {
+        None => keys.is_none(),
+        Some(secret) => secret.expose() == DEVELOPMENT_SECRET,
+    };
     if is_development && !issuer.is_loopback() {
         read.mistake(
             "MCP_AUTH_CLIENT_SECRET",
@@ -186,8 +230,23 @@ fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
              `openssl rand -hex 32` and set it for both servers",
         );
     }
-    let secret = secret.unwrap_or_else(|| Secret::new(DEVELOPMENT_SECRET));
-    ResourceServer { id, secret, is_development }
+    let secret = if is_development { Some(Secret::new(DEVELOPMENT_SECRET)) } else { secret };
+    ResourceServer { id, secret, keys, is_development }
+}
+
+fn resource_server_keys(read: &mut Reader<'_>) -> Option<KeySource> {
+    const NAME: &str = "AUTH_INTROSPECTION_JWKS";
+    let meaning =
+        "JWKS of the MCP server, a file or an https URL, if it signs instead of showing a secret.";
+    let place: String = read.setting(NAME, meaning).optional()?;
+    let keys = if place.contains("://") {
+        KeySource::at(&place).map_err(|why| why.to_string())
+    } else {
+        let text = std::fs::read(&place).map_err(|error| format!("cannot be read: {error}"));
+        let set = text.and_then(|text| serde_json::from_slice(&text).map_err(|e| e.to_string()));
+        set.and_then(|set| KeySource::new(Some(&set), None).map_err(|why| why.to_string()))
+    };
+    keys.map_err(|why| read.mistake(NAME, format!("`{place}` cannot be used: {why}"))).ok()
 }
 
 fn scopes(read: &mut Reader<'_>) -> ScopeSet {
@@ -234,6 +293,12 @@ fn documents(read: &mut Reader<'_>, issuer: &BaseUrl) -> ClientDocuments {
     }
     let hosts = hosts.0.into_iter().map(|host| host.to_ascii_lowercase()).collect();
     ClientDocuments { hosts, allow_private: private.0 }
+}
+
+fn require_pushed(read: &mut Reader<'_>) -> bool {
+    let meaning = "1 to accept only authorization requests that were pushed ahead (RFC 9126); \
+                   few MCP clients do that.";
+    read.setting("AUTH_REQUIRE_PAR", meaning).or(Switch(false)).0
 }
 
 fn lifetimes(read: &mut Reader<'_>) -> Lifetimes {

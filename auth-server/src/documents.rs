@@ -76,6 +76,12 @@ impl Documents {
         now.into_value().result
     }
 
+    /// Whether nothing has to be fetched to know this client.
+    pub(crate) async fn knows(&self, url: &ClientUrl) -> bool {
+        let kept = self.kept.get(url.as_str()).await;
+        kept.is_some_and(|kept| self.clock.now() < kept.fresh_until)
+    }
+
     async fn ask(&self, url: &ClientUrl, before: Option<Kept>) -> Kept {
         let fetched = self.fetcher.json(url.url()).await;
         let now = self.clock.now();
@@ -89,7 +95,7 @@ impl Documents {
                 client.map_err(DocumentError::from)
             }
             Err(error) => {
-                let usable = before.filter(|kept| is_silence(error) && now < kept.usable_until);
+                let usable = before.filter(|kept| error.is_passing() && now < kept.usable_until);
                 if let Some(Kept { result: Ok(client), usable_until, .. }) = usable {
                     tracing::warn!(client = url.as_str(), %error, "an old document is used");
                     let fresh_until = fresh_until.min(usable_until);
@@ -123,19 +129,7 @@ impl DocumentError {
 
     /// Whether it may work in a moment.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::Fetch(error) if is_silence(*error))
-    }
-}
-
-/// Whether the host has said nothing about the document.
-fn is_silence(error: FetchError) -> bool {
-    match error {
-        FetchError::Busy | FetchError::TooOften | FetchError::Transport => true,
-        FetchError::Status(status) => status.is_server_error(),
-        FetchError::Scheme
-        | FetchError::OutOfReach
-        | FetchError::MediaType
-        | FetchError::TooLarge => false,
+        matches!(self, Self::Fetch(error) if error.is_passing())
     }
 }
 

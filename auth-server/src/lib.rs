@@ -16,14 +16,19 @@
 //!
 //! Any number of instances can run on one store: a flow that begins on one can end on another.
 
+mod assertions;
+mod audit;
 mod clients_file;
+pub mod commands;
 mod config;
 mod documents;
 mod domain;
 mod fetch;
 mod grants;
+mod guard;
 mod http;
 mod idp;
+mod keys;
 mod metrics;
 mod pages;
 mod repo;
@@ -39,12 +44,18 @@ use store::{Store, StoreError};
 use url::Url;
 
 pub use self::clients_file::GivenClients;
-pub use self::config::{ClientDocuments, Config, Lifetimes, ResourceServer};
+pub use self::config::{ClientDocuments, Config, Lifetimes, ResourceServer, TokenFormat};
+pub use self::grants::TrustedIssuers;
+pub use self::guard::{GuardSettings, Ladder, Rate, Step, TrustedProxies};
+pub use self::keys::{SigningAlgorithm, SigningKeys};
 use self::{
+    assertions::Assertions,
     documents::Documents,
     domain::{Client, Resources},
     fetch::{Fetcher, Reach},
+    guard::Guard,
     idp::Idp,
+    keys::Keys,
     metrics::AuthMetrics,
     repo::Repo,
 };
@@ -72,7 +83,13 @@ struct Inner {
     resources: Resources,
     repo: Repo,
     documents: Documents,
+    guard: Guard,
+    /// Those of clients.
+    assertions: Assertions,
+    /// Those of identity providers that the operator trusts.
+    provider_assertions: Assertions,
     idp: Idp,
+    keys: Keys,
     telemetry: Telemetry,
     metrics: AuthMetrics,
 }
@@ -104,12 +121,20 @@ impl AuthServer {
         let mcp_base = Url::parse(&config.mcp_base).map_err(StartError::McpBase)?;
         let policy = config.documents.clone();
         let reach = if policy.allow_private { Reach::Anywhere } else { Reach::Internet };
-        let fetcher = Fetcher::new(reach, parts.clock.clone())?;
+        let fetcher = |reach| Fetcher::new(reach, parts.clock.clone());
+        let assertions = |fetcher| Assertions::new(fetcher, &parts.store, parts.clock.clone());
+        let guard = Guard::new(config.guard.clone(), parts.clock.clone(), &parts.store);
         Ok(Self(Arc::new(Inner {
-            documents: Documents::new(fetcher, policy, parts.clock.clone()),
+            // A fetcher for each: what strangers make us fetch takes no place away from logins.
+            assertions: assertions(fetcher(reach)?),
+            // The operator has chosen these addresses, which may be in his own network.
+            provider_assertions: assertions(fetcher(Reach::Anywhere)?),
+            documents: Documents::new(fetcher(reach)?, policy, parts.clock.clone()),
             resources: Resources::of_mcp_server(&mcp_base),
-            repo: Repo::new(&parts.store),
-            idp: Idp::new(&config.issuer, &parts, metrics.clone()),
+            repo: Repo::new(&parts.store, &parts.clock),
+            idp: Idp::new(&config.issuer, &parts, guard.clone(), metrics.clone()),
+            guard,
+            keys: config.keys(&parts.store, &parts.clock, &parts.entropy),
             config,
             parts,
             telemetry,
@@ -154,8 +179,24 @@ impl AuthServer {
         }
     }
 
+    fn assertions(&self) -> &Assertions {
+        &self.0.assertions
+    }
+
+    fn provider_assertions(&self) -> &Assertions {
+        &self.0.provider_assertions
+    }
+
     fn documents(&self) -> &Documents {
         &self.0.documents
+    }
+
+    fn guard(&self) -> &Guard {
+        &self.0.guard
+    }
+
+    fn keys(&self) -> &Keys {
+        &self.0.keys
     }
 
     fn idp(&self) -> &Idp {

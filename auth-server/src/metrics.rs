@@ -141,7 +141,13 @@ impl Instruments {
         {
             alone.add(0, &[]);
         }
-        for grant in ["authorization_code", "refresh_token", "client_credentials"] {
+        for grant in [
+            "authorization_code",
+            "refresh_token",
+            "client_credentials",
+            "device_code",
+            "jwt_bearer",
+        ] {
             self.tokens_issued.add(0, &[KeyValue::new("grant", grant)]);
             let error = KeyValue::new("error", "invalid_grant");
             self.grant_errors.add(0, &[KeyValue::new("grant", grant), error]);

@@ -46,9 +46,9 @@ pub enum RunError {
     Serve(#[source] io::Error),
 }
 
-/// Reads the settings of this process, serves, and ends when a signal says so.
-pub async fn serve() -> Result<(), RunError> {
-    let config = Config::from_env(&Env::process()?).0?;
+/// Reads the settings, serves, and ends when a signal says so.
+pub async fn serve(env: &Env) -> Result<(), RunError> {
+    let config = Config::from_env(env).0?;
     let entropy = Entropy::system();
     let telemetry = Telemetry::new(SERVICE, &config.telemetry, &entropy)?;
     telemetry.install(config.log_format, &config.log_filter)?;
@@ -103,14 +103,23 @@ fn announce(server: &AuthServer, listener: &TcpListener) {
             "AUTH_CLIENTS_FILE has secrets in clear; write client_secret_sha256 instead"
         );
     }
+    if server.store().is_shared() && server.config().signing_keys.is_development() {
+        tracing::warn!("AUTH_SECRET is not set: the signing keys in Redis are open to everybody");
+    }
     if server.config().documents.allow_private {
         tracing::warn!("AUTH_CIMD_ALLOW_PRIVATE is on: client documents are read from anywhere");
+    }
+    if server.config().is_https() && server.guard().proxies().is_empty() {
+        tracing::warn!(
+            "AUTH_TRUSTED_PROXIES is not set: what ends TLS for this server is taken for its only \
+             client, and limits per address count all the world as one"
+        );
     }
     if server.store().is_shared() {
         tracing::info!("state is in Redis: clients and tokens outlive this process");
     } else {
         tracing::warn!(
-            "state is in memory: a restart forgets every client and token; set REDIS_URL to keep them"
+            "state is in memory: a restart forgets every login and token; set REDIS_URL to keep them"
         );
     }
 }

@@ -18,15 +18,22 @@
 //! ```
 
 mod auth;
+pub mod cli;
 mod config;
 mod era;
+mod feature_state;
 pub mod features;
 mod http;
 mod metrics;
 mod operation;
+mod rhythms;
 pub mod run;
 mod session;
+mod stdio;
 mod subscriptions;
+mod tasks;
+mod vitals;
+mod web;
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,21 +41,27 @@ use ambient::{Clock, Entropy};
 use axum::Router;
 use chassis::{Lifecycle, telemetry::Telemetry};
 use mcp_core::{
-    Call, Features, NoFeed, Principal,
+    Call, Features, Lent, NoFeed, Principal,
     flow::{Journal, Peer, Replay, SealKey, Sealer},
 };
 use shared::mcp::{ClientCapabilities, ClientProfile, Revision};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-pub use self::config::{AuthConfig, Config, Introspection};
+pub use self::config::{
+    AuthConfig, AuthSettings, CacheSettings, ClientAuth, ClientKey, Config, Credentials, Discovery,
+    JwksSettings, Outage, Profile, Validation,
+};
 use self::{
     auth::Auth,
+    feature_state::FeatureState,
     http::Guard,
     metrics::McpMetrics,
     operation::Operations,
-    session::{Control, Sessions, calls::Calls},
+    session::{Control, Instances, SessionId, Sessions, calls::Calls},
     subscriptions::Feed,
+    tasks::Tasks,
+    vitals::Vitals,
 };
 
 /// The longest that any call may take.
@@ -79,10 +92,14 @@ struct Inner {
     anonymous: Arc<Principal>,
     guard: Guard,
     sessions: Sessions,
+    instances: Instances,
+    tasks: Tasks,
     feed: Feed,
     calls: Calls,
     control: Control,
     sealer: Sealer,
+    vitals: Vitals,
+    lent: Lent,
     telemetry: Telemetry,
     metrics: McpMetrics,
     operations: Operations,
@@ -90,8 +107,27 @@ struct Inner {
 
 /// The server could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("no HTTP client could be made to check tokens with")]
-pub struct StartError(#[from] reqwest::Error);
+pub enum StartError {
+    /// Tokens cannot be checked.
+    #[error(transparent)]
+    Auth(#[from] StartAuthError),
+    /// Nothing can be fetched for a feature.
+    #[error("no HTTP client could be made to fetch with")]
+    Fetch(#[from] reqwest::Error),
+}
+
+/// Why tokens cannot be checked.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct StartAuthError(#[from] auth::OutboundStartError);
+
+/// The authorization server answers, and tokens cannot be checked with what it says.
+#[derive(Debug, thiserror::Error)]
+#[error("the authorization server {issuer} is of no use: {why}")]
+pub struct UnusableAuthServer {
+    issuer: String,
+    why: Arc<auth::DiscoveryError>,
+}
 
 impl Server {
     /// A server that offers `features`. It begins to look after its authorization server at once.
@@ -110,7 +146,8 @@ impl Server {
         let auth = match &config.auth {
             AuthConfig::Off => None,
             AuthConfig::Required(settings) => {
-                Some(Auth::start(&config, settings, &parts, metrics.clone())?)
+                let started = Auth::start(settings, &parts, config.resource(), &metrics);
+                Some(started.map_err(StartAuthError)?)
             }
         };
         if let Some(auth) = auth.clone() {
@@ -120,22 +157,27 @@ impl Server {
         let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
         let key = key.unwrap_or_else(|| parts.entropy.bytes());
         let calls = Calls::default();
-        let control = Control::new(&parts.store, calls.clone());
-        parts.lifecycle.spawn({
-            let (listening, stopping) =
-                (control.clone().listen(parts.clock.clone()), parts.lifecycle.stopping());
-            async move {
-                tokio::select! {
-                    () = listening => {}
-                    () = stopping => {}
-                }
-            }
-        });
+        let instances = Instances::new(&parts.store, &parts.entropy);
+        let sessions = Sessions::new(&parts.store, config.session_ttl, instances.own());
+        let control = Control::new(&parts.store, calls.clone(), sessions.readers().clone());
+        look_after(&parts, control.clone(), instances.clone());
+        let tasks = Tasks::new(&parts.store, &instances, &parts.clock, &parts.entropy);
+        let vitals = Vitals::new(&parts.store, &parts.clock, &parts.entropy, config.session_ttl);
+        parts.lifecycle.spawn(vitals.clone().report(parts.lifecycle.stopping()));
         Ok(Self(Arc::new(Inner {
+            lent: Lent {
+                state: Arc::new(FeatureState::new(&parts.store)),
+                vitals: Arc::new(vitals.clone()),
+                web: Arc::new(web::PublicWeb::new()?),
+                session: None,
+            },
+            vitals,
             auth,
             anonymous: Arc::new(Principal::anonymous()),
             guard: Guard::new(&config),
-            sessions: Sessions::new(&parts.store, config.session_ttl),
+            sessions,
+            instances,
+            tasks,
             feed: Feed::new(&parts.store),
             calls,
             control,
@@ -154,6 +196,19 @@ impl Server {
         http::router(self)
     }
 
+    /// Serves one client over lines of text, such as standard input and output, until its input ends.
+    /// There is no authorization.
+    ///
+    /// # Errors
+    /// When the input cannot be read or the output cannot be written.
+    pub async fn serve_lines(
+        &self,
+        input: impl tokio::io::AsyncBufRead + Unpin,
+        output: impl tokio::io::AsyncWrite + Unpin,
+    ) -> std::io::Result<()> {
+        stdio::serve(self, input, output).await
+    }
+
     /// Whether protected requests are answered: the authorization server is, or none is needed.
     #[must_use]
     pub fn is_available(&self) -> bool {
@@ -166,6 +221,17 @@ impl Server {
             Some(auth) => auth.availability_changed().await,
             None => std::future::pending().await,
         }
+    }
+
+    /// Waits until the authorization server has been looked at for the first time; ends only if it
+    /// is of no use with these settings. What happens later is an outage.
+    pub async fn unusable(&self) -> UnusableAuthServer {
+        if let Some(auth) = &self.0.auth
+            && let Some(why) = auth.first_finding().await
+        {
+            return UnusableAuthServer { issuer: auth.issuer().to_owned(), why };
+        }
+        std::future::pending().await
     }
 
     fn config(&self) -> &Config {
@@ -208,6 +274,14 @@ impl Server {
         &self.0.sessions
     }
 
+    fn instances(&self) -> &Instances {
+        &self.0.instances
+    }
+
+    fn tasks(&self) -> &Tasks {
+        &self.0.tasks
+    }
+
     fn feed(&self) -> &Feed {
         &self.0.feed
     }
@@ -222,6 +296,15 @@ impl Server {
 
     fn sealer(&self) -> &Sealer {
         &self.0.sealer
+    }
+
+    fn vitals(&self) -> &Vitals {
+        &self.0.vitals
+    }
+
+    /// What the features that a call runs may use, in a session or without one.
+    fn lent(&self, session: Option<&SessionId>) -> Lent {
+        Lent { session: session.map(|id| Arc::from(id.as_str())), ..self.0.lent.clone() }
     }
 
     fn telemetry(&self) -> &Telemetry {
@@ -251,6 +334,21 @@ impl Server {
             entropy: self.entropy().clone(),
             cancelled: CancellationToken::new(),
             changes: Arc::new(NoFeed),
+            lent: Lent::default(),
         }
     }
+}
+
+/// Listens to the other instances and gives them signs of life, until the end. Calls may go on after
+/// a stop has begun, so this does too; it does not keep the process from ending.
+fn look_after(parts: &Parts, control: Control, instances: Instances) {
+    let (clock, done) = (parts.clock.clone(), parts.lifecycle.stopping());
+    parts.lifecycle.spawn(async move {
+        tokio::select! {
+            () = control.listen(&clock) => {}
+            () = instances.beat(&clock) => {}
+            () = done => {}
+        }
+        instances.leave().await;
+    });
 }

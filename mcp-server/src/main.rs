@@ -1,12 +1,20 @@
 //! The MCP server as a program: settings from the environment, features from `features`.
+//!
+//! Without an argument it serves HTTP; [`cli`] has what else there is.
 
 use std::process::ExitCode;
 
-use mcp_core::Features;
-use mcp_server::{features, run};
+use ambient::Env;
+use mcp_server::{cli, features};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let offered = Features::new(features::server(), features::catalog(), features::App::default());
-    chassis::exit_code(run::serve(offered).await)
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return chassis::exit_code(Err::<(), _>(error)),
+    };
+    let offered = |env: &Env| features::offered(env).0;
+    let ended = runtime.block_on(cli::run(offered));
+    // A read of standard input cannot be taken back; nobody waits for it.
+    runtime.shutdown_background();
+    chassis::exit_code(ended)
 }

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use ambient::Clock;
-use chassis::telemetry::{Metrics, http::HttpMetrics};
+use chassis::telemetry::{Asking, Metrics, http::HttpMetrics};
 use opentelemetry::{
     KeyValue,
     metrics::{Counter, Histogram, Meter, UpDownCounter},
@@ -35,6 +35,7 @@ pub(crate) struct McpMetrics(Option<Arc<Instruments>>);
 #[derive(Debug)]
 pub(crate) struct Instruments {
     pub(crate) http: HttpMetrics,
+    asking: Asking,
     pub(crate) operations: Histogram<f64>,
     pub(crate) questions: Histogram<f64>,
     sessions_created: Counter<u64>,
@@ -60,6 +61,11 @@ impl McpMetrics {
         self.0.as_ref()
     }
 
+    /// What measures the requests of this server to others.
+    pub(crate) fn asking(&self) -> Asking {
+        self.0.as_ref().map(|instruments| instruments.asking.clone()).unwrap_or_default()
+    }
+
     /// A session has been opened.
     pub(crate) fn session_opened(&self, revision: &'static str) {
         if let Some(to) = &self.0 {
@@ -67,11 +73,11 @@ impl McpMetrics {
         }
     }
 
-    /// A client has ended its session. Sessions that nobody uses end by themselves, in the store,
-    /// where nobody counts.
-    pub(crate) fn session_ended(&self) {
+    /// A client has ended its session, or the only stream that it had. Sessions that nobody uses end
+    /// by themselves, in the store, where nobody counts.
+    pub(crate) fn session_ended(&self, reason: &'static str) {
         if let Some(to) = &self.0 {
-            to.sessions_ended.add(1, &[KeyValue::new("reason", "delete")]);
+            to.sessions_ended.add(1, &[KeyValue::new("reason", reason)]);
         }
     }
 
@@ -132,6 +138,7 @@ impl Instruments {
         };
         Self {
             http: HttpMetrics::new(meter, clock.clone()),
+            asking: Asking::new(meter, clock.clone()),
             operations: seconds(
                 "mcp.server.operation.duration",
                 "Duration of an MCP request that was answered, from receipt to result",
@@ -168,8 +175,10 @@ impl Instruments {
 
     /// What is counted is there from the start: a rate needs a value before the first event.
     fn counting_from_zero(self) -> Self {
-        self.sessions_ended.add(0, &[KeyValue::new("reason", "delete")]);
-        for outcome in ["active", "inactive", "miss"] {
+        for reason in ["delete", "stream"] {
+            self.sessions_ended.add(0, &[KeyValue::new("reason", reason)]);
+        }
+        for outcome in ["active", "inactive", "miss", "stale"] {
             self.token_cache.add(0, &[KeyValue::new("outcome", outcome)]);
         }
         for reason in Refusal::NAMES {

@@ -17,7 +17,10 @@ use shared::mcp::{ErrorCode, ErrorObject, Method, RawJson, RequestId, Revision, 
 use tracing::{Instrument as _, Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use crate::{metrics::Instruments, session::SessionId};
+use crate::{
+    metrics::Instruments,
+    session::{SessionId, Transport},
+};
 
 /// Instead of a name that a client has made up.
 const OTHER: &str = "_OTHER";
@@ -42,14 +45,19 @@ pub(crate) struct Asked<'a> {
     pub(crate) params: Option<&'a RawJson>,
     pub(crate) revision: Revision,
     pub(crate) session: Option<&'a SessionId>,
+    pub(crate) transport: Transport,
 }
 
 impl<'a> Asked<'a> {
     /// The request that opens a session. Nothing has been agreed on yet: the revision is the one
     /// that is offered to whoever asks for an unknown one.
-    pub(crate) fn initialize(id: &'a RequestId, params: Option<&'a RawJson>) -> Self {
+    pub(crate) fn initialize(
+        id: &'a RequestId,
+        params: Option<&'a RawJson>,
+        transport: Transport,
+    ) -> Self {
         let method = Method::Initialize.as_str();
-        Self { id, method, params, revision: Revision::LATEST_LEGACY, session: None }
+        Self { id, method, params, revision: Revision::LATEST_LEGACY, session: None, transport }
     }
 }
 
@@ -236,6 +244,7 @@ impl Operations {
             method: method.map_or(OTHER, Method::as_str),
             target,
             revision: asked.revision.as_str(),
+            network: Network::of(asked.transport),
         });
         let ended = Cell::new(Ended::Unanswered);
         Begun(Some((Watched { ended, span, operations: self.clone() }, measured)))
@@ -271,8 +280,8 @@ fn blank() -> Span {
         gen_ai.tool.name = Empty,
         gen_ai.prompt.name = Empty,
         gen_ai.operation.name = Empty,
-        network.transport = "tcp",
-        network.protocol.name = "http",
+        network.transport = Empty,
+        network.protocol.name = Empty,
         error.type = Empty,
         rpc.response.status_code = Empty,
     )
@@ -289,6 +298,9 @@ fn describe(
     span.record("mcp.method.name", named);
     span.record("mcp.protocol.version", asked.revision.as_str());
     span.record("jsonrpc.request.id", text(asked.id));
+    let network = Network::of(asked.transport);
+    span.record("network.transport", network.transport());
+    span.record("network.protocol.name", network.protocol());
     if let Some(session) = asked.session {
         span.record("mcp.session.id", session.as_str());
     }
@@ -368,6 +380,37 @@ struct Measured {
     method: &'static str,
     target: Option<KeyValue>,
     revision: &'static str,
+    network: Network,
+}
+
+/// What messages travel over, as the conventions name it.
+#[derive(Clone, Copy)]
+enum Network {
+    Http,
+    Pipe,
+}
+
+impl Network {
+    const fn of(transport: Transport) -> Self {
+        match transport {
+            Transport::Stdio => Self::Pipe,
+            _ => Self::Http,
+        }
+    }
+
+    const fn transport(self) -> &'static str {
+        match self {
+            Self::Http => "tcp",
+            Self::Pipe => "pipe",
+        }
+    }
+
+    const fn protocol(self) -> Option<&'static str> {
+        match self {
+            Self::Http => Some("http"),
+            Self::Pipe => None,
+        }
+    }
 }
 
 struct Finish(Option<Measured>);
@@ -386,8 +429,9 @@ impl Measured {
         let mut labels = Vec::with_capacity(8);
         labels.push(KeyValue::new("mcp.method.name", self.method));
         labels.push(KeyValue::new("mcp.protocol.version", self.revision));
-        labels.push(KeyValue::new("network.transport", "tcp"));
-        labels.push(KeyValue::new("network.protocol.name", "http"));
+        labels.push(KeyValue::new("network.transport", self.network.transport()));
+        let protocol = self.network.protocol();
+        labels.extend(protocol.map(|name| KeyValue::new("network.protocol.name", name)));
         if self.method == Method::CallTool.as_str() {
             labels.push(KeyValue::new("gen_ai.operation.name", "execute_tool"));
         }

@@ -9,9 +9,9 @@ use chassis::{
 };
 use mcp_core::Features;
 use store::{Observer, RedisOptions, Store, StoreError};
-use tokio::net::TcpListener;
+use tokio::{io::BufReader, net::TcpListener};
 
-use crate::{AuthConfig, Config, Parts, Server, StartError};
+use crate::{AuthConfig, Config, Parts, Server, StartError, UnusableAuthServer};
 
 /// How long a stop waits for what is in progress.
 const GRACE: Duration = Duration::from_secs(25);
@@ -34,6 +34,9 @@ pub enum RunError {
     /// The server could not be made.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The authorization server cannot be used with these settings.
+    #[error(transparent)]
+    Unusable(#[from] UnusableAuthServer),
     /// The address could not be listened on.
     #[error("cannot listen on {address}; set HOST and {setting} to an address that is free")]
     Listen {
@@ -51,7 +54,15 @@ pub enum RunError {
 
 /// Reads the settings of this process, serves `features`, and ends when a signal says so.
 pub async fn serve(features: Features) -> Result<(), RunError> {
-    let config = Config::from_env(&Env::process()?).0?;
+    serve_chosen(|_| Ok(features)).await
+}
+
+/// Like [`serve`], with features that depend on settings.
+pub async fn serve_chosen(
+    offered: impl FnOnce(&Env) -> Result<Features, Mistakes>,
+) -> Result<(), RunError> {
+    let env = Env::process()?;
+    let (config, features) = both(Config::from_env(&env).0, offered(&env))?;
     let entropy = Entropy::system();
     let telemetry = Telemetry::new(SERVICE, &config.telemetry, &entropy)?;
     telemetry.install(config.log_format, &config.log_filter)?;
@@ -66,13 +77,61 @@ pub async fn serve(features: Features) -> Result<(), RunError> {
     let lifecycle = parts.lifecycle;
     let signals = lifecycle.clone();
     lifecycle.spawn(async move { signals.on_signal().await });
-    let ended = chassis::serve(listener, server.router(), Limits::default(), &lifecycle).await;
-    ended.map_err(RunError::Serve)?;
+    tokio::select! {
+        ended = chassis::serve(listener, server.router(), Limits::default(), &lifecycle) => {
+            ended.map_err(RunError::Serve)?;
+        }
+        unusable = server.unusable() => return Err(unusable.into()),
+    }
     // Calls that go on without their clients get what is left of the grace.
     lifecycle.finished().await;
     store.close().await;
     telemetry.shut_down().await;
     Ok(())
+}
+
+/// Both, or the mistakes of both.
+pub fn both<A, B>(
+    one: Result<A, Mistakes>,
+    other: Result<B, Mistakes>,
+) -> Result<(A, B), Mistakes> {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Ok((one, other)),
+        (Err(Mistakes(mut wrong)), Err(Mistakes(more))) => {
+            wrong.extend(more);
+            Err(Mistakes(wrong))
+        }
+        (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => Err(wrong),
+    }
+}
+
+/// Reads the settings of this process and serves `features` to whoever started it, over its standard
+/// streams, until the input ends or a signal says so. Logs go to standard error.
+pub async fn serve_stdio(
+    offered: impl FnOnce(&Env) -> Result<Features, Mistakes>,
+) -> Result<(), RunError> {
+    let env = Env::process()?;
+    let (mut config, features) = both(Config::from_env(&env).0, offered(&env))?;
+    let entropy = Entropy::system();
+    let telemetry = Telemetry::new(SERVICE, &config.telemetry, &entropy)?;
+    telemetry.install(config.log_format, &config.log_filter)?;
+    // Whoever started the process may use it; credentials come from its environment.
+    config.auth = AuthConfig::Off;
+    let clock = Clock::system();
+    let lifecycle = Lifecycle::new(clock.clone(), GRACE);
+    telemetry.offer_metrics(config.telemetry.metrics.if_chosen(), &lifecycle).await?;
+    let store = open_store(&config, &clock, &telemetry).await?;
+    let parts = Parts { clock, entropy, store: store.clone(), lifecycle: lifecycle.clone() };
+    let server = Server::observed(config, features, parts, telemetry.clone())?;
+    let signals = lifecycle.clone();
+    lifecycle.spawn(async move { signals.on_signal().await });
+    let input = BufReader::new(tokio::io::stdin());
+    let ended = server.serve_lines(input, tokio::io::stdout()).await;
+    lifecycle.abort();
+    lifecycle.finished().await;
+    store.close().await;
+    telemetry.shut_down().await;
+    ended.map_err(RunError::Serve)
 }
 
 /// The store that the settings name, its commands measured.

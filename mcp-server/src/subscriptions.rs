@@ -1,7 +1,7 @@
 //! One feed of changes, over all instances that share a store, and two views of it: the streams of
 //! `subscriptions/listen` and the standalone streams of sessions.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use mcp_core::{Announced, Change, ChangeFeed, Principal};
@@ -9,17 +9,25 @@ use shared::mcp::{
     AboutSubscription, AcknowledgedParams, ListenFilter, ListenResult, RequestId,
     ServerNotification, ServerResult, SubscriptionMeta, UpdatedParams,
 };
-use store::{Bus, Delivery, Store, StoreError, Subscription};
+use store::{EventId, Heard, Log, Start, Store, StoreError, Tail};
 
 use crate::{
     Server,
-    http::{Outbox, note_message},
+    http::{Outbox, Said, note_message},
+    rhythms::Rhythms,
 };
 
-const CHANNEL: &str = "mcp:changes";
+/// The log of all changes.
+const LOG: &str = "mcp:changes";
+
+/// How long a change can be heard of by a client that was away.
+const KEPT: Duration = Duration::from_hours(1);
 
 /// How many resources one subscription or session may watch.
 pub(crate) const MOST_WATCHED: usize = 256;
+
+/// How long to wait before a log that could not be read is read again.
+pub(crate) const AGAIN: Duration = Duration::from_millis(500);
 
 /// The longest address that a session may watch, in bytes: it is kept as long as the session.
 pub(crate) const LONGEST_WATCHED: usize = 2048;
@@ -27,17 +35,17 @@ pub(crate) const LONGEST_WATCHED: usize = 2048;
 /// Carries what features announce to every instance.
 #[derive(Clone)]
 pub(crate) struct Feed {
-    bus: Bus,
+    log: Log,
 }
 
 impl Feed {
     pub(crate) fn new(store: &Store) -> Self {
-        Self { bus: store.bus() }
+        Self { log: store.log() }
     }
 
-    /// Listens; nothing announced after this is missed without being told.
-    pub(crate) async fn listen(&self) -> Result<Listener, StoreError> {
-        self.bus.subscribe(CHANNEL).await.map(Listener)
+    /// Listens; nothing announced after `start` is missed without being told.
+    pub(crate) async fn listen(&self, start: Start) -> Result<Listener, StoreError> {
+        self.log.tail(LOG, start).await.map(Listener)
     }
 }
 
@@ -46,7 +54,7 @@ impl ChangeFeed for Feed {
         Box::pin(async move {
             // A change is a word or an address: it can be written.
             let text = serde_json::to_string(&change).unwrap_or_default();
-            if let Err(error) = self.bus.publish(CHANNEL, &text).await {
+            if let Err(error) = self.log.append(LOG, &text, KEPT).await {
                 tracing::error!(%error, "a change could not be announced");
             }
         })
@@ -54,15 +62,40 @@ impl ChangeFeed for Feed {
 }
 
 /// Hears what is announced.
-pub(crate) struct Listener(Subscription);
+pub(crate) struct Listener(Tail);
+
+/// What is heard of changes.
+#[derive(Debug)]
+pub(crate) enum Announcement {
+    /// A change, and where it is in the log.
+    Change(EventId, Change),
+    /// Something may have been missed.
+    Gap,
+}
+
+impl Announcement {
+    /// The change, if it is known.
+    pub(crate) const fn change(&self) -> Option<&Change> {
+        match self {
+            Self::Change(_, change) => Some(change),
+            Self::Gap => None,
+        }
+    }
+}
 
 impl Listener {
-    /// The next change; nothing when something may have been missed. Ends with the store.
-    pub(crate) async fn next(&mut self) -> Option<Option<Change>> {
-        Some(match self.0.next().await? {
-            Delivery::Message(text) => serde_json::from_str(&text).ok(),
-            Delivery::Gap => None,
-        })
+    /// What comes next; ends with the store.
+    ///
+    /// # Errors
+    /// When the log cannot be read now; calling again tries again.
+    pub(crate) async fn next(&mut self) -> Option<Result<Announcement, StoreError>> {
+        Some(self.0.next().await?.map(|heard| {
+            match heard {
+                Heard::Gap => Announcement::Gap,
+                Heard::Event(id, text) => serde_json::from_str(&text)
+                    .map_or(Announcement::Gap, |change| Announcement::Change(id, change)),
+            }
+        }))
     }
 }
 
@@ -103,8 +136,8 @@ impl Wish {
     }
 
     /// What the client is told of a change.
-    pub(crate) fn notes(&self, heard: Option<&Change>) -> Vec<ServerNotification> {
-        if let Some(change) = heard {
+    pub(crate) fn notes(&self, heard: &Announcement) -> Vec<ServerNotification> {
+        if let Announcement::Change(_, change) = heard {
             return self.note(change).into_iter().collect();
         }
         // Something may have been missed. All of these say "look again", so saying one too many
@@ -114,7 +147,7 @@ impl Wish {
         lists.into_iter().chain(watched).filter_map(|change| self.note(&change)).collect()
     }
 
-    fn note(&self, change: &Change) -> Option<ServerNotification> {
+    pub(crate) fn note(&self, change: &Change) -> Option<ServerNotification> {
         let about = self.about();
         match change {
             Change::Tools if self.tools => Some(ServerNotification::ToolsChanged(about)),
@@ -177,18 +210,32 @@ pub(crate) async fn listen(
 ) -> Result<ServerResult, StoreError> {
     let wish = Wish::granted(wanted, server.features().announced(), id);
     // Listening comes before the acknowledgement, which promises that nothing is missed from here.
-    let mut listener = server.feed().listen().await?;
-    outbox.say(note_message(&wish.acknowledgement())).await;
+    let mut listener = server.feed().listen(Start::Newest).await?;
+    let _open = server.vitals().stream();
+    let say = async |note| outbox.say(Said { id: None, message: note_message(&note) }).await;
+    say(wish.acknowledgement()).await;
     let mut over = Box::pin(over(server, principal));
+    let mut rhythms = Rhythms::of(server, principal, None);
     loop {
         let heard = tokio::select! {
             biased;
             () = &mut over => break,
             heard = listener.next() => heard,
+            due = rhythms.next() => {
+                for note in rhythms.notes(due, &wish, None) {
+                    say(note).await;
+                }
+                continue;
+            }
         };
         let Some(heard) = heard else { break };
-        for note in wish.notes(heard.as_ref()) {
-            outbox.say(note_message(&note)).await;
+        let Ok(heard) = heard else {
+            server.clock().sleep(AGAIN).await;
+            continue;
+        };
+        rhythms.heard(heard.change());
+        for note in wish.notes(&heard) {
+            say(note).await;
         }
     }
     let mut result = ListenResult::default();
@@ -214,7 +261,10 @@ mod tests {
     fn methods(wish: &Wish, heard: Option<&Change>) -> Vec<String> {
         let method =
             |note| serde_json::to_value(note).unwrap()["method"].as_str().unwrap().to_owned();
-        wish.notes(heard).into_iter().map(method).collect()
+        let heard = heard.map_or(Announcement::Gap, |change| {
+            Announcement::Change(EventId::ZERO, change.clone())
+        });
+        wish.notes(&heard).into_iter().map(method).collect()
     }
 
     #[test]

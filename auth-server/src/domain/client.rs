@@ -2,12 +2,17 @@
 
 use ambient::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use shared::oauth::{GrantType, ScopeSet, TokenEndpointAuthMethod};
 
-use super::{RedirectUri, SecretHash, ticket};
+use super::{KeySource, RedirectUri, SecretHash, ticket};
 
 /// A registered client, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one grant, which the client may have or not whatever the others are"
+)]
 pub(crate) struct Client {
     /// Its identifier, which anybody may know.
     pub(crate) id: String,
@@ -19,9 +24,15 @@ pub(crate) struct Client {
     pub(crate) authentication: Authentication,
     /// Whether it may have refresh tokens.
     pub(crate) refreshes: bool,
+    /// Whether it may run on devices that borrow the user's browser.
+    #[serde(default)]
+    pub(crate) devices: bool,
     /// Whether it may have tokens for itself, without a user.
     #[serde(default)]
     pub(crate) acts_for_itself: bool,
+    /// Whether an identity provider may speak for users to it.
+    #[serde(default)]
+    pub(crate) takes_assertions: bool,
     /// The scopes it has limited itself to.
     pub(crate) scope: Option<ScopeSet>,
     /// `native` or `web`, if it said so.
@@ -46,12 +57,24 @@ pub(crate) enum Authentication {
     },
     /// By one of the secrets that the operator has given it.
     Given(Vec<SecretHash>),
+    /// By a signature.
+    Keys {
+        /// Its public keys.
+        keys: KeySource,
+        /// Whether it said that it can do without as well. Then nothing is gained by insisting.
+        or_none: bool,
+    },
 }
 
 impl Client {
     /// Whether a request may be answered at `uri`.
     pub(crate) fn may_be_answered_at(&self, uri: &str) -> bool {
         self.redirect_uris.iter().any(|registered| registered.allows(uri))
+    }
+
+    /// Whether there is any address that it may be answered at.
+    pub(crate) const fn may_be_answered(&self) -> bool {
+        !self.redirect_uris.is_empty()
     }
 
     /// The only redirect URI, if there is only one.
@@ -62,10 +85,33 @@ impl Client {
         }
     }
 
+    /// Whether somebody may call in its name without a proof: then a key that its tokens are bound to
+    /// is all that tells it from a thief.
+    pub(crate) const fn may_call_unproven(&self) -> bool {
+        matches!(
+            self.authentication,
+            Authentication::Public | Authentication::Keys { or_none: true, .. }
+        )
+    }
+
     /// Its grant types, for the registration document.
     pub(crate) fn grant_types(&self) -> Vec<GrantType> {
+        let code = self.may_be_answered().then_some(GrantType::AuthorizationCode);
         let refresh = self.refreshes.then_some(GrantType::RefreshToken);
-        [GrantType::AuthorizationCode].into_iter().chain(refresh).collect()
+        let device = self.devices.then_some(GrantType::DeviceCode);
+        let assertions = self.takes_assertions.then_some(GrantType::JwtBearer);
+        code.into_iter().chain(refresh).chain(device).chain(assertions).collect()
+    }
+
+    /// Its public keys as it registered them, in the place where it did.
+    pub(crate) fn keys(&self) -> (Option<Value>, Option<String>) {
+        match &self.authentication {
+            Authentication::Keys { keys: KeySource::Here(keys), .. } => {
+                (serde_json::to_value(keys).ok(), None)
+            }
+            Authentication::Keys { keys: KeySource::At(url), .. } => (None, Some(url.clone())),
+            _ => (None, None),
+        }
     }
 
     /// Its authentication method, for the registration document.
@@ -73,6 +119,7 @@ impl Client {
         match &self.authentication {
             Authentication::Public => TokenEndpointAuthMethod::None,
             Authentication::Secret { method, .. } => method.clone(),
+            Authentication::Keys { .. } => TokenEndpointAuthMethod::PrivateKeyJwt,
             Authentication::Given(_) => TokenEndpointAuthMethod::ClientSecretBasic,
         }
     }

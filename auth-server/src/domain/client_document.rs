@@ -3,10 +3,12 @@
 
 use ambient::Timestamp;
 use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use shared::oauth::{ClientMetadata, TokenEndpointAuthMethod};
 
-use super::{Authentication, Client, ClientUrl, MetadataError, registration, unique_json::Unique};
+use super::{
+    Authentication, Client, ClientUrl, KeySource, MetadataError, registration, unique_json::Unique,
+};
 
 /// Why a document makes no client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,9 +23,7 @@ pub(crate) enum BadDocument {
     Secret,
     #[error("client_name is missing")]
     NoName,
-    #[error(
-        "token_endpoint_auth_method must be none: there is no secret, and keys are not supported"
-    )]
+    #[error("token_endpoint_auth_method must be none or private_key_jwt: there is no secret")]
     AuthMethod,
     #[error(transparent)]
     Metadata(#[from] MetadataError),
@@ -48,12 +48,28 @@ pub(crate) fn read_document(
     if metadata.client_name.is_none() {
         return Err(BadDocument::NoName);
     }
-    match metadata.token_endpoint_auth_method {
-        None | Some(TokenEndpointAuthMethod::None) => {}
-        Some(_) => return Err(BadDocument::AuthMethod),
-    }
+    let authentication = authentication(&metadata, members)?;
     let id = url.as_str().to_owned();
-    Ok(registration::client(id, metadata, Authentication::Public, now)?)
+    Ok(registration::client(id, metadata, authentication, now)?)
+}
+
+/// `ChatGPT`'s document prefers a key and lists `none` as well: it may do either.
+fn authentication(
+    metadata: &ClientMetadata,
+    members: &Map<String, Value>,
+) -> Result<Authentication, BadDocument> {
+    match metadata.token_endpoint_auth_method {
+        None | Some(TokenEndpointAuthMethod::None) => Ok(Authentication::Public),
+        Some(TokenEndpointAuthMethod::PrivateKeyJwt) => {
+            let keys = KeySource::new(metadata.jwks.as_ref(), metadata.jwks_uri.as_deref());
+            let keys = keys.map_err(MetadataError::from)?;
+            let others = members.get("token_endpoint_auth_methods_supported");
+            let others = others.and_then(Value::as_array);
+            let or_none = others.is_some_and(|names| names.iter().any(|name| name == "none"));
+            Ok(Authentication::Keys { keys, or_none })
+        }
+        Some(_) => Err(BadDocument::AuthMethod),
+    }
 }
 
 #[cfg(test)]
@@ -85,6 +101,34 @@ mod tests {
         assert_eq!(client.authentication, Authentication::Public);
         assert!(client.may_be_answered_at("http://localhost:51234/callback"));
         assert!(with("token_endpoint_auth_method", json!("none")).is_ok());
+    }
+
+    #[test]
+    fn a_client_with_keys_may_say_that_it_can_do_without() {
+        let mut document = json!({
+            "client_id": URL, "client_name": "A", "redirect_uris": ["https://a.example/"],
+            "token_endpoint_auth_method": "private_key_jwt",
+            "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+            "jwks_uri": "https://a.example/jwks",
+        });
+        let keys = KeySource::at("https://a.example/jwks").unwrap();
+        let both = Authentication::Keys { keys: keys.clone(), or_none: true };
+        assert_eq!(read(&document.to_string()).unwrap().authentication, both);
+        document["token_endpoint_auth_methods_supported"] = json!(["private_key_jwt"]);
+        let only = Authentication::Keys { keys, or_none: false };
+        assert_eq!(read(&document.to_string()).unwrap().authentication, only);
+        document["jwks_uri"] = json!("http://a.example/jwks");
+        assert!(read(&document.to_string()).is_err());
+    }
+
+    #[test]
+    fn a_shared_secret_is_a_mistake_whatever_stands_beside_it() {
+        let document = json!({
+            "client_id": URL, "client_name": "A", "redirect_uris": ["https://a.example/"],
+            "token_endpoint_auth_method": "client_secret_post",
+            "token_endpoint_auth_methods_supported": ["none"],
+        });
+        assert_eq!(read(&document.to_string()), Err(BadDocument::AuthMethod));
     }
 
     #[test]

@@ -15,6 +15,9 @@ pub(crate) struct Code {
     pub(crate) redirect_uri: String,
     /// What the client committed itself to.
     pub(crate) challenge: CodeChallenge,
+    /// What the client wants to see again in the identity token.
+    #[serde(default)]
+    pub(crate) nonce: Option<String>,
     /// The family that its tokens will belong to.
     pub(crate) family: String,
     /// When it is too late.

@@ -127,10 +127,17 @@ mod tests {
     fn line() -> Line {
         let entropy = Entropy::seeded(1);
         let tokens = [0; 3].map(|_| Ticket::random(&entropy));
-        let user = User { sub: "alice".into(), name: "Alice".into() };
+        let user = User { sub: "alice".into(), name: "Alice".into(), email: None };
         let scope = "mcp".parse().unwrap();
         let family = Family::Alive(Box::new(Living {
-            grant: Grant { client_id: "c".into(), user, scope, resource: "r".into() },
+            grant: Grant {
+                client_id: "c".into(),
+                user,
+                scope,
+                resource: "r".into(),
+                auth_time: None,
+                key: None,
+            },
             expires_at: Timestamp::from_secs(1000),
             current: Some(tokens[0].digest()),
             previous: None,

@@ -4,9 +4,14 @@
 mod access;
 mod client;
 mod client_document;
+pub(crate) mod client_id;
+mod client_keys;
 mod client_url;
 mod code;
+mod device;
 mod family;
+mod identity;
+mod issued_token;
 mod redirect_uri;
 mod registration;
 mod request;
@@ -14,16 +19,23 @@ mod resource;
 mod seal;
 mod secret_hash;
 mod ticket;
+mod token_format;
 mod transaction;
 mod unique_json;
 
+pub use self::token_format::TokenFormat;
 pub(crate) use self::{
     access::{AccessRecord, Grant, RefreshRecord, User},
     client::{Authentication, Client},
     client_document::{BadDocument, read_document},
+    client_id::Management,
+    client_keys::{BadKeySource, KeySource},
     client_url::{BadClientUrl, ClientUrl},
     code::{Attempt, Code, Exchanged, Mismatch},
+    device::{Device, INTERVAL, Told, UserCode, Visit},
     family::{Family, Living, Rotation, Successor},
+    identity::{EMAIL, OPENID, PROFILE, identity_scopes},
+    issued_token::IssuedToken,
     redirect_uri::{Destination, RedirectUri},
     registration::{MetadataError, Registration},
     request::{AuthorizationRequest, Offer, RequestError, Wanted},
@@ -31,8 +43,9 @@ pub(crate) use self::{
     seal::{Sealed, seal, unseal},
     secret_hash::SecretHash,
     ticket::{
-        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, Handle, LoginCode, Nonce,
-        RefreshToken, Ticket, sha256_hex,
+        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, DeviceCode, Handle, LoginCode,
+        ManagementToken, Nonce, PushedName, RefreshToken, Ticket, VisitKey, sha256_hex,
     },
     transaction::{Transaction, WrongTurn, form_token},
+    unique_json::Unique,
 };

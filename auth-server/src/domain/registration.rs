@@ -6,9 +6,9 @@ use shared::oauth::{
 };
 
 use super::{
-    Authentication, Client, RedirectUri,
+    Authentication, BadKeySource, Client, KeySource, Management, RedirectUri, client_id,
     redirect_uri::BadRedirectUri,
-    ticket::{ClientSecret, Ticket},
+    ticket::{ClientSecret, ManagementToken, Ticket},
 };
 
 const MAX_REDIRECT_URIS: usize = 20;
@@ -23,9 +23,14 @@ pub(crate) enum MetadataError {
     RedirectUri { index: usize, why: BadRedirectUri },
     #[error("client_name has at most {MAX_NAME} characters and no control characters")]
     Name,
-    #[error("token_endpoint_auth_method must be none, client_secret_basic or client_secret_post")]
+    #[error(
+        "token_endpoint_auth_method must be none, client_secret_basic, \
+             client_secret_post or private_key_jwt"
+    )]
     AuthMethod,
-    #[error("grant_types must contain authorization_code")]
+    #[error("{0}")]
+    Keys(#[from] BadKeySource),
+    #[error("grant_types must contain authorization_code or the grant of RFC 8628")]
     GrantTypes,
     #[error("response_types must contain code")]
     ResponseTypes,
@@ -38,8 +43,12 @@ pub(crate) enum MetadataError {
 pub(crate) struct Registration {
     /// The client, to be kept.
     pub(crate) client: Client,
+    /// What shows that a caller may change it; none for public clients.
+    pub(crate) management: Option<Management>,
     /// Its secret, to be told once.
     secret: Option<ClientSecret>,
+    /// What it may change its registration with.
+    token: Option<ManagementToken>,
 }
 
 impl Registration {
@@ -52,31 +61,65 @@ impl Registration {
         now: Timestamp,
         entropy: &Entropy,
     ) -> Result<Self, MetadataError> {
-        let (authentication, secret) =
-            authentication(metadata.token_endpoint_auth_method.clone(), entropy)?;
-        let client = client(entropy.hex::<16>(), metadata, authentication, now)?;
-        Ok(Self { client, secret })
+        let (authentication, secret) = authentication(&metadata, entropy)?;
+        let id = if secret.is_some() { client_id::own(entropy) } else { entropy.hex::<16>() };
+        let client = client(id, metadata, authentication, now)?;
+        // What is public is shared by all who register the same: nobody may change it.
+        let token = secret.is_some().then(|| Ticket::random(entropy));
+        Ok(Self { client, management: token.as_ref().map(Management::of), secret, token })
+    }
+
+    /// A registration that a client comes back to with its token.
+    pub(crate) fn known(client: Client, token: ManagementToken) -> Self {
+        let management = Some(Management::of(&token));
+        Self { client, management, secret: None, token: Some(token) }
+    }
+
+    /// The client `before` as it wants to be from now on: of the same name, with the same secret.
+    pub(crate) fn change(
+        metadata: ClientMetadata,
+        before: &Client,
+    ) -> Result<Client, MetadataError> {
+        let Authentication::Secret { digest, .. } = &before.authentication else {
+            return Err(MetadataError::AuthMethod);
+        };
+        let method = metadata.token_endpoint_auth_method.clone().unwrap_or_else(|| before.method());
+        if !has_secret(&method) {
+            return Err(MetadataError::AuthMethod);
+        }
+        let authentication = Authentication::Secret { method, digest: digest.clone() };
+        client(before.id.clone(), metadata, authentication, before.issued_at)
     }
 
     /// The answer to the client (RFC 7591 section 3.2.1): what was registered, not what was asked.
-    pub(crate) fn document(&self) -> RegisteredClient {
+    pub(crate) fn document(&self, issuer: &str) -> RegisteredClient {
         let client = &self.client;
-        let secret = self.secret.as_ref();
+        let (secret, token) = (self.secret.as_ref(), self.token.as_ref());
         RegisteredClient {
             client_id: client.id.clone(),
             client_id_issued_at: client.issued_at.as_secs(),
             client_secret: secret.map(|secret| Sensitive::new(secret.expose())),
             client_secret_expires_at: secret.map(|_| 0),
-            metadata: ClientMetadata {
-                redirect_uris: client.redirect_uris.iter().map(ToString::to_string).collect(),
-                client_name: client.name.clone(),
-                token_endpoint_auth_method: Some(client.method()),
-                grant_types: Some(client.grant_types()),
-                response_types: Some(vec!["code".to_owned()]),
-                scope: client.scope.clone(),
-                application_type: client.application_type.clone(),
-            },
+            registration_access_token: token.map(|token| Sensitive::new(token.expose())),
+            registration_client_uri: token.map(|_| format!("{issuer}/register/{}", client.id)),
+            metadata: metadata(client),
         }
+    }
+}
+
+/// What a client is registered with, in the words of RFC 7591.
+pub(super) fn metadata(client: &Client) -> ClientMetadata {
+    let (jwks, jwks_uri) = client.keys();
+    ClientMetadata {
+        redirect_uris: client.redirect_uris.iter().map(ToString::to_string).collect(),
+        client_name: client.name.clone(),
+        token_endpoint_auth_method: Some(client.method()),
+        grant_types: Some(client.grant_types()),
+        response_types: client.may_be_answered().then(|| vec!["code".to_owned()]),
+        scope: client.scope.clone(),
+        jwks,
+        jwks_uri,
+        application_type: client.application_type.clone(),
     }
 }
 
@@ -87,28 +130,38 @@ pub(super) fn client(
     authentication: Authentication,
     now: Timestamp,
 ) -> Result<Client, MetadataError> {
-    let redirect_uris = redirect_uris(&metadata.redirect_uris)?;
     if metadata.client_name.as_ref().is_some_and(|name| !is_name(name)) {
         return Err(MetadataError::Name);
     }
     let grant_types = metadata.grant_types.as_deref();
-    if grant_types.is_some_and(|types| !types.contains(&GrantType::AuthorizationCode)) {
-        return Err(MetadataError::GrantTypes);
-    }
-    if metadata.response_types.is_some_and(|types| types.iter().all(|name| name != "code")) {
+    let devices = grant_types.is_some_and(|types| types.contains(&GrantType::DeviceCode));
+    let codes = grant_types.is_none_or(|types| types.contains(&GrantType::AuthorizationCode));
+    // A program that runs on devices only is never answered at an address.
+    let redirect_uris = match (codes, devices) {
+        (true, _) => redirect_uris(&metadata.redirect_uris)?,
+        (false, true) => Vec::new(),
+        (false, false) => return Err(MetadataError::GrantTypes),
+    };
+    let response_types = metadata.response_types;
+    if codes && response_types.is_some_and(|types| types.iter().all(|name| name != "code")) {
         return Err(MetadataError::ResponseTypes);
     }
     let application_type = metadata.application_type;
     if application_type.as_deref().is_some_and(|kind| !matches!(kind, "native" | "web")) {
         return Err(MetadataError::ApplicationType);
     }
+    let is_known = !matches!(authentication, Authentication::Public);
     Ok(Client {
         id,
         name: metadata.client_name.filter(|name| !name.trim().is_empty()),
         redirect_uris,
         authentication,
         refreshes: grant_types.is_none_or(|types| types.contains(&GrantType::RefreshToken)),
+        devices,
         acts_for_itself: false,
+        // Who cannot be told from others is not spoken to about users.
+        takes_assertions: is_known
+            && grant_types.is_some_and(|types| types.contains(&GrantType::JwtBearer)),
         scope: metadata.scope,
         application_type,
         issued_at: now,
@@ -131,9 +184,10 @@ fn is_name(name: &str) -> bool {
 
 /// RFC 7591 section 2: a client that says nothing is confidential and uses Basic.
 fn authentication(
-    method: Option<TokenEndpointAuthMethod>,
+    metadata: &ClientMetadata,
     entropy: &Entropy,
 ) -> Result<(Authentication, Option<ClientSecret>), MetadataError> {
+    let method = metadata.token_endpoint_auth_method.clone();
     let method = method.unwrap_or(TokenEndpointAuthMethod::ClientSecretBasic);
     match method {
         TokenEndpointAuthMethod::None => Ok((Authentication::Public, None)),
@@ -141,8 +195,17 @@ fn authentication(
             let secret = Ticket::random(entropy);
             Ok((Authentication::Secret { method, digest: secret.digest() }, Some(secret)))
         }
+        TokenEndpointAuthMethod::PrivateKeyJwt => {
+            let keys = KeySource::new(metadata.jwks.as_ref(), metadata.jwks_uri.as_deref())?;
+            Ok((Authentication::Keys { keys, or_none: false }, None))
+        }
         TokenEndpointAuthMethod::Other(_) => Err(MetadataError::AuthMethod),
     }
+}
+
+fn has_secret(method: &TokenEndpointAuthMethod) -> bool {
+    use TokenEndpointAuthMethod::{ClientSecretBasic, ClientSecretPost};
+    matches!(method, ClientSecretBasic | ClientSecretPost)
 }
 
 #[cfg(test)]
@@ -164,7 +227,7 @@ mod tests {
             "http://localhost:8787/callback",
         ];
         let made = register(json!({"redirect_uris": uris, "token_endpoint_auth_method": "none"}));
-        let document = serde_json::to_value(made.unwrap().document()).unwrap();
+        let document = serde_json::to_value(made.unwrap().document("https://as.example")).unwrap();
         assert_eq!(document["redirect_uris"], json!(uris));
         assert_eq!(document["grant_types"], json!(["authorization_code", "refresh_token"]));
         assert_eq!(document.get("client_secret_expires_at"), None);
@@ -173,7 +236,7 @@ mod tests {
     #[test]
     fn a_client_that_says_nothing_gets_a_secret_that_is_kept_hashed() {
         let made = register(json!({"redirect_uris": ["https://a.example/cb"]})).unwrap();
-        let document = made.document();
+        let document = made.document("https://as.example");
         let secret = document.client_secret.unwrap();
         assert_eq!(document.client_secret_expires_at, Some(0));
         let kept = serde_json::to_string(&made.client).unwrap();
@@ -182,9 +245,22 @@ mod tests {
 
     #[test]
     fn grants_that_do_not_exist_here_are_left_out() {
-        let asked = json!(["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]);
+        let asked = json!(["authorization_code", "urn:ietf:params:oauth:grant-type:saml2-bearer"]);
         let made = register(json!({"redirect_uris": ["https://a.example/"], "grant_types": asked}));
         assert_eq!(made.unwrap().client.grant_types(), [GrantType::AuthorizationCode]);
+    }
+
+    #[test]
+    fn a_program_for_devices_only_needs_no_address_to_be_answered_at() {
+        let device = "urn:ietf:params:oauth:grant-type:device_code";
+        let asked = json!({"grant_types": [device, "refresh_token"], "response_types": []});
+        let document =
+            serde_json::to_value(register(asked).unwrap().document("https://as.example")).unwrap();
+        assert_eq!(document["grant_types"], json!(["refresh_token", device]));
+        assert_eq!(document["redirect_uris"], json!([]));
+        assert_eq!(document.get("response_types"), None);
+        let both = json!({"grant_types": ["authorization_code", device]});
+        assert_eq!(register(both).unwrap_err(), MetadataError::RedirectUriCount);
     }
 
     #[test]
@@ -199,8 +275,10 @@ mod tests {
         assert_eq!(with("grant_types", json!(["refresh_token"])), MetadataError::GrantTypes);
         assert_eq!(with("response_types", json!(["token"])), MetadataError::ResponseTypes);
         assert_eq!(with("application_type", json!("x")), MetadataError::ApplicationType);
-        let method = with("token_endpoint_auth_method", json!("private_key_jwt"));
+        let method = with("token_endpoint_auth_method", json!("client_secret_jwt"));
         assert_eq!(method, MetadataError::AuthMethod);
+        let no_key = with("token_endpoint_auth_method", json!("private_key_jwt"));
+        assert_eq!(no_key, BadKeySource::Missing.into());
         let why = BadRedirectUri::Scheme;
         let uris = json!(["https://a.example/", "javascript:x"]);
         assert_eq!(with("redirect_uris", uris), MetadataError::RedirectUri { index: 1, why });

@@ -1,10 +1,14 @@
 //! The authorization request (OAuth 2.1 section 4.1.1), once client and redirect URI are known to be
 //! good: from here on, every mistake is told to the client.
 
+use dpop::Thumbprint;
 use serde::{Deserialize, Serialize};
 use shared::oauth::{CodeChallenge, ErrorCode, ScopeSet};
 
-use super::{Client, Resources};
+use super::{
+    Client, Resources,
+    identity::{MAX_NONCE, identity},
+};
 
 /// Longer ones are not echoed faithfully by everything in between.
 const MAX_STATE: usize = 2048;
@@ -19,10 +23,12 @@ pub(crate) struct Wanted {
     pub(crate) code_challenge: Option<String>,
     pub(crate) code_challenge_method: Option<String>,
     pub(crate) resource: Option<String>,
+    pub(crate) nonce: Option<String>,
     pub(crate) prompt: Option<String>,
     pub(crate) request: Option<String>,
     pub(crate) request_uri: Option<String>,
     pub(crate) authorization_details: Option<String>,
+    pub(crate) dpop_jkt: Option<String>,
 }
 
 /// What can be asked for.
@@ -43,12 +49,23 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) redirect_uri: String,
     /// What the client wants to see again, exactly as it was sent.
     pub(crate) state: Option<String>,
+    /// The code of the device that waits for the answer, as its user has typed it; the answer goes
+    /// to our own page then.
+    #[serde(default)]
+    pub(crate) user_code: Option<String>,
+    /// The key that the tokens will be bound to, if the client has committed itself to one
+    /// (RFC 9449 section 10).
+    #[serde(default)]
+    pub(crate) key: Option<Thumbprint>,
     /// What the code will be bound to.
     pub(crate) challenge: CodeChallenge,
     /// What will be allowed.
     pub(crate) scope: ScopeSet,
     /// The audience of the tokens.
     pub(crate) resource: String,
+    /// What the client wants to see again in the identity token.
+    #[serde(default)]
+    pub(crate) nonce: Option<String>,
 }
 
 /// Why a request cannot be put before the user.
@@ -56,8 +73,12 @@ pub(crate) struct AuthorizationRequest {
 pub(crate) enum RequestError {
     #[error("{0} is there more than once")]
     Repeated(String),
+    #[error("requests must be handed in at the pushed authorization request endpoint")]
+    NotPushed,
     #[error("state has at most {MAX_STATE} characters")]
     LongState,
+    #[error("nonce has at most {MAX_NONCE} characters")]
+    LongNonce,
     #[error("response_type is missing")]
     NoResponseType,
     #[error("the only response_type is code")]
@@ -78,6 +99,8 @@ pub(crate) enum RequestError {
     Challenge,
     #[error("the resource is not one that tokens are issued for here")]
     Resource,
+    #[error("dpop_jkt is not the SHA-256 thumbprint of a key")]
+    Key,
     #[error("scope is malformed")]
     Scope,
     #[error("nobody is logged in, and prompt=none allows no login")]
@@ -89,11 +112,14 @@ impl RequestError {
     pub(crate) const fn code(&self) -> ErrorCode {
         match self {
             Self::Repeated(_)
+            | Self::NotPushed
             | Self::LongState
+            | Self::LongNonce
             | Self::NoResponseType
             | Self::ResponseMode
             | Self::NoChallenge
             | Self::ChallengeMethod
+            | Self::Key
             | Self::Challenge => ErrorCode::InvalidRequest,
             Self::ResponseType => ErrorCode::UnsupportedResponseType,
             Self::RequestObject => ErrorCode::RequestNotSupported,
@@ -116,29 +142,46 @@ impl AuthorizationRequest {
     ) -> Result<Self, RequestError> {
         wanted.check_kind()?;
         let challenge = wanted.challenge()?;
-        let scope = scope(wanted.scope.as_deref(), client, offer)?;
-        let resource = match &wanted.resource {
-            // Clients of 2025-03-26 do not know of resources.
-            None => offer.resources.default_audience(),
-            Some(name) => offer.resources.audience(name).ok_or(RequestError::Resource)?,
-        };
+        let (scope, resource) = wanted.target(client, offer)?;
+        let key = wanted.dpop_jkt.map(|key| key.parse()).transpose();
         Ok(Self {
+            key: key.map_err(|_| RequestError::Key)?,
             client_id: client.id.clone(),
             redirect_uri,
             state: wanted.state,
+            user_code: None,
             challenge,
             scope,
-            resource: resource.to_owned(),
+            resource,
+            nonce: wanted.nonce,
         })
+    }
+
+    /// Whether the answer goes to the client, or to our own page about the device that waits for it.
+    pub(crate) fn may_be_answered(&self, client: &Client) -> bool {
+        self.user_code.is_some() || client.may_be_answered_at(&self.redirect_uri)
     }
 }
 
 impl Wanted {
-    fn check_kind(&self) -> Result<(), RequestError> {
-        if self.state.as_ref().is_some_and(|state| state.len() > MAX_STATE) {
-            return Err(RequestError::LongState);
-        }
-        // To ignore these would be to answer a request that was not made.
+    /// What the tokens will be for: the scopes and the audience.
+    pub(crate) fn target(
+        &self,
+        client: &Client,
+        offer: Offer<'_>,
+    ) -> Result<(ScopeSet, String), RequestError> {
+        self.check_unsupported()?;
+        let scope = scope(self, client, offer)?;
+        let resource = match &self.resource {
+            // Clients of 2025-03-26 do not know of resources.
+            None => offer.resources.default_audience(),
+            Some(name) => offer.resources.audience(name).ok_or(RequestError::Resource)?,
+        };
+        Ok((scope, resource.to_owned()))
+    }
+
+    /// To ignore these would be to answer a request that was not made.
+    const fn check_unsupported(&self) -> Result<(), RequestError> {
         if self.request.is_some() {
             return Err(RequestError::RequestObject);
         }
@@ -148,6 +191,17 @@ impl Wanted {
         if self.authorization_details.is_some() {
             return Err(RequestError::AuthorizationDetails);
         }
+        Ok(())
+    }
+
+    fn check_kind(&self) -> Result<(), RequestError> {
+        if self.state.as_ref().is_some_and(|state| state.len() > MAX_STATE) {
+            return Err(RequestError::LongState);
+        }
+        if self.nonce.as_ref().is_some_and(|nonce| nonce.len() > MAX_NONCE) {
+            return Err(RequestError::LongNonce);
+        }
+        self.check_unsupported()?;
         match self.response_type.as_deref() {
             None => return Err(RequestError::NoResponseType),
             Some("code") => {}
@@ -174,18 +228,26 @@ impl Wanted {
 }
 
 /// What is unknown is left out (RFC 6749 section 3.3); the token response says what is left.
-fn scope(
-    wanted: Option<&str>,
-    client: &Client,
-    offer: Offer<'_>,
-) -> Result<ScopeSet, RequestError> {
-    let wanted: ScopeSet = wanted.unwrap_or_default().parse().map_err(|_| RequestError::Scope)?;
+fn scope(request: &Wanted, client: &Client, offer: Offer<'_>) -> Result<ScopeSet, RequestError> {
+    let wanted = request.scope.as_deref().unwrap_or_default();
+    let wanted: ScopeSet = wanted.parse().map_err(|_| RequestError::Scope)?;
+    let identity = identity(&wanted);
+    let granted = of_resource(&wanted, client, offer);
+    // Who asks for the user and names no resource wants to know who it is, and nothing else.
+    let is_login = !identity.is_empty() && request.resource.is_none();
+    if is_login && wanted.limited_to(offer.scopes).is_empty() {
+        return Ok(identity);
+    }
+    Ok(granted.iter().chain(identity.iter()).cloned().collect())
+}
+
+fn of_resource(wanted: &ScopeSet, client: &Client, offer: Offer<'_>) -> ScopeSet {
     let known = wanted.limited_to(offer.scopes);
     let granted = if known.is_empty() { offer.scopes.clone() } else { known };
-    let Some(limit) = &client.scope else { return Ok(granted) };
+    let Some(limit) = &client.scope else { return granted };
     // What a client registers is a wish list of its own, in which scopes of others may stand.
     let limited = granted.limited_to(limit);
-    Ok(if limited.is_empty() { granted } else { limited })
+    if limited.is_empty() { granted } else { limited }
 }
 
 #[cfg(test)]
@@ -227,8 +289,20 @@ mod tests {
     #[test]
     fn unknown_scopes_are_left_out() {
         let scope = |text| parse(&[("scope", Some(text))]).unwrap().scope.to_string();
-        assert_eq!(scope("mcp offline_access openid"), "mcp");
-        assert_eq!(scope("openid"), "mcp notes");
+        assert_eq!(scope("mcp offline_access"), "mcp");
+        assert_eq!(scope("offline_access profile"), "mcp notes");
+    }
+
+    #[test]
+    fn who_the_user_is_can_be_asked_with_a_resource_and_without() {
+        let scope = |text, resource| {
+            let changes = [("scope", Some(text)), ("resource", resource)];
+            parse(&changes).unwrap().scope.to_string()
+        };
+        let resource = Some("https://mcp.example/mcp");
+        assert_eq!(scope("openid email", None), "email openid");
+        assert_eq!(scope("openid mcp", None), "mcp openid");
+        assert_eq!(scope("openid", resource), "mcp notes openid");
     }
 
     #[test]
@@ -246,6 +320,7 @@ mod tests {
             ("code_challenge_method", Some("s256"), Code::InvalidRequest),
             ("resource", Some("https://other.example/mcp"), Code::InvalidTarget),
             ("scope", Some("a\"b"), Code::InvalidScope),
+            ("dpop_jkt", Some("short"), Code::InvalidRequest),
             ("prompt", Some("none"), Code::LoginRequired),
             ("request", Some("x"), Code::RequestNotSupported),
             ("request_uri", Some("https://x"), Code::RequestUriNotSupported),
@@ -255,5 +330,6 @@ mod tests {
             assert_eq!(parse(&[(name, value)]).unwrap_err().code(), code, "{name}={value:?}");
         }
         assert_eq!(parse(&[("state", Some(&"x".repeat(2049)))]), Err(RequestError::LongState));
+        assert_eq!(parse(&[("nonce", Some(&"x".repeat(513)))]), Err(RequestError::LongNonce));
     }
 }

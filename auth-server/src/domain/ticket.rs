@@ -43,12 +43,20 @@ kinds! {
     AuthorizationCode = CodeKind("mcpc_");
     /// What a confidential client authenticates with.
     ClientSecret = SecretKind("mcps_");
+    /// What a client changes its own registration with (RFC 7592).
+    ManagementToken = ManagementKind("mcpm_");
     /// What names a transaction in forms and addresses. Of no use without the browser's key.
     Handle = HandleKind("mcph_");
     /// What binds a transaction to a browser: the value of its cookie.
     BrowserKey = BrowserKind("mcpb_");
     /// What makes the way to the identity provider and back a single trip.
     Nonce = NonceKind("mcpn_");
+    /// What a device redeems when its user has decided.
+    DeviceCode = DeviceCodeKind("mcpd_");
+    /// What the page about devices gets back from login and consent.
+    VisitKey = VisitKind("mcpv_");
+    /// The end of a `request_uri`: names a request that was handed in ahead of the browser.
+    PushedName = PushedKind("mcpq_");
     /// What the mock identity provider hands out after a login.
     LoginCode = LoginKind("idpc_");
 }

@@ -113,9 +113,12 @@ mod tests {
             client_id: "c".into(),
             redirect_uri: "https://a.example/".into(),
             state: None,
+            user_code: None,
+            key: None,
             challenge: challenge.parse().unwrap(),
             scope: "mcp".parse().unwrap(),
             resource: "https://mcp.example/mcp".into(),
+            nonce: None,
         };
         let client = Client {
             id: "c".into(),
@@ -123,7 +126,9 @@ mod tests {
             redirect_uris: Vec::new(),
             authentication: Authentication::Public,
             refreshes: true,
+            devices: false,
             acts_for_itself: false,
+            takes_assertions: false,
             scope: None,
             application_type: None,
             issued_at: Timestamp::default(),

@@ -10,7 +10,7 @@ use serde::{
 use serde_json::{Map, Value};
 
 /// Any JSON value, without duplicate members at any depth.
-pub(super) struct Unique(pub(super) Value);
+pub(crate) struct Unique(pub(crate) Value);
 
 impl<'de> Deserialize<'de> for Unique {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

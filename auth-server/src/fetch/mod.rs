@@ -4,9 +4,6 @@
 //! A connection goes to an address that was checked, never to a name that is resolved again; the
 //! address that has answered is checked once more. Nothing is followed, nothing is sent along.
 
-mod address;
-mod resolver;
-
 use std::{
     error::Error as _,
     sync::{Arc, Mutex},
@@ -15,15 +12,16 @@ use std::{
 
 use ambient::{Clock, Timestamp};
 use bytes::Bytes;
-use chassis::client::{ReadError, Timeouts, guarded_http_client, read_capped};
+pub(crate) use chassis::reach::Reach;
+use chassis::{
+    client::{ReadError, Timeouts, guarded_http_client, read_capped},
+    reach::{self, Guard, Lookup, OutOfReach},
+};
 use http::{HeaderMap, StatusCode, header};
 use moka::future::Cache;
 use reqwest::Response;
 use tokio::sync::Semaphore;
 use url::{Host, Url};
-
-pub(crate) use self::resolver::Reach;
-use self::resolver::{Guard, Lookup, OutOfReach};
 
 /// The largest document, in bytes.
 const MAX_DOCUMENT: usize = 5 * 1024;
@@ -84,14 +82,25 @@ pub(crate) enum FetchError {
     Status(StatusCode),
     #[error("the media type is not that of JSON")]
     MediaType,
-    #[error("the document has more than {MAX_DOCUMENT} bytes")]
+    #[error("the document is too large")]
     TooLarge,
+}
+
+impl FetchError {
+    /// Whether the host has said nothing, and may say something in a moment.
+    pub(crate) const fn is_passing(self) -> bool {
+        match self {
+            Self::Busy | Self::TooOften | Self::Transport => true,
+            Self::Status(status) => status.as_u16() >= 500,
+            Self::Scheme | Self::OutOfReach | Self::MediaType | Self::TooLarge => false,
+        }
+    }
 }
 
 impl Fetcher {
     /// A fetcher that asks the name service of the machine.
     pub(crate) fn new(reach: Reach, clock: Clock) -> Result<Self, reqwest::Error> {
-        Self::with(resolver::system(), reach, clock, TIMEOUTS)
+        Self::with(reach::system(), reach, clock, TIMEOUTS)
     }
 
     fn with(
@@ -111,6 +120,11 @@ impl Fetcher {
 
     /// Fetches a JSON document.
     pub(crate) async fn json(&self, url: &Url) -> Result<Fetched, FetchError> {
+        self.json_within(url, MAX_DOCUMENT).await
+    }
+
+    /// Fetches a JSON document of at most `limit` bytes.
+    pub(crate) async fn json_within(&self, url: &Url, limit: usize) -> Result<Fetched, FetchError> {
         self.check(url)?;
         // Who would have to wait is turned away: what fills the places is slow by intention.
         let _place = self.in_flight.try_acquire().map_err(|_| FetchError::Busy)?;
@@ -127,7 +141,7 @@ impl Fetcher {
         if !is_json(response.headers()) {
             return Err(FetchError::MediaType);
         }
-        read(response).await
+        read(response, limit).await
     }
 
     /// What can be told from the URL alone. Names are checked when they are resolved.
@@ -158,9 +172,9 @@ impl Fetcher {
     }
 }
 
-async fn read(response: Response) -> Result<Fetched, FetchError> {
+async fn read(response: Response, limit: usize) -> Result<Fetched, FetchError> {
     let headers = response.headers().clone();
-    match read_capped(response, MAX_DOCUMENT).await {
+    match read_capped(response, limit).await {
         Ok(body) => Ok(Fetched { headers, body }),
         Err(ReadError::TooLarge { .. }) => Err(FetchError::TooLarge),
         Err(ReadError::Transport(_)) => Err(FetchError::Transport),

@@ -1,13 +1,29 @@
 //! What is fetched from hosts that do not behave.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    net::IpAddr,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use axum::{Router, body::Body, response::Redirect, routing::get};
 use chassis::{Lifecycle, Limits};
 use testkit::faults::{Line, Proxy};
 use tokio::net::TcpListener;
 
-use super::{resolver::tests::answers, *};
+use super::*;
+
+/// A name service whose answers follow each other; the last stays.
+fn answers(answers: &[&[&str]]) -> Lookup {
+    let parse = |texts: &&[&str]| texts.iter().map(|text| text.parse().unwrap()).collect();
+    let answers: Vec<Vec<IpAddr>> = answers.iter().map(parse).collect();
+    let asked = AtomicUsize::new(0);
+    Arc::new(move |_| {
+        let count = asked.fetch_add(1, Ordering::SeqCst);
+        let answer = answers[count.min(answers.len() - 1)].clone();
+        Box::pin(async move { Ok(answer) })
+    })
+}
 
 /// A host of documents behind a line, and a fetcher that takes every name for it.
 struct Host {

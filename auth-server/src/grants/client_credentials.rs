@@ -2,11 +2,13 @@
 //!
 //! For clients of the operator only. There is no refresh token: the credentials are one.
 
+use dpop::Thumbprint;
 use shared::oauth::{ClientCredentialsRequest, ScopeSet, TokenResponse};
 
 use super::{GrantError, issue::Pair};
 use crate::{
     AuthServer,
+    audit::Event,
     domain::{Client, Family, Grant, Living, User},
 };
 
@@ -15,6 +17,7 @@ pub(crate) async fn issue_to_client(
     server: &AuthServer,
     client: &Client,
     request: ClientCredentialsRequest,
+    key: Option<Thumbprint>,
 ) -> Result<TokenResponse, GrantError> {
     if !client.acts_for_itself {
         return Err(GrantError::NoUser);
@@ -30,15 +33,18 @@ pub(crate) async fn issue_to_client(
         user: User {
             sub: client.id.clone(),
             name: client.name.clone().unwrap_or_else(|| client.id.clone()),
+            email: None,
         },
-        scope: scope(server, client, request.scope)?,
+        scope: limited(server, client, request.scope)?,
         resource: resource.to_owned(),
+        auth_time: None,
+        key,
     };
     issue(server, grant).await
 }
 
 /// What the operator allows is a limit, unlike what a client registers for itself.
-fn scope(
+pub(super) fn limited(
     server: &AuthServer,
     client: &Client,
     wanted: Option<ScopeSet>,
@@ -54,14 +60,14 @@ fn scope(
 }
 
 /// A family of one token, which ends with it.
-async fn issue(server: &AuthServer, grant: Grant) -> Result<TokenResponse, GrantError> {
+pub(super) async fn issue(server: &AuthServer, grant: Grant) -> Result<TokenResponse, GrantError> {
     let (now, id) = (server.now(), server.entropy().hex::<16>());
     let end = now + server.lifetimes().access_token;
-    let pair = Pair::new(server, &id, grant.clone(), end, false);
+    let pair = Pair::new(server, &id, grant.clone(), end, false).await?;
     let living = Living { grant, expires_at: end, current: None, previous: None };
     let family = Family::Alive(Box::new(living));
     server.repo().tokens.begin_family(&id, &family, end.since(now)).await?;
     pair.keep(server).await?;
-    tracing::info!(family = id, "token issued to a client for itself");
+    pair.line(Event::ClientToken).write();
     Ok(pair.answer().response(now))
 }

@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
-use ambient::Timestamp;
+use ambient::{Secret, Timestamp};
 use serde::{Deserialize, Serialize};
 use shared::oauth::{ScopeSet, Sensitive, TokenResponse, TokenType};
 use store::StoreError;
 
 use crate::{
-    AuthServer,
-    domain::{AccessRecord, AccessToken, Grant, RefreshRecord, RefreshToken, Ticket},
+    AuthServer, TokenFormat,
+    audit::{self, Event},
+    domain::{AccessRecord, Grant, IssuedToken, RefreshRecord, RefreshToken, Ticket},
+    keys::KeyError,
 };
 
 /// Tokens that belong together, before anybody is told of them.
 #[derive(Debug)]
 pub(super) struct Pair {
-    access: (AccessToken, AccessRecord),
+    access: (IssuedToken, AccessRecord),
     refresh: Option<(RefreshToken, RefreshRecord)>,
 }
 
@@ -26,17 +28,19 @@ pub(super) struct Answer {
     refresh_token: Option<Sensitive>,
     scope: ScopeSet,
     expires_at: Timestamp,
+    /// How the access token is used.
+    token_type: TokenType,
 }
 
 impl Pair {
     /// Makes tokens of a family that ends at `end`.
-    pub(super) fn new(
+    pub(super) async fn new(
         server: &AuthServer,
         family: &str,
         grant: Grant,
         end: Timestamp,
         refreshes: bool,
-    ) -> Self {
+    ) -> Result<Self, KeyError> {
         let (now, entropy, lifetimes) = (server.now(), server.entropy(), server.lifetimes());
         let refresh = refreshes.then(|| {
             let record = RefreshRecord {
@@ -53,12 +57,25 @@ impl Pair {
             issued_at: now,
             expires_at: end.min(now + lifetimes.access_token),
         };
-        Self { access: (Ticket::random(entropy), record), refresh }
+        let token = match server.config().token_format {
+            TokenFormat::Opaque => IssuedToken::Opaque(Ticket::random(entropy)),
+            TokenFormat::Jwt => {
+                let claims = record.claims(server.issuer());
+                IssuedToken::Signed(Secret::new(server.keys().sign("at+jwt", &claims).await?))
+            }
+        };
+        Ok(Self { access: (token, record), refresh })
     }
 
     /// The refresh token, if there is one.
     pub(super) fn refresh(&self) -> Option<&RefreshToken> {
         self.refresh.as_ref().map(|(token, _)| token)
+    }
+
+    /// What the audit log says of them.
+    pub(super) fn line(&self, event: Event) -> audit::Line<'_> {
+        let AccessRecord { family, grant, .. } = &self.access.1;
+        event.line().subject(&grant.user.sub).client(&grant.client_id).about(family)
     }
 
     /// Keeps them. They are good from now on, if their family is.
@@ -88,6 +105,7 @@ impl Pair {
             refresh_token: self.refresh().map(|token| Sensitive::new(token.expose())),
             scope: record.grant.scope.clone(),
             expires_at: record.expires_at,
+            token_type: record.grant.token_type(),
         }
     }
 }
@@ -97,10 +115,11 @@ impl Answer {
     pub(super) fn response(self, now: Timestamp) -> TokenResponse {
         TokenResponse {
             access_token: self.access_token,
-            token_type: TokenType::Bearer,
+            token_type: self.token_type,
             expires_in: self.expires_at.since(now).max(Duration::from_secs(1)).as_secs(),
             refresh_token: self.refresh_token,
             scope: self.scope,
+            id_token: None,
         }
     }
 }

@@ -2,17 +2,24 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
+mod good_token;
+mod identity;
 mod issue;
+mod jwt_bearer;
 mod refresh_token;
+mod trusted_issuers;
 
 use shared::oauth::{ErrorCode, NotACodeVerifier};
 use store::StoreError;
 
+pub use self::trusted_issuers::TrustedIssuers;
 pub(crate) use self::{
     authorization_code::redeem_code, client_credentials::issue_to_client,
-    refresh_token::redeem_refresh_token,
+    device_code::redeem_device_code, good_token::good_token, jwt_bearer::redeem_assertion,
+    refresh_token::redeem_refresh_token, trusted_issuers::TrustedIssuer,
 };
-use crate::domain::Mismatch;
+use crate::{assertions::AssertionError, domain::Mismatch, keys::KeyError};
 
 /// Why nothing is issued. The log gets the reason, the client a code.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +30,6 @@ pub(crate) enum GrantError {
     Code(#[from] Mismatch),
     #[error("the code was redeemed before, by the same client: its tokens have been revoked")]
     ReplayedCode,
-    #[error("the login of this code has been revoked")]
-    RevokedCode,
     #[error("{0}")]
     Verifier(#[from] NotACodeVerifier),
     #[error("the resource is not the one that was granted")]
@@ -37,6 +42,22 @@ pub(crate) enum GrantError {
     NoScope,
     #[error("the client is not registered for refresh tokens")]
     NoRefresh,
+    #[error("the request does not show the key that was committed to")]
+    OtherKey,
+    #[error("the client is not registered for the grant of RFC 8628")]
+    NoDevice,
+    #[error("the device code is not one of ours, or was issued to another client")]
+    UnknownDeviceCode,
+    #[error("the user has not decided yet")]
+    Undecided,
+    #[error("the user has not decided yet; wait five seconds longer between two requests")]
+    Hasty,
+    #[error("the user said no")]
+    Denied,
+    #[error("the device code has expired; begin anew")]
+    ExpiredDeviceCode,
+    #[error("the device code was redeemed before")]
+    SpentDeviceCode,
     #[error("the refresh token is not one of ours or has expired")]
     UnknownRefreshToken,
     #[error("the refresh token was issued to another client")]
@@ -45,6 +66,16 @@ pub(crate) enum GrantError {
     DeadFamily,
     #[error("the refresh token was redeemed before: all tokens of its login have been revoked")]
     ReusedRefreshToken,
+    #[error("there is no identity provider whose assertions are redeemed here")]
+    NoProviders,
+    #[error("the client is not registered for assertions of an identity provider, or is public")]
+    NoAssertions,
+    #[error("the assertion is not of an identity provider that is trusted here")]
+    UntrustedProvider,
+    #[error("{0}")]
+    Assertion(#[from] AssertionError),
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -53,24 +84,44 @@ impl GrantError {
     /// The reason as clients understand it; none if it is ours.
     pub(crate) const fn code(&self) -> Option<ErrorCode> {
         Some(match self {
+            Self::Assertion(AssertionError::Store(_)) | Self::Keys(_) | Self::Store(_) => {
+                return None;
+            }
+            Self::Assertion(error) if error.is_passing() => ErrorCode::TemporarilyUnavailable,
             Self::UnknownCode
             | Self::Code(_)
             | Self::ReplayedCode
-            | Self::RevokedCode
             | Self::Verifier(_)
+            | Self::OtherKey
+            | Self::UnknownDeviceCode
+            | Self::SpentDeviceCode
             | Self::UnknownRefreshToken
             | Self::ForeignRefreshToken
             | Self::DeadFamily
-            | Self::ReusedRefreshToken => ErrorCode::InvalidGrant,
+            | Self::ReusedRefreshToken
+            | Self::UntrustedProvider
+            | Self::Assertion(_) => ErrorCode::InvalidGrant,
+            Self::NoProviders => ErrorCode::UnsupportedGrantType,
             Self::Resource => ErrorCode::InvalidTarget,
             Self::Scope | Self::NoScope => ErrorCode::InvalidScope,
-            Self::NoRefresh | Self::NoUser => ErrorCode::UnauthorizedClient,
-            Self::Store(_) => return None,
+            Self::NoRefresh | Self::NoUser | Self::NoDevice | Self::NoAssertions => {
+                ErrorCode::UnauthorizedClient
+            }
+            Self::Undecided => ErrorCode::AuthorizationPending,
+            Self::Hasty => ErrorCode::SlowDown,
+            Self::Denied => ErrorCode::AccessDenied,
+            Self::ExpiredDeviceCode => ErrorCode::ExpiredToken,
         })
     }
 
     /// Whether it looks like a theft.
     pub(crate) const fn is_alarming(&self) -> bool {
-        matches!(self, Self::ReplayedCode | Self::ReusedRefreshToken | Self::ForeignRefreshToken)
+        matches!(
+            self,
+            Self::ReplayedCode
+                | Self::ReusedRefreshToken
+                | Self::ForeignRefreshToken
+                | Self::OtherKey
+        )
     }
 }

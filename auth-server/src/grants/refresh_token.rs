@@ -1,5 +1,6 @@
 //! `grant_type=refresh_token` (OAuth 2.1 section 4.3), with rotation.
 
+use dpop::Thumbprint;
 use shared::oauth::{RefreshTokenRequest, TokenResponse};
 
 use super::{
@@ -9,6 +10,7 @@ use super::{
 };
 use crate::{
     AuthServer,
+    audit::Event,
     domain::{
         Client, Family, Grant, Living, RefreshRecord, RefreshToken, Rotation, Sealed, Successor,
         seal, unseal,
@@ -20,6 +22,7 @@ pub(crate) async fn redeem_refresh_token(
     server: &AuthServer,
     client: &Client,
     request: RefreshTokenRequest,
+    key: Option<Thumbprint>,
 ) -> Result<TokenResponse, GrantError> {
     if !client.refreshes {
         return Err(GrantError::NoRefresh);
@@ -38,11 +41,17 @@ pub(crate) async fn redeem_refresh_token(
         Some(scope) if !scope.is_empty() => scope,
         _ => grant.scope.clone(),
     };
+    // RFC 9449 section 5: a public client has nothing but its key to show that it is the one; who
+    // has proved who it is may change the key.
+    if client.may_call_unproven() && grant.key.is_some() && grant.key != key {
+        Event::ForeignToken.line().client(&client.id).about(&record.family).write();
+        return Err(GrantError::OtherKey);
+    }
     server.repo().clients.keep(client).await?;
     match rotation {
         Rotation::Advance => {
-            let pair =
-                Pair::new(server, &record.family, Grant { scope, ..grant }, expires_at, true);
+            let grant = Grant { scope, key, ..grant };
+            let pair = Pair::new(server, &record.family, grant, expires_at, true).await?;
             advance(server, &record.family, &token, pair).await
         }
         instead => answer_instead(server, &record.family, &token, instead).await,
@@ -59,7 +68,11 @@ async fn find(
     let record = server.repo().tokens.find_refresh(token).await?;
     let record = record.filter(|record| server.now() < record.expires_at);
     let record = record.ok_or(GrantError::UnknownRefreshToken)?;
-    if record.client_id == client.id { Ok(record) } else { Err(GrantError::ForeignRefreshToken) }
+    if record.client_id == client.id {
+        return Ok(record);
+    }
+    Event::ForeignToken.line().client(&client.id).about(&record.family).write();
+    Err(GrantError::ForeignRefreshToken)
 }
 
 /// Puts new tokens in the place of `token`. They are kept before they take its place: what a client
@@ -80,7 +93,10 @@ async fn advance(
     };
     pair.keep(server).await?;
     match server.repo().tokens.rotate(family, token, &successor, now).await? {
-        Rotation::Advance => Ok(pair.answer().response(now)),
+        Rotation::Advance => {
+            pair.line(Event::RefreshRotated).write();
+            Ok(pair.answer().response(now))
+        }
         instead => {
             pair.forget(server).await?;
             answer_instead(server, family, token, instead).await
@@ -101,6 +117,7 @@ async fn answer_instead(
         Rotation::Reuse => {
             let keep = server.lifetimes().family;
             server.repo().tokens.revoke_family(family, keep).await?;
+            Event::RefreshReused.line().about(family).write();
             Err(GrantError::ReusedRefreshToken)
         }
     }

@@ -66,6 +66,12 @@ pub(crate) fn no_store(status: StatusCode, body: impl Serialize) -> Response {
     (status, headers, Json(body)).into_response()
 }
 
+/// An answer that may be another in a moment.
+pub(crate) fn later(error: OAuthError) -> Response {
+    let response: Response = error.with_status(StatusCode::SERVICE_UNAVAILABLE).into();
+    ([(header::RETRY_AFTER, RETRY_AFTER)], response).into_response()
+}
+
 /// A store that does not work, told to a program. Never 400 or 401: clients would throw good tokens
 /// and registrations away.
 pub(crate) fn store_failure(error: StoreError) -> Response {
@@ -73,9 +79,7 @@ pub(crate) fn store_failure(error: StoreError) -> Response {
         StoreError::Unavailable(_) | StoreError::Refused(_) => {
             tracing::error!(%error, "the store does not work");
             let text = "the server cannot look things up now; try again";
-            let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, text);
-            let response: Response = error.with_status(StatusCode::SERVICE_UNAVAILABLE).into();
-            ([(header::RETRY_AFTER, RETRY_AFTER)], response).into_response()
+            later(OAuthError::new(ErrorCode::TemporarilyUnavailable, text))
         }
         StoreError::Corrupt { .. } => Fault::from(error).into_response(),
     }

@@ -14,8 +14,9 @@ use store::StoreError;
 use super::{
     answer::{self, see_other},
     browser::BrowserCookie,
+    limits,
     params::{Params, ParamsError},
-    query,
+    pushed, query,
 };
 use crate::{
     AuthServer,
@@ -24,6 +25,7 @@ use crate::{
         AuthorizationRequest, BadClientUrl, BrowserKey, Client, ClientUrl, Handle, Offer,
         RequestError, Ticket, Transaction, Wanted, form_token,
     },
+    guard::{Budget, Caller, Refusal},
     pages::{ConsentPage, ErrorPage, page},
     repo::TRANSACTION_LIFE,
 };
@@ -41,12 +43,16 @@ pub(super) enum RouteError {
     ClientUrl(#[from] BadClientUrl),
     #[error("client {client} cannot be known: {why}")]
     Document { client: String, why: DocumentError },
+    #[error("request_uri is unknown, too old, used, or another client's")]
+    UnknownPush,
     #[error("redirect_uri is missing, and the client has several")]
     NoRedirectUri,
     #[error("redirect_uri is not registered for client {client}")]
     RedirectUri { client: String },
     #[error("{error}")]
     Request { error: RequestError, issuer: String, redirect_uri: String, state: Option<String> },
+    #[error(transparent)]
+    TooMany(#[from] Refusal),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -55,6 +61,7 @@ impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let (title, text) = match self {
             Self::Store(error) => return answer::store_failure_page(error),
+            Self::TooMany(refusal) => return limits::too_many_page(Budget::Document, refusal),
             Self::Request { ref error, ref issuer, ref redirect_uri, ref state } => {
                 tracing::warn!(reason = %self, "authorization refused");
                 let failure = (error.code(), &*error.to_string());
@@ -84,6 +91,11 @@ impl IntoResponse for RouteError {
                 "Its registration has expired or never was. Remove the server from the \
                  application and add it again.",
             ),
+            Self::UnknownPush => (
+                "This request has ended",
+                "It was opened already, or it took too long. Go back to the application and start \
+                 again.",
+            ),
             Self::RedirectUri { .. } => (
                 "This application cannot be answered",
                 "It wants the answer to go to an address that is not registered for it. To be \
@@ -97,11 +109,13 @@ impl IntoResponse for RouteError {
 
 pub(super) async fn get(
     State(server): State<AuthServer>,
+    caller: Caller,
     RawQuery(query): RawQuery,
 ) -> Result<Response, RouteError> {
     let mut params = Params::parse(query.unwrap_or_default().as_bytes());
     let client_id = params.take("client_id")?.ok_or(RouteError::NoClient)?;
-    let client = client(&server, &client_id).await?;
+    let mut params = pushed::resolve(&server, &client_id, params).await?;
+    let client = client(&server, &client_id, &caller).await?;
     let redirect_uri = redirect_uri(&client, params.take("redirect_uri")?)?;
     let request = request(&server, &client, redirect_uri, params)?;
     begin(&server, client, request).await
@@ -109,12 +123,19 @@ pub(super) async fn get(
 
 /// The client of this name, registered or known by its document. Only here are documents fetched:
 /// where a person is waiting.
-async fn client(server: &AuthServer, client_id: &str) -> Result<Client, RouteError> {
+async fn client(
+    server: &AuthServer,
+    client_id: &str,
+    caller: &Caller,
+) -> Result<Client, RouteError> {
     let clients = &server.repo().clients;
     if !ClientUrl::is_meant(client_id) {
         return server.client(client_id).await?.ok_or(RouteError::UnknownClient);
     }
     let url = ClientUrl::parse(client_id, server.config().documents.allow_private)?;
+    if !server.documents().knows(&url).await {
+        server.guard().spend(Budget::Document, caller).await?;
+    }
     match server.documents().client(&url).await {
         Ok(client) => Ok(client),
         Err(why) => {
@@ -127,7 +148,7 @@ async fn client(server: &AuthServer, client_id: &str) -> Result<Client, RouteErr
 }
 
 /// Where the answer goes.
-fn redirect_uri(client: &Client, sent: Option<String>) -> Result<String, RouteError> {
+pub(super) fn redirect_uri(client: &Client, sent: Option<String>) -> Result<String, RouteError> {
     match sent {
         Some(uri) if client.may_be_answered_at(&uri) => Ok(uri),
         Some(_) => Err(RouteError::RedirectUri { client: client.id.clone() }),
@@ -139,17 +160,22 @@ fn redirect_uri(client: &Client, sent: Option<String>) -> Result<String, RouteEr
 }
 
 /// The rest of the request. Its mistakes go to the client.
-fn request(
+pub(super) fn request(
     server: &AuthServer,
     client: &Client,
     redirect_uri: String,
     params: Params,
 ) -> Result<AuthorizationRequest, RouteError> {
     let repeated = params.repeated().map(|name| RequestError::Repeated(name.to_owned()));
+    let refused = if server.config().require_pushed && !params.pushed {
+        Some(RequestError::NotPushed)
+    } else {
+        repeated
+    };
     let wanted: Wanted = params.read_single()?;
     let state = wanted.state.clone();
     let offer = Offer { resources: server.resources(), scopes: server.scopes() };
-    let made = match repeated {
+    let made = match refused {
         Some(error) => Err(error),
         None => AuthorizationRequest::new(wanted, client, redirect_uri.clone(), offer),
     };
@@ -159,7 +185,7 @@ fn request(
 
 /// Keeps the request and shows it. Each is a transaction of its own: a second tab or a reload spoils
 /// nothing.
-async fn begin(
+pub(super) async fn begin(
     server: &AuthServer,
     client: Client,
     request: AuthorizationRequest,

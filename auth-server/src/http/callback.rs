@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     AuthServer,
+    audit::Event,
     domain::{
         AuthorizationCode, AuthorizationRequest, ClientUrl, Code, Grant, Handle, Nonce, Ticket,
         Transaction, User, WrongTurn,
@@ -109,7 +110,7 @@ pub(super) async fn get(
     let ended = transactions.end(&handle).await?.ok_or(RouteError::Unknown)?;
     let Transaction { client, request, .. } = ended;
     // Checked at the beginning; checked again where it counts.
-    if !client.may_be_answered_at(&request.redirect_uri) {
+    if !request.may_be_answered(&client) {
         return Err(RouteError::RedirectUri);
     }
     let response = if let Some(user) = user {
@@ -135,12 +136,23 @@ async fn hand_out(
     request: AuthorizationRequest,
     user: User,
 ) -> Result<Response, StoreError> {
-    let AuthorizationRequest { client_id, redirect_uri, state, challenge, scope, resource } =
-        request;
-    tracing::info!(client = client_id, user = user.sub, "authorized");
+    let AuthorizationRequest {
+        client_id,
+        redirect_uri,
+        state,
+        challenge,
+        scope,
+        resource,
+        nonce,
+        key,
+        ..
+    } = request;
+    Event::ConsentGiven.line().client(&client_id).subject(&user.sub).write();
     let ticket: AuthorizationCode = Ticket::random(server.entropy());
+    let auth_time = Some(server.now());
     let code = Code {
-        grant: Grant { client_id, user, scope, resource },
+        grant: Grant { client_id, user, scope, resource, auth_time, key },
+        nonce,
         redirect_uri,
         challenge,
         family: server.entropy().hex::<16>(),

@@ -1,7 +1,7 @@
 //! Who calls, and with which form: one extractor for every endpoint that clients authenticate at.
 //!
 //! `Authorization: Basic`, `client_id` and `client_secret` in the form, or a `client_id` alone
-//! (RFC 6749 section 2.3). One of them at a time.
+//! (RFC 6749 section 2.3), or a signature of the client (RFC 7523 section 2.2). One of them at a time.
 
 use ambient::Secret;
 use axum::{
@@ -17,11 +17,13 @@ use url::form_urlencoded;
 
 use super::{
     answer::{self, OAuthError},
-    params::{self, ParamsError},
+    client_assertion,
+    params::{self, Params, ParamsError},
 };
 use crate::{
     AuthServer,
-    domain::{Authentication, Client, ClientSecret},
+    assertions::AssertionError,
+    domain::{Authentication, Client, ClientSecret, ClientUrl},
 };
 
 /// A caller who claims to be a client, and the form without the client's credentials.
@@ -34,7 +36,16 @@ pub(super) struct ClientAuth<T> {
 #[derive(Debug, PartialEq, Eq)]
 struct Credentials {
     client_id: String,
-    secret: Option<Secret>,
+    proof: Proof,
+}
+
+/// What proves who calls.
+#[derive(Debug, PartialEq, Eq)]
+enum Proof {
+    None,
+    Secret(Secret),
+    /// A JWT that the client has signed.
+    Assertion(Secret),
 }
 
 /// Why a caller is not let in.
@@ -52,6 +63,10 @@ pub(super) enum ClientAuthError {
     UnknownClient,
     #[error("the client secret is wrong, missing, or not expected")]
     WrongSecret,
+    #[error("client_assertion and the client_assertion_type of RFC 7523 come together")]
+    AssertionType,
+    #[error("{0}")]
+    Assertion(#[from] AssertionError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -59,30 +74,63 @@ pub(super) enum ClientAuthError {
 impl<T> ClientAuth<T> {
     /// The registered client that calls, and its form.
     pub(super) async fn client(self, server: &AuthServer) -> Result<(Client, T), ClientAuthError> {
-        let Credentials { client_id, secret } = self.credentials;
+        let Credentials { client_id, proof } = self.credentials;
         let found = server.client(&client_id).await?;
         let client = found.ok_or(ClientAuthError::UnknownClient)?;
-        let is_right = match (&client.authentication, secret) {
-            (Authentication::Public, None) => true,
-            (Authentication::Secret { digest, .. }, Some(secret)) => {
+        let is_right = match (&client.authentication, proof) {
+            (Authentication::Public | Authentication::Keys { or_none: true, .. }, Proof::None) => {
+                true
+            }
+            (Authentication::Secret { digest, .. }, Proof::Secret(secret)) => {
                 ClientSecret::parse(secret.expose()).is_some_and(|secret| digest.is_of(&secret))
             }
-            (Authentication::Given(hashes), Some(secret)) => {
+            (Authentication::Given(hashes), Proof::Secret(secret)) => {
                 hashes.iter().any(|hash| hash.is_of(&secret))
+            }
+            (Authentication::Keys { keys, .. }, Proof::Assertion(text)) => {
+                client_assertion::check(server, &client_id, keys, &text).await?;
+                true
             }
             _ => false,
         };
         if is_right { Ok((client, self.form)) } else { Err(ClientAuthError::WrongSecret) }
     }
 
+    /// The name of the client that calls, the client, and its form. A client that is known by a
+    /// document, and that no user has let in yet, is nothing but a name here, whatever it has signed:
+    /// its document is fetched where a person is waiting. Who is known has to prove who it is.
+    pub(super) async fn claimant(
+        self,
+        server: &AuthServer,
+    ) -> Result<(String, Option<Client>, T), ClientAuthError> {
+        let Credentials { client_id, proof } = &self.credentials;
+        if ClientUrl::is_meant(client_id) && !matches!(proof, Proof::Secret(_)) {
+            let url = ClientUrl::parse(client_id, server.config().documents.allow_private);
+            let url = url.map_err(|_| ClientAuthError::UnknownClient)?;
+            if server.client(url.as_str()).await?.is_none() {
+                return Ok((url.as_str().to_owned(), None, self.form));
+            }
+        }
+        let (client, form) = self.client(server).await?;
+        Ok((client.id.clone(), Some(client), form))
+    }
+
     /// The form, if the resource server calls.
-    pub(super) fn resource_server(self, server: &AuthServer) -> Result<T, ClientAuthError> {
+    pub(super) async fn resource_server(self, server: &AuthServer) -> Result<T, ClientAuthError> {
         let known = &server.config().resource_server;
-        if self.credentials.client_id != known.id {
+        let Credentials { client_id, proof } = self.credentials;
+        if client_id != known.id {
             return Err(ClientAuthError::UnknownClient);
         }
-        // Compared in constant time.
-        let is_right = self.credentials.secret.is_some_and(|secret| secret == known.secret);
+        let is_right = match (proof, &known.keys) {
+            // Compared in constant time.
+            (Proof::Secret(secret), _) => known.secret.as_ref() == Some(&secret),
+            (Proof::Assertion(text), Some(keys)) => {
+                client_assertion::check(server, &client_id, keys, &text).await?;
+                true
+            }
+            (Proof::None, _) | (Proof::Assertion(_), None) => false,
+        };
         if is_right { Ok(self.form) } else { Err(ClientAuthError::WrongSecret) }
     }
 }
@@ -95,16 +143,37 @@ impl<T: DeserializeOwned> FromRequest<AuthServer> for ClientAuth<T> {
         let mut params = params::body(request, server).await?;
         let id = params.take("client_id")?;
         let secret = params.take("client_secret")?.map(Secret::new);
-        let credentials = match (header, id, secret) {
-            (Some(_), _, Some(_)) => return Err(ClientAuthError::TwoWays),
-            (Some(basic), Some(id), None) if basic.client_id != id => {
-                return Err(ClientAuthError::TwoWays);
+        let assertion = assertion(&mut params)?;
+        let credentials = match (header, id, secret, assertion) {
+            (Some(basic), id, None, None)
+                if id.as_ref().is_none_or(|id| *id == basic.client_id) =>
+            {
+                basic
             }
-            (Some(basic), _, None) => basic,
-            (None, Some(client_id), secret) => Credentials { client_id, secret },
-            (None, None, _) => return Err(ClientAuthError::Nobody),
+            (None, id, None, Some(text)) => {
+                // RFC 7521 section 4.2: the assertion names its client, who need not be named again.
+                let id = id.or_else(|| client_assertion::subject(&text));
+                let client_id = id.ok_or(ClientAuthError::Nobody)?;
+                Credentials { client_id, proof: Proof::Assertion(text) }
+            }
+            (None, Some(client_id), secret, None) => {
+                Credentials { client_id, proof: secret.map_or(Proof::None, Proof::Secret) }
+            }
+            (None, None, _, None) => return Err(ClientAuthError::Nobody),
+            _ => return Err(ClientAuthError::TwoWays),
         };
         Ok(Self { credentials, form: params.read()? })
+    }
+}
+
+/// The signature of the client, if it comes with one.
+fn assertion(params: &mut Params) -> Result<Option<Secret>, ClientAuthError> {
+    let kind = params.take("client_assertion_type")?;
+    let text = params.take("client_assertion")?.map(Secret::new);
+    match (kind, text) {
+        (None, None) => Ok(None),
+        (Some(kind), Some(text)) if kind == client_assertion::TYPE => Ok(Some(text)),
+        _ => Err(ClientAuthError::AssertionType),
     }
 }
 
@@ -123,7 +192,8 @@ impl Credentials {
         let parts = decoded.as_deref().and_then(|text| text.split_once(':'));
         let (id, secret) = parts.ok_or(ClientAuthError::MalformedBasic)?;
         let secret = Some(form_decode(secret)).filter(|secret| !secret.is_empty());
-        Ok(Some(Self { client_id: form_decode(id), secret: secret.map(Secret::new) }))
+        let proof = secret.map_or(Proof::None, |secret| Proof::Secret(Secret::new(secret)));
+        Ok(Some(Self { client_id: form_decode(id), proof }))
     }
 }
 
@@ -136,18 +206,24 @@ fn form_decode(text: &str) -> String {
 impl IntoResponse for ClientAuthError {
     fn into_response(self) -> Response {
         let code = match self {
-            Self::Store(error) => return answer::store_failure(error),
-            Self::Params(error) => return error.into_response(),
-            Self::TwoWays => ErrorCode::InvalidRequest,
-            Self::Nobody | Self::MalformedBasic | Self::UnknownClient | Self::WrongSecret => {
-                ErrorCode::InvalidClient
+            Self::Store(error) | Self::Assertion(AssertionError::Store(error)) => {
+                return answer::store_failure(error);
             }
+            Self::Assertion(ref error) if error.is_passing() => ErrorCode::TemporarilyUnavailable,
+            Self::Params(error) => return error.into_response(),
+            Self::TwoWays | Self::AssertionType => ErrorCode::InvalidRequest,
+            Self::Nobody
+            | Self::MalformedBasic
+            | Self::UnknownClient
+            | Self::WrongSecret
+            | Self::Assertion(_) => ErrorCode::InvalidClient,
         };
         tracing::warn!(reason = %self, "client refused");
         let error = OAuthError::new(code, self.to_string());
         match code {
             // Clients that are told 401 register anew; told 400, they are stuck for ever.
             ErrorCode::InvalidClient => error.with_status(StatusCode::UNAUTHORIZED).into(),
+            ErrorCode::TemporarilyUnavailable => answer::later(error),
             _ => error.into(),
         }
     }
@@ -166,8 +242,8 @@ mod tests {
     fn basic_credentials_are_form_encoded() {
         let read = basic("a%3Ab:p%26q+r&s").unwrap().unwrap();
         assert_eq!(read.client_id, "a:b");
-        assert_eq!(read.secret.unwrap().expose(), "p&q r&s");
-        assert_eq!(basic("id:").unwrap().unwrap().secret, None);
+        assert_eq!(read.proof, Proof::Secret(Secret::new("p&q r&s")));
+        assert_eq!(basic("id:").unwrap().unwrap().proof, Proof::None);
     }
 
     #[test]

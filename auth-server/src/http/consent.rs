@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     AuthServer,
+    audit::Event,
     domain::{Handle, Nonce, Ticket, WrongTurn, form_token},
     pages::{ErrorPage, page},
 };
@@ -103,7 +104,7 @@ pub(super) async fn post(
     if form.decision == Decision::Deny {
         let request = transactions.end(&handle).await?.ok_or(RouteError::Unknown)?.request;
         server.metrics().consented("deny");
-        tracing::info!(client = request.client_id, "the user said no");
+        Event::ConsentDenied.line().client(&request.client_id).write();
         let failure = (ErrorCode::AccessDenied, "the user said no");
         let state = request.state.as_deref();
         let response = fail(server.issuer(), &request.redirect_uri, state, failure);

@@ -8,17 +8,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
-use shared::oauth::{ActiveToken, IntrospectionRequest, IntrospectionResponse};
+use shared::oauth::{IntrospectionRequest, IntrospectionResponse};
 use store::StoreError;
 
 use super::{
     answer,
     client_auth::{ClientAuth, ClientAuthError},
 };
-use crate::{
-    AuthServer,
-    domain::{AccessToken, Family},
-};
+use crate::{AuthServer, grants::good_token};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -42,31 +39,15 @@ pub(super) async fn post(
     State(server): State<AuthServer>,
     auth: ClientAuth<IntrospectionRequest>,
 ) -> Result<Response, RouteError> {
-    let request = auth.resource_server(&server)?;
-    let found = look_up(&server, request.token.expose()).await;
+    let request = auth.resource_server(&server).await?;
+    let found = good_token(&server, request.token.expose()).await;
     server.metrics().introspected(match &found {
         Ok(Some(_)) => "active",
         Ok(None) => "inactive",
         Err(_) => "error",
     });
-    let found = found?;
+    let described = found?.map(|record| record.describe(server.issuer()));
     let response =
-        found.map_or_else(IntrospectionResponse::inactive, IntrospectionResponse::active);
+        described.map_or_else(IntrospectionResponse::inactive, IntrospectionResponse::active);
     Ok(answer::no_store(StatusCode::OK, response))
-}
-
-/// The token, if it is good.
-async fn look_up(server: &AuthServer, token: &str) -> Result<Option<ActiveToken>, StoreError> {
-    let Some(token) = AccessToken::parse(token) else { return Ok(None) };
-    let tokens = &server.repo().tokens;
-    let Some(record) = tokens.find_access(&token).await? else { return Ok(None) };
-    // The only resource server that can ask is that of the known resources.
-    let audience = &record.grant.resource;
-    let is_for_caller = server.resources().audience(audience) == Some(audience.as_str());
-    if record.expires_at <= server.now() || !is_for_caller {
-        return Ok(None);
-    }
-    let family = tokens.find_family(&record.family).await?;
-    let is_alive = matches!(family, Some(Family::Alive(_)));
-    Ok(is_alive.then(|| record.describe(server.issuer())))
 }

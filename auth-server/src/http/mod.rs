@@ -4,23 +4,33 @@ pub(crate) mod answer;
 mod authorize;
 pub(crate) mod browser;
 mod callback;
+mod client_assertion;
 mod client_auth;
 mod consent;
+mod device;
+mod device_authorization;
 mod health;
 mod home;
 mod introspect;
+pub(crate) mod jwks;
+pub(crate) mod limits;
+mod manage;
 mod metadata;
 pub(crate) mod params;
+mod proof;
+mod pushed;
 pub(crate) mod query;
 mod register;
 mod revoke;
 mod token;
+mod userinfo;
 
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    middleware::from_fn_with_state as layer_fn,
     response::Response,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use chassis::{Dress, Health, RequestId, dress, version};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
@@ -31,8 +41,8 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
-use self::answer::OAuthError;
-use crate::{AuthServer, run::SERVICE};
+use self::{answer::OAuthError, limits::Toll};
+use crate::{AuthServer, guard::Budget, run::SERVICE};
 
 /// The largest registration, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -44,12 +54,20 @@ const MAX_FORM: usize = 16 * 1024;
 ///
 /// ```text
 /// GET  /.well-known/oauth-authorization-server  what there is (RFC 8414)
+/// GET  /.well-known/openid-configuration        the same (OpenID Connect Discovery)
+/// GET  /jwks                                    what its signatures are checked with (RFC 7517)
 /// POST /register                                clients register (RFC 7591)
+/// GET  /register/{client_id}  (PUT, DELETE)     clients manage their registration (RFC 7592)
 /// GET  /authorize                               a client sends a browser; the consent page
 /// POST /consent                                 the user agrees or not
 /// GET  /mock-upstream-idp/authorize   (POST)    the user logs in
 /// GET  /callback                                the browser comes back; a code for the client
 /// POST /token                                   codes and refresh tokens are redeemed
+/// GET  /userinfo                      (POST)    who is behind a token (OpenID Connect Core)
+/// POST /par                                     a client hands in a request (RFC 9126)
+/// POST /device_authorization                    a device begins (RFC 8628)
+/// GET  /device                        (POST)    its user types the code that it shows
+/// GET  /device/done                             its user comes back from consent and login
 /// POST /introspect                              the MCP server asks about a token (RFC 7662)
 /// POST /revoke                                  a client gives a token back (RFC 7009)
 /// GET  /, /styles.css                           for people
@@ -60,18 +78,37 @@ const MAX_FORM: usize = 16 * 1024;
 /// ```
 pub(crate) fn router(server: &AuthServer) -> Router {
     let forms = DefaultBodyLimit::max(MAX_FORM);
+    let toll = |budget| Toll { server: server.clone(), budget };
+    let refusals = || layer_fn(server.clone(), limits::count_refusals);
+    let registrations = layer_fn(toll(Budget::Registration), limits::for_programs);
+    let tokens = layer_fn(toll(Budget::Token), limits::for_programs);
+    let authorizations = layer_fn(toll(Budget::Authorization), limits::for_people);
+    let beginning = |method: MethodRouter<AuthServer>| {
+        let toll = layer_fn(toll(Budget::Authorization), limits::for_programs);
+        method.layer(forms).layer(refusals()).layer(toll)
+    };
     let for_programs = Router::new()
-        .route("/token", post(token::post).layer(forms))
-        .route("/revoke", post(revoke::post).layer(forms))
-        .route("/register", post(register::post))
+        .route("/token", post(token::post).layer(forms).layer(refusals()).layer(tokens))
+        .route("/revoke", post(revoke::post).layer(forms).layer(refusals()))
+        .route("/par", beginning(post(pushed::post)))
+        .route("/device_authorization", beginning(post(device_authorization::post)))
+        .route("/register", post(register::post).layer(registrations))
+        .route(
+            "/register/{client_id}",
+            get(manage::get).put(manage::put).delete(manage::delete).layer(refusals()),
+        )
         .route(well_known::AUTHORIZATION_SERVER, get(metadata::get))
+        .route(well_known::OPENID_CONFIGURATION, get(metadata::get))
+        .route("/jwks", get(jwks::get))
+        .route("/userinfo", get(userinfo::get).post(userinfo::get))
         // Before the layer, or preflights would be taken for a wrong method.
         .method_not_allowed_fallback(wrong_method)
         .layer(cors());
     let for_browsers = Router::new()
-        .route("/authorize", get(authorize::get))
+        .route("/authorize", get(authorize::get).layer(authorizations))
         .route("/consent", post(consent::post))
         .route("/callback", get(callback::get))
+        .merge(device::router())
         .with_state(server.clone())
         .merge(server.idp().router())
         .layer(forms)
@@ -82,7 +119,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         // has opened for the login, for good, and with it the way the answer goes back.
         .layer(if_absent(HeaderName::from_static("cross-origin-opener-policy"), "unsafe-none"));
     let router = for_programs
-        .route("/introspect", post(introspect::post).layer(forms))
+        .route("/introspect", post(introspect::post).layer(forms).layer(refusals()))
         .route("/", get(home::page))
         .route("/styles.css", get(home::styles))
         .route("/health", get(health::get))
@@ -92,7 +129,8 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .merge(server.telemetry().main_port())
         .merge(version(SERVICE, json!({ "issuer": server.issuer() })))
         .fallback(not_found)
-        .method_not_allowed_fallback(wrong_method);
+        .method_not_allowed_fallback(wrong_method)
+        .layer(layer_fn(server.clone(), limits::name_caller));
     dress(router, clothes(server))
 }
 
@@ -101,7 +139,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
 fn cors() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(AllowOrigin::any())
-        .allow_methods([Method::GET, Method::POST])
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([
             header::WWW_AUTHENTICATE,

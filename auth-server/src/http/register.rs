@@ -15,10 +15,15 @@ use serde::{
 use shared::oauth::{ClientMetadata, ErrorCode};
 use store::StoreError;
 
-use super::answer::{self, OAuthError};
+use super::{
+    answer::{self, OAuthError},
+    limits,
+};
 use crate::{
     AuthServer,
+    audit::Event,
     domain::{MetadataError, Registration},
+    guard::{Budget, Refusal},
 };
 
 /// Why nobody is registered.
@@ -29,6 +34,8 @@ pub(super) enum RouteError {
     #[error(transparent)]
     Metadata(#[from] MetadataError),
     #[error(transparent)]
+    TooMany(#[from] Refusal),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -36,6 +43,7 @@ impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let (code, text) = match self {
             Self::Store(error) => return answer::store_failure(error),
+            Self::TooMany(refusal) => return limits::too_many(Budget::NewClient, refusal),
             // 413 gets its words outside.
             Self::Json(why) if why.status() == StatusCode::PAYLOAD_TOO_LARGE => {
                 return why.into_response();
@@ -55,6 +63,7 @@ const fn code(why: &MetadataError) -> ErrorCode {
         }
         MetadataError::Name
         | MetadataError::AuthMethod
+        | MetadataError::Keys(_)
         | MetadataError::GrantTypes
         | MetadataError::ResponseTypes
         | MetadataError::ApplicationType => ErrorCode::InvalidClientMetadata,
@@ -78,16 +87,20 @@ pub(super) async fn post(
 ) -> Result<Response, RouteError> {
     let body = Json::<Object<ClientMetadata>>::from_request(request, &server).await?;
     let Json(Object(metadata)) = body;
-    let registration = Registration::new(metadata, server.now(), server.entropy())?;
-    server.repo().clients.add(&registration.client).await?;
+    let mut registration = Registration::new(metadata, server.now(), server.entropy())?;
+    let clients = &server.repo().clients;
+    if !clients.name(&mut registration).await? {
+        server.guard().spend_for_all(Budget::NewClient).await?;
+        clients.add(&registration).await?;
+    }
     server.metrics().registered();
-    tracing::info!(client = registration.client.id, "client registered");
-    Ok(answer::no_store(StatusCode::CREATED, registration.document()))
+    Event::ClientRegistered.line().client(&registration.client.id).write();
+    Ok(answer::no_store(StatusCode::CREATED, registration.document(server.issuer())))
 }
 
 /// A `T` from a JSON object. Without this, serde would also read its members from an array, one
 /// after the other.
-struct Object<T>(T);
+pub(super) struct Object<T>(pub(super) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

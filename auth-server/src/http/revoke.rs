@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     AuthServer,
-    domain::{AccessToken, Client, RefreshToken},
+    audit::Event,
+    domain::{Client, IssuedToken, RefreshToken},
 };
 
 /// Why nothing is revoked.
@@ -38,6 +39,7 @@ impl IntoResponse for RouteError {
             // RFC 7009 section 2.1: refused, and the client is told. Who holds a token learns
             // nothing by that.
             Self::Foreign => {
+                Event::ForeignToken.line().write();
                 tracing::warn!(reason = %self, "revocation refused");
                 OAuthError::new(ErrorCode::InvalidGrant, self.to_string()).into()
             }
@@ -52,7 +54,7 @@ pub(super) async fn post(
 ) -> Result<Response, RouteError> {
     let (client, request) = auth.client(&server).await?;
     let text = request.token.expose();
-    if let Some(token) = AccessToken::parse(text) {
+    if let Some(token) = IssuedToken::parse(text) {
         revoke_access(&server, &client, &token).await?;
     } else if let Some(token) = RefreshToken::parse(text) {
         revoke_refresh(&server, &client, &token).await?;
@@ -64,7 +66,7 @@ pub(super) async fn post(
 async fn revoke_access(
     server: &AuthServer,
     client: &Client,
-    token: &AccessToken,
+    token: &IssuedToken,
 ) -> Result<(), RouteError> {
     let tokens = &server.repo().tokens;
     match tokens.find_access(token).await? {
@@ -72,7 +74,8 @@ async fn revoke_access(
         Some(record) if record.grant.client_id != client.id => Err(RouteError::Foreign),
         Some(record) => {
             tokens.remove_access(token).await?;
-            tracing::info!(client = client.id, token = record.id, "access token revoked");
+            let line = Event::TokenRevoked.line().client(&client.id).about(&record.id);
+            line.subject(&record.grant.user.sub).write();
             Ok(())
         }
     }
@@ -89,7 +92,7 @@ async fn revoke_refresh(
         Some(record) if record.client_id != client.id => Err(RouteError::Foreign),
         Some(record) => {
             tokens.revoke_family(&record.family, server.lifetimes().family).await?;
-            tracing::info!(client = client.id, family = record.family, "login revoked");
+            Event::TokenRevoked.line().client(&client.id).about(&record.family).write();
             Ok(())
         }
     }

@@ -5,17 +5,23 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use shared::oauth::{ErrorCode, TokenRequest};
 use store::StoreError;
 
 use super::{
     answer::{self, OAuthError},
     client_auth::{ClientAuth, ClientAuthError},
+    jwks::KeyFailure,
+    proof::{self, ProofError},
 };
 use crate::{
     AuthServer,
-    grants::{GrantError, issue_to_client, redeem_code, redeem_refresh_token},
+    assertions::AssertionError,
+    grants::{
+        GrantError, issue_to_client, redeem_assertion, redeem_code, redeem_device_code,
+        redeem_refresh_token,
+    },
     metrics::Redeemed,
 };
 
@@ -27,6 +33,8 @@ pub(super) enum RouteError {
     #[error("the grant type is not one of those in the metadata")]
     UnsupportedGrantType,
     #[error(transparent)]
+    Proof(#[from] ProofError),
+    #[error(transparent)]
     Grant(#[from] GrantError),
 }
 
@@ -34,7 +42,11 @@ impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let code = match self {
             Self::Client(error) => return error.into_response(),
-            Self::Grant(GrantError::Store(error)) => return answer::store_failure(error),
+            Self::Proof(error) => return error.into_response(),
+            Self::Grant(
+                GrantError::Store(error) | GrantError::Assertion(AssertionError::Store(error)),
+            ) => return answer::store_failure(error),
+            Self::Grant(GrantError::Keys(error)) => return KeyFailure(error).into_response(),
             Self::Grant(ref error) => error.code().unwrap_or(ErrorCode::ServerError),
             Self::UnsupportedGrantType => ErrorCode::UnsupportedGrantType,
         };
@@ -44,7 +56,11 @@ impl IntoResponse for RouteError {
             }
             _ => tracing::warn!(reason = %self, "token refused"),
         }
-        OAuthError::new(code, self.to_string()).into()
+        let error = OAuthError::new(code, self.to_string());
+        match code {
+            ErrorCode::TemporarilyUnavailable => answer::later(error),
+            _ => error.into(),
+        }
     }
 }
 
@@ -56,18 +72,26 @@ impl From<StoreError> for RouteError {
 
 pub(super) async fn post(
     State(server): State<AuthServer>,
+    headers: HeaderMap,
     auth: ClientAuth<TokenRequest>,
 ) -> Result<Response, RouteError> {
     let (client, request) = auth.client(&server).await?;
     let grant = name(&request);
+    let key = proof::shown(&server, &headers, "/token").await?;
     let answered = match request {
-        TokenRequest::AuthorizationCode(request) => redeem_code(&server, &client, request).await,
+        TokenRequest::AuthorizationCode(request) => {
+            redeem_code(&server, &client, request, key).await
+        }
         TokenRequest::RefreshToken(request) => {
-            redeem_refresh_token(&server, &client, request).await
+            redeem_refresh_token(&server, &client, request, key).await
         }
         TokenRequest::ClientCredentials(request) => {
-            issue_to_client(&server, &client, request).await
+            issue_to_client(&server, &client, request, key).await
         }
+        TokenRequest::DeviceCode(request) => {
+            redeem_device_code(&server, &client, request, key).await
+        }
+        TokenRequest::JwtBearer(request) => redeem_assertion(&server, &client, request, key).await,
         TokenRequest::Unsupported => return Err(RouteError::UnsupportedGrantType),
     };
     server.metrics().redeemed(grant, answered.as_ref().map_or_else(counted, |_| Redeemed::Issued));
@@ -80,6 +104,8 @@ const fn name(request: &TokenRequest) -> &'static str {
         TokenRequest::AuthorizationCode(_) => "authorization_code",
         TokenRequest::RefreshToken(_) => "refresh_token",
         TokenRequest::ClientCredentials(_) => "client_credentials",
+        TokenRequest::DeviceCode(_) => "device_code",
+        TokenRequest::JwtBearer(_) => "jwt_bearer",
         TokenRequest::Unsupported => "unsupported",
     }
 }

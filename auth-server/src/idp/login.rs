@@ -1,21 +1,29 @@
 //! `/mock-upstream-idp/authorize`: pick a user, type a password, go back with a code.
 
+use std::time::Duration;
+
 use ambient::Secret;
 use axum::{
     extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use chassis::Fault;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 use store::StoreError;
 
-use super::{CLIENT_ID, Idp, users::DEMO_PASSWORD};
+use super::{
+    CLIENT_ID, Idp,
+    users::{CheckError, DEMO_PASSWORD},
+};
 use crate::{
+    audit::Event,
     domain::{BrowserKey, Ticket, sha256_hex},
+    guard::{Caller, Refusal},
     http::{
         answer::{self, see_other},
         browser::{BrowserCookie, comes_from_our_page},
+        limits,
         params::{Form, Params, ParamsError},
         query,
     },
@@ -58,6 +66,10 @@ pub(super) enum RouteError {
     OtherBrowser,
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("too many logins have failed")]
+    Locked(Duration),
+    #[error("too many passwords are being checked")]
+    Busy,
     #[error("the password could not be checked")]
     Fault(Fault),
 }
@@ -67,6 +79,8 @@ impl IntoResponse for RouteError {
         let (status, title, text) = match self {
             Self::Store(error) => return answer::store_failure_page(error),
             Self::Fault(fault) => return fault.into_response(),
+            Self::Locked(wait) => return locked(wait),
+            Self::Busy => return busy(),
             Self::Params(_) | Self::NotOurs => (
                 StatusCode::BAD_REQUEST,
                 "This login cannot begin",
@@ -82,6 +96,38 @@ impl IntoResponse for RouteError {
         tracing::warn!(reason = %self, "login refused");
         page(status, &ErrorPage { title, text })
     }
+}
+
+impl From<Refusal> for RouteError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::TooMany { wait } => Self::Locked(wait),
+            Refusal::Store(error) => Self::Store(error),
+        }
+    }
+}
+
+impl From<CheckError> for RouteError {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Busy => Self::Busy,
+            CheckError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+/// The same for every name, known or not, and whatever the password was: it was not looked at.
+fn locked(wait: Duration) -> Response {
+    Event::LoginLocked.line().write();
+    limits::wait_page(wait, "Too many attempts", "Too many logins have failed")
+}
+
+fn busy() -> Response {
+    tracing::warn!("all places for checking passwords are taken");
+    let (title, text) =
+        ("Too busy right now", "Many people are logging in. Reload this page in a moment.");
+    let page = page(StatusCode::SERVICE_UNAVAILABLE, &ErrorPage { title, text });
+    ([(header::RETRY_AFTER, "2")], page).into_response()
 }
 
 /// Shows the page.
@@ -108,6 +154,7 @@ pub(super) async fn get(
 /// Checks the password, and sends the browser back.
 pub(super) async fn post(
     State(idp): State<Idp>,
+    caller: Caller,
     headers: HeaderMap,
     form: Result<Form<LoginForm>, ParamsError>,
 ) -> Result<Response, RouteError> {
@@ -128,15 +175,25 @@ pub(super) async fn post(
     }
     let username = form.username.unwrap_or_default();
     let password = form.password.unwrap_or_else(|| Secret::new(""));
-    let user = idp.0.users.log_in(&username, &password).await.map_err(RouteError::Fault)?;
+    let attempt = idp.0.guard.begin_login(&username, &caller).await?;
+    let user = match idp.0.users.log_in(&username, &password).await {
+        Ok(user) => user,
+        Err(error) => {
+            idp.0.guard.abandon_login(attempt).await?;
+            return Err(error.into());
+        }
+    };
     let Some(user) = user else {
         idp.0.metrics.login("failure");
-        tracing::warn!("login failed");
+        let known = idp.0.users.accounts().iter().find(|account| account.sub == username);
+        let line = Event::LoginFailed.line();
+        known.map_or(line, |account| line.subject(account.sub)).write();
         // Not 401: that would have to name a scheme of HTTP authentication (RFC 9110 15.5.2).
         return Ok(show(&idp, StatusCode::FORBIDDEN, &form.state, &key, Some(&username)));
     };
+    idp.0.guard.end_login(attempt).await?;
     idp.0.metrics.login("success");
-    tracing::info!(user = user.sub, "logged in");
+    Event::LoginOk.line().subject(&user.sub).write();
     let code = idp.hand_out(user, &form.state).await?;
     let parameters = [("code", code.expose()), ("state", &*form.state)];
     Ok((cookie.clear(), idp.back(&parameters)).into_response())

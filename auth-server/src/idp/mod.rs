@@ -19,6 +19,7 @@ use self::users::Users;
 use crate::{
     Parts,
     domain::{LoginCode, Ticket, User, sha256_hex},
+    guard::Guard,
     http::query,
     metrics::AuthMetrics,
 };
@@ -46,6 +47,7 @@ struct Inner {
     entropy: Entropy,
     logins: Table<Login>,
     users: Users,
+    guard: Guard,
     metrics: AuthMetrics,
 }
 
@@ -64,7 +66,7 @@ impl Record for Login {
 
 impl Idp {
     /// The provider below `issuer`.
-    pub(crate) fn new(issuer: &str, parts: &Parts, metrics: AuthMetrics) -> Self {
+    pub(crate) fn new(issuer: &str, parts: &Parts, guard: Guard, metrics: AuthMetrics) -> Self {
         let store: &Store = &parts.store;
         Self(Arc::new(Inner {
             issuer: format!("{issuer}{PATH}"),
@@ -74,6 +76,7 @@ impl Idp {
             entropy: parts.entropy.clone(),
             logins: store.table(),
             users: Users::demo(),
+            guard,
             metrics,
         }))
     }

@@ -21,6 +21,19 @@ const MAX_PASSWORD: usize = 1024;
 /// How many passwords are hashed at once: each takes 19 MiB and a thread while it lasts.
 const HASHES_AT_ONCE: usize = 2;
 
+/// How many may wait for that: at some 50 milliseconds each, about a second and a half. Who comes
+/// while all places are taken is told so at once.
+const WAITING: usize = 62;
+
+/// Why it is not known whether a password is right.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CheckError {
+    #[error("too many passwords are being checked")]
+    Busy,
+    #[error("a password could not be checked")]
+    Fault(Fault),
+}
+
 /// Somebody who can log in.
 #[derive(Debug)]
 pub(super) struct Account {
@@ -52,13 +65,19 @@ const ACCOUNTS: [Account; 3] = [
 #[derive(Debug)]
 pub(super) struct Users {
     accounts: &'static [Account],
+    /// Who may hash, and who may wait for it.
+    places: Arc<Semaphore>,
     permits: Arc<Semaphore>,
 }
 
 impl Users {
     /// Alice, Bob and Carol.
     pub(super) fn demo() -> Self {
-        Self { accounts: &ACCOUNTS, permits: Arc::new(Semaphore::new(HASHES_AT_ONCE)) }
+        Self {
+            accounts: &ACCOUNTS,
+            places: Arc::new(Semaphore::new(HASHES_AT_ONCE + WAITING)),
+            permits: Arc::new(Semaphore::new(HASHES_AT_ONCE)),
+        }
     }
 
     /// Who there is to choose from.
@@ -68,7 +87,11 @@ impl Users {
 
     /// The user of this name, if the password is right. An unknown name takes as long as a wrong
     /// password.
-    pub(super) async fn log_in(&self, sub: &str, password: &Secret) -> Result<Option<User>, Fault> {
+    pub(super) async fn log_in(
+        &self,
+        sub: &str,
+        password: &Secret,
+    ) -> Result<Option<User>, CheckError> {
         if password.expose().len() > MAX_PASSWORD {
             return Ok(None);
         }
@@ -76,19 +99,29 @@ impl Users {
         let hash = account.or(self.accounts.first()).map_or("", |account| account.hash);
         let is_right = self.verify(password.clone(), hash).await?;
         let user = account.filter(|_| is_right);
-        Ok(user.map(|account| User { sub: account.sub.to_owned(), name: account.name.to_owned() }))
+        Ok(user.map(|account| User {
+            sub: account.sub.to_owned(),
+            name: account.name.to_owned(),
+            email: Some(format!("{}@example.com", account.sub)),
+        }))
     }
 
-    async fn verify(&self, password: Secret, hash: &'static str) -> Result<bool, Fault> {
+    async fn verify(&self, password: Secret, hash: &'static str) -> Result<bool, CheckError> {
+        // Both are kept until the hashing is done.
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| CheckError::Busy)?;
         // Given back when the hashing is done, even if nobody waits for it any more.
-        let permit = Arc::clone(&self.permits).acquire_owned().await?;
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(fault)?;
         let verify = move || {
-            let _permit = permit;
+            let _both = (place, permit);
             let Ok(hash) = PasswordHash::new(hash) else { return false };
             Argon2::default().verify_password(password.expose().as_bytes(), &hash).is_ok()
         };
-        Ok(tokio::task::spawn_blocking(verify).await?)
+        tokio::task::spawn_blocking(verify).await.map_err(fault)
     }
+}
+
+fn fault(error: impl Into<Fault>) -> CheckError {
+    CheckError::Fault(error.into())
 }
 
 #[cfg(test)]
@@ -112,6 +145,17 @@ mod tests {
         assert_eq!(log_in("alice", "").await, None);
         assert_eq!(log_in("mallory", DEMO_PASSWORD).await, None);
         assert_eq!(log_in("alice", &"x".repeat(2000)).await, None);
+    }
+
+    #[tokio::test]
+    async fn who_finds_all_places_taken_is_told_so_and_not_made_to_wait() {
+        let users = Users::demo();
+        let all = u32::try_from(HASHES_AT_ONCE + WAITING).unwrap();
+        let taken = users.places.try_acquire_many(all).unwrap();
+        let refused = users.log_in("alice", &Secret::new(DEMO_PASSWORD)).await;
+        assert!(matches!(refused, Err(CheckError::Busy)), "{refused:?}");
+        drop(taken);
+        assert!(users.log_in("alice", &Secret::new(DEMO_PASSWORD)).await.unwrap().is_some());
     }
 
     #[test]

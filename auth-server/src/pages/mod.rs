@@ -4,13 +4,17 @@
 //! and no page has a script that could be fooled.
 
 mod consent;
+mod device;
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use chassis::Fault;
 use http::{HeaderValue, StatusCode, header};
 
-pub(crate) use self::consent::ConsentPage;
+pub(crate) use self::{
+    consent::ConsentPage,
+    device::{DeviceDonePage, DevicePage},
+};
 
 /// The style of all pages, in a file of its own so that the policy need not allow any inline.
 pub(crate) const STYLES: &str = include_str!("../../templates/styles.css");
@@ -89,11 +93,14 @@ mod tests {
         let login = LoginPage { state: EVIL, token: EVIL, users, password: "p", failed: true };
         let home = HomePage { issuer: EVIL, resource: EVIL, metadata: "/.well-known/x" };
         let consent = consent::sample(EVIL);
+        let device = DevicePage { code: EVIL.to_owned(), linked: true, problem: Some(EVIL) };
         vec![
             ErrorPage { title: EVIL, text: EVIL }.render().unwrap(),
             login.render().unwrap(),
             home.render().unwrap(),
             consent.render().unwrap(),
+            device.render().unwrap(),
+            DeviceDonePage { allowed: true }.render().unwrap(),
         ]
     }
 

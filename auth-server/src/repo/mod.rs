@@ -4,7 +4,8 @@
 //!
 //! | key | holds | life |
 //! |---|---|---|
-//! | `auth:client:{client_id}` | a registered client | a day until it is used, then 90 days from each use |
+//! | `auth:client:{client_id}` | a registered client, or that it was deleted | a day until it is used, then 90 days from each use |
+//! | `auth:client:{sha256(client_id)}` | the same, if the name carries the registration | 90 days from each use |
 //! | `auth:client:{sha256(client URL)}` | what a client's document said when a user let it in | 90 days from each use |
 //! | `auth:pending:{sha256(handle)}` | an authorization in progress | ten minutes |
 //! | `auth:pending:{sha256(code)}` | a code not yet redeemed | a minute |
@@ -12,18 +13,34 @@
 //! | `auth:family:{id}` | everything that comes of one login | as long as its tokens can live |
 //! | `auth:installation:{sha256(access token)}` | an access token | its own |
 //! | `auth:refresh:{sha256(refresh token)}` | a refresh token | its own |
+//! | `auth:device:{sha256(device code)}` | a device that waits for its user | twenty minutes |
+//! | `auth:par:{sha256(end of the request_uri)}` | a request that was handed in ahead of the browser | a minute |
+//! | `auth:dpop:{hash of key and jti}` | a proof of possession that was used | until it is too old |
+//! | `auth:usercode:{sha256(user code)}` | which device that is | ten minutes |
+//! | `auth:visit:{sha256(key)}` | which device somebody is deciding about | ten minutes |
+//! | `auth:keys:ring` | the signing keys (`keys`) | 400 days from each use |
+//! | `auth:jti:{hash}` | that an assertion was used (`assertions`) | as long as it would count |
+//! | `auth:limit:{budget}:{address}` | how often something was done from there | the window of the limit |
+//! | `auth:ladder:{account or address}` | failed logins | a day, and the longest pause |
 //! | `auth:idp:{sha256(code)}` | a login at the mock identity provider | a minute |
 
 mod clients;
 mod codes;
+mod devices;
+mod proofs;
+mod pushed;
 mod tokens;
 mod transactions;
 
+use ambient::Clock;
 use store::Store;
 
 pub(crate) use self::{
-    clients::Clients,
+    clients::{Clients, Kept},
     codes::{CODE_LIFE, Codes},
+    devices::{DEVICE_LIFE, Devices},
+    proofs::Proofs,
+    pushed::{PUSHED_LIFE, Pushed, PushedRequest},
     tokens::Tokens,
     transactions::{TRANSACTION_LIFE, Transactions},
 };
@@ -34,15 +51,21 @@ pub(crate) struct Repo {
     pub(crate) clients: Clients,
     pub(crate) transactions: Transactions,
     pub(crate) codes: Codes,
+    pub(crate) devices: Devices,
+    pub(crate) pushed: Pushed,
+    pub(crate) proofs: Proofs,
     pub(crate) tokens: Tokens,
 }
 
 impl Repo {
-    pub(crate) fn new(store: &Store) -> Self {
+    pub(crate) fn new(store: &Store, clock: &Clock) -> Self {
         Self {
-            clients: Clients::new(store),
+            clients: Clients::new(store, clock),
             transactions: Transactions::new(store),
             codes: Codes::new(store),
+            devices: Devices::new(store),
+            pushed: Pushed::new(store),
+            proofs: Proofs::new(store),
             tokens: Tokens::new(store),
         }
     }

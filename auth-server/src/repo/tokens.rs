@@ -6,7 +6,7 @@ use ambient::Timestamp;
 use store::{Record, Store, StoreError, Table, UpdateError};
 
 use crate::domain::{
-    AccessRecord, AccessToken, Family, RefreshRecord, RefreshToken, Rotation, Successor,
+    AccessRecord, Family, IssuedToken, RefreshRecord, RefreshToken, Rotation, Successor,
 };
 
 impl Record for AccessRecord {
@@ -36,24 +36,24 @@ impl Tokens {
     /// Keeps an access token until it expires.
     pub(crate) async fn add_access(
         &self,
-        token: &AccessToken,
+        token: &IssuedToken,
         record: &AccessRecord,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.access.put(token.digest().as_str(), record, record.expires_at.since(now)).await
+        self.access.put(&token.name(), record, record.expires_at.since(now)).await
     }
 
     /// An access token, whether it is good or not.
     pub(crate) async fn find_access(
         &self,
-        token: &AccessToken,
+        token: &IssuedToken,
     ) -> Result<Option<AccessRecord>, StoreError> {
-        self.access.get(token.digest().as_str()).await
+        self.access.get(&token.name()).await
     }
 
     /// Ends one access token.
-    pub(crate) async fn remove_access(&self, token: &AccessToken) -> Result<(), StoreError> {
-        self.access.remove(token.digest().as_str()).await.map(drop)
+    pub(crate) async fn remove_access(&self, token: &IssuedToken) -> Result<(), StoreError> {
+        self.access.remove(&token.name()).await.map(drop)
     }
 
     /// Keeps a refresh token until it expires.

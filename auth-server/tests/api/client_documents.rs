@@ -25,8 +25,8 @@ struct Answers {
 }
 
 /// A host with a document.
-struct Host {
-    url: String,
+pub(crate) struct Host {
+    pub(crate) url: String,
     answers: Arc<Mutex<Answers>>,
     lifecycle: Lifecycle,
 }
@@ -38,7 +38,7 @@ impl Drop for Host {
 }
 
 impl Host {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/client.json", listener.local_addr().unwrap());
         let document = document(&url).to_string();
@@ -52,7 +52,7 @@ impl Host {
         Self { url, answers, lifecycle }
     }
 
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client {
             id: self.url.clone(),
             secret: None,
@@ -61,13 +61,13 @@ impl Host {
         }
     }
 
-    fn set(&self, status: u16, document: &Value) {
+    pub(crate) fn set(&self, status: u16, document: &Value) {
         let mut answers = self.answers.lock().unwrap();
         answers.status = status;
         answers.body = document.to_string();
     }
 
-    fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.answers.lock().unwrap().asked
     }
 }

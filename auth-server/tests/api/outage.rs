@@ -1,6 +1,6 @@
 //! A store that is away is told as that, and nobody loses a token or a registration over it.
 
-use ambient::{Clock, Secret};
+use ambient::{Clock, Secret, Timestamp};
 use http::Method;
 use serde_json::json;
 use store::{RedisOptions, Store};
@@ -57,4 +57,21 @@ async fn the_server_itself_stays_up_and_is_not_ready() {
     let _ = world.http.get("/livez").await.expect(200);
     let _ = world.http.get("/readyz").await.expect(503);
     let _ = world.http.get("/.well-known/oauth-authorization-server").await.expect(200);
+}
+
+#[tokio::test]
+async fn public_keys_are_still_told_and_nothing_is_signed() {
+    let mut server = RedisServer::start().await;
+    let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
+    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+    let world = World::on(store, clock).await;
+    let told = world.http.get("/jwks").await.expect(200).json();
+    server.kill();
+    world.pass(299);
+    assert_eq!(world.http.get("/jwks").await.expect(200).json(), told);
+    world.pass(1);
+    check(&world.http.get("/jwks").await);
+    let userinfo = world.http.request(Method::GET, "/userinfo");
+    let token = "mcpa_z9XnvHZ8rHNPru0bA38tVcPq30kGJZ5ebVOCNe4bDzbmjyh91";
+    check(&world.http.send(userinfo.bearer_auth(token)).await);
 }

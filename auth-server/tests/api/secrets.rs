@@ -1,14 +1,15 @@
 //! What lies in the store: the documented names, no secret among them, and nothing for ever.
 
 use ambient::{Clock, Secret};
+use http::Method;
 use store::{RedisOptions, Store};
-use testkit::redis::RedisServer;
+use testkit::{oauth::Client, redis::RedisServer};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
-use crate::support::World;
+use crate::support::{World, approve, sign_in};
 
 /// Everything in a Redis that nobody else uses: each key with its value and its lifetime.
 async fn dump(server: &RedisServer) -> String {
@@ -29,7 +30,18 @@ async fn dump(server: &RedisServer) -> String {
 
 async fn world(server: &RedisServer) -> World {
     let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
-    World::on(store, Clock::system()).await
+    World::on_with(store, Clock::system(), &[("AUTH_TRUSTED_PROXIES", "127.0.0.1")]).await
+}
+
+/// A token request from another address, which is counted, and a login that fails.
+async fn strangers(world: &World, client: &Client) {
+    let request = world.http.request(Method::POST, "/token");
+    let request = request.header("x-forwarded-for", "203.0.113.7");
+    let _ = world.http.send(request.form(&[("client_id", "x")])).await;
+    let mut browser = world.browser();
+    let consent = browser.open(&world.request(client).url()).await.page().expect(200);
+    let login = approve(&mut browser, &consent).await.page().expect(200);
+    let _ = sign_in(&mut browser, &login, "bob", "wrong").await.page().expect(403);
 }
 
 #[tokio::test]
@@ -41,12 +53,17 @@ async fn no_secret_lies_in_the_store_and_everything_ends() {
     let tokens = world.tokens(&client).await;
     let refresh = tokens.refresh.unwrap();
     let _ = world.refresh(&client, &refresh).await.expect(200);
+    strangers(&world, &client).await;
     let dump = dump(&server).await;
-    for secret in [&unspent, &tokens.access, &refresh, client.secret.as_ref().unwrap()] {
+    let management = client.registration["registration_access_token"].as_str().unwrap();
+    let secret = client.secret.as_deref().unwrap();
+    for secret in [&*unspent, &*tokens.access, &*refresh, secret, management] {
         assert!(!dump.contains(&secret[5..]), "{dump}");
     }
     assert!(!dump.contains("mcpa_") && !dump.contains("mcpr_"), "{dump}");
-    for prefix in ["client", "pending", "exch", "installation", "refresh", "family"] {
+    let prefixes =
+        ["client", "pending", "exch", "installation", "refresh", "family", "limit", "ladder"];
+    for prefix in prefixes {
         assert!(dump.contains(&format!("auth:{prefix}:")), "{prefix}: {dump}");
     }
     let lines = dump.lines().filter(|line| line.starts_with("auth:"));

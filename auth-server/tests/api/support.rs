@@ -1,6 +1,9 @@
 //! A server of its own for every test, a client of it, and the way from one to the other.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use ambient::{Clock, Entropy, Env, Timestamp};
 use auth_server::{AuthServer, Config, Parts};
@@ -35,6 +38,7 @@ pub(crate) struct World {
     store: Store,
     lifecycle: Lifecycle,
     entropy: Entropy,
+    apps: AtomicUsize,
 }
 
 impl Drop for World {
@@ -61,14 +65,29 @@ impl World {
         Self::on_with(store, clock, &[]).await
     }
 
-    async fn on_with(store: Store, clock: Clock, settings: &[(&str, &str)]) -> Self {
+    /// The same with further settings.
+    pub(crate) async fn on_with(store: Store, clock: Clock, settings: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let lifecycle = Lifecycle::new(clock.clone(), Duration::ZERO);
         let http = Http::new(&issuer);
-        let world = Self { http, issuer, clock, store, lifecycle, entropy: Entropy::seeded(7) };
+        let (entropy, apps) = (Entropy::seeded(7), AtomicUsize::new(1));
+        let world = Self { http, issuer, clock, store, lifecycle, entropy, apps };
         world.serve(listener, settings);
         world
+    }
+
+    /// Ends the server and starts it at the same address, with a memory that is empty.
+    pub(crate) async fn restart(&mut self) {
+        self.lifecycle.stop();
+        self.lifecycle.abort();
+        self.lifecycle.finished().await;
+        self.lifecycle = Lifecycle::new(self.clock.clone(), Duration::ZERO);
+        self.store = Store::memory(self.clock.clone());
+        let address = self.issuer.trim_start_matches("http://");
+        let listener = TcpListener::bind(address).await.unwrap();
+        self.http = Http::new(&self.issuer);
+        self.serve(listener, &[]);
     }
 
     /// Another instance on the same store and of the same issuer, with other settings.
@@ -124,9 +143,13 @@ impl World {
         self.app_with(json!({})).await
     }
 
-    /// A client with more metadata.
+    /// A client with more metadata. Each has a name of its own: public clients that register the
+    /// same are the same.
     pub(crate) async fn app_with(&self, mut metadata: Value) -> Client {
-        metadata["client_name"] = json!("Test client");
+        metadata["client_name"] = match self.apps.fetch_add(1, Ordering::Relaxed) {
+            1 => json!("Test client"),
+            number => json!(format!("Test client {number}")),
+        };
         metadata["redirect_uris"] = json!([CALLBACK]);
         let registration = self.register(&metadata).await.expect(201).json();
         Client {

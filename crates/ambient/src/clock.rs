@@ -37,6 +37,15 @@ impl Timestamp {
         self.0 / 1000
     }
 
+    /// The moment in UTC, to the millisecond (RFC 3339).
+    #[must_use]
+    pub fn to_rfc3339(self) -> String {
+        // What lies beyond the year 9999 cannot be written.
+        let millis = self.as_millis().min(253_402_300_799_999);
+        let since = std::time::UNIX_EPOCH + Duration::from_millis(millis);
+        humantime::format_rfc3339_millis(since).to_string()
+    }
+
     /// Milliseconds since the Unix epoch.
     #[must_use]
     pub const fn as_millis(self) -> u64 {

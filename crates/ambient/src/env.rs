@@ -63,6 +63,8 @@ pub struct Setting {
     pub meaning: &'static str,
     /// What holds when it is not set, as it would be written; none if there is no default.
     pub default: Option<String>,
+    /// Whether its value must not be shown.
+    pub secret: bool,
 }
 
 /// All that a server reads, in the order it reads it.
@@ -92,6 +94,16 @@ impl Env {
         Ok(env)
     }
 
+    /// The settings of a file of lines `NAME=value`.
+    ///
+    /// # Errors
+    /// When it cannot be read as such.
+    pub fn from_file(path: &Path) -> Result<Self, Mistakes> {
+        let mut env = Self::default();
+        env.add_file(path)?;
+        Ok(env)
+    }
+
     fn add_file(&mut self, path: &Path) -> Result<(), Mistakes> {
         let wrong = |problem: String| {
             Mistakes(vec![Mistake { setting: ".env".to_owned(), source: "file", problem }])
@@ -115,6 +127,18 @@ impl Env {
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.values.insert(name.to_owned(), (Secret::new(value), "program"));
         self
+    }
+
+    /// The value that holds for a setting, fit to be shown, and where it came from.
+    #[must_use]
+    pub fn effective(&self, setting: &Setting) -> (String, &'static str) {
+        match self.values.get(setting.name) {
+            Some((value, source)) if !value.expose().trim().is_empty() => {
+                let shown = if setting.secret { "[redacted]" } else { value.expose() };
+                (shown.to_owned(), source)
+            }
+            _ => (setting.default.clone().unwrap_or_default(), "default"),
+        }
     }
 
     /// Reads a configuration. Every mistake is collected before any is reported; the settings that
@@ -142,6 +166,32 @@ impl<'a> Reader<'a> {
     /// Names a setting; what follows says what to make of its value.
     pub fn setting(&mut self, name: &'static str, meaning: &'static str) -> Value<'_, 'a> {
         Value { reader: self, name, meaning }
+    }
+
+    /// Makes it a mistake that `name` is set, which is not read here although somebody may expect
+    /// it; `instead` says what is.
+    pub fn refuse(&mut self, name: &'static str, instead: &str) {
+        let set = self.env.values.get(name).is_some_and(|(value, _)| !value.expose().is_empty());
+        if set {
+            self.mistake(name, format!("is not read here; {instead}"));
+        }
+    }
+
+    /// What is set under names that begin with `prefix`: for those whom an operator wants to see it.
+    #[must_use]
+    pub fn beginning_with(&self, prefix: &str) -> Vec<(String, Secret)> {
+        let set = self.env.values.iter().filter(|(name, _)| name.starts_with(prefix));
+        set.map(|(name, (value, _))| (name.clone(), value.clone())).collect()
+    }
+
+    /// Records every variable that begins with `prefix` and has not been read: a name that is
+    /// spelled wrong would silently change nothing.
+    pub fn refuse_unknown(&mut self, prefix: &str) {
+        let known = |name: &String| self.settings.iter().any(|setting| setting.name == name);
+        let names = self.env.values.keys().filter(|name| name.starts_with(prefix) && !known(name));
+        for name in names.cloned().collect::<Vec<_>>() {
+            self.mistake(&name, "is not a setting; mend its name or remove it");
+        }
     }
 
     /// Records that the value of `name` is wrong for a reason that only its user can see.
@@ -181,13 +231,13 @@ impl Value<'_, '_> {
 
     /// The value as a secret, if it is set. It is never shown in a mistake.
     pub fn secret(mut self) -> Option<Secret> {
-        self.document(None);
+        self.document(None, true);
         let (value, _) = self.reader.env.values.get(self.name)?;
         (!value.expose().is_empty()).then(|| value.clone())
     }
 
-    fn document(&mut self, default: Option<String>) {
-        let setting = Setting { name: self.name, meaning: self.meaning, default };
+    fn document(&mut self, default: Option<String>, secret: bool) {
+        let setting = Setting { name: self.name, meaning: self.meaning, default, secret };
         self.reader.settings.push(setting);
     }
 
@@ -196,7 +246,7 @@ impl Value<'_, '_> {
         T: FromStr,
         T::Err: fmt::Display,
     {
-        self.document(default);
+        self.document(default, false);
         let (value, _) = self.reader.env.values.get(self.name)?;
         let text = value.expose().trim();
         if text.is_empty() {
@@ -238,6 +288,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_nobody_has_read_is_a_mistake() {
+        let env = Env::from([("A_PORT", "1"), ("A_PROT", "1"), ("B", "1")]);
+        let (config, _) = env.read(|read| {
+            let port: u16 = read.setting("A_PORT", "").or(0);
+            read.refuse_unknown("A_");
+            port
+        });
+        assert_eq!(config.unwrap_err().0[0].setting, "A_PROT");
+    }
+
+    #[test]
     fn an_empty_value_counts_as_not_set() {
         let env = Env::from([("PORT", ""), ("NAME", " "), ("KEY", "")]);
         let (config, settings) = env.read(|read| {
@@ -249,6 +310,18 @@ mod tests {
         });
         assert_eq!(config, Ok((1, None, None)));
         assert_eq!(settings.iter().map(|s| s.name).collect::<Vec<_>>(), ["PORT", "NAME", "KEY"]);
+    }
+
+    #[test]
+    fn a_setting_that_is_not_read_is_refused_with_what_is() {
+        let env = Env::from([("OLD", "1"), ("EMPTY", "")]);
+        let (config, settings) = env.read(|read| {
+            read.refuse("OLD", "set NEW to seconds");
+            read.refuse("EMPTY", "set NEW to seconds");
+        });
+        let text = config.unwrap_err().to_string();
+        assert!(text.ends_with("OLD (test): is not read here; set NEW to seconds"), "{text}");
+        assert!(settings.is_empty());
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub mod health;
 mod layers;
 mod lifecycle;
 mod pulse;
+pub mod reach;
 mod request_body;
 mod request_id;
 mod serve;

@@ -16,6 +16,8 @@ pub enum Change {
     Resources,
     /// The content of the resource at this address.
     Resource(String),
+    /// What somebody has switched on or off that is told again and again; by a hash of whose it is.
+    Rhythm(String),
 }
 
 /// Carries changes to those who listen. The server implements it over its store.

@@ -14,7 +14,8 @@ use shared::mcp::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Change, ChangeFeed, Principal, ToolError,
+    Change, ChangeFeed, NoState, NoVitals, NoWeb, Principal, State, StateStore, ToolError, Vitals,
+    Web,
     constraints::Constraints,
     flow::{AskError, Client, Peer, Steps},
     schema,
@@ -38,6 +39,39 @@ pub struct Call {
     pub cancelled: CancellationToken,
     /// Carries what features announce.
     pub changes: Arc<dyn ChangeFeed>,
+    /// What the server lends to features.
+    pub lent: Lent,
+}
+
+/// What a server lends to the features that it runs; nothing by default.
+#[derive(Clone)]
+pub struct Lent {
+    /// Where features keep what outlives a call.
+    pub state: Arc<dyn StateStore>,
+    /// How the server is.
+    pub vitals: Arc<dyn Vitals>,
+    /// What the server reaches.
+    pub web: Arc<dyn Web>,
+    /// The session that the call belongs to; none in the modern era.
+    pub session: Option<Arc<str>>,
+}
+
+impl Default for Lent {
+    fn default() -> Self {
+        let (state, vitals, web) = (Arc::new(NoState), Arc::new(NoVitals), Arc::new(NoWeb));
+        Self { state, vitals, web, session: None }
+    }
+}
+
+impl Call {
+    /// The state that this call may reach.
+    pub(crate) fn state(&self) -> State<'_> {
+        State {
+            store: &*self.lent.state,
+            principal: &self.principal,
+            session: self.lent.session.as_deref(),
+        }
+    }
 }
 
 /// Everything a feature may reach. Borrowed, never cloned: a call cannot outlive its request.
@@ -112,9 +146,57 @@ impl<S: Send + Sync> Ctx<S> {
         &self.call.cancelled
     }
 
+    /// What is kept beyond this call.
+    #[must_use]
+    pub fn state(&self) -> State<'_> {
+        self.call.state()
+    }
+
+    /// The name of the session of this call; none in the modern era. Nobody else may see it.
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        self.call.lent.session.as_deref()
+    }
+
+    /// The public web.
+    #[must_use]
+    pub fn web(&self) -> &dyn Web {
+        &*self.call.lent.web
+    }
+
+    /// How the server is.
+    #[must_use]
+    pub fn vitals(&self) -> &dyn Vitals {
+        &*self.call.lent.vitals
+    }
+
     /// Tells everybody who listens that something has changed.
     pub async fn announce(&self, change: Change) {
         self.call.changes.announce(change).await;
+    }
+
+    /// Lets the connection go while the call runs on, for a call that will take long: the client comes
+    /// back for the answer. Only sessions can; elsewhere nothing happens.
+    pub async fn let_go(&self) {
+        self.call.client.let_go().await;
+    }
+
+    /// Goes on as a task, where the client can follow one: it is answered now with the name of the
+    /// task, and asks for what comes of it later. Elsewhere the client waits, and nothing happens.
+    ///
+    /// What is asked before this is part of the call; it is answered first. What is asked afterwards
+    /// is asked by the task. The tool says that it may with [`Info::task`](crate::Info::task).
+    ///
+    /// # Errors
+    /// When the caller has as many tasks as it may.
+    pub async fn become_task(&self) -> Result<(), ToolError> {
+        self.call.client.become_task().await.map_err(ToolError::Failed)
+    }
+
+    /// Says where a task is, in words that its client sees when it asks. A call that is none says
+    /// nothing.
+    pub async fn status(&self, message: &str) {
+        self.call.client.status(message).await;
     }
 
     /// Tells the client how far the call is, if it wants to know.

@@ -85,21 +85,29 @@ mod mirrored;
 mod principal;
 mod prompt;
 mod resource;
+mod rhythm;
 mod schema;
+mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod tool;
 mod uri;
+mod vitals;
+mod web;
 
 pub use self::{
-    catalog::Catalog,
+    catalog::{Catalog, UnusableName},
     changes::{Announced, Change, ChangeFeed, NoFeed},
-    ctx::{Call, Ctx, Elicited},
+    ctx::{Call, Ctx, Elicited, Lent},
     dispatch::{Features, Names, Refusal},
     listing::{ListCtx, Suggestions},
     mirrored::MirroredParam,
     principal::Principal,
     prompt::{Prompt, PromptError, assistant, user},
     resource::{Argument, ReadError, Resource, ResourceInfo},
-    tool::{Info, IntoOutput, Json, Tool, ToolError},
+    rhythm::{Beats, Due, Rhythm, Switch, Told},
+    state::{Kept, NoState, Shelf, ShelfAddress, State, StateError, StateStore, Tally},
+    tool::{Info, IntoOutput, Json, Tool, ToolError, Worded},
+    vitals::{InstanceFacts, NoVitals, SessionFacts, Snapshot, Vitals},
+    web::{Answered, NoWeb, Web, WebError},
 };

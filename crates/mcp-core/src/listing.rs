@@ -6,7 +6,7 @@ use ambient::Clock;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use shared::mcp::Completion;
 
-use crate::{Principal, Refusal, ctx::Call};
+use crate::{Principal, Refusal, State, ctx::Call};
 
 /// Everything that a list or a completion may reach. Lists must not depend on what a client can do
 /// (2026-07-28 server/utilities/caching), so they cannot see it.
@@ -32,6 +32,20 @@ impl<S: Send + Sync> ListCtx<S> {
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.call.clock
+    }
+
+    /// What is kept beyond this call.
+    #[must_use]
+    pub fn state(&self) -> State<'_> {
+        self.call.state()
+    }
+
+    /// The name of the session; none in the modern era, in which a list must not change as a side
+    /// effect of other requests (2026-07-28 server/tools). What calls leave behind is listed in a
+    /// session only.
+    #[must_use]
+    pub fn session(&self) -> Option<&str> {
+        self.call.lent.session.as_deref()
     }
 }
 

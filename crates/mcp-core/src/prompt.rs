@@ -22,6 +22,16 @@ pub trait Prompt<S>: DeserializeOwned + JsonSchema + Send + 'static {
     /// For people.
     const TITLE: Option<&'static str> = None;
 
+    /// Names that are answered and not listed.
+    const ALIASES: &'static [&'static str] = &[];
+
+    /// What these messages are for, when that depends on the arguments; else the list's description
+    /// is told.
+    #[must_use]
+    fn description(&self) -> Option<String> {
+        None
+    }
+
     /// Makes the messages. It may run again from the top after a question; see [`Ctx`].
     fn render(
         self,

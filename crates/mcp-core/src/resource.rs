@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use shared::mcp::{Annotations, Resource as ListedResource, ResourceContents};
 
 use crate::{
@@ -61,6 +62,7 @@ pub struct ResourceInfo {
     pub(crate) title: Option<&'static str>,
     pub(crate) mime_type: Option<&'static str>,
     pub(crate) annotations: Option<Annotations>,
+    pub(crate) meta: Map<String, Value>,
 }
 
 impl ResourceInfo {
@@ -82,6 +84,13 @@ impl ResourceInfo {
     #[must_use]
     pub fn annotations(mut self, annotations: Annotations) -> Self {
         self.annotations = Some(annotations);
+        self
+    }
+
+    /// A member of its `_meta`, for an extension; of a family it is not shown.
+    #[must_use]
+    pub fn meta(mut self, name: &str, value: Value) -> Self {
+        self.meta.insert(name.to_owned(), value);
         self
     }
 }

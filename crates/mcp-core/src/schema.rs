@@ -82,6 +82,7 @@ fn of<T: JsonSchema>(contract: Contract) -> Map<String, Value> {
     let schema = SchemaGenerator::new(settings).into_root_schema_for::<T>();
     let mut schema = schema.to_value();
     drop_widths(&mut schema);
+    join_lines(&mut schema);
     match schema {
         Value::Object(schema) => schema,
         // `true` or `false`: anything or nothing.
@@ -104,6 +105,21 @@ fn drop_widths(schema: &mut Value) {
             members.values_mut().for_each(drop_widths);
         }
         Value::Array(items) => items.iter_mut().for_each(drop_widths),
+        _ => {}
+    }
+}
+
+/// Where a line of a doc comment ends is the source's business: a description has paragraphs.
+fn join_lines(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if let Some(Value::String(text)) = members.get_mut("description") {
+                let paragraphs = text.split("\n\n").map(|lines| lines.replace('\n', " "));
+                *text = paragraphs.collect::<Vec<_>>().join("\n\n");
+            }
+            members.values_mut().for_each(join_lines);
+        }
+        Value::Array(items) => items.iter_mut().for_each(join_lines),
         _ => {}
     }
 }
@@ -206,6 +222,20 @@ mod tests {
         assert_eq!(schema["properties"]["amount"]["maximum"], 5);
         assert!(schema["properties"]["amount"].get("format").is_none());
         assert!(schema.get("title").is_none() && schema.get("$schema").is_none());
+    }
+
+    /// One sentence, which goes
+    /// over two lines.
+    ///
+    /// Another.
+    #[derive(Deserialize, JsonSchema)]
+    struct Wordy {}
+
+    #[test]
+    fn the_lines_of_a_paragraph_are_joined() {
+        let (_, description) = input::<Wordy>();
+        let expected = "One sentence, which goes over two lines.\n\nAnother.";
+        assert_eq!(description.as_deref(), Some(expected));
     }
 
     #[derive(Deserialize, JsonSchema)]

@@ -1,5 +1,9 @@
 //! Tools for tests of features: one test, two eras.
 
+mod asker;
+mod state;
+mod vitals;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
@@ -15,8 +19,9 @@ use shared::mcp::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub use self::{asker::Asker, state::TestState, vitals::TestVitals};
 use crate::{
-    Call, Catalog, Features, NoFeed, Principal, Refusal,
+    Call, Catalog, Features, Lent, NoFeed, Principal, Refusal,
     flow::{
         AskError, Binding, Client, Journal, NoSteps, Outcome, Peer, Replay, SealKey, Sealer,
         Silence, Steps,
@@ -28,7 +33,8 @@ const BINDING: Binding<'_> =
 
 /// Calls a tool in both eras with the same answers, and gives the result, which must be the same.
 ///
-/// Each era gets a catalog and an app of its own, so that both begin in the same world. `answers`
+/// Each era gets a catalog, an app, a clock and state of its own, so that both begin in the same
+/// world. `answers`
 /// are by question key; a key that comes twice has a second answer for when the first is of no use.
 /// In the modern era the state is sealed and opened between rounds, and every round is run once
 /// more, without the answers, at another time and with other randomness: it must ask the same.
@@ -89,6 +95,7 @@ pub async fn both_eras<S: Send + Sync + 'static>(
     };
     let clock = Clock::manual(Timestamp::from_secs(0));
     let legacy = in_flight(&clock, legacy(&features(), request(), script.clone(), &clock)).await;
+    let clock = Clock::manual(Timestamp::from_secs(0));
     let modern = in_flight(&clock, modern(&features(), request, script, &clock)).await;
     assert_eq!(legacy, modern, "the eras differ");
     modern
@@ -140,6 +147,7 @@ fn call(client: Arc<dyn Client>, clock: &Clock, entropy: Entropy) -> Call {
         entropy,
         cancelled: CancellationToken::new(),
         changes: Arc::new(NoFeed),
+        lent: Lent { state: Arc::new(TestState::default()), ..Lent::default() },
     }
 }
 

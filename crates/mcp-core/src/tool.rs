@@ -2,8 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
-use shared::mcp::{CallToolResult, ContentBlock, Icon, ToolAnnotations};
+use serde_json::{Map, Value};
+use shared::mcp::{CallToolResult, ContentBlock, ElicitParams, Icon, TaskSupport, ToolAnnotations};
 
 use crate::{
     Ctx,
@@ -45,6 +45,9 @@ pub struct Info {
     pub(crate) scopes: Vec<&'static str>,
     pub(crate) icons: Vec<Icon>,
     pub(crate) annotations: ToolAnnotations,
+    pub(crate) task_support: Option<TaskSupport>,
+    pub(crate) meta: Map<String, Value>,
+    pub(crate) is_unlisted: bool,
 }
 
 impl Info {
@@ -62,12 +65,28 @@ impl Info {
         self
     }
 
+    /// It is answered and not listed, as a whole: what an older server did under this name, where
+    /// an alias of the newer tool would take other arguments or say something else.
+    #[must_use]
+    pub const fn unlisted(mut self) -> Self {
+        self.is_unlisted = true;
+        self
+    }
+
     /// A scope without which it does not run; any number of them, and all are needed. It stays
     /// listed for those who lack one, so that they can ask for it. Where there is no authorization
     /// there are no scopes, and everybody may.
     #[must_use]
     pub fn scope(mut self, scope: &'static str) -> Self {
         self.scopes.push(scope);
+        self
+    }
+
+    /// It may go on as a task after it was answered: where the client asks for that (2025-11-25), or
+    /// where it says so itself with [`Ctx::become_task`] (2026-07-28).
+    #[must_use]
+    pub const fn task(mut self, support: TaskSupport) -> Self {
+        self.task_support = Some(support);
         self
     }
 
@@ -100,10 +119,33 @@ impl Info {
         self
     }
 
+    /// It adds something every time it is called, and destroys nothing.
+    #[must_use]
+    pub const fn additive(mut self) -> Self {
+        self.annotations.read_only_hint = Some(false);
+        self.annotations.destructive_hint = Some(false);
+        self.annotations.idempotent_hint = Some(false);
+        self
+    }
+
     /// It reaches nothing beyond this server.
     #[must_use]
     pub const fn closed_world(mut self) -> Self {
         self.annotations.open_world_hint = Some(false);
+        self
+    }
+
+    /// It reaches beyond this server.
+    #[must_use]
+    pub const fn open_world(mut self) -> Self {
+        self.annotations.open_world_hint = Some(true);
+        self
+    }
+
+    /// A member of its `_meta`, for an extension.
+    #[must_use]
+    pub fn meta(mut self, name: &str, value: Value) -> Self {
+        self.meta.insert(name.to_owned(), value);
         self
     }
 }
@@ -116,6 +158,9 @@ impl Info {
 pub enum ToolError {
     /// It failed, and the model should read why.
     Failed(String),
+    /// The user must have gone to these pages before it can be called (2025-11-25
+    /// client/elicitation); for clients that have sessions and can show pages.
+    PagesFirst(Vec<ElicitParams>),
     /// The client could not be asked.
     Ask(AskError),
     /// Something is broken: logged with its causes, and nothing of it is shown.
@@ -185,6 +230,27 @@ impl<T: Serialize + JsonSchema + Send> IntoOutput for Json<T> {
         let value = serde_json::to_value(self.0)?;
         let mut result = CallToolResult::of(vec![ContentBlock::text(value.to_string())]);
         result.structured_content = Some(value);
+        Ok(result)
+    }
+}
+
+/// A structured result with words of its own: the value for programs, the words for everybody else.
+#[derive(Clone, Debug)]
+pub struct Worded<T> {
+    /// For people and models.
+    pub text: String,
+    /// For programs.
+    pub value: T,
+}
+
+impl<T: Serialize + JsonSchema + Send> IntoOutput for Worded<T> {
+    fn schema() -> Option<Value> {
+        Some(schema::output::<T>())
+    }
+
+    fn into_output(self) -> Result<CallToolResult, serde_json::Error> {
+        let mut result = CallToolResult::of(vec![ContentBlock::text(self.text)]);
+        result.structured_content = Some(serde_json::to_value(self.value)?);
         Ok(result)
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use ambient::{Clock, Entropy, Timestamp};
 use mcp_core::{
-    Call, Catalog, Ctx, Elicited, Features, Info, Json, NoFeed, Principal, Refusal, Tool,
+    Call, Catalog, Ctx, Elicited, Features, Info, Json, Lent, NoFeed, Principal, Refusal, Tool,
     ToolError,
     flow::{Client as _, Journal, Outcome, Peer, Replay, Silence},
     testing::both_eras,
@@ -191,6 +191,7 @@ impl Rounds {
             entropy: Entropy::seeded(1),
             cancelled: CancellationToken::new(),
             changes: Arc::new(NoFeed),
+            lent: Lent::default(),
         };
         assert!(replay.peer().progress_token.is_none());
         replay.drive(self.features.dispatch(request, call)).await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ambient::{Clock, Entropy, Timestamp};
 use mcp_core::{
-    Argument, Call, Catalog, Ctx, Features, ListCtx, NoFeed, Principal, Prompt, PromptError,
+    Argument, Call, Catalog, Ctx, Features, Lent, ListCtx, NoFeed, Principal, Prompt, PromptError,
     ReadError, Refusal, Resource, ResourceInfo, Suggestions,
     flow::{Journal, Peer, Replay, Silence},
     user,
@@ -113,6 +113,7 @@ async fn ask(method: Method, params: Value) -> Result<Value, Refusal> {
         entropy: Entropy::seeded(1),
         cancelled: CancellationToken::new(),
         changes: Arc::new(NoFeed),
+        lent: Lent::default(),
     };
     let request = ClientRequest::decode(method, Some(&RawJson::from(&params))).unwrap();
     features.dispatch(request, call).await.map(|result| serde_json::to_value(result).unwrap())

@@ -9,8 +9,8 @@ use std::{
 use ambient::{Clock, Entropy, Timestamp};
 use futures_util::future::BoxFuture;
 use mcp_core::{
-    Argument, Call, Catalog, Ctx, Features, Info, Json, ListCtx, NoFeed, Principal, ReadError,
-    Refusal, Resource, Suggestions, Tool, ToolError,
+    Argument, Call, Catalog, Ctx, Features, Info, Json, Lent, ListCtx, NoFeed, Principal,
+    ReadError, Refusal, Resource, Suggestions, Tool, ToolError,
     flow::{AskError, Client, NoSteps, Peer, Steps},
 };
 use schemars::JsonSchema;
@@ -82,6 +82,7 @@ async fn send(
         clock: Clock::manual(Timestamp::from_secs(0)),
         entropy: Entropy::seeded(1),
         changes: Arc::new(NoFeed),
+        lent: Lent::default(),
         cancelled: CancellationToken::new(),
     };
     let result = features().dispatch(request, call).await?;

@@ -11,7 +11,6 @@ use chassis::{
     Lifecycle, Limits, serve,
     telemetry::{Service, Telemetry},
 };
-use mcp_core::Features;
 use mcp_server::{Server, features, run};
 
 /// How long a stop waits for what is in progress.
@@ -27,7 +26,9 @@ async fn main() -> ExitCode {
 
 async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     let entropy = Entropy::system();
-    let (auth, mcp) = settings(Env::process()?, &entropy)?;
+    let env = Env::process()?;
+    let offered = features::offered(&env).0;
+    let ((auth, mcp), offered) = run::both(settings(env, &entropy), offered)?;
     let telemetry = Telemetry::new(SERVICE, &mcp.telemetry, &entropy)?;
     telemetry.install(mcp.log_format, &mcp.log_filter)?;
     let clock = Clock::system();
@@ -46,7 +47,6 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
         lifecycle: lifecycle.clone(),
     };
     let auth = AuthServer::observed(auth, auth_parts, telemetry.clone())?;
-    let offered = Features::new(features::server(), features::catalog(), features::App::default());
     let mcp_parts =
         mcp_server::Parts { clock, entropy, store: store.clone(), lifecycle: lifecycle.clone() };
     let mcp = Server::observed(mcp, offered, mcp_parts, telemetry.clone())?;

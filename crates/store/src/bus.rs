@@ -2,6 +2,8 @@
 
 mod mailbox;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::{
     Backend, Store,
     error::{Action, StoreError},
@@ -28,6 +30,22 @@ pub enum Delivery {
     Gap,
 }
 
+/// Messages of one process, from its start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Published here.
+    pub sent: u64,
+    /// Read by a subscription here, whoever published them.
+    pub received: u64,
+}
+
+/// What [`Traffic`] is read from.
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
 /// An open subscription to one channel. Dropping it unsubscribes.
 #[derive(Debug)]
 pub struct Subscription {
@@ -50,12 +68,18 @@ impl Bus {
     pub async fn publish(&self, channel: &str, message: &str) -> Result<(), StoreError> {
         let action = Action::new("publish on", Self::KIND);
         match self.store.backend() {
-            Backend::Memory(memory) => {
-                memory.bus.publish(channel, message);
-                Ok(())
-            }
-            Backend::Redis(redis) => redis.publish(action, channel, message).await,
+            Backend::Memory(memory) => memory.bus.publish(channel, message),
+            Backend::Redis(redis) => redis.publish(action, channel, message).await?,
         }
+        self.store.counters().sent.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// How many messages have gone through this store and its clones.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        let Counters { sent, received } = self.store.counters();
+        Traffic { sent: sent.load(Ordering::Relaxed), received: received.load(Ordering::Relaxed) }
     }
 
     /// Listens to `channel`. What is published after this returned is delivered.
@@ -83,7 +107,11 @@ impl Bus {
 impl Subscription {
     /// The next delivery; `None` once the store is closed. Safe to drop and call again.
     pub async fn next(&mut self) -> Option<Delivery> {
-        self.mailbox.next().await
+        let delivery = self.mailbox.next().await?;
+        if matches!(delivery, Delivery::Message(_)) {
+            self.store.counters().received.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(delivery)
     }
 }
 

@@ -1,17 +1,20 @@
 //! Short-lived records, event logs and messages between instances, in memory or in Redis.
 //!
-//! A [`Store`] offers three things: [`Table`] for typed records, [`Log`] for numbered events and
-//! [`Bus`] for messages to whoever listens now. Two backends exist, and both keep these promises;
+//! A [`Store`] offers [`Table`] for typed records, [`Log`] for numbered events and [`Bus`] for
+//! messages to whoever listens now; and, for what many write at once, [`Counter`] for counts that
+//! end, [`Ring`] for the newest entries, [`Tally`] for sums and [`Roster`] for who is there. Two
+//! backends exist, and both keep these promises;
 //! `tests/contract` is one suite that runs on both.
 //!
-//! 1. **Everything ends.** Every record and every log has a lifetime, in whole milliseconds and at
+//! 1. **Everything ends.** Every record, log, ring, tally and member has a lifetime, in whole milliseconds and at
 //!    least one. Memory counts it on the [`Clock`] it was made with, Redis on its own.
 //! 2. **One winner.** Of any number of concurrent [`take`](Table::take)s of a record one gets it,
 //!    of any number of [`claim`](Table::claim)s one succeeds, on whatever instances they run.
 //! 3. **No lost update.** [`update`](Table::update) compares and sets; it never overwrites a change
-//!    that it has not seen, and it leaves the lifetime alone.
+//!    that it has not seen, and it leaves the lifetime alone. Counters, rings and tallies are changed
+//!    in one step: of any number of concurrent writers none loses an entry or a count.
 //! 4. **A log is in order.** Ids of a log strictly increase, a reader sees every event once and in
-//!    order, and is told when events it has not seen are gone.
+//!    order, and is told when events it has not seen are gone. It is bounded in events and bytes.
 //! 5. **A subscription is ready when you hold it.** What is published after
 //!    [`subscribe`](Bus::subscribe) returned is delivered, in order per channel, or a
 //!    [`Gap`](Delivery::Gap) comes instead. A slow reader never holds up anybody else.
@@ -25,26 +28,41 @@
 //! A lifetime that is a security property is therefore also written into the record.
 
 mod bus;
+mod counter;
 mod error;
 mod log;
 mod memory;
 mod observer;
 mod redis;
+mod ring;
+mod roster;
 mod table;
+mod tally;
 
 use std::{sync::Arc, time::Duration};
 
 use ambient::{Clock, Secret};
 
-pub use bus::{Bus, Delivery, Subscription};
+pub use bus::{Bus, Delivery, Subscription, Traffic};
+pub use counter::{Counted, Counter};
 pub use error::{Action, Failure, StoreError, UpdateError};
-pub use log::{EventId, Log, MAX_EVENTS, NotAnEventId, Page};
+pub use log::{EventId, Heard, Log, MAX_BYTES, MAX_EVENTS, NotAnEventId, Page, Start, Tail};
 pub use observer::{Observer, Ran};
+pub use ring::Ring;
+pub use roster::Roster;
 pub use table::{Record, Table};
+pub use tally::{Count, Tally};
 
 /// A place for state that outlives a request. Cheap to clone; clones share everything.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Backend>);
+pub struct Store(Arc<Shared>);
+
+/// What the clones of a store share.
+#[derive(Debug)]
+struct Shared {
+    backend: Backend,
+    traffic: bus::Counters,
+}
 
 /// The closed set of places: a new one is a variant, and the compiler names the rest of the work.
 #[derive(Debug)]
@@ -87,7 +105,7 @@ impl Store {
     /// Lifetimes follow `clock`.
     #[must_use]
     pub fn memory(clock: Clock) -> Self {
-        Self(Arc::new(Backend::Memory(memory::Memory::new(clock))))
+        Self::over(Backend::Memory(memory::Memory::new(clock)))
     }
 
     /// State in Redis (6.2 or newer), shared by every instance that uses the same server.
@@ -97,13 +115,19 @@ impl Store {
     /// again is for the caller to say; once connected, the store reconnects by itself, for ever.
     pub async fn redis(options: &RedisOptions) -> Result<Self, StoreError> {
         let redis = redis::Redis::connect(options).await?;
-        Ok(Self(Arc::new(Backend::Redis(redis))))
+        Ok(Self::over(Backend::Redis(redis)))
     }
 
     /// The records of type `T`.
     #[must_use]
     pub fn table<T: Record>(&self) -> Table<T> {
         Table::new(self.clone())
+    }
+
+    /// Counts whose keys begin with `kind`, which is also what errors name.
+    #[must_use]
+    pub fn counter(&self, kind: &'static str) -> Counter {
+        Counter::new(self.clone(), kind)
     }
 
     /// The event logs.
@@ -116,6 +140,24 @@ impl Store {
     #[must_use]
     pub fn bus(&self) -> Bus {
         Bus::new(self.clone())
+    }
+
+    /// The newest entries of lists.
+    #[must_use]
+    pub fn ring(&self) -> Ring {
+        Ring::new(self.clone())
+    }
+
+    /// The counters.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        Tally::new(self.clone())
+    }
+
+    /// Who is there.
+    #[must_use]
+    pub fn roster(&self) -> Roster {
+        Roster::new(self.clone())
     }
 
     /// Whether the store answers now: the question behind readiness.
@@ -143,8 +185,16 @@ impl Store {
         }
     }
 
+    fn over(backend: Backend) -> Self {
+        Self(Arc::new(Shared { backend, traffic: bus::Counters::default() }))
+    }
+
     pub(crate) fn backend(&self) -> &Backend {
-        &self.0
+        &self.0.backend
+    }
+
+    pub(crate) fn counters(&self) -> &bus::Counters {
+        &self.0.traffic
     }
 }
 

@@ -1,7 +1,11 @@
-//! `Log`: numbered events, read after an id. In Redis a stream, in memory a bounded queue.
+//! `Log`: numbered events, read after an id and followed. In Redis a stream, in memory a bounded
+//! queue.
+
+mod tail;
 
 use std::{fmt, num::ParseIntError, str::FromStr, time::Duration};
 
+use ambient::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -14,9 +18,16 @@ use crate::{
 /// hundred more.
 pub const MAX_EVENTS: usize = 1000;
 
+pub use self::tail::{Heard, Start, Tail};
+
+/// How many bytes of events a log keeps at most, unless its newest event alone has more. Redis counts
+/// what it needs for them and drops half when it is more.
+pub const MAX_BYTES: usize = 8 * 1024 * 1024;
+
 /// The event logs of a store, each under its own name. Cheap to clone.
 ///
-/// What must not be lost is appended here first and announced on the [`Bus`](crate::Bus) second.
+/// What must not be lost is appended here; it is announced on the [`Bus`](crate::Bus) in the same
+/// step, on the channel of the same name, so that a [`Tail`] hears of it without asking.
 #[derive(Clone, Debug)]
 pub struct Log {
     store: Store,
@@ -64,7 +75,9 @@ impl Log {
         let action = Action::new("append to", Self::KIND);
         let millis = lifetime_millis(keep);
         match self.store.backend() {
-            Backend::Memory(memory) => Ok(memory.logs.append(stream, event, millis)),
+            Backend::Memory(memory) => Ok(memory.logs.append(stream, event, millis, |id| {
+                memory.bus.publish_with(stream, || format!("{id} {event}"));
+            })),
             Backend::Redis(redis) => redis.append(action, stream, event, millis).await,
         }
     }
@@ -86,6 +99,17 @@ impl Log {
             Backend::Memory(memory) => Ok(memory.logs.read_after(stream, after.copied(), limit)),
             Backend::Redis(redis) => redis.read_after(action, stream, after.copied(), limit).await,
         }
+    }
+
+    /// Follows `stream`: what is in it after `start`, and then whatever is added, on any instance.
+    /// The log need not exist yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
+    pub async fn tail(&self, stream: &str, start: Start) -> Result<Tail, StoreError> {
+        // Listening comes before reading: nothing falls between the two.
+        let announced = self.store.bus().subscribe(stream).await?;
+        Ok(Tail::new(self.clone(), stream, start, announced))
     }
 
     /// Keeps the log for `keep` from now, without an event; says whether there is one.
@@ -119,7 +143,32 @@ impl Log {
 
 impl EventId {
     /// Smaller than the id of any event.
-    pub(crate) const ZERO: Self = Self { millis: 0, sequence: 0 };
+    pub const ZERO: Self = Self { millis: 0, sequence: 0 };
+
+    /// Smaller than the id of any event from `moment` on, and larger than that of any before it.
+    /// Redis numbers events by its own clock: allow for the difference.
+    #[must_use]
+    pub const fn before(moment: Timestamp) -> Self {
+        match moment.as_millis().checked_sub(1) {
+            Some(millis) => Self { millis, sequence: u64::MAX },
+            None => Self::ZERO,
+        }
+    }
+
+    /// The largest id that is smaller: what comes after it begins with this event.
+    #[must_use]
+    pub const fn preceding(self) -> Self {
+        match (self.sequence.checked_sub(1), self.millis.checked_sub(1)) {
+            (Some(sequence), _) => Self { millis: self.millis, sequence },
+            (None, Some(millis)) => Self { millis, sequence: u64::MAX },
+            (None, None) => Self::ZERO,
+        }
+    }
+
+    /// Whether it is the id of an event, and not a point between events.
+    const fn is_of_an_event(self) -> bool {
+        self.sequence != u64::MAX && self.millis != 0
+    }
 
     /// The id of an event that happens at `millis` and follows `self`, also when the clock was
     /// set back in between.

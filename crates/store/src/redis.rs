@@ -6,10 +6,14 @@
 
 mod bus;
 mod connect;
+mod counter;
 mod failure;
 mod log;
+mod ring;
+mod roster;
 mod script;
 mod table;
+mod tally;
 
 use std::{
     future::Future,

@@ -100,10 +100,11 @@ impl OAuth {
         self.http.post_json(&self.endpoint("registration_endpoint"), metadata).await
     }
 
-    /// Registers a public client that listens at `redirect_uri`.
+    /// Registers a public client that listens at `redirect_uri`. Each has a name of its own, since
+    /// public clients that register the same may be the same.
     pub async fn public_client(&self, redirect_uri: &str) -> Client {
         let metadata = json!({
-            "client_name": "testkit",
+            "client_name": format!("testkit {}", random()),
             "redirect_uris": [redirect_uri],
             "grant_types": ["authorization_code", "refresh_token"],
             "response_types": ["code"],

@@ -187,6 +187,13 @@ fn answer(document: &Document, message: &Value, result: &Value, asked: &Asked) -
         found.push("it answers a request that was not made".into());
         return found;
     };
+    if document.revision.era() == Era::Modern
+        && let Some((tasks, definition)) = Document::of_tasks(method, result)
+    {
+        found.extend(tasks.check(definition, result));
+        found.extend(rules::task(definition, result));
+        return found;
+    }
     let Some(definition) = document.result_definition(method, result) else {
         found.push(format!("the revision has no method `{method}` that could succeed"));
         return found;

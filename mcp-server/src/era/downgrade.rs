@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use shared::mcp::{
     Annotations, CallToolResult, ContentBlock, ElicitParams, Implementation, InputRequest,
-    ListToolsResult, Revision, ServerCapabilities, ServerResult, Tool,
+    ListToolsResult, Revision, ServerCapabilities, ServerResult, Tool, ToolExecution,
 };
 
 /// A result as a revision can read it.
@@ -86,6 +86,9 @@ fn capabilities(capabilities: &mut ServerCapabilities, revision: Revision) {
 
 fn tools(list: &mut ListToolsResult, revision: Revision) {
     for tool in &mut list.tools {
+        if let Some(task_support) = tool.task_support.filter(|_| revision.has_core_tasks()) {
+            Arc::make_mut(tool).execution = Some(ToolExecution { task_support });
+        }
         let is_object = |schema: &Value| schema["type"] == "object";
         let foreign_output = tool.output_schema.as_ref().is_some_and(|schema| !is_object(schema));
         if !revision.has_icons() || (foreign_output && !revision.has_any_structured_content()) {
@@ -206,6 +209,8 @@ mod tests {
             input_schema: json!({ "type": "object" }),
             output_schema: Some(output),
             annotations: Some(shared::mcp::ToolAnnotations::default()),
+            execution: None,
+            task_support: None,
             meta: Map::new(),
         }
     }

@@ -9,23 +9,27 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use chassis::Lifecycle;
 use futures_util::future::{BoxFuture, join_all};
-use http::StatusCode;
 use mcp_core::{Call, Principal, flow::Peer};
 use shared::mcp::{
     CancelledParams, ClientRequest, EmptyResult, ErrorCode, ErrorObject, Head, Incoming,
     InitializeResult, Method, Outgoing, RawJson, RequestId, RequestMeta, Revision, ServerResult,
+    TaskSupport,
 };
 
 use store::StoreError;
+use tokio_util::sync::CancellationToken;
 
-use super::{downgrade, modern::timed_out, refusal};
+use super::{downgrade, modern::timed_out, refusal, tasks};
 use crate::{
-    Server,
-    http::{Answer, Form, Outbox, Rejection, Running, error_message, to_bytes},
+    Server, auth,
+    http::{Answer, Form, Outbox, Rejection, Running, Said, error_message, to_bytes},
     operation::{self, Asked},
-    session::{Session, SessionId, WatchError, calls::InUse, live::Live},
+    session::{
+        Session, SessionId, SessionRecord, Terms, Transport, WatchError, live::Live, voice::Voice,
+    },
     subscriptions::LONGEST_WATCHED,
 };
 
@@ -39,23 +43,40 @@ pub(crate) async fn open(
     principal: &Principal,
     id: &RequestId,
     params: Option<&RawJson>,
-) -> Result<(Answer, Option<SessionId>), Rejection> {
-    if params.is_some_and(|params| params.as_bytes().len() > MOST_SAID) {
-        let message = format!("`initialize` may have {MOST_SAID} bytes of parameters");
-        let error = ErrorObject::new(ErrorCode::INVALID_PARAMS, message);
-        return Ok((Answer::ok(error_message(Some(id), &error)), None));
-    }
-    let params = match ClientRequest::decode(Method::Initialize, params) {
-        Ok(ClientRequest::Initialize(params)) => *params,
-        Ok(_) => return Err(Rejection::invalid_request("`initialize` expected").to(id)),
-        Err(malformed) => {
-            let error = ErrorObject::new(ErrorCode::INVALID_PARAMS, malformed.to_string());
-            return Ok((Answer::ok(error_message(Some(id), &error)), None));
-        }
+    transport: Transport,
+) -> Result<(Answer, Option<SessionId>), StoreError> {
+    let terms = match terms(id, params, transport) {
+        Ok(terms) => terms,
+        Err(refused) => return Ok((Answer::ok(refused), None)),
     };
-    let revision = negotiate(&params.protocol_version);
+    let revision = terms.revision;
+    let world = (server.entropy(), server.clock());
+    let session = server.sessions().open(principal, terms, world).await?;
     server.metrics().session_opened(revision.as_str());
-    let session = server.sessions().open(principal, revision, params, server.entropy()).await?;
+    server.vitals().opened(&session).await;
+    Ok((Answer::ok(initialized(server, id, revision)), Some(session)))
+}
+
+/// What a client wants of a session, or the error that answers it.
+fn terms(id: &RequestId, params: Option<&RawJson>, transport: Transport) -> Result<Terms, Bytes> {
+    let refused = |message: String| {
+        error_message(Some(id), &ErrorObject::new(ErrorCode::INVALID_PARAMS, message))
+    };
+    if params.is_some_and(|params| params.as_bytes().len() > MOST_SAID) {
+        return Err(refused(format!("`initialize` may have {MOST_SAID} bytes of parameters")));
+    }
+    match ClientRequest::decode(Method::Initialize, params) {
+        Ok(ClientRequest::Initialize(params)) => {
+            let revision = negotiate(&params.protocol_version);
+            Ok(Terms::new(revision, *params, transport))
+        }
+        Ok(_) => Err(refused("`initialize` expected".to_owned())),
+        Err(malformed) => Err(refused(malformed.to_string())),
+    }
+}
+
+/// The answer to `initialize`.
+fn initialized(server: &Server, id: &RequestId, revision: Revision) -> Bytes {
     let features = server.features();
     let result = ServerResult::Initialize(InitializeResult {
         head: Head::default(),
@@ -64,7 +85,7 @@ pub(crate) async fn open(
         server_info: Arc::clone(features.implementation()),
         instructions: features.instructions().map(str::to_owned),
     });
-    Ok((answer(id, result, revision), Some(session)))
+    answer(id, result, revision)
 }
 
 /// The requested revision if it has sessions, the newest that has otherwise. Clients that ask for
@@ -94,10 +115,15 @@ pub(crate) async fn serve(
 ) -> Result<Handled, Rejection> {
     match incoming {
         Incoming::Request { id, method, params } => {
+            auth::allow_message(server, &principal, &method, params.as_ref())
+                .map_err(|rejection| rejection.to(&id))?;
             let outbox = Arc::<Outbox>::default();
+            let voice = Arc::new(voice(server, &session, &id, form, &outbox));
+            let is_primed = session.record.revision.has_stream_polling();
             let request = Request { id, method, params };
-            let call = request.call(server.clone(), principal, session, Arc::clone(&outbox));
-            Ok(Handled::Running(running(server, call, outbox, form)))
+            let call = request.call(server.clone(), principal, session, Arc::clone(&voice));
+            let running = running(server, call, outbox, form);
+            Ok(Handled::Running(running.resumable(voice, is_primed)))
         }
         Incoming::Notification { method, params } => {
             notified(server, &session, &method, params.as_ref()).await?;
@@ -106,6 +132,83 @@ pub(crate) async fn serve(
         Incoming::Response { id, outcome } => {
             server.sessions().deliver(&session.id, &id, outcome).await?;
             Ok(Handled::Accepted)
+        }
+    }
+}
+
+/// Handles one message of a session whose answers all go out on its one stream (2024-11-05).
+pub(crate) async fn serve_shared(
+    server: &Server,
+    principal: Arc<Principal>,
+    session: Session,
+    incoming: Incoming,
+) -> Result<(), StoreError> {
+    let voice = Arc::new(Voice::shared(server.sessions(), &session.id));
+    match incoming {
+        Incoming::Request { id, method, params } if method == "initialize" => {
+            let asked = Asked::initialize(&id, params.as_ref(), Transport::Sse);
+            let begun = server.operations().begin(asked);
+            let agreed = begun.watch(Box::pin(agree(server, &session.id, &id, params.as_ref())));
+            voice.conclude(Some(&agreed.await?)).await;
+        }
+        Incoming::Request { id, method, .. }
+            if session.record.transport == Transport::SseOpening && method != "ping" =>
+        {
+            voice.conclude(Some(&out_of_turn(&id, "The session begins with `initialize`"))).await;
+        }
+        Incoming::Request { id, method, params } => {
+            let request = Request { id, method, params };
+            let call = request.call(server.clone(), principal, session, voice);
+            server.lifecycle().spawn(async move {
+                call.await;
+            });
+        }
+        Incoming::Notification { method, params } => {
+            notified(server, &session, &method, params.as_ref()).await?;
+        }
+        Incoming::Response { id, outcome } => {
+            server.sessions().deliver(&session.id, &id, outcome).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The answer to `initialize` in a session that a stream has opened.
+async fn agree(
+    server: &Server,
+    session: &SessionId,
+    id: &RequestId,
+    params: Option<&RawJson>,
+) -> Result<Bytes, StoreError> {
+    Ok(match terms(id, params, Transport::Sse) {
+        Err(refused) => refused,
+        Ok(terms) if server.sessions().agree(session, &terms).await? => {
+            server.metrics().session_opened(terms.revision.as_str());
+            initialized(server, id, terms.revision)
+        }
+        Ok(_) => out_of_turn(id, "The session is initialized already"),
+    })
+}
+
+fn out_of_turn(id: &RequestId, message: &str) -> Bytes {
+    error_message(Some(id), &ErrorObject::new(ErrorCode::INVALID_REQUEST, message))
+}
+
+/// How a call speaks: a client that reads one object only hears nothing but the answer.
+fn voice(
+    server: &Server,
+    session: &Session,
+    id: &RequestId,
+    form: Form,
+    outbox: &Arc<Outbox>,
+) -> Voice {
+    let outbox = Arc::clone(outbox);
+    match form {
+        _ if session.record.transport == Transport::Stdio => Voice::Fleeting(outbox),
+        Form::Json => Voice::Fleeting(outbox),
+        Form::Either | Form::Stream => {
+            let reader = server.entropy().hex::<8>();
+            Voice::of_call(server.sessions(), &session.id, id, outbox, reader)
         }
     }
 }
@@ -128,7 +231,8 @@ pub(crate) async fn batch(
             Incoming::Request { id, method, params } => {
                 let request = Request { id, method, params };
                 let (server, principal) = (server.clone(), Arc::clone(principal));
-                calls.push(request.call(server, principal, session.clone(), Arc::clone(&outbox)));
+                let voice = Arc::new(Voice::Fleeting(Arc::clone(&outbox)));
+                calls.push(request.call(server, principal, session.clone(), voice));
             }
             Incoming::Notification { method, params } => {
                 notified(server, session, &method, params.as_ref()).await?;
@@ -147,7 +251,7 @@ pub(crate) async fn batch(
 
 fn array(answers: &[Answer]) -> Answer {
     let messages = answers.iter().filter_map(|answer| match answer {
-        Answer::Message(_, message) => Some(&**message),
+        Answer::Message(_, message) | Answer::Last(Said { message, .. }) => Some(&**message),
         Answer::Nothing => None,
     });
     let joined = messages.collect::<Vec<_>>().join(&b","[..]);
@@ -223,7 +327,7 @@ impl Request {
         server: Server,
         principal: Arc<Principal>,
         session: Session,
-        outbox: Arc<Outbox>,
+        voice: Arc<Voice>,
     ) -> BoxFuture<'static, Answer> {
         let begun = server.operations().begin(Asked {
             id: &self.id,
@@ -231,13 +335,21 @@ impl Request {
             params: self.params.as_ref(),
             revision: session.record.revision,
             session: Some(&session.id),
+            transport: session.record.transport,
         });
         begun.watch(Box::pin(async move {
             let revision = session.record.revision;
-            match self.run(&server, principal, &session, outbox).await {
+            let message = match self.run(&server, principal, &session, &voice).await {
                 Ok(Some(result)) => answer(&self.id, result, revision),
-                Ok(None) => Answer::Nothing,
-                Err(error) => Answer::ok(error_message(Some(&self.id), &error)),
+                Ok(None) => {
+                    voice.conclude(None).await;
+                    return Answer::Nothing;
+                }
+                Err(error) => error_message(Some(&self.id), &error),
+            };
+            match voice.conclude(Some(&message)).await {
+                Some(id) => Answer::Last(Said { id: Some(id), message }),
+                None => Answer::ok(message),
             }
         }))
     }
@@ -248,7 +360,7 @@ impl Request {
         server: &Server,
         principal: Arc<Principal>,
         session: &Session,
-        outbox: Arc<Outbox>,
+        voice: &Arc<Voice>,
     ) -> Result<Option<ServerResult>, ErrorObject> {
         let revision = session.record.revision;
         let not_found = || refusal::method_not_found(revision).1;
@@ -276,7 +388,7 @@ impl Request {
             }
             _ => {}
         }
-        self.dispatch(request, server, principal, session, outbox).await
+        self.dispatch(request, server, principal, session, voice).await
     }
 
     async fn dispatch(
@@ -285,12 +397,12 @@ impl Request {
         server: &Server,
         principal: Arc<Principal>,
         session: &Session,
-        outbox: Arc<Outbox>,
+        voice: &Arc<Voice>,
     ) -> Result<Option<ServerResult>, ErrorObject> {
-        let registered = server.calls().register(&session.id, &self.id).map_err(|InUse| {
-            let message = "A request with this id is still in progress";
-            ErrorObject::new(ErrorCode::INVALID_REQUEST, message)
-        })?;
+        let registered = server
+            .calls()
+            .register(&session.id, &self.id)
+            .map_err(|refused| ErrorObject::new(ErrorCode::INVALID_REQUEST, refused.reason()))?;
         let meta = RequestMeta::of(self.params.as_ref())
             .map_err(|wrong| ErrorObject::new(ErrorCode::INVALID_PARAMS, wrong.to_string()))?;
         let record = &session.record;
@@ -299,31 +411,100 @@ impl Request {
             progress_token: meta.progress_token,
             log_level: record.level,
         };
-        let client = Arc::new(Live {
+        let live = Live {
             peer,
             session: session.id.clone(),
             sessions: server.sessions().clone(),
-            outbox,
+            voice: Arc::clone(voice),
             clock: server.clock().clone(),
             entropy: server.entropy().clone(),
-        });
-        let call = Call {
-            client,
-            principal,
-            clock: server.clock().clone(),
-            entropy: server.entropy().clone(),
-            cancelled: registered.token().clone(),
-            changes: Arc::new(server.feed().clone()),
         };
-        let work = server.features().dispatch(request, call);
+        let work = work(server, principal, record, live, (request, registered.token()))?;
+        let counted = server.vitals().used(&session.id);
+        let work = async { tokio::join!(counted, work).1 };
         tokio::select! {
             biased;
-            done = server.clock().timeout(crate::CALL_LIMIT, work) => match done {
-                Ok(result) => result.map(Some).map_err(|refused| refusal::error(refused, record.revision).1),
-                Err(_) => Err(timed_out()),
-            },
+            done = server.clock().timeout(crate::CALL_LIMIT, work) => {
+                done.unwrap_or_else(|_| Err(timed_out())).map(Some)
+            }
             () = registered.token().cancelled() => Ok(None),
+            never = lingering(server, voice) => match never {},
         }
+    }
+}
+
+/// What answers a request, and has not begun yet.
+fn work<'a>(
+    server: &'a Server,
+    principal: Arc<Principal>,
+    record: &'a SessionRecord,
+    live: Live,
+    (request, cancelled): (ClientRequest, &CancellationToken),
+) -> Result<BoxFuture<'a, Result<ServerResult, ErrorObject>>, ErrorObject> {
+    Ok(match wants(server, record, &request)? {
+        Wants::Task(ttl) => {
+            Box::pin(async move { tasks::start_core(server, &principal, request, live, ttl).await })
+        }
+        Wants::OfTask => {
+            Box::pin(async move { tasks::core(server, &principal, &live, &request).await })
+        }
+        Wants::Answer => {
+            let lent = server.lent(Some(&live.session));
+            let call = Call {
+                client: Arc::new(live),
+                principal,
+                clock: server.clock().clone(),
+                entropy: server.entropy().clone(),
+                cancelled: cancelled.clone(),
+                changes: Arc::new(server.feed().clone()),
+                lent,
+            };
+            let work = server.features().dispatch(request, call);
+            let refused = |refused| refusal::error(refused, record.revision).1;
+            Box::pin(async move { work.await.map_err(refused) })
+        }
+    })
+}
+
+/// What a client wants of a request.
+enum Wants {
+    /// Its answer.
+    Answer,
+    /// A task, to be kept for so many milliseconds if it says so.
+    Task(Option<u64>),
+    /// Something about a task.
+    OfTask,
+}
+
+fn wants(
+    server: &Server,
+    record: &SessionRecord,
+    request: &ClientRequest,
+) -> Result<Wants, ErrorObject> {
+    let call = match request {
+        ClientRequest::GetTask(_)
+        | ClientRequest::CancelTask(_)
+        | ClientRequest::TaskPayload(_)
+        | ClientRequest::ListTasks(_) => return Ok(Wants::OfTask),
+        ClientRequest::CallTool(call) if record.revision.has_core_tasks() => call,
+        _ => return Ok(Wants::Answer),
+    };
+    let refused = |message| Err(ErrorObject::new(ErrorCode::METHOD_NOT_FOUND, message));
+    match (server.features().task_support(&call.name), call.task) {
+        (Some(TaskSupport::Required), None) => refused("This tool runs as a task only"),
+        (None, Some(_)) if server.features().offers(Method::GetTask) => {
+            refused("This tool cannot run as a task")
+        }
+        (Some(_), Some(task)) => Ok(Wants::Task(task.ttl)),
+        _ => Ok(Wants::Answer),
+    }
+}
+
+/// Keeps what a call has said while it goes on without a word.
+async fn lingering(server: &Server, voice: &Voice) -> std::convert::Infallible {
+    loop {
+        server.clock().sleep(server.config().session_ttl / 2).await;
+        voice.linger().await;
     }
 }
 
@@ -356,10 +537,10 @@ fn empty() -> ServerResult {
     ServerResult::Empty(EmptyResult::default())
 }
 
-fn answer(id: &RequestId, result: ServerResult, revision: Revision) -> Answer {
+fn answer(id: &RequestId, result: ServerResult, revision: Revision) -> Bytes {
     operation::note_result(&result);
     let result = downgrade::result(result, revision);
-    Answer::Message(StatusCode::OK, to_bytes(&Outgoing::Result { id, result: &result }))
+    to_bytes(&Outgoing::Result { id, result: &result })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod exchange;
 pub(crate) mod legacy;
 pub(crate) mod modern;
 mod refusal;
+mod tasks;
 
 use http::HeaderMap;
 use shared::mcp::{
@@ -47,21 +48,29 @@ pub(crate) struct Envelope {
 impl Era {
     /// Decides.
     pub(crate) fn of(headers: &HeaderMap, message: Message) -> Result<Self, Rejection> {
-        let header = Header::read(headers);
+        Self::decide(&Header::read(headers), message)
+    }
+
+    /// Decides for a line of stdio, which has no headers: the body alone says it.
+    pub(crate) fn of_line(message: Message) -> Result<Self, Rejection> {
+        Self::decide(&Header::None, message)
+    }
+
+    fn decide(header: &Header<'_>, message: Message) -> Result<Self, Rejection> {
         match message {
-            Message::Batch(items) => batch(&header, items),
+            Message::Batch(items) => batch(header, items),
             Message::One(Incoming::Request { id, method, params }) => {
                 let reply_to = id.clone();
-                request(&header, id, method, params).map_err(|rejection| rejection.to(&reply_to))
+                request(header, id, method, params).map_err(|rejection| rejection.to(&reply_to))
             }
             Message::One(Incoming::Notification { method, params }) => {
-                notification(&header, method, params)
+                notification(header, method, params)
             }
             Message::One(response @ Incoming::Response { .. }) => match header {
                 Header::Modern(_) => Err(Rejection::invalid_request(
                     "Clients send no responses since 2026-07-28: answer with `inputResponses`",
                 )),
-                _ => legacy_header(&header).map(|()| Self::Legacy(response)),
+                _ => legacy_header(header).map(|()| Self::Legacy(response)),
             },
         }
     }
@@ -70,6 +79,8 @@ impl Era {
 /// The `MCP-Protocol-Version` header.
 #[derive(Debug, PartialEq)]
 enum Header<'a> {
+    /// The transport has no headers.
+    None,
     Absent,
     Modern(&'a str),
     Legacy(&'a str),
@@ -93,7 +104,7 @@ impl<'a> Header<'a> {
 
     const fn text(&self) -> Option<&'a str> {
         match self {
-            Self::Absent => None,
+            Self::None | Self::Absent => None,
             Self::Modern(value) | Self::Legacy(value) | Self::Unknown(value) => Some(value),
         }
     }

@@ -9,28 +9,32 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use mcp_core::{
     Call, Principal, Refusal,
-    flow::{Journal, NoteSink, Outcome, Peer, Replay},
+    flow::{Client, Journal, NoteSink, Outcome, Peer, Replay},
 };
 use serde_json::Value;
 use shared::mcp::{
-    CacheHint, CacheScope, ClientProfile, ClientRequest, DiscoverResult, ErrorCode, ErrorObject,
-    Head, InputRequiredResult, ListenFilter, ListenParams, Method, Outgoing, RawJson, RequestId,
-    ResultType, Revision, ServerNotification, ServerResult, headers,
+    CacheHint, CacheScope, ClientCapabilities, ClientProfile, ClientRequest, DiscoverResult,
+    ErrorCode, ErrorObject, Head, InputRequiredResult, ListenFilter, ListenParams, Method,
+    Outgoing, RawJson, RequestId, ResultType, Revision, ServerNotification, ServerResult,
+    TASKS_EXTENSION, TaskBody, TaskResult, headers,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Envelope,
     exchange::{self, Exchange},
-    refusal,
+    refusal, tasks,
 };
 use crate::{
-    Server,
+    Server, auth,
     http::{
-        Answer, Form, Outbox, Rejection, Running, SERVED, error_message, note_message, to_bytes,
+        Answer, Form, Outbox, Rejection, Running, SERVED, Said, error_message, note_message,
+        to_bytes,
     },
     operation::{self, Asked},
+    session::Transport,
     subscriptions::{self, MOST_WATCHED},
+    tasks::{Starter, Starting},
 };
 
 /// Lists are the same for everybody and change only with a new version of the server.
@@ -39,11 +43,12 @@ const LIST_HINT: CacheHint = CacheHint { ttl_ms: 60_000, cache_scope: CacheScope
 /// What a resource says may be meant for one caller, and may be different the next moment.
 const READ_HINT: CacheHint = CacheHint { ttl_ms: 0, cache_scope: CacheScope::Private };
 
-/// Serves one request as far as it is known whether the answer is JSON or a stream.
+/// Serves one request as far as it is known whether the answer is JSON or a stream. A transport that
+/// has no headers has none to compare.
 pub(crate) fn serve(
     server: &Server,
     principal: Arc<Principal>,
-    headers: &HeaderMap,
+    headers: Option<&HeaderMap>,
     form: Form,
     envelope: Envelope,
 ) -> Result<Running, Rejection> {
@@ -54,11 +59,11 @@ pub(crate) fn serve(
 fn prepare(
     server: &Server,
     principal: Arc<Principal>,
-    headers: &HeaderMap,
+    headers: Option<&HeaderMap>,
     form: Form,
     envelope: Envelope,
 ) -> Result<Running, Rejection> {
-    mirrored_method(headers, &envelope.method)?;
+    headers.map_or(Ok(()), |headers| mirrored_method(headers, &envelope.method))?;
     let offered = |method: &Method| {
         method.exists_in(envelope.revision)
             && (*method == Method::Discover || server.features().offers(*method))
@@ -73,9 +78,10 @@ fn prepare(
         params: envelope.params.as_ref(),
         revision: envelope.revision,
         session: None,
+        transport: headers.map_or(Transport::Stdio, |_| Transport::Streamable),
     });
     let decoded = ClientRequest::decode(method, envelope.params.as_ref());
-    if let Ok(request) = &decoded {
+    if let (Ok(request), Some(headers)) = (&decoded, headers) {
         mirrored_name(headers, request)?;
     }
     let outbox = Arc::<Outbox>::default();
@@ -93,8 +99,14 @@ fn prepare(
             let wanted = params.notifications;
             Box::pin(listen(server.clone(), principal, envelope.id, wanted, Arc::clone(&outbox)))
         }
+        Ok(
+            request @ (ClientRequest::GetTask(_)
+            | ClientRequest::UpdateTask(_)
+            | ClientRequest::CancelTask(_)),
+        ) => Box::pin(of_task(server.clone(), principal, envelope, request)),
         Ok(request) => {
-            mirrored_params(server, headers, &request)?;
+            auth::allow(server, &principal, server.features().required_scopes(&request))?;
+            headers.map_or(Ok(()), |headers| mirrored_params(server, headers, &request))?;
             Box::pin(run(server.clone(), principal, envelope, request, Arc::clone(&outbox)))
         }
     };
@@ -240,49 +252,152 @@ async fn run(
     mut request: ClientRequest,
     outbox: Arc<Outbox>,
 ) -> Answer {
-    let Envelope { id, meta, revision, capabilities, .. } = envelope;
-    let mut journal = Journal::default();
-    let mut exchange = None;
-    if let Some((parts, answers, state)) = exchange::parts(&mut request) {
-        match parts.resume(&server, &principal, answers, state) {
-            Ok(resumed) => journal = resumed,
-            Err(error) => return Answer::ok(error_message(Some(&id), &error)),
-        }
-        exchange = Some(parts);
+    let may_become_task = may_become_task(&server, &envelope.capabilities, &request);
+    match Round::begin(server, principal, envelope, &mut request, outbox) {
+        Ok(round) if may_become_task => round.run_or_become_task(request).await,
+        Ok(round) => round.run(request).await,
+        Err(refused) => refused,
     }
-    let profile = ClientProfile { revision, capabilities, info: meta.client_info };
-    let peer = Peer { profile, progress_token: meta.progress_token, log_level: meta.log_level };
-    let replay = Replay::new(journal, peer, Arc::new(Sink(outbox)));
-    let cancelled = CancellationToken::new();
-    let _cancel_when_dropped = cancelled.clone().drop_guard();
-    let call = Call {
-        client: replay.clone(),
-        principal: Arc::clone(&principal),
-        clock: server.clock().clone(),
-        entropy: server.entropy().clone(),
-        cancelled,
-        changes: Arc::new(server.feed().clone()),
-    };
-    let work = replay.drive(server.features().dispatch(request, call));
-    let Ok(outcome) = server.clock().timeout(crate::CALL_LIMIT, work).await else {
-        return failed(&id, &timed_out());
-    };
-    match outcome {
-        Outcome::Complete(Ok(result)) => answer(&server, &id, result),
-        Outcome::Complete(Err(refusal)) => refused(&id, refusal, revision),
-        Outcome::InputRequired { questions, journal } => {
-            let state = exchange.map(|parts: Exchange| parts.suspend(&server, &principal, journal));
-            match state.transpose() {
-                Ok(request_state) => {
-                    let head = Head::default();
-                    let asked =
-                        InputRequiredResult { head, input_requests: questions, request_state };
-                    answer(&server, &id, ServerResult::InputRequired(asked))
-                }
-                Err(error) => failed(&id, &error),
+}
+
+/// One round of a call: from a request to its answer.
+struct Round {
+    server: Server,
+    principal: Arc<Principal>,
+    id: RequestId,
+    revision: Revision,
+    exchange: Option<Exchange>,
+    replay: Arc<Replay>,
+}
+
+/// How a round has ended, if it did so in time.
+type Ended = Result<Outcome<Result<ServerResult, Refusal>>, ambient::Elapsed>;
+
+impl Round {
+    fn begin(
+        server: Server,
+        principal: Arc<Principal>,
+        envelope: Envelope,
+        request: &mut ClientRequest,
+        outbox: Arc<Outbox>,
+    ) -> Result<Self, Answer> {
+        let Envelope { id, meta, revision, capabilities, .. } = envelope;
+        let mut journal = Journal::default();
+        let mut exchange = None;
+        if let Some((parts, answers, state)) = exchange::parts(request) {
+            match parts.resume(&server, &principal, answers, state) {
+                Ok(resumed) => journal = resumed,
+                Err(error) => return Err(Answer::ok(error_message(Some(&id), &error))),
             }
+            exchange = Some(parts);
+        }
+        let profile = ClientProfile { revision, capabilities, info: meta.client_info };
+        let peer = Peer { profile, progress_token: meta.progress_token, log_level: meta.log_level };
+        let replay = Replay::new(journal, peer, Arc::new(Sink(outbox)));
+        Ok(Self { server, principal, id, revision, exchange, replay })
+    }
+
+    fn call(&self, client: Arc<dyn Client>, cancelled: CancellationToken) -> Call {
+        Call {
+            client,
+            principal: Arc::clone(&self.principal),
+            clock: self.server.clock().clone(),
+            entropy: self.server.entropy().clone(),
+            cancelled,
+            changes: Arc::new(self.server.feed().clone()),
+            lent: self.server.lent(None),
         }
     }
+
+    async fn run(self, request: ClientRequest) -> Answer {
+        let cancelled = CancellationToken::new();
+        let _cancel_when_dropped = cancelled.clone().drop_guard();
+        let call = self.call(self.replay.clone(), cancelled);
+        let work = self.replay.drive(self.server.features().dispatch(request, call));
+        let ended = self.server.clock().timeout(crate::CALL_LIMIT, work).await;
+        self.finish(ended)
+    }
+
+    /// The same for a call that may be answered before its end, with a task.
+    async fn run_or_become_task(self, request: ClientRequest) -> Answer {
+        let cancelled = CancellationToken::new();
+        let cancel_when_dropped = cancelled.clone().drop_guard();
+        let starter = Starter {
+            tasks: self.server.tasks().clone(),
+            principal: Arc::clone(&self.principal),
+            clock: self.server.clock().clone(),
+        };
+        let starting = Arc::new(Starting::new(self.replay.clone(), starter));
+        let call = self.call(starting.clone(), cancelled);
+        let mut work = self.server.features().dispatch(request, call);
+        let round = self.replay.drive(&mut work);
+        let ended = tokio::select! {
+            biased;
+            ended = self.server.clock().timeout(crate::CALL_LIMIT, round) => Some(ended),
+            () = starting.begun() => None,
+        };
+        let Some((task, record)) = starting.task() else {
+            return match ended {
+                Some(ended) => self.finish(ended),
+                None => failed(&self.id, &timed_out()),
+            };
+        };
+        let cancelled = cancel_when_dropped.disarm();
+        if let Some(Ok(Outcome::Complete(done))) = ended {
+            // It has ended in the same breath.
+            let outcome = tasks::outcome(done, self.revision);
+            tasks::conclude(&self.server, task, outcome).await;
+        } else {
+            tasks::run_on(&self.server, task.clone(), self.revision, work, cancelled);
+        }
+        answer(&self.server, &self.id, tasks::created(task, record))
+    }
+
+    fn finish(self, ended: Ended) -> Answer {
+        let Self { server, principal, id, revision, exchange, .. } = self;
+        let Ok(outcome) = ended else {
+            return failed(&id, &timed_out());
+        };
+        let (questions, journal) = match outcome {
+            Outcome::Complete(Ok(result)) => return answer(&server, &id, result),
+            Outcome::Complete(Err(refusal)) => return refused(&id, refusal, revision),
+            Outcome::InputRequired { questions, journal } => (questions, journal),
+        };
+        let state = exchange.map(|parts| parts.suspend(&server, &principal, journal));
+        match state.transpose() {
+            Ok(request_state) => {
+                let head = Head::default();
+                let asked = InputRequiredResult { head, input_requests: questions, request_state };
+                answer(&server, &id, ServerResult::InputRequired(asked))
+            }
+            Err(error) => failed(&id, &error),
+        }
+    }
+}
+
+/// Answers what is asked about a task.
+async fn of_task(
+    server: Server,
+    principal: Arc<Principal>,
+    envelope: Envelope,
+    request: ClientRequest,
+) -> Answer {
+    let Envelope { id, revision, capabilities, .. } = envelope;
+    match tasks::modern(&server, &principal, revision, &capabilities, &request).await {
+        Ok(result) => answer(&server, &id, result),
+        Err(refusal) => refused(&id, refusal, revision),
+    }
+}
+
+/// Whether a call may go on as a task: the client can follow one, and the tool says so.
+fn may_become_task(
+    server: &Server,
+    capabilities: &ClientCapabilities,
+    request: &ClientRequest,
+) -> bool {
+    let ClientRequest::CallTool(call) = request else { return false };
+    capabilities.has_extension(TASKS_EXTENSION)
+        && server.features().task_support(&call.name).is_some()
 }
 
 /// A result with what every modern result carries.
@@ -291,9 +406,13 @@ fn answer(server: &Server, id: &RequestId, mut result: ServerResult) -> Answer {
     if let Some(cache) = result.cache_mut() {
         cache.get_or_insert(if reads { READ_HINT } else { LIST_HINT });
     }
-    let asks = matches!(result, ServerResult::InputRequired(_));
+    let result_type = match &result {
+        ServerResult::InputRequired(_) => ResultType::InputRequired,
+        ServerResult::Task(TaskResult { body: TaskBody::Created(_), .. }) => ResultType::Task,
+        _ => ResultType::Complete,
+    };
     let head = result.head_mut();
-    head.result_type = Some(if asks { ResultType::InputRequired } else { ResultType::Complete });
+    head.result_type = Some(result_type);
     head.meta.server_info = Some(Arc::clone(server.features().implementation()));
     operation::note_result(&result);
     Answer::ok(to_bytes(&Outgoing::Result { id, result: &result }))
@@ -319,7 +438,7 @@ struct Sink(Arc<Outbox>);
 impl NoteSink for Sink {
     fn send(&self, note: ServerNotification) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.0.say(note_message(&note)).await;
+            self.0.say(Said { id: None, message: note_message(&note) }).await;
         })
     }
 }

@@ -27,6 +27,11 @@ pub(super) fn error(refusal: Refusal, revision: Revision) -> (StatusCode, ErrorO
             let error = ErrorObject::new(ErrorCode::MISSING_CLIENT_CAPABILITY, message);
             return (StatusCode::BAD_REQUEST, error.with_data(data));
         }
+        Refusal::PagesFirst(pages) => {
+            let message = "This request requires browser-based authorization.";
+            let error = ErrorObject::new(ErrorCode::URL_ELICITATION_REQUIRED, message);
+            error.with_data(json!({ "elicitations": pages }))
+        }
         Refusal::Internal => ErrorObject::new(ErrorCode::INTERNAL_ERROR, "Internal error"),
     };
     (StatusCode::OK, error)
@@ -46,6 +51,13 @@ mod tests {
     use shared::mcp::ClientCapabilities;
 
     use super::*;
+
+    #[test]
+    fn a_page_that_must_come_first_is_named() {
+        let refused = error(Refusal::PagesFirst(Vec::new()), Revision::V2025_11_25).1;
+        assert_eq!(refused.code, ErrorCode(-32042));
+        assert_eq!(refused.data, Some(json!({ "elicitations": [] })));
+    }
 
     #[test]
     fn each_revision_gets_its_own_code_for_a_missing_resource() {

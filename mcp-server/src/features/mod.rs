@@ -1,14 +1,24 @@
 //! YOURS: what this server offers. A fork replaces this folder and nothing else.
 //!
-//! Three names are all that the rest of the server uses: [`server`], [`catalog`] and [`App`].
+//! [`offered`] is all that a program uses: [`catalog`] with what the settings change of it.
 
 mod app;
+mod apps;
+mod calculator;
+mod diagnostics;
 mod everything;
+mod fetch;
+#[cfg(test)]
+mod listing_tests;
+#[cfg(test)]
+mod listings;
+mod options;
+mod toolsets;
 
 use mcp_core::Catalog;
 use shared::mcp::Implementation;
 
-pub use self::app::App;
+pub use self::{app::App, options::offered};
 
 /// The name of this server and what people see.
 #[must_use]
@@ -17,8 +27,9 @@ pub fn server() -> Implementation {
         .with_title("MCP Example Server")
 }
 
-/// Everything this server offers, in the order in which it is listed.
+/// Everything this server offers unless its settings say otherwise, in the order in which it is
+/// listed.
 #[must_use]
 pub fn catalog() -> Catalog<App> {
-    everything::add_to(Catalog::new())
+    toolsets::Toolsets::default().catalog()
 }

@@ -12,12 +12,15 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use mcp_core::Principal;
 use shared::mcp::{ErrorCode, Incoming, Message, headers};
 
-use super::{Rejection, guard, standalone};
+use super::{Rejection, guard, resume, standalone};
 use crate::{
     Server,
     era::{self, Era, legacy, modern},
     operation::Asked,
-    session::Session,
+    session::{
+        Session, Transport,
+        streams::{EventName, StreamName},
+    },
 };
 
 /// Every message of a client is a POST.
@@ -32,14 +35,16 @@ pub(super) async fn post(
     let message = Message::parse(body(request).await?)?;
     match Era::of(&headers, message)? {
         Era::Modern(envelope) => {
-            let running = modern::serve(&server, principal, &headers, form, *envelope)?;
+            let running = modern::serve(&server, principal, Some(&headers), form, *envelope)?;
             Ok(running.reply(server.clock()).await)
         }
         Era::ModernNotification => Ok(StatusCode::ACCEPTED.into_response()),
         Era::Opening { id, params } => {
-            let begun = server.operations().begin(Asked::initialize(&id, params.as_ref()));
-            let open = legacy::open(&server, &principal, &id, params.as_ref());
-            let (answer, session) = begun.watch(Box::pin(open)).await?;
+            let (params, transport) = (params.as_ref(), Transport::Streamable);
+            let begun = server.operations().begin(Asked::initialize(&id, params, transport));
+            let open = legacy::open(&server, &principal, &id, params, transport);
+            let opened = begun.watch(Box::pin(open)).await;
+            let (answer, session) = opened.map_err(|error| Rejection::from(error).to(&id))?;
             let mut response = answer.into_response();
             // A session's name is visible ASCII by its making.
             if let Some(Ok(name)) = session.map(|id| HeaderValue::from_str(id.as_str())) {
@@ -76,7 +81,22 @@ pub(super) async fn get(
             message,
         ));
     }
-    standalone::listen(&server, &principal, session).await
+    match last_event(&headers)? {
+        Some(last) if last.stream != StreamName::standalone() => {
+            resume::resume(&server, &principal, session, last).await
+        }
+        last => standalone::listen(&server, &principal, session, last).await,
+    }
+}
+
+/// The last event that a client had before it lost its stream.
+fn last_event(headers: &HeaderMap) -> Result<Option<EventName>, Rejection> {
+    let Some(value) = headers.get("last-event-id").filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
+    let name = value.to_str().ok().and_then(EventName::parse);
+    let message = "Last-Event-ID is not the id of an event of this server";
+    name.map(Some).ok_or_else(|| Rejection::invalid_request(message))
 }
 
 /// A client ends its session.
@@ -88,8 +108,9 @@ pub(super) async fn delete(
     era::session_verb(&headers)?;
     let session = session_of(&server, &principal, &headers, None).await?;
     server.sessions().end(&session.id).await?;
+    server.vitals().ended(&session.id).await;
     server.control().cancel(&session.id, None).await?;
-    server.metrics().session_ended();
+    server.metrics().session_ended("delete");
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -117,10 +138,12 @@ async fn session_of(
         Ok(name) => server.sessions().find(name, principal).await?,
         Err(_) => None,
     };
+    let found = found.filter(|session| session.record.transport == Transport::Streamable);
     found.ok_or_else(|| to(Rejection::session_not_found()))
 }
 
-async fn body(request: Request) -> Result<Bytes, Rejection> {
+/// The whole body.
+pub(super) async fn body(request: Request) -> Result<Bytes, Rejection> {
     Bytes::from_request(request, &()).await.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             let message = "The body is too large; see MAX_BODY_BYTES";

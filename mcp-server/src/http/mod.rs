@@ -8,8 +8,10 @@ mod observed;
 mod outbox;
 mod rejection;
 mod reply;
+mod resume;
 mod splash;
-mod standalone;
+mod sse_2024;
+pub(crate) mod standalone;
 mod well_known;
 
 use axum::{
@@ -26,7 +28,7 @@ use shared::mcp::{ErrorCode, ServerNotification, headers};
 
 pub(crate) use self::{
     guard::Guard,
-    outbox::Outbox,
+    outbox::{Outbox, Said},
     rejection::{Rejected, Rejection, SERVED, error_message, to_bytes},
     reply::{Answer, Form, Running},
     well_known::metadata_url,
@@ -37,7 +39,9 @@ use crate::{Server, auth, config::ENDPOINT, run::SERVICE};
 ///
 /// ```text
 /// POST GET DELETE /mcp, /mcp/                      the protocol; protected
+/// GET /sse, POST /message                          the transport of 2024-11-05; protected
 /// GET /.well-known/oauth-protected-resource[/mcp]  who issues tokens for it (RFC 9728)
+/// GET /.well-known/oauth-authorization-server      the issuer's own document, for 2025-03-26
 /// GET /, /style.css                                for people
 /// GET /health                                      in the original's shape
 /// GET /livez, /readyz                              for orchestrators
@@ -54,6 +58,8 @@ pub(crate) fn router(server: &Server) -> Router {
     let protected = Router::new()
         .route(ENDPOINT, endpoint())
         .route(&slashed, endpoint())
+        .route("/sse", get(sse_2024::get).head(endpoint::other).fallback(sse_2024::only_get))
+        .route(sse_2024::MESSAGES, post(sse_2024::post).fallback(sse_2024::only_post))
         .route_layer(middleware::from_fn_with_state(server.clone(), auth::require))
         .layer(cors::protected(server));
     let protected = observed::around(protected, server);
@@ -87,9 +93,14 @@ fn clothes(server: &Server) -> Dress {
 
 fn readiness(server: &Server) -> Health {
     let store = server.store().clone();
-    Health::new(server.lifecycle()).add("store", move || {
+    let authorized = server.clone();
+    let health = Health::new(server.lifecycle()).add("store", move || {
         let store = store.clone();
         async move { store.ping().await }
+    });
+    health.add("authorization", move || {
+        let ready = authorized.auth().map_or(Ok(()), auth::Auth::readiness);
+        async move { ready }
     })
 }
 

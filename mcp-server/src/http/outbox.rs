@@ -28,9 +28,30 @@ pub(crate) struct Outbox {
 
 #[derive(Debug, Default)]
 struct Queue {
-    messages: VecDeque<Bytes>,
+    messages: VecDeque<Said>,
     bytes: usize,
-    closed: bool,
+    end: End,
+}
+
+/// A message on its way to the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Said {
+    /// Its name as an event, if the client can come back for what follows it.
+    pub(crate) id: Option<String>,
+    /// The message.
+    pub(crate) message: Bytes,
+}
+
+/// How a queue ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum End {
+    /// It does not.
+    #[default]
+    Open,
+    /// What is in it is read, and nothing else.
+    Finished,
+    /// Nobody reads any more.
+    Closed,
 }
 
 impl Queue {
@@ -41,17 +62,17 @@ impl Queue {
 
 impl Outbox {
     /// Says something; waits while the queue is full. False when nobody reads any more.
-    pub(crate) async fn say(&self, message: Bytes) -> bool {
+    pub(crate) async fn say(&self, said: Said) -> bool {
         loop {
             let drained = self.drained.notified();
             {
                 let mut queue = self.lock();
-                if queue.closed {
+                if queue.end != End::Open {
                     return false;
                 }
                 if queue.has_room() {
-                    queue.bytes += message.len();
-                    queue.messages.push_back(message);
+                    queue.bytes += said.message.len();
+                    queue.messages.push_back(said);
                     drop(queue);
                     self.filled.notify_one();
                     return true;
@@ -65,32 +86,39 @@ impl Outbox {
     pub(crate) async fn closed(&self) {
         loop {
             let drained = self.drained.notified();
-            if self.lock().closed {
+            if self.lock().end == End::Closed {
                 return;
             }
             drained.await;
         }
     }
 
-    /// The oldest message that has not been taken; waits for one.
-    pub(crate) async fn next(&self) -> Bytes {
+    /// The oldest message that has not been taken; waits for one. None when no more will come.
+    pub(crate) async fn next(&self) -> Option<Said> {
         loop {
             // A permit of `notify_one` is kept, so nothing said before the wait is missed.
-            if let Some(message) = self.take() {
-                return message;
+            let is_over = {
+                let queue = self.lock();
+                queue.messages.is_empty() && queue.end != End::Open
+            };
+            if is_over {
+                return None;
+            }
+            if let Some(said) = self.take() {
+                return Some(said);
             }
             self.filled.notified().await;
         }
     }
 
     /// The oldest message that has not been taken, if there is one.
-    pub(crate) fn take(&self) -> Option<Bytes> {
+    pub(crate) fn take(&self) -> Option<Said> {
         let mut queue = self.lock();
-        let message = queue.messages.pop_front()?;
-        queue.bytes -= message.len();
+        let said = queue.messages.pop_front()?;
+        queue.bytes -= said.message.len();
         drop(queue);
         self.drained.notify_waiters();
-        Some(message)
+        Some(said)
     }
 
     /// Whether there is nothing to take.
@@ -98,9 +126,14 @@ impl Outbox {
         self.lock().messages.is_empty()
     }
 
-    /// Ready as soon as there is something to take.
+    /// Whether the client has to come back for what is not in the queue.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.lock().end == End::Finished
+    }
+
+    /// Ready as soon as there is something to take, or nothing will come.
     pub(crate) async fn spoken(&self) {
-        while self.is_empty() {
+        while self.is_empty() && self.lock().end == End::Open {
             self.filled.notified().await;
         }
     }
@@ -109,11 +142,23 @@ impl Outbox {
     /// to say something, or for this, goes on.
     pub(crate) fn close(&self) {
         let mut queue = self.lock();
-        queue.closed = true;
+        queue.end = End::Closed;
         queue.messages.clear();
         queue.bytes = 0;
         drop(queue);
         self.drained.notify_waiters();
+        self.filled.notify_one();
+    }
+
+    /// Nothing more is said here: whoever reads comes to an end after what is in the queue.
+    pub(crate) fn finish(&self) {
+        let mut queue = self.lock();
+        if queue.end == End::Open {
+            queue.end = End::Finished;
+        }
+        drop(queue);
+        self.drained.notify_waiters();
+        self.filled.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -127,15 +172,23 @@ mod tests {
 
     use super::*;
 
+    fn said(text: &'static str) -> Said {
+        Said { id: None, message: Bytes::from_static(text.as_bytes()) }
+    }
+
+    fn large() -> Said {
+        Said { id: None, message: Bytes::from(vec![0; BYTES * 2]) }
+    }
+
     #[tokio::test]
     async fn messages_come_in_the_order_they_were_said() {
         let outbox = Outbox::default();
         assert!(outbox.spoken().now_or_never().is_none());
-        outbox.say(Bytes::from_static(b"1")).await;
-        outbox.say(Bytes::from_static(b"2")).await;
+        outbox.say(said("1")).await;
+        outbox.say(said("2")).await;
         assert!(outbox.spoken().now_or_never().is_some());
-        assert_eq!(outbox.next().await, "1");
-        assert_eq!(outbox.next().await, "2");
+        assert_eq!(outbox.next().await, Some(said("1")));
+        assert_eq!(outbox.next().await, Some(said("2")));
         assert!(outbox.next().now_or_never().is_none());
     }
 
@@ -143,9 +196,9 @@ mod tests {
     async fn a_full_queue_makes_the_speaker_wait_until_there_is_room() {
         let outbox = Outbox::default();
         for _ in 0..MESSAGES {
-            outbox.say(Bytes::from_static(b"x")).await;
+            outbox.say(said("x")).await;
         }
-        let mut waiting = std::pin::pin!(outbox.say(Bytes::from_static(b"y")));
+        let mut waiting = std::pin::pin!(outbox.say(said("y")));
         assert!(waiting.as_mut().now_or_never().is_none());
         assert!(outbox.take().is_some());
         assert!(waiting.now_or_never().is_some());
@@ -154,18 +207,28 @@ mod tests {
     #[tokio::test]
     async fn bytes_are_bounded_too_but_one_message_always_goes() {
         let outbox = Outbox::default();
-        outbox.say(Bytes::from(vec![0; BYTES * 2])).await;
-        assert!(outbox.say(Bytes::from_static(b"y")).now_or_never().is_none());
+        outbox.say(large()).await;
+        assert!(outbox.say(said("y")).now_or_never().is_none());
     }
 
     #[tokio::test]
     async fn a_closed_outbox_keeps_nothing_and_blocks_nobody() {
         let outbox = Outbox::default();
-        outbox.say(Bytes::from(vec![0; BYTES * 2])).await;
-        let mut waiting = std::pin::pin!(outbox.say(Bytes::from_static(b"y")));
+        outbox.say(large()).await;
+        let mut waiting = std::pin::pin!(outbox.say(said("y")));
         assert!(waiting.as_mut().now_or_never().is_none());
         outbox.close();
         assert!(waiting.now_or_never().is_some());
         assert!(outbox.take().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_finished_outbox_is_read_to_its_end_and_takes_no_more() {
+        let outbox = Outbox::default();
+        outbox.say(said("1")).await;
+        outbox.finish();
+        assert!(!outbox.say(said("2")).await);
+        assert_eq!(outbox.next().await, Some(said("1")));
+        assert_eq!(outbox.next().await, None);
     }
 }

@@ -4,7 +4,7 @@
 //! object with the status its era wants. The first message before that, or a long silence, turns
 //! it into a stream of Server-Sent Events; the status is 200 from then on.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
 use ambient::Clock;
 use axum::{
@@ -14,11 +14,17 @@ use axum::{
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures_util::{Stream, future::BoxFuture, stream};
 use http::{HeaderValue, StatusCode, header};
+use tokio::sync::mpsc;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Said};
+use crate::session::voice::Voice;
 
 /// How long a stream may be silent: proxies cut what looks dead.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// When a client may come back after a stream has ended.
+pub(crate) const RETRY: Duration = Duration::from_secs(1);
 
 /// What a finished call gives.
 #[derive(Debug)]
@@ -26,11 +32,21 @@ pub(crate) enum Answer {
     /// One JSON-RPC message. The status is that of a JSON answer: a stream that has begun cannot
     /// change its own.
     Message(StatusCode, Bytes),
+    /// The last message of a stream that a client can come back to.
+    Last(Said),
     /// Nothing: the call was cancelled, and nobody waits for an answer.
     Nothing,
 }
 
 impl Answer {
+    /// The message, if there is one.
+    pub(crate) fn into_message(self) -> Option<Bytes> {
+        match self {
+            Self::Message(_, message) | Self::Last(Said { message, .. }) => Some(message),
+            Self::Nothing => None,
+        }
+    }
+
     /// An answer as JSON.
     pub(crate) const fn ok(message: Bytes) -> Self {
         Self::Message(StatusCode::OK, message)
@@ -43,6 +59,9 @@ impl IntoResponse for Answer {
         match self {
             Self::Message(status, message) => {
                 (status, [(header::CONTENT_TYPE, JSON)], message).into_response()
+            }
+            Self::Last(Said { message, .. }) => {
+                ([(header::CONTENT_TYPE, JSON)], message).into_response()
             }
             Self::Nothing => StatusCode::ACCEPTED.into_response(),
         }
@@ -65,6 +84,15 @@ pub(crate) struct Running {
     call: BoxFuture<'static, Answer>,
     outbox: Reader,
     form: Form,
+    resumable: Option<Resumable>,
+}
+
+/// What makes the stream of a call one that a client can come back to.
+pub(crate) struct Resumable {
+    /// How the call speaks.
+    pub(crate) voice: Arc<Voice>,
+    /// Whether the stream starts with an empty event that has a name.
+    pub(crate) is_primed: bool,
 }
 
 impl Running {
@@ -74,7 +102,13 @@ impl Running {
         if form == Form::Json {
             outbox.close();
         }
-        Self { call, outbox: Reader(outbox), form }
+        Self { call, outbox: Reader(outbox), form, resumable: None }
+    }
+
+    /// The client can come back to the stream of this call.
+    #[must_use]
+    pub(crate) fn resumable(self, voice: Arc<Voice>, is_primed: bool) -> Self {
+        Self { resumable: Some(Resumable { voice, is_primed }), ..self }
     }
 
     /// Runs the call as far as the form of the answer is decided, and answers.
@@ -87,8 +121,26 @@ impl Running {
         match decided {
             Some(answer) if self.is_json(&answer) => answer.into_response(),
             // What was said in the same breath as the answer must not be lost.
-            Some(answer) => self.stream(Call::Ended(answer), clock),
-            None => self.stream_running(clock),
+            Some(answer) => self.stream(Some(answer), clock).await,
+            None => self.stream(None, clock).await,
+        }
+    }
+
+    /// Runs the call to its end, and sends what it says and its answer, message by message: for a
+    /// transport that has neither status nor streams. Nobody may read any more; the call goes on.
+    pub(crate) async fn pump(mut self, lines: &mpsc::Sender<Bytes>) {
+        let answer = loop {
+            tokio::select! {
+                biased;
+                Some(said) = self.outbox.0.next() => drop(lines.send(said.message).await),
+                answer = &mut self.call => break answer,
+            }
+        };
+        while let Some(said) = self.outbox.0.take() {
+            drop(lines.send(said.message).await);
+        }
+        if let Some(message) = answer.into_message() {
+            drop(lines.send(message).await);
         }
     }
 
@@ -109,13 +161,20 @@ impl Running {
         }
     }
 
-    fn stream_running(self, clock: &Clock) -> Response {
-        let Self { call, outbox, .. } = self;
-        events(Events { call: Call::Running(call), outbox, clock: clock.clone() })
-    }
-
-    fn stream(self, call: Call, clock: &Clock) -> Response {
-        events(Events { call, outbox: self.outbox, clock: clock.clone() })
+    /// Answers with a stream, of a call that has ended or goes on.
+    async fn stream(self, answer: Option<Answer>, clock: &Clock) -> Response {
+        let Self { call, outbox, resumable, .. } = self;
+        let (mut first, mut replaced) = (None, None);
+        // What has ended without a word needs no coming back.
+        if let Some(Resumable { voice, is_primed }) = resumable
+            && (answer.is_none() || voice.has_begun())
+        {
+            let opening = voice.opening().await;
+            first = opening.filter(|_| is_primed).map(|name| priming(&name, RETRY));
+            replaced = voice.replaced().map(CancellationToken::cancelled_owned).map(Box::pin);
+        }
+        let call = answer.map_or(Call::Running(call), Call::Ended);
+        events(Events { first, call, outbox, replaced, clock: clock.clone() })
     }
 }
 
@@ -137,8 +196,11 @@ enum Call {
 }
 
 struct Events {
+    first: Option<Bytes>,
     call: Call,
     outbox: Reader,
+    /// The client has come back over another connection.
+    replaced: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     clock: Clock,
 }
 
@@ -151,21 +213,43 @@ fn events(state: Events) -> Response {
 
 impl Events {
     async fn next(&mut self) -> Option<Bytes> {
+        if let Some(first) = self.first.take() {
+            return Some(first);
+        }
         if let Call::Running(call) = &mut self.call {
             tokio::select! {
                 biased;
-                message = self.outbox.0.next() => return Some(event(None, &message)),
+                () = maybe(&mut self.replaced) => return None,
+                said = self.outbox.0.next() => return said.map(|said| said.to_event()),
                 answer = call => self.call = Call::Ended(answer),
                 () = self.clock.sleep(KEEP_ALIVE) => return Some(comment()),
             }
         }
-        if let Some(message) = self.outbox.0.take() {
-            return Some(event(None, &message));
+        if let Some(said) = self.outbox.0.take() {
+            return Some(said.to_event());
+        }
+        if self.outbox.0.is_finished() {
+            return None;
         }
         match std::mem::replace(&mut self.call, Call::Answered) {
             Call::Ended(Answer::Message(_, message)) => Some(event(None, &message)),
+            Call::Ended(Answer::Last(last)) => Some(last.to_event()),
             _ => None,
         }
+    }
+}
+
+/// Ready when it is there and ready.
+async fn maybe(wait: &mut Option<Pin<Box<WaitForCancellationFutureOwned>>>) {
+    match wait {
+        Some(wait) => wait.await,
+        None => std::future::pending().await,
+    }
+}
+
+impl Said {
+    fn to_event(&self) -> Bytes {
+        event(self.id.as_deref(), &self.message)
     }
 }
 
@@ -187,6 +271,11 @@ pub(crate) fn event(id: Option<&str>, message: &[u8]) -> Bytes {
 /// The first event of a stream that can be resumed: an id to resume from, and when to come back.
 pub(crate) fn priming(id: &str, retry: Duration) -> Bytes {
     Bytes::from(format!("id: {id}\nretry: {}\ndata: \n\n", retry.as_millis()))
+}
+
+/// Tells when to come back, before a stream ends.
+pub(crate) fn retry(retry: Duration) -> Bytes {
+    Bytes::from(format!("retry: {}\n\n", retry.as_millis()))
 }
 
 /// Says nothing, so that the connection does not look dead.
@@ -216,6 +305,10 @@ mod tests {
 
     fn answer() -> Answer {
         Answer::Message(StatusCode::NOT_FOUND, Bytes::from_static(b"{\"last\":1}"))
+    }
+
+    fn said(text: &'static str) -> Said {
+        Said { id: None, message: Bytes::from_static(text.as_bytes()) }
     }
 
     fn running(
@@ -248,9 +341,9 @@ mod tests {
         let outbox = Arc::<Outbox>::default();
         let speaker = outbox.clone();
         let call = async move {
-            speaker.say(Bytes::from_static(b"1")).await;
+            speaker.say(said("1")).await;
             tokio::task::yield_now().await;
-            speaker.say(Bytes::from_static(b"2")).await;
+            speaker.say(said("2")).await;
             answer()
         };
         let response = running(call, outbox).reply(&clock()).await;
@@ -265,8 +358,8 @@ mod tests {
         let outbox = Arc::<Outbox>::default();
         let speaker = outbox.clone();
         let call = async move {
-            speaker.say(Bytes::from_static(b"1")).await;
-            speaker.say(Bytes::from_static(b"2")).await;
+            speaker.say(said("1")).await;
+            speaker.say(said("2")).await;
             answer()
         };
         let body = text(running(call, outbox).reply(&clock()).await).await;
@@ -294,7 +387,7 @@ mod tests {
         let outbox = Arc::<Outbox>::default();
         let speaker = outbox.clone();
         let call = async move {
-            speaker.say(Bytes::from_static(b"1")).await;
+            speaker.say(said("1")).await;
             answer()
         };
         let running = Running::new(Box::pin(call), outbox, Form::Json);
@@ -319,10 +412,10 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_leaves_closes_the_outbox() {
         let outbox = Arc::<Outbox>::default();
-        outbox.say(Bytes::from_static(b"1")).await;
+        outbox.say(said("1")).await;
         let response = running(std::future::pending(), outbox.clone()).reply(&clock()).await;
         drop(response);
-        assert!(!outbox.say(Bytes::from_static(b"2")).await);
+        assert!(!outbox.say(said("2")).await);
         assert!(outbox.take().is_none());
     }
 }

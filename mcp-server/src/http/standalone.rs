@@ -1,60 +1,92 @@
 //! The standalone stream of a session: what the server has to say that is about no call.
 //!
-//! It keeps its session alive, is replaced by a newer one, and ends with its session, with the token
-//! that opened it, or when the server stops; the client comes back then, to whichever instance.
+//! It tells of two logs: what was said to this session alone, and the feed of changes, of which it
+//! picks what the session wants to hear. Each event names its place in both, so that a client that
+//! was away goes on there. It keeps its session alive, is replaced by a newer one, and ends with its
+//! session, with the token that opened it, or when the server stops; the client comes back then, to
+//! whichever instance.
 
-use std::{collections::VecDeque, pin::Pin, time::Duration};
+use std::{collections::VecDeque, pin::Pin};
 
 use ambient::Timestamp;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use mcp_core::Principal;
-use store::{Delivery, StoreError, Subscription};
+use shared::mcp::LogLevel;
+use store::{Delivery, Start, StoreError, Subscription};
 
 use super::{
-    Rejection, note_message,
-    reply::{KEEP_ALIVE, comment, event, event_stream, priming},
+    Rejection, Said, note_message,
+    reply::{KEEP_ALIVE, RETRY, comment, event, event_stream, priming, retry},
 };
 use crate::{
     Server,
-    session::{ENDED, Session, WATCHED},
-    subscriptions::{Listener, Wish, over},
+    rhythms::Rhythms,
+    session::{
+        ENDED, Session, SessionRecord, WATCHED,
+        streams::{Entry, EventName, Followed, Follower, StreamName, since},
+    },
+    subscriptions::{AGAIN, Announcement, Listener, Wish, over},
+    vitals::OpenStream,
 };
 
-/// When a client may come back after a stream has ended.
-const RETRY: Duration = Duration::from_secs(3);
-
-/// Opens the stream.
+/// Opens the stream, after the last event that the client had, if it says so.
 pub(super) async fn listen(
     server: &Server,
     principal: &Principal,
     session: Session,
+    last: Option<EventName>,
 ) -> Result<Response, Rejection> {
-    let (sessions, id) = (server.sessions(), &session.id);
-    let control = sessions.control(id).await?;
-    let changes = server.feed().listen().await?;
-    // Read after listening: what is subscribed to from here on is heard of.
-    let watched = sessions.watched(id).await?.ok_or_else(Rejection::session_not_found)?;
-    let name = server.entropy().hex::<8>();
-    sessions.announce(id, &opened(&name)).await?;
     let polling = session.record.revision.has_stream_polling();
-    let first = if polling { priming(&name, RETRY) } else { comment() };
-    let state = Standalone {
-        wish: Wish::of_session(server.features().announced(), &watched),
-        over: Box::pin(over(server, principal)),
-        keep_alive_at: server.clock().now() + KEEP_ALIVE,
-        server: server.clone(),
-        ready: VecDeque::from([first]),
-        session,
-        control,
-        changes,
-        name,
-    };
-    Ok(event_stream(stream::unfold(state, |mut state| async move {
-        let event = state.next().await?;
-        Some((event, state))
-    })))
+    let name = server.entropy().hex::<8>();
+    server.sessions().announce(&session.id, &opened(&name)).await?;
+    let mut aside = Aside::open(server, principal, session, name, last).await?;
+    let first = if polling { priming(&aside.place.to_string(), RETRY) } else { comment() };
+    aside.is_resumable = true;
+    Ok(stream_of(aside, first))
+}
+
+/// A response that begins with `first` and goes on with what is said aside.
+pub(super) fn stream_of(aside: Aside, first: Bytes) -> Response {
+    event_stream(stream::unfold((Some(first), aside), |(first, mut aside)| async move {
+        let frame = match first {
+            Some(first) => first,
+            None => aside.next().await?.to_frame(),
+        };
+        Some((frame, (None, aside)))
+    }))
+}
+
+/// What is said beside the calls of a session.
+#[derive(Debug)]
+pub(crate) enum Item {
+    /// A message.
+    Message(Said),
+    /// Nothing for a while.
+    Silence,
+    /// The stream ends, though the session does not.
+    ComeBack,
+}
+
+impl Item {
+    fn to_frame(&self) -> Bytes {
+        match self {
+            Self::Message(Said { id, message }) => event(id.as_deref(), message),
+            Self::Silence => comment(),
+            Self::ComeBack => retry(RETRY),
+        }
+    }
+}
+
+/// Where to begin in the log of the session and in the feed. The first stream of a session begins
+/// with the session; later ones that do not say where they were begin now. What lies within the
+/// difference of the clocks may be said again.
+fn place(record: &SessionRecord, last: Option<EventName>, now: Timestamp) -> EventName {
+    let begin = since(if record.has_listened { now } else { record.opened_at });
+    let last =
+        last.unwrap_or(EventName { stream: StreamName::standalone(), at: begin, feed: None });
+    EventName { feed: Some(last.feed.unwrap_or(begin)), ..last }
 }
 
 /// Announced by a stream that replaces all others of its session.
@@ -62,61 +94,165 @@ fn opened(name: &str) -> String {
     format!("opened {name}")
 }
 
-struct Standalone {
+/// What the server has to say to a session that is about no call, message by message.
+pub(crate) struct Aside {
+    _open: OpenStream,
     server: Server,
     session: Session,
     control: Subscription,
+    follower: Follower,
     changes: Listener,
     wish: Wish,
+    /// The least level of log messages that is wanted.
+    level: LogLevel,
+    rhythms: Rhythms,
+    /// Where the stream is in both logs.
+    place: EventName,
+    /// Whether clients can come back to an event.
+    is_resumable: bool,
     name: String,
     /// What goes out before anything else is waited for.
-    ready: VecDeque<Bytes>,
+    ready: VecDeque<Said>,
+    /// Whether nothing comes after what is ready.
+    is_over: bool,
     keep_alive_at: Timestamp,
     over: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// Dropped with the stream.
+    end: Option<Box<dyn Send>>,
 }
 
-impl Standalone {
-    async fn next(&mut self) -> Option<Bytes> {
+impl Aside {
+    /// Something that is dropped when the stream is gone.
+    pub(super) fn ends_with(&mut self, end: Box<dyn Send>) {
+        self.end = Some(end);
+    }
+
+    /// Listens for a session, under a name of its own. The log that is followed beside the feed is
+    /// that of the stream which `last` names.
+    pub(crate) async fn open(
+        server: &Server,
+        principal: &Principal,
+        session: Session,
+        name: String,
+        last: Option<EventName>,
+    ) -> Result<Self, Rejection> {
+        let (sessions, id) = (server.sessions(), &session.id);
+        let control = sessions.control(id).await?;
+        // Read after listening: what is subscribed to from here on is heard of.
+        let record = sessions.listening(id).await?.ok_or_else(Rejection::session_not_found)?;
+        server.vitals().stays(id).await;
+        let now = server.clock().now();
+        let place = place(&record, last, now);
+        let own = Start::After(place.at);
+        Ok(Self {
+            follower: sessions.streams().follow(id, &place.stream, own).await?,
+            changes: server.feed().listen(place.feed.map_or(Start::Newest, Start::After)).await?,
+            wish: Wish::of_session(server.features().announced(), &record.watched),
+            level: record.level.unwrap_or(LogLevel::Debug),
+            rhythms: Rhythms::of(server, principal, Some(id)),
+            over: Box::pin(over(server, principal)),
+            _open: server.vitals().stream(),
+            keep_alive_at: now + KEEP_ALIVE,
+            server: server.clone(),
+            ready: VecDeque::new(),
+            is_resumable: false,
+            is_over: false,
+            session,
+            control,
+            place,
+            name,
+            end: None,
+        })
+    }
+
+    /// What comes next; nothing when it is over.
+    pub(crate) async fn next(&mut self) -> Option<Item> {
         loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Some(event);
+            if let Some(said) = self.ready.pop_front() {
+                return Some(Item::Message(said));
             }
+            if self.is_over {
+                return None;
+            }
+            let clock = self.server.clock();
             tokio::select! {
                 biased;
-                () = &mut self.over => return None,
+                () = &mut self.over => {
+                    self.is_over = true;
+                    return Some(Item::ComeBack);
+                }
                 delivery = self.control.next() => {
                     let delivery = delivery?;
                     if is_over(&self.name, &delivery) {
                         return None;
                     }
                     if watches_others(&delivery) {
-                        self.wish = wish(&self.server, &self.session, &self.wish).await?;
+                        self.look_again().await?;
                     }
                 }
                 // Comes before the changes, which must not keep the session from being kept.
-                () = self.server.clock().sleep_until(self.keep_alive_at) => {
-                    self.keep_alive_at = self.server.clock().now() + KEEP_ALIVE;
-                    return still_there(&self.server, &self.session).await.then(comment);
+                () = clock.sleep_until(self.keep_alive_at) => {
+                    self.keep_alive_at = clock.now() + KEEP_ALIVE;
+                    let there = still_there(&self.server, &self.session).await;
+                    return there.then_some(Item::Silence);
                 }
-                heard = self.changes.next() => {
-                    let notes = self.wish.notes(heard?.as_ref());
-                    self.ready.extend(notes.iter().map(|note| event(None, &note_message(note))));
+                followed = self.follower.next() => match followed? {
+                    Ok(followed) => self.said(followed),
+                    // The store is away. The stream stays open until it is back.
+                    Err(_) => clock.sleep(AGAIN).await,
+                },
+                due = self.rhythms.next() => {
+                    for note in self.rhythms.notes(due, &self.wish, Some(self.level)) {
+                        self.send(note_message(&note));
+                    }
                 }
+                heard = self.changes.next() => match heard? {
+                    Ok(heard) => self.changed(&heard),
+                    Err(_) => clock.sleep(AGAIN).await,
+                },
             }
         }
     }
-}
 
-/// What the session wants to hear of now; nothing when it has ended. While the store is away, what
-/// it wanted before.
-async fn wish(server: &Server, session: &Session, before: &Wish) -> Option<Wish> {
-    match server.sessions().watched(&session.id).await {
-        Ok(watched) => Some(Wish::of_session(server.features().announced(), &watched?)),
-        Err(_) => Some(before.clone()),
+    /// What the session wants to hear of may be something else now; nothing when it has ended. While
+    /// the store is away, it is what it was.
+    async fn look_again(&mut self) -> Option<()> {
+        if let Ok(found) = self.server.sessions().record(&self.session.id).await {
+            let record = found?;
+            self.wish = Wish::of_session(self.server.features().announced(), &record.watched);
+            self.level = record.level.unwrap_or(LogLevel::Debug);
+        }
+        Some(())
+    }
+
+    /// Something was said to this session.
+    fn said(&mut self, followed: Followed) {
+        if let Followed::Entry(at, entry) = followed {
+            self.place.at = at;
+            if let Entry::Said(message) = entry {
+                self.send(message.into());
+            }
+        }
+    }
+
+    /// Something has changed. After a gap everything may have.
+    fn changed(&mut self, heard: &Announcement) {
+        if let Announcement::Change(at, _) = heard {
+            self.place.feed = Some(*at);
+        }
+        self.rhythms.heard(heard.change());
+        for note in self.wish.notes(heard) {
+            self.send(note_message(&note));
+        }
+    }
+
+    fn send(&mut self, message: Bytes) {
+        let id = self.is_resumable.then(|| self.place.to_string());
+        self.ready.push_back(Said { id, message });
     }
 }
 
-/// Whether the session may watch other resources than before.
+/// Whether the session may want to hear of something else than before.
 fn watches_others(delivery: &Delivery) -> bool {
     match delivery {
         Delivery::Message(text) => text == WATCHED,
@@ -137,6 +273,7 @@ fn is_over(name: &str, delivery: &Delivery) -> bool {
 /// Keeps the session alive. While the store is away the stream stays open: whether the session is
 /// gone is not known then.
 async fn still_there(server: &Server, session: &Session) -> bool {
+    server.vitals().stays(&session.id).await;
     match server.sessions().keep(&session.id).await {
         Ok(there) => there,
         Err(StoreError::Unavailable(_)) => true,

@@ -10,23 +10,42 @@ use tokio_util::sync::CancellationToken;
 
 use super::SessionId;
 
-type Key = (SessionId, RequestId);
+/// How many calls of one session may be in progress on one instance.
+const MOST: usize = 100;
+
+type InProgress = HashMap<SessionId, HashMap<RequestId, CancellationToken>>;
 
 /// The calls in progress, by session and request id. Ids of different types are different ids.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Calls(Arc<Mutex<HashMap<Key, CancellationToken>>>);
+pub(crate) struct Calls(Arc<Mutex<InProgress>>);
 
 /// A call in progress; it is forgotten when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Registered {
     calls: Calls,
-    key: Key,
+    session: SessionId,
+    id: RequestId,
     token: CancellationToken,
 }
 
-/// The id belongs to a call of the session that is still in progress.
+/// Why a call may not begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct InUse;
+pub(crate) enum Refused {
+    /// The id belongs to a call of the session that is still in progress.
+    InUse,
+    /// The session has as many calls in progress as it may.
+    TooMany,
+}
+
+impl Refused {
+    /// What the client is told.
+    pub(crate) const fn reason(self) -> &'static str {
+        match self {
+            Self::InUse => "A request with this id is still in progress",
+            Self::TooMany => "This session has too many requests in progress; wait for some",
+        }
+    }
+}
 
 impl Calls {
     /// Registers a call. A client must not use an id again while it waits for the answer.
@@ -34,35 +53,37 @@ impl Calls {
         &self,
         session: &SessionId,
         id: &RequestId,
-    ) -> Result<Registered, InUse> {
-        let key = (session.clone(), id.clone());
+    ) -> Result<Registered, Refused> {
         let token = CancellationToken::new();
         let mut calls = self.lock();
-        if calls.contains_key(&key) {
-            return Err(InUse);
+        let of_session = calls.entry(session.clone()).or_default();
+        if of_session.contains_key(id) {
+            return Err(Refused::InUse);
         }
-        calls.insert(key.clone(), token.clone());
+        if of_session.len() >= MOST {
+            return Err(Refused::TooMany);
+        }
+        of_session.insert(id.clone(), token.clone());
         drop(calls);
-        Ok(Registered { calls: self.clone(), key, token })
+        Ok(Registered { calls: self.clone(), session: session.clone(), id: id.clone(), token })
     }
 
     /// Cancels a call, if it is in progress here.
     pub(crate) fn cancel(&self, session: &SessionId, id: &RequestId) {
-        if let Some(token) = self.lock().get(&(session.clone(), id.clone())) {
+        let token = self.lock().get(session).and_then(|calls| calls.get(id)).cloned();
+        if let Some(token) = token {
             token.cancel();
         }
     }
 
     /// Cancels every call of a session that is in progress here.
     pub(crate) fn cancel_all(&self, session: &SessionId) {
-        for ((of, _), token) in self.lock().iter() {
-            if of == session {
-                token.cancel();
-            }
-        }
+        let calls = self.lock();
+        let tokens: Vec<_> = calls.get(session).into_iter().flat_map(HashMap::values).collect();
+        tokens.into_iter().for_each(CancellationToken::cancel);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, CancellationToken>> {
+    fn lock(&self) -> MutexGuard<'_, InProgress> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -76,7 +97,13 @@ impl Registered {
 
 impl Drop for Registered {
     fn drop(&mut self) {
-        self.calls.lock().remove(&self.key);
+        let mut calls = self.calls.lock();
+        if let Some(of_session) = calls.get_mut(&self.session) {
+            of_session.remove(&self.id);
+            if of_session.is_empty() {
+                calls.remove(&self.session);
+            }
+        }
     }
 }
 
@@ -100,7 +127,7 @@ mod tests {
         let (calls, session) = (Calls::default(), SessionId::random(&Entropy::seeded(1)));
         let id = RequestId::Number(1);
         let first = calls.register(&session, &id).unwrap();
-        assert_eq!(calls.register(&session, &id).unwrap_err(), InUse);
+        assert_eq!(calls.register(&session, &id).unwrap_err(), Refused::InUse);
         drop(first);
         assert!(calls.register(&session, &id).is_ok());
     }
@@ -114,5 +141,16 @@ mod tests {
             (calls.register(&one, &id).unwrap(), calls.register(&other, &id).unwrap());
         calls.cancel_all(&one);
         assert!(mine.token().is_cancelled() && !theirs.token().is_cancelled());
+    }
+
+    #[test]
+    fn a_session_has_so_many_calls_and_no_more() {
+        let (calls, session) = (Calls::default(), SessionId::random(&Entropy::seeded(1)));
+        let register = |id| calls.register(&session, &RequestId::Number(id));
+        let running: Vec<_> = (0..100).map(|id| register(id).unwrap()).collect();
+        assert_eq!(register(100).unwrap_err(), Refused::TooMany);
+        drop(running);
+        assert!(register(100).is_ok());
+        assert!(calls.lock().is_empty());
     }
 }

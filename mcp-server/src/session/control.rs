@@ -1,4 +1,5 @@
-//! Cancellation across instances: a call runs on one of them, its cancellation may reach another.
+//! What instances tell each other: a call runs on one of them, its cancellation may reach another, and
+//! so may the client that wants to go on with its stream.
 //!
 //! All instances listen on one channel, from their start. That costs a call nothing, and a
 //! cancellation, which is rare, a message to each instance.
@@ -8,32 +9,43 @@ use serde::{Deserialize, Serialize};
 use shared::mcp::RequestId;
 use store::{Bus, Delivery, Store, StoreError};
 
-use super::{SessionId, calls::Calls};
+use super::{SessionId, calls::Calls, readers::Readers, streams::StreamName};
 
 const CHANNEL: &str = "mcp:control";
 
 /// How long to wait before listening is tried again.
 const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 
-/// What all instances are told.
+/// What all instances are told about a session.
 #[derive(Serialize, Deserialize)]
-struct Cancelled {
+struct Told {
     session: String,
-    /// One call; all calls of the session when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    request: Option<RequestId>,
+    #[serde(flatten)]
+    what: What,
 }
 
-/// Tells all instances that calls are cancelled.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum What {
+    /// A call is cancelled.
+    Cancelled(RequestId),
+    /// All calls are.
+    Ended,
+    /// A client reads a stream over a new connection, which has this name.
+    Replaced { stream: StreamName, by: String },
+}
+
+/// Tells all instances what concerns calls and connections that may be theirs.
 #[derive(Clone)]
 pub(crate) struct Control {
     bus: Bus,
     calls: Calls,
+    readers: Readers,
 }
 
 impl Control {
-    pub(crate) fn new(store: &Store, calls: Calls) -> Self {
-        Self { bus: store.bus(), calls }
+    pub(crate) fn new(store: &Store, calls: Calls, readers: Readers) -> Self {
+        Self { bus: store.bus(), calls, readers }
     }
 
     /// Cancels a call, or all calls of a session, wherever they run.
@@ -42,23 +54,38 @@ impl Control {
         session: &SessionId,
         request: Option<RequestId>,
     ) -> Result<(), StoreError> {
-        let cancelled = Cancelled { session: session.to_string(), request };
+        self.tell(session, request.map_or(What::Ended, What::Cancelled)).await
+    }
+
+    /// Ends every other connection that reads the stream.
+    pub(crate) async fn take_over(
+        &self,
+        session: &SessionId,
+        stream: &StreamName,
+        by: &str,
+    ) -> Result<(), StoreError> {
+        let (stream, by) = (stream.clone(), by.to_owned());
+        self.tell(session, What::Replaced { stream, by }).await
+    }
+
+    async fn tell(&self, session: &SessionId, what: What) -> Result<(), StoreError> {
+        self.apply(session, &what);
+        let told = Told { session: session.to_string(), what };
         // Names and ids can be written.
-        let text = serde_json::to_string(&cancelled).unwrap_or_default();
-        self.apply(&cancelled);
-        self.bus.publish(CHANNEL, &text).await
+        self.bus.publish(CHANNEL, &serde_json::to_string(&told).unwrap_or_default()).await
     }
 
     /// Listens to the other instances. Never ends by itself.
-    pub(crate) async fn listen(self, clock: Clock) {
+    pub(crate) async fn listen(&self, clock: &Clock) {
         loop {
             match self.bus.subscribe(CHANNEL).await {
                 Ok(mut subscription) => {
                     while let Some(delivery) = subscription.next().await {
                         // A cancellation that was missed is one that came too late.
                         let Delivery::Message(text) = delivery else { continue };
-                        if let Ok(cancelled) = serde_json::from_str(&text) {
-                            self.apply(&cancelled);
+                        let Ok(told) = serde_json::from_str::<Told>(&text) else { continue };
+                        if let Some(session) = SessionId::parse(&told.session) {
+                            self.apply(&session, &told.what);
                         }
                     }
                 }
@@ -68,11 +95,11 @@ impl Control {
         }
     }
 
-    fn apply(&self, cancelled: &Cancelled) {
-        let Some(session) = SessionId::parse(&cancelled.session) else { return };
-        match &cancelled.request {
-            Some(id) => self.calls.cancel(&session, id),
-            None => self.calls.cancel_all(&session),
+    fn apply(&self, session: &SessionId, what: &What) {
+        match what {
+            What::Cancelled(id) => self.calls.cancel(session, id),
+            What::Ended => self.calls.cancel_all(session),
+            What::Replaced { stream, by } => self.readers.replace(session, stream, by),
         }
     }
 }

@@ -9,14 +9,17 @@ use futures_util::future::BoxFuture;
 use mcp_core::flow::{AskError, Client, NoSteps, Peer, Steps};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use shared::mcp::{ErrorObject, InputRequest, Outgoing, RawJson, RequestId, ServerNotification};
-use store::{Delivery, Subscription};
+use shared::mcp::{
+    ErrorCode, ErrorObject, InputRequest, Outgoing, RawJson, RequestId, ServerNotification,
+};
+use store::{Delivery, Record, Subscription};
 
-use super::{SessionId, Sessions};
+use super::{SessionId, Sessions, voice::Voice};
 use crate::{
     era::downgrade,
-    http::{Outbox, note_message, to_bytes},
+    http::{note_message, to_bytes},
     operation,
+    tasks::Answer,
 };
 
 /// How long a call waits for a person.
@@ -27,7 +30,7 @@ pub(crate) struct Live {
     pub(crate) peer: Peer,
     pub(crate) session: SessionId,
     pub(crate) sessions: Sessions,
-    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) voice: Arc<Voice>,
     pub(crate) clock: Clock,
     pub(crate) entropy: Entropy,
 }
@@ -51,56 +54,97 @@ impl Delivered {
         Self { id, result, error }
     }
 
+    fn into_answer(self) -> Result<Value, AskError> {
+        match (self.result, self.error) {
+            (_, Some(error)) => Err(AskError::Refused(error)),
+            (Some(result), None) => Ok(result.decode().unwrap_or(Value::Null)),
+            (None, None) => Ok(Value::Null),
+        }
+    }
+
     pub(super) fn to_json(&self) -> String {
         // It was JSON when it came.
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
+/// Kept under `mcp:answer:{sessionId}:{questionId}`.
+impl Record for Delivered {
+    const PREFIX: &'static str = "mcp:answer:";
+}
+
+/// What the ids of our questions begin with.
+const QUESTION: &str = "ask-";
+
+/// Whether a text is an id that we give to questions.
+pub(super) fn is_question(text: &str) -> bool {
+    text.strip_prefix(QUESTION).is_some_and(|rest| {
+        rest.len() == 16 && rest.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
 impl Live {
     async fn put(&self, question: &InputRequest) -> Result<Value, AskError> {
-        let id = RequestId::String(format!("ask-{}", self.entropy.hex::<8>()));
+        let params = downgrade::question(question, self.peer.profile.revision);
+        self.send(question.method(), params).await
+    }
+
+    /// Asks on behalf of a task (2025-11-25 basic/utilities/tasks).
+    pub(crate) async fn ask_for_task(&self, task: &str, question: &InputRequest) -> Answer {
+        let mut params = downgrade::question(question, self.peer.profile.revision);
+        params["_meta"]["io.modelcontextprotocol/related-task"] = json!({ "taskId": task });
+        match self.send(question.method(), params).await {
+            Ok(value) => Answer::Given(value),
+            Err(AskError::Refused(error)) => Answer::Refused(error),
+            Err(other) => {
+                Answer::Refused(ErrorObject::new(ErrorCode::INTERNAL_ERROR, other.to_string()))
+            }
+        }
+    }
+
+    async fn send(&self, method: &'static str, mut params: Value) -> Result<Value, AskError> {
+        operation::write_place(&mut params);
+        let id = RequestId::String(format!("{QUESTION}{}", self.entropy.hex::<8>()));
         // Listening comes before asking: an answer cannot be faster than that.
         let answers = self.sessions.to_server(&self.session).await.map_err(|error| {
             tracing::error!(%error, "a question cannot be put");
             AskError::Disconnected
         })?;
-        let mut params = downgrade::question(question, self.peer.profile.revision);
-        operation::write_place(&mut params);
-        let method = question.method();
         let message = to_bytes(&Outgoing::Request { id: &id, method, params: &params });
-        if !self.outbox.say(message).await {
+        if !self.voice.say(message).await {
             return Err(AskError::Disconnected);
         }
         tokio::select! {
-            answer = self.clock.timeout(PATIENCE, answer_to(&id, answers)) => {
+            answer = self.clock.timeout(PATIENCE, self.answer_to(&id, answers)) => {
                 if let Ok(answer) = answer {
                     return answer;
                 }
-                self.outbox.say(withdrawn(&id)).await;
+                self.voice.say(withdrawn(&id)).await;
                 Err(AskError::TimedOut)
             }
-            () = self.outbox.closed() => Err(AskError::Disconnected),
+            () = self.voice.silenced() => Err(AskError::Disconnected),
         }
     }
-}
 
-/// Waits for the answer to one question among all that the client sends to the session.
-async fn answer_to(id: &RequestId, mut answers: Subscription) -> Result<Value, AskError> {
-    while let Some(delivery) = answers.next().await {
-        // After a gap the answer may still come; if it was lost, patience ends the wait.
-        let Delivery::Message(text) = delivery else { continue };
-        let Ok(delivered) = serde_json::from_str::<Delivered>(&text) else { continue };
-        if delivered.id != *id {
-            continue;
+    /// Waits for the answer to one question among all that the client sends to the session.
+    async fn answer_to(
+        &self,
+        id: &RequestId,
+        mut answers: Subscription,
+    ) -> Result<Value, AskError> {
+        while let Some(delivery) = answers.next().await {
+            let delivered = match delivery {
+                Delivery::Message(text) => serde_json::from_str::<Delivered>(&text).ok(),
+                // The answer may have been missed. If it cannot be looked for now, there is another
+                // gap to come: the store is away.
+                Delivery::Gap => self.sessions.delivered(&self.session, id).await.ok().flatten(),
+            };
+            if let Some(delivered) = delivered.filter(|delivered| delivered.id == *id) {
+                return delivered.into_answer();
+            }
         }
-        return match (delivered.result, delivered.error) {
-            (_, Some(error)) => Err(AskError::Refused(error)),
-            (Some(result), None) => Ok(result.decode().unwrap_or(Value::Null)),
-            (None, None) => Ok(Value::Null),
-        };
+        Err(AskError::Disconnected)
     }
-    Err(AskError::Disconnected)
 }
 
 /// Tells the client that a question needs no answer any more.
@@ -127,8 +171,12 @@ impl Client for Live {
 
     fn notify(&self, note: ServerNotification) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.outbox.say(note_message(&note)).await;
+            self.voice.say(note_message(&note)).await;
         })
+    }
+
+    fn let_go(&self) -> BoxFuture<'_, ()> {
+        Box::pin(self.voice.let_go())
     }
 
     fn peer(&self) -> &Peer {
@@ -143,15 +191,18 @@ mod tests {
     use store::Store;
 
     use super::*;
+    use crate::http::Outbox;
 
     struct Scene {
         live: Arc<Live>,
+        outbox: Arc<Outbox>,
         clock: Clock,
     }
 
     fn scene() -> Scene {
         let clock = Clock::manual(Timestamp::from_secs(0));
         let entropy = Entropy::seeded(1);
+        let outbox = Arc::<Outbox>::default();
         let profile = ClientProfile {
             revision: Revision::V2025_11_25,
             capabilities: ClientCapabilities::default(),
@@ -160,27 +211,27 @@ mod tests {
         let live = Live {
             peer: Peer { profile, progress_token: None, log_level: None },
             session: SessionId::random(&entropy),
-            sessions: Sessions::new(&Store::memory(clock.clone()), Duration::from_mins(5)),
-            outbox: Arc::default(),
+            sessions: Sessions::new(&Store::memory(clock.clone()), Duration::from_mins(5), "i"),
+            voice: Arc::new(Voice::Fleeting(Arc::clone(&outbox))),
             clock: clock.clone(),
             entropy,
         };
-        Scene { live: Arc::new(live), clock }
+        Scene { live: Arc::new(live), outbox, clock }
     }
 
-    async fn asked_id(live: &Live) -> RequestId {
-        let message: Value = serde_json::from_slice(&live.outbox.next().await).unwrap();
+    async fn asked_id(outbox: &Outbox) -> RequestId {
+        let message: Value = serde_json::from_slice(&outbox.next().await.unwrap().message).unwrap();
         assert_eq!(message["method"], "roots/list");
         serde_json::from_value(message["id"].clone()).unwrap()
     }
 
     #[tokio::test]
     async fn a_question_is_answered_by_its_own_answer_and_no_other() {
-        let Scene { live, .. } = scene();
+        let Scene { live, outbox, .. } = scene();
         let client = async {
-            let id = asked_id(&live).await;
+            let id = asked_id(&outbox).await;
             let (sessions, session) = (&live.sessions, &live.session);
-            let other = RequestId::String("ask-other".to_owned());
+            let other = RequestId::String("ask-0000000000000000".to_owned());
             sessions.deliver(session, &other, Ok(RawJson::from(&json!(1)))).await.unwrap();
             sessions
                 .deliver(session, &id, Ok(RawJson::from(&json!({ "roots": [] }))))
@@ -193,9 +244,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_refuses_is_heard() {
-        let Scene { live, .. } = scene();
+        let Scene { live, outbox, .. } = scene();
         let client = async {
-            let id = asked_id(&live).await;
+            let id = asked_id(&outbox).await;
             let error = ErrorObject::new(shared::mcp::ErrorCode(-1), "no");
             live.sessions.deliver(&live.session, &id, Err(error)).await.unwrap();
         };
@@ -205,11 +256,12 @@ mod tests {
 
     #[tokio::test]
     async fn patience_ends_and_the_question_is_withdrawn() {
-        let Scene { live, clock } = scene();
+        let Scene { live, outbox, clock } = scene();
         let client = async {
-            asked_id(&live).await;
+            asked_id(&outbox).await;
             clock.advance(PATIENCE);
-            let message: Value = serde_json::from_slice(&live.outbox.next().await).unwrap();
+            let message: Value =
+                serde_json::from_slice(&outbox.next().await.unwrap().message).unwrap();
             assert_eq!(message["method"], "notifications/cancelled");
         };
         let (answer, ()) = tokio::join!(live.ask("roots", &InputRequest::Roots {}), client);
@@ -218,10 +270,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_is_gone_cannot_be_asked() {
-        let Scene { live, .. } = scene();
+        let Scene { live, outbox, .. } = scene();
         let client = async {
-            asked_id(&live).await;
-            live.outbox.close();
+            asked_id(&outbox).await;
+            outbox.close();
         };
         let (answer, ()) = tokio::join!(live.ask("roots", &InputRequest::Roots {}), client);
         assert!(matches!(answer, Err(AskError::Disconnected)));

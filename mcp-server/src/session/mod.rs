@@ -2,13 +2,20 @@
 //!
 //! Any instance serves any request of a session. What belongs to one instance is only a call in
 //! progress: its cancellation ([`calls`]) and the questions it has put to the client ([`live`]).
+//! What a call says goes through its [`voice`] into the log of its stream ([`streams`]), where any
+//! instance can read it.
 
 pub(crate) mod calls;
 mod control;
+pub(crate) mod instances;
 pub(crate) mod live;
+pub(crate) mod readers;
 mod record;
+pub(crate) mod streams;
 mod table;
+pub(crate) mod voice;
 
 pub(crate) use control::Control;
-pub(crate) use record::SessionId;
-pub(crate) use table::{ENDED, Session, Sessions, WATCHED, WatchError};
+pub(crate) use instances::Instances;
+pub(crate) use record::{Owner, SessionId, SessionRecord, Transport};
+pub(crate) use table::{ENDED, Session, Sessions, Terms, WATCHED, WatchError};

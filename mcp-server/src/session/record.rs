@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fmt};
 
-use ambient::Entropy;
+use ambient::{Entropy, Timestamp};
 use mcp_core::Principal;
 use serde::{Deserialize, Serialize};
 use shared::mcp::{ClientCapabilities, ClientProfile, Implementation, LogLevel, Revision};
@@ -52,9 +52,32 @@ pub(crate) struct SessionRecord {
     /// The least level of log messages wanted; none until the client has said so.
     #[serde(default)]
     pub(crate) level: Option<LogLevel>,
+    /// When it was opened.
+    pub(crate) opened_at: Timestamp,
+    /// How its messages travel.
+    #[serde(default)]
+    pub(crate) transport: Transport,
+    /// Whether it has had a standalone stream.
+    #[serde(default)]
+    pub(crate) has_listened: bool,
     /// The resources whose changes the client wants to hear of.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) watched: BTreeSet<String>,
+}
+
+/// How the messages of a session travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Transport {
+    /// A stream for each call, and one beside them.
+    #[default]
+    Streamable,
+    /// One stream for everything (2024-11-05), on which nothing has been agreed yet.
+    SseOpening,
+    /// The same after `initialize`.
+    Sse,
+    /// The lines of a process.
+    Stdio,
 }
 
 impl Record for SessionRecord {

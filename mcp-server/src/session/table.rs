@@ -2,12 +2,20 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use ambient::Entropy;
+use ambient::{Clock, Entropy};
 use mcp_core::Principal;
-use shared::mcp::{ErrorObject, InitializeParams, LogLevel, RawJson, RequestId, Revision};
+use shared::mcp::{
+    ClientCapabilities, ErrorObject, Implementation, InitializeParams, LogLevel, RawJson,
+    RequestId, Revision,
+};
 use store::{Bus, Store, StoreError, Subscription, Table, UpdateError};
 
-use super::record::{Owner, SessionId, SessionRecord};
+use super::{
+    live::{Delivered, is_question},
+    readers::Readers,
+    record::{Owner, SessionId, SessionRecord, Transport},
+    streams::Streams,
+};
 use crate::subscriptions::MOST_WATCHED;
 
 /// A session that was found, and that belongs to the caller.
@@ -17,38 +25,106 @@ pub(crate) struct Session {
     pub(crate) record: Arc<SessionRecord>,
 }
 
+/// What a session is opened with.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    pub(crate) revision: Revision,
+    pub(crate) capabilities: ClientCapabilities,
+    pub(crate) client: Implementation,
+    pub(crate) transport: Transport,
+}
+
+impl Terms {
+    /// What `initialize` says.
+    pub(crate) fn new(revision: Revision, params: InitializeParams, transport: Transport) -> Self {
+        let InitializeParams { capabilities, client_info: client, .. } = params;
+        Self { revision, capabilities, client, transport }
+    }
+
+    /// What holds before `initialize`.
+    pub(crate) fn none_yet() -> Self {
+        Self {
+            revision: Revision::V2024_11_05,
+            capabilities: ClientCapabilities::default(),
+            client: Implementation::new("unknown", "0"),
+            transport: Transport::SseOpening,
+        }
+    }
+}
+
 /// All sessions, of all instances that share a store.
 #[derive(Clone)]
 pub(crate) struct Sessions {
     table: Table<SessionRecord>,
+    answers: Table<Delivered>,
     bus: Bus,
+    streams: Streams,
+    readers: Readers,
     idle: Duration,
 }
 
 impl Sessions {
-    pub(crate) fn new(store: &Store, idle: Duration) -> Self {
-        Self { table: store.table(), bus: store.bus(), idle }
+    /// What their streams say is marked as coming from `instance`.
+    pub(crate) fn new(store: &Store, idle: Duration, instance: &str) -> Self {
+        Self {
+            table: store.table(),
+            answers: store.table(),
+            bus: store.bus(),
+            streams: Streams::new(store, idle, instance),
+            readers: Readers::default(),
+            idle,
+        }
+    }
+
+    /// What their streams say.
+    pub(crate) const fn streams(&self) -> &Streams {
+        &self.streams
+    }
+
+    /// Who reads their streams on this instance.
+    pub(crate) const fn readers(&self) -> &Readers {
+        &self.readers
     }
 
     /// Opens a session for a caller.
     pub(crate) async fn open(
         &self,
         principal: &Principal,
-        revision: Revision,
-        params: InitializeParams,
-        entropy: &Entropy,
+        terms: Terms,
+        world: (&Entropy, &Clock),
     ) -> Result<SessionId, StoreError> {
+        let (entropy, clock) = world;
         let id = SessionId::random(entropy);
         let record = SessionRecord {
             owner: Owner::from(principal),
-            revision,
-            capabilities: params.capabilities,
-            client: params.client_info,
+            revision: terms.revision,
+            capabilities: terms.capabilities,
+            client: terms.client,
+            transport: terms.transport,
             level: None,
+            opened_at: clock.now(),
+            has_listened: false,
             watched: BTreeSet::new(),
         };
         self.table.put(id.as_str(), &record, self.idle).await?;
         Ok(id)
+    }
+
+    /// Agrees on the terms of a session that was opened without; false when there are some already.
+    pub(crate) async fn agree(&self, id: &SessionId, terms: &Terms) -> Result<bool, StoreError> {
+        struct Agreed;
+        let change = |record: SessionRecord| {
+            if record.transport != Transport::SseOpening {
+                return Err(Agreed);
+            }
+            let Terms { revision, capabilities, client, transport } = terms.clone();
+            Ok(SessionRecord { revision, capabilities, client, transport, ..record })
+        };
+        match self.table.update(id.as_str(), change).await {
+            Ok(_) => Ok(true),
+            Err(UpdateError::Change(Agreed)) => Ok(false),
+            Err(UpdateError::Store(error)) => Err(error),
+        }
     }
 
     /// Finds a session and keeps it alive. A foreign one is answered like one that never was.
@@ -83,7 +159,7 @@ impl Sessions {
             Ok::<_, std::convert::Infallible>(SessionRecord { level: Some(level), ..record })
         };
         match self.table.update(id.as_str(), change).await {
-            Ok(_) => Ok(()),
+            Ok(_) => self.announce(id, WATCHED).await,
             Err(UpdateError::Store(error)) => Err(error),
             Err(UpdateError::Change(never)) => match never {},
         }
@@ -111,12 +187,28 @@ impl Sessions {
         Ok(self.announce(id, WATCHED).await?)
     }
 
-    /// The resources that a session watches; nothing when it has ended.
-    pub(crate) async fn watched(
+    /// A standalone stream begins: what the session was before, or nothing when it has ended.
+    pub(crate) async fn listening(
         &self,
         id: &SessionId,
-    ) -> Result<Option<BTreeSet<String>>, StoreError> {
-        Ok(self.table.get(id.as_str()).await?.map(|record| record.watched))
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        let Some(before) = self.table.get(id.as_str()).await? else { return Ok(None) };
+        if before.has_listened {
+            return Ok(Some(before));
+        }
+        let change = |record| {
+            Ok::<_, std::convert::Infallible>(SessionRecord { has_listened: true, ..record })
+        };
+        match self.table.update(id.as_str(), change).await {
+            Ok(_) => Ok(Some(before)),
+            Err(UpdateError::Store(error)) => Err(error),
+            Err(UpdateError::Change(never)) => match never {},
+        }
+    }
+
+    /// What a session is now; nothing when it has ended.
+    pub(crate) async fn record(&self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        self.table.get(id.as_str()).await
     }
 
     /// Ends a session everywhere.
@@ -140,15 +232,41 @@ impl Sessions {
         self.bus.subscribe(&to_server_channel(id)).await
     }
 
-    /// Passes an answer of the client to the call that asked, on whichever instance it runs.
+    /// Passes an answer of the client to the call that asked, on whichever instance it runs. It is
+    /// kept first: whoever misses the message finds it.
     pub(crate) async fn deliver(
         &self,
         session: &SessionId,
         id: &RequestId,
         outcome: Result<RawJson, ErrorObject>,
     ) -> Result<(), StoreError> {
-        let message = super::live::Delivered::new(id.clone(), outcome);
+        let Some(key) = answer_key(session, id) else { return Ok(()) };
+        let message = Delivered::new(id.clone(), outcome);
+        self.answers.put(&key, &message, ANSWER_KEPT).await?;
         self.bus.publish(&to_server_channel(session), &message.to_json()).await
+    }
+
+    /// An answer that has come already.
+    pub(super) async fn delivered(
+        &self,
+        session: &SessionId,
+        id: &RequestId,
+    ) -> Result<Option<Delivered>, StoreError> {
+        match answer_key(session, id) {
+            Some(key) => self.answers.get(&key).await,
+            None => Ok(None),
+        }
+    }
+}
+
+/// How long an answer waits to be found by a call that has missed it.
+const ANSWER_KEPT: Duration = Duration::from_mins(1);
+
+/// Where an answer is kept; nowhere if its id is not one that we give to questions.
+fn answer_key(session: &SessionId, id: &RequestId) -> Option<String> {
+    match id {
+        RequestId::String(text) if is_question(text) => Some(format!("{session}:{text}")),
+        _ => None,
     }
 }
 
@@ -169,7 +287,7 @@ impl From<StoreError> for WatchError {
     }
 }
 
-/// Announced when a session watches other resources than before.
+/// Announced when a session wants to hear of something else than before.
 pub(crate) const WATCHED: &str = "watched";
 
 /// Announced when a session has ended.
@@ -185,13 +303,17 @@ fn to_server_channel(id: &SessionId) -> String {
 
 #[cfg(test)]
 mod tests {
-    use ambient::{Clock, Timestamp};
+    use ambient::Timestamp;
     use serde_json::json;
     use shared::mcp::{ClientRequest, Method};
 
     use super::*;
 
     const IDLE: Duration = Duration::from_mins(5);
+
+    fn terms() -> Terms {
+        Terms::new(Revision::V2025_11_25, params(), Transport::Streamable)
+    }
 
     fn params() -> InitializeParams {
         let params = RawJson::from(&json!({
@@ -210,9 +332,9 @@ mod tests {
     }
 
     async fn opened(clock: &Clock) -> (Sessions, SessionId) {
-        let sessions = Sessions::new(&Store::memory(clock.clone()), IDLE);
+        let sessions = Sessions::new(&Store::memory(clock.clone()), IDLE, "i");
         let entropy = Entropy::seeded(1);
-        let id = sessions.open(&alice(), Revision::V2025_11_25, params(), &entropy).await.unwrap();
+        let id = sessions.open(&alice(), terms(), (&entropy, clock)).await.unwrap();
         (sessions, id)
     }
 

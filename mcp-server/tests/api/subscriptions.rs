@@ -1,19 +1,11 @@
 //! One feed, two views: `subscriptions/listen` and the standalone streams of sessions.
 
-use ambient::{Clock, Timestamp};
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use shared::mcp::keys;
-use store::Store;
 
-use crate::world::{World, instance, world};
-
-/// Two instances on one store.
-async fn two() -> (World, World) {
-    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
-    let store = Store::memory(clock.clone());
-    let settings = [("MCP_AUTH", "none")];
-    (instance(&store, clock.clone(), &settings).await, instance(&store, clock, &settings).await)
-}
+use crate::world::{two, world};
 
 fn wanted() -> Value {
     let watched = ["test://watched"];
@@ -37,6 +29,32 @@ async fn a_subscription_is_acknowledged_and_then_told_of_changes_elsewhere() {
     assert_eq!(tools["method"], "notifications/tools/list_changed");
     assert_eq!(tools["params"]["_meta"][keys::SUBSCRIPTION_ID], "sub");
     assert_eq!(updated["params"]["uri"], "test://watched");
+}
+
+#[tokio::test]
+async fn a_subscription_is_told_again_and_again_between_two_toggles_and_not_uninvited() {
+    let (here, there) = two().await;
+    let modern = here.modern();
+    let draft = modern.draft("subscriptions/listen", wanted()).id("sub");
+    let mut stream = modern.open(draft).await;
+    drop(stream.next().await);
+    // What comes first is what was announced: nothing was told before.
+    here.clock.advance(Duration::from_mins(1));
+    drop(there.modern().tool("announce", json!({})).await.expect(200));
+    let tools = "notifications/tools/list_changed";
+    assert_eq!(stream.next().await.unwrap()["method"], tools);
+    drop(stream.next().await);
+    drop(there.modern().tool("toggle", json!({})).await.expect(200));
+    for _ in 0..3 {
+        let updated = stream.next().await.unwrap();
+        assert_eq!(updated["method"], "notifications/resources/updated");
+        assert_eq!(updated["params"]["_meta"][keys::SUBSCRIPTION_ID], "sub");
+        here.clock.advance(Duration::from_secs(10));
+    }
+    drop(stream.next().await);
+    drop(there.modern().tool("toggle", json!({})).await.expect(200));
+    drop(there.modern().tool("announce", json!({})).await.expect(200));
+    assert_eq!(stream.next().await.unwrap()["method"], tools);
 }
 
 #[tokio::test]
@@ -96,4 +114,36 @@ async fn a_session_watches_no_more_than_it_may() {
     }
     let one_more = json!({ "uri": "test://one-more" });
     drop(session.call("resources/subscribe", one_more).await.expect_error(200, -32602));
+}
+
+#[tokio::test]
+async fn what_happens_before_the_first_stream_of_a_session_is_not_missed() {
+    let (here, there) = two().await;
+    let session = here.session().await;
+    drop(there.modern().tool("announce", json!({})).await.expect(200));
+    let mut stream = session.listen(None).await;
+    assert_eq!(stream.next().await.unwrap()["method"], "notifications/tools/list_changed");
+}
+
+#[tokio::test]
+async fn what_happens_while_the_stream_of_a_session_is_away_is_heard_afterwards_and_once() {
+    let (here, there) = two().await;
+    let session = here.session().await;
+    let announce = async || {
+        drop(there.modern().tool("announce", json!({})).await.expect(200));
+    };
+    let mut stream = session.listen(None).await;
+    announce().await;
+    drop(stream.next().await.unwrap());
+    let last = stream.last_event_id().unwrap().to_owned();
+    drop(stream);
+    for _ in 0..3 {
+        announce().await;
+    }
+    let mut stream = session.at(&there.endpoint()).listen(Some(&last)).await;
+    for _ in 0..3 {
+        assert_eq!(stream.next().await.unwrap()["method"], "notifications/tools/list_changed");
+    }
+    drop(session.end().await.expect(204));
+    assert_eq!(stream.next().await, None);
 }

@@ -1,16 +1,17 @@
 //! A server on a real socket, with a clock that stands still and features that misbehave on demand.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use ambient::{Clock, Entropy, Env, Timestamp};
 use chassis::{Lifecycle, Limits, telemetry::Telemetry};
 use mcp_core::{
-    Announced, Catalog, Change, Ctx, Features, Info, ReadError, Resource, Tool, ToolError,
+    Announced, Catalog, Change, Ctx, Features, Info, ReadError, Resource, Rhythm, Told, Tool,
+    ToolError,
 };
 use mcp_server::{Config, Parts, Server, run};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use shared::mcp::{Implementation, ResourceContents};
+use shared::mcp::{Implementation, ResourceContents, TaskSupport};
 use store::Store;
 use testkit::rpc::{Modern, Opening, Session};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
@@ -94,6 +95,72 @@ impl Tool<App> for Stay {
     }
 }
 
+/// Lets the connection go and says more afterwards.
+#[derive(Deserialize, JsonSchema)]
+struct Leave {}
+
+impl Tool<App> for Leave {
+    const NAME: &'static str = "leave";
+    type Output = String;
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        ctx.let_go().await;
+        ctx.progress(1.0, 1.0, "away").await;
+        Ok("came back".to_owned())
+    }
+}
+
+/// Says something, waits for a minute, and says something else.
+#[derive(Deserialize, JsonSchema)]
+struct Pause {}
+
+impl Tool<App> for Pause {
+    const NAME: &'static str = "pause";
+    type Output = String;
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        ctx.progress(1.0, 2.0, "before").await;
+        ctx.clock().sleep(Duration::from_mins(1)).await;
+        ctx.progress(2.0, 2.0, "after").await;
+        Ok("paused".to_owned())
+    }
+}
+
+/// Takes ten seconds, as a task if it can.
+#[derive(Deserialize, JsonSchema)]
+struct Job {}
+
+impl Tool<App> for Job {
+    const NAME: &'static str = "job";
+    type Output = String;
+    fn info(info: Info) -> Info {
+        info.task(TaskSupport::Optional)
+    }
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        ctx.become_task().await?;
+        let mut ended = Ended(ctx.app(), "dropped");
+        ctx.app().events.send_modify(|events| events.push("started"));
+        ctx.clock().sleep(Duration::from_secs(10)).await;
+        ended.1 = "finished";
+        Ok("done".to_owned())
+    }
+}
+
+/// Asks for a name, as a task if it can.
+#[derive(Deserialize, JsonSchema)]
+struct AskLater {}
+
+impl Tool<App> for AskLater {
+    const NAME: &'static str = "ask-later";
+    type Output = String;
+    fn info(info: Info) -> Info {
+        info.task(TaskSupport::Optional)
+    }
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        ctx.become_task().await?;
+        let who: Who = ctx.elicit("who", "Who is it?").await?.accepted()?;
+        Ok(format!("Hello, {}!", who.name))
+    }
+}
+
 /// Panics.
 #[derive(Deserialize, JsonSchema)]
 struct Crash {}
@@ -125,6 +192,21 @@ impl Tool<App> for Place {
     }
 }
 
+/// Needs scopes of its own.
+#[derive(Deserialize, JsonSchema)]
+struct Vault {}
+
+impl Tool<App> for Vault {
+    const NAME: &'static str = "vault";
+    type Output = String;
+    fn info(info: Info) -> Info {
+        info.scope("vault:read").scope("vault:open")
+    }
+    async fn call(self, _: &Ctx<App>) -> Result<String, ToolError> {
+        Ok("treasure".to_owned())
+    }
+}
+
 /// Announces that the tools and a resource have changed.
 #[derive(Deserialize, JsonSchema)]
 struct Announce {}
@@ -136,6 +218,30 @@ impl Tool<App> for Announce {
         ctx.announce(Change::Tools).await;
         ctx.announce(Change::Resource(Watched::URI.to_owned())).await;
         Ok("announced".to_owned())
+    }
+}
+
+/// Tells of everything that is watched, every ten seconds.
+struct Drum;
+
+impl Rhythm for Drum {
+    const NAME: &'static str = "drum";
+    const EVERY: Duration = Duration::from_secs(10);
+    const LASTS: Duration = Duration::from_mins(10);
+    fn beat(watched: &BTreeSet<String>, _: &Entropy) -> Vec<Told> {
+        watched.iter().cloned().map(Told::Updated).collect()
+    }
+}
+
+/// Switches the drum on or off.
+#[derive(Deserialize, JsonSchema)]
+struct Toggle {}
+
+impl Tool<App> for Toggle {
+    const NAME: &'static str = "toggle";
+    type Output = String;
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        Ok(ctx.rhythm::<Drum>().toggle().await?.to_string())
     }
 }
 
@@ -157,9 +263,16 @@ fn catalog() -> Catalog<App> {
         .tool::<Report>()
         .tool::<Ask>()
         .tool::<Stay>()
+        .tool::<Leave>()
+        .tool::<Pause>()
+        .tool::<Job>()
+        .tool::<AskLater>()
         .tool::<Crash>()
         .tool::<Announce>()
         .tool::<Place>()
+        .tool::<Toggle>()
+        .rhythm::<Drum>()
+        .tool::<Vault>()
         .resource::<Watched>()
 }
 
@@ -218,6 +331,14 @@ pub(crate) async fn instance(store: &Store, clock: Clock, settings: &[(&str, &st
         chassis::serve(listener, router, Limits::default(), &stop).await.unwrap();
     });
     World { base, clock, server, lifecycle, telemetry, told, events, _serving: serving }
+}
+
+/// Two instances on one store.
+pub(crate) async fn two() -> (World, World) {
+    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+    let store = Store::memory(clock.clone());
+    let settings = [("MCP_AUTH", "none")];
+    (instance(&store, clock.clone(), &settings).await, instance(&store, clock, &settings).await)
 }
 
 impl World {

@@ -310,6 +310,8 @@ impl ErrorCode {
     pub const SESSION_NOT_FOUND: Self = Self(-32001);
     /// There is no such resource; until 2025-11-25.
     pub const RESOURCE_NOT_FOUND: Self = Self(-32002);
+    /// The user must go to a page first; in 2025-11-25 only.
+    pub const URL_ELICITATION_REQUIRED: Self = Self(-32042);
     /// A required header is missing or differs from the body; since 2026-07-28.
     pub const HEADER_MISMATCH: Self = Self(-32020);
     /// The client did not declare what the request needs; since 2026-07-28.

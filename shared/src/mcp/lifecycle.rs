@@ -76,6 +76,20 @@ impl ClientCapabilities {
         self.elicitation.as_ref().is_some_and(|modes| modes.form.is_some() || modes.url.is_none())
     }
 
+    /// Whether it declares an extension.
+    #[must_use]
+    pub fn has_extension(&self, id: &str) -> bool {
+        self.extensions.contains_key(id)
+    }
+
+    /// What a client declares that has an extension and nothing else.
+    #[must_use]
+    pub fn of_extension(id: &str) -> Self {
+        let settings = Value::Object(Map::new());
+        let extensions = Map::from_iter([(id.to_owned(), settings)]);
+        Self { extensions, ..Self::default() }
+    }
+
     /// Whether its user can be sent to a page.
     #[must_use]
     pub fn has_url_elicitation(&self) -> bool {
@@ -132,6 +146,9 @@ pub struct ServerCapabilities {
     /// Tools.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tools: Option<ListChangedCapability>,
+    /// Tasks; 2025-11-25 only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<Value>,
     /// Extensions by id, each with its settings.
     #[serde(skip_serializing_if = "Map::is_empty")]
     pub extensions: Map<String, Value>,

@@ -21,6 +21,7 @@ mod request;
 mod resources;
 mod result;
 mod revision;
+mod tasks;
 mod tools;
 
 pub use completion::{
@@ -61,4 +62,8 @@ pub use result::{
     CacheHint, CacheScope, EmptyResult, Head, ListenResult, ResultMeta, ResultType, ServerResult,
 };
 pub use revision::{Era, Revision, UnknownRevision};
+pub use tasks::{
+    CoreTask, DetailedTask, TASKS_EXTENSION, Task, TaskBody, TaskParams, TaskRequest, TaskResult,
+    TaskStatus, TaskSupport, ToolExecution, UpdateTaskParams,
+};
 pub use tools::{CallToolResult, ListToolsResult, Tool, ToolAnnotations};

@@ -7,7 +7,7 @@ use serde_json::{Value, value::RawValue};
 
 use super::{
     CompleteParams, Era, GetPromptParams, InitializeParams, ListenFilter, LogLevel, RawJson,
-    Revision,
+    Revision, TaskParams, TaskRequest, UpdateTaskParams,
 };
 
 /// A method of the protocol. Which of them a revision has is [`Method::exists_in`].
@@ -43,11 +43,21 @@ pub enum Method {
     SetLevel,
     /// `subscriptions/listen`
     Listen,
+    /// `tasks/get`
+    GetTask,
+    /// `tasks/update`
+    UpdateTask,
+    /// `tasks/cancel`
+    CancelTask,
+    /// `tasks/result`
+    TaskPayload,
+    /// `tasks/list`
+    ListTasks,
 }
 
 impl Method {
     /// All methods.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 20] = [
         Self::Initialize,
         Self::Discover,
         Self::Ping,
@@ -63,6 +73,11 @@ impl Method {
         Self::Complete,
         Self::SetLevel,
         Self::Listen,
+        Self::GetTask,
+        Self::UpdateTask,
+        Self::CancelTask,
+        Self::TaskPayload,
+        Self::ListTasks,
     ];
 
     /// Its name on the wire.
@@ -84,6 +99,11 @@ impl Method {
             Self::Complete => "completion/complete",
             Self::SetLevel => "logging/setLevel",
             Self::Listen => "subscriptions/listen",
+            Self::GetTask => "tasks/get",
+            Self::UpdateTask => "tasks/update",
+            Self::CancelTask => "tasks/cancel",
+            Self::TaskPayload => "tasks/result",
+            Self::ListTasks => "tasks/list",
         }
     }
 
@@ -97,7 +117,13 @@ impl Method {
     #[must_use]
     pub const fn exists_in(self, revision: Revision) -> bool {
         match self {
-            Self::Discover | Self::Listen => matches!(revision.era(), Era::Modern),
+            Self::Discover | Self::Listen | Self::UpdateTask => {
+                matches!(revision.era(), Era::Modern)
+            }
+            Self::GetTask | Self::CancelTask => {
+                matches!(revision.era(), Era::Modern) || revision.has_core_tasks()
+            }
+            Self::TaskPayload | Self::ListTasks => revision.has_core_tasks(),
             Self::Initialize
             | Self::Ping
             | Self::Subscribe
@@ -141,6 +167,16 @@ pub enum ClientRequest {
     SetLevel(SetLevelParams),
     /// Tell me what changes.
     Listen(ListenParams),
+    /// How is the task?
+    GetTask(TaskParams),
+    /// Here is what the task wants to know.
+    UpdateTask(UpdateTaskParams),
+    /// The task is not needed any more.
+    CancelTask(TaskParams),
+    /// What has come of the task?
+    TaskPayload(TaskParams),
+    /// Which tasks are there?
+    ListTasks(ListParams),
 }
 
 /// The parameters do not have the shape of their method: code -32602.
@@ -176,6 +212,11 @@ impl ClientRequest {
             Method::Complete => Self::Complete(read(params)?),
             Method::SetLevel => Self::SetLevel(read(params)?),
             Method::Listen => Self::Listen(read(params)?),
+            Method::GetTask => Self::GetTask(read(params)?),
+            Method::UpdateTask => Self::UpdateTask(read(params)?),
+            Method::CancelTask => Self::CancelTask(read(params)?),
+            Method::TaskPayload => Self::TaskPayload(read(params)?),
+            Method::ListTasks => Self::ListTasks(read(params)?),
         })
     }
 
@@ -186,6 +227,8 @@ impl ClientRequest {
             Self::CallTool(call) => Some(("name", &call.name)),
             Self::GetPrompt(get) => Some(("name", &get.name)),
             Self::ReadResource(read) => Some(("uri", &read.uri)),
+            Self::GetTask(task) | Self::CancelTask(task) => Some(("taskId", &task.task_id)),
+            Self::UpdateTask(task) => Some(("taskId", &task.task_id)),
             _ => None,
         }
     }
@@ -219,6 +262,8 @@ pub struct CallToolParams {
     pub input_responses: Option<InputResponses>,
     /// What an earlier round gave along; since 2026-07-28.
     pub request_state: Option<String>,
+    /// The client wants a task; 2025-11-25 only.
+    pub task: Option<TaskRequest>,
 }
 
 #[derive(Deserialize)]
@@ -231,6 +276,8 @@ struct CallToolMembers<'a> {
     input_responses: Option<InputResponses>,
     #[serde(default)]
     request_state: Option<String>,
+    #[serde(default)]
+    task: Option<TaskRequest>,
 }
 
 impl CallToolParams {
@@ -246,6 +293,7 @@ impl CallToolParams {
             arguments,
             input_responses: members.input_responses,
             request_state: members.request_state,
+            task: members.task,
         })
     }
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{
     CallToolResult, CompleteResult, DiscoverResult, GetPromptResult, Implementation,
     InitializeResult, InputRequiredResult, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, ReadResourceResult, RequestId, keys,
+    ListResourcesResult, ListToolsResult, ReadResourceResult, RequestId, TaskResult, keys,
 };
 
 /// Whether a result is the last word; only since 2026-07-28.
@@ -19,6 +19,8 @@ pub enum ResultType {
     Complete,
     /// The client is asked for more and calls again.
     InputRequired,
+    /// The call goes on as a task.
+    Task,
 }
 
 /// What every result may carry beside its content.
@@ -129,6 +131,8 @@ pub enum ServerResult {
     Listen(ListenResult),
     /// To a call that cannot go on without the client.
     InputRequired(InputRequiredResult),
+    /// To the methods of tasks, and to a call that goes on as one.
+    Task(TaskResult),
     /// To `ping`, `logging/setLevel`, `resources/subscribe` and `resources/unsubscribe`.
     Empty(EmptyResult),
 }
@@ -149,6 +153,7 @@ impl ServerResult {
             Self::Complete(result) => &mut result.head,
             Self::Listen(result) => &mut result.head,
             Self::InputRequired(result) => &mut result.head,
+            Self::Task(result) => &mut result.head,
             Self::Empty(result) => &mut result.head,
         }
     }

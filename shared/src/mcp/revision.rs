@@ -139,6 +139,12 @@ impl Revision {
         self.has_icons()
     }
 
+    /// Whether tasks are part of the core, as an experiment.
+    #[must_use]
+    pub const fn has_core_tasks(self) -> bool {
+        matches!(self, Self::V2025_11_25)
+    }
+
     /// Whether a missing resource has a code of its own.
     #[must_use]
     pub const fn has_resource_not_found(self) -> bool {

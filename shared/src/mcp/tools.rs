@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CacheHint, ContentBlock, Head, Icon};
+use super::{CacheHint, ContentBlock, Head, Icon, TaskSupport, ToolExecution};
 
 /// A tool, as it is listed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,6 +30,12 @@ pub struct Tool {
     /// Hints; since 2025-03-26.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub annotations: Option<ToolAnnotations>,
+    /// How it is run; 2025-11-25 only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub execution: Option<ToolExecution>,
+    /// Whether it may go on as a task; not written here.
+    #[serde(skip)]
+    pub task_support: Option<TaskSupport>,
     /// Members of a feature's own; since 2025-06-18.
     #[serde(rename = "_meta", skip_serializing_if = "Map::is_empty")]
     pub meta: Map<String, Value>,

@@ -30,6 +30,8 @@ pub enum ErrorCode {
     TemporarilyUnavailable,
     /// The resource is unknown (RFC 8707).
     InvalidTarget,
+    /// A bearer token is missing or no good (RFC 6750).
+    InvalidToken,
     /// The client's redirect URIs cannot be registered (RFC 7591).
     InvalidRedirectUri,
     /// The client cannot be registered like this (RFC 7591).
@@ -42,6 +44,14 @@ pub enum ErrorCode {
     InvalidAuthorizationDetails,
     /// The user would have to log in, and may not be asked (`OpenID` Connect Core).
     LoginRequired,
+    /// The user has not decided yet (RFC 8628).
+    AuthorizationPending,
+    /// The user has not decided yet, and the device asks too often (RFC 8628).
+    SlowDown,
+    /// The device code is too old (RFC 8628). Devices begin anew.
+    ExpiredToken,
+    /// The proof of possession does not hold (RFC 9449).
+    InvalidDpopProof,
 }
 
 impl ErrorCode {
@@ -60,12 +70,17 @@ impl ErrorCode {
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
             Self::InvalidTarget => "invalid_target",
+            Self::InvalidToken => "invalid_token",
             Self::InvalidRedirectUri => "invalid_redirect_uri",
             Self::InvalidClientMetadata => "invalid_client_metadata",
             Self::RequestNotSupported => "request_not_supported",
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::LoginRequired => "login_required",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
         }
     }
 }
@@ -98,6 +113,10 @@ mod tests {
             ErrorCode::RequestUriNotSupported,
             ErrorCode::InvalidAuthorizationDetails,
             ErrorCode::LoginRequired,
+            ErrorCode::AuthorizationPending,
+            ErrorCode::SlowDown,
+            ErrorCode::ExpiredToken,
+            ErrorCode::InvalidDpopProof,
         ];
         for code in codes {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());

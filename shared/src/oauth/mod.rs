@@ -5,9 +5,11 @@
 //! has no `null`: some clients refuse documents that do.
 
 mod challenge;
+mod device;
 mod error;
 mod introspection;
 mod metadata;
+mod openid;
 mod pkce;
 mod registration;
 mod scope;
@@ -15,14 +17,16 @@ mod sensitive;
 mod token;
 
 pub use challenge::{BearerChallenge, MalformedChallenge};
+pub use device::{DeviceAuthorizationResponse, DeviceCodeRequest};
 pub use error::{ErrorBody, ErrorCode};
-pub use introspection::{ActiveToken, IntrospectionRequest, IntrospectionResponse};
+pub use introspection::{ActiveToken, Confirmation, IntrospectionRequest, IntrospectionResponse};
 pub use metadata::{AuthorizationServerMetadata, ProtectedResourceMetadata, well_known};
+pub use openid::{AccessTokenClaims, IdTokenClaims, UserInfo};
 pub use pkce::{CodeChallenge, CodeVerifier, NotACodeChallenge, NotACodeVerifier};
 pub use registration::{ClientMetadata, GrantType, RegisteredClient, TokenEndpointAuthMethod};
 pub use scope::{NotAScope, Scope, ScopeSet};
 pub use sensitive::Sensitive;
 pub use token::{
-    AuthorizationCodeRequest, ClientCredentialsRequest, RefreshTokenRequest, RevocationRequest,
-    TokenRequest, TokenResponse, TokenType,
+    AuthorizationCodeRequest, ClientCredentialsRequest, JwtBearerRequest, RefreshTokenRequest,
+    RevocationRequest, TokenRequest, TokenResponse, TokenType,
 };

@@ -1,6 +1,7 @@
 //! Dynamic client registration (RFC 7591): what a client says about itself and what it gets.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{ScopeSet, Sensitive};
 
@@ -14,6 +15,12 @@ pub enum GrantType {
     RefreshToken,
     /// Nothing but the client's own credentials.
     ClientCredentials,
+    /// What an identity provider says of its user (RFC 7523).
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
+    JwtBearer,
+    /// A device code (RFC 8628).
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
     /// Anything else.
     #[serde(untagged)]
     Other(String),
@@ -29,6 +36,8 @@ pub enum TokenEndpointAuthMethod {
     ClientSecretBasic,
     /// Identifier and secret in the form.
     ClientSecretPost,
+    /// A signature, with keys of which the public part is known (RFC 7523).
+    PrivateKeyJwt,
     /// Anything else.
     #[serde(untagged)]
     Other(String),
@@ -56,6 +65,12 @@ pub struct ClientMetadata {
     /// The scopes that it may ask for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<ScopeSet>,
+    /// Its public keys (RFC 7517).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks: Option<Value>,
+    /// Where its public keys are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwks_uri: Option<String>,
     /// `native` or `web` (`OpenID` Connect Dynamic Client Registration section 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_type: Option<String>,
@@ -74,6 +89,12 @@ pub struct RegisteredClient {
     /// When the secret ends; 0 is never. There with a secret only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret_expires_at: Option<u64>,
+    /// What it may change its registration with (RFC 7592 section 3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration_access_token: Option<Sensitive>,
+    /// Where it may do so. There with a token only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registration_client_uri: Option<String>,
     /// What was registered.
     #[serde(flatten)]
     pub metadata: ClientMetadata,
@@ -92,12 +113,12 @@ mod tests {
             "client_name": null,
             "logo_uri": 5,
             "grant_types": ["authorization_code", "urn:x"],
-            "token_endpoint_auth_method": "private_key_jwt",
+            "token_endpoint_auth_method": "client_secret_jwt",
         }))
         .unwrap();
         assert_eq!(metadata.client_name, None);
         assert_eq!(metadata.grant_types.unwrap()[1], GrantType::Other("urn:x".into()));
-        let method = TokenEndpointAuthMethod::Other("private_key_jwt".into());
+        let method = TokenEndpointAuthMethod::Other("client_secret_jwt".into());
         assert_eq!(metadata.token_endpoint_auth_method, Some(method));
     }
 
@@ -108,6 +129,8 @@ mod tests {
             client_id_issued_at: 1,
             client_secret: None,
             client_secret_expires_at: None,
+            registration_access_token: None,
+            registration_client_uri: None,
             metadata: ClientMetadata::default(),
         };
         let written = serde_json::to_value(&registered).unwrap();

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ScopeSet, Sensitive};
+use super::{DeviceCodeRequest, ScopeSet, Sensitive};
 
 /// A token request without the client's credentials, which can also travel in a header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,12 @@ pub enum TokenRequest {
     RefreshToken(RefreshTokenRequest),
     /// A client asks for itself.
     ClientCredentials(ClientCredentialsRequest),
+    /// An identity provider speaks for its user.
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
+    JwtBearer(JwtBearerRequest),
+    /// A device asks whether its user has decided.
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode(DeviceCodeRequest),
     /// Any other grant.
     #[serde(other)]
     Unsupported,
@@ -58,11 +64,27 @@ pub struct ClientCredentialsRequest {
     pub resource: Option<String>,
 }
 
+/// What an identity provider says of its user is redeemed (RFC 7523 section 2.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JwtBearerRequest {
+    /// What the provider has signed.
+    pub assertion: Sensitive,
+    /// Fewer scopes than it allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<ScopeSet>,
+    /// What the token shall be for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+}
+
 /// How an access token is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TokenType {
     /// Whoever has it may use it (RFC 6750).
     Bearer,
+    /// Who has its key as well may use it (RFC 9449).
+    #[serde(rename = "DPoP")]
+    Dpop,
 }
 
 /// Tokens (RFC 6749 section 5.1).
@@ -79,6 +101,9 @@ pub struct TokenResponse {
     pub refresh_token: Option<Sensitive>,
     /// What was granted.
     pub scope: ScopeSet,
+    /// Who has logged in, if the client asked (`OpenID` Connect Core section 3.1.3.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id_token: Option<Sensitive>,
 }
 
 /// A token is given back (RFC 7009 section 2.1).

@@ -4,6 +4,7 @@
 //! Prometheus, traces are sent to an OpenTelemetry collector; both are handed to whoever measures,
 //! and cost nothing where they are off.
 
+mod asking;
 pub mod context;
 mod db;
 pub mod http;
@@ -24,6 +25,7 @@ use std::{
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt as format};
 
 pub use self::{
+    asking::Asking,
     db::DbMetrics,
     metrics::Metrics,
     settings::{MetricsAddr, Otlp, Root, Sampling, TelemetrySettings},

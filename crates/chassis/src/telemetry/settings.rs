@@ -56,6 +56,18 @@ impl MetricsAddr {
         SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9464);
 }
 
+impl MetricsAddr {
+    /// Nowhere unless an operator has chosen the address: for programs of which many run on one
+    /// machine, such as those that a client starts.
+    #[must_use]
+    pub const fn if_chosen(self) -> Self {
+        match self {
+            Self::Default => Self::Off,
+            chosen => chosen,
+        }
+    }
+}
+
 impl fmt::Display for MetricsAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

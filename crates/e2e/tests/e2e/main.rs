@@ -19,14 +19,19 @@ macro_rules! on_both_stores {
     )+};
 }
 
+mod calculator;
+mod commands;
 mod hostile;
 mod instances;
 mod journey;
+mod live_state;
 mod observability;
 mod outage;
 mod ownership;
 mod processes;
+mod races;
 mod restart;
 mod rmcp;
+mod signed_tokens;
 mod support;
 mod world;

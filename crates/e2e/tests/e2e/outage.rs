@@ -160,6 +160,23 @@ async fn without_redis_the_authorization_server_says_503_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_calculation_that_cannot_be_kept_fails_in_time_and_the_next_one_works() {
+    let world = Setup::new(Backend::Redis).start().await;
+    let alice = world.login("alice").await;
+    let calculate = async || {
+        let one = json!({ "a": 1, "b": 2, "op": "add" });
+        world.modern(alice.access()).tool("calculate", one).await
+    };
+    assert_eq!(calculate().await.expect(200).content_text(), "1 add 2 = 3");
+    redis(&world).set(Line::Cut);
+    // C12: the original gave no answer for half a minute.
+    let unkept = Box::pin(testkit::within(PATIENCE, calculate())).await;
+    assert_eq!(unkept.error()["code"], -32603, "{unkept}");
+    mended(&world).await;
+    assert_eq!(calculate().await.expect(200).content_text(), "1 add 2 = 3");
+}
+
+#[tokio::test]
 async fn a_login_outlives_an_outage_of_redis() {
     let world = Setup::new(Backend::Redis).start().await;
     let asking = world.asking().await;

@@ -41,7 +41,7 @@ pub(crate) fn person(name: &'static str) -> Script {
 
 /// The name that the tool has got as an answer.
 pub(crate) fn told_name(result: &Value) -> &str {
-    let told = result["content"][1]["text"].as_str().expect("the tool tells what it was told");
+    let told = result["content"][2]["text"].as_str().expect("the tool tells what it was told");
     told.split(r#""name": ""#).nth(1).and_then(|rest| rest.split('"').next()).unwrap_or(told)
 }
 

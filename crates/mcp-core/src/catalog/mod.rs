@@ -5,18 +5,21 @@ mod resources;
 mod tools;
 
 use std::{
-    collections::{HashMap, HashSet},
+    borrow::Cow,
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
 use futures_util::future::BoxFuture;
 
 pub(crate) use self::{
-    prompts::PromptEntry,
+    prompts::{PromptEntry, Rendered},
     resources::{Listed, ResourceEntry},
     tools::{MisfitArguments, ToolEntry},
 };
-use crate::{Argument, Info, ListCtx, Prompt, Resource, Suggestions, Tool};
+use crate::{
+    Argument, Info, ListCtx, Prompt, Resource, Rhythm, Suggestions, Tool, rhythm::RhythmEntry,
+};
 
 /// Suggests values for an argument.
 pub(crate) type Completing<S> =
@@ -31,10 +34,23 @@ pub(crate) type Values = Vec<(String, String)>;
 /// program starts.
 pub struct Catalog<S> {
     tools: Vec<ToolEntry<S>>,
-    tools_by_name: HashMap<&'static str, usize>,
+    tools_by_name: HashMap<Cow<'static, str>, usize>,
     pub(crate) resources: Vec<ResourceEntry<S>>,
     pub(crate) prompts: Vec<PromptEntry<S>>,
     taken: HashSet<&'static str>,
+    pub(crate) extensions: BTreeSet<&'static str>,
+    pub(crate) rhythms: Vec<RhythmEntry>,
+}
+
+/// A name that was chosen at the start cannot be that of a tool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UnusableName {
+    /// It has other characters, or none, or too many.
+    #[error("a tool's name has 1 to 128 of the characters `A-Z a-z 0-9 _ - .`")]
+    Malformed,
+    /// Another tool answers to it.
+    #[error("another tool answers to this name already")]
+    Taken,
 }
 
 impl<S> Default for Catalog<S> {
@@ -45,6 +61,8 @@ impl<S> Default for Catalog<S> {
             resources: Vec::new(),
             prompts: Vec::new(),
             taken: HashSet::new(),
+            extensions: BTreeSet::new(),
+            rhythms: Vec::new(),
         }
     }
 }
@@ -66,10 +84,46 @@ impl<S: Send + Sync + 'static> Catalog<S> {
         let info = T::info(Info::default());
         for name in [T::NAME].into_iter().chain(info.aliases.iter().copied()) {
             assert!(tools::is_tool_name(name), "`{name}` is not a name that a tool can have");
-            let taken = self.tools_by_name.insert(name, self.tools.len());
+            let taken = self.tools_by_name.insert(Cow::Borrowed(name), self.tools.len());
             assert!(taken.is_none(), "two tools are named `{name}`");
         }
-        self.tools.push(ToolEntry::new::<T>(info));
+        self.tools.push(ToolEntry::new::<T>(T::NAME, info));
+        self
+    }
+
+    /// Adds a tool under a name that only its operator knows; its own name and its aliases count
+    /// for nothing. Add it last: a later tool that has the name already panics.
+    ///
+    /// # Errors
+    /// When the name is taken or is no name.
+    pub fn tool_named_as<T: Tool<S>>(mut self, name: &str) -> Result<Self, UnusableName> {
+        if !tools::is_tool_name(name) {
+            return Err(UnusableName::Malformed);
+        }
+        if self.tools_by_name.contains_key(name) {
+            return Err(UnusableName::Taken);
+        }
+        self.tools_by_name.insert(Cow::Owned(name.to_owned()), self.tools.len());
+        self.tools.push(ToolEntry::new::<T>(name, T::info(Info::default())));
+        Ok(self)
+    }
+
+    /// Declares an extension of the protocol, by its identifier, among what the server can do.
+    #[must_use]
+    pub fn extension(mut self, identifier: &'static str) -> Self {
+        self.extensions.insert(identifier);
+        self
+    }
+
+    /// Adds something that is told again and again while somebody has switched it on.
+    ///
+    /// # Panics
+    /// When its name is taken.
+    #[must_use]
+    pub fn rhythm<R: Rhythm>(mut self) -> Self {
+        let taken = self.rhythms.iter().any(|entry| entry.name == R::NAME);
+        assert!(!taken, "two rhythms are named `{}`", R::NAME);
+        self.rhythms.push(RhythmEntry::new::<R>());
         self
     }
 
@@ -87,11 +141,12 @@ impl<S: Send + Sync + 'static> Catalog<S> {
     /// Adds a prompt.
     ///
     /// # Panics
-    /// When its name is taken.
+    /// When its name or one of its aliases is taken.
     #[must_use]
     pub fn prompt<P: Prompt<S>>(mut self) -> Self {
-        let taken = self.prompt_named(P::NAME).is_some();
-        assert!(!taken, "two prompts are named `{}`", P::NAME);
+        for name in [P::NAME].iter().chain(P::ALIASES) {
+            assert!(self.prompt_named(name).is_none(), "two prompts are named `{name}`");
+        }
         self.prompts.push(PromptEntry::new::<P>());
         self
     }
@@ -103,7 +158,7 @@ impl<S: Send + Sync + 'static> Catalog<S> {
 
     /// The names of all tools and their aliases.
     pub(crate) fn tool_names(&self) -> Vec<String> {
-        self.tools_by_name.keys().map(|name| (*name).to_owned()).collect()
+        self.tools_by_name.keys().map(|name| name.clone().into_owned()).collect()
     }
 
     /// A tool by its name or one of its aliases.
@@ -111,9 +166,11 @@ impl<S: Send + Sync + 'static> Catalog<S> {
         self.tools_by_name.get(name).map(|index| &self.tools[*index])
     }
 
-    /// A prompt by its name.
+    /// A prompt by its name or one of its aliases.
     pub(crate) fn prompt_named(&self, name: &str) -> Option<&PromptEntry<S>> {
-        self.prompts.iter().find(|entry| entry.listed.name == name)
+        let answers =
+            |entry: &&PromptEntry<S>| entry.listed.name == name || entry.aliases.contains(&name);
+        self.prompts.iter().find(answers)
     }
 
     /// The resource at an address, with the values of its variables. One whose address is spelled

@@ -8,18 +8,25 @@ use shared::mcp::{Prompt as ListedPrompt, PromptArgument, PromptMessage};
 
 use crate::{Ctx, Prompt, PromptError, catalog::Completing, schema};
 
+/// The messages, and what they are for if that depends on the arguments.
+pub(crate) struct Rendered {
+    pub(crate) description: Option<String>,
+    pub(crate) messages: Vec<PromptMessage>,
+}
+
 /// Makes the messages for these arguments.
 type Render<S> = Box<
     dyn for<'a> Fn(
             BTreeMap<String, String>,
             &'a Ctx<S>,
-        ) -> BoxFuture<'a, Result<Vec<PromptMessage>, PromptError>>
+        ) -> BoxFuture<'a, Result<Rendered, PromptError>>
         + Send
         + Sync,
 >;
 
 pub(crate) struct PromptEntry<S> {
     pub(crate) listed: Arc<ListedPrompt>,
+    pub(crate) aliases: &'static [&'static str],
     pub(crate) render: Render<S>,
     pub(crate) complete: Completing<S>,
 }
@@ -36,9 +43,15 @@ impl<S: Send + Sync + 'static> PromptEntry<S> {
         });
         Self {
             listed,
+            aliases: P::ALIASES,
             render: Box::new(|arguments, ctx| {
                 let prompt = decode::<P>(arguments);
-                Box::pin(async move { prompt?.render(ctx).await })
+                Box::pin(async move {
+                    let prompt = prompt?;
+                    let description = prompt.description();
+                    let messages = prompt.render(ctx).await?;
+                    Ok(Rendered { description, messages })
+                })
             }),
             complete: Box::new(|ctx, argument| Box::pin(P::complete(ctx, argument))),
         }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use serde_json::Map;
 use shared::mcp::{Resource as ListedResource, ResourceContents, ResourceTemplate};
 
 use crate::{
@@ -64,7 +63,7 @@ impl<S: Send + Sync + 'static> ResourceEntry<S> {
 }
 
 fn listed<S, R: Resource<S>>(is_plain: bool) -> Listed {
-    let ResourceInfo { title, mime_type, annotations } = R::info(ResourceInfo::default());
+    let ResourceInfo { title, mime_type, annotations, meta } = R::info(ResourceInfo::default());
     let (name, title) = (R::NAME.to_owned(), title.map(str::to_owned));
     let (_, description) = schema::input::<R>();
     let mime_type = mime_type.map(str::to_owned);
@@ -78,7 +77,7 @@ fn listed<S, R: Resource<S>>(is_plain: bool) -> Listed {
             annotations,
             size: None,
             icons: Vec::new(),
-            meta: Map::new(),
+            meta,
         }))
     } else {
         let uri_template = R::URI.to_owned();

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
-use serde_json::Map;
 use shared::mcp::{CallToolResult, RawJson, Tool as ListedTool, ToolAnnotations};
 
 use crate::{
@@ -31,6 +30,7 @@ pub(crate) type Run<S> = Box<
 
 pub(crate) struct ToolEntry<S> {
     pub(crate) listed: Arc<ListedTool>,
+    pub(crate) is_unlisted: bool,
     pub(crate) mirrored: Vec<MirroredParam>,
     pub(crate) scopes: Vec<String>,
     pub(crate) run: Run<S>,
@@ -39,23 +39,26 @@ pub(crate) struct ToolEntry<S> {
 impl<S: Send + Sync + 'static> ToolEntry<S> {
     /// # Panics
     /// When the schema of `T` marks a parameter for a header that cannot be, or cannot be checked.
-    pub(super) fn new<T: Tool<S>>(info: Info) -> Self {
+    pub(super) fn new<T: Tool<S>>(name: &str, info: Info) -> Self {
         let (input_schema, description) = schema::input::<T>();
         let mirrored = mirrored::params(&input_schema)
             .unwrap_or_else(|wrong| panic!("`{}` cannot be offered: {wrong}", T::NAME));
+        let is_unlisted = info.is_unlisted;
         let annotations = Some(info.annotations).filter(|a| *a != ToolAnnotations::default());
         let listed = Arc::new(ListedTool {
-            name: T::NAME.to_owned(),
+            name: name.to_owned(),
             title: info.title.map(str::to_owned),
             description,
             icons: info.icons,
             input_schema,
             output_schema: T::Output::schema(),
             annotations,
-            meta: Map::new(),
+            execution: None,
+            task_support: info.task_support,
+            meta: info.meta,
         });
         let scopes = info.scopes.into_iter().map(str::to_owned).collect();
-        Self { mirrored, scopes, run: run::<S, T>(&listed), listed }
+        Self { mirrored, scopes, run: run::<S, T>(&listed), listed, is_unlisted }
     }
 }
 

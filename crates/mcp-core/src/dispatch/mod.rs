@@ -6,14 +6,19 @@ mod tools;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use ambient::{Clock, Entropy};
 use futures_util::{FutureExt as _, future::BoxFuture};
-use serde_json::Map;
+use serde_json::{Map, Value, json};
 use shared::mcp::{
-    ClientCapabilities, ClientRequest, Era, Implementation, ListChangedCapability, Method,
-    ResourcesCapability, Revision, ServerCapabilities, ServerResult,
+    ClientCapabilities, ClientRequest, ElicitParams, Era, Implementation, ListChangedCapability,
+    Method, ResourcesCapability, Revision, ServerCapabilities, ServerResult, TASKS_EXTENSION,
+    TaskSupport,
 };
 
-use crate::{Announced, Catalog, Ctx, ListCtx, MirroredParam, ctx::Call, flow::AskError};
+use crate::{
+    Announced, Beats, Catalog, Ctx, Lent, ListCtx, MirroredParam, Principal, ctx::Call,
+    flow::AskError, rhythm::RhythmEntry,
+};
 
 /// Why a request has no result. The edge gives it the code and the status of its revision.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +44,8 @@ pub enum Refusal {
     InvalidParams(String),
     /// The client must declare more for this to work.
     MissingCapability(Box<ClientCapabilities>),
+    /// The user must go to these pages first.
+    PagesFirst(Vec<ElicitParams>),
     /// Something is broken; it has been logged.
     Internal,
 }
@@ -50,6 +57,7 @@ pub struct Features {
     implementation: Arc<Implementation>,
     instructions: Option<Arc<str>>,
     announced: Announced,
+    rhythms: Arc<[RhythmEntry]>,
     inner: Arc<dyn Erased>,
 }
 
@@ -61,11 +69,13 @@ impl Features {
         catalog: Catalog<S>,
         app: S,
     ) -> Self {
+        let rhythms = catalog.rhythms.clone().into();
         let inner = Arc::new(Inner { catalog, app: Arc::new(app) });
         Self {
             implementation: Arc::new(server),
             instructions: None,
             announced: Announced::default(),
+            rhythms,
             inner,
         }
     }
@@ -104,7 +114,12 @@ impl Features {
 
     /// What is really there.
     #[must_use]
-    pub fn capabilities(&self, _revision: Revision) -> ServerCapabilities {
+    pub fn capabilities(&self, revision: Revision) -> ServerCapabilities {
+        let has_tasks = self.offers(Method::GetTask);
+        let mut extensions = self.inner.extensions();
+        if has_tasks && revision.era() == Era::Modern {
+            extensions.insert(TASKS_EXTENSION.to_owned(), Value::Object(Map::new()));
+        }
         ServerCapabilities {
             tools: self
                 .offers(Method::ListTools)
@@ -119,7 +134,10 @@ impl Features {
             completions: self.offers(Method::Complete).then(Map::new),
             // Any feature may log, and whether one does is nothing that could be seen from here.
             logging: Some(Map::new()),
-            extensions: Map::new(),
+            tasks: (has_tasks && revision.has_core_tasks()).then(
+                || json!({ "list": {}, "cancel": {}, "requests": { "tools": { "call": {} } } }),
+            ),
+            extensions,
         }
     }
 
@@ -139,6 +157,12 @@ impl Features {
         self.inner.names()
     }
 
+    /// Whether a tool may go on as a task.
+    #[must_use]
+    pub fn task_support(&self, tool: &str) -> Option<TaskSupport> {
+        self.inner.task_support(tool)
+    }
+
     /// The arguments of a tool that headers repeat.
     #[must_use]
     pub fn mirrored_params(&self, tool: &str) -> &[MirroredParam] {
@@ -153,6 +177,19 @@ impl Features {
             ClientRequest::CallTool(params) => self.inner.required_scopes(&params.name),
             _ => &[],
         }
+    }
+
+    /// What is told again and again on one stream of a caller. The stream waits for it beside
+    /// everything else, and lets it know what it has heard of changes.
+    #[must_use]
+    pub fn beats(
+        &self,
+        lent: Lent,
+        principal: Arc<Principal>,
+        clock: Clock,
+        entropy: Entropy,
+    ) -> Beats {
+        Beats::new(Arc::clone(&self.rhythms), lent, principal, clock, entropy)
     }
 
     /// Answers a request.
@@ -181,8 +218,10 @@ pub struct Names {
 trait Erased: Send + Sync {
     fn names(&self) -> Names;
     fn offers(&self, method: Method) -> bool;
+    fn task_support(&self, tool: &str) -> Option<TaskSupport>;
     fn mirrored_params(&self, tool: &str) -> &[MirroredParam];
     fn required_scopes(&self, tool: &str) -> &[String];
+    fn extensions(&self) -> Map<String, Value>;
     fn dispatch(
         self: Arc<Self>,
         request: ClientRequest,
@@ -206,6 +245,13 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
             Method::ListPrompts | Method::GetPrompt => !prompts.is_empty(),
             Method::Complete => !resources.is_empty() || !prompts.is_empty(),
             Method::SetLevel => true,
+            Method::GetTask
+            | Method::UpdateTask
+            | Method::CancelTask
+            | Method::TaskPayload
+            | Method::ListTasks => {
+                self.catalog.tools().iter().any(|entry| entry.listed.task_support.is_some())
+            }
             _ => false,
         }
     }
@@ -215,12 +261,22 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
         Names { tools: self.catalog.tool_names(), prompts: prompts.collect() }
     }
 
+    fn task_support(&self, tool: &str) -> Option<TaskSupport> {
+        self.catalog.tool_named(tool)?.listed.task_support
+    }
+
     fn mirrored_params(&self, tool: &str) -> &[MirroredParam] {
         self.catalog.tool_named(tool).map_or(&[], |entry| &entry.mirrored)
     }
 
     fn required_scopes(&self, tool: &str) -> &[String] {
         self.catalog.tool_named(tool).map_or(&[], |entry| &entry.scopes)
+    }
+
+    /// Each without settings, which is an empty object.
+    fn extensions(&self) -> Map<String, Value> {
+        let declared = self.catalog.extensions.iter();
+        declared.map(|id| ((*id).to_owned(), Value::Object(Map::new()))).collect()
     }
 
     fn dispatch(

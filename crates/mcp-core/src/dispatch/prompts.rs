@@ -8,7 +8,7 @@ use shared::mcp::{
 };
 
 use super::{Inner, Refusal, guarded, internal, unasked};
-use crate::{Argument, PromptError, ctx::Call};
+use crate::{Argument, PromptError, catalog::Rendered, ctx::Call};
 
 impl<S: Send + Sync + 'static> Inner<S> {
     /// One page holds them all, so no cursor was ever given out.
@@ -32,8 +32,8 @@ impl<S: Send + Sync + 'static> Inner<S> {
         let revision = call.client.peer().profile.revision;
         let ctx = self.ctx(call);
         match guarded("prompt", &name, async { (entry.render)(arguments, &ctx).await }).await? {
-            Ok(messages) => {
-                let description = entry.listed.description.clone();
+            Ok(Rendered { description, messages }) => {
+                let description = description.or_else(|| entry.listed.description.clone());
                 let result =
                     GetPromptResult { description, messages, ..GetPromptResult::default() };
                 Ok(ServerResult::GetPrompt(result))

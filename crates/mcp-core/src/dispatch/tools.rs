@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use shared::mcp::{
-    CallToolParams, CallToolResult, Era, ListParams, ListToolsResult, Revision, ServerResult,
+    CallToolParams, CallToolResult, ClientCapabilities, Era, ListParams, ListToolsResult, Revision,
+    ServerResult, TASKS_EXTENSION, TaskSupport,
 };
 
 use super::{Inner, Refusal, guarded, internal};
@@ -15,7 +16,8 @@ impl<S: Send + Sync + 'static> Inner<S> {
         if params.cursor.is_some() {
             return Err(Refusal::InvalidParams("Unknown cursor".to_owned()));
         }
-        let tools = self.catalog.tools().iter().map(|entry| Arc::clone(&entry.listed)).collect();
+        let listed = self.catalog.tools().iter().filter(|entry| !entry.is_unlisted);
+        let tools = listed.map(|entry| Arc::clone(&entry.listed)).collect();
         Ok(ServerResult::ListTools(ListToolsResult { tools, ..ListToolsResult::default() }))
     }
 
@@ -33,7 +35,14 @@ impl<S: Send + Sync + 'static> Inner<S> {
             let message = format!("This needs the scope `{lacking}`, which the caller has not.");
             return Ok(ServerResult::CallTool(CallToolResult::failure(message)));
         }
-        let revision = call.client.peer().profile.revision;
+        let profile = &call.client.peer().profile;
+        let revision = profile.revision;
+        let follows_tasks = profile.capabilities.has_extension(TASKS_EXTENSION);
+        let needs_task = entry.listed.task_support == Some(TaskSupport::Required);
+        if revision.era() == Era::Modern && needs_task && !follows_tasks {
+            let needed = ClientCapabilities::of_extension(TASKS_EXTENSION);
+            return Err(Refusal::MissingCapability(Box::new(needed)));
+        }
         let ctx = self.ctx(call);
         let result =
             match guarded("tool", &name, async { (entry.run)(arguments, &ctx).await }).await? {
@@ -53,6 +62,7 @@ fn refused(name: &str, error: ToolError, revision: Revision) -> Result<CallToolR
         ToolError::Ask(AskError::Unsupported(needed)) if revision.era() == Era::Modern => {
             Err(Refusal::MissingCapability(needed))
         }
+        ToolError::PagesFirst(pages) => Err(Refusal::PagesFirst(pages)),
         ToolError::Failed(message) => Ok(CallToolResult::failure(message)),
         ToolError::Ask(error) => Ok(CallToolResult::failure(error.to_string())),
         ToolError::Internal(source) => Err(internal("tool", name, &*source)),

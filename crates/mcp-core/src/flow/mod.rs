@@ -49,6 +49,26 @@ pub trait Client: Send + Sync {
     /// Tells the client something; waits while it reads more slowly than it is told.
     fn notify(&self, note: ServerNotification) -> BoxFuture<'_, ()>;
 
+    /// Lets the connection go while the call runs on, where the client can come back for the answer
+    /// (2025-11-25 basic/transports, "polling"). Does nothing elsewhere.
+    fn let_go(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    /// The call goes on after it was answered, if the client can follow it.
+    ///
+    /// # Errors
+    /// Why it may not, in words for the model.
+    fn become_task(&self) -> BoxFuture<'_, Result<(), String>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Says where a task is, in words. A call that is none has nobody to tell.
+    fn status<'a>(&'a self, message: &'a str) -> BoxFuture<'a, ()> {
+        let _ = message;
+        Box::pin(std::future::ready(()))
+    }
+
     /// Who is at the other end.
     fn peer(&self) -> &Peer;
 }

@@ -24,6 +24,14 @@ impl Channels {
         }
     }
 
+    /// Publishes a message that is made only if somebody listens.
+    pub(crate) fn publish_with(&self, channel: &str, message: impl FnOnce() -> String) {
+        if let Some(listeners) = self.state().listeners.get(channel) {
+            let message = message();
+            listeners.iter().for_each(|mailbox| mailbox.message(&message));
+        }
+    }
+
     pub(crate) fn add(&self, channel: &str, mailbox: &Mailbox) {
         let mut state = self.state();
         if state.closed {

@@ -8,7 +8,7 @@ use super::{
     expiring::{Expiring, Sharded},
     tables::end_of,
 };
-use crate::log::{EventId, MAX_EVENTS, Page};
+use crate::log::{EventId, MAX_BYTES, MAX_EVENTS, Page};
 
 /// All event logs, by name.
 #[derive(Debug)]
@@ -19,9 +19,27 @@ pub(crate) struct Logs {
 
 #[derive(Debug)]
 struct Shard {
-    streams: Expiring<VecDeque<(EventId, Arc<str>)>>,
+    streams: Expiring<Events>,
     /// Of the whole shard, so that a log which is removed and begun again does not repeat ids.
     last: EventId,
+}
+
+/// The events of one log, oldest first, and how many bytes they have.
+#[derive(Debug, Default)]
+struct Events {
+    queue: VecDeque<(EventId, Arc<str>)>,
+    bytes: usize,
+}
+
+impl Events {
+    fn push(&mut self, id: EventId, event: Arc<str>) {
+        self.bytes += event.len();
+        self.queue.push_back((id, event));
+        while self.queue.len() > MAX_EVENTS || (self.bytes > MAX_BYTES && self.queue.len() > 1) {
+            let dropped = self.queue.pop_front();
+            self.bytes -= dropped.map_or(0, |(_, event)| event.len());
+        }
+    }
 }
 
 impl Default for Shard {
@@ -35,7 +53,15 @@ impl Logs {
         Self { clock, shards: Sharded::new() }
     }
 
-    pub(crate) fn append(&self, stream: &str, event: &str, millis: i64) -> EventId {
+    /// Adds an event; `announce` is called before the next one can be added, so that events are
+    /// announced in their order.
+    pub(crate) fn append(
+        &self,
+        stream: &str,
+        event: &str,
+        millis: i64,
+        announce: impl FnOnce(EventId),
+    ) -> EventId {
         let event: Arc<str> = event.into();
         let now = self.clock.now();
         let end = end_of(now, millis);
@@ -44,14 +70,13 @@ impl Logs {
         shard.last = id;
         if let Some((kept_until, events)) = shard.streams.get(stream, now) {
             *kept_until = end;
-            if events.len() >= MAX_EVENTS {
-                events.pop_front();
-            }
-            events.push_back((id, event));
+            events.push(id, event);
         } else {
-            let events = VecDeque::from([(id, event)]);
+            let mut events = Events::default();
+            events.push(id, event);
             shard.streams.insert(stream.to_owned(), events, end, now);
         }
+        announce(id);
         id
     }
 
@@ -64,12 +89,12 @@ impl Logs {
         };
         let (start, gap) = match after {
             None => (0, false),
-            Some(after) => match events.binary_search_by_key(&after, |(id, _)| *id) {
+            Some(after) => match events.queue.binary_search_by_key(&after, |(id, _)| *id) {
                 Ok(index) => (index + 1, false),
                 Err(index) => (index, true),
             },
         };
-        let found: Vec<_> = events.range(start..).take(limit).cloned().collect();
+        let found: Vec<_> = events.queue.range(start..).take(limit).cloned().collect();
         // The texts are copied when nobody waits for the lock any more.
         drop(shard);
         let events = found.into_iter().map(|(id, event)| (id, (*event).to_owned())).collect();

@@ -8,7 +8,7 @@ use fred::{
 use super::Redis;
 use crate::{
     error::{Action, StoreError},
-    log::{EventId, MAX_EVENTS, Page},
+    log::{EventId, MAX_BYTES, MAX_EVENTS, Page},
 };
 
 impl Redis {
@@ -19,8 +19,12 @@ impl Redis {
         event: &str,
         millis: i64,
     ) -> Result<EventId, StoreError> {
-        let arguments =
-            vec![Value::from(MAX_EVENTS.to_string()), Value::from(event), Value::from(millis)];
+        let arguments = vec![
+            Value::from(MAX_EVENTS.to_string()),
+            Value::from(event),
+            Value::from(millis),
+            Value::from(MAX_BYTES.to_string()),
+        ];
         let reply = self.script(action, &self.scripts.append, self.name(stream), arguments).await?;
         let id = reply.as_str().and_then(|id| id.parse().ok());
         id.ok_or_else(|| action.corrupt("an id that is not one"))

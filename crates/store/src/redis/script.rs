@@ -1,4 +1,4 @@
-//! The two scripts: what Redis cannot do in one command of its own.
+//! The scripts: what Redis cannot do in one command of its own.
 //!
 //! A script is called by its hash and sent whole only to a server that does not know it yet, such
 //! as one that was restarted. Each has one key, which says where in a cluster it runs.
@@ -17,12 +17,71 @@ if now ~= ARGV[1] then return now end
 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1";
 
-/// Adds an event and sets the lifetime in one step, so that no log is left without one.
-/// Trims whole blocks (`~`), which costs Redis much less than an exact length.
+/// Adds an event, sets the lifetime and announces the event in one step: no log is left without a
+/// lifetime, and events are announced in their order.
+/// Trims whole blocks (`~`), which costs Redis much less than an exact length. Only large events can
+/// make a log too large for its number of them; their bytes are looked at, and half is dropped.
 const APPEND: &str = "\
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
+if #ARGV[2] > 4096 then
+  local length = redis.call('XLEN', KEYS[1])
+  local bytes = redis.pcall('MEMORY', 'USAGE', KEYS[1])
+  if length > 1 and type(bytes) == 'number' and bytes > tonumber(ARGV[4]) then
+    redis.call('XTRIM', KEYS[1], 'MAXLEN', math.floor(length / 2))
+  end
+end
+redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[2])
 return id";
+
+/// Counts one and opens a window with the first, in one step, so that no count is left without an
+/// end. Answers the count and what is left of its window in milliseconds.
+const COUNT_WINDOW: &str = "\
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return {count, redis.call('PTTL', KEYS[1])}";
+/// Adds entries to a list, drops the oldest beyond the first argument and sets the lifetime.
+const APPEND_RING: &str = "\
+redis.call('RPUSH', KEYS[1], unpack(ARGV, 3))
+redis.call('LTRIM', KEYS[1], -ARGV[1], -1)
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])";
+
+/// Adds to counters, or raises them, and sets the lifetime.
+const COUNT: &str = "\
+for i = 2, #ARGV, 3 do
+  if ARGV[i + 1] == 'add' then
+    redis.call('HINCRBY', KEYS[1], ARGV[i], ARGV[i + 2])
+  else
+    local now = tonumber(redis.call('HGET', KEYS[1], ARGV[i]) or 0)
+    if now < tonumber(ARGV[i + 2]) then redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 2]) end
+  end
+end
+return redis.call('PEXPIRE', KEYS[1], ARGV[1])";
+
+/// Adds a member until a moment by Redis's own clock, and drops those whose moment has come. The
+/// set lives as long as the last of them.
+const ENTER: &str = "\
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+return redis.call('PEXPIREAT', KEYS[1], last[2])";
+
+/// Drops a member.
+const LEAVE: &str = "return redis.call('ZREM', KEYS[1], ARGV[1])";
+
+/// Counts the members whose moment has not come.
+const PRESENT: &str = "\
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+return redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')";
+
+/// The members whose moment has not come, up to a number.
+const MEMBERS: &str = "\
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'LIMIT', 0, ARGV[1])";
 
 /// A script and its hash.
 #[derive(Debug)]
@@ -36,11 +95,28 @@ pub(super) struct Script {
 pub(super) struct Scripts {
     pub(super) swap: Script,
     pub(super) append: Script,
+    pub(super) append_ring: Script,
+    pub(super) count: Script,
+    pub(super) count_window: Script,
+    pub(super) enter: Script,
+    pub(super) leave: Script,
+    pub(super) present: Script,
+    pub(super) members: Script,
 }
 
 impl Default for Scripts {
     fn default() -> Self {
-        Self { swap: Script::new(SWAP), append: Script::new(APPEND) }
+        Self {
+            swap: Script::new(SWAP),
+            append: Script::new(APPEND),
+            append_ring: Script::new(APPEND_RING),
+            count: Script::new(COUNT),
+            count_window: Script::new(COUNT_WINDOW),
+            enter: Script::new(ENTER),
+            leave: Script::new(LEAVE),
+            present: Script::new(PRESENT),
+            members: Script::new(MEMBERS),
+        }
     }
 }
 

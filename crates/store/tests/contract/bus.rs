@@ -15,6 +15,7 @@ contract!(
     many_subscriptions_begin_and_end_at_once,
     a_channel_that_was_left_can_be_joined_again,
     closing_the_store_ends_its_subscriptions,
+    what_goes_through_a_store_is_counted,
 );
 
 const GAP: &str = "(gap)";
@@ -126,4 +127,17 @@ async fn closing_the_store_ends_its_subscriptions(world: World) {
     if let Ok(mut late) = bus.subscribe("a").await {
         assert_eq!(next(&mut late).await, END);
     }
+}
+
+async fn what_goes_through_a_store_is_counted(world: World) {
+    let (here, there) = (world.store.bus(), world.other.bus());
+    let (sent, received) = (here.traffic().sent, there.traffic().received);
+    let mut subscription = there.subscribe("counted").await.unwrap();
+    for text in ["1", "2", "3"] {
+        here.publish("counted", text).await.unwrap();
+        assert_eq!(next(&mut subscription).await, text);
+    }
+    here.publish("nobody listens here", "4").await.unwrap();
+    assert_eq!(here.traffic().sent - sent, 4);
+    assert_eq!(there.traffic().received - received, 3);
 }

@@ -1,6 +1,10 @@
 //! Promises of `Log`.
 
-use store::{EventId, Log, MAX_EVENTS};
+use std::time::Duration;
+
+use ambient::Timestamp;
+use store::{EventId, Heard, Log, MAX_BYTES, MAX_EVENTS, Start, Tail};
+use testkit::within;
 use tokio::task::JoinSet;
 
 use crate::{
@@ -19,6 +23,11 @@ contract!(
     a_removed_log_is_empty,
     logs_do_not_mix,
     any_text_is_an_event,
+    a_log_is_bounded_in_bytes,
+    a_tail_hears_old_and_new_events_once_and_in_order,
+    a_tail_that_was_away_goes_on_where_it_was,
+    a_tail_is_told_of_a_gap_and_goes_on,
+    a_tail_may_begin_at_a_moment,
 );
 
 async fn fill(log: &Log, stream: &str, events: usize) -> Vec<EventId> {
@@ -143,4 +152,70 @@ async fn any_text_is_an_event(world: World) {
     let page = log.read_after("a", None, 10).await.unwrap();
     let read: Vec<&str> = page.events.iter().map(|(_, text)| text.as_str()).collect();
     assert_eq!(read, texts);
+}
+
+async fn a_log_is_bounded_in_bytes(world: World) {
+    let (log, event) = (world.store.log(), "x".repeat(MAX_BYTES / 8));
+    for _ in 0..40 {
+        log.append("a", &event, LONG).await.unwrap();
+    }
+    let page = log.read_after("a", None, 1000).await.unwrap();
+    assert!((1..=8).contains(&page.events.len()), "{}", page.events.len());
+    let huge = "x".repeat(MAX_BYTES + 1);
+    let id = log.append("b", &huge, LONG).await.unwrap();
+    assert_eq!(log.read_after("b", None, 10).await.unwrap().events, [(id, huge)]);
+}
+
+/// The next events of a tail, as texts.
+async fn heard(tail: &mut Tail, events: usize) -> Vec<String> {
+    let mut texts = Vec::new();
+    for _ in 0..events {
+        match within(Duration::from_secs(5), tail.next()).await.unwrap().unwrap() {
+            Heard::Event(_, text) => texts.push(text),
+            Heard::Gap => texts.push("gap".to_owned()),
+        }
+    }
+    texts
+}
+
+fn numbers(range: std::ops::Range<usize>) -> Vec<String> {
+    range.map(|number| number.to_string()).collect()
+}
+
+async fn a_tail_hears_old_and_new_events_once_and_in_order(world: World) {
+    let log = world.store.log();
+    fill(&log, "a", 250).await;
+    let mut tail = world.other.log().tail("a", Start::Oldest).await.unwrap();
+    fill(&log, "a", 3).await;
+    let expected = [numbers(0..250), numbers(0..3)].concat();
+    assert_eq!(heard(&mut tail, 253).await, expected);
+    fill(&log, "a", 2).await;
+    assert_eq!(heard(&mut tail, 2).await, numbers(0..2));
+}
+
+async fn a_tail_that_was_away_goes_on_where_it_was(world: World) {
+    let log = world.store.log();
+    let ids = fill(&log, "a", 5).await;
+    let mut tail = log.tail("a", Start::After(ids[2])).await.unwrap();
+    assert_eq!(heard(&mut tail, 2).await, numbers(3..5));
+}
+
+async fn a_tail_is_told_of_a_gap_and_goes_on(world: World) {
+    let log = world.store.log();
+    let ids = fill(&log, "a", MAX_EVENTS + 200).await;
+    let mut tail = log.tail("a", Start::After(ids[0])).await.unwrap();
+    let all = heard(&mut tail, MAX_EVENTS + 1).await;
+    assert_eq!(all[0], "gap");
+    assert!(!all[1..].contains(&"gap".to_owned()));
+}
+
+async fn a_tail_may_begin_at_a_moment(world: World) {
+    let log = world.store.log();
+    fill(&log, "a", 2).await;
+    let long_ago = EventId::before(Timestamp::from_secs(1_000_000_000));
+    let mut tail = log.tail("a", Start::After(long_ago)).await.unwrap();
+    assert_eq!(heard(&mut tail, 2).await, numbers(0..2));
+    let later = EventId::before(Timestamp::from_secs(9_000_000_000));
+    let mut tail = log.tail("a", Start::After(later)).await.unwrap();
+    assert!(futures_util::FutureExt::now_or_never(tail.next()).is_none());
 }

@@ -5,10 +5,14 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
 mod bus;
+mod counter;
 mod keys;
 mod log;
 mod outage;
+mod ring;
+mod roster;
 mod table;
+mod tally;
 mod world;
 
 use world::{Note, World};

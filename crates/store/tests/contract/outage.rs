@@ -32,6 +32,7 @@ async fn everything_is_unavailable(store: &Store) {
         within(SOON, notes.claim("a", &note, LONG)).await.err(),
         within(SOON, notes.take("a")).await.err(),
         within(SOON, notes.remove("a")).await.err(),
+        within(SOON, store.counter("c:").add("a", LONG)).await.err(),
         within(SOON, log.append("a", "x", LONG)).await.err(),
         within(SOON, log.read_after("a", Some(&after), 1)).await.err(),
         within(SOON, log.keep("a", LONG)).await.err(),

@@ -51,6 +51,14 @@ pub struct Exchange {
     ending: Ending,
 }
 
+/// A stream that was left before its end, and where.
+#[derive(Clone, Debug)]
+pub struct Left {
+    asked: Asked,
+    /// The id of the last event that was read.
+    pub last_event_id: String,
+}
+
 struct Stream {
     bytes: BoxStream<'static, reqwest::Result<Bytes>>,
     parser: Parser,
@@ -169,6 +177,21 @@ impl Exchange {
     #[must_use]
     pub const fn comments(&self) -> usize {
         self.comments
+    }
+
+    /// Closes the connection of a stream that can be taken up again.
+    ///
+    /// # Panics
+    /// When no event with an id has been read.
+    #[must_use]
+    pub fn leave(self) -> Left {
+        let last_event_id = self.last_event_id.or_fail("an event with an id has been read");
+        Left { asked: self.asked, last_event_id }
+    }
+
+    /// What a stream that is taken up again answers.
+    pub(super) fn answering(self, left: &Left) -> Self {
+        Self { asked: left.asked.clone(), ..self }
     }
 
     /// Whether every request of this exchange has its response.

@@ -7,20 +7,24 @@
 
 mod draft;
 mod exchange;
+mod lines;
 mod modern;
 mod promises;
 mod reply;
 mod script;
 mod session;
 pub mod sse;
+mod sse_2024;
 mod wire;
 
 pub use draft::Draft;
-pub use exchange::{Ending, Exchange};
+pub use exchange::{Ending, Exchange, Left};
+pub use lines::Pipe;
 pub use modern::Modern;
 pub use reply::Reply;
 pub use script::Script;
 pub use session::{Opening, Session};
+pub use sse_2024::OldSession;
 
 #[cfg(test)]
 mod tests;

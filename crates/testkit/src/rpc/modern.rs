@@ -77,8 +77,8 @@ impl Modern {
         draft::set(&mut headers, "content-type", "application/json");
         draft::set(&mut headers, "mcp-protocol-version", REVISION.as_str());
         draft::set(&mut headers, "mcp-method", method);
-        if let Some(name) = params.get("name").or_else(|| params.get("uri")).and_then(Value::as_str)
-        {
+        let named = ["name", "uri", "taskId"].into_iter().find_map(|member| params.get(member));
+        if let Some(name) = named.and_then(Value::as_str) {
             draft::set(&mut headers, "mcp-name", &encode_value(name));
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);

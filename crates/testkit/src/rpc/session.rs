@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared::mcp::Revision;
 
 use super::{
-    Draft, Exchange, Reply, Script,
+    Draft, Exchange, Left, Reply, Script,
     draft::{self, Body},
     wire::Wire,
 };
@@ -218,6 +218,11 @@ impl Session {
     /// Opens the stream of the session, after an event if there is one to go on from.
     pub async fn listen(&self, after: Option<&str>) -> Exchange {
         self.open(self.listen_draft(after)).await
+    }
+
+    /// Takes up a stream where it was left.
+    pub async fn come_back(&self, left: &Left) -> Exchange {
+        self.listen(Some(&left.last_event_id)).await.answering(left)
     }
 
     /// The `GET` that opens the stream of the session, to be changed or sent.

@@ -37,7 +37,25 @@ static V2026_07_28: LazyLock<Document> = LazyLock::new(|| {
     Document::read(Revision::V2026_07_28, include_str!("../../schema/2026-07-28.json"))
 });
 
+static TASKS: LazyLock<Document> = LazyLock::new(|| {
+    let text = include_str!("../../schema/tasks-extension-draft.json");
+    Document::read(Revision::V2026_07_28, text)
+});
+
 impl Document {
+    /// The schema of the tasks extension, and what `method` is answered with according to it; none
+    /// if that answer is one of the core.
+    pub(super) fn of_tasks(method: &str, result: &Value) -> Option<(&'static Self, &'static str)> {
+        let definition = match method {
+            "tools/call" if result["resultType"] == "task" => "CreateTaskResult",
+            "tasks/get" => "GetTaskResult",
+            "tasks/update" => "UpdateTaskResult",
+            "tasks/cancel" => "CancelTaskResult",
+            _ => return None,
+        };
+        Some((&TASKS, definition))
+    }
+
     /// The schema of `revision`.
     pub(super) fn of(revision: Revision) -> &'static Self {
         match revision {
@@ -86,6 +104,13 @@ impl Document {
         let request = self.definition_of("ClientRequest", method)?;
         if self.has("InputRequiredResult") && result["resultType"] == "input_required" {
             return Some("InputRequiredResult".into());
+        }
+        if method == "tools/call" && result.get("task").is_some() && self.has("CreateTaskResult") {
+            return Some("CreateTaskResult".into());
+        }
+        // It is open; what is inside is the result of the call that became a task.
+        if method == "tasks/result" {
+            return Some("CallToolResult".into());
         }
         let named = format!("{}Result", request.strip_suffix("Request")?);
         Some(if self.has(&named) { named } else { "EmptyResult".into() })

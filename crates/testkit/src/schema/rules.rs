@@ -32,6 +32,23 @@ pub(super) fn result(
     found
 }
 
+/// What is wrong with an answer about a task beyond its schema (tasks extension).
+pub(super) fn task(definition: &str, result: &Value) -> Vec<String> {
+    let (expected, strange): (_, &[&str]) = match definition {
+        "CreateTaskResult" => ("task", &["task", "result", "error", "inputRequests"]),
+        "GetTaskResult" => ("complete", &["task"]),
+        _ => ("complete", &["taskId", "status", "result", "error", "inputRequests"]),
+    };
+    let mut found = Vec::new();
+    if result["resultType"] != expected {
+        found.push(format!("the resultType of a {definition} is `{expected}`"));
+    }
+    let never = ["requestState", "ttl", "pollInterval", "cacheScope"];
+    let present = strange.iter().chain(&never).filter(|member| result.get(**member).is_some());
+    found.extend(present.map(|member| format!("a {definition} has no `{member}`")));
+    found
+}
+
 fn modern_result(method: &str, result: &Value) -> Vec<String> {
     let has = |member| result.get(member).is_some();
     match result["resultType"].as_str() {

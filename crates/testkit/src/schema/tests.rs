@@ -47,7 +47,7 @@ fn a_tool_without_an_input_schema_is_found() {
 #[test]
 fn a_modern_result_says_its_type() {
     finds("resultType", &answered(MODERN, "tools/call", json!({"content": []})));
-    let unknown = json!({"content": [], "resultType": "task"});
+    let unknown = json!({"content": [], "resultType": "later"});
     finds("resultType", &answered(MODERN, "tools/call", unknown));
 }
 

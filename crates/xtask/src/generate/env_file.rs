@@ -47,6 +47,7 @@ mod tests {
                 name,
                 meaning,
                 default: default.map(str::to_owned),
+                secret: false,
             },
         );
         let text = render(&Described::of([("x", settings.to_vec())]).unwrap());

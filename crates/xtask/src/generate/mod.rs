@@ -38,6 +38,7 @@ fn files() -> Result<[(&'static str, String); 2], Failure> {
     let settings = Described::of([
         ("auth-server", auth_server::Config::from_env(&nothing).1),
         ("mcp-server", mcp_server::Config::from_env(&nothing).1),
+        ("mcp-server", mcp_server::features::offered(&nothing).1),
     ])?;
     Ok([
         (".env.example", env_file::render(&settings)),

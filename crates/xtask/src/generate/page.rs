@@ -49,7 +49,10 @@ mod tests {
 
     fn page(settings: impl IntoIterator<Item = (&'static str, &'static str)>) -> String {
         let of = |(server, meaning)| {
-            (server, vec![Setting { name: "A", meaning, default: Some("1".to_owned()) }])
+            (
+                server,
+                vec![Setting { name: "A", meaning, default: Some("1".to_owned()), secret: false }],
+            )
         };
         render(&Described::of(settings.into_iter().map(of)).unwrap())
     }

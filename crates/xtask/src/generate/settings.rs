@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     fn setting(name: &'static str, meaning: &'static str, default: Option<&str>) -> Setting {
-        Setting { name, meaning, default: default.map(str::to_owned) }
+        Setting { name, meaning, default: default.map(str::to_owned), secret: false }
     }
 
     #[test]

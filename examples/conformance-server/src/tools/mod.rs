@@ -6,6 +6,7 @@ mod input_required;
 mod questions;
 mod schema;
 mod stream;
+mod tasks;
 
 use mcp_core::Catalog;
 
@@ -18,5 +19,6 @@ pub(crate) fn add_to(catalog: Catalog<App>) -> Catalog<App> {
     let catalog = questions::add_to(catalog);
     let catalog = input_required::add_to(catalog);
     let catalog = changes::add_to(catalog);
-    schema::add_to(catalog)
+    let catalog = schema::add_to(catalog);
+    tasks::add_to(catalog)
 }

@@ -19,6 +19,7 @@ pub(super) fn add_to(catalog: Catalog<App>) -> Catalog<App> {
         .tool::<WithLogging>()
         .tool::<LoggingTool>()
         .tool::<StreamingElicitation>()
+        .tool::<Reconnection>()
 }
 
 /// Reports progress three times.
@@ -76,5 +77,19 @@ impl Tool<App> for StreamingElicitation {
     async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
         ctx.progress(1.0, 1.0, "asking nobody").await;
         Ok("Done.".to_owned())
+    }
+}
+
+/// Lets the connection go before it answers.
+#[derive(Deserialize, JsonSchema)]
+struct Reconnection {}
+
+impl Tool<App> for Reconnection {
+    const NAME: &'static str = "test_reconnection";
+    type Output = String;
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        ctx.let_go().await;
+        ctx.clock().sleep(PAUSE * 2).await;
+        Ok("The client came back.".to_owned())
     }
 }

@@ -1,11 +1,38 @@
 //! The tools, one file each.
 
 mod add;
+mod annotated_message;
+mod choices;
 mod echo;
+mod elicit_inputs;
 mod elicitation_request;
+mod get_resource_links;
+mod get_resource_reference;
+mod get_roots_list;
+mod get_structured_content;
+mod get_tiny_image;
 mod long_running_operation;
+mod sampling_request;
+mod simulate_research_query;
+mod toggle_logging;
+mod toggle_subscriber_updates;
+mod url_elicitation;
 
 pub(super) use self::{
-    add::Add, echo::Echo, elicitation_request::ElicitationRequest,
+    add::Add,
+    annotated_message::AnnotatedMessage,
+    echo::Echo,
+    elicit_inputs::ElicitInputs,
+    elicitation_request::ElicitationRequest,
+    get_resource_links::GetResourceLinks,
+    get_resource_reference::{FormerResourceReference, GetResourceReference},
+    get_roots_list::GetRootsList,
+    get_structured_content::{FormerStructuredContent, GetStructuredContent},
+    get_tiny_image::{FormerTinyImage, GetTinyImage},
     long_running_operation::LongRunningOperation,
+    sampling_request::{FormerSampling, SamplingRequest},
+    simulate_research_query::SimulateResearchQuery,
+    toggle_logging::ToggleLogging,
+    toggle_subscriber_updates::ToggleSubscriberUpdates,
+    url_elicitation::UrlElicitation,
 };

@@ -1,0 +1,178 @@
+//! What a security officer wants to read: one line per event, target `audit`.
+//!
+//! A line has `event`, `outcome` and, where they are known, `subject`, `client` and `about`; the span
+//! around it adds `address` and `request_id`. No token, code, secret or password is ever part of one,
+//! and no text that somebody has typed who is not logged in: it may be a password in the wrong field.
+
+use std::fmt;
+
+/// Something that happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A client has registered.
+    ClientRegistered,
+    /// A client has changed its registration.
+    ClientChanged,
+    /// A client has deleted its registration, and with it its tokens.
+    ClientDeleted,
+    /// A user has logged in.
+    LoginOk,
+    /// User and password did not fit.
+    LoginFailed,
+    /// A login was not tried, because too many have failed.
+    LoginLocked,
+    /// A user has agreed, and the client gets a code.
+    ConsentGiven,
+    /// A user has said no.
+    ConsentDenied,
+    /// A code was redeemed.
+    CodeRedeemed,
+    /// A code came again: its tokens are revoked.
+    CodeReplayed,
+    /// A code was shown by another client, or without its verifier or key. Nothing is revoked: who has
+    /// seen a code in an address must not be able to log its user out.
+    CodeMisused,
+    /// A client has got a token for itself, or for a user whom an identity provider vouches for.
+    ClientToken,
+    /// A refresh token was redeemed.
+    RefreshRotated,
+    /// A refresh token came again: all tokens of its login are revoked.
+    RefreshReused,
+    /// A client has shown a token of another client.
+    ForeignToken,
+    /// A client has given a token back.
+    TokenRevoked,
+    /// Credentials were wrong or missing.
+    CredentialsRefused,
+    /// Somebody comes too often.
+    RateLimited,
+}
+
+/// How it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// As it should.
+    Ok,
+    /// It was not allowed.
+    Refused,
+    /// It looks like a theft.
+    Alarm,
+}
+
+impl Event {
+    /// Its name in the log, which is stable.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::ClientRegistered => "client.registered",
+            Self::ClientChanged => "client.changed",
+            Self::ClientDeleted => "client.deleted",
+            Self::LoginOk => "login.ok",
+            Self::LoginFailed => "login.failed",
+            Self::LoginLocked => "login.locked",
+            Self::ConsentGiven => "consent.given",
+            Self::ConsentDenied => "consent.denied",
+            Self::CodeRedeemed => "code.redeemed",
+            Self::CodeReplayed => "code.replayed",
+            Self::CodeMisused => "code.misused",
+            Self::ClientToken => "token.issued",
+            Self::RefreshRotated => "refresh.rotated",
+            Self::RefreshReused => "refresh.reused",
+            Self::ForeignToken => "token.foreign",
+            Self::TokenRevoked => "token.revoked",
+            Self::CredentialsRefused => "credentials.refused",
+            Self::RateLimited => "rate.limited",
+        }
+    }
+
+    const fn outcome(self) -> Outcome {
+        match self {
+            Self::ClientRegistered
+            | Self::ClientChanged
+            | Self::ClientDeleted
+            | Self::LoginOk
+            | Self::ConsentGiven
+            | Self::ConsentDenied
+            | Self::CodeRedeemed
+            | Self::ClientToken
+            | Self::RefreshRotated
+            | Self::TokenRevoked => Outcome::Ok,
+            Self::LoginFailed
+            | Self::LoginLocked
+            | Self::CredentialsRefused
+            | Self::RateLimited => Outcome::Refused,
+            Self::CodeReplayed | Self::CodeMisused | Self::RefreshReused | Self::ForeignToken => {
+                Outcome::Alarm
+            }
+        }
+    }
+
+    /// Begins the line of this event.
+    pub(crate) const fn line<'a>(self) -> Line<'a> {
+        Line { event: self, subject: None, client: None, about: None }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok",
+            Self::Refused => "refused",
+            Self::Alarm => "alarm",
+        })
+    }
+}
+
+/// A line that is not written yet.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a line has to be written"]
+pub(crate) struct Line<'a> {
+    event: Event,
+    subject: Option<&'a str>,
+    client: Option<&'a str>,
+    about: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    /// Which user.
+    pub(crate) const fn subject(mut self, subject: &'a str) -> Self {
+        self.subject = Some(subject);
+        self
+    }
+
+    /// Which client.
+    pub(crate) const fn client(mut self, client: &'a str) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// What else says which: the family of tokens, the endpoint, the budget.
+    pub(crate) const fn about(mut self, about: &'a str) -> Self {
+        self.about = Some(about);
+        self
+    }
+
+    /// Writes it: what looks like a theft as an error, what was refused as a warning.
+    pub(crate) fn write(self) {
+        let Self { event, subject, client, about } = self;
+        let outcome = event.outcome();
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "audit",
+                    event = event.name(),
+                    %outcome,
+                    subject,
+                    client,
+                    about,
+                    "{}",
+                    event.name()
+                )
+            };
+        }
+        match outcome {
+            Outcome::Ok => line!(info),
+            Outcome::Refused => line!(warn),
+            Outcome::Alarm => line!(error),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! `auth-server doctor`: whether settings, store, keys and the running server fit together.
+
+use std::{
+    fmt::Write as _,
+    time::{Duration, SystemTime},
+};
+
+use ambient::{Clock, Env, Timestamp};
+use chassis::client::{Timeouts, http_client, read_capped};
+use http::header;
+use serde_json::Value;
+use shared::oauth::well_known;
+use store::Store;
+
+use super::{CommandError, World, shared_store};
+use crate::Config;
+
+/// Clocks that are further apart refuse each other's signatures.
+const SKEW: Duration = Duration::from_secs(30);
+
+/// The largest document that is looked at, in bytes.
+const MAX_DOCUMENT: usize = 256 * 1024;
+
+/// What was found about one thing.
+enum Finding {
+    Good(String),
+    /// It works, and should not stay so.
+    Doubtful(String),
+    Bad(String),
+}
+
+use Finding::{Bad, Doubtful, Good};
+
+/// Looks at everything, also after something was found.
+pub(super) async fn run(env: &Env, world: &World) -> Result<String, CommandError> {
+    let config = match Config::from_env(env).0 {
+        Ok(config) => config,
+        Err(mistakes) => return Err(CommandError::Unwell(format!("BAD   settings: {mistakes}"))),
+    };
+    let mut findings = vec![("settings", Good(format!("good; the issuer is {}", config.issuer)))];
+    findings.extend(secrets(&config));
+    let store = match shared_store(&config).await {
+        Ok(store) => store,
+        Err(error) => {
+            findings.push(("store", Bad(format!("{error}; is REDIS_URL right?"))));
+            None
+        }
+    };
+    let mut ours = None;
+    if let Some(store) = &store {
+        findings.push(("store", look_at_store(store).await));
+        let (finding, public) = look_at_keys(&config, store, world).await;
+        findings.push(("keys", finding));
+        ours = public;
+    } else if config.redis_url.is_none() {
+        let text = "in memory: a restart forgets clients, tokens and keys; set REDIS_URL";
+        findings.push(("store", Doubtful(text.to_owned())));
+    }
+    findings.extend(look_at_server(&config, &world.clock, ours).await);
+    report(&findings)
+}
+
+fn report(findings: &[(&str, Finding)]) -> Result<String, CommandError> {
+    let mut text = String::new();
+    for (about, finding) in findings {
+        let (mark, words) = match finding {
+            Good(words) => ("ok   ", words),
+            Doubtful(words) => ("hm   ", words),
+            Bad(words) => ("BAD  ", words),
+        };
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{mark} {about}: {words}");
+    }
+    let is_bad = findings.iter().any(|(_, finding)| matches!(finding, Bad(_)));
+    if is_bad { Err(CommandError::Unwell(format!("not well\n{text}"))) } else { Ok(text) }
+}
+
+fn secrets(config: &Config) -> Vec<(&'static str, Finding)> {
+    let server = if config.resource_server.is_development {
+        Doubtful("MCP_AUTH_CLIENT_SECRET is the development secret, which everybody knows".into())
+    } else {
+        Good("the MCP server has credentials of its own".into())
+    };
+    let is_open = config.redis_url.is_some() && config.signing_keys.is_development();
+    let keys = is_open.then(|| {
+        Doubtful("AUTH_SECRET is not set: the signing keys in Redis are open to everybody".into())
+    });
+    let clients = config.clients.has_clear_secrets.then(|| {
+        Doubtful("AUTH_CLIENTS_FILE has secrets in clear; write client_secret_sha256".into())
+    });
+    [Some(server), keys, clients].into_iter().flatten().map(|one| ("secrets", one)).collect()
+}
+
+async fn look_at_store(store: &Store) -> Finding {
+    match store.ping().await {
+        Ok(()) => Good("Redis answers".to_owned()),
+        Err(error) => Bad(error.to_string()),
+    }
+}
+
+/// Whether the key that signs can be opened, and the public keys.
+async fn look_at_keys(config: &Config, store: &Store, world: &World) -> (Finding, Option<Value>) {
+    let keys = config.keys(store, &world.clock, &world.entropy);
+    match keys.is_begun().await {
+        Ok(true) => {}
+        Ok(false) => {
+            return (Good("there is none yet; the first is made when it is needed".into()), None);
+        }
+        Err(error) => return (Bad(error.to_string()), None),
+    }
+    let public = keys.public().await.ok().and_then(|set| serde_json::to_value(set).ok());
+    match keys.check().await {
+        Ok(()) => (Good("the key that signs can be opened".into()), public),
+        Err(error) => (Bad(error.to_string()), public),
+    }
+}
+
+/// What is learnt from the running server at the address of the issuer.
+async fn look_at_server(
+    config: &Config,
+    clock: &Clock,
+    ours: Option<Value>,
+) -> Vec<(&'static str, Finding)> {
+    let url = format!("{}{}", config.issuer, well_known::AUTHORIZATION_SERVER);
+    let (document, date) = match fetch(&url).await {
+        Ok(found) => found,
+        Err(why) => {
+            let words = format!("{url} {why}; is the server running and AUTH_SERVER_URL right?");
+            return vec![("issuer", Bad(words))];
+        }
+    };
+    let mut findings = Vec::new();
+    let issuer = document["issuer"].as_str().unwrap_or_default();
+    findings.push((
+        "issuer",
+        if issuer == config.issuer {
+            Good("reachable, and calls itself as it is set".to_owned())
+        } else {
+            Bad(format!("{url} names the issuer `{issuer}`, and {} is set", config.issuer))
+        },
+    ));
+    findings.push(("clock", look_at_clock(date, clock.now())));
+    if let Some(ours) = ours {
+        let told = fetch(document["jwks_uri"].as_str().unwrap_or_default()).await;
+        findings.push((
+            "jwks",
+            match told {
+                Ok((told, _)) if told == ours => {
+                    Good("the server tells the keys of the store".into())
+                }
+                Ok(_) => {
+                    Bad("the server tells other keys than the store has; is its REDIS_URL the \
+                          same? After a rotation, try again in a few seconds"
+                        .into())
+                }
+                Err(why) => Bad(why),
+            },
+        ));
+    }
+    findings
+}
+
+/// A JSON document, and the time by the clock of who answers.
+async fn fetch(url: &str) -> Result<(Value, Option<SystemTime>), String> {
+    let timeouts = Timeouts { connect: Duration::from_secs(2), total: Duration::from_secs(5) };
+    let http = http_client("mcp-auth-server-doctor", timeouts).map_err(|e| e.to_string())?;
+    let response = http.get(url).send().await.map_err(|_| "cannot be reached".to_owned())?;
+    if !response.status().is_success() {
+        return Err(format!("answers {}", response.status()));
+    }
+    let date = response.headers().get(header::DATE).and_then(|date| date.to_str().ok());
+    let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
+    let body = read_capped(response, MAX_DOCUMENT).await.map_err(|error| error.to_string())?;
+    let document = serde_json::from_slice(&body).map_err(|_| "does not answer JSON".to_owned())?;
+    Ok((document, date))
+}
+
+fn look_at_clock(theirs: Option<SystemTime>, ours: Timestamp) -> Finding {
+    let Some(theirs) = theirs else { return Doubtful("the server does not tell its time".into()) };
+    let since = theirs.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let theirs = Timestamp::default() + since;
+    let apart = ours.since(theirs).max(theirs.since(ours));
+    if apart <= SKEW {
+        Good("this machine and the server agree on the time".to_owned())
+    } else {
+        Bad(format!("this machine and the server are {} s apart; use NTP", apart.as_secs()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_may_be_half_a_minute_apart() {
+        let theirs = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1000));
+        for (ours, is_good) in
+            [(1000, true), (970, true), (1030, true), (969, false), (1031, false)]
+        {
+            let found = look_at_clock(theirs, Timestamp::from_secs(ours));
+            assert_eq!(matches!(found, Good(_)), is_good, "{ours}");
+        }
+        assert!(matches!(look_at_clock(None, Timestamp::default()), Doubtful(_)));
+    }
+}

@@ -1,0 +1,150 @@
+//! What the program does besides serving: `auth-server COMMAND`.
+//!
+//! A command reads the same settings as the server, works on the same store, and gives its text
+//! back; `main` writes it.
+
+mod clients;
+mod config;
+mod doctor;
+mod keys;
+
+use std::{fmt, io, path::PathBuf};
+
+use ambient::{Clock, Entropy, Env, Mistakes};
+use clap::{Parser, Subcommand};
+use store::{RedisOptions, Store, StoreError};
+
+use crate::{Config, keys::KeyError, run};
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "auth-server",
+    version,
+    about = "OAuth 2.1 authorization server for MCP",
+    after_help = "Settings come from the environment and from a file `.env`; \
+                  docs/configuration.md describes them."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves until a signal comes. Also without a command.
+    Serve,
+    /// Settings.
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Signing keys.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Clients in the file that `AUTH_CLIENTS_FILE` names.
+    #[command(subcommand)]
+    Client(clients::Command),
+    /// Says whether settings, store, keys and the running server fit together.
+    Doctor,
+}
+
+/// Why a command has failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// Serving has failed.
+    #[error(transparent)]
+    Serve(#[from] run::RunError),
+    /// The settings are wrong.
+    #[error(transparent)]
+    Settings(#[from] Mistakes),
+    /// Keys live in the store, and memory is that of another process.
+    #[error("REDIS_URL is not set: the keys are in the memory of the server and end with it")]
+    NoSharedStore,
+    /// The store cannot be reached.
+    #[error("the store of REDIS_URL cannot be used")]
+    Store(#[from] StoreError),
+    /// The keys cannot be used.
+    #[error("the signing keys cannot be used")]
+    Keys(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// No file is named.
+    #[error("AUTH_CLIENTS_FILE is not set; set it to the file that clients are to be kept in")]
+    NoFile,
+    /// The file of clients cannot be read or written.
+    #[error("{} cannot be read or written", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file would not be accepted by the server.
+    #[error("AUTH_CLIENTS_FILE {0}")]
+    Clients(String),
+    /// There is no such client.
+    #[error("there is no client `{0}` in AUTH_CLIENTS_FILE; `client list` shows those that are")]
+    NoClient(String),
+    /// The doctor has found something.
+    #[error("{0}")]
+    Unwell(String),
+}
+
+impl From<KeyError> for CommandError {
+    fn from(error: KeyError) -> Self {
+        Self::Keys(error.into())
+    }
+}
+
+/// What the outside world provides to a command.
+struct World {
+    clock: Clock,
+    entropy: Entropy,
+}
+
+/// Does what the command line says; gives what is to be written.
+///
+/// # Errors
+/// [`CommandError`], which says what to do about it.
+pub async fn run(cli: Cli, env: &Env) -> Result<String, CommandError> {
+    let world = World { clock: Clock::system(), entropy: Entropy::system() };
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => {
+            run::serve(env).await?;
+            Ok(String::new())
+        }
+        Command::Config(command) => config::run(&command, env),
+        Command::Keys(command) => keys::run(&command, env, &world).await,
+        Command::Client(command) => clients::run(&command, env, &world),
+        Command::Doctor => doctor::run(env, &world).await,
+    }
+}
+
+/// The store that running instances share, if there is one.
+async fn shared_store(config: &Config) -> Result<Option<Store>, StoreError> {
+    match &config.redis_url {
+        Some(url) => Store::redis(&RedisOptions::new(url.clone())).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Rows whose columns are below each other.
+struct Rows<const N: usize>(Vec<[String; N]>);
+
+impl<const N: usize> fmt::Display for Rows<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = |column: usize| {
+            self.0.iter().map(|row| row[column].chars().count()).max().unwrap_or_default()
+        };
+        for row in &self.0 {
+            for (column, text) in row.iter().enumerate() {
+                if column + 1 == N {
+                    writeln!(f, "{text}")?;
+                } else {
+                    write!(f, "{text:width$}  ", width = width(column))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Commands, from their words to their text.
+
+use tempfile::TempDir;
+
+use super::*;
+
+async fn run_with(words: &[&str], pairs: &[(&str, &str)]) -> Result<String, CommandError> {
+    let words = std::iter::once("auth-server").chain(words.iter().copied());
+    let cli = Cli::try_parse_from(words).unwrap();
+    let env = pairs.iter().fold(Env::default(), |env, (name, value)| env.with(name, value));
+    run(cli, &env).await
+}
+
+#[test]
+fn the_command_line_is_well_made() {
+    <Cli as clap::CommandFactory>::command().debug_assert();
+    let help = Cli::try_parse_from(["auth-server", "--help"]).unwrap_err().to_string();
+    for word in ["serve", "config", "keys", "client", "doctor", "docs/configuration.md"] {
+        assert!(help.contains(word), "{word}: {help}");
+    }
+    assert!(Cli::try_parse_from(["auth-server", "key", "list"]).is_err());
+}
+
+#[tokio::test]
+async fn settings_are_checked_and_shown_without_secrets() {
+    let good = [("AUTH_SECRET", "hunter2-hunter2-hunter2-hunter2-"), ("AUTH_SCOPES", "a b")];
+    let checked = run_with(&["config", "check"], &good).await.unwrap();
+    assert!(checked.contains("http://localhost:3001"), "{checked}");
+    let shown = run_with(&["config", "dump"], &good).await.unwrap();
+    assert!(shown.contains("AUTH_SCOPES=a b"), "{shown}");
+    assert!(shown.contains("AUTH_SECRET=[redacted]") && !shown.contains("hunter2"), "{shown}");
+    let line = shown.lines().find(|line| line.starts_with("AUTH_SERVER_PORT=")).unwrap();
+    assert!(line.contains("=3001 ") && line.ends_with("# default"), "{line}");
+    let wrong = run_with(&["config", "check"], &[("AUTH_SERVER_PORT", "x")]).await.unwrap_err();
+    assert!(wrong.to_string().contains("AUTH_SERVER_PORT"), "{wrong}");
+}
+
+#[tokio::test]
+async fn a_client_is_added_shown_and_removed() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("clients.json");
+    let env = [("AUTH_CLIENTS_FILE", path.to_str().unwrap())];
+    let words = ["client", "add", "report", "--scope", "mcp", "--name", "Nightly"];
+    let said = run_with(&words, &env).await.unwrap();
+    let secret = said.lines().find_map(|line| line.strip_prefix("client_secret  ")).unwrap();
+    let kept = std::fs::read_to_string(&path).unwrap();
+    assert!(kept.contains("client_secret_sha256") && !kept.contains(secret), "{kept}");
+    let config = Config::from_env(&Env::from(env)).0.unwrap();
+    assert!(config.clients.find("report").is_some());
+    let shown = run_with(&["client", "list"], &env).await.unwrap();
+    assert_eq!(shown, "report  has a secret  mcp  Nightly\n");
+    let _ = run_with(&["client", "remove", "report"], &env).await.unwrap();
+    assert_eq!(run_with(&["client", "list"], &env).await.unwrap(), "");
+    let gone = run_with(&["client", "remove", "report"], &env).await.unwrap_err();
+    assert!(matches!(gone, CommandError::NoClient(id) if id == "report"));
+}
+
+#[tokio::test]
+async fn a_client_that_the_server_would_refuse_is_not_written() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("clients.json");
+    let env = [("AUTH_CLIENTS_FILE", path.to_str().unwrap())];
+    for words in [
+        &["client", "add", "mcp-server"][..],
+        &["client", "add", "a b"],
+        &["client", "add", "a", "--scope", "unknown"],
+        &["client", "add", "a", "--jwks-uri", "http://a.example/"],
+    ] {
+        let refused = run_with(words, &env).await.unwrap_err();
+        assert!(matches!(refused, CommandError::Clients(_)), "{words:?}");
+    }
+    assert!(!path.exists());
+    let unset = run_with(&["client", "list"], &[]).await.unwrap_err();
+    assert!(matches!(unset, CommandError::NoFile));
+}
+
+#[tokio::test]
+async fn keys_in_the_memory_of_another_process_are_out_of_reach() {
+    for words in [["keys", "list"], ["keys", "rotate"]] {
+        let refused = run_with(&words, &[]).await.unwrap_err();
+        assert!(matches!(refused, CommandError::NoSharedStore));
+    }
+}
+
+#[tokio::test]
+async fn the_doctor_finds_what_is_not_there() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (issuer, redis) = (format!("http://{closed}"), format!("redis://{closed}"));
+    let env = [("AUTH_SERVER_URL", &*issuer), ("REDIS_URL", &redis)];
+    let found = run_with(&["doctor"], &env).await.unwrap_err().to_string();
+    for line in ["ok    settings", "BAD   store", "BAD   issuer", "hm    secrets: AUTH_SECRET"] {
+        assert!(found.contains(line), "{line}: {found}");
+    }
+    let wrong = run_with(&["doctor"], &[("AUTH_SERVER_PORT", "x")]).await.unwrap_err();
+    assert!(wrong.to_string().contains("AUTH_SERVER_PORT"), "{wrong}");
+}

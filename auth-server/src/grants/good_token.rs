@@ -1,0 +1,37 @@
+//! Whether an access token is good, in whatever form it comes.
+
+use store::StoreError;
+
+use crate::{
+    AuthServer,
+    domain::{AccessRecord, Family, IssuedToken, client_id},
+};
+
+/// What is kept of a token, if it is good.
+pub(crate) async fn good_token(
+    server: &AuthServer,
+    text: &str,
+) -> Result<Option<AccessRecord>, StoreError> {
+    let Some(token) = IssuedToken::parse(text) else { return Ok(None) };
+    let tokens = &server.repo().tokens;
+    let Some(record) = tokens.find_access(&token).await? else { return Ok(None) };
+    // The only resource server that can ask is that of the known resources.
+    let audience = &record.grant.resource;
+    let is_known = server.resources().audience(audience) == Some(audience.as_str());
+    if record.expires_at <= server.now() || !is_known {
+        return Ok(None);
+    }
+    let client = &record.grant.client_id;
+    let (family, is_gone) =
+        tokio::join!(tokens.find_family(&record.family), is_gone(server, client));
+    let is_alive = matches!(family?, Some(Family::Alive(_))) && !is_gone?;
+    Ok(is_alive.then_some(record))
+}
+
+/// Whether the token's client has deleted itself. Most cannot, and are not asked for.
+async fn is_gone(server: &AuthServer, client: &str) -> Result<bool, StoreError> {
+    if !client_id::can_be_deleted(client) {
+        return Ok(false);
+    }
+    Ok(server.repo().clients.find(client).await?.is_none())
+}

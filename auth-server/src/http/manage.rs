@@ -1,0 +1,156 @@
+//! `/register/{client_id}` (RFC 7592): a client reads, changes and deletes its own registration.
+//!
+//! Only clients with a secret can. What a public client has registered belongs to everybody who has
+//! registered the same, so nobody gets a token that could change or delete it.
+
+use axum::{
+    Json,
+    extract::{FromRequest as _, Path, Request, State, rejection::JsonRejection},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Deserialize;
+use shared::oauth::{ClientMetadata, ErrorCode, Sensitive};
+use store::StoreError;
+
+use super::{
+    answer::{self, OAuthError},
+    register::{Object, RouteError as RegisterError},
+};
+use crate::{
+    AuthServer,
+    audit::Event,
+    domain::{
+        Authentication, Client, ClientSecret, Management, ManagementToken, MetadataError,
+        Registration,
+    },
+    repo::Kept,
+};
+
+/// Why nothing is done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RouteError {
+    #[error("the registration access token is missing, wrong, or its client is gone")]
+    Token,
+    #[error("client_id and client_secret must be those of the registration, if they are named")]
+    OtherClient,
+    #[error("a registration with a secret stays one: token_endpoint_auth_method cannot be none")]
+    Method,
+    #[error(transparent)]
+    Metadata(#[from] RegisterError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What may stand beside the metadata of a change (RFC 7592 section 2.2).
+#[derive(Deserialize)]
+struct Change {
+    client_id: Option<String>,
+    client_secret: Option<Sensitive>,
+    #[serde(flatten)]
+    metadata: ClientMetadata,
+}
+
+impl IntoResponse for RouteError {
+    fn into_response(self) -> Response {
+        let code = match self {
+            Self::Store(error) => return answer::store_failure(error),
+            Self::Metadata(error) => return error.into_response(),
+            Self::Token => return unauthorized(&self),
+            Self::OtherClient | Self::Method => ErrorCode::InvalidClientMetadata,
+        };
+        OAuthError::new(code, self.to_string()).into()
+    }
+}
+
+/// The same for a wrong token and for a client that is not there (RFC 7592 section 2.1).
+fn unauthorized(error: &RouteError) -> Response {
+    let body = OAuthError::new(ErrorCode::InvalidToken, error.to_string());
+    let mut response: Response = body.with_status(StatusCode::UNAUTHORIZED).into();
+    let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}
+
+pub(super) async fn get(
+    State(server): State<AuthServer>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, RouteError> {
+    let (kept, token) = authenticate(&server, &id, &headers).await?;
+    Ok(show(&server, kept.client, token))
+}
+
+pub(super) async fn put(
+    State(server): State<AuthServer>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, RouteError> {
+    let (kept, token) = authenticate(&server, &id, &headers).await?;
+    let body = Json::<Object<Change>>::from_request(request, &server).await;
+    let Json(Object(change)) = body.map_err(|why: JsonRejection| RegisterError::from(why))?;
+    let client = change.apply(&kept.client)?;
+    server.repo().clients.change(kept, client.clone()).await?;
+    Event::ClientChanged.line().client(&client.id).write();
+    Ok(show(&server, client, token))
+}
+
+/// Its tokens end with it: introspection asks whether such a client is still there, and so does
+/// every other endpoint.
+pub(super) async fn delete(
+    State(server): State<AuthServer>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, RouteError> {
+    let (kept, _) = authenticate(&server, &id, &headers).await?;
+    server.repo().clients.delete(&kept.client.id).await?;
+    Event::ClientDeleted.line().client(&kept.client.id).write();
+    Ok((StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "no-store")]).into_response())
+}
+
+async fn authenticate(
+    server: &AuthServer,
+    id: &str,
+    headers: &HeaderMap,
+) -> Result<(Kept, ManagementToken), RouteError> {
+    let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let sent = sent.and_then(|text| text.split_once(' '));
+    let sent = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
+    let token = sent.and_then(|(_, token)| ManagementToken::parse(token.trim()));
+    let token = token.ok_or(RouteError::Token)?;
+    let kept = server.repo().clients.find_kept(id).await?.ok_or(RouteError::Token)?;
+    // Timing tells nothing: what is compared are hashes.
+    if kept.management != Some(Management::of(&token)) {
+        return Err(RouteError::Token);
+    }
+    Ok((kept, token))
+}
+
+impl Change {
+    /// The client as it is after the change. What is not named is as if it were registered anew.
+    fn apply(self, before: &Client) -> Result<Client, RouteError> {
+        let Authentication::Secret { digest, .. } = &before.authentication else {
+            return Err(RouteError::Method);
+        };
+        let is_secret = |secret: &Sensitive| {
+            ClientSecret::parse(secret.expose()).is_some_and(|secret| digest.is_of(&secret))
+        };
+        let same = self.client_id.is_none_or(|id| id == before.id)
+            && self.client_secret.as_ref().is_none_or(is_secret);
+        if !same {
+            return Err(RouteError::OtherClient);
+        }
+        let changed = Registration::change(self.metadata, before);
+        changed.map_err(|why| match why {
+            MetadataError::AuthMethod => RouteError::Method,
+            why => RouteError::Metadata(why.into()),
+        })
+    }
+}
+
+/// The secret is not shown: it is not known here. The token is the one that the caller has sent.
+fn show(server: &AuthServer, client: Client, token: ManagementToken) -> Response {
+    let registration = Registration::known(client, token);
+    answer::no_store(StatusCode::OK, registration.document(server.issuer()))
+}

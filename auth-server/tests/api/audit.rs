@@ -1,0 +1,174 @@
+//! One line per security event, and nothing in the whole log that could be stolen.
+
+use http::Method;
+use serde_json::{Value, json};
+use testkit::oauth::{Client, Tokens};
+
+use crate::{
+    log::Log,
+    support::{CALLBACK, PASSWORD, RESOURCE_SERVER, World, approve, redemption, sign_in, with},
+};
+
+const WRONG: &str = "wrong-password-of-somebody";
+const WRONG_VERIFIER: &str = "a-verifier-that-was-guessed-by-somebody-else-";
+const OWN_SECRET: &str = "the-own-secret-of-a-nightly-report-0";
+
+/// A server at which everything happens, and what must not be in the log.
+struct Story {
+    world: World,
+    client: Client,
+    secrets: Vec<String>,
+}
+
+impl Story {
+    async fn tell() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("clients.json");
+        let own = json!({ "clients": [{ "client_id": "nightly", "client_secret": OWN_SECRET }] });
+        std::fs::write(&file, own.to_string()).unwrap();
+        let settings = [
+            ("AUTH_CLIENTS_FILE", file.to_str().unwrap()),
+            ("AUTH_TRUSTED_PROXIES", "127.0.0.1"),
+            ("AUTH_LIMIT_REFUSED", "1/60"),
+        ];
+        let world = World::with(&settings).await;
+        let client = world.confidential().await;
+        let secrets =
+            [RESOURCE_SERVER.1, PASSWORD, WRONG, WRONG_VERIFIER, OWN_SECRET].map(ToOwned::to_owned);
+        let mut story = Self { world, client, secrets: secrets.into() };
+        let told = ["client_secret", "registration_access_token"];
+        let told = told.map(|name| story.client.registration[name].as_str().unwrap().to_owned());
+        story.secrets.extend(told);
+        story.logins().await;
+        story.tokens().await;
+        story.strangers().await;
+        story.management().await;
+        story
+    }
+
+    /// Consent refused, a wrong password, an account that is locked.
+    async fn logins(&mut self) {
+        let Self { world, client, .. } = self;
+        let mut browser = world.browser();
+        let consent = browser.open(&world.request(client).url()).await.page().expect(200);
+        let _ = browser.submit(&consent, consent.form("Deny")).await.callback();
+        for _ in 0..8 {
+            let consent = browser.open(&world.request(client).url()).await.page().expect(200);
+            let login = approve(&mut browser, &consent).await.page().expect(200);
+            let _ = sign_in(&mut browser, &login, "bob", WRONG).await.page();
+        }
+        self.secrets.extend(browser.jar.iter().map(|cookie| cookie.value.clone()));
+    }
+
+    /// Codes redeemed and replayed, tokens refreshed, stolen, revoked, and of a client for itself.
+    async fn tokens(&mut self) {
+        let Self { world, client, secrets } = self;
+        let (request, code) = world.code(client).await;
+        let form = redemption(client, &request, &code);
+        let first = Tokens::read(&world.token(&form).await);
+        let second = Tokens::read(&world.refresh(client, first.refresh.as_ref().unwrap()).await);
+        world.pass(61);
+        let reused = world.refresh(client, first.refresh.as_ref().unwrap()).await;
+        reused.expect_oauth_error(400, "invalid_grant");
+        world.token(&form).await.expect_oauth_error(400, "invalid_grant");
+        let wrong = with(form, "code_verifier", WRONG_VERIFIER);
+        world.token(&wrong).await.expect_oauth_error(400, "invalid_grant");
+        let third = world.tokens(client).await;
+        let secret = client.secret.as_deref().unwrap();
+        let back =
+            [("token", &*third.access), ("client_id", &client.id), ("client_secret", secret)];
+        let _ = world.http.post_form("/revoke", &back).await.expect(200);
+        let own = [
+            ("grant_type", "client_credentials"),
+            ("client_id", "nightly"),
+            ("client_secret", OWN_SECRET),
+        ];
+        let fourth = Tokens::read(&world.token(&own).await);
+        let foreign = world.app().await;
+        world
+            .refresh(&foreign, third.refresh.as_ref().unwrap())
+            .await
+            .expect_oauth_error(400, "invalid_grant");
+        secrets.extend([code, request.verifier]);
+        for tokens in [first, second, third, fourth] {
+            secrets.extend([Some(tokens.access), tokens.refresh].into_iter().flatten());
+        }
+    }
+
+    /// Wrong credentials, twice, the second time too often.
+    async fn strangers(&mut self) {
+        let guessed = "a-guessed-secret-of-the-mcp-server";
+        for status in [401, 429] {
+            let request = self.world.http.request(Method::POST, "/introspect");
+            let request = request.header("x-forwarded-for", "203.0.113.7");
+            let request = request.basic_auth(RESOURCE_SERVER.0, Some(guessed));
+            let _ = self.world.http.send(request.form(&[("token", "x")])).await.expect(status);
+        }
+        self.secrets.push(guessed.to_owned());
+    }
+
+    async fn management(&mut self) {
+        let uri = self.client.registration["registration_client_uri"].as_str().unwrap();
+        let token = self.client.registration["registration_access_token"].as_str().unwrap();
+        let ask = |method| self.world.http.request(method, uri).bearer_auth(token);
+        let change = json!({ "redirect_uris": [CALLBACK] });
+        let _ = self.world.http.send(ask(Method::PUT).json(&change)).await.expect(200);
+        let _ = self.world.http.send(ask(Method::DELETE)).await.expect(204);
+    }
+}
+
+#[tokio::test]
+async fn every_event_has_its_line_and_no_line_has_a_secret() {
+    let log = Log::keep();
+    let Story { client, secrets, .. } = Story::tell().await;
+    let text = log.text();
+    for secret in &secrets {
+        // Also in part: the random letters behind the prefix.
+        let part = secret.get(5..30).unwrap_or(secret);
+        let line = text.lines().find(|line| line.contains(part));
+        assert_eq!(line, None, "{secret} is in the log");
+    }
+    let own = [
+        "client.registered",
+        "client.changed",
+        "client.deleted",
+        "consent.denied",
+        "consent.given",
+        "code.redeemed",
+        "code.replayed",
+        "code.misused",
+        "refresh.rotated",
+        "token.revoked",
+    ];
+    for event in own {
+        check(&log.audit(event, Some(&client.id)), event);
+    }
+    check(&log.audit("token.issued", Some("nightly")), "token.issued");
+    for event in [
+        "login.ok",
+        "login.failed",
+        "login.locked",
+        "refresh.reused",
+        "token.foreign",
+        "rate.limited",
+        "credentials.refused",
+    ] {
+        check(&log.audit(event, None), event);
+    }
+    let refused = log.audit("credentials.refused", None);
+    let names = |line: &Value| {
+        let is_there = line["fields"]["about"] == "/introspect";
+        is_there && line["spans"].to_string().contains("203.0.113.7")
+    };
+    assert!(refused.iter().any(names), "{refused:?}");
+}
+
+/// There is such a line, and it says from where and in which request.
+#[track_caller]
+fn check(lines: &[Value], event: &str) {
+    let line = lines.first().unwrap_or_else(|| panic!("no line tells {event}"));
+    let span = line["spans"].as_array().unwrap().iter().find(|span| span["name"] == "caller");
+    let span = span.unwrap_or_else(|| panic!("nobody is named: {line}"));
+    assert!(span["address"].is_string() && span["request_id"].is_string(), "{line}");
+    assert!(line["fields"]["outcome"].is_string(), "{line}");
+}

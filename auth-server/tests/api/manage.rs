@@ -1,0 +1,193 @@
+//! `/register/{client_id}`: clients read, change and delete their registrations.
+
+use ambient::{Clock, Secret};
+use http::Method;
+use serde_json::{Value, json};
+use store::{RedisOptions, Store};
+use testkit::{http::Answer, oauth::Client, redis::RedisServer};
+
+use crate::support::{CALLBACK, World, redemption, refreshing};
+
+/// A client's own request about itself.
+async fn manage(world: &World, client: &Client, method: Method, body: Option<&Value>) -> Answer {
+    let uri = client.registration["registration_client_uri"].as_str().unwrap();
+    let token = client.registration["registration_access_token"].as_str().unwrap();
+    let request = world.http.request(method, uri).bearer_auth(token);
+    world.http.send(body.map_or(request.try_clone().unwrap(), |body| request.json(body))).await
+}
+
+#[tokio::test]
+async fn a_client_reads_what_it_has_registered_and_its_secret_is_not_told_again() {
+    let world = World::start().await;
+    let client = world.confidential().await;
+    let answer = manage(&world, &client, Method::GET, None).await.expect(200);
+    answer.expect_no_store();
+    let mut expected = client.registration.clone();
+    for name in ["client_secret", "client_secret_expires_at"] {
+        expected.as_object_mut().unwrap().remove(name);
+    }
+    assert_eq!(answer.json(), expected);
+}
+
+#[tokio::test]
+async fn a_change_takes_the_place_of_everything_but_name_and_secret() {
+    let world = World::start().await;
+    let client = world.confidential().await;
+    let wanted = json!({
+        "client_id": client.id,
+        "client_secret": client.secret,
+        "client_name": "Renamed",
+        "redirect_uris": [CALLBACK, "https://new.example/cb"],
+        "token_endpoint_auth_method": "client_secret_post",
+    });
+    let changed = manage(&world, &client, Method::PUT, Some(&wanted)).await.expect(200).json();
+    assert_eq!(changed["redirect_uris"], wanted["redirect_uris"]);
+    assert_eq!(
+        (&changed["client_id"], &changed["client_name"]),
+        (&json!(client.id), &json!("Renamed"))
+    );
+    assert_eq!(manage(&world, &client, Method::GET, None).await.expect(200).json(), changed);
+    let (request, code) = world.code(&client).await;
+    let _ = world.token(&redemption(&client, &request, &code)).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_change_that_makes_no_sense_changes_nothing() {
+    let world = World::start().await;
+    let client = world.confidential().await;
+    let bad = [
+        (json!({"redirect_uris": ["javascript:x"]}), "invalid_redirect_uri"),
+        (json!({"redirect_uris": []}), "invalid_redirect_uri"),
+        (json!({"redirect_uris": [CALLBACK], "client_id": "another"}), "invalid_client_metadata"),
+        (json!({"redirect_uris": [CALLBACK], "client_secret": "x"}), "invalid_client_metadata"),
+        (
+            json!({"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}),
+            "invalid_client_metadata",
+        ),
+        (json!([]), "invalid_client_metadata"),
+    ];
+    let before = manage(&world, &client, Method::GET, None).await.json();
+    for (body, code) in bad {
+        let refused = manage(&world, &client, Method::PUT, Some(&body)).await;
+        refused.expect_oauth_error(400, code);
+    }
+    assert_eq!(manage(&world, &client, Method::GET, None).await.json(), before);
+}
+
+/// Deletes a client that has tokens and a code, and looks whether anything of it is left.
+async fn delete(world: &World) {
+    let client = world.confidential().await;
+    let tokens = world.tokens(&client).await;
+    let (request, code) = world.code(&client).await;
+    let _ = manage(world, &client, Method::DELETE, None).await.expect(204);
+    assert!(!world.is_active(&tokens.access).await);
+    let refresh = world.token(&refreshing(&client, tokens.refresh.as_deref().unwrap())).await;
+    refresh.expect_oauth_error(401, "invalid_client");
+    let redeemed = world.token(&redemption(&client, &request, &code)).await;
+    redeemed.expect_oauth_error(401, "invalid_client");
+    let _ = world.browser().open(&world.request(&client).url()).await.page().expect(400);
+    manage(world, &client, Method::GET, None).await.expect_oauth_error(401, "invalid_token");
+}
+
+#[tokio::test]
+async fn a_client_that_deletes_itself_takes_its_tokens_with_it() {
+    delete(&World::start().await).await;
+}
+
+#[tokio::test]
+async fn so_it_does_in_redis() {
+    let server = RedisServer::start().await;
+    let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
+    delete(&World::on(store, Clock::system()).await).await;
+}
+
+#[tokio::test]
+async fn nobody_else_can_do_any_of_it() {
+    let world = World::start().await;
+    let client = world.confidential().await;
+    let other = world.app_with(json!({ "scope": "mcp" })).await;
+    let stolen = |name: &str| other.registration[name].clone();
+    let mut mixed = client.clone();
+    mixed.registration["registration_access_token"] = stolen("registration_access_token");
+    for method in [Method::GET, Method::PUT, Method::DELETE] {
+        let answer = manage(&world, &mixed, method, Some(&json!({}))).await;
+        answer.expect_oauth_error(401, "invalid_token");
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert!(challenge.starts_with("Bearer error=\"invalid_token\""), "{challenge}");
+    }
+    for header in ["", "Bearer", "Bearer x", "Basic eDp5"] {
+        let uri = client.registration["registration_client_uri"].as_str().unwrap();
+        let request = world.http.request(Method::GET, uri).header("authorization", header);
+        world.http.send(request).await.expect_oauth_error(401, "invalid_token");
+    }
+}
+
+#[tokio::test]
+async fn a_public_registration_is_everybodys_and_nobody_can_change_it() {
+    let server = RedisServer::start().await;
+    let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
+    let world = World::on(store, Clock::system()).await;
+    let register = async |changes: Value| {
+        let mut metadata = json!({ "redirect_uris": [CALLBACK] });
+        metadata.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
+        world.register(&metadata).await.expect(201).json()
+    };
+    let public = json!({ "token_endpoint_auth_method": "none" });
+    let (first, second) = (register(public.clone()).await, register(public).await);
+    assert_eq!(first, second);
+    assert!(first.get("registration_access_token").is_none(), "{first}");
+    assert!(first.get("registration_client_uri").is_none(), "{first}");
+    let other = json!({ "token_endpoint_auth_method": "none", "scope": "mcp" });
+    assert_ne!(register(other).await["client_id"], first["client_id"]);
+    let (one, two) = (register(json!({})).await, register(json!({})).await);
+    assert_ne!(one["client_id"], two["client_id"]);
+}
+
+#[tokio::test]
+async fn a_restart_in_memory_strands_no_client() {
+    let mut world = World::start().await;
+    let (public, confidential) = (world.app().await, world.confidential().await);
+    let tokens = world.tokens(&public).await;
+    for hours in [1, 24 * 80] {
+        world.pass(hours * 3600);
+        world.restart().await;
+        let lost = world.refresh(&public, tokens.refresh.as_deref().unwrap()).await;
+        lost.expect_oauth_error(400, "invalid_grant");
+        for client in [&public, &confidential] {
+            let again = world.tokens(client).await;
+            assert!(world.is_active(&again.access).await);
+        }
+        let _ = manage(&world, &confidential, Method::GET, None).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_carries_its_registration_lives_no_longer_than_a_record() {
+    let mut world = World::start().await;
+    let client = world.app().await;
+    world.pass(90 * 24 * 3600);
+    world.restart().await;
+    let _ = world.browser().open(&world.request(&client).url()).await.page().expect(400);
+    let used = world.app().await;
+    for _ in 0..3 {
+        world.tokens(&used).await;
+        world.pass(89 * 24 * 3600);
+    }
+    world.tokens(&used).await;
+}
+
+#[tokio::test]
+async fn only_so_many_clients_are_kept_in_a_day() {
+    let server = RedisServer::start().await;
+    let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
+    let limit = ("AUTH_LIMIT_CLIENTS", "2/86400");
+    let world = World::on_with(store, Clock::system(), &[limit]).await;
+    let known = json!({ "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none" });
+    let _ = world.register(&known).await.expect(201);
+    let _ = world.confidential().await;
+    world
+        .register(&json!({ "redirect_uris": [CALLBACK] }))
+        .await
+        .expect_oauth_error(429, "temporarily_unavailable");
+    let _ = world.register(&known).await.expect(201);
+}

@@ -1,0 +1,78 @@
+//! `Roster`: who is there now. A member stays as long as it says so again in time.
+
+use std::time::Duration;
+
+use crate::{
+    Backend, Store,
+    error::{Action, StoreError},
+    lifetime_millis,
+};
+
+/// The rosters of a store, each under its own name. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Roster {
+    store: Store,
+}
+
+impl Roster {
+    const KIND: &'static str = "roster";
+
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// `member` is there for `keep` from now. Those whose time has come are dropped on the way.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
+    pub async fn enter(&self, name: &str, member: &str, keep: Duration) -> Result<(), StoreError> {
+        let (action, millis) = (Action::new("enter", Self::KIND), lifetime_millis(keep));
+        match self.store.backend() {
+            Backend::Memory(memory) => {
+                memory.rosters.enter(name, member, millis);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.enter(action, name, member, millis).await,
+        }
+    }
+
+    /// `member` is not there any more.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
+    pub async fn leave(&self, name: &str, member: &str) -> Result<(), StoreError> {
+        match self.store.backend() {
+            Backend::Memory(memory) => {
+                memory.rosters.leave(name, member);
+                Ok(())
+            }
+            Backend::Redis(redis) => {
+                redis.leave(Action::new("leave", Self::KIND), name, member).await
+            }
+        }
+    }
+
+    /// How many are there.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`] when there is something else.
+    pub async fn len(&self, name: &str) -> Result<u64, StoreError> {
+        match self.store.backend() {
+            Backend::Memory(memory) => Ok(memory.rosters.len(name)),
+            Backend::Redis(redis) => redis.present(Action::new("count", Self::KIND), name).await,
+        }
+    }
+
+    /// Who is there: up to `most`, those first who would leave first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`] when there is something else.
+    pub async fn members(&self, name: &str, most: u16) -> Result<Vec<String>, StoreError> {
+        match self.store.backend() {
+            Backend::Memory(memory) => Ok(memory.rosters.members(name, most)),
+            Backend::Redis(redis) => {
+                redis.members(Action::new("read", Self::KIND), name, most).await
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Settings of the servers that this one replaces, by the names of theirs that ours do not share. One that
+//! would be ignored is refused: an operator who sets it believes that it works.
+
+use ambient::Reader;
+
+/// What they were called, and what to set instead.
+const FORMER: [(&str, &str); 6] = [
+    (
+        "USE_REDIS",
+        "set REDIS_URL, for example to redis://localhost:6379, or leave it out to keep state in memory",
+    ),
+    ("CORS_ORIGIN", "set ALLOWED_ORIGINS to the web origins that may call, comma separated"),
+    ("SESSION_TIMEOUT", "set SESSION_TTL to seconds; SESSION_TIMEOUT was milliseconds"),
+    ("LOG_LEVEL", "set RUST_LOG, for example to info or mcp_server=debug"),
+    ("RATE_LIMIT_WINDOW", RATES),
+    ("RATE_LIMIT_MAX", RATES),
+];
+
+const RATES: &str = "limit the rate of clients at the proxy in front, which sees their addresses; \
+                     MAX_BODY_BYTES and the bounds of every argument limit what one request can do";
+
+/// Refuses those that are set.
+pub(super) fn refuse(read: &mut Reader<'_>) {
+    for (name, instead) in FORMER {
+        read.refuse(name, instead);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ambient::Env;
+
+    use super::FORMER;
+    use crate::Config;
+
+    #[test]
+    fn a_setting_of_another_server_is_refused_with_the_name_of_ours() {
+        for (name, instead) in FORMER {
+            let wrong = Config::from_env(&Env::from([(name, "1")])).0.unwrap_err();
+            assert_eq!(wrong.0[0].setting, name);
+            assert!(wrong.to_string().contains(instead), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_they_are_told_to_set_instead_is_read() {
+        let (_, settings) = Config::from_env(&Env::default());
+        for ours in ["REDIS_URL", "ALLOWED_ORIGINS", "SESSION_TTL", "RUST_LOG", "MAX_BODY_BYTES"] {
+            assert!(settings.iter().any(|setting| setting.name == ours), "{ours}");
+            assert!(FORMER.iter().any(|(_, instead)| instead.contains(ours)), "{ours}");
+        }
+    }
+}

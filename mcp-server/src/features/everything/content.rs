@@ -1,0 +1,55 @@
+//! Content that several features of this toolset show.
+
+use std::sync::LazyLock;
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use shared::mcp::{ContentBlock, Icon};
+
+/// 20 by 20 pixels, byte for byte those of the reference servers.
+const TINY_IMAGE: &[u8] = include_bytes!("assets/tiny-image.png");
+
+/// The picture in base64.
+static TINY_IMAGE_BASE64: LazyLock<String> = LazyLock::new(|| STANDARD.encode(TINY_IMAGE));
+
+/// The picture, as content.
+pub(super) fn tiny_image() -> ContentBlock {
+    ContentBlock::image(TINY_IMAGE_BASE64.as_str(), "image/png")
+}
+
+/// A drawing of a few strokes on a field of 24 by 24, as an icon that needs no request.
+pub(super) fn icon(path: &str) -> Icon {
+    let svg = format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' \
+         stroke='#888' stroke-width='2'><path d='{path}'/></svg>"
+    );
+    Icon {
+        src: format!("data:image/svg+xml;base64,{}", STANDARD.encode(svg)),
+        mime_type: Some("image/svg+xml".to_owned()),
+        sizes: vec!["any".to_owned()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+
+    #[test]
+    fn the_picture_is_that_of_the_reference_servers() {
+        let digest = Sha256::digest(TINY_IMAGE);
+        let hex = digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        assert_eq!(hex, "4466be3b7a0e51778f8634f5e984197ec35c748caf4c3b32763f89c577d29614");
+        let ContentBlock::Image { data, .. } = tiny_image() else { panic!("it is a picture") };
+        // As long as in the recorded answer.
+        assert_eq!(data.len(), 5380);
+    }
+
+    #[test]
+    fn an_icon_is_a_picture_in_itself() {
+        let icon = icon("M4 4h16");
+        let (_, encoded) = icon.src.split_once("base64,").unwrap();
+        let svg = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
+        assert!(svg.starts_with("<svg ") && svg.contains("d='M4 4h16'"), "{svg}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Compresses a file, keeps it for the caller, and returns it or a link to it.
+
+use mcp_core::{Ctx, Info, Tool, ToolError};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use shared::mcp::ContentBlock;
+
+use super::{
+    download::{DownloadError, download},
+    file::File,
+    gzip,
+};
+use crate::features::App;
+
+/// Compresses a single file using gzip compression. Depending upon the selected output type,
+/// returns either the compressed data as a gzipped resource or a resource link, allowing it to be
+/// downloaded in a subsequent request during the current session.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct GzipFileAsResource {
+    /// Name of the output file
+    #[serde(default = "readme")]
+    #[schemars(length(min = 1, max = 128))]
+    name: String,
+    /// Data URI of the file content to compress, or its URL on a host that this server's operator
+    /// has allowed
+    #[serde(default = "greeting")]
+    #[schemars(url, length(max = 2_000_000))]
+    data: String,
+    /// How the resulting gzipped file should be returned. 'resourceLink' returns a link to a
+    /// resource that can be read later, 'resource' returns a full resource object.
+    #[serde(default)]
+    output_type: OutputType,
+}
+
+#[derive(Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+enum OutputType {
+    #[default]
+    ResourceLink,
+    Resource,
+}
+
+fn readme() -> String {
+    "README.md.gz".to_owned()
+}
+
+fn greeting() -> String {
+    "data:text/markdown,%23%20Everything%20Server".to_owned()
+}
+
+impl Tool<App> for GzipFileAsResource {
+    const NAME: &'static str = "gzip-file-as-resource";
+    type Output = Vec<ContentBlock>;
+
+    fn info(info: Info) -> Info {
+        info.title("GZip File as Resource").additive().idempotent().open_world()
+    }
+
+    async fn call(self, ctx: &Ctx<App>) -> Result<Vec<ContentBlock>, ToolError> {
+        let Self { name, data, output_type } = self;
+        let content = download(ctx, &data).await.map_err(|error| error.told(&data))?;
+        let gzip = gzip::compressed(&content).await;
+        let gzip = gzip.map_err(|_| DownloadError::TooLarge(gzip::MOST).told(&data))?;
+        let file = File::new(name, &gzip);
+        ctx.state().shelf().append(std::slice::from_ref(&file)).await?;
+        Ok(vec![match output_type {
+            OutputType::Resource => ContentBlock::resource(file.contents()),
+            OutputType::ResourceLink => ContentBlock::ResourceLink {
+                uri: file.uri(),
+                name: file.name,
+                title: None,
+                description: None,
+                mime_type: Some("application/gzip".to_owned()),
+                annotations: None,
+            },
+        }])
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! A client that comes back for the rest of a call's stream, with the id of the last event it had.
+//!
+//! Any instance reads on from the log of the stream, whichever one runs the call. If that one has
+//! died, the call ends with an error that says so, instead of silence.
+
+use std::{collections::VecDeque, pin::Pin};
+
+use ambient::Timestamp;
+use axum::response::Response;
+use bytes::Bytes;
+use futures_util::stream;
+use mcp_core::Principal;
+use serde_json::json;
+use shared::mcp::{ErrorCode, ErrorObject, LogLevel, LogParams, RequestId, ServerNotification};
+use store::Start;
+
+use super::{
+    Rejection, error_message, note_message,
+    reply::{KEEP_ALIVE, RETRY, comment, event, event_stream, retry},
+};
+use crate::{
+    Server,
+    session::{
+        Session,
+        instances::CHECK,
+        readers::Reading,
+        streams::{Entry, EventName, Followed, Follower, Origin},
+    },
+    subscriptions::{AGAIN, over},
+};
+
+/// Answers with what comes after the event that the client had last.
+pub(super) async fn resume(
+    server: &Server,
+    principal: &Principal,
+    session: Session,
+    last: EventName,
+) -> Result<Response, Rejection> {
+    let (sessions, id, stream) = (server.sessions(), &session.id, &last.stream);
+    let Some(origin) = sessions.streams().origin(id, stream).await? else {
+        let message =
+            "Last-Event-ID names a stream that is over, and what it said is not kept any more";
+        return Err(Rejection::invalid_request(message));
+    };
+    let reading = sessions.readers().enter(id, stream, server.entropy().hex::<8>());
+    server.control().take_over(id, stream, reading.name()).await?;
+    let follower = sessions.streams().follow(id, stream, Start::After(last.at)).await?;
+    let now = server.clock().now();
+    let state = Resumed {
+        over: Box::pin(over(server, principal)),
+        keep_alive_at: now + KEEP_ALIVE,
+        check_at: now + CHECK,
+        server: server.clone(),
+        ready: VecDeque::from([retry(RETRY)]),
+        is_over: sessions.streams().is_last(&session.id, &last).await?,
+        missed: 0,
+        session,
+        last,
+        origin,
+        reading,
+        follower,
+    };
+    Ok(event_stream(stream::unfold(state, |mut state| async move {
+        let event = state.next().await?;
+        Some((event, state))
+    })))
+}
+
+struct Resumed {
+    server: Server,
+    session: Session,
+    /// The last event that was sent.
+    last: EventName,
+    origin: Origin,
+    reading: Reading,
+    follower: Follower,
+    /// What goes out before anything else is waited for.
+    ready: VecDeque<Bytes>,
+    /// Whether nothing comes after what is ready.
+    is_over: bool,
+    keep_alive_at: Timestamp,
+    check_at: Timestamp,
+    /// How many times in a row the instance of the call was found gone.
+    missed: u32,
+    over: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Resumed {
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if self.is_over {
+                return None;
+            }
+            let clock = self.server.clock();
+            tokio::select! {
+                biased;
+                () = &mut self.over => self.end(Some(retry(RETRY))),
+                () = self.reading.replaced().cancelled() => self.end(None),
+                followed = self.follower.next() => match followed {
+                    None => self.end(None),
+                    Some(Ok(followed)) => self.take(followed),
+                    // The store is away. The stream stays open until it is back.
+                    Some(Err(_)) => clock.sleep(AGAIN).await,
+                },
+                () = clock.sleep_until(self.keep_alive_at) => self.still_here().await,
+                () = clock.sleep_until(self.check_at) => self.check().await,
+            }
+        }
+    }
+
+    fn end(&mut self, last: Option<Bytes>) {
+        self.ready.extend(last);
+        self.is_over = true;
+    }
+
+    fn take(&mut self, followed: Followed) {
+        match followed {
+            Followed::Entry(_, Entry::Begun(_)) => {}
+            Followed::Entry(at, Entry::Said(message)) => self.send(at, &message),
+            Followed::Entry(at, Entry::Answered(message)) => {
+                self.send(at, &message);
+                self.end(None);
+            }
+            Followed::Entry(_, Entry::Ended) => self.end(None),
+            Followed::Gap => self.ready.extend(self.gap()),
+        }
+    }
+
+    fn send(&mut self, at: store::EventId, message: &str) {
+        self.last.at = at;
+        self.ready.push_back(event(Some(&self.last.to_string()), message.as_bytes()));
+    }
+
+    /// Says that messages are missing, to a client that can be told.
+    fn gap(&self) -> Option<Bytes> {
+        let level = LogLevel::Warning;
+        let wanted = self.session.record.level.is_some_and(|least| level >= least);
+        let data = json!("Messages of this stream are lost: it was left for too long");
+        let params = LogParams { level, logger: Some("stream".to_owned()), data };
+        wanted.then(|| event(None, &note_message(&ServerNotification::Log(params))))
+    }
+
+    /// Keeps the session, and ends with it.
+    async fn still_here(&mut self) {
+        self.keep_alive_at = self.server.clock().now() + KEEP_ALIVE;
+        match self.server.sessions().keep(&self.session.id).await {
+            Ok(false) => self.end(None),
+            Ok(true) | Err(_) => self.ready.push_back(comment()),
+        }
+    }
+
+    /// Looks whether the instance that runs the call is alive.
+    async fn check(&mut self) {
+        self.check_at = self.server.clock().now() + CHECK;
+        match self.server.instances().is_alive(&self.origin.instance).await {
+            Ok(true) => self.missed = 0,
+            Ok(false) => self.missed += 1,
+            Err(_) => {}
+        }
+        if self.missed >= 2 {
+            self.bury().await;
+        }
+    }
+
+    /// Ends a call whose instance has died, for whoever reads its stream.
+    async fn bury(&mut self) {
+        tracing::warn!(instance = self.origin.instance, "a call was lost with its instance");
+        let request = self.origin.request.as_deref();
+        let Some(id) = request.and_then(|id| serde_json::from_str::<RequestId>(id).ok()) else {
+            return self.end(None);
+        };
+        let message = "The instance that ran this call is gone; call again";
+        let mut error = ErrorObject::new(ErrorCode::INTERNAL_ERROR, message);
+        error.data = Some(json!({ "reason": "instance_lost" }));
+        let message = error_message(Some(&id), &error);
+        let entry = Entry::Answered(String::from_utf8_lossy(&message).into_owned());
+        let streams = self.server.sessions().streams();
+        // What is written comes back through the follower, to every reader alike.
+        if streams.append(&self.session.id, &self.last.stream, &entry).await.is_err() {
+            self.ready.push_back(event(None, &message));
+            self.end(None);
+        }
+        self.missed = 0;
+    }
+}

@@ -1,0 +1,128 @@
+//! The transport of 2024-11-05: `GET /sse` opens a session and its one stream, `POST /message` takes
+//! what the client says, and every answer goes out on the stream, from whichever instance.
+//!
+//! A session of this transport is over when its stream is: its client cannot come back.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    body::Bytes,
+    extract::{Query, Request, State, rejection::QueryRejection},
+    response::{IntoResponse as _, Response},
+};
+use http::StatusCode;
+use mcp_core::Principal;
+use serde::Deserialize;
+use shared::mcp::{Incoming, Message};
+use store::EventId;
+
+use super::{
+    Rejection, endpoint, guard,
+    standalone::{Aside, stream_of},
+};
+use crate::{
+    Server,
+    era::legacy,
+    session::{
+        SessionId, Terms, Transport,
+        streams::{EventName, StreamName},
+    },
+};
+
+/// Where clients of this transport send their messages.
+pub(super) const MESSAGES: &str = "/message";
+
+/// Opens a session and its stream. The first event says where to send messages.
+pub(super) async fn get(
+    State(server): State<Server>,
+    Extension(principal): Extension<Arc<Principal>>,
+) -> Result<Response, Rejection> {
+    let world = (server.entropy(), server.clock());
+    let id = server.sessions().open(&principal, Terms::none_yet(), world).await?;
+    let ends = EndsSession { server: server.clone(), id: id.clone() };
+    let session = server.sessions().find(id.as_str(), &principal).await?;
+    let session = session.ok_or_else(Rejection::session_not_found)?;
+    let begin = EventName { stream: StreamName::sse(), at: EventId::ZERO, feed: None };
+    let name = server.entropy().hex::<8>();
+    let mut aside = Aside::open(&server, &principal, session, name, Some(begin)).await?;
+    aside.ends_with(Box::new(ends));
+    let first = format!("event: endpoint\ndata: {MESSAGES}?sessionId={id}\n\n");
+    Ok(stream_of(aside, first.into()))
+}
+
+/// Where a message belongs.
+#[derive(Deserialize)]
+pub(super) struct Address {
+    #[serde(rename = "sessionId")]
+    session: String,
+}
+
+/// Takes a message; what answers it goes out on the stream of the session.
+pub(super) async fn post(
+    State(server): State<Server>,
+    Extension(principal): Extension<Arc<Principal>>,
+    address: Result<Query<Address>, QueryRejection>,
+    request: Request,
+) -> Result<Response, Rejection> {
+    let Ok(Query(address)) = address else {
+        let message = "One `sessionId` must be in the query; open a session with GET /sse";
+        return Err(Rejection::invalid_request(message));
+    };
+    guard::content_type(request.headers())?;
+    let message = Message::parse(endpoint::body(request).await?)?;
+    let session = server.sessions().find(&address.session, &principal).await?;
+    let is_ours = |transport| matches!(transport, Transport::Sse | Transport::SseOpening);
+    let session = session.filter(|session| is_ours(session.record.transport));
+    let session = session.ok_or_else(Rejection::session_not_found)?;
+    match message {
+        Message::One(incoming) => {
+            legacy::serve_shared(&server, principal, session, incoming).await?;
+        }
+        Message::Batch(items) => {
+            let items = items.into_iter().collect::<Result<Vec<Incoming>, _>>()?;
+            if !session.record.revision.has_batches() {
+                let message = "Batches exist in revision 2025-03-26 only";
+                return Err(Rejection::invalid_request(message));
+            }
+            for incoming in items {
+                let (principal, session) = (Arc::clone(&principal), session.clone());
+                legacy::serve_shared(&server, principal, session, incoming).await?;
+            }
+        }
+    }
+    Ok((StatusCode::ACCEPTED, Bytes::from_static(b"Accepted")).into_response())
+}
+
+/// Another verb at `/sse`. A POST is what clients of newer revisions try first: it tells them to fall
+/// back.
+pub(super) async fn only_get() -> Rejection {
+    Rejection::method_not_allowed("GET")
+}
+
+/// Another verb at `/message`.
+pub(super) async fn only_post() -> Rejection {
+    Rejection::method_not_allowed("POST")
+}
+
+/// Ends a session when its stream is gone.
+struct EndsSession {
+    server: Server,
+    id: SessionId,
+}
+
+impl Drop for EndsSession {
+    fn drop(&mut self) {
+        let (server, id) = (self.server.clone(), self.id.clone());
+        self.server.lifecycle().spawn(async move {
+            let ended = async {
+                server.sessions().end(&id).await?;
+                server.metrics().session_ended("stream");
+                server.control().cancel(&id, None).await
+            };
+            if let Err(error) = ended.await {
+                tracing::warn!(%error, "a session whose stream is gone ends by its lifetime");
+            }
+        });
+    }
+}

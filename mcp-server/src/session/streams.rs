@@ -1,0 +1,282 @@
+//! What the streams of a session say, kept so that it can be read again: every message is written to
+//! the stream's log, under `mcp:shttp:toclient:{sessionId}:{requestId}`, before anybody hears of it.
+//!
+//! A client that lost its connection names the last event it had and goes on there, on any instance.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use ambient::Timestamp;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use shared::mcp::RequestId;
+use store::{EventId, Heard, Log, Start, Store, StoreError, Tail};
+
+use super::SessionId;
+
+/// How far the clocks of instances and of Redis may be apart.
+const SKEW: Duration = Duration::from_secs(5);
+
+/// The name of a stream within its session.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) struct StreamName(String);
+
+impl StreamName {
+    /// The stream that answers a request. Numbers are themselves; a text, which may be anything,
+    /// goes by its digest, so that 5 and "5" are two.
+    pub(crate) fn of_call(id: &RequestId) -> Self {
+        Self(match id {
+            RequestId::Number(number) => number.to_string(),
+            RequestId::String(text) => {
+                let digest = Sha256::digest(text.as_bytes());
+                digest[..12].iter().fold("t".to_owned(), |name, byte| format!("{name}{byte:02x}"))
+            }
+        })
+    }
+
+    /// The stream of a session that is about no request.
+    pub(crate) fn standalone() -> Self {
+        Self("standalone".to_owned())
+    }
+
+    /// The one stream of a session of 2024-11-05, which carries everything.
+    pub(crate) fn sse() -> Self {
+        Self("sse".to_owned())
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        (matches!(text.len(), 1..=40) && text.bytes().all(plain)).then(|| Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for StreamName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a client calls an event: the stream it was on, and where. A standalone stream tells of two
+/// logs, its own and the feed of changes, and has a place in each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EventName {
+    pub(crate) stream: StreamName,
+    pub(crate) at: EventId,
+    pub(crate) feed: Option<EventId>,
+}
+
+impl EventName {
+    /// Reads a `Last-Event-ID`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.split('.');
+        let stream = StreamName::parse(parts.next()?)?;
+        let at = parts.next()?.parse().ok()?;
+        let feed = parts.next().map(str::parse).transpose().ok()?;
+        parts.next().is_none().then_some(Self { stream, at, feed })
+    }
+}
+
+impl fmt::Display for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.stream, self.at)?;
+        self.feed.map_or(Ok(()), |feed| write!(f, ".{feed}"))
+    }
+}
+
+/// What is kept of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// The stream begins; it answers the request with this id, written as JSON.
+    Begun(String),
+    /// A message.
+    Said(String),
+    /// The last message: the answer.
+    Answered(String),
+    /// The stream ends without an answer: the call was cancelled.
+    Ended,
+}
+
+impl Entry {
+    fn to_text(&self, instance: &str) -> String {
+        match self {
+            Self::Begun(id) => format!("b{instance} {id}"),
+            Self::Said(message) => format!("m{instance} {message}"),
+            Self::Answered(message) => format!("a{instance} {message}"),
+            Self::Ended => format!("e{instance} "),
+        }
+    }
+
+    /// The entry, and the instance that has written it.
+    fn parse(text: &str) -> Option<(Self, &str)> {
+        let (kind, rest) = text.split_at_checked(1)?;
+        let (instance, rest) = rest.split_once(' ')?;
+        let entry = match kind {
+            "b" => Self::Begun(rest.to_owned()),
+            "m" => Self::Said(rest.to_owned()),
+            "a" => Self::Answered(rest.to_owned()),
+            "e" => Self::Ended,
+            _ => return None,
+        };
+        Some((entry, instance))
+    }
+}
+
+/// The logs of all streams of all sessions.
+#[derive(Clone)]
+pub(crate) struct Streams {
+    log: Log,
+    keep: Duration,
+    instance: Arc<str>,
+}
+
+impl Streams {
+    /// Keeps what was said for `keep` after the last of it. What is written names `instance`.
+    pub(crate) fn new(store: &Store, keep: Duration, instance: &str) -> Self {
+        Self { log: store.log(), keep, instance: instance.into() }
+    }
+
+    /// Writes an entry, and wakes whoever follows the stream on whatever instance.
+    pub(crate) async fn append(
+        &self,
+        session: &SessionId,
+        stream: &StreamName,
+        entry: &Entry,
+    ) -> Result<EventId, StoreError> {
+        self.log.append(&key(session, stream), &entry.to_text(&self.instance), self.keep).await
+    }
+
+    /// Which request a stream answers, as JSON if that is still known, and on which instance; `None`
+    /// when there is no such stream any more.
+    pub(crate) async fn origin(
+        &self,
+        session: &SessionId,
+        stream: &StreamName,
+    ) -> Result<Option<Origin>, StoreError> {
+        let page = self.log.read_after(&key(session, stream), None, 1).await?;
+        let oldest = page.events.first().and_then(|(_, text)| Entry::parse(text));
+        Ok(oldest.map(|(entry, instance)| Origin {
+            request: match entry {
+                Entry::Begun(id) => Some(id),
+                _ => None,
+            },
+            instance: instance.to_owned(),
+        }))
+    }
+
+    /// Whether an event was the last one of its stream.
+    pub(crate) async fn is_last(
+        &self,
+        session: &SessionId,
+        event: &EventName,
+    ) -> Result<bool, StoreError> {
+        let key = key(session, &event.stream);
+        let page = self.log.read_after(&key, Some(&event.at.preceding()), 1).await?;
+        let found = page.events.first().filter(|(id, _)| *id == event.at);
+        let entry = found.and_then(|(_, text)| Entry::parse(text));
+        Ok(matches!(entry, Some((Entry::Answered(_) | Entry::Ended, _))))
+    }
+
+    /// Keeps what was said for a while longer.
+    pub(crate) async fn keep(
+        &self,
+        session: &SessionId,
+        stream: &StreamName,
+    ) -> Result<(), StoreError> {
+        self.log.keep(&key(session, stream), self.keep).await.map(drop)
+    }
+
+    /// Follows a stream.
+    pub(crate) async fn follow(
+        &self,
+        session: &SessionId,
+        stream: &StreamName,
+        start: Start,
+    ) -> Result<Follower, StoreError> {
+        Ok(Follower(self.log.tail(&key(session, stream), start).await?))
+    }
+}
+
+/// A place in a log before everything that was written from `moment` on, by whatever clock.
+pub(crate) fn since(moment: Timestamp) -> EventId {
+    let millis = moment.as_millis().saturating_sub(SKEW.as_millis().try_into().unwrap_or(u64::MAX));
+    EventId::before(Timestamp::from_millis(millis))
+}
+
+fn key(session: &SessionId, stream: &StreamName) -> String {
+    format!("mcp:shttp:toclient:{session}:{stream}")
+}
+
+/// Where a stream comes from.
+pub(crate) struct Origin {
+    /// The id of the request, as JSON.
+    pub(crate) request: Option<String>,
+    /// The instance that runs the call.
+    pub(crate) instance: String,
+}
+
+/// Follows one stream.
+pub(crate) struct Follower(Tail);
+
+/// What a follower hears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Followed {
+    Entry(EventId, Entry),
+    /// Messages are gone for good before the next one.
+    Gap,
+}
+
+impl Follower {
+    /// What comes next; `None` once the store is closed. Safe to drop and call again.
+    pub(crate) async fn next(&mut self) -> Option<Result<Followed, StoreError>> {
+        loop {
+            let (id, text) = match self.0.next().await? {
+                Ok(Heard::Event(id, text)) => (id, text),
+                Ok(Heard::Gap) => return Some(Ok(Followed::Gap)),
+                Err(error) => return Some(Err(error)),
+            };
+            if let Some((entry, _)) = Entry::parse(&text) {
+                return Some(Ok(Followed::Entry(id, entry)));
+            }
+            tracing::warn!("an entry of a stream is not one of ours");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_an_event_is_read_as_it_is_written() {
+        for text in ["5.0-0", "standalone.17-2.18-0", "t00ff.1-1", "-3.1-1"] {
+            assert_eq!(EventName::parse(text).unwrap().to_string(), text);
+        }
+        for text in ["", "5", "5.1", "5.1-1.x", "5.1-1.1-1.1-1", "a:b.1-1", "ä.1-1", ".1-1"] {
+            assert_eq!(EventName::parse(text), None, "{text}");
+        }
+        assert_eq!(EventName::parse(&format!("{}.1-1", "x".repeat(41))), None);
+    }
+
+    #[test]
+    fn a_number_and_its_text_are_two_streams() {
+        let number = StreamName::of_call(&RequestId::Number(5));
+        let text = StreamName::of_call(&RequestId::String("5".to_owned()));
+        assert_ne!(number, text);
+        assert_eq!(StreamName::parse(&text.to_string()), Some(text));
+    }
+
+    #[test]
+    fn an_entry_is_read_as_it_is_written() {
+        let entries = [
+            Entry::Begun("\"a b\"".to_owned()),
+            Entry::Said("{}".to_owned()),
+            Entry::Answered("{\"a\":\"ä\"}".to_owned()),
+            Entry::Ended,
+        ];
+        for entry in entries {
+            assert_eq!(Entry::parse(&entry.to_text("i")), Some((entry, "i")));
+        }
+        for text in ["", "x", "xi y", "ä", "bi"] {
+            assert_eq!(Entry::parse(text), None);
+        }
+    }
+}

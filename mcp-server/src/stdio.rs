@@ -1,0 +1,325 @@
+//! The transport of a process: one message per line on standard input and output, every revision
+//! (basic/transports of each).
+//!
+//! There is no authorization: whoever started the process may use it. Stateless requests and one
+//! session may share the pipe; the body of each line says what it is.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use mcp_core::Principal;
+use shared::mcp::{CancelledParams, Incoming, Message, RawJson, RequestId};
+use store::StoreError;
+use tokio::{
+    io::{AsyncBufRead, AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Server,
+    era::{Era, legacy, modern},
+    http::{
+        Form, Rejection, Running,
+        standalone::{Aside, Item},
+    },
+    operation::Asked,
+    session::{Session, SessionId, Transport},
+};
+
+/// How many lines may wait to be written: calls wait while the client reads more slowly.
+const WAITING: usize = 64;
+
+/// How many requests may be in progress.
+const MOST: u32 = 100;
+
+/// How long requests in progress may take to end after the input has.
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
+/// Serves one client, until its input ends or the server stops.
+///
+/// # Errors
+/// When the input cannot be read or the output cannot be written.
+pub(crate) async fn serve(
+    server: &Server,
+    input: impl AsyncBufRead + Unpin,
+    output: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
+    let (lines, written) = mpsc::channel(WAITING);
+    let pipe = Pipe::new(server, lines);
+    let (room, over) = (Arc::clone(&pipe.room), pipe.over.clone());
+    let _over_when_done = over.clone().drop_guard();
+    let reading = async move {
+        tokio::select! {
+            read = pipe.read(input) => read?,
+            () = server.lifecycle().stopping() => {}
+        }
+        // What is in progress may end; whoever listens for changes is told nothing more.
+        let ended = room.acquire_many(MOST);
+        let _ = server.clock().timeout(LAST_WORDS, ended).await;
+        over.cancel();
+        Ok(())
+    };
+    tokio::try_join!(reading, write(written, output)).map(|_| ())
+}
+
+/// Writes line after line until nobody has one any more.
+async fn write(
+    mut lines: mpsc::Receiver<Bytes>,
+    mut output: impl AsyncWrite + Unpin,
+) -> io::Result<()> {
+    while let Some(line) = lines.recv().await {
+        output.write_all(&line).await?;
+        output.write_all(b"\n").await?;
+        if lines.is_empty() {
+            output.flush().await?;
+        }
+    }
+    Ok(())
+}
+
+/// What a line holds.
+enum Line {
+    Text(Bytes),
+    TooLong,
+}
+
+/// The next line that is not empty; none at the end. Of a line that is too long nothing is kept.
+async fn next_line(
+    input: &mut (impl AsyncBufRead + Unpin),
+    longest: usize,
+) -> io::Result<Option<Line>> {
+    let (mut line, mut is_too_long) = (Vec::new(), false);
+    loop {
+        let read = input.fill_buf().await?;
+        let (chunk, ends) = match read.iter().position(|byte| *byte == b'\n') {
+            Some(at) => (&read[..at], true),
+            None => (read, read.is_empty()),
+        };
+        is_too_long |= line.len() + chunk.len() > longest;
+        if is_too_long {
+            line = Vec::new();
+        } else {
+            line.extend_from_slice(chunk);
+        }
+        let (at_end, used) = (read.is_empty(), chunk.len() + usize::from(ends && !read.is_empty()));
+        input.consume(used);
+        match (ends, at_end) {
+            _ if ends && is_too_long => return Ok(Some(Line::TooLong)),
+            _ if ends && !line.trim_ascii().is_empty() => {
+                return Ok(Some(Line::Text(line.into())));
+            }
+            (_, true) => return Ok(None),
+            _ => {}
+        }
+    }
+}
+
+/// One client.
+struct Pipe {
+    server: Server,
+    principal: Arc<Principal>,
+    lines: mpsc::Sender<Bytes>,
+    /// The session, after `initialize`.
+    session: Option<SessionId>,
+    /// Stateless requests in progress.
+    running: InProgress,
+    room: Arc<Semaphore>,
+    /// Cancelled when nothing is written any more.
+    over: CancellationToken,
+}
+
+/// Stateless requests in progress, by their ids.
+#[derive(Clone, Default)]
+struct InProgress(Arc<Mutex<HashMap<RequestId, CancellationToken>>>);
+
+impl InProgress {
+    fn lock(&self) -> MutexGuard<'_, HashMap<RequestId, CancellationToken>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pipe {
+    fn new(server: &Server, lines: mpsc::Sender<Bytes>) -> Self {
+        Self {
+            server: server.clone(),
+            principal: Arc::clone(server.anonymous()),
+            lines,
+            session: None,
+            running: InProgress::default(),
+            room: Arc::new(Semaphore::new(MOST as usize)),
+            over: CancellationToken::new(),
+        }
+    }
+
+    async fn read(mut self, mut input: impl AsyncBufRead + Unpin) -> io::Result<()> {
+        let longest = self.server.config().max_body;
+        while let Some(line) = next_line(&mut input, longest).await? {
+            let handled = match line {
+                Line::Text(text) => self.line(text).await,
+                Line::TooLong => {
+                    Err(Rejection::invalid_request("The line is too long; see MAX_BODY_BYTES"))
+                }
+            };
+            if let Err(rejection) = handled {
+                self.say(rejection.to_message()).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn line(&mut self, text: Bytes) -> Result<(), Rejection> {
+        match Era::of_line(Message::parse(text)?)? {
+            Era::Modern(envelope) => {
+                let (id, principal) = (envelope.id.clone(), Arc::clone(&self.principal));
+                let form = Form::Either;
+                let running = modern::serve(&self.server, principal, None, form, *envelope)?;
+                self.run_modern(&id, running)
+            }
+            Era::ModernNotification => Ok(()),
+            Era::Opening { id, params } => self.open(&id, params.as_ref()).await,
+            Era::Legacy(incoming) => self.legacy(incoming).await,
+            Era::Batch(items) => {
+                let session = self.session().await?.ok_or_else(no_session)?;
+                let (server, principal) = (&self.server, &self.principal);
+                let handled =
+                    legacy::batch(server, principal, &session, Form::Either, items).await?;
+                self.handled(None, handled)
+            }
+        }
+    }
+
+    async fn open(&mut self, id: &RequestId, params: Option<&RawJson>) -> Result<(), Rejection> {
+        if self.session.is_some() {
+            let message = "This process has a session already";
+            return Err(Rejection::invalid_request(message).to(id));
+        }
+        let transport = Transport::Stdio;
+        let begun = self.server.operations().begin(Asked::initialize(id, params, transport));
+        let open = legacy::open(&self.server, &self.principal, id, params, transport);
+        let opened = begun.watch(Box::pin(open)).await;
+        let (answer, session) = opened.map_err(|error| Rejection::from(error).to(id))?;
+        if let Some(message) = answer.into_message() {
+            self.say(message).await;
+        }
+        self.session = session;
+        if let Some(session) = self.session().await? {
+            let (server, principal) = (&self.server, &self.principal);
+            let aside = Aside::open(server, principal, session, "stdio".to_owned(), None).await?;
+            self.overhear(aside);
+        }
+        Ok(())
+    }
+
+    async fn legacy(&mut self, incoming: Incoming) -> Result<(), Rejection> {
+        self.cancel_modern(&incoming);
+        let id = match &incoming {
+            Incoming::Request { id, .. } => Some(id.clone()),
+            _ => None,
+        };
+        let Some(session) = self.session().await? else {
+            let rejection = no_session();
+            return id.map_or(Ok(()), |id| Err(rejection.to(&id)));
+        };
+        let (server, principal) = (&self.server, Arc::clone(&self.principal));
+        let handled = legacy::serve(server, principal, session, Form::Either, incoming).await?;
+        self.handled(id.as_ref(), handled)
+    }
+
+    /// A notification may cancel a stateless request, too: ids are of the pipe.
+    fn cancel_modern(&self, incoming: &Incoming) {
+        if let Incoming::Notification { method, params } = incoming
+            && method == "notifications/cancelled"
+            && let Some(Ok(cancelled)) = params.as_ref().map(RawJson::decode::<CancelledParams>)
+            && let Some(id) = cancelled.request_id
+            && let Some(token) = self.running.lock().remove(&id)
+        {
+            token.cancel();
+        }
+    }
+
+    fn handled(&self, id: Option<&RequestId>, handled: legacy::Handled) -> Result<(), Rejection> {
+        let legacy::Handled::Running(running) = handled else { return Ok(()) };
+        let room = self.room(id)?;
+        let (lines, over) = (self.lines.clone(), self.over.clone());
+        self.server.lifecycle().spawn(async move {
+            let _room = room;
+            tokio::select! {
+                () = running.pump(&lines) => {}
+                () = over.cancelled() => {}
+            }
+        });
+        Ok(())
+    }
+
+    fn run_modern(&self, id: &RequestId, running: Running) -> Result<(), Rejection> {
+        let room = self.room(Some(id))?;
+        let cancelled = self.over.child_token();
+        match self.running.lock().entry(id.clone()) {
+            Entry::Vacant(free) => free.insert(cancelled.clone()),
+            Entry::Occupied(_) => {
+                let message = "A request with this id is still in progress";
+                return Err(Rejection::invalid_request(message).to(id));
+            }
+        };
+        let (lines, in_progress, id) = (self.lines.clone(), self.running.clone(), id.clone());
+        self.server.lifecycle().spawn(async move {
+            let _room = room;
+            tokio::select! {
+                biased;
+                () = cancelled.cancelled() => {}
+                () = running.pump(&lines) => {}
+            }
+            in_progress.lock().remove(&id);
+        });
+        Ok(())
+    }
+
+    fn room(&self, id: Option<&RequestId>) -> Result<OwnedSemaphorePermit, Rejection> {
+        Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
+            let rejection = Rejection::invalid_request("Too many requests are in progress");
+            id.map_or(rejection.clone(), |id| rejection.to(id))
+        })
+    }
+
+    /// Writes what is about no request.
+    fn overhear(&self, mut aside: Aside) {
+        let (lines, over) = (self.lines.clone(), self.over.clone());
+        self.server.lifecycle().spawn(async move {
+            loop {
+                let item = tokio::select! {
+                    item = aside.next() => item,
+                    () = over.cancelled() => break,
+                };
+                match item {
+                    Some(Item::Message(said)) => drop(lines.send(said.message).await),
+                    Some(Item::Silence) => {}
+                    Some(Item::ComeBack) | None => break,
+                }
+            }
+        });
+    }
+
+    async fn session(&self) -> Result<Option<Session>, StoreError> {
+        match &self.session {
+            Some(id) => self.server.sessions().find(id.as_str(), &self.principal).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn say(&self, line: Bytes) {
+        // Whoever writes may have ended; then nobody reads.
+        let _ = self.lines.send(line).await;
+    }
+}
+
+fn no_session() -> Rejection {
+    Rejection::invalid_request(
+        "A session begins with `initialize`; a request without one carries its revision in `_meta`",
+    )
+}

@@ -1,0 +1,129 @@
+//! What is kept of a task, and how each era sees it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ambient::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use shared::mcp::{
+    DetailedTask, Era, ErrorCode, ErrorObject, InputRequest, Revision, Task, TaskStatus,
+};
+use store::Record;
+
+use crate::session::Owner;
+
+/// How often a client may ask for a task, in milliseconds.
+const POLL_MILLIS: u64 = 1000;
+
+/// Kept under `mcp:task:{taskId}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct TaskRecord {
+    pub(crate) owner: Owner,
+    /// What the client that made it speaks: a task is of its era.
+    pub(crate) revision: Revision,
+    /// Where it runs.
+    pub(crate) instance: String,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) ttl_millis: u64,
+    /// Where it is, in words.
+    #[serde(default)]
+    pub(crate) message: Option<String>,
+    /// What it wants to know.
+    #[serde(default)]
+    pub(crate) questions: BTreeMap<String, InputRequest>,
+    /// The keys of all its questions so far: none is used twice.
+    #[serde(default)]
+    pub(crate) asked: BTreeSet<String>,
+    /// Answers that it has not taken yet.
+    #[serde(default)]
+    pub(crate) answers: BTreeMap<String, Answer>,
+    /// What has come of it.
+    #[serde(default)]
+    pub(crate) outcome: Option<Outcome>,
+    /// When its instance was found gone first.
+    #[serde(default)]
+    pub(crate) missed_at: Option<Timestamp>,
+}
+
+impl Record for TaskRecord {
+    const PREFIX: &'static str = "mcp:task:";
+}
+
+/// What a client says to a question.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Answer {
+    Given(Value),
+    Refused(ErrorObject),
+}
+
+/// What has come of a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Outcome {
+    /// The result of the call, as its revision reads it.
+    Result(Map<String, Value>),
+    Error(ErrorObject),
+    Cancelled,
+}
+
+impl Outcome {
+    /// The instance that ran the call has died.
+    pub(crate) fn lost() -> Self {
+        let message = "The instance that ran this task is gone; call again";
+        let data = serde_json::json!({ "reason": "instance_lost" });
+        Self::Error(ErrorObject::new(ErrorCode::INTERNAL_ERROR, message).with_data(data))
+    }
+}
+
+impl TaskRecord {
+    /// Where it is. That a tool has failed is a completed task to the extension, and a failed one to
+    /// 2025-11-25.
+    pub(crate) fn status(&self) -> TaskStatus {
+        match &self.outcome {
+            Some(Outcome::Cancelled) => TaskStatus::Cancelled,
+            Some(Outcome::Error(_)) => TaskStatus::Failed,
+            Some(Outcome::Result(result)) => {
+                let failed = result.get("isError") == Some(&Value::Bool(true));
+                if failed && self.revision.era() == Era::Legacy {
+                    TaskStatus::Failed
+                } else {
+                    TaskStatus::Completed
+                }
+            }
+            None if self.questions.is_empty() => TaskStatus::Working,
+            None => TaskStatus::InputRequired,
+        }
+    }
+
+    /// As it is described.
+    pub(crate) fn task(&self, id: &str) -> Task {
+        let failure = match &self.outcome {
+            Some(Outcome::Error(error)) => Some(error.message.clone()),
+            _ => self.message.clone(),
+        };
+        Task {
+            task_id: id.to_owned(),
+            status: self.status(),
+            status_message: failure,
+            created_at: self.created_at.to_rfc3339(),
+            last_updated_at: self.updated_at.to_rfc3339(),
+            ttl_ms: self.ttl_millis,
+            poll_interval_ms: POLL_MILLIS,
+        }
+    }
+
+    /// As the extension describes it, with what has come of it.
+    pub(crate) fn detailed(&self, id: &str) -> DetailedTask {
+        let (mut result, mut error) = (None, None);
+        match &self.outcome {
+            Some(Outcome::Result(value)) => result = Some(Value::Object(value.clone())),
+            Some(Outcome::Error(object)) => error = Some(object.clone()),
+            Some(Outcome::Cancelled) | None => {}
+        }
+        let waits = self.status() == TaskStatus::InputRequired;
+        let input_requests = waits.then(|| self.questions.clone());
+        DetailedTask { task: self.task(id), result, error, input_requests }
+    }
+}

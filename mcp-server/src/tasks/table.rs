@@ -1,0 +1,306 @@
+//! Making, finding, answering and ending tasks.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use ambient::{Clock, Entropy, Timestamp};
+use mcp_core::Principal;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use shared::mcp::{InputRequest, Revision};
+use store::{Bus, Record, Store, StoreError, Subscription, Table, UpdateError};
+
+use super::{Answer, Outcome, TaskRecord};
+use crate::session::{Instances, Owner};
+
+/// How long a task is kept if the client does not say.
+const KEPT: Duration = Duration::from_hours(1);
+
+/// How long it is kept at most.
+const LONGEST: Duration = Duration::from_hours(24);
+
+/// How many tasks a caller may have at a time.
+const MOST: usize = 100;
+
+/// How long an instance must have been gone before its tasks are lost: after an outage of the store
+/// it may only not have said yet that it is there.
+const GONE_FOR: Duration = Duration::from_secs(2);
+
+/// The name of a task: 128 random bits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TaskId(String);
+
+impl TaskId {
+    /// A name, if it can be one of ours. The form is checked because it becomes part of keys.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let ours = text.len() == 32 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        ours.then(|| Self(text.to_owned()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The tasks of one caller, under `mcp:tasks:{digest of the caller}`, each with its end.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Owned {
+    tasks: BTreeMap<String, Timestamp>,
+}
+
+impl Record for Owned {
+    const PREFIX: &'static str = "mcp:tasks:";
+}
+
+/// All tasks, of all instances that share a store.
+#[derive(Clone)]
+pub(crate) struct Tasks {
+    table: Table<TaskRecord>,
+    owned: Table<Owned>,
+    bus: Bus,
+    instances: Instances,
+    clock: Clock,
+    entropy: Entropy,
+}
+
+/// Why there is no new task.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CreateError {
+    #[error("You have as many tasks as you may; cancel some or wait for them to end")]
+    TooMany,
+    #[error("A task could not be kept")]
+    Store(#[from] StoreError),
+}
+
+impl Tasks {
+    pub(crate) fn new(
+        store: &Store,
+        instances: &Instances,
+        clock: &Clock,
+        entropy: &Entropy,
+    ) -> Self {
+        Self {
+            table: store.table(),
+            owned: store.table(),
+            bus: store.bus(),
+            instances: instances.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        }
+    }
+
+    /// Makes a task that runs on this instance. When this returns any instance can find it.
+    pub(crate) async fn create(
+        &self,
+        principal: &Principal,
+        revision: Revision,
+        ttl: Option<u64>,
+    ) -> Result<(TaskId, TaskRecord), CreateError> {
+        let keep = ttl.map_or(KEPT, |millis| Duration::from_millis(millis.max(1)).min(LONGEST));
+        let id = TaskId(self.entropy.hex::<16>());
+        let now = self.clock.now();
+        let owner = Owner::from(principal);
+        self.own(&owner, &id, now + keep).await?;
+        let record = TaskRecord {
+            owner,
+            revision,
+            instance: self.instances.own().to_owned(),
+            created_at: now,
+            updated_at: now,
+            ttl_millis: u64::try_from(keep.as_millis()).unwrap_or(u64::MAX),
+            message: None,
+            questions: BTreeMap::new(),
+            asked: std::collections::BTreeSet::new(),
+            answers: BTreeMap::new(),
+            outcome: None,
+            missed_at: None,
+        };
+        self.table.put(id.as_str(), &record, keep).await?;
+        Ok((id, record))
+    }
+
+    /// Adds a task to those of its owner.
+    async fn own(&self, owner: &Owner, id: &TaskId, end: Timestamp) -> Result<(), CreateError> {
+        struct TooMany;
+        let (key, now) = (digest(owner), self.clock.now());
+        let fresh = Owned { tasks: BTreeMap::from([(id.0.clone(), end)]) };
+        if self.owned.claim(&key, &fresh, LONGEST).await? {
+            return Ok(());
+        }
+        let add = |mut owned: Owned| {
+            owned.tasks.retain(|_, end| *end > now);
+            if owned.tasks.len() >= MOST {
+                return Err(TooMany);
+            }
+            owned.tasks.insert(id.0.clone(), end);
+            Ok(owned)
+        };
+        match self.owned.update(&key, add).await {
+            Ok(Some(_)) => {
+                // The list outlives its longest task.
+                self.owned.get_and_keep(&key, LONGEST).await?;
+                Ok(())
+            }
+            Ok(None) => Ok(self.owned.put(&key, &fresh, LONGEST).await?),
+            Err(UpdateError::Change(TooMany)) => Err(CreateError::TooMany),
+            Err(UpdateError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// A task of the caller and of the caller's era. One whose instance has died is found failed.
+    pub(crate) async fn find(
+        &self,
+        id: &str,
+        principal: &Principal,
+        revision: Revision,
+    ) -> Result<Option<(TaskId, TaskRecord)>, StoreError> {
+        let Some(id) = TaskId::parse(id) else { return Ok(None) };
+        let Some(record) = self.table.get(id.as_str()).await? else { return Ok(None) };
+        if record.owner != Owner::from(principal) || record.revision.era() != revision.era() {
+            return Ok(None);
+        }
+        if record.outcome.is_some() || self.instances.is_alive(&record.instance).await? {
+            return Ok(Some((id, record)));
+        }
+        let now = self.clock.now();
+        let record = self
+            .change(&id, |mut record| match record.missed_at {
+                Some(missed) if now.since(missed) >= GONE_FOR => ended(record, Outcome::lost()),
+                Some(_) => record,
+                None => {
+                    record.missed_at = Some(now);
+                    record
+                }
+            })
+            .await?;
+        Ok(record.map(|record| (id, record)))
+    }
+
+    /// The tasks of the caller, newest first.
+    pub(crate) async fn list(
+        &self,
+        principal: &Principal,
+        revision: Revision,
+    ) -> Result<Vec<(TaskId, TaskRecord)>, StoreError> {
+        let owned = self.owned.get(&digest(&Owner::from(principal))).await?.unwrap_or_default();
+        let mut found = Vec::new();
+        for id in owned.tasks.keys() {
+            found.extend(self.find(id, principal, revision).await?);
+        }
+        found.sort_by_key(|(_, record)| std::cmp::Reverse(record.created_at));
+        Ok(found)
+    }
+
+    /// Ends a task, unless it has ended already; gives what it is then.
+    pub(crate) async fn end(
+        &self,
+        id: &TaskId,
+        outcome: Outcome,
+    ) -> Result<Option<TaskRecord>, StoreError> {
+        let now = self.clock.now();
+        self.change(id, |record| {
+            let record = TaskRecord { updated_at: now, ..record };
+            ended(record, outcome.clone())
+        })
+        .await
+    }
+
+    /// Puts a question.
+    pub(super) async fn ask(
+        &self,
+        id: &TaskId,
+        key: &str,
+        question: &InputRequest,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        self.change(id, |mut record| {
+            record.updated_at = now;
+            record.asked.insert(key.to_owned());
+            record.questions.insert(key.to_owned(), question.clone());
+            record
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Takes answers to questions that are open; others are ignored.
+    pub(crate) async fn answer(
+        &self,
+        id: &TaskId,
+        answers: BTreeMap<String, Answer>,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        self.change(id, |mut record| {
+            for (key, answer) in &answers {
+                if record.questions.remove(key).is_some() {
+                    record.answers.insert(key.clone(), answer.clone());
+                    record.updated_at = now;
+                }
+            }
+            record
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Says where a task is, in words.
+    pub(super) async fn say(&self, id: &TaskId, message: &str) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        self.change(id, |mut record| {
+            record.updated_at = now;
+            record.message = Some(message.to_owned());
+            record
+        })
+        .await
+        .map(drop)
+    }
+
+    /// What a task is now.
+    pub(crate) async fn get(&self, id: &TaskId) -> Result<Option<TaskRecord>, StoreError> {
+        self.table.get(id.as_str()).await
+    }
+
+    /// Hears whenever a task has changed.
+    pub(crate) async fn watch(&self, id: &TaskId) -> Result<Subscription, StoreError> {
+        self.bus.subscribe(&channel(id)).await
+    }
+
+    async fn change(
+        &self,
+        id: &TaskId,
+        change: impl Fn(TaskRecord) -> TaskRecord,
+    ) -> Result<Option<TaskRecord>, StoreError> {
+        let change = |record| Ok::<_, std::convert::Infallible>(change(record));
+        let changed = match self.table.update(id.as_str(), change).await {
+            Ok(changed) => changed,
+            Err(UpdateError::Store(error)) => return Err(error),
+            Err(UpdateError::Change(never)) => match never {},
+        };
+        self.bus.publish(&channel(id), "changed").await?;
+        Ok(changed)
+    }
+}
+
+fn ended(mut record: TaskRecord, outcome: Outcome) -> TaskRecord {
+    if record.outcome.is_none() {
+        record.outcome = Some(outcome);
+        record.questions.clear();
+        record.answers.clear();
+    }
+    record
+}
+
+fn channel(id: &TaskId) -> String {
+    format!("mcp:task:{id}")
+}
+
+/// A name for a caller that tells nothing about them.
+fn digest(owner: &Owner) -> String {
+    let text = serde_json::to_vec(owner).unwrap_or_default();
+    Sha256::digest(text).iter().fold(String::new(), |name, byte| format!("{name}{byte:02x}"))
+}

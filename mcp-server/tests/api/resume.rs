@@ -1,0 +1,165 @@
+//! Streams that break and go on: what a call says while nobody reads it is not lost.
+
+use std::time::Duration;
+
+use ambient::Clock;
+use serde_json::{Value, json};
+use shared::mcp::Revision;
+use testkit::rpc::{Exchange, Session};
+
+use crate::world::{two, world};
+
+/// A call that reports its progress.
+fn call(tool: &str) -> Value {
+    json!({ "name": tool, "arguments": {}, "_meta": { "progressToken": "p" } })
+}
+
+async fn begin(session: &Session, tool: &str) -> Exchange {
+    session.open(session.draft("tools/call", call(tool))).await
+}
+
+fn text(message: &Value) -> &str {
+    message["result"]["content"][0]["text"].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_stream_of_the_newest_sessions_begins_with_an_event_to_come_back_to() {
+    let world = world().await;
+    for (revision, primed) in [(Revision::V2025_11_25, true), (Revision::V2025_06_18, false)] {
+        let session = world.opening().revision(revision).open().await;
+        let mut stream = begin(&session, "report").await;
+        let first = stream.next_event().await.unwrap();
+        assert!(first.id.is_some(), "{first:?}");
+        assert_eq!(first.message().is_none() && first.retry.is_some(), primed, "{first:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_lets_its_connection_go_is_answered_when_the_client_comes_back() {
+    let world = world().await;
+    let session = world.session().await;
+    let reply = session.call("tools/call", call("leave")).await;
+    assert_eq!(reply.messages.len(), 2, "{reply}");
+    assert_eq!(text(&reply.messages[1]), "came back");
+}
+
+#[tokio::test]
+async fn a_call_without_sessions_keeps_its_connection() {
+    let world = world().await;
+    let reply = world.modern().tool("leave", json!({})).await.expect(200);
+    assert_eq!(reply.result()["content"][0]["text"], "came back");
+}
+
+#[tokio::test]
+async fn a_client_that_lost_its_stream_goes_on_at_another_instance() {
+    let (here, there) = two().await;
+    let session = here.session().await;
+    let mut stream = begin(&session, "pause").await;
+    assert_eq!(stream.next().await.unwrap()["params"]["message"], "before");
+    let left = stream.leave();
+    let mut stream = session.at(&there.endpoint()).come_back(&left).await;
+    here.clock.advance(Duration::from_mins(1));
+    assert_eq!(stream.next().await.unwrap()["params"]["message"], "after");
+    assert_eq!(text(&stream.next().await.unwrap()), "paused");
+    assert_eq!(stream.next().await, None, "a stream ends with its answer");
+}
+
+#[tokio::test]
+async fn what_was_read_can_be_read_again_from_any_event() {
+    let world = world().await;
+    let session = world.session().await;
+    let mut stream = begin(&session, "report").await;
+    let mut ids = Vec::new();
+    while let Some(event) = stream.next_event().await {
+        ids.extend(event.id);
+    }
+    let mut left = stream.leave();
+    assert_eq!(ids.len(), 4, "an opening, two messages and the answer");
+    for (index, id) in ids.iter().enumerate() {
+        left.last_event_id.clone_from(id);
+        let mut again = session.come_back(&left).await;
+        let mut seen = Vec::new();
+        while let Some(event) = again.next_event().await {
+            seen.extend(event.id);
+        }
+        assert_eq!(seen, ids[index + 1..]);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_has_one_reader() {
+    let (here, there) = two().await;
+    let session = here.session().await;
+    let mut first = begin(&session, "pause").await;
+    drop(first.next().await.unwrap());
+    let last = first.last_event_id().unwrap().to_owned();
+    let mut second = session.at(&there.endpoint()).listen(Some(&last)).await;
+    assert_eq!(first.next().await, None, "the client has come back elsewhere");
+    let mut third = session.listen(Some(&last)).await;
+    assert_eq!(second.next().await, None);
+    here.clock.advance(Duration::from_mins(1));
+    assert_eq!(third.next().await.unwrap()["params"]["message"], "after");
+}
+
+#[tokio::test]
+async fn a_stream_belongs_to_its_session() {
+    let world = world().await;
+    let (mine, theirs) = (world.session().await, world.session().await);
+    let mut stream = begin(&mine, "pause").await;
+    drop(stream.next().await.unwrap());
+    let last = stream.last_event_id().unwrap().to_owned();
+    let reply = theirs.open(theirs.listen_draft(Some(&last))).await.finish().await;
+    drop(reply.expect_error(400, -32600));
+}
+
+#[tokio::test]
+async fn what_is_not_an_event_of_ours_is_refused() {
+    let world = world().await;
+    let session = world.session().await;
+    let long = "x".repeat(5000);
+    for id in ["x", "5", "5.1", "99.1-1", "../..", "5.1-1.1-1.1-1", "*.1-1", &long] {
+        let reply = session.open(session.listen_draft(Some(id))).await.finish().await;
+        drop(reply.expect_error(400, -32600));
+    }
+}
+
+#[tokio::test]
+async fn a_question_put_while_the_client_is_away_is_answered_when_it_is_back() {
+    let (here, there) = two().await;
+    let capabilities = json!({ "elicitation": {} });
+    let session = here.opening().capabilities(capabilities).open().await;
+    let mut stream = begin(&session, "ask").await;
+    let question = stream.next().await.unwrap();
+    let left = stream.leave();
+    let elsewhere = session.at(&there.endpoint());
+    let answer = json!({ "action": "accept", "content": { "name": "Ada" } });
+    drop(elsewhere.respond(&question["id"], Ok(answer)).await.expect(202));
+    let mut stream = elsewhere.come_back(&left).await;
+    assert_eq!(text(&stream.next().await.unwrap()), "Hello, Ada!");
+}
+
+#[tokio::test]
+async fn a_call_whose_instance_died_ends_with_an_error_that_says_so() {
+    let (here, there) = two().await;
+    let session = here.session().await;
+    let mut stream = begin(&session, "pause").await;
+    drop(stream.next().await.unwrap());
+    let left = stream.leave();
+    here.lifecycle.abort();
+    here.lifecycle.finished().await;
+    let mut stream = session.at(&there.endpoint()).come_back(&left).await;
+    let time_passes = async {
+        loop {
+            there.clock.advance(Duration::from_millis(500));
+            Clock::system().sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let begun = there.clock.now();
+    let lost = tokio::select! {
+        lost = stream.next() => lost.unwrap(),
+        () = time_passes => unreachable!("time has no end"),
+    };
+    assert!(there.clock.now().since(begun) <= Duration::from_secs(12));
+    assert_eq!(lost["error"]["data"]["reason"], "instance_lost", "{lost}");
+    assert_eq!(stream.next().await, None);
+}

@@ -1,0 +1,132 @@
+//! The transport of 2024-11-05, whose answers may come from another instance.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::mcp::Revision;
+use testkit::{http::Http, rpc::OldSession};
+
+use crate::world::{World, two, world};
+
+async fn open(world: &World) -> OldSession {
+    OldSession::open(&world.base, None).await
+}
+
+fn text(message: &Value) -> &str {
+    message["result"]["content"][0]["text"].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_session_is_opened_used_and_answered_on_its_stream() {
+    let world = world().await;
+    for revision in [Revision::V2024_11_05, Revision::V2025_06_18, Revision::V2025_11_25] {
+        let mut session = open(&world).await;
+        let opened = session.initialize(revision, json!({})).await;
+        assert_eq!(opened["result"]["protocolVersion"], revision.as_str());
+        let params = json!({ "name": "report", "arguments": {}, "_meta": { "progressToken": 1 } });
+        session.request(7, "tools/call", params).await;
+        assert_eq!(session.next().await.unwrap()["method"], "notifications/progress");
+        assert_eq!(session.next().await.unwrap()["method"], "notifications/progress");
+        assert_eq!(text(&session.next().await.unwrap()), "done");
+    }
+}
+
+#[tokio::test]
+async fn a_message_sent_to_another_instance_is_answered_on_the_stream() {
+    let (here, there) = two().await;
+    let mut session = open(&here).await;
+    drop(session.initialize(Revision::V2024_11_05, json!({})).await);
+    session.messages.set_port(there.base.parse::<url::Url>().unwrap().port()).unwrap();
+    let params = json!({ "name": "echo", "arguments": { "message": "there" } });
+    session.request(1, "tools/call", params).await;
+    assert_eq!(text(&session.next().await.unwrap()), "there");
+}
+
+#[tokio::test]
+async fn a_question_is_asked_and_answered() {
+    let world = world().await;
+    let mut session = open(&world).await;
+    drop(session.initialize(Revision::V2025_06_18, json!({ "elicitation": {} })).await);
+    session.request(1, "tools/call", json!({ "name": "ask", "arguments": {} })).await;
+    let question = session.next().await.unwrap();
+    let answer = json!({ "action": "accept", "content": { "name": "Ada" } });
+    let answer = json!({ "jsonrpc": "2.0", "id": question["id"], "result": answer });
+    assert_eq!(session.send(&answer).await, 202);
+    assert_eq!(text(&session.next().await.unwrap()), "Hello, Ada!");
+}
+
+#[tokio::test]
+async fn the_end_of_the_stream_is_the_end_of_the_session_and_of_its_calls() {
+    let mut world = world().await;
+    let mut session = open(&world).await;
+    drop(session.initialize(Revision::V2024_11_05, json!({})).await);
+    session.request(1, "tools/call", json!({ "name": "stay", "arguments": {} })).await;
+    world.happened("started").await;
+    let mut messages = open(&world).await;
+    messages.messages = session.messages.clone();
+    drop(session);
+    world.happened("dropped").await;
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    assert_eq!(messages.send(&ping).await, 404);
+}
+
+#[tokio::test]
+async fn nothing_but_a_ping_comes_before_initialize_which_comes_once() {
+    let world = world().await;
+    let mut session = open(&world).await;
+    session.request(1, "tools/list", json!({})).await;
+    assert_eq!(session.next().await.unwrap()["error"]["code"], -32600);
+    session.request(2, "ping", json!({})).await;
+    assert_eq!(session.next().await.unwrap()["result"], json!({}));
+    drop(session.initialize(Revision::V2024_11_05, json!({})).await);
+    session.request(3, "initialize", json!({})).await;
+    assert!(session.next().await.unwrap()["error"].is_object());
+}
+
+#[tokio::test]
+async fn a_quiet_stream_keeps_its_session() {
+    let world = world().await;
+    let mut session = open(&world).await;
+    drop(session.initialize(Revision::V2024_11_05, json!({})).await);
+    for _ in 0..30 {
+        world.clock.advance(Duration::from_secs(15));
+        session.request(2, "ping", json!({})).await;
+        assert_eq!(session.next().await.unwrap()["result"], json!({}));
+    }
+}
+
+#[tokio::test]
+async fn sessions_of_the_two_transports_are_not_mixed_up() {
+    let world = world().await;
+    let old = open(&world).await;
+    let id = old.messages.query_pairs().next().unwrap().1.into_owned();
+    let mut session = world.session().await;
+    let streamable = session.id.replace(id).unwrap();
+    drop(session.call("ping", json!({})).await.expect(404));
+    let mut crossed = open(&world).await;
+    crossed.messages.set_query(Some(&format!("sessionId={streamable}")));
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    assert_eq!(crossed.send(&ping).await, 404);
+}
+
+#[tokio::test]
+async fn what_is_wrong_has_the_status_for_it() {
+    let world = world().await;
+    let mut session = open(&world).await;
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    let cases = [
+        ("sessionId=0123", 404),
+        ("sessionId=shttp:toserver:x", 404),
+        ("sessionId=a&sessionId=b", 400),
+        ("", 400),
+    ];
+    for (query, status) in cases {
+        session.messages.set_query(Some(query));
+        assert_eq!(session.send(&ping).await, status, "{query}");
+    }
+    let http = Http::new(&world.base);
+    let post = http.send(http.request(http::Method::POST, "/sse").body("{}")).await;
+    assert_eq!((post.status.as_u16(), post.header("allow")), (405, Some("GET")));
+    let get = http.send(http.request(http::Method::GET, "/message")).await;
+    assert_eq!((get.status.as_u16(), get.header("allow")), (405, Some("POST")));
+}

@@ -1,0 +1,158 @@
+//! Lines of text: both eras on one pipe, and input that ends, breaks and floods.
+
+use serde_json::{Value, json};
+use shared::mcp::Revision;
+use testkit::rpc::Pipe;
+use tokio::{
+    io::{BufReader, duplex, split},
+    task::JoinSet,
+};
+
+use crate::world::{World, world};
+
+/// A client of a server that serves it alone.
+async fn pipe() -> (World, Pipe, JoinSet<std::io::Result<()>>) {
+    let world = world().await;
+    let (here, there) = duplex(1 << 16);
+    let (input, output) = split(there);
+    let server = world.server.clone();
+    let mut serving = JoinSet::new();
+    serving.spawn(async move { server.serve_lines(BufReader::new(input), output).await });
+    let (output, input) = split(here);
+    (world, Pipe::new(output, input), serving)
+}
+
+fn echo(message: &str) -> Value {
+    json!({ "name": "echo", "arguments": { "message": message } })
+}
+
+fn text(message: &Value) -> &str {
+    message["result"]["content"][0]["text"].as_str().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn every_revision_with_sessions_is_spoken() {
+    for revision in Revision::ALL.into_iter().filter(|r| *r != Revision::V2026_07_28) {
+        let (_world, mut pipe, _serving) = pipe().await;
+        let opened = pipe.initialize(revision, json!({})).await;
+        assert_eq!(opened["result"]["protocolVersion"], revision.as_str());
+        pipe.request(1, "tools/call", echo("hi")).await;
+        assert_eq!(text(&pipe.next().await.unwrap()), "hi");
+    }
+}
+
+#[tokio::test]
+async fn a_stateless_request_needs_no_session_and_may_come_beside_one() {
+    let (_world, mut pipe, _serving) = pipe().await;
+    pipe.revision = Revision::V2026_07_28;
+    pipe.stateless(1, "server/discover", json!({}), &json!({})).await;
+    let discovered = pipe.next().await.unwrap();
+    assert_eq!(discovered["result"]["supportedVersions"][0], "2026-07-28");
+    drop(pipe.initialize(Revision::V2025_11_25, json!({})).await);
+    pipe.revision = Revision::V2026_07_28;
+    pipe.stateless(2, "tools/call", echo("modern"), &json!({})).await;
+    let answer = pipe.next().await.unwrap();
+    assert_eq!((text(&answer), &answer["result"]["resultType"]), ("modern", &json!("complete")));
+}
+
+#[tokio::test]
+async fn a_question_is_asked_and_answered_on_the_pipe() {
+    let (_world, mut pipe, _serving) = pipe().await;
+    drop(pipe.initialize(Revision::V2025_11_25, json!({ "elicitation": {} })).await);
+    pipe.request(1, "tools/call", json!({ "name": "ask", "arguments": {} })).await;
+    let question = pipe.next().await.unwrap();
+    assert_eq!(question["method"], "elicitation/create");
+    let content = json!({ "action": "accept", "content": { "name": "Ada" } });
+    pipe.send(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": content })).await;
+    assert_eq!(text(&pipe.next().await.unwrap()), "Hello, Ada!");
+}
+
+#[tokio::test]
+async fn a_stateless_client_is_asked_by_an_answer_and_never_by_a_request() {
+    let (_world, mut pipe, _serving) = pipe().await;
+    pipe.revision = Revision::V2026_07_28;
+    let call = json!({ "name": "ask", "arguments": {} });
+    pipe.stateless(1, "tools/call", call, &json!({ "elicitation": {} })).await;
+    let answer = pipe.next().await.unwrap();
+    assert_eq!(answer["result"]["resultType"], "input_required");
+}
+
+#[tokio::test]
+async fn a_cancelled_call_stops_and_is_not_answered_in_both_eras() {
+    let (mut world, mut pipe, _serving) = pipe().await;
+    drop(pipe.initialize(Revision::V2025_11_25, json!({})).await);
+    let stay = json!({ "name": "stay", "arguments": {} });
+    for stateless in [false, true] {
+        world.forget();
+        if stateless {
+            pipe.stateless(8, "tools/call", stay.clone(), &json!({})).await;
+        } else {
+            pipe.request(8, "tools/call", stay.clone()).await;
+        }
+        world.happened("started").await;
+        let cancelled = json!({ "requestId": 8 });
+        let method = "notifications/cancelled";
+        pipe.send(&json!({ "jsonrpc": "2.0", "method": method, "params": cancelled })).await;
+        world.happened("dropped").await;
+    }
+    pipe.request(9, "ping", json!({})).await;
+    assert_eq!(pipe.next().await.unwrap()["id"], 9);
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_answered_and_ends_nothing() {
+    let (_world, mut pipe, _serving) = pipe().await;
+    pipe.write(b"{nonsense\n\n  \n").await;
+    assert_eq!(pipe.next().await.unwrap()["error"]["code"], -32700);
+    pipe.write(&[b"\xff\xfe\n".to_vec(), vec![b'x'; 5 << 20], b"\n".to_vec()].concat()).await;
+    assert_eq!(pipe.next().await.unwrap()["error"]["code"], -32700);
+    assert_eq!(pipe.next().await.unwrap()["error"]["code"], -32600);
+    pipe.request(1, "tools/list", json!({})).await;
+    assert_eq!(pipe.next().await.unwrap()["error"]["code"], -32600);
+    pipe.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
+    pipe.send(&json!({ "jsonrpc": "2.0", "id": 5, "result": {} })).await;
+    drop(pipe.initialize(Revision::V2025_11_25, json!({})).await);
+    pipe.request("again", "initialize", json!({})).await;
+    assert_eq!(pipe.next().await.unwrap()["error"]["code"], -32600);
+}
+
+#[tokio::test]
+async fn changes_are_told_to_a_session_and_to_a_subscription() {
+    let (_world, mut pipe, _serving) = pipe().await;
+    drop(pipe.initialize(Revision::V2025_11_25, json!({})).await);
+    pipe.request(1, "tools/call", json!({ "name": "announce", "arguments": {} })).await;
+    let (one, other) = (pipe.next().await.unwrap(), pipe.next().await.unwrap());
+    let messages = [one, other];
+    assert!(messages.iter().any(|m| m["method"] == "notifications/tools/list_changed"));
+    assert!(messages.iter().any(|m| m["id"] == 1));
+}
+
+#[tokio::test]
+async fn the_end_of_the_input_is_the_end_and_what_was_asked_is_answered() {
+    let (_world, mut pipe, mut serving) = pipe().await;
+    drop(pipe.initialize(Revision::V2025_11_25, json!({})).await);
+    pipe.request(1, "tools/call", echo("last")).await;
+    pipe.end().await;
+    assert_eq!(text(&pipe.next().await.unwrap()), "last");
+    assert_eq!(pipe.next().await, None);
+    let ended = testkit::within(testkit::PATIENCE, serving.join_next()).await;
+    ended.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn more_requests_than_there_is_room_for_are_refused_and_answers_still_get_through() {
+    let (_world, mut pipe, _serving) = pipe().await;
+    drop(pipe.initialize(Revision::V2025_11_25, json!({ "elicitation": {} })).await);
+    for id in 0..100 {
+        pipe.request(id, "tools/call", json!({ "name": "ask", "arguments": {} })).await;
+    }
+    let mut question = Value::Null;
+    for _ in 0..100 {
+        question = pipe.next().await.unwrap();
+    }
+    pipe.request(100, "ping", json!({})).await;
+    assert_eq!(pipe.next().await.unwrap()["error"]["code"], -32600);
+    let declined = json!({ "action": "decline" });
+    pipe.send(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": declined })).await;
+    assert_eq!(pipe.next().await.unwrap()["result"]["isError"], true);
+}

@@ -1,0 +1,195 @@
+//! Tasks, in the form of the extension and in that of 2025-11-25.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::mcp::TASKS_EXTENSION;
+use testkit::rpc::{Modern, Script, Session};
+
+use crate::world::{World, two, world};
+
+fn able() -> Value {
+    json!({ "elicitation": {}, "extensions": { TASKS_EXTENSION: {} } })
+}
+
+async fn start(modern: &Modern, tool: &str) -> String {
+    let reply = modern.tool(tool, json!({})).await.expect(200);
+    assert_eq!(reply.result()["resultType"], "task", "{reply}");
+    reply.result()["taskId"].as_str().unwrap().to_owned()
+}
+
+async fn get(modern: &Modern, id: &str) -> Value {
+    modern.call("tasks/get", json!({ "taskId": id })).await.expect(200).result().clone()
+}
+
+/// Waits until a task is where it should be.
+async fn until(modern: &Modern, id: &str, status: &str) -> Value {
+    let reached = async || {
+        let task = get(modern, id).await;
+        (task["status"] == status).then_some(task)
+    };
+    testkit::eventually(testkit::PATIENCE, reached).await
+}
+
+fn client(world: &World) -> Modern {
+    world.modern().capabilities(able())
+}
+
+#[tokio::test]
+async fn a_task_is_found_and_completed_on_another_instance() {
+    let (here, there) = two().await;
+    let id = start(&client(&here), "job").await;
+    let elsewhere = client(&there);
+    assert_eq!(get(&elsewhere, &id).await["status"], "working");
+    here.clock.advance(Duration::from_secs(10));
+    let done = until(&elsewhere, &id, "completed").await;
+    assert_eq!(done["result"]["content"][0]["text"], "done");
+    assert!(done.get("inputRequests").is_none() && done.get("error").is_none());
+}
+
+#[tokio::test]
+async fn a_client_that_cannot_follow_tasks_waits_for_the_answer() {
+    let world = world().await;
+    let modern = world.modern();
+    let call = modern.tool("job", json!({}));
+    let time = async {
+        let clock = ambient::Clock::system();
+        for _ in 0..100 {
+            clock.sleep(Duration::from_millis(10)).await;
+            world.clock.advance(Duration::from_secs(10));
+        }
+    };
+    let reply = tokio::select! { reply = call => reply, () = time => panic!("no answer") };
+    assert_eq!(reply.expect(200).result()["content"][0]["text"], "done");
+}
+
+#[tokio::test]
+async fn the_methods_of_tasks_are_closed_to_who_does_not_declare_them() {
+    let world = world().await;
+    let id = start(&client(&world), "job").await;
+    for method in ["tasks/get", "tasks/cancel", "tasks/update"] {
+        let params = json!({ "taskId": id, "inputResponses": {} });
+        drop(world.modern().call(method, params).await.expect_error(400, -32021));
+        let unknown = json!({ "taskId": "0".repeat(32), "inputResponses": {} });
+        drop(client(&world).call(method, unknown).await.expect_error(200, -32602));
+    }
+    for method in ["tasks/list", "tasks/result"] {
+        drop(client(&world).call(method, json!({ "taskId": id })).await.expect_error(404, -32601));
+    }
+}
+
+#[tokio::test]
+async fn a_task_asks_and_goes_on_with_the_answer_from_another_instance() {
+    let (here, there) = two().await;
+    let id = start(&client(&here), "ask-later").await;
+    let elsewhere = client(&there);
+    let waiting = until(&elsewhere, &id, "input_required").await;
+    assert_eq!(waiting["inputRequests"]["who"]["method"], "elicitation/create");
+    let update = async |key: &str, content: Value| {
+        let answer = json!({ "action": "accept", "content": content });
+        let params = json!({ "taskId": id, "inputResponses": { key: answer } });
+        drop(elsewhere.call("tasks/update", params).await.expect(200));
+    };
+    update("nobody-asked", json!({})).await;
+    update("who", json!({ "name": 5 })).await;
+    let again = until(&elsewhere, &id, "input_required").await;
+    let keys: Vec<_> = again["inputRequests"].as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["who-2"], "a key is not used twice");
+    update("who-2", json!({ "name": "Ada" })).await;
+    let done = until(&elsewhere, &id, "completed").await;
+    assert_eq!(done["result"]["content"][0]["text"], "Hello, Ada!");
+}
+
+#[tokio::test]
+async fn a_cancelled_task_stops_on_whichever_instance_it_runs() {
+    let (mut here, there) = two().await;
+    let id = start(&client(&here), "job").await;
+    here.happened("started").await;
+    let elsewhere = client(&there);
+    for _ in 0..2 {
+        drop(elsewhere.call("tasks/cancel", json!({ "taskId": id })).await.expect(200));
+    }
+    here.happened("dropped").await;
+    assert_eq!(get(&elsewhere, &id).await["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_task_whose_instance_died_has_failed_and_says_so() {
+    let (here, there) = two().await;
+    let id = start(&client(&here), "job").await;
+    here.lifecycle.abort();
+    here.lifecycle.finished().await;
+    there.clock.advance(Duration::from_secs(6));
+    assert_eq!(get(&client(&there), &id).await["status"], "working", "one look is not enough");
+    there.clock.advance(Duration::from_secs(3));
+    let failed = get(&client(&there), &id).await;
+    assert_eq!(failed["error"]["data"]["reason"], "instance_lost", "{failed}");
+}
+
+#[tokio::test]
+async fn a_caller_has_so_many_tasks_and_no_more() {
+    let world = world().await;
+    let modern = client(&world);
+    for _ in 0..100 {
+        start(&modern, "job").await;
+    }
+    let reply = modern.tool("job", json!({})).await.expect(200);
+    assert_eq!(reply.result()["isError"], true, "{reply}");
+}
+
+async fn session(world: &World) -> Session {
+    let name = json!({ "action": "accept", "content": { "name": "Ada" } });
+    let script = Script::default().on("elicitation/create", move |_| name.clone());
+    world.opening().capabilities(json!({ "elicitation": {} })).script(script).open().await
+}
+
+async fn start_core(session: &Session, tool: &str) -> String {
+    let params = json!({ "name": tool, "arguments": {}, "task": { "ttl": 60_000 } });
+    let reply = session.call("tools/call", params).await.expect(200);
+    assert_eq!(reply.result()["task"]["status"], "working", "{reply}");
+    reply.result()["task"]["taskId"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_session_waits_for_the_result_of_a_task_and_is_asked_meanwhile() {
+    let (here, there) = two().await;
+    let session = session(&here).await;
+    let id = start_core(&session, "ask-later").await;
+    let elsewhere = session.at(&there.endpoint());
+    let reply = elsewhere.call("tasks/result", json!({ "taskId": id })).await.expect(200);
+    let result = reply.messages.last().unwrap()["result"].clone();
+    assert_eq!(result["content"][0]["text"], "Hello, Ada!");
+    let related = json!({ "taskId": id });
+    assert_eq!(result["_meta"]["io.modelcontextprotocol/related-task"], related);
+    let asked = &elsewhere.questions()[0];
+    assert_eq!(asked["params"]["_meta"]["io.modelcontextprotocol/related-task"], related);
+    let listed = session.call("tasks/list", Value::Null).await.expect(200);
+    assert_eq!(listed.result()["tasks"][0]["taskId"], id.as_str());
+    drop(session.call("tasks/cancel", json!({ "taskId": id })).await.expect_error(200, -32602));
+}
+
+#[tokio::test]
+async fn a_session_says_which_tools_can_be_tasks_and_refuses_the_others() {
+    let world = world().await;
+    let session = session(&world).await;
+    assert!(session.initialized["capabilities"]["tasks"]["requests"]["tools"]["call"].is_object());
+    let listed = session.call("tools/list", Value::Null).await.expect(200);
+    let tools = listed.result()["tools"].as_array().unwrap();
+    let execution =
+        |name: &str| tools.iter().find(|tool| tool["name"] == name).unwrap()["execution"].clone();
+    assert_eq!(execution("job"), json!({ "taskSupport": "optional" }));
+    assert_eq!(execution("echo"), Value::Null);
+    let params = json!({ "name": "echo", "arguments": { "message": "x" }, "task": {} });
+    drop(session.call("tools/call", params).await.expect_error(200, -32601));
+}
+
+#[tokio::test]
+async fn tasks_of_one_era_are_unknown_in_the_other() {
+    let world = world().await;
+    let session = session(&world).await;
+    let (modern, core) = (start(&client(&world), "job").await, start_core(&session, "job").await);
+    let asked = client(&world).call("tasks/get", json!({ "taskId": core })).await;
+    drop(asked.expect_error(200, -32602));
+    let asked = session.call("tasks/get", json!({ "taskId": modern })).await;
+    drop(asked.expect_error(200, -32602));
+}

@@ -1,0 +1,191 @@
+//! Tasks: calls that go on after they have been answered.
+//!
+//! There are two forms: the experimental one of the core of 2025-11-25, and the extension
+//! `io.modelcontextprotocol/tasks` of 2026-07-28. The state of a task is the same; how it is written
+//! is not.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{ErrorObject, Head, InputRequest, InputResponses};
+
+/// The extension of 2026-07-28, as it is declared in `extensions`.
+pub const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
+
+/// Whether a tool may go on as a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskSupport {
+    /// If the client can follow it.
+    Optional,
+    /// It cannot do otherwise.
+    Required,
+}
+
+/// How a tool is run, as it is listed; 2025-11-25 only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ToolExecution {
+    /// Whether it can be a task.
+    pub task_support: TaskSupport,
+}
+
+/// Where a task is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskStatus {
+    /// It runs.
+    Working,
+    /// It waits for answers of the client.
+    InputRequired,
+    /// It has a result.
+    Completed,
+    /// It has failed.
+    Failed,
+    /// It was ended before its end.
+    Cancelled,
+}
+
+/// What a request for a task asks for; 2025-11-25 only.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct TaskRequest {
+    /// How long to keep it, in milliseconds.
+    #[serde(default)]
+    pub ttl: Option<u64>,
+}
+
+/// The parameters of `tasks/get`, `tasks/cancel` and `tasks/result`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskParams {
+    /// Which task.
+    pub task_id: String,
+}
+
+/// The parameters of `tasks/update`; since 2026-07-28.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateTaskParams {
+    /// Which task.
+    pub task_id: String,
+    /// Answers, by the keys of their questions.
+    #[serde(default)]
+    pub input_responses: InputResponses,
+}
+
+/// A task, in the form of the extension.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Task {
+    /// Its name: nobody can guess it.
+    pub task_id: String,
+    /// Where it is.
+    pub status: TaskStatus,
+    /// The same in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_message: Option<String>,
+    /// When it was created: RFC 3339.
+    pub created_at: String,
+    /// When it changed last.
+    pub last_updated_at: String,
+    /// How long it is kept after its creation, in milliseconds.
+    pub ttl_ms: u64,
+    /// How often to ask for it, in milliseconds.
+    pub poll_interval_ms: u64,
+}
+
+/// A task, in the form of 2025-11-25.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CoreTask {
+    /// Its name: nobody can guess it.
+    pub task_id: String,
+    /// Where it is.
+    pub status: TaskStatus,
+    /// The same in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_message: Option<String>,
+    /// When it was created: RFC 3339.
+    pub created_at: String,
+    /// When it changed last.
+    pub last_updated_at: String,
+    /// How long it is kept after its creation, in milliseconds.
+    pub ttl: u64,
+    /// How often to ask for it, in milliseconds.
+    pub poll_interval: u64,
+}
+
+impl From<Task> for CoreTask {
+    fn from(task: Task) -> Self {
+        Self {
+            task_id: task.task_id,
+            status: task.status,
+            status_message: task.status_message,
+            created_at: task.created_at,
+            last_updated_at: task.last_updated_at,
+            ttl: task.ttl_ms,
+            poll_interval: task.poll_interval_ms,
+        }
+    }
+}
+
+/// What is said of tasks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TaskResult {
+    /// What every result has.
+    #[serde(flatten)]
+    pub head: Head,
+    /// Which of the forms.
+    #[serde(flatten)]
+    pub body: TaskBody,
+}
+
+/// The forms of what is said of tasks.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum TaskBody {
+    /// A new task, in the form of the extension.
+    Created(Task),
+    /// A task with what has come of it, in the form of the extension.
+    Detailed(Box<DetailedTask>),
+    /// A new task of 2025-11-25.
+    CoreCreated {
+        /// The task.
+        task: CoreTask,
+    },
+    /// A task of 2025-11-25.
+    Core(CoreTask),
+    /// All tasks of the caller, in 2025-11-25.
+    List {
+        /// The tasks, newest first.
+        tasks: Vec<CoreTask>,
+    },
+    /// What the call of a task of 2025-11-25 would have returned.
+    Payload(Map<String, Value>),
+}
+
+impl From<TaskBody> for TaskResult {
+    fn from(body: TaskBody) -> Self {
+        Self { head: Head::default(), body }
+    }
+}
+
+/// A task and what has come of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DetailedTask {
+    /// The task.
+    #[serde(flatten)]
+    pub task: Task,
+    /// Of a completed one: what the call would have returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    /// Of a failed one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ErrorObject>,
+    /// Of one that waits: all that it wants to know, by key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input_requests: Option<BTreeMap<String, InputRequest>>,
+}
