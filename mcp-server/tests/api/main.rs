@@ -4,6 +4,7 @@
 mod authorization;
 mod bad_input;
 mod legacy;
+mod long_streams;
 mod metrics;
 mod modern;
 mod pages;
