@@ -61,10 +61,7 @@ pub(super) enum Standing {
 /// While nobody can say whether the token is good, the stream stays, but never beyond the end that
 /// was known: to end all streams in an outage would only make their clients come back and be sent
 /// away.
-pub(crate) fn over(
-    server: &Server,
-    caller: &Caller,
-) -> impl Future<Output = ()> + Send + 'static {
+pub(crate) fn over(server: &Server, caller: &Caller) -> impl Future<Output = ()> + Send + 'static {
     let stopping = server.lifecycle().stopping();
     let (server, caller) = (server.clone(), caller.clone());
     let look_at = server.clock().now() + LOOK_AGAIN;

@@ -108,7 +108,13 @@ fn prepare(
         Ok(request) => {
             auth::allow(server, &caller, server.features().required_scopes(&request))?;
             headers.map_or(Ok(()), |headers| mirrored_params(server, headers, &request))?;
-            Box::pin(run(server.clone(), caller.principal(), envelope, request, Arc::clone(&outbox)))
+            Box::pin(run(
+                server.clone(),
+                caller.principal(),
+                envelope,
+                request,
+                Arc::clone(&outbox),
+            ))
         }
     };
     Ok(Running::new(begun.watch(call), outbox, form))

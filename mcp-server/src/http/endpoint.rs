@@ -52,12 +52,14 @@ pub(super) async fn post(
         }
         Era::Legacy(incoming) => {
             let session = session_of(&server, &caller, &headers, Some(&incoming)).await?;
-            let handled = legacy::serve(&server, caller.principal(), session, form, incoming).await?;
+            let handled =
+                legacy::serve(&server, caller.principal(), session, form, incoming).await?;
             Ok(reply(&server, handled).await)
         }
         Era::Batch(items) => {
             let session = session_of(&server, &caller, &headers, None).await?;
-            let handled = legacy::batch(&server, &caller.principal(), &session, form, items).await?;
+            let handled =
+                legacy::batch(&server, &caller.principal(), &session, form, items).await?;
             Ok(reply(&server, handled).await)
         }
     }

@@ -174,7 +174,8 @@ async fn a_batch_with_a_call_that_needs_more_is_403_and_nothing_of_it_is_done() 
         let params = json!({ "name": name, "arguments": {} });
         json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params })
     };
-    let reply = session.send(session.post(json!([call(1, "job"), call(2, "vault")]))).await.expect(403);
+    let reply =
+        session.send(session.post(json!([call(1, "job"), call(2, "vault")]))).await.expect(403);
     let challenge = reply.header("www-authenticate").unwrap();
     assert!(challenge.contains(r#"scope="mcp vault:open vault:read""#), "{challenge}");
     assert!(!scene.world.has_happened("started"));

@@ -25,6 +25,7 @@ mod hostile;
 mod instances;
 mod journey;
 mod live_state;
+mod long_streams;
 mod observability;
 mod outage;
 mod ownership;
