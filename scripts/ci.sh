@@ -24,7 +24,7 @@ STEPS=(
     'deps         300 cargo xtask deps'
     'generated    300 cargo xtask gen --check'
     'e2e          300 scripts/test-e2e.sh'
-    'clients      600 scripts/clients.sh typescript python'
+    'clients      900 scripts/clients.sh typescript python commands'
     'browser      600 scripts/clients.sh browser'
     'foreign      300 scripts/foreign.sh'
     'conformance  420 scripts/conformance.sh'
