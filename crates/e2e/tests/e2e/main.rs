@@ -25,6 +25,7 @@ mod hostile;
 mod instances;
 mod journey;
 mod live_state;
+mod observability;
 mod outage;
 mod ownership;
 mod processes;
