@@ -3,7 +3,6 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use ambient::{Clock, Entropy, Env, Secret};
-use mcp_core::Features;
 use mcp_server::features;
 use store::{RedisOptions, Store};
 use testkit::{PATIENCE, faults::Proxy, redis, within};
@@ -135,8 +134,7 @@ impl Setup {
             store,
             lifecycle: life.lifecycle(),
         };
-        let offered =
-            Features::new(features::server(), features::catalog(), features::App::default());
+        let offered = features::offered(&self.env).0.expect("the settings are right");
         let server = mcp_server::Server::new(config, offered, parts).expect("it can be made");
         within(PATIENCE, async {
             while !server.is_available() {
