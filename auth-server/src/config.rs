@@ -6,7 +6,7 @@ use ambient::{
     Clock, Entropy, Env, Mistakes, Reader, Secret, Settings,
     values::{BaseUrl, List, Seconds, Switch},
 };
-use chassis::telemetry::LogFormat;
+use chassis::telemetry::{LogFormat, TelemetrySettings};
 use shared::oauth::ScopeSet;
 use store::Store;
 
@@ -56,6 +56,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`.
     pub log_filter: String,
+    /// What is measured and traced.
+    pub telemetry: TelemetrySettings,
 }
 
 /// A client that may ask about tokens (RFC 7662).
@@ -172,6 +174,7 @@ impl Config {
                     "What is logged, as `level` or `target=level`, comma separated.",
                 )
                 .or("info".to_owned()),
+            telemetry: TelemetrySettings::read(read),
             issuer: issuer.to_string(),
         }
     }

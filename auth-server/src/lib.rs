@@ -29,6 +29,7 @@ mod guard;
 mod http;
 mod idp;
 mod keys;
+mod metrics;
 mod pages;
 mod repo;
 pub mod run;
@@ -37,7 +38,7 @@ use std::sync::Arc;
 
 use ambient::{Clock, Entropy, Timestamp};
 use axum::Router;
-use chassis::Lifecycle;
+use chassis::{Lifecycle, telemetry::Telemetry};
 use shared::oauth::ScopeSet;
 use store::{Store, StoreError};
 use url::Url;
@@ -55,6 +56,7 @@ use self::{
     guard::Guard,
     idp::Idp,
     keys::Keys,
+    metrics::AuthMetrics,
     repo::Repo,
 };
 
@@ -88,6 +90,8 @@ struct Inner {
     provider_assertions: Assertions,
     idp: Idp,
     keys: Keys,
+    telemetry: Telemetry,
+    metrics: AuthMetrics,
 }
 
 /// The server could not be made.
@@ -104,6 +108,16 @@ pub enum StartError {
 impl AuthServer {
     /// A server with its mock identity provider.
     pub fn new(config: Config, parts: Parts) -> Result<Self, StartError> {
+        Self::observed(config, parts, Telemetry::off())
+    }
+
+    /// The same, measured by `telemetry`.
+    pub fn observed(
+        config: Config,
+        parts: Parts,
+        telemetry: Telemetry,
+    ) -> Result<Self, StartError> {
+        let metrics = AuthMetrics::new(telemetry.metrics(), &parts.clock);
         let mcp_base = Url::parse(&config.mcp_base).map_err(StartError::McpBase)?;
         let policy = config.documents.clone();
         let reach = if policy.allow_private { Reach::Anywhere } else { Reach::Internet };
@@ -118,11 +132,13 @@ impl AuthServer {
             documents: Documents::new(fetcher(reach)?, policy, parts.clock.clone()),
             resources: Resources::of_mcp_server(&mcp_base),
             repo: Repo::new(&parts.store, &parts.clock),
-            idp: Idp::new(&config.issuer, &parts, guard.clone()),
+            idp: Idp::new(&config.issuer, &parts, guard.clone(), metrics.clone()),
             guard,
             keys: config.keys(&parts.store, &parts.clock, &parts.entropy),
             config,
             parts,
+            telemetry,
+            metrics,
         })))
     }
 
@@ -205,5 +221,13 @@ impl AuthServer {
 
     fn lifecycle(&self) -> &Lifecycle {
         &self.0.parts.lifecycle
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
+    }
+
+    fn metrics(&self) -> &AuthMetrics {
+        &self.0.metrics
     }
 }

@@ -11,7 +11,7 @@ use ambient::{
     Env, Mistakes, Reader, Secret, Settings,
     values::{BaseUrl, List, Seconds},
 };
-use chassis::telemetry::LogFormat;
+use chassis::telemetry::{LogFormat, TelemetrySettings};
 
 pub use self::{
     auth::{AuthSettings, CacheSettings, ClientKey, Credentials, Discovery, JwksSettings},
@@ -46,6 +46,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`.
     pub log_filter: String,
+    /// What is measured and traced.
+    pub telemetry: TelemetrySettings,
 }
 
 /// How callers are told apart.
@@ -111,6 +113,7 @@ impl Config {
                     "What is logged, as `level` or `target=level`, comma separated.",
                 )
                 .or("info".to_owned()),
+            telemetry: TelemetrySettings::read(read),
         }
     }
 

@@ -24,6 +24,8 @@ mod era;
 mod feature_state;
 pub mod features;
 mod http;
+mod metrics;
+mod operation;
 mod rhythms;
 pub mod run;
 mod session;
@@ -37,7 +39,7 @@ use std::{sync::Arc, time::Duration};
 
 use ambient::{Clock, Entropy};
 use axum::Router;
-use chassis::Lifecycle;
+use chassis::{Lifecycle, telemetry::Telemetry};
 use mcp_core::{
     Call, Features, Lent, NoFeed, Principal,
     flow::{Journal, Peer, Replay, SealKey, Sealer},
@@ -54,6 +56,8 @@ use self::{
     auth::Auth,
     feature_state::FeatureState,
     http::Guard,
+    metrics::McpMetrics,
+    operation::Operations,
     session::{Control, Instances, SessionId, Sessions, calls::Calls},
     subscriptions::Feed,
     tasks::Tasks,
@@ -96,6 +100,9 @@ struct Inner {
     sealer: Sealer,
     vitals: Vitals,
     lent: Lent,
+    telemetry: Telemetry,
+    metrics: McpMetrics,
+    operations: Operations,
 }
 
 /// The server could not be made.
@@ -125,14 +132,28 @@ pub struct UnusableAuthServer {
 impl Server {
     /// A server that offers `features`. It begins to look after its authorization server at once.
     pub fn new(config: Config, features: Features, parts: Parts) -> Result<Self, StartError> {
+        Self::observed(config, features, parts, Telemetry::off())
+    }
+
+    /// The same, measured by `telemetry`.
+    pub fn observed(
+        config: Config,
+        features: Features,
+        parts: Parts,
+        telemetry: Telemetry,
+    ) -> Result<Self, StartError> {
+        let metrics = McpMetrics::new(telemetry.metrics(), &parts.clock);
         let auth = match &config.auth {
             AuthConfig::Off => None,
             AuthConfig::Required(settings) => {
-                let resource = config.resource();
-                let auth = Auth::start(settings, &parts, resource).map_err(StartAuthError)?;
-                Some(auth)
+                let started = Auth::start(settings, &parts, config.resource(), &metrics);
+                Some(started.map_err(StartAuthError)?)
             }
         };
+        if let Some(auth) = auth.clone() {
+            metrics::observe_availability(telemetry.metrics(), move || auth.is_available());
+        }
+        let operations = Operations::new(metrics.instruments(), &parts.clock, features.names());
         let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
         let key = key.unwrap_or_else(|| parts.entropy.bytes());
         let calls = Calls::default();
@@ -164,6 +185,9 @@ impl Server {
             config,
             features,
             parts,
+            telemetry,
+            metrics,
+            operations,
         })))
     }
 
@@ -281,6 +305,18 @@ impl Server {
     /// What the features that a call runs may use, in a session or without one.
     fn lent(&self, session: Option<&SessionId>) -> Lent {
         Lent { session: session.map(|id| Arc::from(id.as_str())), ..self.0.lent.clone() }
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
+    }
+
+    fn metrics(&self) -> &McpMetrics {
+        &self.0.metrics
+    }
+
+    fn operations(&self) -> &Operations {
+        &self.0.operations
     }
 
     /// A call of the server's own, for what it shows to people: nobody can be asked anything.

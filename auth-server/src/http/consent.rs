@@ -103,6 +103,7 @@ pub(super) async fn post(
     }
     if form.decision == Decision::Deny {
         let request = transactions.end(&handle).await?.ok_or(RouteError::Unknown)?.request;
+        server.metrics().consented("deny");
         Event::ConsentDenied.line().client(&request.client_id).write();
         let failure = (ErrorCode::AccessDenied, "the user said no");
         let state = request.state.as_deref();
@@ -111,6 +112,7 @@ pub(super) async fn post(
     }
     let nonce: Nonce = Ticket::random(server.entropy());
     transactions.agree(&handle, &nonce).await?.ok_or(RouteError::Unknown)?;
+    server.metrics().consented("approve");
     let state = format!("{}.{}", handle.expose(), nonce.expose());
     Ok(see_other(&server.idp().login_url(&state)))
 }

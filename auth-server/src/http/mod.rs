@@ -32,8 +32,9 @@ use axum::{
     response::Response,
     routing::{MethodRouter, get, post},
 };
-use chassis::{Dress, Health, RequestId, dress};
+use chassis::{Dress, Health, RequestId, dress, version};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use serde_json::json;
 use shared::oauth::{ErrorCode, well_known};
 use tower_http::{
     cors::{AllowHeaders, AllowOrigin, CorsLayer},
@@ -41,7 +42,7 @@ use tower_http::{
 };
 
 use self::{answer::OAuthError, limits::Toll};
-use crate::{AuthServer, guard::Budget};
+use crate::{AuthServer, guard::Budget, run::SERVICE};
 
 /// The largest registration, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -72,6 +73,8 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /, /styles.css                           for people
 /// GET  /health                                  in the original's shape
 /// GET  /livez, /readyz                          for orchestrators
+/// GET  /version                                 what runs
+/// GET  /metrics                                 for Prometheus, if METRICS_ON_MAIN_PORT is set
 /// ```
 pub(crate) fn router(server: &AuthServer) -> Router {
     let forms = DefaultBodyLimit::max(MAX_FORM);
@@ -123,6 +126,8 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .with_state(server.clone())
         .merge(for_browsers)
         .merge(readiness(server).router())
+        .merge(server.telemetry().main_port())
+        .merge(version(SERVICE, json!({ "issuer": server.issuer() })))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(layer_fn(server.clone(), limits::name_caller));
@@ -152,6 +157,7 @@ fn clothes(server: &AuthServer) -> Dress {
         https: server.config().is_https(),
         max_body: MAX_BODY,
         too_large,
+        metrics: server.metrics().http(),
         ..Dress::new(server.clock().clone(), server.entropy().clone())
     }
 }

@@ -22,6 +22,7 @@ use crate::{
         GrantError, issue_to_client, redeem_assertion, redeem_code, redeem_device_code,
         redeem_refresh_token,
     },
+    metrics::Redeemed,
 };
 
 /// Why nothing is issued.
@@ -75,24 +76,44 @@ pub(super) async fn post(
     auth: ClientAuth<TokenRequest>,
 ) -> Result<Response, RouteError> {
     let (client, request) = auth.client(&server).await?;
+    let grant = name(&request);
     let key = proof::shown(&server, &headers, "/token").await?;
-    let response = match request {
+    let answered = match request {
         TokenRequest::AuthorizationCode(request) => {
-            redeem_code(&server, &client, request, key).await?
+            redeem_code(&server, &client, request, key).await
         }
         TokenRequest::RefreshToken(request) => {
-            redeem_refresh_token(&server, &client, request, key).await?
+            redeem_refresh_token(&server, &client, request, key).await
         }
         TokenRequest::ClientCredentials(request) => {
-            issue_to_client(&server, &client, request, key).await?
+            issue_to_client(&server, &client, request, key).await
         }
         TokenRequest::DeviceCode(request) => {
-            redeem_device_code(&server, &client, request, key).await?
+            redeem_device_code(&server, &client, request, key).await
         }
-        TokenRequest::JwtBearer(request) => {
-            redeem_assertion(&server, &client, request, key).await?
-        }
+        TokenRequest::JwtBearer(request) => redeem_assertion(&server, &client, request, key).await,
         TokenRequest::Unsupported => return Err(RouteError::UnsupportedGrantType),
     };
-    Ok(answer::no_store(StatusCode::OK, response))
+    server.metrics().redeemed(grant, answered.as_ref().map_or_else(counted, |_| Redeemed::Issued));
+    Ok(answer::no_store(StatusCode::OK, answered?))
+}
+
+/// What metrics call a grant.
+const fn name(request: &TokenRequest) -> &'static str {
+    match request {
+        TokenRequest::AuthorizationCode(_) => "authorization_code",
+        TokenRequest::RefreshToken(_) => "refresh_token",
+        TokenRequest::ClientCredentials(_) => "client_credentials",
+        TokenRequest::DeviceCode(_) => "device_code",
+        TokenRequest::JwtBearer(_) => "jwt_bearer",
+        TokenRequest::Unsupported => "unsupported",
+    }
+}
+
+fn counted(error: &GrantError) -> Redeemed {
+    match error {
+        GrantError::ReplayedCode => Redeemed::Replayed,
+        GrantError::ReusedRefreshToken => Redeemed::Reused,
+        other => Redeemed::Refused(other.code().unwrap_or(ErrorCode::ServerError).as_str()),
+    }
 }

@@ -169,6 +169,7 @@ pub(super) async fn post(
         return Err(RouteError::OtherBrowser);
     }
     if form.action.as_deref() == Some("cancel") {
+        idp.0.metrics.login("cancelled");
         let parameters = [("error", "access_denied"), ("state", &*form.state)];
         return Ok((cookie.clear(), idp.back(&parameters)).into_response());
     }
@@ -183,6 +184,7 @@ pub(super) async fn post(
         }
     };
     let Some(user) = user else {
+        idp.0.metrics.login("failure");
         let known = idp.0.users.accounts().iter().find(|account| account.sub == username);
         let line = Event::LoginFailed.line();
         known.map_or(line, |account| line.subject(account.sub)).write();
@@ -190,6 +192,7 @@ pub(super) async fn post(
         return Ok(show(&idp, StatusCode::FORBIDDEN, &form.state, &key, Some(&username)));
     };
     idp.0.guard.end_login(attempt).await?;
+    idp.0.metrics.login("success");
     Event::LoginOk.line().subject(&user.sub).write();
     let code = idp.hand_out(user, &form.state).await?;
     let parameters = [("code", code.expose()), ("state", &*form.state)];

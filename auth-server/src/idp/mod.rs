@@ -21,6 +21,7 @@ use crate::{
     domain::{LoginCode, Ticket, User, sha256_hex},
     guard::Guard,
     http::query,
+    metrics::AuthMetrics,
 };
 
 /// Where it lives, below the issuer.
@@ -47,6 +48,7 @@ struct Inner {
     logins: Table<Login>,
     users: Users,
     guard: Guard,
+    metrics: AuthMetrics,
 }
 
 /// A login that has not been redeemed.
@@ -64,7 +66,7 @@ impl Record for Login {
 
 impl Idp {
     /// The provider below `issuer`.
-    pub(crate) fn new(issuer: &str, parts: &Parts, guard: Guard) -> Self {
+    pub(crate) fn new(issuer: &str, parts: &Parts, guard: Guard, metrics: AuthMetrics) -> Self {
         let store: &Store = &parts.store;
         Self(Arc::new(Inner {
             issuer: format!("{issuer}{PATH}"),
@@ -75,6 +77,7 @@ impl Idp {
             logins: store.table(),
             users: Users::demo(),
             guard,
+            metrics,
         }))
     }
 

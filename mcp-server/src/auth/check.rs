@@ -8,6 +8,7 @@ use std::{
 };
 
 use ambient::{Clock, Entropy, Secret};
+use chassis::telemetry::Asking;
 use url::Url;
 
 use super::{
@@ -54,7 +55,7 @@ pub(crate) async fn check(
     out: &mut (dyn Write + Send),
 ) -> io::Result<bool> {
     let mut report = Report { out, good: true };
-    let outbound = match Outbound::new(settings, clock.clone()) {
+    let outbound = match Outbound::new(settings, clock.clone(), Asking::default()) {
         Ok(outbound) => outbound,
         Err(error) => {
             report.step("HTTP client", Err(error))?;

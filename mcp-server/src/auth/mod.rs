@@ -33,11 +33,11 @@ use mcp_core::Principal;
 use serde_json::Value;
 use shared::oauth::ScopeSet;
 
+pub(crate) use self::refusal::Refusal;
 use self::{
     availability::Watch,
     dpop::Proofs,
     outbound::Outbound,
-    refusal::Refusal,
     token::{Inactive, Validated},
     validator::{Failure, RETRY_AFTER, Validator},
 };
@@ -51,6 +51,7 @@ pub(crate) use self::{
 use crate::{
     Parts, Server,
     config::{AuthSettings, Outage, Validation},
+    metrics::McpMetrics,
 };
 
 /// What checks tokens.
@@ -67,11 +68,13 @@ impl Auth {
         settings: &AuthSettings,
         parts: &Parts,
         resource: String,
+        metrics: &McpMetrics,
     ) -> Result<Arc<Self>, OutboundStartError> {
         let Parts { clock, entropy, lifecycle, store } = parts;
         warn(settings);
-        let outbound = Outbound::new(settings, clock.clone())?;
-        let validator = Arc::new(Validator::new(settings, &outbound, clock, entropy));
+        let outbound = Outbound::new(settings, clock.clone(), metrics.asking())?;
+        let validator =
+            Arc::new(Validator::new(settings, &outbound, (clock, entropy), metrics.clone()));
         let proofs = Proofs::new(store, resource, clock.clone());
         let watch = Watch::default();
         let monitor = monitor::Monitor {
@@ -199,7 +202,10 @@ pub(crate) async fn require(
         None => Arc::clone(server.anonymous()),
         Some(auth) => match auth.check(request.method(), request.headers()).await {
             Ok(principal) => principal,
-            Err(refusal) => return refusal.answer(&server, auth),
+            Err(refusal) => {
+                server.metrics().refused(refusal.name());
+                return refusal.answer(&server, auth);
+            }
         },
     };
     request.extensions_mut().insert(principal);

@@ -5,7 +5,10 @@ use std::{fs, sync::Arc, time::Duration};
 
 use ambient::Clock;
 use bytes::Bytes;
-use chassis::client::{ReadError, Timeouts, http_client_trusting, read_capped};
+use chassis::{
+    client::{ReadError, Timeouts, http_client_trusting, read_capped},
+    telemetry::Asking,
+};
 use http::{HeaderMap, StatusCode};
 use reqwest::{Certificate, RequestBuilder};
 use tokio::sync::Semaphore;
@@ -23,6 +26,7 @@ const CONNECT: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub(crate) struct Outbound {
     pub(super) http: reqwest::Client,
+    measured: Asking,
     clock: Clock,
     places: Arc<Semaphore>,
     timeout: Duration,
@@ -59,7 +63,11 @@ pub(crate) enum OutboundStartError {
 }
 
 impl Outbound {
-    pub(crate) fn new(settings: &AuthSettings, clock: Clock) -> Result<Self, OutboundStartError> {
+    pub(crate) fn new(
+        settings: &AuthSettings,
+        clock: Clock,
+        measured: Asking,
+    ) -> Result<Self, OutboundStartError> {
         let trusted = match &settings.ca_file {
             None => Vec::new(),
             Some(path) => {
@@ -75,6 +83,7 @@ impl Outbound {
         let timeouts = Timeouts { connect: CONNECT.min(settings.timeout), total: settings.timeout };
         Ok(Self {
             http: http_client_trusting(agent, timeouts, trusted)?,
+            measured,
             clock,
             places: Arc::new(Semaphore::new(MAX_QUESTIONS)),
             timeout: settings.timeout,
@@ -86,7 +95,7 @@ impl Outbound {
     pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Reply, OutboundError> {
         let place = self.clock.timeout(self.timeout, self.places.acquire()).await;
         let _place = place.map_err(|_| OutboundError::Busy)?.map_err(|_| OutboundError::Busy)?;
-        let sent = request.send().await;
+        let sent = self.measured.send(request).await;
         // The URL is known, and may hold what an operator has put there.
         let mut response = sent.map_err(|e| OutboundError::Unreachable(e.without_url()))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));

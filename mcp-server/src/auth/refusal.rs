@@ -18,7 +18,7 @@ use crate::{
 
 /// Why a request goes no further.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// It has no token: 401.
     NoToken,
     /// Its `Authorization` header is not one: 400.
@@ -34,6 +34,22 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
+    /// All that metrics call one.
+    pub(crate) const NAMES: [&str; 6] =
+        ["no_token", "malformed", "invalid_token", "proof", "insufficient_scope", "unavailable"];
+
+    /// What metrics call it.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::Malformed(_) => "malformed",
+            Self::InvalidToken(_) => "invalid_token",
+            Self::Proof(..) => "proof",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
     /// The status, the challenge and a body for people.
     pub(super) fn answer(self, server: &Server, auth: &Auth) -> Response {
         let mut is_proof = false;

@@ -23,7 +23,10 @@ use super::{
         Claims, Inactive, Jws, Policy, Said, Signed, Validated, looks_encrypted, looks_signed,
     },
 };
-use crate::config::{AuthSettings, ClientAuth};
+use crate::{
+    config::{AuthSettings, ClientAuth},
+    metrics::McpMetrics,
+};
 
 /// When a client should try again if nobody knows better.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -64,14 +67,15 @@ pub(super) struct Validator {
     rejected: AtomicBool,
     /// The endpoint does not answer for signed tokens.
     leaves_jwts_to_us: AtomicBool,
+    metrics: McpMetrics,
 }
 
 impl Validator {
     pub(super) fn new(
         settings: &AuthSettings,
         outbound: &Outbound,
-        clock: &Clock,
-        entropy: &Entropy,
+        (clock, entropy): (&Clock, &Entropy),
+        metrics: McpMetrics,
     ) -> Self {
         Self {
             policy: settings.policy.clone(),
@@ -89,6 +93,7 @@ impl Validator {
             clock: clock.clone(),
             rejected: AtomicBool::new(false),
             leaves_jwts_to_us: AtomicBool::new(false),
+            metrics,
         }
     }
 
@@ -113,8 +118,10 @@ impl Validator {
         let outcome = if self.cache.is_off() {
             self.check(&server, token).await
         } else if let Some(known) = self.cache.get(&key, self.clock.now()).await {
+            self.metrics.looked_up(if known.is_ok() { "active" } else { "inactive" });
             return known.map_err(Failure::Inactive);
         } else {
+            self.metrics.looked_up("miss");
             let (this, token) = (Arc::clone(self), token.clone());
             let question = async move { this.ask_once(key, &server, &token).await };
             self.flights.join(key, question).await
@@ -128,6 +135,9 @@ impl Validator {
     /// What was known before, if the operator lets that count in an outage.
     async fn past(&self, key: &TokenHash, retry_after: Duration) -> Outcome {
         let past = self.cache.stale(key, self.clock.now()).await;
+        if past.is_some() {
+            self.metrics.looked_up("stale");
+        }
         past.ok_or(Failure::Outage(retry_after))
     }
 
@@ -216,7 +226,9 @@ impl Validator {
         token: &Secret,
     ) -> Result<Option<Validated>, Failure> {
         self.breaker.admit().map_err(Failure::Outage)?;
+        let watch = self.clock.stopwatch();
         let answer = self.introspector.ask(endpoint, method, token).await;
+        self.metrics.introspected(outcome(&answer), watch.elapsed());
         match self.note(&answer) {
             Some(retry_after) => Err(Failure::Outage(retry_after)),
             None => match answer {
@@ -274,6 +286,15 @@ impl Validator {
             Answer::Claims(_) | Answer::BadCredentials => drop(self.note(&answer)),
             _ => {}
         }
+    }
+}
+
+/// What metrics call an answer.
+fn outcome(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Claims(claims) if claims.is_active() => "active",
+        Answer::Claims(_) | Answer::Refused | Answer::Unsupported => "inactive",
+        Answer::BadCredentials | Answer::TooMany(_) | Answer::Outage(_) => "error",
     }
 }
 

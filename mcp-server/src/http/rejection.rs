@@ -93,6 +93,10 @@ impl Rejection {
     }
 }
 
+/// Goes with the response of a [`Rejection`], for who counts them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rejected(pub(crate) ErrorCode);
+
 /// The revisions of the endpoint, newest first.
 pub(crate) const SERVED: [Revision; 4] =
     [Revision::V2026_07_28, Revision::V2025_11_25, Revision::V2025_06_18, Revision::V2025_03_26];
@@ -127,6 +131,7 @@ impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         let message = self.to_message();
         let mut response = Answer::Message(self.status, message).into_response();
+        response.extensions_mut().insert(Rejected(self.error.code));
         let headers = response.headers_mut();
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
@@ -143,6 +148,7 @@ impl IntoResponse for Rejection {
 
 /// An error as it goes over the wire.
 pub(crate) fn error_message(id: Option<&RequestId>, error: &ErrorObject) -> Bytes {
+    crate::operation::note_error(error);
     let message: Outgoing<'_, ()> = Outgoing::Error { id, error };
     to_bytes(&message)
 }

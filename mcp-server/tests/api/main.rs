@@ -4,6 +4,7 @@
 mod authorization;
 mod bad_input;
 mod legacy;
+mod metrics;
 mod modern;
 mod pages;
 mod provider;
@@ -13,4 +14,5 @@ mod sse_2024;
 mod stdio;
 mod subscriptions;
 mod tasks;
+mod traces;
 mod world;

@@ -28,6 +28,11 @@ impl Claims {
         Some(Self(members))
     }
 
+    /// Whether a server says that the token is good (RFC 7662 section 2.2).
+    pub(crate) fn is_active(&self) -> bool {
+        self.get("active") == Some(&Value::Bool(true))
+    }
+
     /// The member itself, if it is there.
     pub(crate) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
