@@ -122,15 +122,15 @@ async fn a_file_of_the_same_name_is_another_for_everybody(setup: Setup) {
         let _ = session.tool("gzip-file-as-resource", file).await.expect(200);
     }
     let uri = json!({ "uri": "demo://resource/session/a.gz" });
-    let blob = async |session: &Session| {
+    let content = async |session: &Session| {
         let read = session.call("resources/read", uri.clone()).await.expect(200);
         read.result()["contents"][0]["blob"].as_str().expect("bytes").len()
     };
-    let hers = blob(&alice.at(&world.endpoint_at(1))).await;
-    let his = blob(&bob.at(&world.endpoint_at(0))).await;
+    let hers = content(&alice.at(&world.endpoint_at(1))).await;
+    let his = content(&bob.at(&world.endpoint_at(0))).await;
     assert!(hers < his, "{hers} {his}");
     let _ = bob.end().await.expect(204);
-    assert_eq!(blob(&alice).await, hers);
+    assert_eq!(content(&alice).await, hers);
 }
 
 async fn nobody_cancels_the_call_of_another(setup: Setup) {
