@@ -161,7 +161,7 @@ outage_at_the_start() {
 with_clients() {
     npm_packages "$FOREIGN"
     npm_packages "$CLIENTS/typescript"
-    python_venv "$VENVS/venv" "$CLIENTS/python/requirements.txt"
+    python_venv "$VENVS/two" "$CLIENTS/python/requirements-two.txt"
     ports
     node "$FOREIGN/new-key.mjs" "$WORK/keys"
     provider_start "$WORK/keys"
@@ -173,7 +173,7 @@ with_clients() {
         journey "$script" "$node" "$CLIENTS/$script"
     done
     for script in python/journey.py python/step_up.py; do
-        journey "$script" "$VENVS/venv/bin/python" -B "$CLIENTS/$script"
+        journey "$script" "$VENVS/two/bin/python" -B "$CLIENTS/$script"
     done
     stop mcp-server
     stop provider
