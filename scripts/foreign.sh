@@ -10,7 +10,7 @@
 # clients: the official TypeScript and Python clients register there, log in, call tools, and ask for
 #   a wider scope when a tool needs it.
 # canaille: the same matrix as far as that server goes.
-# Without arguments all three run. BIN_DIR names a directory with mcp-server; without it that is built.
+# Without arguments the first two run. BIN_DIR names a directory with mcp-server; without it that is built.
 # Installs the pinned packages from npm and PyPI into scripts/foreign, scripts/clients and target.
 
 set -euo pipefail
@@ -36,7 +36,7 @@ main() {
             *) echo "unknown argument: $each; see --help" >&2 && exit 2 ;;
         esac
     done
-    ((${#wanted[@]} > 0)) || wanted=(oidc-provider clients canaille)
+    ((${#wanted[@]} > 0)) || wanted=(oidc-provider clients)
     need npm node curl jq python3 openssl
     binaries mcp-server
     for each in "${wanted[@]}"; do

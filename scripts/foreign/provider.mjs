@@ -64,4 +64,6 @@ const provider = new Provider(`http://localhost:${port}`, {
     },
   },
 });
-provider.listen(Number(port), '127.0.0.1', () => console.log('listening'));
+const server = provider.listen(Number(port), '127.0.0.1', () => console.log('listening'));
+// Node closes idle connections after five seconds, which a client that is about to reuse one notices.
+server.keepAliveTimeout = 120_000;

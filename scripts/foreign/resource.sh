@@ -19,7 +19,7 @@ resource_start() {
 
 # resource_ready : waits until it has found its authorization server.
 resource_ready() {
-    wait_until 20 answers "http://localhost:$MCP_PORT/readyz"
+    wait_until 60 answers "http://localhost:$MCP_PORT/readyz"
 }
 
 resource_healthy() {
