@@ -68,6 +68,18 @@ async fn health_has_the_shape_of_the_original() {
 }
 
 #[tokio::test]
+async fn health_tells_whoever_asks_whether_it_works_and_nothing_else() {
+    // C18: the original told everybody how many sessions there are, and for how long it ran.
+    let world = world().await;
+    let http = Http::new(&world.base);
+    let foreign = http.request(http::Method::GET, "/health").header("host", "evil.example.com");
+    let health = http.send(foreign).await.expect(200).json();
+    let words: Vec<_> = health.as_object().unwrap().keys().collect();
+    assert_eq!(words, ["authServerUrl", "services", "status", "version"]);
+    drop(http.get("/sessions").await.expect(404));
+}
+
+#[tokio::test]
 async fn a_server_that_stops_is_alive_and_not_ready() {
     let world = world().await;
     let http = Http::new(&world.base);
