@@ -12,6 +12,7 @@ const MOST_MESSAGES = 500;
 const login = new Login(ENDPOINT, (text) => say(text));
 let client = null;
 let challenge = {};
+let showing = null;
 
 const KINDS = {
   tools: { list: 'tools/list', member: 'tools', name: (one) => one.name, show: showTool },
@@ -102,7 +103,10 @@ async function show(kind) {
   for (const tab of document.querySelectorAll('[data-kind]')) {
     tab.setAttribute('aria-pressed', String(tab.dataset.kind === kind));
   }
+  showing = kind;
   const found = await client.list(list, member);
+  // Somebody was faster, and looks at something else by now.
+  if (showing !== kind) return;
   if (kind === 'tools') client.tools = new Map(found.map((tool) => [tool.name, tool]));
   const items = found.map((one) => {
     const button = h('button', { type: 'button', class: 'item' }, name(one));
@@ -114,6 +118,7 @@ async function show(kind) {
     return h('li', {}, button);
   });
   $('items').replaceChildren(...items);
+  $('items').dataset.kind = kind;
   $('detail').replaceChildren(h('p', { class: 'soft' }, items.length ? 'Choose one.' : 'There are none.'));
 }
 

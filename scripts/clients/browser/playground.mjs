@@ -88,6 +88,7 @@ async function logIn(page, revision) {
   await page.keyboard.press('Enter');
   await page.locator('#status', { hasText: `revision ${revision}` }).waitFor();
   assert.equal(new URL(page.url()).search, '', 'the code is no longer in the URL');
+  assert.equal(await page.locator('#login').isVisible(), false, 'there is nothing left to log in');
 }
 
 async function choose(page, name) {
@@ -148,7 +149,7 @@ async function visitPage(page) {
 
 async function sample(page) {
   await choose(page, 'sampling-request');
-  await page.locator('#detail input').first().fill('What is the answer?');
+  await page.locator('#detail input[name=prompt]').fill('What is the answer?');
   await submit(page);
   await page.locator('dialog input[name=text]').fill('It is forty-two.');
   await page.locator('dialog button[type=submit]').click();
@@ -156,20 +157,25 @@ async function sample(page) {
 }
 
 async function readAndGet(page) {
-  await page.getByRole('button', { name: 'Resources' }).click();
+  await tab(page, 'resources');
   await page.locator('#items button').first().click();
   await submit(page);
   await page.locator('.result pre').first().waitFor();
-  await page.getByRole('button', { name: 'Templates' }).click();
+  await tab(page, 'templates');
   await page.locator('#items button', { hasText: 'text' }).first().click();
   await page.locator('#detail input').first().fill('1');
   await submit(page);
   await page.locator('.result pre').first().waitFor();
-  await page.getByRole('button', { name: 'Prompts' }).click();
+  await tab(page, 'prompts');
   await choose(page, 'simple-prompt');
   await submit(page);
   await page.locator('.result h3', { hasText: 'user' }).waitFor();
-  await page.getByRole('button', { name: 'Tools' }).click();
+  await tab(page, 'tools');
+}
+
+async function tab(page, kind) {
+  await page.locator(`[data-kind=${kind}][aria-pressed]`).click();
+  await page.locator(`#items[data-kind=${kind}]`).waitFor();
 }
 
 async function watchMessages(page, revision) {
