@@ -172,9 +172,7 @@ with_clients() {
     for script in typescript/journey.mjs typescript/step-up.mjs; do
         journey "$script" "$node" "$CLIENTS/$script"
     done
-    for script in python/journey.py python/step_up.py; do
-        journey "$script" "$VENVS/two/bin/python" -B "$CLIENTS/$script"
-    done
+    journey python/journey.py "$VENVS/two/bin/python" -B "$CLIENTS/python/journey.py"
     stop mcp-server
     stop provider
 }
