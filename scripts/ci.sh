@@ -26,13 +26,14 @@ STEPS=(
     'generated    300 cargo xtask gen --check'
     'e2e          300 scripts/test-e2e.sh'
     'clients      600 scripts/clients.sh typescript python'
+    'examples     300 scripts/examples.sh'
     'browser      600 scripts/clients.sh browser'
     'foreign      300 scripts/foreign.sh'
     'proxies      300 scripts/proxies.sh'
     'conformance  300 scripts/conformance.sh'
 )
 # These run the programs that `build` has made.
-NEED_BUILD=' e2e clients browser foreign proxies conformance '
+NEED_BUILD=' e2e clients examples browser foreign proxies conformance '
 
 PASSED=0
 FAILED=0
@@ -111,7 +112,7 @@ run_tests() {
 }
 
 check_scripts() {
-    local scripts=(scripts/*.sh scripts/*/*.sh .ci/run) each status=0
+    local scripts=(scripts/*.sh scripts/*/*.sh examples/*.sh .ci/run) each status=0
     for each in "${scripts[@]}"; do bash -n "$each" || status=1; done
     for each in scripts/clients/*/*.mjs scripts/e2e/*.mjs; do node --check "$each" || status=1; done
     if command -v shellcheck >/dev/null; then

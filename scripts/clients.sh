@@ -75,7 +75,8 @@ run_node() {
 with_typescript() {
     npm_packages "$CLIENTS/typescript" &&
         run_node "$CLIENTS/typescript/journey.mjs" &&
-        { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/typescript/transports.mjs"; }
+        { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/typescript/transports.mjs"; } &&
+        { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/typescript/catalogue.mjs"; }
 }
 
 with_browser() {
@@ -87,7 +88,9 @@ with_browser() {
 
 with_python() {
     python_packages "$CLIENTS/python/requirements.txt" &&
-        timeout --kill-after=5 300 "$VENV/bin/python" -B "$CLIENTS/python/journey.py"
+        timeout --kill-after=5 300 "$VENV/bin/python" -B "$CLIENTS/python/journey.py" &&
+        { [[ -z ${MCP_OPEN_URL:-} ]] ||
+            timeout --kill-after=5 300 "$VENV/bin/python" -B "$CLIENTS/python/catalogue.py"; }
 }
 
 # python_packages FILE : installs what it says, unless that has been done.
