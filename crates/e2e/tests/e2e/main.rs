@@ -20,6 +20,8 @@ macro_rules! on_both_stores {
 }
 
 mod calculator;
+mod cancellation;
+mod client_tasks;
 mod commands;
 mod hostile;
 mod instances;
