@@ -214,6 +214,7 @@ pub(crate) async fn listen(
     let _open = server.vitals().stream();
     let say = async |note| outbox.say(Said { id: None, message: note_message(&note) }).await;
     say(wish.acknowledgement()).await;
+    let began = server.clock().now();
     let mut over = Box::pin(over(server, principal));
     let mut rhythms = Rhythms::of(server, principal, None);
     loop {
@@ -233,6 +234,9 @@ pub(crate) async fn listen(
             server.clock().sleep(AGAIN).await;
             continue;
         };
+        if let Announcement::Change(at, _) = &heard {
+            server.metrics().heard(at.moment(), began, server.clock().now());
+        }
         rhythms.heard(heard.change());
         for note in wish.notes(&heard) {
             say(note).await;

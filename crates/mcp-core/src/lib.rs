@@ -81,6 +81,7 @@ mod dispatch;
 mod failure;
 pub mod flow;
 mod listing;
+mod metered;
 mod mirrored;
 mod principal;
 mod prompt;
@@ -101,6 +102,7 @@ pub use self::{
     ctx::{Call, Ctx, Elicited, Lent},
     dispatch::{Features, Names, Refusal},
     listing::{ListCtx, Suggestions},
+    metered::Metered,
     mirrored::MirroredParam,
     principal::Principal,
     prompt::{Prompt, PromptError, assistant, user},

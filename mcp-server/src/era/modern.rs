@@ -27,10 +27,7 @@ use super::{
 };
 use crate::{
     Server, auth,
-    http::{
-        Answer, Form, Outbox, Rejection, Running, SERVED, Said, error_message, note_message,
-        to_bytes,
-    },
+    http::{Answer, Form, Outbox, Rejection, Running, SERVED, Said, error_message, to_bytes},
     operation::{self, Asked},
     session::Transport,
     subscriptions::{self, MOST_WATCHED},
@@ -73,7 +70,7 @@ fn prepare(
         return Err(Rejection::new(status, error.code, error.message));
     };
     let begun = server.operations().begin(Asked {
-        id: &envelope.id,
+        id: Some(&envelope.id),
         method: &envelope.method,
         params: envelope.params.as_ref(),
         revision: envelope.revision,
@@ -438,7 +435,7 @@ struct Sink(Arc<Outbox>);
 impl NoteSink for Sink {
     fn send(&self, note: ServerNotification) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.0.say(Said { id: None, message: note_message(&note) }).await;
+            self.0.say(Said { id: None, message: operation::note_in_place(&note) }).await;
         })
     }
 }
