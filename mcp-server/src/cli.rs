@@ -29,6 +29,13 @@ enum Command {
         #[arg(long)]
         token: Option<Secret>,
     },
+    /// Ask the server that runs with these settings on this machine whether it is ready: for
+    /// containers, which need no other client then.
+    Healthcheck {
+        /// Only whether it is alive.
+        #[arg(long)]
+        live: bool,
+    },
     /// Look at the settings.
     Config {
         #[command(subcommand)]
@@ -56,6 +63,9 @@ pub enum CliError {
     /// The check has found something.
     #[error("tokens cannot be checked like this")]
     CheckFailed,
+    /// The server that was asked is not well.
+    #[error(transparent)]
+    Unwell(#[from] chassis::Unwell),
     /// The result could not be written, or the token not be read.
     #[error("the terminal has failed")]
     Terminal(#[from] io::Error),
@@ -72,6 +82,10 @@ pub async fn run(offered: impl FnOnce(&Env) -> Result<Features, Mistakes>) -> Re
             let parts = (Clock::system(), Entropy::system());
             let good = check_auth(&env, &parts, token, &mut io::stdout()).await?;
             if good { Ok(()) } else { Err(CliError::CheckFailed) }
+        }
+        Some(Command::Healthcheck { live }) => {
+            let config = Config::from_env(&Env::process()?).0?;
+            Ok(chassis::healthcheck(config.host, config.port, live).await?)
         }
         Some(Command::Config { what }) => {
             let env = Env::process()?;

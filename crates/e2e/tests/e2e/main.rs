@@ -34,4 +34,5 @@ mod restart;
 mod rmcp;
 mod signed_tokens;
 mod support;
+mod telemetry;
 mod world;
