@@ -10,7 +10,7 @@ use std::{
 use ambient::{Entropy, Env};
 use chassis::telemetry::{LogFormat, Service, Telemetry, TelemetrySettings};
 use e2e::{Backend, Setup, World};
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{
     PATIENCE,
     http::Http,
@@ -80,6 +80,17 @@ async fn one_trace_follows_a_call_over_both_instances_redis_and_the_token_check(
     assert_eq!(answer.kind, SpanKind::Consumer as i32);
     assert_eq!(answer.links[0].span_id, question.span_id);
     assert_eq!(attribute(answer, "messaging.system").as_deref(), Some("redis"));
+    let page = page();
+    let attributes = spans.iter().flat_map(|span| &span.attributes);
+    for name in attributes.map(|attribute| &attribute.key) {
+        assert!(page.contains(&format!("`{name}`")), "the page does not tell of {name}");
+    }
+}
+
+/// What operators read.
+fn page() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/observability.md");
+    std::fs::read_to_string(path).expect("the page is there")
 }
 
 async fn scraped(world: &World, instance: usize, start: &str) -> Vec<String> {
@@ -113,6 +124,23 @@ async fn every_instance_tells_the_calculations_and_sessions_of_all() {
     assert_eq!(value(scraped(&world, 1, "mcp_active_sessions{").await, ""), "0");
     let ended = scraped(&world, 0, "mcp_server_session_duration_seconds_count{").await;
     assert_eq!(value(ended, r#"mcp_protocol_version="2025-11-25""#), "1");
+}
+
+/// The page has every key of the lines about requests.
+fn keys_are_told(log: &str) {
+    let page = page();
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let is_access =
+        |line: &Value| line["message"] == "answered" || line["message"] == "stream ended";
+    for line in lines.filter(is_access) {
+        for key in line.as_object().expect("an object").keys() {
+            let told = page
+                .lines()
+                .filter(|row| row.starts_with("| "))
+                .any(|row| row.split(" | ").next().is_some_and(|keys| keys.contains(key.as_str())));
+            assert!(told, "the page does not tell of {key}: {line}");
+        }
+    }
 }
 
 /// What is written to a log.
@@ -153,6 +181,7 @@ async fn a_whole_flow_leaves_no_secret_in_the_finest_log_of_both_servers() {
     world.modern("no-such-token-anywhere").call("tools/list", json!({})).await;
     let log = String::from_utf8(written.0.lock().expect("unlocked").clone()).expect("text");
     assert!(log.contains("\"answered\"") && log.contains("TRACE"), "it is not the finest log");
+    keys_are_told(&log);
     let basic = ["mcp-server:", "Basic "];
     let secrets = [&*old, &*refresh, &*again.access, &*name, "word-of-a-user", "no-such-token"];
     for secret in secrets.into_iter().chain(basic) {
