@@ -55,7 +55,8 @@ def check_dockerfile(settings):
         cwd=ROOT, capture_output=True, check=True,
     )
     packages = {package["name"] for package in json.loads(metadata.stdout)["packages"]}
-    for package in re.findall(r"-p ([\w-]+)", lines):
+    build = re.search(r"cargo build .*", lines)[0]
+    for package in re.findall(r"-p ([\w-]+)", build):
         expect(package in packages, f"Dockerfile: no package {package}")
     stages = dict(re.findall(r"^FROM \S+ AS (\S+)\n(.*?)(?=^FROM |\Z)", lines, re.M | re.S))
     expect(re.search(r"^USER [1-9]", stages["runtime"], re.M), "Dockerfile: runs as root")
