@@ -25,11 +25,11 @@ STEPS=(
     'deps         300 cargo xtask deps'
     'generated    300 cargo xtask gen --check'
     'e2e          300 scripts/test-e2e.sh'
-    'clients      600 scripts/clients.sh typescript python'
+    'clients      900 scripts/clients.sh typescript python commands'
     'browser      600 scripts/clients.sh browser'
     'foreign      300 scripts/foreign.sh'
     'proxies      300 scripts/proxies.sh'
-    'conformance  300 scripts/conformance.sh'
+    'conformance  420 scripts/conformance.sh'
     'alerts       120 scripts/observability.sh'
     'packaging    120 scripts/packaging.sh'
 )
@@ -115,7 +115,7 @@ run_tests() {
 check_scripts() {
     local scripts=(scripts/*.sh scripts/*/*.sh .ci/run) each status=0
     for each in "${scripts[@]}"; do bash -n "$each" || status=1; done
-    for each in scripts/clients/*/*.mjs scripts/e2e/*.mjs; do node --check "$each" || status=1; done
+    for each in scripts/clients/*/*.mjs scripts/*/*.mjs; do node --check "$each" || status=1; done
     if command -v shellcheck >/dev/null; then
         shellcheck --external-sources "${scripts[@]}" || status=1
     else
