@@ -35,14 +35,13 @@ enum Command {
         #[arg(long)]
         token: Option<Secret>,
     },
-<<<<<<< HEAD
     /// Ask the server that runs with these settings on this machine whether it is ready: for
     /// containers, which need no other client then.
     Healthcheck {
         /// Only whether it is alive.
         #[arg(long)]
         live: bool,
-=======
+    },
     /// Print what to do so that a client connects: what the server's page shows.
     Connect {
         /// Which client; all when not said.
@@ -56,7 +55,6 @@ enum Command {
     Completions {
         /// Which shell.
         shell: Shell,
->>>>>>> main
     },
     /// Look at the settings.
     Config {
@@ -105,11 +103,10 @@ pub async fn run(offered: impl FnOnce(&Env) -> Result<Features, Mistakes>) -> Re
             let good = check_auth(&env, &parts, token, &mut io::stdout()).await?;
             if good { Ok(()) } else { Err(CliError::CheckFailed) }
         }
-<<<<<<< HEAD
         Some(Command::Healthcheck { live }) => {
             let config = Config::from_env(&Env::process()?).0?;
             Ok(chassis::healthcheck(config.host, config.port, live).await?)
-=======
+        }
         Some(Command::Connect { client, url }) => {
             let env = Env::process()?;
             let (config, features) = run::both(Config::from_env(&env).0, offered(&env))?;
@@ -121,7 +118,6 @@ pub async fn run(offered: impl FnOnce(&Env) -> Result<Features, Mistakes>) -> Re
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "mcp-server", &mut script);
             Ok(io::stdout().lock().write_all(&script)?)
->>>>>>> main
         }
         Some(Command::Config { what }) => {
             let env = Env::process()?;
