@@ -37,7 +37,7 @@ fn names(expression: &str) -> BTreeSet<String> {
 async fn scraped(world: &World) -> String {
     let mut text = String::new();
     for server in [&world.mcp[0].origin, &world.auth[0].origin] {
-        text += &Http::new(server).get("/metrics").await.expect(200).text();
+        text += Http::new(server).get("/metrics").await.expect(200).text();
     }
     text
 }
