@@ -25,6 +25,7 @@ STEPS=(
     'deps         300 cargo xtask deps'
     'generated    300 cargo xtask gen --check'
     'e2e          300 scripts/test-e2e.sh'
+    'docs         300 scripts/docs.sh'
     'clients      900 scripts/clients.sh typescript python commands'
     'browser      600 scripts/clients.sh browser'
     'foreign      300 scripts/foreign.sh'
@@ -34,7 +35,7 @@ STEPS=(
     'packaging    120 scripts/packaging.sh'
 )
 # These run the programs that `build` has made.
-NEED_BUILD=' e2e clients browser foreign proxies conformance packaging '
+NEED_BUILD=' e2e docs clients browser foreign proxies conformance packaging '
 
 PASSED=0
 FAILED=0

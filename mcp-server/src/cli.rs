@@ -11,6 +11,7 @@ use url::Url;
 use crate::{
     AuthConfig, Config, auth,
     connect::{Client, Target},
+    doctor::{self, World},
     run,
 };
 
@@ -41,6 +42,13 @@ enum Command {
         /// Only whether it is alive.
         #[arg(long)]
         live: bool,
+    },
+    /// Look at settings, store, authorization server, proxies and the running server, from where a
+    /// client stands.
+    Doctor {
+        /// An access token, to try streams with, or - to read it from the standard input.
+        #[arg(long)]
+        token: Option<Secret>,
     },
     /// Print what to do so that a client connects: what the server's page shows.
     Connect {
@@ -85,7 +93,10 @@ pub enum CliError {
     CheckFailed,
     /// The server that was asked is not well.
     #[error(transparent)]
-    Unwell(#[from] chassis::Unwell),
+    Sick(#[from] chassis::Unwell),
+    /// The doctor has found something.
+    #[error("not well: see what is marked BAD")]
+    Unwell,
     /// The result could not be written, or the token not be read.
     #[error("the terminal has failed")]
     Terminal(#[from] io::Error),
@@ -106,6 +117,13 @@ pub async fn run(offered: impl FnOnce(&Env) -> Result<Features, Mistakes>) -> Re
         Some(Command::Healthcheck { live }) => {
             let config = Config::from_env(&Env::process()?).0?;
             Ok(chassis::healthcheck(config.host, config.port, live).await?)
+        }
+        Some(Command::Doctor { token }) => {
+            let env = Env::process()?;
+            let token = token.map(from_standard_input).transpose()?;
+            let parts = (Clock::system(), Entropy::system());
+            let well = doctor(&env, parts, token, &mut io::stdout()).await?;
+            if well { Ok(()) } else { Err(CliError::Unwell) }
         }
         Some(Command::Connect { client, url }) => {
             let env = Env::process()?;
@@ -161,6 +179,17 @@ pub async fn check_auth(
             Ok(auth::check(settings, clock, entropy, token, out).await?)
         }
     }
+}
+
+/// Writes what it finds about settings, store, authorization server and the running server; true if
+/// nothing of it is bad.
+pub async fn doctor(
+    env: &Env,
+    (clock, entropy): (Clock, Entropy),
+    token: Option<Secret>,
+    out: &mut (dyn Write + Send),
+) -> io::Result<bool> {
+    doctor::examine(env, &World { clock, entropy }, token, out).await
 }
 
 /// Writes what to do for one client, or for all.
