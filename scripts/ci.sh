@@ -7,7 +7,7 @@
 # Without arguments every step runs; one that fails does not keep the others from running, but
 # those that need the programs are left out when these do not build.
 # Needs what .ci/run installs: jq, openssl, curl, redis-server, chromium, npm, python3, nginx, caddy,
-# haproxy.
+# haproxy, promtool, python3-yaml.
 
 set -euo pipefail
 HELP=$(sed -n '3,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}")
@@ -32,9 +32,11 @@ STEPS=(
     'foreign      300 scripts/foreign.sh'
     'proxies      300 scripts/proxies.sh'
     'conformance  420 scripts/conformance.sh'
+    'alerts       120 scripts/observability.sh'
+    'packaging    120 scripts/packaging.sh'
 )
 # These run the programs that `build` has made.
-NEED_BUILD=' e2e docs clients examples browser foreign proxies conformance '
+NEED_BUILD=' e2e docs clients examples browser foreign proxies conformance packaging '
 
 PASSED=0
 FAILED=0

@@ -36,6 +36,13 @@ enum Command {
         #[arg(long)]
         token: Option<Secret>,
     },
+    /// Ask the server that runs with these settings on this machine whether it is ready: for
+    /// containers, which need no other client then.
+    Healthcheck {
+        /// Only whether it is alive.
+        #[arg(long)]
+        live: bool,
+    },
     /// Look at settings, store, authorization server, proxies and the running server, from where a
     /// client stands.
     Doctor {
@@ -84,6 +91,9 @@ pub enum CliError {
     /// The check has found something.
     #[error("tokens cannot be checked like this")]
     CheckFailed,
+    /// The server that was asked is not well.
+    #[error(transparent)]
+    Sick(#[from] chassis::Unwell),
     /// The doctor has found something.
     #[error("not well: see what is marked BAD")]
     Unwell,
@@ -103,6 +113,10 @@ pub async fn run(offered: impl FnOnce(&Env) -> Result<Features, Mistakes>) -> Re
             let parts = (Clock::system(), Entropy::system());
             let good = check_auth(&env, &parts, token, &mut io::stdout()).await?;
             if good { Ok(()) } else { Err(CliError::CheckFailed) }
+        }
+        Some(Command::Healthcheck { live }) => {
+            let config = Config::from_env(&Env::process()?).0?;
+            Ok(chassis::healthcheck(config.host, config.port, live).await?)
         }
         Some(Command::Doctor { token }) => {
             let env = Env::process()?;

@@ -153,7 +153,7 @@ impl Server {
             }
         };
         if let Some(auth) = auth.clone() {
-            metrics::observe_availability(telemetry.metrics(), move || auth.is_available());
+            metrics::observe_auth(telemetry.metrics(), &auth);
         }
         let operations = Operations::new(metrics.instruments(), &parts.clock, features.names());
         let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
@@ -166,13 +166,17 @@ impl Server {
         let tasks = Tasks::new(&parts.store, &instances, &parts.clock, &parts.entropy);
         let vitals = Vitals::new(&parts.store, &parts.clock, &parts.entropy, config.session_ttl);
         parts.lifecycle.spawn(vitals.clone().report(parts.lifecycle.stopping()));
+        let lent = Lent {
+            state: Arc::new(FeatureState::new(&parts.store)),
+            vitals: Arc::new(vitals.clone()),
+            web: Arc::new(web::PublicWeb::new()?),
+            session: None,
+        };
+        let seen_by_all = (Arc::clone(&lent.vitals), Arc::clone(&lent.state));
+        let bus = parts.store.bus();
+        metrics::observe_fleet(telemetry.metrics(), seen_by_all, features.metered(), &bus);
         Ok(Self(Arc::new(Inner {
-            lent: Lent {
-                state: Arc::new(FeatureState::new(&parts.store)),
-                vitals: Arc::new(vitals.clone()),
-                web: Arc::new(web::PublicWeb::new()?),
-                session: None,
-            },
+            lent,
             vitals,
             auth,
             anonymous: Arc::new(Principal::anonymous()),

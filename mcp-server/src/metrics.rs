@@ -3,16 +3,23 @@
 //! No label is a caller's choice: methods, tools and prompts are those that exist, or `_OTHER`.
 //! Sessions, ids, clients and addresses are never labels.
 
+mod fleet;
+
 use std::{sync::Arc, time::Duration};
 
-use ambient::Clock;
+use ambient::{Clock, Timestamp};
 use chassis::telemetry::{Asking, Metrics, http::HttpMetrics};
 use opentelemetry::{
     KeyValue,
     metrics::{Counter, Histogram, Meter, UpDownCounter},
 };
 
-use crate::auth::Refusal;
+pub(crate) use self::fleet::observe_fleet;
+use crate::{
+    auth::{Auth, Refusal},
+    operation::Network,
+    session::SessionRecord,
+};
 
 /// The name of the instruments' scope.
 pub(crate) const SCOPE: &str = "mcp-server";
@@ -40,6 +47,9 @@ pub(crate) struct Instruments {
     pub(crate) questions: Histogram<f64>,
     sessions_created: Counter<u64>,
     sessions_ended: Counter<u64>,
+    session_duration: Histogram<f64>,
+    events: Counter<u64>,
+    deliveries: Histogram<f64>,
     streams: UpDownCounter<i64>,
     stream_duration: Histogram<f64>,
     streams_closed: Counter<u64>,
@@ -75,16 +85,31 @@ impl McpMetrics {
 
     /// A client has ended its session, or the only stream that it had. Sessions that nobody uses end
     /// by themselves, in the store, where nobody counts.
-    pub(crate) fn session_ended(&self, reason: &'static str) {
+    pub(crate) fn session_ended(
+        &self,
+        reason: &'static str,
+        record: &SessionRecord,
+        now: Timestamp,
+    ) {
         if let Some(to) = &self.0 {
             to.sessions_ended.add(1, &[KeyValue::new("reason", reason)]);
+            let network = Network::of(record.transport);
+            let mut labels = vec![
+                KeyValue::new("mcp.protocol.version", record.revision.as_str()),
+                KeyValue::new("network.transport", network.transport()),
+            ];
+            let protocol = network.protocol();
+            labels.extend(protocol.map(|name| KeyValue::new("network.protocol.name", name)));
+            let lasted = now.since(record.opened_at).as_secs_f64();
+            to.session_duration.record(lasted, &labels);
         }
     }
 
     /// A request was answered with an error before there was a call.
-    pub(crate) fn rejected(&self, code: i64) {
+    pub(crate) fn rejected(&self, reason: &'static str, code: i64) {
         if let Some(to) = &self.0 {
-            to.rejected.add(1, &[KeyValue::new("rpc.response.status_code", code.to_string())]);
+            let code = KeyValue::new("rpc.response.status_code", code.to_string());
+            to.rejected.add(1, &[KeyValue::new("reason", reason), code]);
         }
     }
 
@@ -107,6 +132,23 @@ impl McpMetrics {
     pub(crate) fn looked_up(&self, outcome: &'static str) {
         if let Some(to) = &self.0 {
             to.token_cache.add(1, &[KeyValue::new("outcome", outcome)]);
+        }
+    }
+
+    /// An event has gone out on a stream.
+    pub(crate) fn event_sent(&self, kind: &'static str) {
+        if let Some(to) = &self.0 {
+            to.events.add(1, &[KeyValue::new("kind", kind)]);
+        }
+    }
+
+    /// Something that was written at `written`, on whatever instance, is heard of here by a stream
+    /// that has been there since `listening`. What is older is read again, and no measure of speed.
+    pub(crate) fn heard(&self, written: Timestamp, listening: Timestamp, now: Timestamp) {
+        if let Some(to) = &self.0
+            && written >= listening
+        {
+            to.deliveries.record(now.since(written).as_secs_f64(), &[]);
         }
     }
 
@@ -151,6 +193,17 @@ impl Instruments {
             ),
             sessions_created: counter("mcp.sessions.created", "Sessions opened here"),
             sessions_ended: counter("mcp.sessions.ended", "Sessions ended here by their clients"),
+            session_duration: seconds(
+                "mcp.server.session.duration",
+                "How long sessions were open that their clients have ended",
+                &BUCKETS,
+            ),
+            events: counter("mcp.sse.events.sent", "Events that have gone out on streams"),
+            deliveries: seconds(
+                "mcp.bus.deliver.latency",
+                "From writing down, on any instance, to a stream that hears of it here",
+                &ASKING_BUCKETS,
+            ),
             streams: meter
                 .i64_up_down_counter("mcp.sse.streams.active")
                 .with_description("Streams that are open on this instance")
@@ -188,16 +241,18 @@ impl Instruments {
     }
 }
 
-/// Observes whether the authorization server answers, as the breaker knows it.
-pub(crate) fn observe_availability(
-    metrics: Option<&Metrics>,
-    is_available: impl Fn() -> bool + Send + Sync + 'static,
-) {
+/// Observes whether the authorization server answers, and whether it is asked.
+pub(crate) fn observe_auth(metrics: Option<&Metrics>, auth: &Arc<Auth>) {
     let Some(metrics) = metrics else { return };
-    metrics
-        .meter(SCOPE)
-        .u64_observable_gauge("mcp.degraded")
-        .with_description("1 while protected requests are answered 503, 0 otherwise")
-        .with_callback(move |gauge| gauge.observe(u64::from(!is_available()), &[]))
-        .build();
+    let meter = metrics.meter(SCOPE);
+    let flag = |name, meaning, is_set: fn(&Auth) -> bool| {
+        let auth = Arc::clone(auth);
+        let gauge = meter.u64_observable_gauge(name).with_description(meaning);
+        gauge.with_callback(move |gauge| gauge.observe(u64::from(is_set(&auth)), &[])).build()
+    };
+    flag("mcp.degraded", "1 while protected requests are answered 503, 0 otherwise", |auth| {
+        !auth.is_available()
+    });
+    let resting = "1 while no questions about tokens are asked because too many have failed";
+    flag("auth.breaker.state", resting, Auth::is_resting);
 }

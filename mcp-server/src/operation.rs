@@ -4,6 +4,9 @@
 //! A call ends in bytes, and what the bytes say is known one room further in. Who writes them leaves
 //! a note on the way ([`note_error`], [`note_result`]); outside a watched call a note goes nowhere.
 
+mod network;
+mod place;
+
 use std::{borrow::Cow, cell::Cell, collections::HashMap, sync::Arc};
 
 use ambient::{Clock, Stopwatch};
@@ -20,6 +23,11 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use crate::{
     metrics::Instruments,
     session::{SessionId, Transport},
+};
+
+pub(crate) use self::{
+    network::Network,
+    place::{note_in_place, received, write_place},
 };
 
 /// Instead of a name that a client has made up.
@@ -40,7 +48,8 @@ struct Inner {
 /// What is known of a request when it begins.
 #[derive(Clone, Copy)]
 pub(crate) struct Asked<'a> {
-    pub(crate) id: &'a RequestId,
+    /// A notification has none.
+    pub(crate) id: Option<&'a RequestId>,
     pub(crate) method: &'a str,
     pub(crate) params: Option<&'a RawJson>,
     pub(crate) revision: Revision,
@@ -57,7 +66,14 @@ impl<'a> Asked<'a> {
         transport: Transport,
     ) -> Self {
         let method = Method::Initialize.as_str();
-        Self { id, method, params, revision: Revision::LATEST_LEGACY, session: None, transport }
+        Self {
+            id: Some(id),
+            method,
+            params,
+            revision: Revision::LATEST_LEGACY,
+            session: None,
+            transport,
+        }
     }
 }
 
@@ -116,6 +132,11 @@ pub(crate) fn note_result(result: &ServerResult) {
     note(if failed { Ended::ToolError } else { Ended::Well }, None);
 }
 
+/// Tells that a notification has been taken in.
+pub(crate) fn note_taken() {
+    note(Ended::Well, None);
+}
+
 fn note(ended: Ended, message: Option<&str>) {
     // Nobody watches: nothing to tell.
     let _ = WATCHED.try_with(|watched| {
@@ -171,18 +192,6 @@ pub(crate) async fn asking<T>(
     answer
 }
 
-/// Tells a client where in a trace the question belongs, if it is traced (SEP-414).
-pub(crate) fn write_place(params: &mut Value) {
-    if let Some(parent) = context::traceparent()
-        && let Value::Object(params) = params
-    {
-        let meta = params.entry("_meta").or_insert_with(|| Value::Object(serde_json::Map::new()));
-        if let Value::Object(meta) = meta {
-            meta.insert("traceparent".to_owned(), Value::String(parent));
-        }
-    }
-}
-
 impl Ended {
     /// The conventions' rule: what a caller got wrong is not an error of the server.
     fn error_type(self) -> Option<Cow<'static, str>> {
@@ -236,12 +245,12 @@ impl Operations {
         let looked = looked.unwrap_or_default();
         let target = self.target(method, looked.name.as_deref());
         if !span.is_disabled() {
-            describe(&span, &asked, method, target.as_ref(), &looked);
+            describe(&span, &asked, target.as_ref(), &looked);
         }
         let measured = self.0.instruments.as_ref().map(|instruments| Measured {
             instruments: Arc::clone(instruments),
             watch: self.0.clock.stopwatch(),
-            method: method.map_or(OTHER, Method::as_str),
+            method: label(asked.method),
             target,
             revision: asked.revision.as_str(),
             network: Network::of(asked.transport),
@@ -260,6 +269,21 @@ impl Operations {
         Some(label.unwrap_or_else(|| KeyValue::new(key, OTHER)))
     }
 }
+
+/// What is told of a method: its name if it has one, whoever made it up otherwise.
+fn label(method: &str) -> &'static str {
+    let notified = NOTIFICATIONS.into_iter().find(|name| *name == method);
+    Method::named(method).map(Method::as_str).or(notified).unwrap_or(OTHER)
+}
+
+/// The notifications that clients send.
+const NOTIFICATIONS: [&str; 5] = [
+    "notifications/initialized",
+    "notifications/cancelled",
+    "notifications/progress",
+    "notifications/roots/list_changed",
+    "notifications/tasks/status",
+];
 
 /// The span of a request, if spans are recorded. What it says comes later: to find that out costs
 /// something. (Asking with `span_enabled!` instead would leave the filters of the log in disorder.)
@@ -287,17 +311,13 @@ fn blank() -> Span {
     )
 }
 
-fn describe(
-    span: &Span,
-    asked: &Asked<'_>,
-    method: Option<Method>,
-    target: Option<&KeyValue>,
-    looked: &Looked<'_>,
-) {
-    let named = method.map_or(OTHER, Method::as_str);
+fn describe(span: &Span, asked: &Asked<'_>, target: Option<&KeyValue>, looked: &Looked<'_>) {
+    let (method, named) = (Method::named(asked.method), label(asked.method));
     span.record("mcp.method.name", named);
     span.record("mcp.protocol.version", asked.revision.as_str());
-    span.record("jsonrpc.request.id", text(asked.id));
+    if let Some(id) = asked.id {
+        span.record("jsonrpc.request.id", text(id));
+    }
     let network = Network::of(asked.transport);
     span.record("network.transport", network.transport());
     span.record("network.protocol.name", network.protocol());
@@ -381,36 +401,6 @@ struct Measured {
     target: Option<KeyValue>,
     revision: &'static str,
     network: Network,
-}
-
-/// What messages travel over, as the conventions name it.
-#[derive(Clone, Copy)]
-enum Network {
-    Http,
-    Pipe,
-}
-
-impl Network {
-    const fn of(transport: Transport) -> Self {
-        match transport {
-            Transport::Stdio => Self::Pipe,
-            _ => Self::Http,
-        }
-    }
-
-    const fn transport(self) -> &'static str {
-        match self {
-            Self::Http => "tcp",
-            Self::Pipe => "pipe",
-        }
-    }
-
-    const fn protocol(self) -> Option<&'static str> {
-        match self {
-            Self::Http => Some("http"),
-            Self::Pipe => None,
-        }
-    }
 }
 
 struct Finish(Option<Measured>);

@@ -197,6 +197,7 @@ pub(crate) async fn listen(
     let mut over = Box::pin(over(server, caller));
     let say = async |note| outbox.say(Said { id: None, message: note_message(&note) }).await;
     say(wish.acknowledgement()).await;
+    let began = server.clock().now();
     let mut rhythms = Rhythms::of(server, caller, None);
     loop {
         let heard = tokio::select! {
@@ -215,6 +216,9 @@ pub(crate) async fn listen(
             server.clock().sleep(AGAIN).await;
             continue;
         };
+        if let Announcement::Change(at, _) = &heard {
+            server.metrics().heard(at.moment(), began, server.clock().now());
+        }
         rhythms.heard(heard.change());
         for note in wish.notes(&heard) {
             say(note).await;

@@ -45,6 +45,13 @@ enum Command {
     Client(clients::Command),
     /// Says whether settings, store, keys and the running server fit together.
     Doctor,
+    /// Asks the server that runs with these settings on this machine whether it is ready: for
+    /// containers, which need no other client then.
+    Healthcheck {
+        /// Only whether it is alive.
+        #[arg(long)]
+        live: bool,
+    },
 }
 
 /// Why a command has failed.
@@ -82,6 +89,9 @@ pub enum CommandError {
     /// There is no such client.
     #[error("there is no client `{0}` in AUTH_CLIENTS_FILE; `client list` shows those that are")]
     NoClient(String),
+    /// The server that was asked is not well.
+    #[error(transparent)]
+    Sick(#[from] chassis::Unwell),
     /// The doctor has found something.
     #[error("{0}")]
     Unwell(String),
@@ -114,6 +124,11 @@ pub async fn run(cli: Cli, env: &Env) -> Result<String, CommandError> {
         Command::Keys(command) => keys::run(&command, env, &world).await,
         Command::Client(command) => clients::run(&command, env, &world),
         Command::Doctor => doctor::run(env, &world).await,
+        Command::Healthcheck { live } => {
+            let config = Config::from_env(env).0?;
+            chassis::healthcheck(config.host, config.port, live).await?;
+            Ok(String::new())
+        }
     }
 }
 

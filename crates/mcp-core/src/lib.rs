@@ -82,6 +82,7 @@ mod dispatch;
 mod failure;
 pub mod flow;
 mod listing;
+mod metered;
 mod mirrored;
 mod principal;
 mod prompt;
@@ -103,6 +104,7 @@ pub use self::{
     delegated::{Delegated, FollowedTask},
     dispatch::{Features, Names, Refusal},
     listing::{ListCtx, Suggestions},
+    metered::Metered,
     mirrored::MirroredParam,
     principal::Principal,
     prompt::{Prompt, PromptError, assistant, user},

@@ -37,6 +37,8 @@ pub struct Traffic {
     pub sent: u64,
     /// Read by a subscription here, whoever published them.
     pub received: u64,
+    /// How often a subscription here was told that it may have missed some.
+    pub gaps: u64,
 }
 
 /// What [`Traffic`] is read from.
@@ -44,6 +46,7 @@ pub struct Traffic {
 pub(crate) struct Counters {
     sent: AtomicU64,
     received: AtomicU64,
+    gaps: AtomicU64,
 }
 
 /// An open subscription to one channel. Dropping it unsubscribes.
@@ -78,8 +81,10 @@ impl Bus {
     /// How many messages have gone through this store and its clones.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
-        let Counters { sent, received } = self.store.counters();
-        Traffic { sent: sent.load(Ordering::Relaxed), received: received.load(Ordering::Relaxed) }
+        let Counters { sent, received, gaps } = self.store.counters();
+        let [sent, received, gaps] =
+            [sent, received, gaps].map(|count| count.load(Ordering::Relaxed));
+        Traffic { sent, received, gaps }
     }
 
     /// Listens to `channel`. What is published after this returned is delivered.
@@ -108,9 +113,12 @@ impl Subscription {
     /// The next delivery; `None` once the store is closed. Safe to drop and call again.
     pub async fn next(&mut self) -> Option<Delivery> {
         let delivery = self.mailbox.next().await?;
-        if matches!(delivery, Delivery::Message(_)) {
-            self.store.counters().received.fetch_add(1, Ordering::Relaxed);
-        }
+        let counters = self.store.counters();
+        let counter = match delivery {
+            Delivery::Message(_) => &counters.received,
+            Delivery::Gap => &counters.gaps,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
         Some(delivery)
     }
 }

@@ -165,6 +165,12 @@ impl EventId {
         }
     }
 
+    /// When the event happened, by the clock that numbered it.
+    #[must_use]
+    pub const fn moment(self) -> Timestamp {
+        Timestamp::from_millis(self.millis)
+    }
+
     /// Whether it is the id of an event, and not a point between events.
     const fn is_of_an_event(self) -> bool {
         self.sequence != u64::MAX && self.millis != 0

@@ -5,6 +5,7 @@
 //! - [`http`], [`browser`], [`oauth`]: a plain HTTP client, a browser without JavaScript, the flow
 //! - [`dpop`]: keys of clients, and proofs that they have them
 //! - [`process`], [`redis`], [`faults`]: programs, a real Redis, and lines that break on command
+//! - [`otlp`]: a collector of spans
 //! - [`wait`]: the one way to wait for something
 //!
 //! What is received is checked without being asked, and what is wrong ends the test: a panic here
@@ -20,6 +21,7 @@ mod fail;
 pub mod faults;
 pub mod http;
 pub mod oauth;
+pub mod otlp;
 #[cfg(test)]
 mod played;
 pub mod process;

@@ -127,6 +127,11 @@ impl Auth {
         self.watch.open().is_some() && !self.validator.is_resting() && !self.validator.is_rejected()
     }
 
+    /// Whether questions about tokens go unasked for now.
+    pub(crate) fn is_resting(&self) -> bool {
+        self.validator.is_resting()
+    }
+
     /// Why this instance should not be sent requests, if so. An outage is no reason: it would take
     /// every instance out.
     pub(crate) fn readiness(&self) -> Result<(), &'static str> {

@@ -268,14 +268,26 @@ async fn notified(
     method: &str,
     params: Option<&RawJson>,
 ) -> Result<(), StoreError> {
-    // Others tell nothing that is kept: `initialized`, roots that have changed, progress.
-    if method == "notifications/cancelled"
-        && let Some(cancelled) = params.and_then(|params| params.decode::<CancelledParams>().ok())
-        && let Some(id) = cancelled.request_id
-    {
-        server.control().cancel(&session.id, Some(id)).await?;
-    }
-    Ok(())
+    let begun = server.operations().begin(Asked {
+        id: None,
+        method,
+        params,
+        revision: session.record.revision,
+        session: Some(&session.id),
+        transport: session.record.transport,
+    });
+    let taking = async move {
+        // Others tell nothing that is kept: `initialized`, roots that have changed, progress.
+        if method == "notifications/cancelled"
+            && let Some(Ok(cancelled)) = params.map(RawJson::decode::<CancelledParams>)
+            && let Some(id) = cancelled.request_id
+        {
+            server.control().cancel(&session.id, Some(id)).await?;
+        }
+        operation::note_taken();
+        Ok(())
+    };
+    begun.watch(Box::pin(taking)).await
 }
 
 fn running(
@@ -331,7 +343,7 @@ impl Request {
         voice: Arc<Voice>,
     ) -> BoxFuture<'static, Answer> {
         let begun = server.operations().begin(Asked {
-            id: &self.id,
+            id: Some(&self.id),
             method: &self.method,
             params: self.params.as_ref(),
             revision: session.record.revision,

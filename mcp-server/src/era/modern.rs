@@ -28,10 +28,7 @@ use super::{
 use crate::{
     Server,
     auth::{self, Caller},
-    http::{
-        Answer, Form, Outbox, Rejection, Running, SERVED, Said, error_message, note_message,
-        to_bytes,
-    },
+    http::{Answer, Form, Outbox, Rejection, Running, SERVED, Said, error_message, to_bytes},
     operation::{self, Asked},
     session::Transport,
     subscriptions::{self, MOST_WATCHED},
@@ -74,7 +71,7 @@ fn prepare(
         return Err(Rejection::new(status, error.code, error.message));
     };
     let begun = server.operations().begin(Asked {
-        id: &envelope.id,
+        id: Some(&envelope.id),
         method: &envelope.method,
         params: envelope.params.as_ref(),
         revision: envelope.revision,
@@ -445,7 +442,7 @@ struct Sink(Arc<Outbox>);
 impl NoteSink for Sink {
     fn send(&self, note: ServerNotification) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.0.say(Said { id: None, message: note_message(&note) }).await;
+            self.0.say(Said { id: None, message: operation::note_in_place(&note) }).await;
         })
     }
 }

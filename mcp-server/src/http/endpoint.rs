@@ -110,7 +110,7 @@ pub(super) async fn delete(
     server.sessions().end(&session.id).await?;
     server.vitals().ended(&session.id).await;
     server.control().cancel(&session.id, None).await?;
-    server.metrics().session_ended("delete");
+    server.metrics().session_ended("delete", &session.record, server.clock().now());
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -16,7 +16,7 @@ use axum::{
 };
 use bytes::Bytes;
 use chassis::Lifecycle;
-use http::{HeaderValue, Method, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use http_body::{Frame, SizeHint};
 
 use super::Rejected;
@@ -34,7 +34,7 @@ async fn observe(State(server): State<Server>, request: Request, next: Next) -> 
     let kind = kind(&request);
     let response = next.run(request).await;
     if let Some(Rejected(code)) = response.extensions().get() {
-        server.metrics().rejected(code.0);
+        server.metrics().rejected(reason(&response), code.0);
     }
     let streams = response.headers().get(header::CONTENT_TYPE)
         == Some(&HeaderValue::from_static("text/event-stream"));
@@ -48,10 +48,30 @@ async fn observe(State(server): State<Server>, request: Request, next: Next) -> 
     response.map(|body| Body::new(Watched { body, metrics, kind, watch, lifecycle, end: "client" }))
 }
 
+/// Why a request was refused, in a word.
+fn reason(response: &Response) -> &'static str {
+    let challenged = response.headers().contains_key(header::WWW_AUTHENTICATE);
+    match response.status() {
+        StatusCode::FORBIDDEN if challenged => "scope",
+        StatusCode::FORBIDDEN | StatusCode::MISDIRECTED_REQUEST => "origin",
+        StatusCode::NOT_FOUND => "unknown",
+        StatusCode::METHOD_NOT_ALLOWED => "verb",
+        StatusCode::NOT_ACCEPTABLE | StatusCode::UNSUPPORTED_MEDIA_TYPE => "media",
+        StatusCode::PAYLOAD_TOO_LARGE => "body",
+        StatusCode::TOO_MANY_REQUESTS => "rate",
+        status if status.is_server_error() => "unavailable",
+        _ => "message",
+    }
+}
+
 /// What a stream is for.
 fn kind(request: &Request) -> &'static str {
     let method = request.headers().get(shared::mcp::headers::METHOD);
-    if *request.method() == Method::GET {
+    if request.uri().path() == "/sse" {
+        "sse_2024"
+    } else if request.headers().contains_key("last-event-id") {
+        "resumed"
+    } else if *request.method() == Method::GET {
         "standalone"
     } else if method.is_some_and(|method| method == "subscriptions/listen") {
         "listen"
@@ -82,7 +102,12 @@ impl http_body::Body for Watched {
         match &frame {
             None => self.end = "complete",
             Some(Err(_)) => self.end = "error",
-            Some(Ok(_)) => {}
+            Some(Ok(frame)) => {
+                // Comments and hints of when to come back are no events.
+                if frame.data_ref().is_some_and(|data| data.starts_with(b"event:")) {
+                    self.metrics.event_sent(self.kind);
+                }
+            }
         }
         Poll::Ready(frame.map(|frame| frame.map_err(Into::into)))
     }

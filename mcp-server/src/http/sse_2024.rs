@@ -115,8 +115,11 @@ impl Drop for EndsSession {
         let (server, id) = (self.server.clone(), self.id.clone());
         self.server.lifecycle().spawn(async move {
             let ended = async {
+                let record = server.sessions().record(&id).await?;
                 server.sessions().end(&id).await?;
-                server.metrics().session_ended("stream");
+                if let Some(record) = record {
+                    server.metrics().session_ended("stream", &record, server.clock().now());
+                }
                 server.control().cancel(&id, None).await
             };
             if let Err(error) = ended.await {

@@ -13,7 +13,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
 use shared::mcp::LogLevel;
-use store::{Delivery, Start, StoreError, Subscription};
+use store::{Delivery, EventId, Start, StoreError, Subscription};
 
 use super::{
     Rejection, Said, note_message,
@@ -108,6 +108,8 @@ pub(crate) struct Aside {
     /// The least level of log messages that is wanted.
     level: LogLevel,
     rhythms: Rhythms,
+    /// When the stream began.
+    began: Timestamp,
     /// Where the stream is in both logs.
     place: EventName,
     /// Whether clients can come back to an event.
@@ -158,6 +160,7 @@ impl Aside {
             over: Box::pin(over(server, caller)),
             _open: server.vitals().stream(),
             keep_alive_at: now + KEEP_ALIVE,
+            began: now,
             server: server.clone(),
             ready: VecDeque::new(),
             is_resumable: false,
@@ -235,6 +238,7 @@ impl Aside {
     fn said(&mut self, followed: Followed) {
         if let Followed::Entry(at, entry) = followed {
             self.place.at = at;
+            self.heard(at);
             if let Entry::Said(message) = entry {
                 self.send(message.into());
             }
@@ -245,11 +249,17 @@ impl Aside {
     fn changed(&mut self, heard: &Announcement) {
         if let Announcement::Change(at, _) = heard {
             self.place.feed = Some(*at);
+            self.heard(*at);
         }
         self.rhythms.heard(heard.change());
         for note in self.wish.notes(heard) {
             self.send(note_message(&note));
         }
+    }
+
+    fn heard(&self, at: EventId) {
+        let now = self.server.clock().now();
+        self.server.metrics().heard(at.moment(), self.began, now);
     }
 
     fn send(&mut self, message: Bytes) {

@@ -5,11 +5,13 @@
 //! cancellation, which is rare, a message to each instance.
 
 use ambient::Clock;
+use chassis::telemetry::context;
 use serde::{Deserialize, Serialize};
 use shared::mcp::RequestId;
 use store::{Bus, Delivery, Store, StoreError};
 
 use super::{SessionId, calls::Calls, readers::Readers, streams::StreamName};
+use crate::operation;
 
 const CHANNEL: &str = "mcp:control";
 
@@ -20,6 +22,9 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
 #[derive(Serialize, Deserialize)]
 struct Told {
     session: String,
+    /// Where in a trace this happens, as `traceparent` says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
     #[serde(flatten)]
     what: What,
 }
@@ -70,7 +75,7 @@ impl Control {
 
     async fn tell(&self, session: &SessionId, what: What) -> Result<(), StoreError> {
         self.apply(session, &what);
-        let told = Told { session: session.to_string(), what };
+        let told = Told { session: session.to_string(), place: context::traceparent(), what };
         // Names and ids can be written.
         self.bus.publish(CHANNEL, &serde_json::to_string(&told).unwrap_or_default()).await
     }
@@ -84,6 +89,7 @@ impl Control {
                         // A cancellation that was missed is one that came too late.
                         let Delivery::Message(text) = delivery else { continue };
                         let Ok(told) = serde_json::from_str::<Told>(&text) else { continue };
+                        let _seen = operation::received(CHANNEL, told.place.as_deref()).entered();
                         if let Some(session) = SessionId::parse(&told.session) {
                             self.apply(&session, &told.what);
                         }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use ambient::{Clock, Entropy};
 use bytes::Bytes;
+use chassis::telemetry::context;
 use futures_util::future::BoxFuture;
 use mcp_core::flow::{AskError, Client, NoSteps, Peer, Steps};
 use serde::{Deserialize, Serialize};
@@ -15,12 +16,7 @@ use shared::mcp::{
 use store::{Delivery, Record, Subscription};
 
 use super::{SessionId, Sessions, voice::Voice};
-use crate::{
-    era::downgrade,
-    http::{note_message, to_bytes},
-    operation,
-    tasks::Answer,
-};
+use crate::{era::downgrade, http::to_bytes, operation, tasks::Answer};
 
 /// How long a call waits for a person.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -43,6 +39,9 @@ pub(super) struct Delivered {
     result: Option<RawJson>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     error: Option<ErrorObject>,
+    /// Where in a trace the answer came in, as `traceparent` says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    place: Option<String>,
 }
 
 impl Delivered {
@@ -51,7 +50,7 @@ impl Delivered {
             Ok(result) => (Some(result), None),
             Err(error) => (None, Some(error)),
         };
-        Self { id, result, error }
+        Self { id, result, error, place: context::traceparent() }
     }
 
     fn into_answer(self) -> Result<Value, AskError> {
@@ -140,6 +139,8 @@ impl Live {
                 Delivery::Gap => self.sessions.delivered(&self.session, id).await.ok().flatten(),
             };
             if let Some(delivered) = delivered.filter(|delivered| delivered.id == *id) {
+                let _seen =
+                    operation::received("mcp:shttp:toserver", delivered.place.as_deref()).entered();
                 return delivered.into_answer();
             }
         }
@@ -171,7 +172,7 @@ impl Client for Live {
 
     fn notify(&self, note: ServerNotification) -> BoxFuture<'_, ()> {
         Box::pin(async move {
-            self.voice.say(note_message(&note)).await;
+            self.voice.say(operation::note_in_place(&note)).await;
         })
     }
 

@@ -1,18 +1,13 @@
-//! Spans, as a collector gets them: a few lines of server that read OTLP over HTTP.
+//! Spans, as a collector gets them.
 
 use std::sync::{Arc, Mutex};
 
-use axum::{Router, body::Bytes, extract::State, routing::post};
 use chassis::telemetry::LogFormat;
-use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::any_value::Value as Any,
-    trace::v1::{Span, span::SpanKind, status::StatusCode},
-};
-use prost::Message as _;
 use serde_json::{Value, json};
-use testkit::rpc::Script;
-use tokio::{net::TcpListener, task::JoinSet};
+use testkit::{
+    otlp::{Collector, Span, SpanKind, SpanStatus as StatusCode, attribute, hex, named},
+    rpc::Script,
+};
 use tracing::subscriber::DefaultGuard;
 
 use crate::{
@@ -23,71 +18,25 @@ use crate::{
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-#[derive(Clone, Default)]
-struct Collected(Arc<Mutex<Vec<Span>>>);
-
-async fn collect(State(collected): State<Collected>, body: Bytes) {
-    let request = ExportTraceServiceRequest::decode(body).unwrap();
-    let scopes = request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-    collected.0.lock().unwrap().extend(scopes.flat_map(|scope| scope.spans));
+/// A server that sends its spans to the collector.
+async fn world_of(collector: &Collector) -> (World, DefaultGuard) {
+    let (store, clock) = still();
+    let traces = ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url());
+    let world = instance(&store, clock, &[("MCP_AUTH", "none"), traces]).await;
+    let listening = listen(&world);
+    (world, listening)
 }
 
-struct Collector {
-    url: String,
-    collected: Collected,
-    _serving: JoinSet<()>,
-}
-
-impl Collector {
-    async fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let collected = Collected::default();
-        let router = Router::new().route("/v1/traces", post(collect)).with_state(collected.clone());
-        let mut serving = JoinSet::new();
-        serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
-        Self { url, collected, _serving: serving }
-    }
-
-    /// A server that sends its spans here.
-    async fn world(&self) -> (World, DefaultGuard) {
-        let (store, clock) = still();
-        let traces = ("OTEL_EXPORTER_OTLP_ENDPOINT", self.url.as_str());
-        let world = instance(&store, clock, &[("MCP_AUTH", "none"), traces]).await;
-        let listening = listen(&world);
-        (world, listening)
-    }
-
-    /// Everything, once the server has sent it.
-    async fn spans(&self, world: &World) -> Vec<Span> {
-        testkit::within(testkit::PATIENCE, world.telemetry.shut_down()).await;
-        self.collected.0.lock().unwrap().clone()
-    }
+/// Everything, once the server has sent it.
+async fn spans_of(collector: &Collector, world: &World) -> Vec<Span> {
+    testkit::within(testkit::PATIENCE, world.telemetry.shut_down()).await;
+    collector.spans()
 }
 
 /// Spans of this thread, on which the server runs as well, are those of the world.
 fn listen(world: &World) -> DefaultGuard {
     let subscriber = world.telemetry.subscriber(LogFormat::Json, "off", std::io::sink).unwrap();
     tracing::subscriber::set_default(subscriber)
-}
-
-fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
-    let names: Vec<_> = spans.iter().map(|span| span.name.as_str()).collect();
-    spans.iter().find(|span| span.name == name).unwrap_or_else(|| panic!("{name} in {names:?}"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
-}
-
-/// An attribute as text.
-fn attribute(span: &Span, name: &str) -> Option<String> {
-    let found = span.attributes.iter().find(|attribute| attribute.key == name)?;
-    match found.value.clone()?.value? {
-        Any::StringValue(text) => Some(text),
-        Any::IntValue(number) => Some(number.to_string()),
-        other => panic!("{name} is {other:?}"),
-    }
 }
 
 async fn call(world: &World, name: &str, arguments: Value, parent: &str) {
@@ -99,9 +48,9 @@ async fn call(world: &World, name: &str, arguments: Value, parent: &str) {
 #[tokio::test]
 async fn a_call_belongs_to_the_trace_of_its_message_and_links_to_its_request() {
     let collector = Collector::start().await;
-    let (world, _listening) = collector.world().await;
+    let (world, _listening) = world_of(&collector).await;
     call(&world, "echo", json!({ "message": "hi" }), PARENT).await;
-    let spans = collector.spans(&world).await;
+    let spans = spans_of(&collector, &world).await;
     assert_eq!(spans.len(), 2, "{spans:?}");
     let (call, http) = (named(&spans, "tools/call echo"), named(&spans, "POST /mcp"));
     assert_eq!(hex(&call.trace_id), TRACE);
@@ -116,9 +65,9 @@ async fn a_call_belongs_to_the_trace_of_its_message_and_links_to_its_request() {
 #[tokio::test]
 async fn the_attributes_are_those_of_the_conventions() {
     let collector = Collector::start().await;
-    let (world, _listening) = collector.world().await;
+    let (world, _listening) = world_of(&collector).await;
     call(&world, "echo", json!({ "message": "hi" }), PARENT).await;
-    let spans = collector.spans(&world).await;
+    let spans = spans_of(&collector, &world).await;
     let call = named(&spans, "tools/call echo");
     for (name, value) in [
         ("mcp.method.name", "tools/call"),
@@ -139,11 +88,11 @@ async fn the_attributes_are_those_of_the_conventions() {
 #[tokio::test]
 async fn without_a_parent_in_its_message_a_call_belongs_to_its_request() {
     let collector = Collector::start().await;
-    let (world, _listening) = collector.world().await;
+    let (world, _listening) = world_of(&collector).await;
     for parent in ["", "00-nonsense"] {
         call(&world, "echo", json!({ "message": "hi" }), parent).await;
     }
-    let spans = collector.spans(&world).await;
+    let spans = spans_of(&collector, &world).await;
     let calls = spans.iter().filter(|span| span.name == "tools/call echo");
     for call in calls {
         let http = spans.iter().find(|span| span.span_id == call.parent_span_id).unwrap();
@@ -156,10 +105,10 @@ async fn without_a_parent_in_its_message_a_call_belongs_to_its_request() {
 #[tokio::test]
 async fn a_tool_that_fails_is_an_error_and_a_caller_that_errs_is_not() {
     let collector = Collector::start().await;
-    let (world, _listening) = collector.world().await;
+    let (world, _listening) = world_of(&collector).await;
     call(&world, "crash", json!({}), PARENT).await;
     call(&world, "no such tool", json!({}), PARENT).await;
-    let spans = collector.spans(&world).await;
+    let spans = spans_of(&collector, &world).await;
     let crash = named(&spans, "tools/call crash");
     assert_eq!(crash.status.clone().unwrap().code, StatusCode::Error as i32);
     assert_eq!(attribute(crash, "error.type").as_deref(), Some("-32603"));
@@ -173,7 +122,7 @@ async fn a_tool_that_fails_is_an_error_and_a_caller_that_errs_is_not() {
 #[tokio::test]
 async fn a_question_has_a_span_and_tells_the_client_where_it_belongs() {
     let collector = Collector::start().await;
-    let (world, _listening) = collector.world().await;
+    let (world, _listening) = world_of(&collector).await;
     let seen = Arc::new(Mutex::new(Value::Null));
     let told = seen.clone();
     let alice = Script::default().on("elicitation/create", move |params| {
@@ -185,7 +134,7 @@ async fn a_question_has_a_span_and_tells_the_client_where_it_belongs() {
     let draft = session.draft("tools/call", json!({ "name": "ask", "arguments": {} }));
     let reply = session.send(draft.meta("traceparent", PARENT)).await;
     assert_eq!(reply.content_text(), "Hello, Alice!");
-    let spans = collector.spans(&world).await;
+    let spans = spans_of(&collector, &world).await;
     let (call, question) = (named(&spans, "tools/call ask"), named(&spans, "elicitation/create"));
     assert_eq!(question.parent_span_id, call.span_id);
     assert_eq!(question.kind, SpanKind::Client as i32);
@@ -197,11 +146,11 @@ async fn a_question_has_a_span_and_tells_the_client_where_it_belongs() {
 #[tokio::test]
 async fn the_check_of_a_token_is_part_of_the_trace_and_its_secret_is_not() {
     let collector = Collector::start().await;
-    let scene = scene_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str())]).await;
+    let scene = scene_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())]).await;
     let _listening = listen(&scene.world);
     let modern = scene.world.modern().bearer("alice.mcp");
     let _ = modern.tool("echo", json!({ "message": "hi" })).await.expect(200);
-    let spans = collector.spans(&scene.world).await;
+    let spans = spans_of(&collector, &scene.world).await;
     let (http, check) = (named(&spans, "POST /mcp"), named(&spans, "POST"));
     assert_eq!(check.parent_span_id, http.span_id);
     assert_eq!(attribute(check, "url.path").as_deref(), Some("/introspect"));
@@ -215,10 +164,44 @@ async fn the_off_switch_is_one() {
     let collector = Collector::start().await;
     let (store, clock) = still();
     let off = ("OTEL_SDK_DISABLED", "true");
-    let traces = ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str());
+    let traces = ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url());
     let world = instance(&store, clock, &[("MCP_AUTH", "none"), traces, off]).await;
     let _listening = listen(&world);
     call(&world, "echo", json!({ "message": "hi" }), PARENT).await;
-    assert!(collector.spans(&world).await.is_empty());
+    assert!(spans_of(&collector, &world).await.is_empty());
     assert!(world.telemetry.metrics().is_none());
+}
+
+#[tokio::test]
+async fn what_a_call_says_before_its_end_tells_where_it_belongs() {
+    let collector = Collector::start().await;
+    let (world, _listening) = world_of(&collector).await;
+    let report = json!({ "name": "report", "arguments": {} });
+    let (client, session) = (world.modern(), world.session().await);
+    let modern = client.draft("tools/call", report.clone()).meta("progressToken", 1);
+    let modern = client.send(modern.meta("traceparent", PARENT)).await;
+    let legacy = session.draft("tools/call", report).meta("progressToken", 2);
+    let legacy = session.send(legacy.meta("traceparent", PARENT)).await;
+    for reply in [modern, legacy] {
+        let note =
+            reply.messages.iter().find(|message| message["method"] == "notifications/progress");
+        let place = note.unwrap()["params"]["_meta"]["traceparent"].as_str().unwrap();
+        assert!(place.starts_with(&format!("00-{TRACE}-")), "{place}");
+    }
+}
+
+#[tokio::test]
+async fn a_notification_is_measured_like_a_request_and_has_no_id() {
+    let collector = Collector::start().await;
+    let (world, _listening) = world_of(&collector).await;
+    let session = world.session().await;
+    session.notify("notifications/roots/list_changed", Value::Null).await;
+    session.notify("notifications/made-up", Value::Null).await;
+    let spans = spans_of(&collector, &world).await;
+    let note = named(&spans, "notifications/roots/list_changed");
+    assert_eq!(
+        (attribute(note, "error.type"), attribute(note, "jsonrpc.request.id")),
+        (None, None)
+    );
+    assert_eq!(attribute(named(&spans, "_OTHER"), "mcp.method.name").as_deref(), Some("_OTHER"));
 }

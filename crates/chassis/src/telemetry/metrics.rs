@@ -3,7 +3,10 @@
 //! Whoever measures gets a [`Meter`] as an argument. They are read when somebody asks: nothing is
 //! sent, and nothing is done between two scrapes.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use axum::{
     Router,
@@ -11,6 +14,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
+use futures_util::future::{BoxFuture, join_all};
 use http::{StatusCode, header};
 use opentelemetry::{InstrumentationScope, metrics::Meter, metrics::MeterProvider as _};
 use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
@@ -23,7 +27,11 @@ use super::TelemetryError;
 pub struct Metrics {
     provider: SdkMeterProvider,
     registry: Registry,
+    looks: Arc<Mutex<Vec<Look>>>,
 }
+
+/// Finds out what is to be told.
+type Look = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl Metrics {
     pub(super) fn new(resource: Resource) -> Result<Self, TelemetryError> {
@@ -34,7 +42,7 @@ impl Metrics {
             .map_err(|error| TelemetryError::Exporter(error.to_string()))?;
         let provider =
             SdkMeterProvider::builder().with_reader(exporter).with_resource(resource).build();
-        Ok(Self { provider, registry })
+        Ok(Self { provider, registry, looks: Arc::default() })
     }
 
     /// Where the instruments of one server come from. Its name is the label `otel_scope_name` of
@@ -42,6 +50,20 @@ impl Metrics {
     #[must_use]
     pub fn meter(&self, server: &'static str) -> Meter {
         self.provider.meter_with_scope(InstrumentationScope::builder(server).build())
+    }
+
+    /// Runs `look` before every scrape: for what is not counted here, such as numbers of all
+    /// instances. It must end soon; the scrape waits.
+    pub fn before_scrape(&self, look: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) {
+        self.looks.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(look));
+    }
+
+    async fn look(&self) {
+        let looking: Vec<_> = {
+            let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+            looks.iter().map(|look| look()).collect()
+        };
+        join_all(looking).await;
     }
 
     /// Everything that has been measured, in the Prometheus text format 0.0.4.
@@ -62,6 +84,7 @@ impl Metrics {
 }
 
 async fn answer(State(metrics): State<Metrics>) -> Response {
+    metrics.look().await;
     let headers =
         [(header::CONTENT_TYPE, prometheus::TEXT_FORMAT), (header::CACHE_CONTROL, "no-store")];
     (StatusCode::OK, headers, metrics.text()).into_response()

@@ -114,10 +114,11 @@ pub enum TelemetryError {
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
-    EnvFilter::builder().parse(filter).map_err(|error| TelemetryError::Filter {
-        filter: filter.to_owned(),
-        problem: error.to_string(),
-    })
+    let wrong = |problem: String| TelemetryError::Filter { filter: filter.to_owned(), problem };
+    let parsed = EnvFilter::builder().parse(filter).map_err(|error| wrong(error.to_string()))?;
+    // They name sessions and addresses, which are for traces only, whatever the filter is.
+    let never = format!("{SPANS}=off").parse();
+    never.map(|never| parsed.add_directive(never)).map_err(|error| wrong(error.to_string()))
 }
 
 fn layer<W>(

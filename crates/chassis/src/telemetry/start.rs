@@ -185,11 +185,12 @@ impl Telemetry {
 }
 
 /// Spans that were made for traces, and those of `info` and above that a feature makes. Not the
-/// span that names the request to the log: the one of HTTP says the same.
+/// spans that name request and caller to the log: the one of HTTP says the same.
 fn is_recorded(metadata: &Metadata<'_>) -> bool {
     let made_for_it = metadata.target() == SPANS;
     let told = *metadata.level() <= tracing::Level::INFO;
-    metadata.is_span() && (made_for_it || (told && !metadata.target().starts_with("chassis")))
+    let for_the_log = metadata.target().starts_with("chassis") || metadata.target() == "audit";
+    metadata.is_span() && (made_for_it || (told && !for_the_log))
 }
 
 fn resource(process: &[(&'static str, String)], settings: &TelemetrySettings) -> Resource {

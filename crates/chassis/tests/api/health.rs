@@ -3,7 +3,7 @@
 use std::{future::pending, time::Duration};
 
 use axum::Router;
-use chassis::{Health, Limits};
+use chassis::{Health, Limits, Unwell};
 use serde_json::json;
 
 use crate::support::Server;
@@ -66,4 +66,20 @@ async fn a_stopping_process_is_draining_and_alive() {
     let answer = ready.answer().await;
     assert_eq!((answer.status(), answer.json()), (503, json!({ "status": "draining" })));
     assert_eq!(live.answer().await.status(), 200);
+}
+
+#[tokio::test]
+async fn the_check_of_a_container_tells_ready_from_alive_and_from_gone() {
+    let server = server(|health| health.add("store", async || Err::<(), _>("gone"))).await;
+    let (host, port) = (server.address.ip(), server.address.port());
+    assert!(chassis::healthcheck(host, port, true).await.is_ok());
+    let unready = chassis::healthcheck(host, port, false).await.unwrap_err();
+    assert!(matches!(&unready, Unwell::Refused { status: 503, body, .. } if body.contains("gone")));
+    let everywhere = std::net::Ipv4Addr::UNSPECIFIED.into();
+    assert!(chassis::healthcheck(everywhere, port, true).await.is_ok());
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = nobody.local_addr().unwrap();
+    drop(nobody);
+    let silent = chassis::healthcheck(address.ip(), address.port(), true).await.unwrap_err();
+    assert!(matches!(silent, Unwell::Silent { .. }));
 }

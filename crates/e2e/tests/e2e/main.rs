@@ -38,4 +38,5 @@ mod restart;
 mod rmcp;
 mod signed_tokens;
 mod support;
+mod telemetry;
 mod world;

@@ -5,9 +5,10 @@ use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
 
 use e2e::{Backend, Setup, World};
 use serde_json::{Value, json};
-use testkit::{faults::Line, http::Http};
+use shared::mcp::Revision;
+use testkit::{faults::Line, http::Http, rpc::OldSession};
 
-use crate::support::{asking, forms, person, standing};
+use crate::support::{asking, forms, person};
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/observability")
@@ -32,19 +33,18 @@ fn names(expression: &str) -> BTreeSet<String> {
     words.filter(|word| *word != "histogram_quantile").map(str::to_owned).collect()
 }
 
-/// The words of a scrape: names of metrics and of labels.
-async fn scraped(world: &World) -> BTreeSet<String> {
-    let mut words = BTreeSet::new();
+/// What both servers tell.
+async fn scraped(world: &World) -> String {
+    let mut text = String::new();
     for server in [&world.mcp[0].origin, &world.auth[0].origin] {
-        let answer = Http::new(server).get("/metrics").await.expect(200);
-        words.extend(answer.text().lines().filter(|line| !line.starts_with('#')).flat_map(names));
+        text += Http::new(server).get("/metrics").await.expect(200).text();
     }
-    words
+    text
 }
 
-/// Something of everything that is measured.
-async fn busy() -> World {
-    let setup = Setup::new(Backend::Redis).clock(standing());
+/// Scrapes after something of everything that is measured, with Redis and without it.
+async fn busy() -> String {
+    let setup = Setup::new(Backend::Redis);
     let world = setup.setting("METRICS_ON_MAIN_PORT", "1").start().await;
     let alice = world.login("alice").await;
     let modern = world.modern(alice.access());
@@ -61,7 +61,10 @@ async fn busy() -> World {
     stream.next_event().await;
     session.end().await;
     while stream.next_event().await.is_some() {}
+    let mut old = OldSession::open(&world.mcp[0].origin, Some(alice.access())).await;
+    drop(old.initialize(Revision::V2024_11_05, json!({})).await);
     world.modern("garbage").call("ping", json!({})).await;
+    let with_redis = scraped(&world).await;
     let line = world.redis_line.as_ref().expect("it is a world with Redis");
     line.set(Line::Cut);
     testkit::eventually(testkit::PATIENCE, || async {
@@ -69,12 +72,14 @@ async fn busy() -> World {
         (ready.status.as_u16() == 503).then_some(())
     })
     .await;
-    world
+    with_redis + &scraped(&world).await
 }
 
 #[tokio::test]
 async fn what_dashboards_and_alerts_name_is_measured() {
-    let measured = scraped(&busy().await).await;
+    let scrapes = busy().await;
+    let lines = scrapes.lines().filter(|line| !line.starts_with('#'));
+    let measured: BTreeSet<_> = lines.flat_map(names).collect();
     let mut wanted: BTreeSet<_> = ["grafana/mcp.json", "grafana/auth.json"]
         .into_iter()
         .flat_map(expressions)
@@ -97,15 +102,9 @@ async fn the_table_of_the_page_names_every_metric_and_nothing_else() {
             .then_some(name)
     });
     let told: BTreeSet<_> = rows.map(str::to_owned).collect();
-    let world = busy().await;
-    let mut measured = BTreeSet::new();
-    for server in [&world.mcp[0].origin, &world.auth[0].origin] {
-        let answer = Http::new(server).get("/metrics").await.expect(200);
-        let types = answer.text().lines().filter_map(|line| line.strip_prefix("# TYPE "));
-        measured.extend(
-            types.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect::<Vec<_>>(),
-        );
-    }
+    let scrapes = busy().await;
+    let types = scrapes.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let measured = types.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
     assert_eq!(told, measured);
 }
 

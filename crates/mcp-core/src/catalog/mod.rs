@@ -18,7 +18,8 @@ pub(crate) use self::{
     tools::{MisfitArguments, ToolEntry},
 };
 use crate::{
-    Argument, Info, ListCtx, Prompt, Resource, Rhythm, Suggestions, Tool, rhythm::RhythmEntry,
+    Argument, Info, ListCtx, Metered, Prompt, Resource, Rhythm, Suggestions, Tool,
+    rhythm::RhythmEntry,
 };
 
 /// Suggests values for an argument.
@@ -40,6 +41,7 @@ pub struct Catalog<S> {
     taken: HashSet<&'static str>,
     pub(crate) extensions: BTreeSet<&'static str>,
     pub(crate) rhythms: Vec<RhythmEntry>,
+    pub(crate) metered: Vec<Metered>,
 }
 
 /// A name that was chosen at the start cannot be that of a tool.
@@ -63,6 +65,7 @@ impl<S> Default for Catalog<S> {
             taken: HashSet::new(),
             extensions: BTreeSet::new(),
             rhythms: Vec::new(),
+            metered: Vec::new(),
         }
     }
 }
@@ -112,6 +115,18 @@ impl<S: Send + Sync + 'static> Catalog<S> {
     #[must_use]
     pub fn extension(mut self, identifier: &'static str) -> Self {
         self.extensions.insert(identifier);
+        self
+    }
+
+    /// Offers a tally to operators, among the metrics of the server.
+    ///
+    /// # Panics
+    /// When two tallies have one metric.
+    #[must_use]
+    pub fn metered(mut self, metered: Metered) -> Self {
+        let taken = self.metered.iter().any(|other| other.metric == metered.metric);
+        assert!(!taken, "two tallies are measured as `{}`", metered.metric);
+        self.metered.push(metered);
         self
     }
 

@@ -16,7 +16,7 @@ use shared::mcp::{
 };
 
 use crate::{
-    Announced, Beats, Catalog, Ctx, Lent, ListCtx, MirroredParam, Principal, ctx::Call,
+    Announced, Beats, Catalog, Ctx, Lent, ListCtx, Metered, MirroredParam, Principal, ctx::Call,
     flow::AskError, rhythm::RhythmEntry,
 };
 
@@ -58,6 +58,7 @@ pub struct Features {
     instructions: Option<Arc<str>>,
     announced: Announced,
     rhythms: Arc<[RhythmEntry]>,
+    metered: Arc<[Metered]>,
     inner: Arc<dyn Erased>,
 }
 
@@ -70,12 +71,14 @@ impl Features {
         app: S,
     ) -> Self {
         let rhythms = catalog.rhythms.clone().into();
+        let metered = catalog.metered.clone().into();
         let inner = Arc::new(Inner { catalog, app: Arc::new(app) });
         Self {
             implementation: Arc::new(server),
             instructions: None,
             announced: Announced::default(),
             rhythms,
+            metered,
             inner,
         }
     }
@@ -149,6 +152,12 @@ impl Features {
             Method::Subscribe | Method::Unsubscribe => self.announced.resource_updates,
             other => self.inner.offers(other),
         }
+    }
+
+    /// The tallies that are metrics as well.
+    #[must_use]
+    pub fn metered(&self) -> &[Metered] {
+        &self.metered
     }
 
     /// The names of all tools and prompts: what telemetry may use as labels.

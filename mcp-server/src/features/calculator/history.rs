@@ -3,19 +3,30 @@
 use std::time::Duration;
 
 use ambient::{Entropy, Timestamp};
-use mcp_core::{Ctx, Kept, Shelf, State, StateError, Tally};
+use mcp_core::{Ctx, Kept, Metered, Shelf, State, StateError, Tally};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::{
     OffsetDateTime, format_description::StaticFormatDescription, macros::format_description,
 };
 
-use super::number;
+use super::{arithmetic, number};
 use crate::features::App;
 
 /// How many calculations have been made, by operation, on all instances.
 pub(super) const CALCULATIONS: Tally =
     Tally { name: "calculations", lifetime: Duration::from_hours(24 * 365) };
+
+/// The same, for operators.
+pub(super) fn metered() -> Metered {
+    Metered {
+        tally: CALCULATIONS,
+        metric: "mcp.calculations",
+        meaning: "Calculations that were made, on all instances",
+        label: "operation",
+        values: arithmetic::names().collect(),
+    }
+}
 
 /// A calculation that was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

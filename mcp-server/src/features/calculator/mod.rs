@@ -18,6 +18,7 @@ use super::App;
 /// Adds the toolset to a catalog.
 pub(super) fn add(catalog: Catalog<App>) -> Catalog<App> {
     catalog
+        .metered(history::metered())
         .tool::<tools::Calculate>()
         .tool::<tools::BatchCalculate>()
         .tool::<tools::AdvancedCalculate>()

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+#
+# The files for containers, checked without a container engine: what they name exists, and the servers
+# work with the settings of docker-compose.yml.
+#
+# usage: scripts/packaging.sh [--help]
+#
+# BIN_DIR names a directory with auth-server and mcp-server; without it they are built.
+# Needs what .ci/run installs: python3 with yaml, redis-server, curl.
+
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+main() {
+    if [[ ${1:-} == --help ]]; then
+        sed -n '3,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+        exit
+    fi
+    need python3 redis-server curl
+    binaries auth-server mcp-server
+    check 'what the files name exists' python3 "$ROOT/scripts/packaging/check.py" "$BIN_DIR"
+    servers
+    summary
+}
+
+# Both servers as docker-compose.yml starts them, but for the ports, the addresses and the Redis.
+servers() {
+    local redis auth mcp metrics
+    redis=$(free_port) auth=$(free_port) mcp=$(free_port) metrics=$(free_port)
+    start redis redis-server --port "$redis" --save '' --appendonly no --dir "$WORK"
+    wait_until 20 redis-cli -p "$redis" ping >/dev/null
+    own=(HOST=127.0.0.1 "REDIS_URL=redis://127.0.0.1:$redis" "AUTH_SERVER_URL=http://localhost:$auth"
+        "BASE_URI=http://localhost:$mcp" "AUTH_SERVER_PORT=$auth" "PORT=$mcp")
+    as_composed auth-server "METRICS_ADDR=127.0.0.1:$metrics"
+    check 'auth-server becomes well' wait_until 20 healthy auth-server
+    as_composed mcp-server METRICS_ADDR=off
+    check 'mcp-server becomes well' wait_until 20 healthy mcp-server
+    check 'mcp-server is alive' healthy mcp-server --live
+    local port path
+    for port in "$auth" "$mcp"; do
+        for path in /livez /readyz; do
+            check "port $port answers $path" curl -fsS -o /dev/null "http://127.0.0.1:$port$path"
+        done
+    done
+    check 'metrics are where Prometheus looks' curl -fsS -o /dev/null "http://127.0.0.1:$metrics/metrics"
+    stop redis
+    check 'without Redis mcp-server is not well' wait_until 20 unhealthy mcp-server
+    check 'without Redis it is alive' healthy mcp-server --live
+    stop mcp-server
+    stop auth-server
+    check 'a stop is no failure' test "$(kept mcp-server.exit) $(kept auth-server.exit)" = '0 0'
+    check 'what is gone is not well' unhealthy mcp-server --live
+}
+
+# as_composed SERVER [NAME=VALUE…] : starts it with the settings of its service.
+as_composed() {
+    local server=$1 settings
+    shift
+    mapfile -t settings < <(python3 "$ROOT/scripts/packaging/check.py" --settings "$server")
+    cd "$WORK" || exit
+    start "$server" env "${settings[@]}" "${own[@]}" "$@" "$BIN_DIR/$server"
+}
+
+healthy() {
+    (cd "$WORK" && env "${own[@]}" MCP_AUTH_CLIENT_SECRET=x "$BIN_DIR/$1" healthcheck "${@:2}") >/dev/null 2>&1
+}
+
+unhealthy() {
+    ! healthy "$@"
+}
+
+main "$@"
