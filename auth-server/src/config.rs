@@ -17,6 +17,7 @@ use crate::{
     grants::TrustedIssuers,
     guard::GuardSettings,
     keys::{Keys, Policy, SigningKeys},
+    upstream::UpstreamSettings,
 };
 
 /// What the server needs to know.
@@ -46,6 +47,8 @@ pub struct Config {
     pub signing_keys: SigningKeys,
     /// Identity providers that may speak for their users.
     pub id_jag: TrustedIssuers,
+    /// Where people log in.
+    pub upstreams: UpstreamSettings,
     /// What access tokens look like.
     pub token_format: TokenFormat,
     /// Redis for all state; in memory if there is none.
@@ -136,6 +139,7 @@ impl Config {
             .or(IpAddr::from([127, 0, 0, 1]));
         let port = read.setting("AUTH_SERVER_PORT", "Port of the authorization server.").or(3001);
         let issuer = issuer(read, port);
+        let upstreams = UpstreamSettings::read(read, &issuer);
         let resource_server = resource_server(read, &issuer);
         let scopes = scopes(read);
         let redis_url = read
@@ -150,6 +154,7 @@ impl Config {
                 .or(BaseUrl::localhost(3232))
                 .to_string(),
             resource_server,
+            upstreams,
             scopes,
             documents: documents(read, &issuer),
             lifetimes: lifetimes(read),
@@ -189,19 +194,6 @@ fn issuer(read: &mut Reader<'_>, port: u16) -> BaseUrl {
     }
     if !issuer.is_https() && !issuer.is_loopback() {
         read.mistake(NAME, "is not https; OAuth without TLS is for localhost only");
-    }
-    let mock = read
-        .setting(
-            "AUTH_MOCK_IDP",
-            "1 to offer the mock login, whose passwords are public, anywhere.",
-        )
-        .or(Switch(issuer.is_loopback()));
-    if !mock.0 {
-        read.mistake(
-            "AUTH_MOCK_IDP",
-            "is off, and there is no other login yet; the mock login lets everybody in, \
-             so it has to be switched on by 1 for a server that is not on localhost",
-        );
     }
     issuer
 }

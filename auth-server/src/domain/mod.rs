@@ -11,6 +11,7 @@ mod code;
 mod family;
 mod identity;
 mod issued_token;
+mod login;
 mod redirect_uri;
 mod registration;
 mod request;
@@ -34,6 +35,7 @@ pub(crate) use self::{
     family::{Family, Living, Rotation, Successor},
     identity::{EMAIL, OPENID, PROFILE, identity_scopes},
     issued_token::IssuedToken,
+    login::{Freshness, Goal, Login, LoginWish, login_nonce, login_verifier},
     redirect_uri::{Destination, RedirectUri},
     registration::{MetadataError, Registration},
     request::{AuthorizationRequest, Offer, RequestError, Wanted},

@@ -110,7 +110,16 @@ pub(super) async fn get(
     let client = client(&server, &client_id, &caller).await?;
     let redirect_uri = redirect_uri(&client, params.take("redirect_uri")?)?;
     let request = request(&server, &client, redirect_uri, params)?;
+    if request.silent {
+        return Err(refused(&server, RequestError::LoginRequired, request));
+    }
     begin(&server, client, request).await
+}
+
+/// A request that was good, and cannot be granted as it was made.
+fn refused(server: &AuthServer, error: RequestError, request: AuthorizationRequest) -> RouteError {
+    let AuthorizationRequest { redirect_uri, state, .. } = request;
+    RouteError::Request { error, issuer: server.issuer().to_owned(), redirect_uri, state }
 }
 
 /// The client of this name, registered or known by its document. Only here are documents fetched:

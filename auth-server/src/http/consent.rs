@@ -10,15 +10,16 @@ use shared::oauth::ErrorCode;
 use store::StoreError;
 
 use super::{
-    answer::{self, see_other},
+    answer,
     authorize::{cookie, fail},
     browser::comes_from_our_page,
+    login::{self, Trip},
     params::{Form, ParamsError},
 };
 use crate::{
     AuthServer,
     audit::Event,
-    domain::{Handle, Nonce, Ticket, WrongTurn, form_token},
+    domain::{Goal, Handle, WrongTurn, form_token},
     pages::{ErrorPage, page},
 };
 
@@ -52,6 +53,8 @@ pub(super) enum RouteError {
     #[error(transparent)]
     WrongTurn(#[from] WrongTurn),
     #[error(transparent)]
+    Login(#[from] login::RouteError),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -59,6 +62,7 @@ impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let (status, title, text) = match self {
             Self::Store(error) => return answer::store_failure_page(error),
+            Self::Login(error) => return error.into_response(),
             Self::Params(ref why) => (
                 why.status(),
                 "This form cannot be read",
@@ -98,9 +102,8 @@ pub(super) async fn post(
     let key = cookie.read(&headers);
     transaction.check(key.as_ref(), server.now())?;
     // Timing tells nothing: only who has the key can compute the token.
-    if key.is_none_or(|key| form.token != form_token(&handle, &key)) {
-        return Err(RouteError::Token);
-    }
+    let key = key.filter(|key| form.token == form_token(&handle, key));
+    let key = key.ok_or(RouteError::Token)?;
     if form.decision == Decision::Deny {
         let request = transactions.end(&handle).await?.ok_or(RouteError::Unknown)?.request;
         Event::ConsentDenied.line().client(&request.client_id).write();
@@ -109,8 +112,8 @@ pub(super) async fn post(
         let response = fail(server.issuer(), &request.redirect_uri, state, failure);
         return Ok((cookie.clear(), response).into_response());
     }
-    let nonce: Nonce = Ticket::random(server.entropy());
-    transactions.agree(&handle, &nonce).await?.ok_or(RouteError::Unknown)?;
-    let state = format!("{}.{}", handle.expose(), nonce.expose());
-    Ok(see_other(&server.idp().login_url(&state)))
+    let agreed = transactions.agree(&handle).await?.ok_or(RouteError::Unknown)?;
+    let wish = &agreed.request.login;
+    let trip = Trip { handle: &handle, key: &key, goal: Goal::Client, wish };
+    Ok(trip.begin_anywhere(&server).await?)
 }

@@ -6,14 +6,17 @@ pub(crate) mod browser;
 mod callback;
 mod client_assertion;
 mod client_auth;
+mod conclude;
 mod consent;
 mod health;
 mod home;
 mod introspect;
 pub(crate) mod jwks;
 pub(crate) mod limits;
+mod login;
 mod manage;
 mod metadata;
+mod original;
 pub(crate) mod params;
 pub(crate) mod query;
 mod register;
@@ -37,7 +40,7 @@ use tower_http::{
 };
 
 use self::{answer::OAuthError, limits::Toll};
-use crate::{AuthServer, guard::Budget};
+use crate::{AuthServer, guard::Budget, idp::Idp};
 
 /// The largest registration, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -55,8 +58,10 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /register/{client_id}  (PUT, DELETE)     clients manage their registration (RFC 7592)
 /// GET  /authorize                               a client sends a browser; the consent page
 /// POST /consent                                 the user agrees or not
-/// GET  /mock-upstream-idp/authorize   (POST)    the user logs in
-/// GET  /callback                                the browser comes back; a code for the client
+/// GET  /login                         (POST)    at which identity provider, if there are several
+/// GET  /mock-upstream-idp/authorize   (POST)    the user logs in at the mock
+/// GET  /upstream/{name}/callback                the browser comes back; a code for the client
+/// GET  /fakeupstreamauth/*                      where the mock was in former projects
 /// POST /token                                   codes and refresh tokens are redeemed
 /// GET  /userinfo                      (POST)    who is behind a token (OpenID Connect Core)
 /// POST /introspect                              the MCP server asks about a token (RFC 7662)
@@ -87,12 +92,15 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         // Before the layer, or preflights would be taken for a wrong method.
         .method_not_allowed_fallback(wrong_method)
         .layer(cors());
+    let mock = server.idp();
     let for_browsers = Router::new()
         .route("/authorize", get(authorize::get).layer(authorizations))
         .route("/consent", post(consent::post))
-        .route("/callback", get(callback::get))
+        .route("/login", get(login::get).post(login::post))
+        .route("/upstream/{name}/callback", get(callback::get))
+        .merge(mock.as_ref().map(|_| original::router()).unwrap_or_default())
         .with_state(server.clone())
-        .merge(server.idp().router())
+        .merge(mock.map(Idp::router).unwrap_or_default())
         .layer(forms)
         .layer(if_absent(header::CACHE_CONTROL, "no-store"))
         // Our own forms tell us where they come from; nobody else is told.

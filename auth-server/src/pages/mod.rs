@@ -38,6 +38,8 @@ pub(crate) struct ErrorPage<'a> {
 #[template(path = "login.html")]
 pub(crate) struct LoginPage<'a> {
     pub(crate) state: &'a str,
+    pub(crate) nonce: &'a str,
+    pub(crate) challenge: &'a str,
     pub(crate) token: &'a str,
     pub(crate) users: Vec<UserChoice<'a>>,
     /// The password of all of them, which is no secret.
@@ -51,6 +53,24 @@ pub(crate) struct UserChoice<'a> {
     pub(crate) username: &'a str,
     pub(crate) name: &'a str,
     pub(crate) chosen: bool,
+}
+
+/// The choice of identity providers.
+#[derive(Template)]
+#[template(path = "chooser.html")]
+pub(crate) struct ChooserPage<'a> {
+    pub(crate) transaction: &'a str,
+    pub(crate) token: &'a str,
+    /// What the login is for.
+    pub(crate) goal: &'static str,
+    pub(crate) providers: Vec<ProviderChoice<'a>>,
+}
+
+/// A provider to choose.
+pub(crate) struct ProviderChoice<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) label: &'a str,
+    pub(crate) is_mock: bool,
 }
 
 /// What this server is.
@@ -86,12 +106,24 @@ mod tests {
     fn samples() -> Vec<String> {
         let user = |username| UserChoice { username, name: EVIL, chosen: username == "alice" };
         let users = vec![user("alice"), user(EVIL)];
-        let login = LoginPage { state: EVIL, token: EVIL, users, password: "p", failed: true };
+        let login = LoginPage {
+            state: EVIL,
+            nonce: EVIL,
+            challenge: EVIL,
+            token: EVIL,
+            users,
+            password: "p",
+            failed: true,
+        };
+        let provider = ProviderChoice { name: EVIL, label: EVIL, is_mock: true };
+        let providers = vec![provider];
+        let chooser = ChooserPage { transaction: EVIL, token: EVIL, goal: "client", providers };
         let home = HomePage { issuer: EVIL, resource: EVIL, metadata: "/.well-known/x" };
         let consent = consent::sample(EVIL);
         vec![
             ErrorPage { title: EVIL, text: EVIL }.render().unwrap(),
             login.render().unwrap(),
+            chooser.render().unwrap(),
             home.render().unwrap(),
             consent.render().unwrap(),
         ]

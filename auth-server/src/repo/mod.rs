@@ -17,10 +17,12 @@
 //! | `auth:jti:{hash}` | that an assertion was used (`assertions`) | as long as it would count |
 //! | `auth:limit:{budget}:{address}` | how often something was done from there | the window of the limit |
 //! | `auth:ladder:{account or address}` | failed logins | a day, and the longest pause |
+//! | `auth:login:{sha256(state)}` | a login at an identity provider that is on the way | ten minutes |
 //! | `auth:idp:{sha256(code)}` | a login at the mock identity provider | a minute |
 
 mod clients;
 mod codes;
+mod logins;
 mod tokens;
 mod transactions;
 
@@ -30,6 +32,7 @@ use store::Store;
 pub(crate) use self::{
     clients::{Clients, Kept},
     codes::{CODE_LIFE, Codes},
+    logins::Logins,
     tokens::Tokens,
     transactions::{TRANSACTION_LIFE, Transactions},
 };
@@ -40,6 +43,7 @@ pub(crate) struct Repo {
     pub(crate) clients: Clients,
     pub(crate) transactions: Transactions,
     pub(crate) codes: Codes,
+    pub(crate) logins: Logins,
     pub(crate) tokens: Tokens,
 }
 
@@ -49,6 +53,7 @@ impl Repo {
             clients: Clients::new(store, clock),
             transactions: Transactions::new(store),
             codes: Codes::new(store),
+            logins: Logins::new(store),
             tokens: Tokens::new(store),
         }
     }

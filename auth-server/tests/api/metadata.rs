@@ -97,8 +97,15 @@ async fn programs_in_browsers_may_use_what_needs_no_cookie() {
 #[tokio::test]
 async fn no_other_origin_may_read_pages_or_ask_about_tokens() {
     let world = World::start().await;
-    let pages =
-        ["/authorize", "/consent", "/callback", "/mock-upstream-idp/authorize", "/introspect", "/"];
+    let pages = [
+        "/authorize",
+        "/consent",
+        "/upstream/mock/callback",
+        "/login",
+        "/mock-upstream-idp/authorize",
+        "/introspect",
+        "/",
+    ];
     for path in pages {
         for method in [Method::GET, Method::OPTIONS] {
             let request = world.http.request(method, path).header("origin", "https://evil.example");

@@ -44,6 +44,8 @@ pub enum ErrorCode {
     InvalidAuthorizationDetails,
     /// The user would have to log in, and may not be asked (`OpenID` Connect Core).
     LoginRequired,
+    /// `OpenID` Connect Core section 3.1.2.6.
+    ConsentRequired,
 }
 
 impl ErrorCode {
@@ -69,6 +71,7 @@ impl ErrorCode {
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
         }
     }
 }
@@ -101,6 +104,7 @@ mod tests {
             ErrorCode::RequestUriNotSupported,
             ErrorCode::InvalidAuthorizationDetails,
             ErrorCode::LoginRequired,
+            ErrorCode::ConsentRequired,
         ];
         for code in codes {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
