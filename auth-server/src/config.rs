@@ -92,16 +92,19 @@ pub struct Lifetimes {
     pub family: Duration,
     /// How long a refresh token that was redeemed gets the same answer again.
     pub refresh_grace: Duration,
+    /// How long a browser stays logged in; zero is not at all.
+    pub session: Duration,
 }
 
 impl Default for Lifetimes {
-    /// 15 minutes, 30 days, 180 days, 60 seconds.
+    /// 15 minutes, 30 days, 180 days, 60 seconds, 8 hours.
     fn default() -> Self {
         Self {
             access_token: Duration::from_mins(15),
             refresh_token: Duration::from_hours(30 * 24),
             family: Duration::from_hours(180 * 24),
             refresh_grace: Duration::from_mins(1),
+            session: Duration::from_hours(8),
         }
     }
 }
@@ -283,7 +286,8 @@ fn documents(read: &mut Reader<'_>, issuer: &BaseUrl) -> ClientDocuments {
 
 fn lifetimes(read: &mut Reader<'_>) -> Lifetimes {
     const DAY: u64 = 24 * 60 * 60;
-    let Lifetimes { access_token, refresh_token, family, refresh_grace } = Lifetimes::default();
+    let Lifetimes { access_token, refresh_token, family, refresh_grace, session } =
+        Lifetimes::default();
     let mut seconds = |name, meaning, default: Duration, range: std::ops::RangeInclusive<u64>| {
         let seconds = read.setting(name, meaning).or(Seconds(default.as_secs()));
         if !range.contains(&seconds.0) {
@@ -316,6 +320,12 @@ fn lifetimes(read: &mut Reader<'_>) -> Lifetimes {
             "Seconds in which a redeemed refresh token gets the same answer again; 0 is never.",
             refresh_grace,
             0..=600,
+        ),
+        session: seconds(
+            "AUTH_SESSION_TTL",
+            "Seconds that a browser stays logged in at the authorization server; 0 is not at all.",
+            session,
+            0..=30 * DAY,
         ),
     }
 }

@@ -185,6 +185,11 @@ impl AuthServer {
         &self.0.provider_assertions
     }
 
+    /// Whether the operator has registered the client of this name.
+    fn is_given(&self, id: &str) -> bool {
+        self.config().clients.find(id).is_some()
+    }
+
     fn documents(&self) -> &Documents {
         &self.0.documents
     }

@@ -8,6 +8,7 @@ pub(crate) mod client_id;
 mod client_keys;
 mod client_url;
 mod code;
+mod consent;
 mod family;
 mod identity;
 mod issued_token;
@@ -18,6 +19,7 @@ mod request;
 mod resource;
 mod seal;
 mod secret_hash;
+mod session;
 mod ticket;
 mod token_format;
 mod transaction;
@@ -32,6 +34,7 @@ pub(crate) use self::{
     client_keys::{BadKeySource, KeySource},
     client_url::{BadClientUrl, ClientUrl},
     code::{Attempt, Code, Exchanged, Mismatch},
+    consent::{CONSENT_LIFE, Consents, can_be_silent, comes_by_itself},
     family::{Family, Living, Rotation, Successor},
     identity::{EMAIL, OPENID, PROFILE, identity_scopes},
     issued_token::IssuedToken,
@@ -42,9 +45,10 @@ pub(crate) use self::{
     resource::Resources,
     seal::{Sealed, seal, unseal},
     secret_hash::SecretHash,
+    session::{Session, session_token, user_tag},
     ticket::{
-        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, Handle, LoginCode,
-        ManagementToken, Nonce, RefreshToken, Ticket, sha256_hex,
+        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, Handle, Kind, LoginCode,
+        ManagementToken, Nonce, RefreshToken, SessionKey, Ticket, sha256_hex,
     },
     transaction::{Transaction, WrongTurn, form_token},
     unique_json::Unique,

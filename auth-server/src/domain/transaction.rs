@@ -80,9 +80,11 @@ impl Transaction {
         if ours { Ok(()) } else { Err(WrongTurn::OtherBrowser) }
     }
 
-    /// The user agrees. To agree again, after going back, begins the login again.
+    /// The user agrees, maybe as somebody else than who is logged in. To agree again, after going
+    /// back, begins the login again.
     #[must_use]
-    pub(crate) fn agree(self) -> Self {
+    pub(crate) fn agree(mut self, as_other: bool) -> Self {
+        self.request.login.choose |= as_other;
         Self { stage: Stage::Agreed, ..self }
     }
 
@@ -171,7 +173,7 @@ mod tests {
         let transaction = begin(&Ticket::random(&entropy));
         assert_eq!(transaction.check_login(&first), Err(WrongTurn::NotAgreed));
         assert_eq!(transaction.clone().send(&first), Err(WrongTurn::NotAgreed));
-        let transaction = transaction.agree();
+        let transaction = transaction.agree(false);
         assert_eq!(transaction.check_login(&first), Err(WrongTurn::OtherLogin));
         let transaction = transaction.send(&first).unwrap().send(&second).unwrap();
         assert_eq!(transaction.check_login(&first), Err(WrongTurn::OtherLogin));

@@ -16,17 +16,20 @@ use shared::oauth::ErrorCode;
 use store::StoreError;
 
 use super::{
-    answer,
+    answer::{self, see_other},
     authorize::{cookie, fail},
-    conclude::{Conclusion, ConclusionError},
+    browser::SetCookie,
+    conclude::{Conclusion, ConclusionError, Consent},
     login::upstream_failure,
     params::{Params, ParamsError},
+    session,
 };
 use crate::{
     AuthServer,
     audit::Event,
     domain::{
-        BrowserKey, Goal, Handle, Login, Nonce, Transaction, WrongTurn, login_nonce, login_verifier,
+        BrowserKey, Goal, Handle, Login, Nonce, Transaction, User, WrongTurn, login_nonce,
+        login_verifier,
     },
     pages::{ErrorPage, page},
     upstream::{Identity, Reply, Upstream, UpstreamError},
@@ -132,8 +135,8 @@ pub(super) async fn get(
         tracing::warn!(upstream = name, error, "the identity provider let nobody in");
     }
     match arrival.login.goal {
-        Goal::Client => for_client(&server, arrival, code).await,
-        Goal::Apps => Err(RouteError::NoLogin),
+        Goal::Client => for_client(&server, &headers, arrival, code).await,
+        Goal::Apps => for_apps(&server, &headers, arrival, code).await,
     }
 }
 
@@ -158,6 +161,7 @@ async fn arrive<'a>(
 /// Somebody has logged in for a client, or has not.
 async fn for_client(
     server: &AuthServer,
+    headers: &HeaderMap,
     arrival: Arrival<'_>,
     code: Option<String>,
 ) -> Result<Response, RouteError> {
@@ -172,26 +176,47 @@ async fn for_client(
     };
     // Of several who come here at once, one ends the transaction and gets the code.
     let ended = transactions.end(handle).await?.ok_or(RouteError::Unknown)?;
-    let response = if let Some(identity) = identity {
-        let auth_time = logged_in(server, &arrival, &identity);
-        let conclusion = Conclusion { user: identity.user, auth_time };
-        conclusion.hand_out(server, ended).await?
-    } else {
-        let Transaction { request, .. } = ended;
+    let Transaction { client, request, .. } = ended;
+    let Some(identity) = identity else {
         let failure = (ErrorCode::AccessDenied, "there was no login");
-        fail(server.issuer(), &request.redirect_uri, request.state.as_deref(), failure)
+        let state = request.state.as_deref();
+        let response = fail(server.issuer(), &request.redirect_uri, state, failure);
+        return Ok((cookie.clear(), response).into_response());
     };
-    Ok((cookie.clear(), response).into_response())
+    let auth_time = identity.auth_time.unwrap_or_else(|| server.now());
+    let session = arrival.sign_in(server, headers, (&identity.user, auth_time)).await?;
+    let conclusion = Conclusion { user: identity.user, auth_time, consent: Consent::Given };
+    let response = conclusion.hand_out(server, &client, request).await?;
+    Ok((cookie.clear(), session, response).into_response())
 }
 
-/// Notes who has logged in, and says when.
-fn logged_in(server: &AuthServer, arrival: &Arrival<'_>, identity: &Identity) -> Timestamp {
-    let line = Event::LoginOk.line().subject(&identity.user.sub);
-    line.about(arrival.upstream.name()).write();
-    identity.auth_time.unwrap_or_else(|| server.now())
+/// Somebody has logged in to see which clients are in.
+async fn for_apps(
+    server: &AuthServer,
+    headers: &HeaderMap,
+    arrival: Arrival<'_>,
+    code: Option<String>,
+) -> Result<Response, RouteError> {
+    let code = code.ok_or(RouteError::NoLogin)?;
+    let identity = arrival.redeem(server, &code).await?;
+    let auth_time = identity.auth_time.unwrap_or_else(|| server.now());
+    let session = arrival.sign_in(server, headers, (&identity.user, auth_time)).await?;
+    let cookie = cookie(server, &arrival.handle);
+    Ok((cookie.clear(), session, see_other("/apps")).into_response())
 }
 
 impl Arrival<'_> {
+    /// The browser is logged in from now on.
+    async fn sign_in(
+        &self,
+        server: &AuthServer,
+        headers: &HeaderMap,
+        (user, auth_time): (&User, Timestamp),
+    ) -> Result<Option<SetCookie>, StoreError> {
+        Event::LoginOk.line().subject(&user.sub).about(self.upstream.name()).write();
+        session::sign_in(server, headers, self.upstream, (user.clone(), auth_time)).await
+    }
+
     /// Who has logged in. The `state` is used up before the provider is asked: it comes back once.
     async fn redeem(&self, server: &AuthServer, code: &str) -> Result<Identity, RouteError> {
         if !server.repo().logins.end(&self.state).await? {

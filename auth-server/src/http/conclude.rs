@@ -9,17 +9,28 @@ use crate::{
     AuthServer,
     audit::Event,
     domain::{
-        AuthorizationCode, AuthorizationRequest, ClientUrl, Code, Grant, Ticket, Transaction, User,
+        AuthorizationCode, AuthorizationRequest, Client, ClientUrl, Code, Grant, Ticket, User,
+        can_be_silent,
     },
     repo::CODE_LIFE,
 };
 
-/// Who has agreed.
+/// Who has agreed, and how.
 #[derive(Clone, Debug)]
 pub(super) struct Conclusion {
     pub(super) user: User,
     /// When the user has logged in.
     pub(super) auth_time: Timestamp,
+    pub(super) consent: Consent,
+}
+
+/// How somebody has agreed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consent {
+    /// By pressing a button just now.
+    Given,
+    /// By what was remembered.
+    Remembered,
 }
 
 /// Why there is no code.
@@ -32,21 +43,31 @@ pub(super) enum ConclusionError {
 }
 
 impl Conclusion {
-    /// The code, to the client of a transaction that has ended.
+    /// The code, to the client. To be done once: when the transaction, if there is one, has ended.
     pub(super) async fn hand_out(
         self,
         server: &AuthServer,
-        ended: Transaction,
+        client: &Client,
+        request: AuthorizationRequest,
     ) -> Result<Response, ConclusionError> {
-        let Transaction { client, request, .. } = ended;
         // Checked at the beginning; checked again where it counts.
         if !client.may_be_answered_at(&request.redirect_uri) {
             return Err(ConclusionError::RedirectUri);
         }
         if ClientUrl::is_meant(&client.id) {
-            server.repo().clients.remember(&client).await?;
+            server.repo().clients.remember(client).await?;
         }
-        let Self { user, auth_time } = self;
+        let Self { user, auth_time, consent } = self;
+        let (apps, now) = (&server.repo().apps, server.now());
+        let event = match consent {
+            Consent::Remembered => Event::ConsentRemembered,
+            Consent::Given => {
+                if can_be_silent(&request, server.is_given(&client.id)) {
+                    apps.remember(&user.sub, &request, now).await?;
+                }
+                Event::ConsentGiven
+            }
+        };
         let AuthorizationRequest {
             client_id,
             redirect_uri,
@@ -57,15 +78,17 @@ impl Conclusion {
             nonce,
             ..
         } = request;
-        Event::ConsentGiven.line().client(&client_id).subject(&user.sub).write();
+        event.line().client(&client_id).subject(&user.sub).write();
+        let family = server.entropy().hex::<16>();
+        apps.enter(&user.sub, (&client_id, &family), server.lifetimes().family).await?;
         let ticket: AuthorizationCode = Ticket::random(server.entropy());
         let code = Code {
             grant: Grant { client_id, user, scope, resource, auth_time: Some(auth_time) },
             nonce,
             redirect_uri,
             challenge,
-            family: server.entropy().hex::<16>(),
-            expires_at: server.now() + CODE_LIFE,
+            family,
+            expires_at: now + CODE_LIFE,
         };
         server.repo().codes.add(&ticket, &code).await?;
         let result = [("code", ticket.expose())];

@@ -225,11 +225,10 @@ impl Trip<'_> {
 }
 
 fn choose(server: &AuthServer, handle: &Handle, key: &BrowserKey, goal: Goal) -> Response {
-    let providers = server.upstreams().iter().map(|upstream| ProviderChoice {
-        name: upstream.name(),
-        label: upstream.label(),
-        is_mock: upstream.is_mock(),
-    });
+    let providers = server
+        .upstreams()
+        .iter()
+        .map(|upstream| ProviderChoice { name: upstream.name(), label: upstream.label() });
     let token = form_token(handle, key);
     let chooser = ChooserPage {
         transaction: handle.expose(),

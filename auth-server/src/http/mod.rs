@@ -1,6 +1,7 @@
 //! Every URL of the server and every layer around it, on one page.
 
 pub(crate) mod answer;
+mod apps;
 mod authorize;
 pub(crate) mod browser;
 mod callback;
@@ -14,6 +15,7 @@ mod introspect;
 pub(crate) mod jwks;
 pub(crate) mod limits;
 mod login;
+mod logout;
 mod manage;
 mod metadata;
 mod original;
@@ -21,6 +23,7 @@ pub(crate) mod params;
 pub(crate) mod query;
 mod register;
 mod revoke;
+mod session;
 mod token;
 mod userinfo;
 
@@ -66,6 +69,8 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /userinfo                      (POST)    who is behind a token (OpenID Connect Core)
 /// POST /introspect                              the MCP server asks about a token (RFC 7662)
 /// POST /revoke                                  a client gives a token back (RFC 7009)
+/// GET  /apps                          (POST)    what the user has let in; the user throws it out
+/// GET  /logout                        (POST)    the browser forgets the user
 /// GET  /, /styles.css                           for people
 /// GET  /health                                  in the original's shape
 /// GET  /livez, /readyz                          for orchestrators
@@ -96,6 +101,8 @@ pub(crate) fn router(server: &AuthServer) -> Router {
     let for_browsers = Router::new()
         .route("/authorize", get(authorize::get).layer(authorizations))
         .route("/consent", post(consent::post))
+        .route("/apps", get(apps::get).post(apps::post))
+        .route("/logout", get(logout::get).post(logout::post))
         .route("/login", get(login::get).post(login::post))
         .route("/upstream/{name}/callback", get(callback::get))
         .merge(mock.as_ref().map(|_| original::router()).unwrap_or_default())

@@ -3,6 +3,7 @@
 //! Everything that comes from outside, such as a client's name, is text: the templates escape it,
 //! and no page has a script that could be fooled.
 
+mod apps;
 mod consent;
 
 use askama::Template;
@@ -10,7 +11,10 @@ use axum::response::{Html, IntoResponse, Response};
 use chassis::Fault;
 use http::{HeaderValue, StatusCode, header};
 
-pub(crate) use self::consent::ConsentPage;
+pub(crate) use self::{
+    apps::{App, AppsPage, LogoutPage, destination_in_words},
+    consent::{ConsentPage, Viewer, visible},
+};
 
 /// The style of all pages, in a file of its own so that the policy need not allow any inline.
 pub(crate) const STYLES: &str = include_str!("../../templates/styles.css");
@@ -70,7 +74,6 @@ pub(crate) struct ChooserPage<'a> {
 pub(crate) struct ProviderChoice<'a> {
     pub(crate) name: &'a str,
     pub(crate) label: &'a str,
-    pub(crate) is_mock: bool,
 }
 
 /// What this server is.
@@ -79,8 +82,33 @@ pub(crate) struct ProviderChoice<'a> {
 pub(crate) struct HomePage<'a> {
     pub(crate) issuer: &'a str,
     pub(crate) resource: &'a str,
-    /// The path of the metadata.
-    pub(crate) metadata: &'a str,
+    pub(crate) endpoints: &'a [Endpoint],
+    /// Where people log in, but for the mock.
+    pub(crate) providers: Vec<String>,
+    /// The demo users, if the mock is there: name for the login and name for people.
+    pub(crate) users: Vec<(&'static str, &'static str)>,
+    /// The password of all of them.
+    pub(crate) password: &'static str,
+}
+
+/// An address of this server.
+pub(crate) struct Endpoint {
+    path: &'static str,
+    meaning: &'static str,
+    /// Whether a browser can open it.
+    is_link: bool,
+}
+
+impl Endpoint {
+    /// One for programs.
+    pub(crate) const fn new(path: &'static str, meaning: &'static str) -> Self {
+        Self { path, meaning, is_link: false }
+    }
+
+    /// One that people can look at too.
+    pub(crate) const fn link(path: &'static str, meaning: &'static str) -> Self {
+        Self { path, meaning, is_link: true }
+    }
 }
 
 /// A page as an answer.
@@ -115,16 +143,37 @@ mod tests {
             password: "p",
             failed: true,
         };
-        let provider = ProviderChoice { name: EVIL, label: EVIL, is_mock: true };
+        let provider = ProviderChoice { name: EVIL, label: EVIL };
         let providers = vec![provider];
         let chooser = ChooserPage { transaction: EVIL, token: EVIL, goal: "client", providers };
-        let home = HomePage { issuer: EVIL, resource: EVIL, metadata: "/.well-known/x" };
+        let home = HomePage {
+            issuer: EVIL,
+            resource: EVIL,
+            endpoints: &[Endpoint::link("/x", "x"), Endpoint::new("/y", "y")],
+            providers: vec![EVIL.to_owned()],
+            users: vec![("alice", "Alice")],
+            password: "p",
+        };
+        let text = || EVIL.to_owned();
+        let app = App {
+            name: Some(text()),
+            host: text(),
+            client_id: text(),
+            scopes: vec![text()],
+            resource: text(),
+            since: text(),
+            used: text(),
+        };
+        let apps = AppsPage { user: EVIL, token: EVIL, apps: vec![app], revoked: true };
         let consent = consent::sample(EVIL);
         vec![
             ErrorPage { title: EVIL, text: EVIL }.render().unwrap(),
             login.render().unwrap(),
             chooser.render().unwrap(),
             home.render().unwrap(),
+            apps.render().unwrap(),
+            LogoutPage { user: Some((EVIL, EVIL)) }.render().unwrap(),
+            LogoutPage { user: None }.render().unwrap(),
             consent.render().unwrap(),
         ]
     }

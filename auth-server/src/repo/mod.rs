@@ -17,12 +17,17 @@
 //! | `auth:jti:{hash}` | that an assertion was used (`assertions`) | as long as it would count |
 //! | `auth:limit:{budget}:{address}` | how often something was done from there | the window of the limit |
 //! | `auth:ladder:{account or address}` | failed logins | a day, and the longest pause |
+//! | `auth:session:{sha256(cookie)}` | who is logged in in a browser | `AUTH_SESSION_TTL` |
+//! | `auth:apps:{sha256(user)}` | the logins that a user's clients have got | as long as they can live |
+//! | `auth:consent:{sha256(user, client)}` | what a user has allowed a client | 90 days |
 //! | `auth:login:{sha256(state)}` | a login at an identity provider that is on the way | ten minutes |
 //! | `auth:idp:{sha256(code)}` | a login at the mock identity provider | a minute |
 
+mod apps;
 mod clients;
 mod codes;
 mod logins;
+mod sessions;
 mod tokens;
 mod transactions;
 
@@ -30,9 +35,11 @@ use ambient::Clock;
 use store::Store;
 
 pub(crate) use self::{
+    apps::Apps,
     clients::{Clients, Kept},
     codes::{CODE_LIFE, Codes},
     logins::Logins,
+    sessions::Sessions,
     tokens::Tokens,
     transactions::{TRANSACTION_LIFE, Transactions},
 };
@@ -44,6 +51,8 @@ pub(crate) struct Repo {
     pub(crate) transactions: Transactions,
     pub(crate) codes: Codes,
     pub(crate) logins: Logins,
+    pub(crate) sessions: Sessions,
+    pub(crate) apps: Apps,
     pub(crate) tokens: Tokens,
 }
 
@@ -54,6 +63,8 @@ impl Repo {
             transactions: Transactions::new(store),
             codes: Codes::new(store),
             logins: Logins::new(store),
+            sessions: Sessions::new(store),
+            apps: Apps::new(store),
             tokens: Tokens::new(store),
         }
     }

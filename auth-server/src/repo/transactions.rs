@@ -35,9 +35,14 @@ impl Transactions {
         self.0.get(handle.digest().as_str()).await
     }
 
-    /// The user agrees. None if the transaction has gone meanwhile.
-    pub(crate) async fn agree(&self, handle: &Handle) -> Result<Option<Transaction>, StoreError> {
-        let agree = |transaction: Transaction| Ok::<_, Infallible>(transaction.agree());
+    /// The user agrees, maybe as somebody else than who is logged in. None if the transaction has
+    /// gone meanwhile.
+    pub(crate) async fn agree(
+        &self,
+        handle: &Handle,
+        as_other: bool,
+    ) -> Result<Option<Transaction>, StoreError> {
+        let agree = |transaction: Transaction| Ok::<_, Infallible>(transaction.agree(as_other));
         match self.0.update(handle.digest().as_str(), agree).await {
             Ok(transaction) => Ok(transaction),
             Err(UpdateError::Store(error)) => Err(error),
