@@ -6,10 +6,11 @@
 #
 # Without arguments every step runs; one that fails does not keep the others from running, but
 # those that need the programs are left out when these do not build.
-# Needs what .ci/run installs: jq, openssl, curl, redis-server, chromium, npm, python3.
+# Needs what .ci/run installs: jq, openssl, curl, redis-server, chromium, npm, python3, nginx, caddy,
+# haproxy.
 
 set -euo pipefail
-HELP=$(sed -n '3,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}")
+HELP=$(sed -n '3,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The steps in their order: a name, how long it may take in seconds, and what it runs.
@@ -26,10 +27,12 @@ STEPS=(
     'e2e          300 scripts/test-e2e.sh'
     'clients      600 scripts/clients.sh typescript python'
     'browser      600 scripts/clients.sh browser'
+    'foreign      300 scripts/foreign.sh'
+    'proxies      300 scripts/proxies.sh'
     'conformance  300 scripts/conformance.sh'
 )
 # These run the programs that `build` has made.
-NEED_BUILD=' e2e clients browser conformance '
+NEED_BUILD=' e2e clients browser foreign proxies conformance '
 
 PASSED=0
 FAILED=0
@@ -110,7 +113,7 @@ run_tests() {
 check_scripts() {
     local scripts=(scripts/*.sh scripts/*/*.sh .ci/run) each status=0
     for each in "${scripts[@]}"; do bash -n "$each" || status=1; done
-    for each in scripts/clients/*/*.mjs; do node --check "$each" || status=1; done
+    for each in scripts/clients/*/*.mjs scripts/e2e/*.mjs; do node --check "$each" || status=1; done
     if command -v shellcheck >/dev/null; then
         shellcheck --external-sources "${scripts[@]}" || status=1
     else

@@ -42,7 +42,8 @@ main() {
 
 servers_start() {
     need curl
-    binaries standalone
+    binaries standalone mcp-server
+    export MCP_SERVER=$BIN_DIR/mcp-server
     local auth_port mcp_port
     auth_port=$(free_port)
     mcp_port=$(free_port)
@@ -73,7 +74,8 @@ run_node() {
 
 with_typescript() {
     npm_packages "$CLIENTS/typescript" &&
-        run_node "$CLIENTS/typescript/journey.mjs"
+        run_node "$CLIENTS/typescript/journey.mjs" &&
+        { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/typescript/transports.mjs"; }
 }
 
 with_browser() {

@@ -35,8 +35,8 @@ pub(crate) enum Event {
     CodeRedeemed,
     /// A code came again: its tokens are revoked.
     CodeReplayed,
-    /// A code was shown by another client or without its verifier. Nothing is revoked: who has seen
-    /// a code in an address must not be able to log its user out.
+    /// A code was shown by another client, or without its verifier or key. Nothing is revoked: who has
+    /// seen a code in an address must not be able to log its user out.
     CodeMisused,
     /// A client has got a token for itself, or for a user whom an identity provider vouches for.
     ClientToken,

@@ -131,6 +131,7 @@ impl Entry {
             redirect_uris,
             authentication,
             refreshes: acts_for_users,
+            devices: false,
             acts_for_itself: !acts_for_users,
             takes_assertions: true,
             scope: self.scope,

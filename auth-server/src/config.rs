@@ -6,7 +6,7 @@ use ambient::{
     Clock, Entropy, Env, Mistakes, Reader, Secret, Settings,
     values::{BaseUrl, List, Seconds, Switch},
 };
-use chassis::telemetry::LogFormat;
+use chassis::telemetry::{LogFormat, TelemetrySettings};
 use shared::oauth::ScopeSet;
 use store::Store;
 
@@ -39,6 +39,8 @@ pub struct Config {
     pub clients: GivenClients,
     /// Clients that are known by a document of theirs.
     pub documents: ClientDocuments,
+    /// Whether authorization requests must be handed in ahead of the browser (RFC 9126).
+    pub require_pushed: bool,
     /// How long things live.
     pub lifetimes: Lifetimes,
     /// How often what may be done.
@@ -57,6 +59,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`.
     pub log_filter: String,
+    /// What is measured and traced.
+    pub telemetry: TelemetrySettings,
 }
 
 /// A client that may ask about tokens (RFC 7662).
@@ -160,6 +164,7 @@ impl Config {
             upstreams,
             scopes,
             documents: documents(read, &issuer),
+            require_pushed: require_pushed(read),
             lifetimes: lifetimes(read),
             guard: GuardSettings::read(read),
             signing_keys: SigningKeys::read(read, &issuer, redis_url.is_some()),
@@ -177,6 +182,7 @@ impl Config {
                     "What is logged, as `level` or `target=level`, comma separated.",
                 )
                 .or("info".to_owned()),
+            telemetry: TelemetrySettings::read(read),
             issuer: issuer.to_string(),
         }
     }
@@ -282,6 +288,12 @@ fn documents(read: &mut Reader<'_>, issuer: &BaseUrl) -> ClientDocuments {
     }
     let hosts = hosts.0.into_iter().map(|host| host.to_ascii_lowercase()).collect();
     ClientDocuments { hosts, allow_private: private.0 }
+}
+
+fn require_pushed(read: &mut Reader<'_>) -> bool {
+    let meaning = "1 to accept only authorization requests that were pushed ahead (RFC 9126); \
+                   few MCP clients do that.";
+    read.setting("AUTH_REQUIRE_PAR", meaning).or(Switch(false)).0
 }
 
 fn lifetimes(read: &mut Reader<'_>) -> Lifetimes {

@@ -29,6 +29,7 @@ mod guard;
 mod http;
 mod idp;
 mod keys;
+mod metrics;
 mod pages;
 mod repo;
 pub mod run;
@@ -38,7 +39,7 @@ use std::sync::Arc;
 
 use ambient::{Clock, Entropy, Timestamp};
 use axum::Router;
-use chassis::Lifecycle;
+use chassis::{Lifecycle, telemetry::Telemetry};
 use shared::oauth::ScopeSet;
 use store::{Store, StoreError};
 use url::Url;
@@ -57,6 +58,7 @@ use self::{
     guard::Guard,
     idp::Idp,
     keys::Keys,
+    metrics::AuthMetrics,
     repo::Repo,
     upstream::Upstreams,
 };
@@ -93,6 +95,8 @@ struct Inner {
     idp: Option<Idp>,
     upstreams: Upstreams,
     keys: Keys,
+    telemetry: Telemetry,
+    metrics: AuthMetrics,
 }
 
 /// The server could not be made.
@@ -112,6 +116,16 @@ pub enum StartError {
 impl AuthServer {
     /// A server with its mock identity provider.
     pub fn new(config: Config, parts: Parts) -> Result<Self, StartError> {
+        Self::observed(config, parts, Telemetry::off())
+    }
+
+    /// The same, measured by `telemetry`.
+    pub fn observed(
+        config: Config,
+        parts: Parts,
+        telemetry: Telemetry,
+    ) -> Result<Self, StartError> {
+        let metrics = AuthMetrics::new(telemetry.metrics(), &parts.clock);
         let mcp_base = Url::parse(&config.mcp_base).map_err(StartError::McpBase)?;
         let policy = config.documents.clone();
         let reach = if policy.allow_private { Reach::Anywhere } else { Reach::Internet };
@@ -119,7 +133,8 @@ impl AuthServer {
         let assertions = |fetcher| Assertions::new(fetcher, &parts.store, parts.clock.clone());
         let guard = Guard::new(config.guard.clone(), parts.clock.clone(), &parts.store);
         let callback = upstream::mock_callback(&config.issuer);
-        let mock = || Idp::new(&config.issuer, callback, &parts, guard.clone());
+        let counted = metrics.clone();
+        let mock = || Idp::new(&config.issuer, callback, &parts, guard.clone(), counted);
         let idp = config.upstreams.mock.then(mock).transpose().map_err(|_| StartError::MockKey)?;
         let (settings, issuer) = (&config.upstreams, &config.issuer);
         let upstreams = Upstreams::new(settings, issuer, idp.as_ref(), &parts.clock)?;
@@ -137,6 +152,8 @@ impl AuthServer {
             keys: config.keys(&parts.store, &parts.clock, &parts.entropy),
             config,
             parts,
+            telemetry,
+            metrics,
         })))
     }
 
@@ -228,5 +245,13 @@ impl AuthServer {
 
     fn lifecycle(&self) -> &Lifecycle {
         &self.0.parts.lifecycle
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
+    }
+
+    fn metrics(&self) -> &AuthMetrics {
+        &self.0.metrics
     }
 }

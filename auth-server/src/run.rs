@@ -3,8 +3,11 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use ambient::{Clock, Entropy, Env, Mistakes};
-use chassis::{Lifecycle, Limits, telemetry};
-use store::{RedisOptions, Store, StoreError};
+use chassis::{
+    Lifecycle, Limits,
+    telemetry::{self, DbMetrics, Service, Telemetry},
+};
+use store::{Observer, RedisOptions, Store, StoreError};
 use tokio::net::TcpListener;
 
 use crate::{AuthServer, Config, Parts, StartError};
@@ -12,13 +15,16 @@ use crate::{AuthServer, Config, Parts, StartError};
 /// How long a stop waits for what is in progress. Every answer here is a short one.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// Who it is, in telemetry.
+pub const SERVICE: Service = Service { name: "auth-server", version: env!("CARGO_PKG_VERSION") };
+
 /// Why the server could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The settings are wrong.
     #[error(transparent)]
     Settings(#[from] Mistakes),
-    /// The log could not be started.
+    /// Logs, metrics or traces could not be started.
     #[error(transparent)]
     Telemetry(#[from] telemetry::TelemetryError),
     /// The store could not be reached.
@@ -43,32 +49,40 @@ pub enum RunError {
 /// Reads the settings, serves, and ends when a signal says so.
 pub async fn serve(env: &Env) -> Result<(), RunError> {
     let config = Config::from_env(env).0?;
-    telemetry::init(config.log_format, &config.log_filter)?;
+    let entropy = Entropy::system();
+    let telemetry = Telemetry::new(SERVICE, &config.telemetry, &entropy)?;
+    telemetry.install(config.log_format, &config.log_filter)?;
     let clock = Clock::system();
     let lifecycle = Lifecycle::new(clock.clone(), GRACE);
+    telemetry.offer_metrics(config.telemetry.metrics, &lifecycle).await?;
     let signals = lifecycle.clone();
     lifecycle.spawn(async move { signals.on_signal().await });
     let store = match &config.redis_url {
-        Some(url) => Store::redis(&RedisOptions::new(url.clone())).await?,
+        Some(url) => {
+            let observer = observer(&telemetry);
+            Store::redis(&RedisOptions { observer, ..RedisOptions::new(url.clone()) }).await?
+        }
         None => Store::memory(clock.clone()),
     };
     let address = SocketAddr::new(config.host, config.port);
     let bound = TcpListener::bind(address).await;
     let listener = bound.map_err(|source| RunError::Listen { address, source })?;
-    let parts = Parts {
-        clock,
-        entropy: Entropy::system(),
-        store: store.clone(),
-        lifecycle: lifecycle.clone(),
-    };
-    let server = AuthServer::new(config, parts)?;
+    let parts = Parts { clock, entropy, store: store.clone(), lifecycle: lifecycle.clone() };
+    let server = AuthServer::observed(config, parts, telemetry.clone())?;
     announce(&server, &listener);
     let ended = chassis::serve(listener, server.router(), Limits::default(), &lifecycle).await;
     ended.map_err(RunError::Serve)?;
     lifecycle.stop();
     lifecycle.finished().await;
     store.close().await;
+    telemetry.shut_down().await;
     Ok(())
+}
+
+/// What measures the commands of the store, if anything is measured.
+fn observer(telemetry: &Telemetry) -> Option<Observer> {
+    let measured = DbMetrics::new(telemetry.metrics()?);
+    Some(Observer::new(move |ran| measured.ran(ran.command, ran.took, ran.failure)))
 }
 
 /// Says what runs where and what is lost on restart.

@@ -1,15 +1,23 @@
 //! What an operator decides, read from the environment once, at the start.
 
+mod auth;
 mod former;
+mod profile;
+mod values;
 
-use std::{fmt, net::IpAddr, str::FromStr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use ambient::{
     Env, Mistakes, Reader, Secret, Settings,
     values::{BaseUrl, List, Seconds},
 };
-use chassis::telemetry::LogFormat;
-use shared::oauth::ScopeSet;
+use chassis::telemetry::{LogFormat, TelemetrySettings};
+
+pub use self::{
+    auth::{AuthSettings, CacheSettings, ClientKey, Credentials, Discovery, JwksSettings},
+    profile::Profile,
+    values::{ClientAuth, Outage, Validation},
+};
 
 /// Everything that can be set.
 #[derive(Clone, Debug)]
@@ -38,6 +46,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`.
     pub log_filter: String,
+    /// What is measured and traced.
+    pub telemetry: TelemetrySettings,
 }
 
 /// How callers are told apart.
@@ -46,27 +56,8 @@ pub enum AuthConfig {
     /// Not at all: everybody is the same anonymous caller.
     Off,
     /// By a bearer token that the authorization server vouches for.
-    Required(Introspection),
+    Required(Box<AuthSettings>),
 }
-
-/// The authorization server and our own credentials there.
-#[derive(Clone, Debug)]
-pub struct Introspection {
-    /// The issuer, byte for byte.
-    pub issuer: String,
-    /// Our client id.
-    pub client_id: String,
-    /// Our client secret.
-    pub client_secret: Secret,
-    /// The scopes that every request needs.
-    pub required_scopes: ScopeSet,
-    /// How long a token that was good may be used without asking again: the revocation latency.
-    pub cache_ttl: Duration,
-}
-
-/// The credentials that both servers share on a developer's machine. Refused for any issuer that
-/// is not on loopback.
-const DEVELOPMENT_SECRET: &str = "development-only-secret";
 
 /// The path of the one MCP endpoint.
 pub(crate) const ENDPOINT: &str = "/mcp";
@@ -85,7 +76,9 @@ impl Config {
         let base = read
             .setting("BASE_URI", "Public URL of the MCP server. The endpoint is BASE_URI/mcp.")
             .or(BaseUrl::localhost(port));
-        let auth = auth(read, &host);
+        let resource = format!("{base}{ENDPOINT}");
+        let place = auth::Place { is_loopback: host.is_loopback(), resource: &resource };
+        let auth = auth::read(read, &place);
         former::refuse(read);
         Self {
             host,
@@ -120,6 +113,7 @@ impl Config {
                     "What is logged, as `level` or `target=level`, comma separated.",
                 )
                 .or("info".to_owned()),
+            telemetry: TelemetrySettings::read(read),
         }
     }
 
@@ -128,51 +122,6 @@ impl Config {
     pub fn resource(&self) -> String {
         format!("{}{ENDPOINT}", self.base)
     }
-}
-
-fn auth(read: &mut Reader<'_>, host: &IpAddr) -> AuthConfig {
-    let mode = read
-        .setting("MCP_AUTH", "required, or none: everybody may do everything.")
-        .or(AuthMode::Required);
-    let issuer = read
-        .setting("AUTH_SERVER_URL", "Issuer URL of the authorization server.")
-        .or(BaseUrl::localhost(3001));
-    let client_id = read
-        .setting("MCP_AUTH_CLIENT_ID", "Client id of the MCP server at the authorization server.")
-        .or("mcp-server".to_owned());
-    let client_secret =
-        read.setting("MCP_AUTH_CLIENT_SECRET", "Client secret of the MCP server there.").secret();
-    let cache_ttl = read
-        .setting(
-            "MCP_AUTH_CACHE_TTL",
-            "Seconds a token is trusted without asking again; 0 is never.",
-        )
-        .or(Seconds(30))
-        .into();
-    let required_scopes = read
-        .setting("MCP_AUTH_REQUIRED_SCOPES", "Scopes that every request needs, between spaces.")
-        .or("mcp".parse::<ScopeSet>().unwrap_or_default());
-    if mode == AuthMode::None {
-        if !host.is_loopback() {
-            read.mistake("MCP_AUTH", "`none` is for loopback only; set HOST=127.0.0.1");
-        }
-        return AuthConfig::Off;
-    }
-    if client_secret.is_none() && !issuer.is_loopback() {
-        read.mistake(
-            "MCP_AUTH_CLIENT_SECRET",
-            "is needed for an authorization server that is not on this machine; \
-             set it to the secret that the server gave to MCP_AUTH_CLIENT_ID",
-        );
-    }
-    let client_secret = client_secret.unwrap_or_else(|| Secret::new(DEVELOPMENT_SECRET));
-    AuthConfig::Required(Introspection {
-        issuer: issuer.as_written().to_owned(),
-        client_id,
-        client_secret,
-        required_scopes,
-        cache_ttl,
-    })
 }
 
 /// The key must be the same on every instance, so it cannot be made up when there are several.
@@ -199,32 +148,6 @@ pub(crate) fn decode_hex(text: &str) -> Option<[u8; 32]> {
         *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
     }
     Some(key)
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum AuthMode {
-    Required,
-    None,
-}
-
-impl fmt::Display for AuthMode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Required => "required",
-            Self::None => "none",
-        })
-    }
-}
-
-impl FromStr for AuthMode {
-    type Err = &'static str;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "required" => Ok(Self::Required),
-            "none" => Ok(Self::None),
-            _ => Err("it is neither `required` nor `none`"),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -257,11 +180,14 @@ mod tests {
     }
 
     #[test]
-    fn a_remote_authorization_server_needs_a_secret_of_its_own() {
-        let wrong = config([("AUTH_SERVER_URL", "https://auth.example.com")]).unwrap_err();
-        assert_eq!(wrong.0[0].setting, "MCP_AUTH_CLIENT_SECRET");
+    fn introspection_at_a_remote_server_needs_a_secret_of_its_own() {
         let url = ("AUTH_SERVER_URL", "https://auth.example.com");
-        assert!(config([url, ("MCP_AUTH_CLIENT_SECRET", "x")]).is_ok());
+        let asks = ("MCP_AUTH_VALIDATION", "introspection");
+        let wrong = config([url, asks]).unwrap_err();
+        assert_eq!(wrong.0[0].setting, "MCP_AUTH_CLIENT_SECRET");
+        assert!(config([url, asks, ("MCP_AUTH_CLIENT_SECRET", "x")]).is_ok());
+        // Signatures can be checked by everybody.
+        assert!(config([url]).is_ok());
     }
 
     #[test]
@@ -269,6 +195,8 @@ mod tests {
         assert!(config([("MCP_AUTH", "none")]).is_ok());
         let wrong = config([("MCP_AUTH", "none"), ("HOST", "0.0.0.0")]).unwrap_err();
         assert_eq!(wrong.0[0].setting, "MCP_AUTH");
+        let known = [("MCP_AUTH", "none"), ("HOST", "0.0.0.0"), ("MCP_AUTH_I_KNOW", "none")];
+        assert!(config(known).is_ok());
     }
 
     #[test]

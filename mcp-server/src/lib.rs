@@ -18,11 +18,14 @@
 //! ```
 
 mod auth;
+pub mod cli;
 mod config;
 mod era;
 mod feature_state;
 pub mod features;
 mod http;
+mod metrics;
+mod operation;
 mod rhythms;
 pub mod run;
 mod session;
@@ -36,7 +39,7 @@ use std::{sync::Arc, time::Duration};
 
 use ambient::{Clock, Entropy};
 use axum::Router;
-use chassis::Lifecycle;
+use chassis::{Lifecycle, telemetry::Telemetry};
 use mcp_core::{
     Call, Features, Lent, NoFeed, Principal,
     flow::{Journal, Peer, Replay, SealKey, Sealer},
@@ -45,11 +48,16 @@ use shared::mcp::{ClientCapabilities, ClientProfile, Revision};
 use store::Store;
 use tokio_util::sync::CancellationToken;
 
-pub use self::config::{AuthConfig, Config, Introspection};
+pub use self::config::{
+    AuthConfig, AuthSettings, CacheSettings, ClientAuth, ClientKey, Config, Credentials, Discovery,
+    JwksSettings, Outage, Profile, Validation,
+};
 use self::{
     auth::Auth,
     feature_state::FeatureState,
     http::Guard,
+    metrics::McpMetrics,
+    operation::Operations,
     session::{Control, Instances, SessionId, Sessions, calls::Calls},
     subscriptions::Feed,
     tasks::Tasks,
@@ -92,22 +100,60 @@ struct Inner {
     sealer: Sealer,
     vitals: Vitals,
     lent: Lent,
+    telemetry: Telemetry,
+    metrics: McpMetrics,
+    operations: Operations,
 }
 
 /// The server could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("no HTTP client could be made to check tokens and to fetch with")]
-pub struct StartError(#[from] reqwest::Error);
+pub enum StartError {
+    /// Tokens cannot be checked.
+    #[error(transparent)]
+    Auth(#[from] StartAuthError),
+    /// Nothing can be fetched for a feature.
+    #[error("no HTTP client could be made to fetch with")]
+    Fetch(#[from] reqwest::Error),
+}
+
+/// Why tokens cannot be checked.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct StartAuthError(#[from] auth::OutboundStartError);
+
+/// The authorization server answers, and tokens cannot be checked with what it says.
+#[derive(Debug, thiserror::Error)]
+#[error("the authorization server {issuer} is of no use: {why}")]
+pub struct UnusableAuthServer {
+    issuer: String,
+    why: Arc<auth::DiscoveryError>,
+}
 
 impl Server {
     /// A server that offers `features`. It begins to look after its authorization server at once.
     pub fn new(config: Config, features: Features, parts: Parts) -> Result<Self, StartError> {
+        Self::observed(config, features, parts, Telemetry::off())
+    }
+
+    /// The same, measured by `telemetry`.
+    pub fn observed(
+        config: Config,
+        features: Features,
+        parts: Parts,
+        telemetry: Telemetry,
+    ) -> Result<Self, StartError> {
+        let metrics = McpMetrics::new(telemetry.metrics(), &parts.clock);
         let auth = match &config.auth {
             AuthConfig::Off => None,
             AuthConfig::Required(settings) => {
-                Some(Auth::start(&config, settings, &parts.clock, &parts.lifecycle)?)
+                let started = Auth::start(settings, &parts, config.resource(), &metrics);
+                Some(started.map_err(StartAuthError)?)
             }
         };
+        if let Some(auth) = auth.clone() {
+            metrics::observe_availability(telemetry.metrics(), move || auth.is_available());
+        }
+        let operations = Operations::new(metrics.instruments(), &parts.clock, features.names());
         let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
         let key = key.unwrap_or_else(|| parts.entropy.bytes());
         let calls = Calls::default();
@@ -139,6 +185,9 @@ impl Server {
             config,
             features,
             parts,
+            telemetry,
+            metrics,
+            operations,
         })))
     }
 
@@ -172,6 +221,17 @@ impl Server {
             Some(auth) => auth.availability_changed().await,
             None => std::future::pending().await,
         }
+    }
+
+    /// Waits until the authorization server has been looked at for the first time; ends only if it
+    /// is of no use with these settings. What happens later is an outage.
+    pub async fn unusable(&self) -> UnusableAuthServer {
+        if let Some(auth) = &self.0.auth
+            && let Some(why) = auth.first_finding().await
+        {
+            return UnusableAuthServer { issuer: auth.issuer().to_owned(), why };
+        }
+        std::future::pending().await
     }
 
     fn config(&self) -> &Config {
@@ -245,6 +305,18 @@ impl Server {
     /// What the features that a call runs may use, in a session or without one.
     fn lent(&self, session: Option<&SessionId>) -> Lent {
         Lent { session: session.map(|id| Arc::from(id.as_str())), ..self.0.lent.clone() }
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
+    }
+
+    fn metrics(&self) -> &McpMetrics {
+        &self.0.metrics
+    }
+
+    fn operations(&self) -> &Operations {
+        &self.0.operations
     }
 
     /// A call of the server's own, for what it shows to people: nobody can be asked anything.

@@ -3,15 +3,21 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use ambient::{Clock, Entropy, Env, Mistakes};
-use chassis::{Lifecycle, Limits, telemetry};
+use chassis::{
+    Lifecycle, Limits,
+    telemetry::{self, DbMetrics, Service, Telemetry},
+};
 use mcp_core::Features;
-use store::{RedisOptions, Store, StoreError};
+use store::{Observer, RedisOptions, Store, StoreError};
 use tokio::{io::BufReader, net::TcpListener};
 
-use crate::{AuthConfig, Config, Parts, Server, StartError};
+use crate::{AuthConfig, Config, Parts, Server, StartError, UnusableAuthServer};
 
 /// How long a stop waits for what is in progress.
 const GRACE: Duration = Duration::from_secs(25);
+
+/// Who it is, in telemetry.
+pub const SERVICE: Service = Service { name: "mcp-server", version: env!("CARGO_PKG_VERSION") };
 
 /// Why a server could not start.
 #[derive(Debug, thiserror::Error)]
@@ -19,7 +25,7 @@ pub enum RunError {
     /// The settings are wrong.
     #[error(transparent)]
     Settings(#[from] Mistakes),
-    /// The log could not be started.
+    /// Logs, metrics or traces could not be started.
     #[error(transparent)]
     Telemetry(#[from] telemetry::TelemetryError),
     /// The store could not be reached.
@@ -28,6 +34,9 @@ pub enum RunError {
     /// The server could not be made.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The authorization server cannot be used with these settings.
+    #[error(transparent)]
+    Unusable(#[from] UnusableAuthServer),
     /// The address could not be listened on.
     #[error("cannot listen on {address}; set HOST and {setting} to an address that is free")]
     Listen {
@@ -54,22 +63,30 @@ pub async fn serve_chosen(
 ) -> Result<(), RunError> {
     let env = Env::process()?;
     let (config, features) = both(Config::from_env(&env).0, offered(&env))?;
-    telemetry::init(config.log_format, &config.log_filter)?;
+    let entropy = Entropy::system();
+    let telemetry = Telemetry::new(SERVICE, &config.telemetry, &entropy)?;
+    telemetry.install(config.log_format, &config.log_filter)?;
     let clock = Clock::system();
     let lifecycle = Lifecycle::new(clock.clone(), GRACE);
-    let store = open_store(&config, &clock).await?;
-    let parts = Parts { clock, entropy: Entropy::system(), store: store.clone(), lifecycle };
+    telemetry.offer_metrics(config.telemetry.metrics, &lifecycle).await?;
+    let store = open_store(&config, &clock, &telemetry).await?;
+    let parts = Parts { clock, entropy, store: store.clone(), lifecycle };
     let listener = listen(SocketAddr::new(config.host, config.port), "PORT").await?;
-    let server = Server::new(config, features, parts.clone())?;
+    let server = Server::observed(config, features, parts.clone(), telemetry.clone())?;
     announce(&server, &listener);
     let lifecycle = parts.lifecycle;
     let signals = lifecycle.clone();
     lifecycle.spawn(async move { signals.on_signal().await });
-    let ended = chassis::serve(listener, server.router(), Limits::default(), &lifecycle).await;
-    ended.map_err(RunError::Serve)?;
+    tokio::select! {
+        ended = chassis::serve(listener, server.router(), Limits::default(), &lifecycle) => {
+            ended.map_err(RunError::Serve)?;
+        }
+        unusable = server.unusable() => return Err(unusable.into()),
+    }
     // Calls that go on without their clients get what is left of the grace.
     lifecycle.finished().await;
     store.close().await;
+    telemetry.shut_down().await;
     Ok(())
 }
 
@@ -95,15 +112,17 @@ pub async fn serve_stdio(
 ) -> Result<(), RunError> {
     let env = Env::process()?;
     let (mut config, features) = both(Config::from_env(&env).0, offered(&env))?;
-    telemetry::init(config.log_format, &config.log_filter)?;
+    let entropy = Entropy::system();
+    let telemetry = Telemetry::new(SERVICE, &config.telemetry, &entropy)?;
+    telemetry.install(config.log_format, &config.log_filter)?;
     // Whoever started the process may use it; credentials come from its environment.
     config.auth = AuthConfig::Off;
     let clock = Clock::system();
     let lifecycle = Lifecycle::new(clock.clone(), GRACE);
-    let store = open_store(&config, &clock).await?;
-    let entropy = Entropy::system();
+    telemetry.offer_metrics(config.telemetry.metrics.if_chosen(), &lifecycle).await?;
+    let store = open_store(&config, &clock, &telemetry).await?;
     let parts = Parts { clock, entropy, store: store.clone(), lifecycle: lifecycle.clone() };
-    let server = Server::new(config, features, parts)?;
+    let server = Server::observed(config, features, parts, telemetry.clone())?;
     let signals = lifecycle.clone();
     lifecycle.spawn(async move { signals.on_signal().await });
     let input = BufReader::new(tokio::io::stdin());
@@ -111,15 +130,30 @@ pub async fn serve_stdio(
     lifecycle.abort();
     lifecycle.finished().await;
     store.close().await;
+    telemetry.shut_down().await;
     ended.map_err(RunError::Serve)
 }
 
-/// The store that the settings name.
-pub async fn open_store(config: &Config, clock: &Clock) -> Result<Store, StoreError> {
+/// The store that the settings name, its commands measured.
+pub async fn open_store(
+    config: &Config,
+    clock: &Clock,
+    telemetry: &Telemetry,
+) -> Result<Store, StoreError> {
     match &config.redis_url {
-        Some(url) => Store::redis(&RedisOptions::new(url.clone())).await,
+        Some(url) => {
+            let observer = observer(telemetry);
+            Store::redis(&RedisOptions { observer, ..RedisOptions::new(url.clone()) }).await
+        }
         None => Ok(Store::memory(clock.clone())),
     }
+}
+
+/// What measures the commands of a store, if anything is measured.
+#[must_use]
+pub fn observer(telemetry: &Telemetry) -> Option<Observer> {
+    let measured = DbMetrics::new(telemetry.metrics()?);
+    Some(Observer::new(move |ran| measured.ran(ran.command, ran.took, ran.failure)))
 }
 
 /// Listens on an address; `setting` is what names its port.

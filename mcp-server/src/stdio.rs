@@ -28,6 +28,7 @@ use crate::{
         Form, Rejection, Running,
         standalone::{Aside, Item},
     },
+    operation::Asked,
     session::{Session, SessionId, Transport},
 };
 
@@ -199,7 +200,9 @@ impl Pipe {
             return Err(Rejection::invalid_request(message).to(id));
         }
         let transport = Transport::Stdio;
-        let opened = legacy::open(&self.server, &self.principal, id, params, transport).await;
+        let begun = self.server.operations().begin(Asked::initialize(id, params, transport));
+        let open = legacy::open(&self.server, &self.principal, id, params, transport);
+        let opened = begun.watch(Box::pin(open)).await;
         let (answer, session) = opened.map_err(|error| Rejection::from(error).to(id))?;
         if let Some(message) = answer.into_message() {
             self.say(message).await;

@@ -1,8 +1,9 @@
 //! What tokens stand for.
 
 use ambient::Timestamp;
+use dpop::Thumbprint;
 use serde::{Deserialize, Serialize};
-use shared::oauth::{AccessTokenClaims, ActiveToken, ScopeSet, TokenType};
+use shared::oauth::{AccessTokenClaims, ActiveToken, Confirmation, ScopeSet, TokenType};
 
 /// Somebody who has logged in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +28,22 @@ pub(crate) struct Grant {
     /// When the user has logged in; a client that acts for itself has not.
     #[serde(default)]
     pub(crate) auth_time: Option<Timestamp>,
+    /// The key that its tokens are bound to (RFC 9449).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<Thumbprint>,
+}
+
+impl Grant {
+    /// How its tokens are used.
+    pub(crate) const fn token_type(&self) -> TokenType {
+        if self.key.is_some() { TokenType::Dpop } else { TokenType::Bearer }
+    }
+
+    /// What resource servers are told of the key, in either form of token: without it, a token that
+    /// is bound would pass for one that is not.
+    fn confirmation(&self) -> Option<Confirmation> {
+        self.key.as_ref().map(|key| Confirmation { jkt: key.to_string() })
+    }
 }
 
 /// What is kept of an access token. It is good while it is there, has not expired, and its family
@@ -54,16 +71,18 @@ impl AccessRecord {
             jti: self.id.clone(),
             scope: self.grant.scope.clone(),
             auth_time: self.grant.auth_time.map(Timestamp::as_secs),
+            cnf: self.grant.confirmation(),
         }
     }
 
     /// What a resource server may know of it.
     pub(crate) fn describe(self, issuer: &str) -> ActiveToken {
         ActiveToken {
+            token_type: self.grant.token_type(),
+            cnf: self.grant.confirmation(),
             scope: self.grant.scope,
             client_id: self.grant.client_id,
             username: self.grant.user.name,
-            token_type: TokenType::Bearer,
             exp: self.expires_at.as_secs(),
             iat: self.issued_at.as_secs(),
             sub: self.grant.user.sub,

@@ -9,6 +9,10 @@ use super::{KeySource, RedirectUri, SecretHash, ticket};
 
 /// A registered client, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is one grant, which the client may have or not whatever the others are"
+)]
 pub(crate) struct Client {
     /// Its identifier, which anybody may know.
     pub(crate) id: String,
@@ -20,6 +24,9 @@ pub(crate) struct Client {
     pub(crate) authentication: Authentication,
     /// Whether it may have refresh tokens.
     pub(crate) refreshes: bool,
+    /// Whether it may run on devices that borrow the user's browser.
+    #[serde(default)]
+    pub(crate) devices: bool,
     /// Whether it may have tokens for itself, without a user.
     #[serde(default)]
     pub(crate) acts_for_itself: bool,
@@ -65,6 +72,11 @@ impl Client {
         self.redirect_uris.iter().any(|registered| registered.allows(uri))
     }
 
+    /// Whether there is any address that it may be answered at.
+    pub(crate) const fn may_be_answered(&self) -> bool {
+        !self.redirect_uris.is_empty()
+    }
+
     /// The only redirect URI, if there is only one.
     pub(crate) fn only_redirect_uri(&self) -> Option<&RedirectUri> {
         match self.redirect_uris.as_slice() {
@@ -73,11 +85,22 @@ impl Client {
         }
     }
 
+    /// Whether somebody may call in its name without a proof: then a key that its tokens are bound to
+    /// is all that tells it from a thief.
+    pub(crate) const fn may_call_unproven(&self) -> bool {
+        matches!(
+            self.authentication,
+            Authentication::Public | Authentication::Keys { or_none: true, .. }
+        )
+    }
+
     /// Its grant types, for the registration document.
     pub(crate) fn grant_types(&self) -> Vec<GrantType> {
+        let code = self.may_be_answered().then_some(GrantType::AuthorizationCode);
         let refresh = self.refreshes.then_some(GrantType::RefreshToken);
+        let device = self.devices.then_some(GrantType::DeviceCode);
         let assertions = self.takes_assertions.then_some(GrantType::JwtBearer);
-        [GrantType::AuthorizationCode].into_iter().chain(refresh).chain(assertions).collect()
+        code.into_iter().chain(refresh).chain(device).chain(assertions).collect()
     }
 
     /// Its public keys as it registered them, in the place where it did.

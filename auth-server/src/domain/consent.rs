@@ -10,7 +10,7 @@ use ambient::Timestamp;
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use super::{AuthorizationRequest, Destination, RedirectUri};
+use super::{Authentication, AuthorizationRequest, Client, ClientUrl, Destination, RedirectUri};
 
 /// How long a yes is remembered.
 pub(crate) const CONSENT_LIFE: Duration = Duration::from_hours(90 * 24);
@@ -64,10 +64,19 @@ impl Consent {
 }
 
 /// Whether an earlier yes may ever speak for the user. What listens on this computer, and what owns a
-/// scheme, can be any program; only the operator can vouch for it.
-pub(crate) fn can_be_silent(request: &AuthorizationRequest, is_given: bool) -> bool {
+/// scheme, can be any program; and a public registration is shared by all that have registered the
+/// same text. Only the operator can vouch for these (`is_given`). A device is compared each time: the
+/// code that it shows is the only thing that tells it from a stranger's.
+pub(crate) fn can_be_silent(
+    request: &AuthorizationRequest,
+    client: &Client,
+    is_given: bool,
+) -> bool {
     let destination = RedirectUri::destination(&request.redirect_uri);
-    is_given || matches!(destination, Destination::Host(_))
+    let is_public = matches!(client.authentication, Authentication::Public);
+    let is_shared = is_public && !ClientUrl::is_meant(&client.id);
+    let can_be_known = !is_shared && matches!(destination, Destination::Host(_));
+    request.user_code.is_none() && (is_given || can_be_known)
 }
 
 /// Whether the user has come by an own act: typed the address, opened it from another program, or
@@ -91,6 +100,8 @@ mod tests {
             client_id: "c".into(),
             redirect_uri: redirect_uri.into(),
             state: None,
+            user_code: None,
+            key: None,
             challenge: "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM".parse().unwrap(),
             scope: scope.parse().unwrap(),
             resource: resource.into(),
@@ -125,8 +136,25 @@ mod tests {
         assert_eq!(consents.kept.len(), MAX_KEPT);
     }
 
+    fn client(id: &str) -> Client {
+        Client {
+            id: id.into(),
+            name: None,
+            redirect_uris: Vec::new(),
+            authentication: Authentication::Public,
+            refreshes: true,
+            devices: true,
+            acts_for_itself: false,
+            takes_assertions: false,
+            scope: None,
+            application_type: None,
+            issued_at: NOW,
+        }
+    }
+
     #[test]
     fn no_program_on_this_computer_is_let_in_silently_unless_the_operator_vouches() {
+        let client = client("https://a.example/client.json");
         for (uri, can) in [
             ("https://a.example/cb", true),
             ("http://127.0.0.1:7/cb", false),
@@ -134,9 +162,23 @@ mod tests {
             ("cursor://cb", false),
         ] {
             let request = request(uri, "mcp", "r");
-            assert_eq!(can_be_silent(&request, false), can, "{uri}");
-            assert!(can_be_silent(&request, true));
+            assert_eq!(can_be_silent(&request, &client, false), can, "{uri}");
+            assert!(can_be_silent(&request, &client, true));
         }
+    }
+
+    #[test]
+    fn no_registration_that_others_share_is_let_in_silently() {
+        let request = request("https://a.example/cb", "mcp", "r");
+        assert!(!can_be_silent(&request, &client("mcpc_common"), false));
+        assert!(can_be_silent(&request, &client("mcpc_common"), true));
+    }
+
+    #[test]
+    fn no_device_is_let_in_silently() {
+        let asked = request("https://auth.example/device/done", "mcp", "r");
+        let request = AuthorizationRequest { user_code: Some("BCDF-GHJK".into()), ..asked };
+        assert!(!can_be_silent(&request, &client("https://a.example/client.json"), true));
     }
 
     #[test]

@@ -146,6 +146,7 @@ mod tests {
                 scope,
                 resource: "r".into(),
                 auth_time: None,
+                key: None,
             },
             expires_at: Timestamp::from_secs(1000),
             current: Some(tokens[0].digest()),

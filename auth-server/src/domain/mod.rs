@@ -9,6 +9,7 @@ mod client_keys;
 mod client_url;
 mod code;
 mod consent;
+mod device;
 mod family;
 mod identity;
 mod issued_token;
@@ -35,6 +36,7 @@ pub(crate) use self::{
     client_url::{BadClientUrl, ClientUrl},
     code::{Attempt, Code, Exchanged, Mismatch},
     consent::{CONSENT_LIFE, Consents, can_be_silent, comes_by_itself},
+    device::{Device, INTERVAL, Told, UserCode, Visit},
     family::{Family, Living, Rotation, Successor},
     identity::{EMAIL, OPENID, PROFILE, identity_scopes},
     issued_token::IssuedToken,
@@ -47,8 +49,9 @@ pub(crate) use self::{
     secret_hash::SecretHash,
     session::{Session, session_token, user_tag},
     ticket::{
-        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, Handle, Kind, LoginCode,
-        ManagementToken, Nonce, RefreshToken, SessionKey, Ticket, sha256_hex,
+        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, DeviceCode, Handle, Kind,
+        LoginCode, ManagementToken, Nonce, PushedName, RefreshToken, SessionKey, Ticket, VisitKey,
+        sha256_hex,
     },
     transaction::{Transaction, WrongTurn, form_token},
     unique_json::Unique,

@@ -144,6 +144,8 @@ pub(crate) enum Destination {
     ThisComputer,
     /// The application that has claimed this scheme.
     App(String),
+    /// A device that shows this code, wherever it is.
+    Device(String),
 }
 
 impl<'a> Parts<'a> {

@@ -30,7 +30,7 @@ pub(crate) enum MetadataError {
     AuthMethod,
     #[error("{0}")]
     Keys(#[from] BadKeySource),
-    #[error("grant_types must contain authorization_code")]
+    #[error("grant_types must contain authorization_code or the grant of RFC 8628")]
     GrantTypes,
     #[error("response_types must contain code")]
     ResponseTypes,
@@ -115,7 +115,7 @@ pub(super) fn metadata(client: &Client) -> ClientMetadata {
         client_name: client.name.clone(),
         token_endpoint_auth_method: Some(client.method()),
         grant_types: Some(client.grant_types()),
-        response_types: Some(vec!["code".to_owned()]),
+        response_types: client.may_be_answered().then(|| vec!["code".to_owned()]),
         scope: client.scope.clone(),
         jwks,
         jwks_uri,
@@ -130,15 +130,20 @@ pub(super) fn client(
     authentication: Authentication,
     now: Timestamp,
 ) -> Result<Client, MetadataError> {
-    let redirect_uris = redirect_uris(&metadata.redirect_uris)?;
     if metadata.client_name.as_ref().is_some_and(|name| !is_name(name)) {
         return Err(MetadataError::Name);
     }
     let grant_types = metadata.grant_types.as_deref();
-    if grant_types.is_some_and(|types| !types.contains(&GrantType::AuthorizationCode)) {
-        return Err(MetadataError::GrantTypes);
-    }
-    if metadata.response_types.is_some_and(|types| types.iter().all(|name| name != "code")) {
+    let devices = grant_types.is_some_and(|types| types.contains(&GrantType::DeviceCode));
+    let codes = grant_types.is_none_or(|types| types.contains(&GrantType::AuthorizationCode));
+    // A program that runs on devices only is never answered at an address.
+    let redirect_uris = match (codes, devices) {
+        (true, _) => redirect_uris(&metadata.redirect_uris)?,
+        (false, true) => Vec::new(),
+        (false, false) => return Err(MetadataError::GrantTypes),
+    };
+    let response_types = metadata.response_types;
+    if codes && response_types.is_some_and(|types| types.iter().all(|name| name != "code")) {
         return Err(MetadataError::ResponseTypes);
     }
     let application_type = metadata.application_type;
@@ -152,6 +157,7 @@ pub(super) fn client(
         redirect_uris,
         authentication,
         refreshes: grant_types.is_none_or(|types| types.contains(&GrantType::RefreshToken)),
+        devices,
         acts_for_itself: false,
         // Who cannot be told from others is not spoken to about users.
         takes_assertions: is_known
@@ -239,9 +245,22 @@ mod tests {
 
     #[test]
     fn grants_that_do_not_exist_here_are_left_out() {
-        let asked = json!(["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]);
+        let asked = json!(["authorization_code", "urn:ietf:params:oauth:grant-type:saml2-bearer"]);
         let made = register(json!({"redirect_uris": ["https://a.example/"], "grant_types": asked}));
         assert_eq!(made.unwrap().client.grant_types(), [GrantType::AuthorizationCode]);
+    }
+
+    #[test]
+    fn a_program_for_devices_only_needs_no_address_to_be_answered_at() {
+        let device = "urn:ietf:params:oauth:grant-type:device_code";
+        let asked = json!({"grant_types": [device, "refresh_token"], "response_types": []});
+        let document =
+            serde_json::to_value(register(asked).unwrap().document("https://as.example")).unwrap();
+        assert_eq!(document["grant_types"], json!(["refresh_token", device]));
+        assert_eq!(document["redirect_uris"], json!([]));
+        assert_eq!(document.get("response_types"), None);
+        let both = json!({"grant_types": ["authorization_code", device]});
+        assert_eq!(register(both).unwrap_err(), MetadataError::RedirectUriCount);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The authorization request (OAuth 2.1 section 4.1.1), once client and redirect URI are known to be
 //! good: from here on, every mistake is told to the client.
 
+use dpop::Thumbprint;
 use serde::{Deserialize, Serialize};
 use shared::oauth::{CodeChallenge, ErrorCode, ScopeSet};
 
@@ -32,6 +33,7 @@ pub(crate) struct Wanted {
     pub(crate) request: Option<String>,
     pub(crate) request_uri: Option<String>,
     pub(crate) authorization_details: Option<String>,
+    pub(crate) dpop_jkt: Option<String>,
 }
 
 /// What can be asked for.
@@ -52,6 +54,14 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) redirect_uri: String,
     /// What the client wants to see again, exactly as it was sent.
     pub(crate) state: Option<String>,
+    /// The code of the device that waits for the answer, as its user has typed it; the answer goes
+    /// to our own page then.
+    #[serde(default)]
+    pub(crate) user_code: Option<String>,
+    /// The key that the tokens will be bound to, if the client has committed itself to one
+    /// (RFC 9449 section 10).
+    #[serde(default)]
+    pub(crate) key: Option<Thumbprint>,
     /// What the code will be bound to.
     pub(crate) challenge: CodeChallenge,
     /// What will be allowed.
@@ -77,6 +87,8 @@ pub(crate) struct AuthorizationRequest {
 pub(crate) enum RequestError {
     #[error("{0} is there more than once")]
     Repeated(String),
+    #[error("requests must be handed in at the pushed authorization request endpoint")]
+    NotPushed,
     #[error("state has at most {MAX_STATE} characters")]
     LongState,
     #[error("nonce has at most {MAX_NONCE} characters")]
@@ -101,6 +113,8 @@ pub(crate) enum RequestError {
     Challenge,
     #[error("the resource is not one that tokens are issued for here")]
     Resource,
+    #[error("dpop_jkt is not the SHA-256 thumbprint of a key")]
+    Key,
     #[error("scope is malformed")]
     Scope,
     #[error("prompt=none goes with no other prompt")]
@@ -118,6 +132,7 @@ impl RequestError {
     pub(crate) const fn code(&self) -> ErrorCode {
         match self {
             Self::Repeated(_)
+            | Self::NotPushed
             | Self::LongState
             | Self::LongNonce
             | Self::NoResponseType
@@ -126,6 +141,7 @@ impl RequestError {
             | Self::ChallengeMethod
             | Self::Prompt
             | Self::MaxAge
+            | Self::Key
             | Self::Challenge => ErrorCode::InvalidRequest,
             Self::ResponseType => ErrorCode::UnsupportedResponseType,
             Self::RequestObject => ErrorCode::RequestNotSupported,
@@ -149,36 +165,49 @@ impl AuthorizationRequest {
     ) -> Result<Self, RequestError> {
         wanted.check_kind()?;
         let challenge = wanted.challenge()?;
-        let scope = scope(&wanted, client, offer)?;
-        let resource = match &wanted.resource {
-            // Clients of 2025-03-26 do not know of resources.
-            None => offer.resources.default_audience(),
-            Some(name) => offer.resources.audience(name).ok_or(RequestError::Resource)?,
-        };
+        let (scope, resource) = wanted.target(client, offer)?;
+        let key = wanted.dpop_jkt.as_ref().map(|key| key.parse()).transpose();
         Ok(Self {
+            key: key.map_err(|_| RequestError::Key)?,
             client_id: client.id.clone(),
             redirect_uri,
             silent: wanted.has_prompt("none"),
             consent_again: wanted.has_prompt("consent"),
             login: wanted.login()?,
             state: wanted.state,
+            user_code: None,
             challenge,
             scope,
-            resource: resource.to_owned(),
+            resource,
             nonce: wanted.nonce,
         })
+    }
+
+    /// Whether the answer goes to the client, or to our own page about the device that waits for it.
+    pub(crate) fn may_be_answered(&self, client: &Client) -> bool {
+        self.user_code.is_some() || client.may_be_answered_at(&self.redirect_uri)
     }
 }
 
 impl Wanted {
-    fn check_kind(&self) -> Result<(), RequestError> {
-        if self.state.as_ref().is_some_and(|state| state.len() > MAX_STATE) {
-            return Err(RequestError::LongState);
-        }
-        if self.nonce.as_ref().is_some_and(|nonce| nonce.len() > MAX_NONCE) {
-            return Err(RequestError::LongNonce);
-        }
-        // To ignore these would be to answer a request that was not made.
+    /// What the tokens will be for: the scopes and the audience.
+    pub(crate) fn target(
+        &self,
+        client: &Client,
+        offer: Offer<'_>,
+    ) -> Result<(ScopeSet, String), RequestError> {
+        self.check_unsupported()?;
+        let scope = scope(self, client, offer)?;
+        let resource = match &self.resource {
+            // Clients of 2025-03-26 do not know of resources.
+            None => offer.resources.default_audience(),
+            Some(name) => offer.resources.audience(name).ok_or(RequestError::Resource)?,
+        };
+        Ok((scope, resource.to_owned()))
+    }
+
+    /// To ignore these would be to answer a request that was not made.
+    const fn check_unsupported(&self) -> Result<(), RequestError> {
         if self.request.is_some() {
             return Err(RequestError::RequestObject);
         }
@@ -188,6 +217,17 @@ impl Wanted {
         if self.authorization_details.is_some() {
             return Err(RequestError::AuthorizationDetails);
         }
+        Ok(())
+    }
+
+    fn check_kind(&self) -> Result<(), RequestError> {
+        if self.state.as_ref().is_some_and(|state| state.len() > MAX_STATE) {
+            return Err(RequestError::LongState);
+        }
+        if self.nonce.as_ref().is_some_and(|nonce| nonce.len() > MAX_NONCE) {
+            return Err(RequestError::LongNonce);
+        }
+        self.check_unsupported()?;
         match self.response_type.as_deref() {
             None => return Err(RequestError::NoResponseType),
             Some("code") => {}
@@ -327,6 +367,7 @@ mod tests {
             ("scope", Some("a\"b"), Code::InvalidScope),
             ("prompt", Some("none login"), Code::InvalidRequest),
             ("max_age", Some("-1"), Code::InvalidRequest),
+            ("dpop_jkt", Some("short"), Code::InvalidRequest),
             ("request", Some("x"), Code::RequestNotSupported),
             ("request_uri", Some("https://x"), Code::RequestUriNotSupported),
             ("authorization_details", Some("[]"), Code::InvalidAuthorizationDetails),

@@ -53,6 +53,12 @@ kinds! {
     SessionKey = SessionKind("mcpu_");
     /// What makes the way to the identity provider and back a single trip.
     Nonce = NonceKind("mcpn_");
+    /// What a device redeems when its user has decided.
+    DeviceCode = DeviceCodeKind("mcpd_");
+    /// What the page about devices gets back from login and consent.
+    VisitKey = VisitKind("mcpv_");
+    /// The end of a `request_uri`: names a request that was handed in ahead of the browser.
+    PushedName = PushedKind("mcpq_");
     /// What the mock identity provider hands out after a login.
     LoginCode = LoginKind("idpc_");
 }

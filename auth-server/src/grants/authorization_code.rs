@@ -1,7 +1,8 @@
 //! `grant_type=authorization_code` (OAuth 2.1 section 4.1.3).
 
 use ambient::Timestamp;
-use shared::oauth::{AuthorizationCodeRequest, CodeVerifier, TokenResponse};
+use dpop::Thumbprint;
+use shared::oauth::{AuthorizationCodeRequest, CodeVerifier, Sensitive, TokenResponse};
 
 use super::{GrantError, identity::id_token, issue::Pair};
 use crate::{
@@ -16,6 +17,7 @@ pub(crate) async fn redeem_code(
     server: &AuthServer,
     client: &Client,
     request: AuthorizationCodeRequest,
+    key: Option<Thumbprint>,
 ) -> Result<TokenResponse, GrantError> {
     let verifier: CodeVerifier = request.code_verifier.expose().parse()?;
     let ticket = AuthorizationCode::parse(request.code.expose()).ok_or(GrantError::UnknownCode)?;
@@ -25,19 +27,26 @@ pub(crate) async fn redeem_code(
         verifier: &verifier,
     };
     let codes = &server.repo().codes;
-    let Some(code) = codes.find(&ticket).await? else {
+    let Some(mut code) = codes.find(&ticket).await? else {
         let spent = codes.find_exchanged(&ticket).await?.ok_or(GrantError::UnknownCode)?;
         return replayed(server, &spent, &attempt).await;
     };
     code.check(&attempt, server.now()).inspect_err(|why| tell(&code, *why))?;
     check_resource(server, request.resource.as_deref(), &code.grant.resource)?;
+    // RFC 9449 section 10: a client that has named its key has to show it.
+    if code.grant.key.is_some() && code.grant.key != key {
+        line(Event::CodeMisused, &code).write();
+        return Err(GrantError::OtherKey);
+    }
+    code.grant.key = key;
     // While nothing is spent yet, so that a store which fails here costs nobody a login.
     server.repo().clients.keep(client).await?;
     let end = server.now() + family_life(server, client);
-    if !codes.exchange(&ticket, code.clone(), end.since(server.now())).await? {
+    let Some(begun) = begin(server, client, &code, end).await? else {
         return replayed(server, &code, &attempt).await;
-    }
-    begin(server, client, code, end).await
+    };
+    codes.exchange(&ticket, code, end.since(server.now())).await?;
+    begun.tell(server).await
 }
 
 /// A code comes again. From the client itself, with the right verifier, this means that two parties
@@ -68,34 +77,48 @@ fn line(event: Event, code: &Code) -> audit::Line<'_> {
     event.line().subject(&user.sub).client(client_id).about(&code.family)
 }
 
-async fn begin(
+/// What was begun, before anybody is told of it.
+pub(super) struct Begun {
+    pair: Pair,
+    id_token: Option<Sensitive>,
+}
+
+impl Begun {
+    /// Keeps the tokens and tells of them.
+    pub(super) async fn tell(self, server: &AuthServer) -> Result<TokenResponse, GrantError> {
+        self.pair.keep(server).await?;
+        self.pair.line(Event::CodeRedeemed).write();
+        let response = self.pair.answer().response(server.now());
+        Ok(TokenResponse { id_token: self.id_token, ..response })
+    }
+}
+
+/// Begins what a code is redeemed for; none if that has begun before, or was revoked.
+///
+/// This is what decides between all who redeem a code at once, on whatever instances: one of them
+/// begins the family, everybody else finds it there. Nobody knows its tokens yet.
+pub(super) async fn begin(
     server: &AuthServer,
     client: &Client,
-    code: Code,
+    code: &Code,
     end: Timestamp,
-) -> Result<TokenResponse, GrantError> {
-    let now = server.now();
+) -> Result<Option<Begun>, GrantError> {
     let grant = code.grant.clone();
-    let id_token = id_token(server, &grant, code.nonce).await?;
+    let id_token = id_token(server, &grant, code.nonce.clone()).await?;
     let pair = Pair::new(server, &code.family, grant, end, client.refreshes).await?;
-    pair.keep(server).await?;
     let family = Family::Alive(Box::new(Living {
-        grant: code.grant,
+        grant: code.grant.clone(),
         expires_at: end,
         current: pair.refresh().map(Ticket::digest),
         previous: None,
     }));
-    // Not begun if a replay was faster than this request: it has left a tombstone.
-    if !server.repo().tokens.begin_family(&code.family, &family, end.since(now)).await? {
-        pair.forget(server).await?;
-        return Err(GrantError::RevokedCode);
-    }
-    pair.line(Event::CodeRedeemed).write();
-    Ok(TokenResponse { id_token, ..pair.answer().response(now) })
+    let keep = end.since(server.now());
+    let has_begun = server.repo().tokens.begin_family(&code.family, &family, keep).await?;
+    Ok(has_begun.then_some(Begun { pair, id_token }))
 }
 
 /// A family without refresh tokens ends with its only access token.
-fn family_life(server: &AuthServer, client: &Client) -> std::time::Duration {
+pub(super) fn family_life(server: &AuthServer, client: &Client) -> std::time::Duration {
     let lifetimes = server.lifetimes();
     if client.refreshes { lifetimes.family } else { lifetimes.access_token }
 }

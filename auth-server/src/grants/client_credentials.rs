@@ -2,6 +2,7 @@
 //!
 //! For clients of the operator only. There is no refresh token: the credentials are one.
 
+use dpop::Thumbprint;
 use shared::oauth::{ClientCredentialsRequest, ScopeSet, TokenResponse};
 
 use super::{GrantError, issue::Pair};
@@ -16,6 +17,7 @@ pub(crate) async fn issue_to_client(
     server: &AuthServer,
     client: &Client,
     request: ClientCredentialsRequest,
+    key: Option<Thumbprint>,
 ) -> Result<TokenResponse, GrantError> {
     if !client.acts_for_itself {
         return Err(GrantError::NoUser);
@@ -36,6 +38,7 @@ pub(crate) async fn issue_to_client(
         scope: limited(server, client, request.scope)?,
         resource: resource.to_owned(),
         auth_time: None,
+        key,
     };
     issue(server, grant).await
 }

@@ -28,6 +28,8 @@ pub(super) struct Answer {
     refresh_token: Option<Sensitive>,
     scope: ScopeSet,
     expires_at: Timestamp,
+    /// How the access token is used.
+    token_type: TokenType,
 }
 
 impl Pair {
@@ -103,6 +105,7 @@ impl Pair {
             refresh_token: self.refresh().map(|token| Sensitive::new(token.expose())),
             scope: record.grant.scope.clone(),
             expires_at: record.expires_at,
+            token_type: record.grant.token_type(),
         }
     }
 }
@@ -112,7 +115,7 @@ impl Answer {
     pub(super) fn response(self, now: Timestamp) -> TokenResponse {
         TokenResponse {
             access_token: self.access_token,
-            token_type: TokenType::Bearer,
+            token_type: self.token_type,
             expires_in: self.expires_at.since(now).max(Duration::from_secs(1)).as_secs(),
             refresh_token: self.refresh_token,
             scope: self.scope,

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use dpop::Thumbprint;
 use shared::oauth::{JwtBearerRequest, ScopeSet, TokenResponse};
 
 use super::{
@@ -33,6 +34,7 @@ pub(crate) async fn redeem_assertion(
     server: &AuthServer,
     client: &Client,
     request: JwtBearerRequest,
+    key: Option<Thumbprint>,
 ) -> Result<TokenResponse, GrantError> {
     let trusted = &server.config().id_jag;
     if trusted.is_empty() {
@@ -54,7 +56,7 @@ pub(crate) async fn redeem_assertion(
     let user = user(issuer, claims).map_err(bad)?;
     let (client_id, auth_time) = (client.id.clone(), None);
     tracing::info!(client = client_id, user = user.sub, issuer = issuer.issuer, "vouched for");
-    issue(server, Grant { client_id, user, scope, resource, auth_time }).await
+    issue(server, Grant { client_id, user, scope, resource, auth_time, key }).await
 }
 
 /// Whether the provider has said this to us, about this client, just now, and for the first time.

@@ -2,6 +2,7 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod good_token;
 mod identity;
 mod issue;
@@ -14,9 +15,9 @@ use store::StoreError;
 
 pub use self::trusted_issuers::TrustedIssuers;
 pub(crate) use self::{
-    authorization_code::redeem_code, client_credentials::issue_to_client, good_token::good_token,
-    jwt_bearer::redeem_assertion, refresh_token::redeem_refresh_token,
-    trusted_issuers::TrustedIssuer,
+    authorization_code::redeem_code, client_credentials::issue_to_client,
+    device_code::redeem_device_code, good_token::good_token, jwt_bearer::redeem_assertion,
+    refresh_token::redeem_refresh_token, trusted_issuers::TrustedIssuer,
 };
 use crate::{assertions::AssertionError, domain::Mismatch, keys::KeyError};
 
@@ -29,8 +30,6 @@ pub(crate) enum GrantError {
     Code(#[from] Mismatch),
     #[error("the code was redeemed before, by the same client: its tokens have been revoked")]
     ReplayedCode,
-    #[error("the login of this code has been revoked")]
-    RevokedCode,
     #[error("{0}")]
     Verifier(#[from] NotACodeVerifier),
     #[error("the resource is not the one that was granted")]
@@ -43,6 +42,22 @@ pub(crate) enum GrantError {
     NoScope,
     #[error("the client is not registered for refresh tokens")]
     NoRefresh,
+    #[error("the request does not show the key that was committed to")]
+    OtherKey,
+    #[error("the client is not registered for the grant of RFC 8628")]
+    NoDevice,
+    #[error("the device code is not one of ours, or was issued to another client")]
+    UnknownDeviceCode,
+    #[error("the user has not decided yet")]
+    Undecided,
+    #[error("the user has not decided yet; wait five seconds longer between two requests")]
+    Hasty,
+    #[error("the user said no")]
+    Denied,
+    #[error("the device code has expired; begin anew")]
+    ExpiredDeviceCode,
+    #[error("the device code was redeemed before")]
+    SpentDeviceCode,
     #[error("the refresh token is not one of ours or has expired")]
     UnknownRefreshToken,
     #[error("the refresh token was issued to another client")]
@@ -76,8 +91,10 @@ impl GrantError {
             Self::UnknownCode
             | Self::Code(_)
             | Self::ReplayedCode
-            | Self::RevokedCode
             | Self::Verifier(_)
+            | Self::OtherKey
+            | Self::UnknownDeviceCode
+            | Self::SpentDeviceCode
             | Self::UnknownRefreshToken
             | Self::ForeignRefreshToken
             | Self::DeadFamily
@@ -87,12 +104,24 @@ impl GrantError {
             Self::NoProviders => ErrorCode::UnsupportedGrantType,
             Self::Resource => ErrorCode::InvalidTarget,
             Self::Scope | Self::NoScope => ErrorCode::InvalidScope,
-            Self::NoRefresh | Self::NoUser | Self::NoAssertions => ErrorCode::UnauthorizedClient,
+            Self::NoRefresh | Self::NoUser | Self::NoDevice | Self::NoAssertions => {
+                ErrorCode::UnauthorizedClient
+            }
+            Self::Undecided => ErrorCode::AuthorizationPending,
+            Self::Hasty => ErrorCode::SlowDown,
+            Self::Denied => ErrorCode::AccessDenied,
+            Self::ExpiredDeviceCode => ErrorCode::ExpiredToken,
         })
     }
 
     /// Whether it looks like a theft.
     pub(crate) const fn is_alarming(&self) -> bool {
-        matches!(self, Self::ReplayedCode | Self::ReusedRefreshToken | Self::ForeignRefreshToken)
+        matches!(
+            self,
+            Self::ReplayedCode
+                | Self::ReusedRefreshToken
+                | Self::ForeignRefreshToken
+                | Self::OtherKey
+        )
     }
 }

@@ -1,5 +1,6 @@
 //! `grant_type=refresh_token` (OAuth 2.1 section 4.3), with rotation.
 
+use dpop::Thumbprint;
 use shared::oauth::{RefreshTokenRequest, TokenResponse};
 
 use super::{
@@ -21,6 +22,7 @@ pub(crate) async fn redeem_refresh_token(
     server: &AuthServer,
     client: &Client,
     request: RefreshTokenRequest,
+    key: Option<Thumbprint>,
 ) -> Result<TokenResponse, GrantError> {
     if !client.refreshes {
         return Err(GrantError::NoRefresh);
@@ -39,10 +41,16 @@ pub(crate) async fn redeem_refresh_token(
         Some(scope) if !scope.is_empty() => scope,
         _ => grant.scope.clone(),
     };
+    // RFC 9449 section 5: a public client has nothing but its key to show that it is the one; who
+    // has proved who it is may change the key.
+    if client.may_call_unproven() && grant.key.is_some() && grant.key != key {
+        Event::ForeignToken.line().client(&client.id).about(&record.family).write();
+        return Err(GrantError::OtherKey);
+    }
     server.repo().clients.keep(client).await?;
     match rotation {
         Rotation::Advance => {
-            let grant = Grant { scope, ..grant };
+            let grant = Grant { scope, key, ..grant };
             let pair = Pair::new(server, &record.family, grant, expires_at, true).await?;
             advance(server, &record.family, &token, pair).await
         }

@@ -13,6 +13,8 @@ pub(crate) enum Budget {
     Authorization,
     /// To make the server fetch a client's document.
     Document,
+    /// To enter the code of a device, right or wrong.
+    UserCode,
     /// To ask the token endpoint.
     Token,
     /// To show wrong credentials.
@@ -27,6 +29,7 @@ impl Budget {
             Self::NewClient => "client",
             Self::Authorization => "authorize",
             Self::Document => "document",
+            Self::UserCode => "usercode",
             Self::Token => "token",
             Self::WrongCredentials => "refused",
         }

@@ -17,6 +17,8 @@ pub struct GuardSettings {
     pub authorize: Rate,
     /// Client documents that one address makes the server fetch.
     pub documents: Rate,
+    /// Codes of devices entered from one address, right or wrong.
+    pub user_codes: Rate,
     /// Token requests of one address.
     pub token: Rate,
     /// Requests of one address with wrong credentials.
@@ -35,6 +37,9 @@ impl Default for GuardSettings {
             clients: Rate::new(20_000, 86_400),
             authorize: Rate::new(300, 60),
             documents: Rate::new(30, 60),
+            // While a thousand devices wait, guessing without a pause finds one of their 20^8 codes in
+            // sixteen years.
+            user_codes: Rate::new(30, 600),
             // Hosts such as claude.ai refresh the tokens of all their users from few addresses.
             token: Rate::new(6000, 60),
             refused: Rate::new(60, 60),
@@ -53,6 +58,7 @@ impl GuardSettings {
             Budget::NewClient => self.clients,
             Budget::Authorization => self.authorize,
             Budget::Document => self.documents,
+            Budget::UserCode => self.user_codes,
             Budget::Token => self.token,
             Budget::WrongCredentials => self.refused,
         };
@@ -91,6 +97,11 @@ impl GuardSettings {
                 "AUTH_LIMIT_DOCUMENTS",
                 "Client documents fetched for one address, COUNT/SECONDS; 0 is no limit.",
                 default.documents,
+            ),
+            user_codes: rate(
+                "AUTH_LIMIT_USER_CODES",
+                "Codes of devices entered from one address, COUNT/SECONDS; 0 is no limit.",
+                default.user_codes,
             ),
             token: rate(
                 "AUTH_LIMIT_TOKEN",

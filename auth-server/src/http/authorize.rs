@@ -17,7 +17,7 @@ use super::{
     conclude::{Conclusion, ConclusionError, Consent},
     limits,
     params::{Params, ParamsError},
-    query, session,
+    pushed, query, session,
 };
 use crate::{
     AuthServer,
@@ -45,6 +45,8 @@ pub(super) enum RouteError {
     ClientUrl(#[from] BadClientUrl),
     #[error("client {client} cannot be known: {why}")]
     Document { client: String, why: DocumentError },
+    #[error("request_uri is unknown, too old, used, or another client's")]
+    UnknownPush,
     #[error("redirect_uri is missing, and the client has several")]
     NoRedirectUri,
     #[error("redirect_uri is not registered for client {client}")]
@@ -95,6 +97,11 @@ impl IntoResponse for RouteError {
                 "Its registration has expired or never was. Remove the server from the \
                  application and add it again.",
             ),
+            Self::UnknownPush => (
+                "This request has ended",
+                "It was opened already, or it took too long. Go back to the application and start \
+                 again.",
+            ),
             Self::Conclusion(ConclusionError::RedirectUri) | Self::RedirectUri { .. } => (
                 "This application cannot be answered",
                 "It wants the answer to go to an address that is not registered for it. To be \
@@ -114,6 +121,7 @@ pub(super) async fn get(
 ) -> Result<Response, RouteError> {
     let mut params = Params::parse(query.unwrap_or_default().as_bytes());
     let client_id = params.take("client_id")?.ok_or(RouteError::NoClient)?;
+    let mut params = pushed::resolve(&server, &client_id, params).await?;
     let client = client(&server, &client_id, &caller).await?;
     let redirect_uri = redirect_uri(&client, params.take("redirect_uri")?)?;
     let request = request(&server, &client, redirect_uri, params)?;
@@ -121,7 +129,7 @@ pub(super) async fn get(
     let accepts = |session: &Session| request.login.accepts(session.auth_time, server.now());
     let session = signed_in.map(|signed_in| signed_in.session).filter(accepts);
     if let Some(session) = &session
-        && agreed_before(&server, &headers, &session.user, &request).await?
+        && agreed_before(&server, &headers, &session.user, (&client, &request)).await?
     {
         let Session { user, auth_time, .. } = session.clone();
         let conclusion = Conclusion { user, auth_time, consent: Consent::Remembered };
@@ -140,10 +148,11 @@ async fn agreed_before(
     server: &AuthServer,
     headers: &HeaderMap,
     user: &User,
-    request: &AuthorizationRequest,
+    (client, request): (&Client, &AuthorizationRequest),
 ) -> Result<bool, StoreError> {
     let is_given = server.is_given(&request.client_id);
-    let is_safe = can_be_silent(request, is_given) && (is_given || comes_by_itself(headers));
+    let is_safe =
+        can_be_silent(request, client, is_given) && (is_given || comes_by_itself(headers));
     if request.consent_again || !is_safe {
         return Ok(false);
     }
@@ -183,7 +192,7 @@ async fn client(
 }
 
 /// Where the answer goes.
-fn redirect_uri(client: &Client, sent: Option<String>) -> Result<String, RouteError> {
+pub(super) fn redirect_uri(client: &Client, sent: Option<String>) -> Result<String, RouteError> {
     match sent {
         Some(uri) if client.may_be_answered_at(&uri) => Ok(uri),
         Some(_) => Err(RouteError::RedirectUri { client: client.id.clone() }),
@@ -195,17 +204,22 @@ fn redirect_uri(client: &Client, sent: Option<String>) -> Result<String, RouteEr
 }
 
 /// The rest of the request. Its mistakes go to the client.
-fn request(
+pub(super) fn request(
     server: &AuthServer,
     client: &Client,
     redirect_uri: String,
     params: Params,
 ) -> Result<AuthorizationRequest, RouteError> {
     let repeated = params.repeated().map(|name| RequestError::Repeated(name.to_owned()));
+    let refused = if server.config().require_pushed && !params.pushed {
+        Some(RequestError::NotPushed)
+    } else {
+        repeated
+    };
     let wanted: Wanted = params.read_single()?;
     let state = wanted.state.clone();
     let offer = Offer { resources: server.resources(), scopes: server.scopes() };
-    let made = match repeated {
+    let made = match refused {
         Some(error) => Err(error),
         None => AuthorizationRequest::new(wanted, client, redirect_uri.clone(), offer),
     };
@@ -214,7 +228,7 @@ fn request(
 }
 
 /// Keeps the request and shows it, as if nobody were logged in.
-async fn begin(
+pub(super) async fn begin(
     server: &AuthServer,
     client: Client,
     request: AuthorizationRequest,

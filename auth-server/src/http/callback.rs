@@ -130,6 +130,9 @@ pub(super) async fn get(
         return Err(RouteError::OtherIssuer);
     }
     let code = response.code.filter(|_| response.error.is_none());
+    if code.is_none() {
+        server.metrics().login("cancelled");
+    }
     if let Some(error) = &response.error {
         let error: String = error.chars().filter(char::is_ascii_graphic).take(64).collect();
         tracing::warn!(upstream = name, error, "the identity provider let nobody in");
@@ -213,6 +216,7 @@ impl Arrival<'_> {
         headers: &HeaderMap,
         (user, auth_time): (&User, Timestamp),
     ) -> Result<Option<SetCookie>, StoreError> {
+        server.metrics().login("success");
         Event::LoginOk.line().subject(&user.sub).about(self.upstream.name()).write();
         session::sign_in(server, headers, self.upstream, (user.clone(), auth_time)).await
     }

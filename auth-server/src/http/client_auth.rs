@@ -23,7 +23,7 @@ use super::{
 use crate::{
     AuthServer,
     assertions::AssertionError,
-    domain::{Authentication, Client, ClientSecret},
+    domain::{Authentication, Client, ClientSecret, ClientUrl},
 };
 
 /// A caller who claims to be a client, and the form without the client's credentials.
@@ -94,6 +94,25 @@ impl<T> ClientAuth<T> {
             _ => false,
         };
         if is_right { Ok((client, self.form)) } else { Err(ClientAuthError::WrongSecret) }
+    }
+
+    /// The name of the client that calls, the client, and its form. A client that is known by a
+    /// document, and that no user has let in yet, is nothing but a name here, whatever it has signed:
+    /// its document is fetched where a person is waiting. Who is known has to prove who it is.
+    pub(super) async fn claimant(
+        self,
+        server: &AuthServer,
+    ) -> Result<(String, Option<Client>, T), ClientAuthError> {
+        let Credentials { client_id, proof } = &self.credentials;
+        if ClientUrl::is_meant(client_id) && !matches!(proof, Proof::Secret(_)) {
+            let url = ClientUrl::parse(client_id, server.config().documents.allow_private);
+            let url = url.map_err(|_| ClientAuthError::UnknownClient)?;
+            if server.client(url.as_str()).await?.is_none() {
+                return Ok((url.as_str().to_owned(), None, self.form));
+            }
+        }
+        let (client, form) = self.client(server).await?;
+        Ok((client.id.clone(), Some(client), form))
     }
 
     /// The form, if the resource server calls.

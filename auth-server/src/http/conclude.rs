@@ -51,7 +51,7 @@ impl Conclusion {
         request: AuthorizationRequest,
     ) -> Result<Response, ConclusionError> {
         // Checked at the beginning; checked again where it counts.
-        if !client.may_be_answered_at(&request.redirect_uri) {
+        if !request.may_be_answered(client) {
             return Err(ConclusionError::RedirectUri);
         }
         if ClientUrl::is_meant(&client.id) {
@@ -62,7 +62,7 @@ impl Conclusion {
         let event = match consent {
             Consent::Remembered => Event::ConsentRemembered,
             Consent::Given => {
-                if can_be_silent(&request, server.is_given(&client.id)) {
+                if can_be_silent(&request, client, server.is_given(&client.id)) {
                     apps.remember(&user.sub, &request, now).await?;
                 }
                 Event::ConsentGiven
@@ -76,6 +76,7 @@ impl Conclusion {
             scope,
             resource,
             nonce,
+            key,
             ..
         } = request;
         event.line().client(&client_id).subject(&user.sub).write();
@@ -83,7 +84,7 @@ impl Conclusion {
         apps.enter(&user.sub, (&client_id, &family), server.lifetimes().family).await?;
         let ticket: AuthorizationCode = Ticket::random(server.entropy());
         let code = Code {
-            grant: Grant { client_id, user, scope, resource, auth_time: Some(auth_time) },
+            grant: Grant { client_id, user, scope, resource, auth_time: Some(auth_time), key },
             nonce,
             redirect_uri,
             challenge,

@@ -157,6 +157,7 @@ impl Asked {
 
     async fn deny(self, server: &AuthServer) -> Result<Response, RouteError> {
         let request = self.end(server).await?.request;
+        server.metrics().consented("deny");
         Event::ConsentDenied.line().client(&request.client_id).write();
         let failure = (ErrorCode::AccessDenied, "the user said no");
         let state = request.state.as_deref();
@@ -167,6 +168,7 @@ impl Asked {
     /// Somebody who is logged in agrees.
     async fn approve(self, server: &AuthServer, session: Session) -> Result<Response, RouteError> {
         let Transaction { client, request, .. } = self.end(server).await?;
+        server.metrics().consented("approve");
         let Session { user, auth_time, .. } = session;
         let conclusion = Conclusion { user, auth_time, consent: Consent::Given };
         let response = conclusion.hand_out(server, &client, request).await?;
@@ -177,6 +179,7 @@ impl Asked {
     async fn log_in(self, server: &AuthServer, as_other: bool) -> Result<Response, RouteError> {
         let agreed = server.repo().transactions.agree(&self.handle, as_other).await?;
         let agreed = agreed.ok_or(RouteError::Unknown)?;
+        server.metrics().consented("approve");
         let wish = &agreed.request.login;
         let trip = Trip { handle: &self.handle, key: &self.key, goal: Goal::Client, wish };
         Ok(trip.begin_anywhere(server).await?)

@@ -40,8 +40,13 @@ pub(super) async fn post(
     auth: ClientAuth<IntrospectionRequest>,
 ) -> Result<Response, RouteError> {
     let request = auth.resource_server(&server).await?;
-    let found = good_token(&server, request.token.expose()).await?;
-    let described = found.map(|record| record.describe(server.issuer()));
+    let found = good_token(&server, request.token.expose()).await;
+    server.metrics().introspected(match &found {
+        Ok(Some(_)) => "active",
+        Ok(None) => "inactive",
+        Err(_) => "error",
+    });
+    let described = found?.map(|record| record.describe(server.issuer()));
     let response =
         described.map_or_else(IntrospectionResponse::inactive, IntrospectionResponse::active);
     Ok(answer::no_store(StatusCode::OK, response))

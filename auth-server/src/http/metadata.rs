@@ -30,6 +30,10 @@ fn document(server: &AuthServer) -> AuthorizationServerMetadata {
         registration_endpoint: Some(at("/register")),
         revocation_endpoint: Some(at("/revoke")),
         introspection_endpoint: Some(at("/introspect")),
+        device_authorization_endpoint: Some(at("/device_authorization")),
+        pushed_authorization_request_endpoint: Some(at("/par")),
+        require_pushed_authorization_requests: server.config().require_pushed,
+        dpop_signing_alg_values_supported: dpop::ALGORITHMS.map(str::to_owned).into(),
         scopes_supported: scopes(server),
         response_types_supported: text("code"),
         response_modes_supported: text("query"),
@@ -87,6 +91,6 @@ fn assertion_algorithms() -> Vec<String> {
 fn grant_types(server: &AuthServer) -> Vec<GrantType> {
     let own = (!server.config().clients.is_empty()).then_some(GrantType::ClientCredentials);
     let vouched = (!server.config().id_jag.is_empty()).then_some(GrantType::JwtBearer);
-    let always = [GrantType::AuthorizationCode, GrantType::RefreshToken];
+    let always = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode];
     always.into_iter().chain(own).chain(vouched).collect()
 }

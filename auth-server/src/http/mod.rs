@@ -9,6 +9,8 @@ mod client_assertion;
 mod client_auth;
 mod conclude;
 mod consent;
+mod device;
+mod device_authorization;
 mod health;
 mod home;
 mod introspect;
@@ -20,6 +22,8 @@ mod manage;
 mod metadata;
 mod original;
 pub(crate) mod params;
+mod proof;
+mod pushed;
 pub(crate) mod query;
 mod register;
 mod revoke;
@@ -32,10 +36,11 @@ use axum::{
     extract::DefaultBodyLimit,
     middleware::from_fn_with_state as layer_fn,
     response::Response,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
-use chassis::{Dress, Health, RequestId, dress};
+use chassis::{Dress, Health, RequestId, dress, version};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use serde_json::json;
 use shared::oauth::{ErrorCode, well_known};
 use tower_http::{
     cors::{AllowHeaders, AllowOrigin, CorsLayer},
@@ -43,7 +48,7 @@ use tower_http::{
 };
 
 use self::{answer::OAuthError, limits::Toll};
-use crate::{AuthServer, guard::Budget, idp::Idp};
+use crate::{AuthServer, guard::Budget, idp::Idp, run::SERVICE};
 
 /// The largest registration, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -67,6 +72,10 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /fakeupstreamauth/*                      where the mock was in former projects
 /// POST /token                                   codes and refresh tokens are redeemed
 /// GET  /userinfo                      (POST)    who is behind a token (OpenID Connect Core)
+/// POST /par                                     a client hands in a request (RFC 9126)
+/// POST /device_authorization                    a device begins (RFC 8628)
+/// GET  /device                        (POST)    its user types the code that it shows
+/// GET  /device/done                             its user comes back from consent and login
 /// POST /introspect                              the MCP server asks about a token (RFC 7662)
 /// POST /revoke                                  a client gives a token back (RFC 7009)
 /// GET  /apps                          (POST)    what the user has let in; the user throws it out
@@ -74,6 +83,8 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /, /styles.css                           for people
 /// GET  /health                                  in the original's shape
 /// GET  /livez, /readyz                          for orchestrators
+/// GET  /version                                 what runs
+/// GET  /metrics                                 for Prometheus, if METRICS_ON_MAIN_PORT is set
 /// ```
 pub(crate) fn router(server: &AuthServer) -> Router {
     let forms = DefaultBodyLimit::max(MAX_FORM);
@@ -82,9 +93,15 @@ pub(crate) fn router(server: &AuthServer) -> Router {
     let registrations = layer_fn(toll(Budget::Registration), limits::for_programs);
     let tokens = layer_fn(toll(Budget::Token), limits::for_programs);
     let authorizations = layer_fn(toll(Budget::Authorization), limits::for_people);
+    let beginning = |method: MethodRouter<AuthServer>| {
+        let toll = layer_fn(toll(Budget::Authorization), limits::for_programs);
+        method.layer(forms).layer(refusals()).layer(toll)
+    };
     let for_programs = Router::new()
         .route("/token", post(token::post).layer(forms).layer(refusals()).layer(tokens))
         .route("/revoke", post(revoke::post).layer(forms).layer(refusals()))
+        .route("/par", beginning(post(pushed::post)))
+        .route("/device_authorization", beginning(post(device_authorization::post)))
         .route("/register", post(register::post).layer(registrations))
         .route(
             "/register/{client_id}",
@@ -106,6 +123,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .route("/login", get(login::get).post(login::post))
         .route("/upstream/{name}/callback", get(callback::get))
         .merge(mock.as_ref().map(|_| original::router()).unwrap_or_default())
+        .merge(device::router())
         .with_state(server.clone())
         .merge(mock.map(Idp::router).unwrap_or_default())
         .layer(forms)
@@ -123,6 +141,8 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .with_state(server.clone())
         .merge(for_browsers)
         .merge(readiness(server).router())
+        .merge(server.telemetry().main_port())
+        .merge(version(SERVICE, json!({ "issuer": server.issuer() })))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(layer_fn(server.clone(), limits::name_caller));
@@ -152,6 +172,7 @@ fn clothes(server: &AuthServer) -> Dress {
         https: server.config().is_https(),
         max_body: MAX_BODY,
         too_large,
+        metrics: server.metrics().http(),
         ..Dress::new(server.clock().clone(), server.entropy().clone())
     }
 }

@@ -21,6 +21,8 @@ use super::answer::OAuthError;
 pub(crate) struct Params {
     values: BTreeMap<String, String>,
     repeated: BTreeSet<String>,
+    /// Whether they were handed in ahead of the browser (RFC 9126).
+    pub(super) pushed: bool,
 }
 
 /// Why parameters cannot be read.
@@ -53,6 +55,17 @@ impl Params {
             }
         }
         params
+    }
+
+    /// The parameters of a request that was handed in ahead of the browser.
+    pub(super) fn pushed(values: BTreeMap<String, String>) -> Self {
+        Self { values, repeated: BTreeSet::new(), pushed: true }
+    }
+
+    /// A parameter that stays; none if it is there twice.
+    pub(super) fn peek(&self, name: &str) -> Option<&str> {
+        let is_single = !self.repeated.contains(name);
+        self.values.get(name).filter(|_| is_single).map(String::as_str)
     }
 
     /// A parameter that must not be there twice.

@@ -93,6 +93,7 @@ pub(super) async fn post(
         server.guard().spend_for_all(Budget::NewClient).await?;
         clients.add(&registration).await?;
     }
+    server.metrics().registered();
     Event::ClientRegistered.line().client(&registration.client.id).write();
     Ok(answer::no_store(StatusCode::CREATED, registration.document(server.issuer())))
 }

@@ -59,6 +59,7 @@ pub(super) async fn post(
     } else if let Some(token) = RefreshToken::parse(text) {
         revoke_refresh(&server, &client, &token).await?;
     }
+    server.metrics().revoked();
     Ok(answer::no_store(StatusCode::OK, json!({})))
 }
 

@@ -5,7 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use shared::oauth::{ErrorCode, TokenRequest};
 use store::StoreError;
 
@@ -13,11 +13,16 @@ use super::{
     answer::{self, OAuthError},
     client_auth::{ClientAuth, ClientAuthError},
     jwks::KeyFailure,
+    proof::{self, ProofError},
 };
 use crate::{
     AuthServer,
     assertions::AssertionError,
-    grants::{GrantError, issue_to_client, redeem_assertion, redeem_code, redeem_refresh_token},
+    grants::{
+        GrantError, issue_to_client, redeem_assertion, redeem_code, redeem_device_code,
+        redeem_refresh_token,
+    },
+    metrics::Redeemed,
 };
 
 /// Why nothing is issued.
@@ -28,6 +33,8 @@ pub(super) enum RouteError {
     #[error("the grant type is not one of those in the metadata")]
     UnsupportedGrantType,
     #[error(transparent)]
+    Proof(#[from] ProofError),
+    #[error(transparent)]
     Grant(#[from] GrantError),
 }
 
@@ -35,6 +42,7 @@ impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let code = match self {
             Self::Client(error) => return error.into_response(),
+            Self::Proof(error) => return error.into_response(),
             Self::Grant(
                 GrantError::Store(error) | GrantError::Assertion(AssertionError::Store(error)),
             ) => return answer::store_failure(error),
@@ -64,19 +72,48 @@ impl From<StoreError> for RouteError {
 
 pub(super) async fn post(
     State(server): State<AuthServer>,
+    headers: HeaderMap,
     auth: ClientAuth<TokenRequest>,
 ) -> Result<Response, RouteError> {
     let (client, request) = auth.client(&server).await?;
-    let response = match request {
-        TokenRequest::AuthorizationCode(request) => redeem_code(&server, &client, request).await?,
+    let grant = name(&request);
+    let key = proof::shown(&server, &headers, "/token").await?;
+    let answered = match request {
+        TokenRequest::AuthorizationCode(request) => {
+            redeem_code(&server, &client, request, key).await
+        }
         TokenRequest::RefreshToken(request) => {
-            redeem_refresh_token(&server, &client, request).await?
+            redeem_refresh_token(&server, &client, request, key).await
         }
         TokenRequest::ClientCredentials(request) => {
-            issue_to_client(&server, &client, request).await?
+            issue_to_client(&server, &client, request, key).await
         }
-        TokenRequest::JwtBearer(request) => redeem_assertion(&server, &client, request).await?,
+        TokenRequest::DeviceCode(request) => {
+            redeem_device_code(&server, &client, request, key).await
+        }
+        TokenRequest::JwtBearer(request) => redeem_assertion(&server, &client, request, key).await,
         TokenRequest::Unsupported => return Err(RouteError::UnsupportedGrantType),
     };
-    Ok(answer::no_store(StatusCode::OK, response))
+    server.metrics().redeemed(grant, answered.as_ref().map_or_else(counted, |_| Redeemed::Issued));
+    Ok(answer::no_store(StatusCode::OK, answered?))
+}
+
+/// What metrics call a grant.
+const fn name(request: &TokenRequest) -> &'static str {
+    match request {
+        TokenRequest::AuthorizationCode(_) => "authorization_code",
+        TokenRequest::RefreshToken(_) => "refresh_token",
+        TokenRequest::ClientCredentials(_) => "client_credentials",
+        TokenRequest::DeviceCode(_) => "device_code",
+        TokenRequest::JwtBearer(_) => "jwt_bearer",
+        TokenRequest::Unsupported => "unsupported",
+    }
+}
+
+fn counted(error: &GrantError) -> Redeemed {
+    match error {
+        GrantError::ReplayedCode => Redeemed::Replayed,
+        GrantError::ReusedRefreshToken => Redeemed::Reused,
+        other => Redeemed::Refused(other.code().unwrap_or(ErrorCode::ServerError).as_str()),
+    }
 }

@@ -221,6 +221,7 @@ async fn log_in(
         }
     };
     let Some(user) = user else {
+        idp.0.metrics.login("failure");
         let known = idp.0.users.accounts().iter().find(|account| account.sub == username);
         let line = Event::LoginFailed.line();
         known.map_or(line, |account| line.subject(account.sub)).write();

@@ -26,6 +26,7 @@ use crate::{
     Parts,
     domain::{LoginCode, Ticket, User},
     guard::Guard,
+    metrics::AuthMetrics,
 };
 
 /// Where it lives, below the issuer.
@@ -53,6 +54,7 @@ struct Inner {
     users: Users,
     guard: Guard,
     signer: Signer,
+    metrics: AuthMetrics,
 }
 
 /// A login that has not been redeemed.
@@ -77,6 +79,7 @@ impl Idp {
         callback: String,
         parts: &Parts,
         guard: Guard,
+        metrics: AuthMetrics,
     ) -> Result<Self, NoKey> {
         let store: &Store = &parts.store;
         Ok(Self(Arc::new(Inner {
@@ -89,6 +92,7 @@ impl Idp {
             users: Users::demo(),
             guard,
             signer: Signer::new()?,
+            metrics,
         })))
     }
 

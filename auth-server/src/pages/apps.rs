@@ -52,5 +52,6 @@ pub(crate) fn destination_in_words(destination: &Destination) -> String {
         Destination::Host(host) => host.clone(),
         Destination::ThisComputer => "A program on a computer".to_owned(),
         Destination::App(scheme) => format!("An application ({scheme}:)"),
+        Destination::Device(code) => format!("A device ({code})"),
     }
 }

@@ -5,7 +5,9 @@
 
 use askama::Template;
 
-use crate::domain::{ClientUrl, Destination, Handle, RedirectUri, Transaction, User, user_tag};
+use crate::domain::{
+    AuthorizationRequest, ClientUrl, Destination, Handle, RedirectUri, Transaction, User, user_tag,
+};
 
 /// The page that asks the user.
 #[derive(Template)]
@@ -61,7 +63,7 @@ impl ConsentPage {
             client_name: transaction.client.name.as_deref().map(visible),
             client_id: request.client_id.clone(),
             host: ClientUrl::host_of(&request.client_id),
-            destination: RedirectUri::destination(&request.redirect_uri),
+            destination: destination(request),
             redirect_uri: request.redirect_uri.clone(),
             scopes: request.scope.iter().map(|scope| line(scope.to_string())).collect(),
             resource: request.resource.clone(),
@@ -71,6 +73,13 @@ impl ConsentPage {
             },
             other: matches!(viewer, Viewer::Other),
         }
+    }
+}
+
+fn destination(request: &AuthorizationRequest) -> Destination {
+    match &request.user_code {
+        Some(code) => Destination::Device(code.clone()),
+        None => RedirectUri::destination(&request.redirect_uri),
     }
 }
 
@@ -131,5 +140,13 @@ mod tests {
         assert!(page(Destination::ThisComputer).contains(warning));
         assert!(!page(Destination::Host("a.example".into())).contains(warning));
         assert!(page(Destination::App("cursor".into())).contains("cursor:"));
+    }
+
+    #[test]
+    fn a_device_is_named_by_its_code_and_no_address_is_shown() {
+        let destination = Destination::Device("BCDF-GHJK".into());
+        let html = ConsentPage { destination, ..sample("x") }.render().unwrap();
+        assert!(html.contains("BCDF-GHJK") && !html.contains("The answer goes to"), "{html}");
+        assert!(html.contains("only if you have just started this yourself"), "{html}");
     }
 }

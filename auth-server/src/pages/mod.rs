@@ -5,6 +5,7 @@
 
 mod apps;
 mod consent;
+mod device;
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
@@ -14,6 +15,7 @@ use http::{HeaderValue, StatusCode, header};
 pub(crate) use self::{
     apps::{App, AppsPage, LogoutPage, destination_in_words},
     consent::{ConsentPage, Viewer, visible},
+    device::{DeviceDonePage, DevicePage},
 };
 
 /// The style of all pages, in a file of its own so that the policy need not allow any inline.
@@ -166,6 +168,7 @@ mod tests {
         };
         let apps = AppsPage { user: EVIL, token: EVIL, apps: vec![app], revoked: true };
         let consent = consent::sample(EVIL);
+        let device = DevicePage { code: EVIL.to_owned(), linked: true, problem: Some(EVIL) };
         vec![
             ErrorPage { title: EVIL, text: EVIL }.render().unwrap(),
             login.render().unwrap(),
@@ -175,6 +178,8 @@ mod tests {
             LogoutPage { user: Some((EVIL, EVIL)) }.render().unwrap(),
             LogoutPage { user: None }.render().unwrap(),
             consent.render().unwrap(),
+            device.render().unwrap(),
+            DeviceDonePage { allowed: true }.render().unwrap(),
         ]
     }
 

@@ -56,10 +56,7 @@ impl Codes {
     }
 
     /// Marks a code as redeemed, for `keep`. Of several who try, on whatever instances, one gets
-    /// `true`.
-    ///
-    /// The tombstone is what decides, and it is there before the code goes: if this process ends
-    /// in between, the code is spent, but it is never good twice and a replay is always seen.
+    /// `true`. The tombstone is there before the code goes, so that a replay is always seen.
     pub(crate) async fn exchange(
         &self,
         ticket: &AuthorizationCode,

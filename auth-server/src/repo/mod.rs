@@ -13,6 +13,11 @@
 //! | `auth:family:{id}` | everything that comes of one login | as long as its tokens can live |
 //! | `auth:installation:{sha256(access token)}` | an access token | its own |
 //! | `auth:refresh:{sha256(refresh token)}` | a refresh token | its own |
+//! | `auth:device:{sha256(device code)}` | a device that waits for its user | twenty minutes |
+//! | `auth:par:{sha256(end of the request_uri)}` | a request that was handed in ahead of the browser | a minute |
+//! | `auth:dpop:{hash of key and jti}` | a proof of possession that was used | until it is too old |
+//! | `auth:usercode:{sha256(user code)}` | which device that is | ten minutes |
+//! | `auth:visit:{sha256(key)}` | which device somebody is deciding about | ten minutes |
 //! | `auth:keys:ring` | the signing keys (`keys`) | 400 days from each use |
 //! | `auth:jti:{hash}` | that an assertion was used (`assertions`) | as long as it would count |
 //! | `auth:limit:{budget}:{address}` | how often something was done from there | the window of the limit |
@@ -26,7 +31,10 @@
 mod apps;
 mod clients;
 mod codes;
+mod devices;
 mod logins;
+mod proofs;
+mod pushed;
 mod sessions;
 mod tokens;
 mod transactions;
@@ -38,7 +46,10 @@ pub(crate) use self::{
     apps::Apps,
     clients::{Clients, Kept},
     codes::{CODE_LIFE, Codes},
+    devices::{DEVICE_LIFE, Devices},
     logins::Logins,
+    proofs::Proofs,
+    pushed::{PUSHED_LIFE, Pushed, PushedRequest},
     sessions::Sessions,
     tokens::Tokens,
     transactions::{TRANSACTION_LIFE, Transactions},
@@ -53,6 +64,9 @@ pub(crate) struct Repo {
     pub(crate) logins: Logins,
     pub(crate) sessions: Sessions,
     pub(crate) apps: Apps,
+    pub(crate) devices: Devices,
+    pub(crate) pushed: Pushed,
+    pub(crate) proofs: Proofs,
     pub(crate) tokens: Tokens,
 }
 
@@ -65,6 +79,9 @@ impl Repo {
             logins: Logins::new(store),
             sessions: Sessions::new(store),
             apps: Apps::new(store),
+            devices: Devices::new(store),
+            pushed: Pushed::new(store),
+            proofs: Proofs::new(store),
             tokens: Tokens::new(store),
         }
     }

@@ -6,7 +6,10 @@ use ambient::Entropy;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
-use testkit::http::{Answer, Http};
+use testkit::{
+    http::{Answer, Http},
+    oauth::Client,
+};
 
 use crate::{
     client_documents::Host,
@@ -298,4 +301,37 @@ async fn a_client_that_is_known_by_its_document_signs_with_the_keys_in_it() {
         form.extend([("client_assertion_type", TYPE), ("client_assertion", &*assertion)]);
         let _ = world.token(&form).await.expect(200);
     }
+}
+
+#[tokio::test]
+async fn who_is_known_to_sign_hands_requests_in_with_a_signature() {
+    let (host, signer) = (Host::start().await, Signer::new("a"));
+    let world = World::with(&[("AUTH_CIMD_ALLOW_PRIVATE", "1")]).await;
+    let document = json!({
+        "client_id": host.url, "client_name": "A", "redirect_uris": [CALLBACK],
+        "token_endpoint_auth_method": "private_key_jwt", "jwks": signer.set(),
+    });
+    host.set(200, &document);
+    let (app, par) = (host.client(), json!(format!("{}/par", world.issuer)));
+    let claims = changed(&changed(&claims(&world), "iss", json!(app.id)), "sub", json!(app.id));
+    let sign = |signer: &Signer, jti: &str| {
+        signer.sign("JWT", &changed(&changed(&claims, "jti", json!(jti)), "aud", par.clone()))
+    };
+    // Nobody has let it in: what it signs cannot be checked yet, and its name opens nothing.
+    assert_eq!(push(&world, &app, Some(&sign(&signer, "1"))).await.status, 201);
+    assert_eq!(host.asked(), 0);
+    let _ = world.code(&app).await;
+    assert_eq!(push(&world, &app, None).await.status, 401);
+    assert_eq!(push(&world, &app, Some(&sign(&Signer::new("a"), "2"))).await.status, 401);
+    assert_eq!(push(&world, &app, Some(&sign(&signer, "3"))).await.status, 201);
+}
+
+/// Hands an authorization request in.
+async fn push(world: &World, client: &Client, assertion: Option<&str>) -> Answer {
+    let request = world.request(client);
+    let mut form: Vec<_> = request.query.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let signed =
+        assertion.map(|text| [("client_assertion_type", TYPE), ("client_assertion", text)]);
+    form.extend(signed.into_iter().flatten());
+    world.http.post_form("/par", &form).await
 }

@@ -127,7 +127,7 @@ async fn a_client_gives_its_token_back_and_nobody_elses() {
 #[tokio::test]
 async fn the_grant_is_promised_if_there_is_somebody_for_it() {
     let (promised, _file) = world().await;
-    for (world, count) in [(promised, 3), (World::start().await, 2)] {
+    for (world, count) in [(promised, 4), (World::start().await, 3)] {
         let document = world.http.get("/.well-known/oauth-authorization-server").await.json();
         let grants = document["grant_types_supported"].as_array().unwrap();
         assert_eq!(grants.len(), count, "{grants:?}");

@@ -3,9 +3,10 @@
 use std::io::Write as _;
 
 use ambient::Entropy;
+use http::Method;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
-use testkit::http::Answer;
+use testkit::{dpop::ProofKey, http::Answer};
 
 use crate::{
     client_documents::Host,
@@ -123,6 +124,24 @@ async fn what_only_looks_like_its_word_is_none() {
     ] {
         this.redeem(&forged, &[]).await.expect_oauth_error(400, "invalid_grant");
     }
+}
+
+#[tokio::test]
+async fn what_is_issued_on_its_word_can_be_bound_to_a_key() {
+    let (this, key) = (enterprise().await, ProofKey::p256());
+    let assertion = this.provider.sign(TYPE, &this.claims());
+    let form = [
+        ("grant_type", GRANT),
+        ("assertion", &*assertion),
+        ("client_id", "desktop"),
+        ("client_secret", SECRET),
+    ];
+    let proof = key.proof("POST", &format!("{}/token", this.world.issuer), this.world.clock.now());
+    let request = this.world.http.request(Method::POST, "/token").header("dpop", proof);
+    let tokens = this.world.http.send(request.form(&form)).await.expect(200).json();
+    assert_eq!(tokens["token_type"], "DPoP");
+    let told = this.world.introspect(tokens["access_token"].as_str().unwrap()).await;
+    assert_eq!(told["cnf"], json!({ "jkt": key.thumbprint() }));
 }
 
 #[tokio::test]

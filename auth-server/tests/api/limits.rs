@@ -13,10 +13,10 @@ use testkit::{
 
 use crate::support::{CALLBACK, PASSWORD, RESOURCE_SERVER, World, approve, sign_in};
 
-const PROXY: (&str, &str) = ("AUTH_TRUSTED_PROXIES", "127.0.0.0/8");
+pub(crate) const PROXY: (&str, &str) = ("AUTH_TRUSTED_PROXIES", "127.0.0.0/8");
 
 /// A request that comes from `address`.
-async fn from(
+pub(crate) async fn from(
     http: &Http,
     address: &str,
     method: Method,
@@ -94,6 +94,28 @@ async fn token_requests_of_one_address_are_limited() {
         let _ = from(&world.http, "203.0.113.7", Method::POST, "/token", &form).await.expect(401);
     }
     check(&from(&world.http, "203.0.113.7", Method::POST, "/token", &form).await, "60");
+}
+
+#[tokio::test]
+async fn who_begins_too_many_authorizations_as_a_program_is_told_so_too() {
+    for path in ["/par", "/device_authorization"] {
+        let world = World::with(&[PROXY, ("AUTH_LIMIT_AUTHORIZE", "1/60")]).await;
+        let id = world.app().await.id;
+        let form = [("client_id", &*id)];
+        let _ = from(&world.http, "203.0.113.7", Method::POST, path, &form).await.expect(400);
+        check(&from(&world.http, "203.0.113.7", Method::POST, path, &form).await, "60");
+    }
+}
+
+#[tokio::test]
+async fn wrong_secrets_are_limited_where_authorizations_begin() {
+    for path in ["/par", "/device_authorization"] {
+        let world = World::with(&[PROXY, ("AUTH_LIMIT_REFUSED", "1/60")]).await;
+        let id = world.confidential().await.id;
+        let form = [("client_id", &*id), ("client_secret", "wrong")];
+        let _ = from(&world.http, "203.0.113.7", Method::POST, path, &form).await.expect(401);
+        check(&from(&world.http, "203.0.113.7", Method::POST, path, &form).await, "60");
+    }
 }
 
 #[tokio::test]

@@ -26,10 +26,15 @@ async fn the_document_says_what_there_is_and_nothing_else() {
         "registration_endpoint": at("/register"),
         "revocation_endpoint": at("/revoke"),
         "introspection_endpoint": at("/introspect"),
+        "device_authorization_endpoint": at("/device_authorization"),
+        "pushed_authorization_request_endpoint": at("/par"),
+        "dpop_signing_alg_values_supported": ["ES256", "ES384", "EdDSA", "RS256", "PS256"],
         "scopes_supported": ["mcp", "notes", "email", "openid", "profile"],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": [
+            "authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code",
+        ],
         "code_challenge_methods_supported": ["S256"],
         "token_endpoint_auth_methods_supported": METHODS,
         "token_endpoint_auth_signing_alg_values_supported": ALGORITHMS,
@@ -65,7 +70,7 @@ async fn every_endpoint_in_it_answers() {
         assert!(matches!(status, 400 | 401), "{name}: {status}");
         count += 1;
     }
-    assert_eq!(count, 6);
+    assert_eq!(count, 8);
 }
 
 #[tokio::test]
@@ -79,6 +84,8 @@ async fn programs_in_browsers_may_use_what_needs_no_cookie() {
         ("/token", "POST"),
         ("/register", "POST"),
         ("/revoke", "POST"),
+        ("/device_authorization", "POST"),
+        ("/par", "POST"),
     ];
     for (path, method) in open {
         let preflight = world.http.request(Method::OPTIONS, path);
@@ -102,6 +109,8 @@ async fn no_other_origin_may_read_pages_or_ask_about_tokens() {
         "/consent",
         "/upstream/mock/callback",
         "/login",
+        "/device",
+        "/consent",
         "/mock-upstream-idp/authorize",
         "/introspect",
         "/",

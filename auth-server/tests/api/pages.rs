@@ -24,7 +24,8 @@ async fn every_page_is_safe_to_show() {
     let login = approve(&mut browser, &consent).await.page().expect(200);
     let error = browser.open(&request.with("client_id", "x").url()).await.page().expect(400);
     let home = browser.open(&world.issuer).await.page().expect(200);
-    for page in [consent, login, error, home] {
+    let device = browser.open(&format!("{}/device", world.issuer)).await.page().expect(200);
+    for page in [consent, login, error, home, device] {
         check(&page);
     }
 }

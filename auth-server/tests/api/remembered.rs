@@ -21,15 +21,20 @@ fn browser(world: &World) -> Browser {
     world.browser().with_callback(WEB)
 }
 
+/// A client of its own: nobody else has its name, because it has a secret.
 async fn client(world: &World, name: &str) -> Client {
+    register(world, name, "client_secret_basic").await
+}
+
+async fn register(world: &World, name: &str, method: &str) -> Client {
     let uris = [WEB, "https://client.example/other"];
-    let method = "none";
     let metadata = json!({
         "redirect_uris": uris, "client_name": name, "token_endpoint_auth_method": method,
     });
     let registration = world.register(&metadata).await.expect(201).json();
     let id = registration["client_id"].as_str().unwrap().to_owned();
-    Client { id, secret: None, redirect_uri: WEB.to_owned(), registration }
+    let secret = registration["client_secret"].as_str().map(str::to_owned);
+    Client { id, secret, redirect_uri: WEB.to_owned(), registration }
 }
 
 /// A browser whose user has agreed to a request of a client before.
@@ -49,6 +54,16 @@ async fn who_comes_alone_is_not_asked_the_same_again() {
     let world = World::start().await;
     let (mut browser, request) = agreed(&world).await;
     assert!(is_silent(&browser.open(&request.url()).await));
+}
+
+#[tokio::test]
+async fn a_registration_that_others_share_is_asked_about_every_time() {
+    let world = World::start().await;
+    let mut browser = browser(&world);
+    let client = register(&world, "one", "none").await;
+    world.go(&mut browser, &world.request(&client).url(), "alice").await;
+    assert_eq!(register(&world, "one", "none").await.id, client.id);
+    assert!(!is_silent(&browser.open(&world.request(&client).url()).await));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{
     future::Future,
     ops::{Add, Sub},
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use serde::{Deserialize, Serialize};
@@ -119,6 +119,16 @@ impl Clock {
         }
     }
 
+    /// Starts to measure how long something takes: finer than [`now`](Self::now), and not disturbed
+    /// when somebody sets the machine's clock.
+    #[must_use]
+    pub fn stopwatch(&self) -> Stopwatch {
+        Stopwatch(match &self.0 {
+            Source::System => Start::System(system_instant()),
+            Source::Manual(_) => Start::Manual(self.clone(), self.now()),
+        })
+    }
+
     /// Moves a manual clock forward and wakes everybody whose moment has come.
     ///
     /// # Panics
@@ -165,6 +175,32 @@ impl Clock {
             }
         }
     }
+}
+
+/// Measures how long something takes. On a manual clock it stands still as that does.
+#[derive(Clone, Debug)]
+pub struct Stopwatch(Start);
+
+#[derive(Clone, Debug)]
+enum Start {
+    System(Instant),
+    Manual(Clock, Timestamp),
+}
+
+impl Stopwatch {
+    /// How long ago it was started.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        match &self.0 {
+            Start::System(start) => start.elapsed(),
+            Start::Manual(clock, start) => clock.now().since(*start),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the system clock")]
+fn system_instant() -> Instant {
+    Instant::now()
 }
 
 impl fmt::Debug for Clock {
@@ -221,6 +257,15 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         assert_eq!(futures_poll(waiting.as_mut()).await, Some(Err(Elapsed)));
         assert_eq!(clock.timeout(Duration::ZERO, async { 7 }).await, Ok(7));
+    }
+
+    #[test]
+    fn a_stopwatch_of_a_manual_clock_moves_with_it() {
+        let clock = Clock::manual(NOON);
+        let watch = clock.stopwatch();
+        assert_eq!(watch.elapsed(), Duration::ZERO);
+        clock.advance(Duration::from_secs(3));
+        assert_eq!(watch.elapsed(), Duration::from_secs(3));
     }
 
     #[test]

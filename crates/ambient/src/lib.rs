@@ -10,7 +10,7 @@ mod env;
 mod secret;
 pub mod values;
 
-pub use clock::{Clock, Elapsed, Timestamp};
+pub use clock::{Clock, Elapsed, Stopwatch, Timestamp};
 pub use entropy::Entropy;
 pub use env::{Env, Mistake, Mistakes, Reader, Setting, Settings};
 pub use secret::Secret;

@@ -10,24 +10,30 @@ use std::{
 use ambient::{Clock, Timestamp};
 use axum::{BoxError, body::Body, extract::Request, response::Response};
 use bytes::Bytes;
-use http::{Method, Uri};
+use http::{HeaderName, HeaderValue, Method, Uri};
 use http_body::{Body as _, Frame, SizeHint};
+use opentelemetry::trace::SpanContext;
+use sha2::{Digest as _, Sha256};
 use tracing::Level;
 
 use crate::{
     RequestId,
     layers::{Around, Begun},
+    telemetry::context,
 };
 
 /// Probes come every few seconds and say nothing.
-const HEALTH_PATHS: [&str; 3] = ["/livez", "/readyz", "/health"];
+const HEALTH_PATHS: [&str; 4] = ["/livez", "/readyz", "/health", "/metrics"];
 
 /// Longer paths are cut in the log; none of ours is.
 const MAX_PATH: usize = 200;
 
 /// The layer that writes the lines.
 #[derive(Clone)]
-pub(crate) struct LogAccess(pub(crate) Clock);
+pub(crate) struct LogAccess {
+    pub(crate) clock: Clock,
+    pub(crate) session: Option<HeaderName>,
+}
 
 /// What a line says about the request.
 pub(crate) struct Line {
@@ -36,6 +42,10 @@ pub(crate) struct Line {
     method: Method,
     uri: Uri,
     id: Option<RequestId>,
+    /// The header that names a session.
+    session: Option<HeaderValue>,
+    /// Where in a trace: the end of a stream is written when nothing else of its request is left.
+    span: SpanContext,
 }
 
 impl Around for LogAccess {
@@ -43,11 +53,13 @@ impl Around for LogAccess {
 
     fn before(&self, request: &mut Request) -> Begun<Line> {
         Begun::with(Line {
-            began: self.0.now(),
-            clock: self.0.clone(),
+            began: self.clock.now(),
+            clock: self.clock.clone(),
             method: request.method().clone(),
             uri: request.uri().clone(),
             id: request.extensions().get().cloned(),
+            session: self.session.as_ref().and_then(|name| request.headers().get(name).cloned()),
+            span: context::current_span(),
         })
     }
 
@@ -89,23 +101,30 @@ impl Line {
         event_at!(
             level,
             request_id = self.id(),
-            method = %self.method,
-            path = self.path(),
-            status,
-            bytes,
+            http.request.method = %self.method,
+            url.path = self.path(),
+            http.response.status_code = status,
+            http.response.body.size = bytes,
+            session = self.session(),
             duration_ms = self.duration(),
             "answered"
         );
     }
 
     fn write_end(&self, bytes: u64, end: &str) {
+        let traced = self.span.is_valid();
+        let trace = traced.then(|| self.span.trace_id().to_string());
+        let span = traced.then(|| self.span.span_id().to_string());
         event_at!(
             self.level(200),
             request_id = self.id(),
-            method = %self.method,
-            path = self.path(),
-            bytes,
+            http.request.method = %self.method,
+            url.path = self.path(),
+            http.response.body.size = bytes,
             end,
+            session = self.session(),
+            trace_id = trace.as_deref(),
+            span_id = span.as_deref(),
             duration_ms = self.duration(),
             "stream ended"
         );
@@ -114,6 +133,12 @@ impl Line {
     fn path(&self) -> &str {
         let path = self.uri.path();
         &path[..path.floor_char_boundary(MAX_PATH)]
+    }
+
+    /// What tells sessions apart in a log and opens none: the beginning of the hash of the name.
+    fn session(&self) -> Option<String> {
+        let digest = Sha256::digest(self.session.as_ref()?);
+        Some(digest[..4].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
     }
 
     fn id(&self) -> Option<&str> {

@@ -4,7 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use reqwest::{Client, ClientBuilder, Response, dns::Resolve, redirect::Policy};
+use reqwest::{Certificate, Client, ClientBuilder, Response, dns::Resolve, redirect::Policy};
 
 /// How long a client waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,18 @@ impl Default for Timeouts {
 /// When the TLS library cannot be set up, or `user_agent` cannot be a header value.
 pub fn http_client(user_agent: &str, timeouts: Timeouts) -> Result<Client, reqwest::Error> {
     builder(user_agent, timeouts).build()
+}
+
+/// The same, trusting `certificates` beside those of the system: for services of a private network.
+///
+/// # Errors
+/// Those of [`http_client`].
+pub fn http_client_trusting(
+    user_agent: &str,
+    timeouts: Timeouts,
+    certificates: Vec<Certificate>,
+) -> Result<Client, reqwest::Error> {
+    builder(user_agent, timeouts).tls_certs_merge(certificates).build()
 }
 
 /// The same for addresses that somebody else has chosen: `resolver` says which names may be

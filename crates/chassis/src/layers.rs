@@ -12,13 +12,19 @@ use axum::{
     extract::{DefaultBodyLimit, Request},
     response::Response,
 };
+use http::HeaderName;
 use pin_project_lite::pin_project;
 use tower::{Layer, Service, ServiceBuilder};
 use tracing::Span;
 
 use crate::{
-    RequestId, access_log::LogAccess, fault::AnswerFaults, headers::SecureHeaders,
-    request_id::NameRequests, size,
+    RequestId,
+    access_log::LogAccess,
+    fault::AnswerFaults,
+    headers::SecureHeaders,
+    request_id::NameRequests,
+    size,
+    telemetry::http::{HttpMetrics, MeasureHttp, TraceHttp},
 };
 
 /// What [`dress`] puts around a router. Made by [`Dress::new`] and struct update:
@@ -38,6 +44,10 @@ pub struct Dress {
     /// replaced as well. A handler that reads the body without an extractor calls
     /// [`RequestExt::into_limited_body`](axum::RequestExt::into_limited_body).
     pub max_body: usize,
+    /// The header that names a session, if there are sessions: the access log has its hash.
+    pub session: Option<HeaderName>,
+    /// Measures every request, if anything is measured.
+    pub metrics: Option<HttpMetrics>,
     /// Makes the 413, so that each server can answer in its own words (JSON-RPC, for example).
     pub too_large: fn(&RequestId) -> Response,
 }
@@ -46,19 +56,23 @@ impl Dress {
     /// 4 MiB bodies, no https, and `{"error": "request_too_large", "request_id": …}` beyond.
     #[must_use]
     pub fn new(clock: Clock, entropy: Entropy) -> Self {
-        Self { clock, entropy, https: false, max_body: 4 * 1024 * 1024, too_large: size::too_large }
+        let (https, metrics, too_large) = (false, None, size::too_large);
+        let max_body = 4 * 1024 * 1024;
+        Self { clock, entropy, https, max_body, session: None, metrics, too_large }
     }
 }
 
 /// Puts the layers around `router`, its fallbacks included. Layers added afterwards are outside.
 pub fn dress(router: Router, options: Dress) -> Router {
-    let limit = options.max_body;
+    let (limit, https) = (options.max_body, options.https);
     router.layer(
         // Outermost first: what comes later is seen, named and logged by what came before.
         ServiceBuilder::new()
             .layer(AroundLayer(NameRequests(options.entropy)))
-            .layer(AroundLayer(LogAccess(options.clock)))
-            .layer(AroundLayer(SecureHeaders { https: options.https }))
+            .layer(AroundLayer(TraceHttp { https }))
+            .layer(AroundLayer(MeasureHttp { metrics: options.metrics, https }))
+            .layer(AroundLayer(LogAccess { clock: options.clock, session: options.session }))
+            .layer(AroundLayer(SecureHeaders { https }))
             .layer(AroundLayer(AnswerFaults))
             .layer(crate::fault::CatchPanicLayer)
             .layer(AroundLayer(size::LimitBody { limit, too_large: options.too_large }))

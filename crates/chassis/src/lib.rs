@@ -39,6 +39,7 @@ mod request_id;
 mod serve;
 mod size;
 pub mod telemetry;
+mod version;
 
 pub use exit::exit_code;
 pub use fault::Fault;
@@ -47,3 +48,4 @@ pub use layers::{Dress, dress};
 pub use lifecycle::Lifecycle;
 pub use request_id::RequestId;
 pub use serve::{Limits, serve};
+pub use version::version;

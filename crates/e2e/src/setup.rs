@@ -3,8 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use ambient::{Clock, Entropy, Env, Secret};
+use chassis::telemetry::{Service, Telemetry, TelemetrySettings};
 use mcp_core::Features;
-use mcp_server::features;
+use mcp_server::{features, run};
 use store::{RedisOptions, Store};
 use testkit::{PATIENCE, faults::Proxy, redis, within};
 use tokio::net::TcpListener;
@@ -82,10 +83,10 @@ impl Setup {
             .with("BASE_URI", &origin(address(&mcp_sockets[0])));
         let (mut auth, mut mcp) = (Vec::new(), Vec::new());
         for socket in auth_sockets {
-            auth.push(self.auth(socket, state.store().await));
+            auth.push(self.auth(socket, &state).await);
         }
         for socket in mcp_sockets {
-            mcp.push(self.mcp(socket, state.store().await).await);
+            mcp.push(self.mcp(socket, &state).await);
         }
         let clock = self.clock.clone();
         World { clock, auth_line, redis_line, auth, mcp, setup: self, state }
@@ -105,16 +106,19 @@ impl Setup {
     /// Another process in the place of an instance of the MCP server that is gone: on its socket,
     /// with what is left of its state.
     pub(crate) async fn mcp_again(&self, socket: TcpListener, state: &State) -> Instance {
-        let store = match state {
+        match state {
             // A process takes its memory with it.
-            State::Memory(_) => Store::memory(self.clock.clone()),
-            State::Redis { .. } => state.store().await,
-        };
-        self.mcp(socket, store).await
+            State::Memory(_) => {
+                self.mcp(socket, &State::Memory(Store::memory(self.clock.clone()))).await
+            }
+            State::Redis { .. } => self.mcp(socket, state).await,
+        }
     }
 
-    fn auth(&self, socket: TcpListener, store: Store) -> Instance {
+    async fn auth(&self, socket: TcpListener, state: &State) -> Instance {
         let config = auth_server::Config::from_env(&self.env).0.expect("the settings are right");
+        let telemetry = telemetry(auth_server::run::SERVICE, &config.telemetry);
+        let store = state.store(&telemetry).await;
         let life = Life::new();
         let parts = auth_server::Parts {
             clock: self.clock.clone(),
@@ -122,12 +126,15 @@ impl Setup {
             store,
             lifecycle: life.lifecycle(),
         };
-        let server = auth_server::AuthServer::new(config, parts).expect("it can be made");
+        let server = auth_server::AuthServer::observed(config, parts, telemetry);
+        let server = server.expect("it can be made");
         Instance::start(socket, server.router(), life)
     }
 
-    async fn mcp(&self, socket: TcpListener, store: Store) -> Instance {
+    async fn mcp(&self, socket: TcpListener, state: &State) -> Instance {
         let config = mcp_server::Config::from_env(&self.env).0.expect("the settings are right");
+        let telemetry = telemetry(run::SERVICE, &config.telemetry);
+        let store = state.store(&telemetry).await;
         let life = Life::new();
         let parts = mcp_server::Parts {
             clock: self.clock.clone(),
@@ -137,7 +144,8 @@ impl Setup {
         };
         let offered =
             Features::new(features::server(), features::catalog(), features::App::default());
-        let server = mcp_server::Server::new(config, offered, parts).expect("it can be made");
+        let server = mcp_server::Server::observed(config, offered, parts, telemetry);
+        let server = server.expect("it can be made");
         within(PATIENCE, async {
             while !server.is_available() {
                 server.availability_changed().await;
@@ -176,17 +184,23 @@ impl Setup {
 }
 
 impl State {
-    async fn store(&self) -> Store {
+    /// The store of one server, which measures what it does there.
+    async fn store(&self, telemetry: &Telemetry) -> Store {
         match self {
             Self::Memory(store) => store.clone(),
             Self::Redis { url, namespace } => {
                 let url = Secret::new(url.as_str());
-                let options =
-                    RedisOptions { namespace: namespace.clone(), ..RedisOptions::new(url) };
+                let (namespace, observer) = (namespace.clone(), run::observer(telemetry));
+                let options = RedisOptions { namespace, observer, ..RedisOptions::new(url) };
                 Store::redis(&options).await.expect("Redis can be reached")
             }
         }
     }
+}
+
+/// Telemetry of one server. Nothing of it listens on a socket of its own here.
+fn telemetry(service: Service, settings: &TelemetrySettings) -> Telemetry {
+    Telemetry::new(service, settings, &Entropy::system()).expect("it can be made")
 }
 
 fn address(socket: &TcpListener) -> SocketAddr {

@@ -193,6 +193,12 @@ impl<S: Send + Sync> Ctx<S> {
         self.call.client.become_task().await.map_err(ToolError::Failed)
     }
 
+    /// Says where a task is, in words that its client sees when it asks. A call that is none says
+    /// nothing.
+    pub async fn status(&self, message: &str) {
+        self.call.client.status(message).await;
+    }
+
     /// Tells the client how far the call is, if it wants to know.
     pub async fn progress(&self, done: f64, total: f64, message: &str) {
         let Some(token) = self.peer().progress_token.clone() else { return };

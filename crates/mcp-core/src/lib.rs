@@ -99,7 +99,7 @@ pub use self::{
     catalog::{Catalog, UnusableName},
     changes::{Announced, Change, ChangeFeed, NoFeed},
     ctx::{Call, Ctx, Elicited, Lent},
-    dispatch::{Features, Refusal},
+    dispatch::{Features, Names, Refusal},
     listing::{ListCtx, Suggestions},
     mirrored::MirroredParam,
     principal::Principal,

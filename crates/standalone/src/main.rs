@@ -7,11 +7,17 @@ use std::{error::Error, io::Write as _, net::SocketAddr, process::ExitCode, time
 
 use ambient::{Clock, Entropy, Env, Mistakes};
 use auth_server::AuthServer;
-use chassis::{Lifecycle, Limits, serve, telemetry};
+use chassis::{
+    Lifecycle, Limits, serve,
+    telemetry::{Service, Telemetry},
+};
 use mcp_server::{Server, features, run};
 
 /// How long a stop waits for what is in progress.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// Who it is, in telemetry.
+const SERVICE: Service = Service { name: "standalone", version: env!("CARGO_PKG_VERSION") };
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -23,10 +29,12 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     let env = Env::process()?;
     let offered = features::offered(&env).0;
     let ((auth, mcp), offered) = run::both(settings(env, &entropy), offered)?;
-    telemetry::init(mcp.log_format, &mcp.log_filter)?;
+    let telemetry = Telemetry::new(SERVICE, &mcp.telemetry, &entropy)?;
+    telemetry.install(mcp.log_format, &mcp.log_filter)?;
     let clock = Clock::system();
     let lifecycle = Lifecycle::new(clock.clone(), GRACE);
-    let store = run::open_store(&mcp, &clock).await?;
+    telemetry.offer_metrics(mcp.telemetry.metrics, &lifecycle).await?;
+    let store = run::open_store(&mcp, &clock, &telemetry).await?;
     let auth_listener =
         run::listen(SocketAddr::new(auth.host, auth.port), "AUTH_SERVER_PORT").await?;
     let mcp_listener = run::listen(SocketAddr::new(mcp.host, mcp.port), "PORT").await?;
@@ -38,10 +46,10 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
         store: store.clone(),
         lifecycle: lifecycle.clone(),
     };
-    let auth = AuthServer::new(auth, auth_parts)?;
+    let auth = AuthServer::observed(auth, auth_parts, telemetry.clone())?;
     let mcp_parts =
         mcp_server::Parts { clock, entropy, store: store.clone(), lifecycle: lifecycle.clone() };
-    let mcp = Server::new(mcp, offered, mcp_parts)?;
+    let mcp = Server::observed(mcp, offered, mcp_parts, telemetry.clone())?;
 
     let signals = lifecycle.clone();
     lifecycle.spawn(async move { signals.on_signal().await });
@@ -52,6 +60,7 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     // Calls that go on without their clients get what is left of the grace.
     lifecycle.finished().await;
     store.close().await;
+    telemetry.shut_down().await;
     Ok(())
 }
 

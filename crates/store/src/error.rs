@@ -47,6 +47,23 @@ impl Action {
         Self { verb, kind }
     }
 
+    /// The command that does it, for telemetry. A compare-and-set reads first; scripts are told apart
+    /// by who runs them.
+    pub(crate) fn command(self) -> &'static str {
+        match self.verb {
+            "get" | "update" => "GET",
+            "get and keep" => "GETEX",
+            "put" | "claim" => "SET",
+            "take" => "GETDEL",
+            "remove" => "DEL",
+            "read" => "XRANGE",
+            "keep" => "PEXPIRE",
+            "publish on" => "PUBLISH",
+            "reach" => "PING",
+            _ => "_OTHER",
+        }
+    }
+
     pub(crate) fn unavailable(self, reason: impl Into<Cow<'static, str>>) -> StoreError {
         StoreError::Unavailable(self.failure(reason))
     }

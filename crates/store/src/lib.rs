@@ -32,6 +32,7 @@ mod counter;
 mod error;
 mod log;
 mod memory;
+mod observer;
 mod redis;
 mod ring;
 mod roster;
@@ -46,6 +47,7 @@ pub use bus::{Bus, Delivery, Subscription, Traffic};
 pub use counter::{Counted, Counter};
 pub use error::{Action, Failure, StoreError, UpdateError};
 pub use log::{EventId, Heard, Log, MAX_BYTES, MAX_EVENTS, NotAnEventId, Page, Start, Tail};
+pub use observer::{Observer, Ran};
 pub use ring::Ring;
 pub use roster::Roster;
 pub use table::{Record, Table};
@@ -80,6 +82,8 @@ pub struct RedisOptions {
     pub command_timeout: Duration,
     /// How long one attempt to connect may take.
     pub connect_timeout: Duration,
+    /// Who is told of every command.
+    pub observer: Option<Observer>,
 }
 
 impl RedisOptions {
@@ -91,6 +95,7 @@ impl RedisOptions {
             namespace: String::new(),
             command_timeout: Duration::from_millis(500),
             connect_timeout: Duration::from_secs(1),
+            observer: None,
         }
     }
 }

@@ -24,6 +24,7 @@ use std::{
     time::Duration,
 };
 
+use ambient::Clock;
 use fred::{
     clients::{Client, Pool},
     error::Error,
@@ -31,8 +32,12 @@ use fred::{
     types::{ClusterHash, CustomCommand, Value},
 };
 use tokio::task::JoinSet;
+use tracing::Instrument as _;
 
-use crate::error::{Action, StoreError};
+use crate::{
+    error::{Action, StoreError},
+    observer::{self, Observer, Ran},
+};
 
 /// The connections to one Redis, and the prefix of all names there.
 #[derive(Debug)]
@@ -41,6 +46,7 @@ pub(crate) struct Redis {
     channels: Arc<bus::Channels>,
     namespace: String,
     command_timeout: Duration,
+    observer: Option<Observer>,
     scripts: script::Scripts,
     closed: AtomicBool,
     /// Dropping this ends the tasks, and with them the connections.
@@ -81,8 +87,41 @@ impl Redis {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let client = self.client(action)?;
-        Box::pin(command(client)).await.map_err(|error| self.explain(action, &error))
+        self.observed(action.command(), async {
+            let client = self.client(action)?;
+            Box::pin(command(client)).await.map_err(|error| self.explain(action, &error))
+        })
+        .await
+    }
+
+    /// Runs a command in a span of its own, and tells the observer what became of it. The span has
+    /// the conventions' names, is recorded where traces are, and holds no key.
+    async fn observed<T>(
+        &self,
+        command: &'static str,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let span = tracing::trace_span!(
+            target: "otel::span",
+            "redis",
+            otel.name = command,
+            otel.kind = "client",
+            otel.status_code = tracing::field::Empty,
+            db.system.name = "redis",
+            db.operation.name = command,
+            error.type = tracing::field::Empty,
+        );
+        let watch = self.observer.as_ref().map(|observer| (observer, Clock::system().stopwatch()));
+        let done = work.instrument(span.clone()).await;
+        let failure = done.as_ref().err().map(observer::kind);
+        if let Some(kind) = failure {
+            span.record("error.type", kind);
+            span.record("otel.status_code", "ERROR");
+        }
+        if let Some((observer, watch)) = watch {
+            observer.tell(&Ran { command, took: watch.elapsed(), failure });
+        }
+        done
     }
 
     fn explain(&self, action: Action, error: &Error) -> StoreError {

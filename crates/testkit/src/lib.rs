@@ -3,6 +3,7 @@
 //! - [`rpc`]: MCP clients for every revision, on raw messages, able to be wrong on purpose
 //! - [`schema`]: the official schemas; every message a client here receives is held against them
 //! - [`http`], [`browser`], [`oauth`]: a plain HTTP client, a browser without JavaScript, the flow
+//! - [`dpop`]: keys of clients, and proofs that they have them
 //! - [`process`], [`redis`], [`faults`]: programs, a real Redis, and lines that break on command
 //! - [`wait`]: the one way to wait for something
 //!
@@ -14,6 +15,7 @@
 )]
 
 pub mod browser;
+pub mod dpop;
 mod fail;
 pub mod faults;
 pub mod http;

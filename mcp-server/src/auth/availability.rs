@@ -1,9 +1,13 @@
 //! Whether the authorization server answers: open or closed, and who wants to know.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tokio::sync::{Notify, watch};
-use url::Url;
+
+use super::discovery::{AuthorizationServer, DiscoveryError};
 
 /// What is known of the authorization server.
 #[derive(Clone, Debug)]
@@ -12,14 +16,11 @@ pub(super) enum Availability {
     Unknown,
     /// It answers, and this is what it offers.
     Open(Arc<AuthorizationServer>),
-    /// It does not: every protected request is answered 503.
-    Closed,
-}
-
-/// What is used of an authorization server's metadata.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct AuthorizationServer {
-    pub(super) introspection_endpoint: Url,
+    /// It does not answer. Tokens that are checked by their signature can still be, with the keys
+    /// that are there; for all others, every protected request is answered 503.
+    Closed(Option<Arc<AuthorizationServer>>),
+    /// It answers, and tokens cannot be checked with what it says: a matter for the operator.
+    Unusable(Arc<DiscoveryError>),
 }
 
 /// Holds what is known, for everybody who checks tokens.
@@ -27,12 +28,13 @@ pub(super) struct AuthorizationServer {
 pub(super) struct Watch {
     state: Arc<watch::Sender<Availability>>,
     doubt: Arc<Notify>,
+    was_open: Arc<AtomicBool>,
 }
 
 impl Default for Watch {
     fn default() -> Self {
         let state = Arc::new(watch::Sender::new(Availability::Unknown));
-        Self { state, doubt: Arc::default() }
+        Self { state, doubt: Arc::default(), was_open: Arc::default() }
     }
 }
 
@@ -41,7 +43,25 @@ impl Watch {
     pub(super) fn open(&self) -> Option<Arc<AuthorizationServer>> {
         match &*self.state.borrow() {
             Availability::Open(server) => Some(Arc::clone(server)),
-            Availability::Unknown | Availability::Closed => None,
+            Availability::Closed(last) => last.clone(),
+            Availability::Unknown | Availability::Unusable(_) => None,
+        }
+    }
+
+    /// Whether it has ever answered, and is of use.
+    pub(super) fn is_known(&self) -> bool {
+        let of_use = !matches!(&*self.state.borrow(), Availability::Unusable(_));
+        of_use && self.was_open.load(Ordering::Relaxed)
+    }
+
+    /// Waits for the first finding; tells if tokens can never be checked with it.
+    pub(super) async fn first_finding(&self) -> Option<Arc<DiscoveryError>> {
+        let mut state = self.state.subscribe();
+        let found = state.wait_for(|state| !matches!(state, Availability::Unknown)).await;
+        match found.as_deref() {
+            Ok(Availability::Unusable(why)) => Some(Arc::clone(why)),
+            // The sender is kept by `self`.
+            _ => None,
         }
     }
 
@@ -58,6 +78,9 @@ impl Watch {
     /// Tells what was found; true if that is a change.
     pub(super) fn found(&self, now: Availability) -> bool {
         let kind = |state: &Availability| std::mem::discriminant(state);
+        if matches!(now, Availability::Open(_)) {
+            self.was_open.store(true, Ordering::Relaxed);
+        }
         let changes = kind(&self.state.borrow()) != kind(&now);
         self.state.send_replace(now);
         changes
@@ -77,8 +100,9 @@ mod tests {
     use super::*;
 
     fn open() -> Availability {
-        let introspection_endpoint = Url::parse("http://localhost/introspect").unwrap();
-        Availability::Open(Arc::new(AuthorizationServer { introspection_endpoint }))
+        let keys = url::Url::parse("http://localhost/jwks").unwrap();
+        let way = super::super::discovery::Way::Jwt { keys };
+        Availability::Open(Arc::new(AuthorizationServer { way, document: None }))
     }
 
     #[test]
@@ -87,9 +111,9 @@ mod tests {
         assert!(watch.open().is_none());
         assert!(watch.found(open()));
         assert!(watch.open().is_some());
-        assert!(watch.found(Availability::Closed));
+        assert!(watch.found(Availability::Closed(None)));
         assert!(watch.open().is_none());
-        assert!(!watch.found(Availability::Closed));
+        assert!(!watch.found(Availability::Closed(None)));
     }
 
     #[test]

@@ -1,71 +1,192 @@
-//! Finds out what an authorization server offers (RFC 8414, `OpenID` Connect Discovery).
+//! Finds out what an authorization server offers (RFC 8414, `OpenID` Connect Discovery), and how
+//! its tokens can be checked.
 
-use chassis::client::read_capped;
-use http::StatusCode;
+use std::sync::Arc;
+
+use http::{StatusCode, header};
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
-use super::availability::AuthorizationServer;
+use super::outbound::{Outbound, OutboundError};
+use crate::config::{AuthSettings, ClientAuth, Discovery, Validation};
 
-/// The largest document that is read, in bytes.
-const MAX_DOCUMENT: usize = 256 * 1024;
+/// What is used of an authorization server.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct AuthorizationServer {
+    /// How tokens are checked there.
+    pub(crate) way: Way,
+    /// Its metadata as it was read; none if nothing is read.
+    pub(crate) document: Option<Arc<Value>>,
+}
+
+/// How tokens are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The server is asked.
+    Ask {
+        /// Where.
+        endpoint: Url,
+        /// How we say who we are.
+        method: ClientAuth,
+        /// The issuer's keys, for tokens that the endpoint does not answer for.
+        fallback: Option<Url>,
+    },
+    /// By their signatures.
+    Jwt {
+        /// Where the issuer's keys are.
+        keys: Url,
+    },
+    /// By their signatures, and then the server is asked.
+    Both {
+        /// Where it is asked.
+        endpoint: Url,
+        /// How we say who we are.
+        method: ClientAuth,
+        /// Where the issuer's keys are.
+        keys: Url,
+    },
+}
 
 /// Why nothing could be found out.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum DiscoveryError {
+pub(crate) enum DiscoveryError {
     #[error("AUTH_SERVER_URL is not a URL that metadata can be found at")]
     BadIssuer,
-    #[error("it cannot be reached: {0}")]
-    Unreachable(#[source] reqwest::Error),
-    #[error("no metadata was found at its well-known URLs")]
+    #[error(transparent)]
+    NoAnswer(#[from] OutboundError),
+    #[error("no metadata was found at its well-known URLs; see MCP_AUTH_DISCOVERY_URL")]
     NoMetadata,
     #[error("its metadata names another issuer, `{0}`; set AUTH_SERVER_URL to exactly that")]
     OtherIssuer(String),
-    #[error("its metadata has no introspection_endpoint")]
+    #[error(
+        "its metadata has no introspection_endpoint; set MCP_AUTH_INTROSPECTION_URL, or \
+         MCP_AUTH_VALIDATION=jwt if its access tokens are JWTs"
+    )]
     NoIntrospection,
-    #[error("its introspection_endpoint is not https, as the issuer is: tokens would travel open")]
-    Insecure,
+    #[error(
+        "its introspection endpoint does not offer a method that there are credentials for \
+         ({0}); set MCP_AUTH_CLIENT_SECRET or MCP_AUTH_CLIENT_KEY_FILE, or MCP_AUTH_CLIENT_AUTH"
+    )]
+    NoMethod(String),
+    #[error(
+        "its metadata has no jwks_uri; set MCP_AUTH_JWKS_URL, or MCP_AUTH_VALIDATION=introspection"
+    )]
+    NoKeys,
+    #[error(
+        "tokens can be checked in no way: introspection needs an endpoint and \
+         MCP_AUTH_CLIENT_SECRET, and the metadata has no jwks_uri for MCP_AUTH_VALIDATION=jwt"
+    )]
+    NoWay,
+    #[error(
+        "its metadata names `{0}`, which is not https, as the issuer is: tokens would travel open"
+    )]
+    Insecure(Url),
 }
 
-#[derive(Deserialize)]
+impl DiscoveryError {
+    /// Whether waiting does not mend it: the settings, or the server's, must be changed.
+    pub(crate) const fn is_final(&self) -> bool {
+        !matches!(self, Self::NoAnswer(_) | Self::NoMetadata)
+    }
+}
+
+#[derive(Default, Deserialize)]
 struct Metadata {
     issuer: String,
     introspection_endpoint: Option<Url>,
+    jwks_uri: Option<Url>,
+    #[serde(default)]
+    introspection_endpoint_auth_methods_supported: Vec<String>,
 }
 
-/// Asks at the well-known URLs in the order of the MCP specification.
-pub(super) async fn fetch(
-    http: &reqwest::Client,
-    issuer: &str,
+/// Asks at the well-known URLs in the order of the MCP specification, or wherever the settings say.
+pub(crate) async fn fetch(
+    outbound: &Outbound,
+    settings: &AuthSettings,
 ) -> Result<AuthorizationServer, DiscoveryError> {
-    let candidates = well_known(issuer).ok_or(DiscoveryError::BadIssuer)?;
+    let candidates = match &settings.discovery {
+        Discovery::Off => {
+            let way = way(&Metadata::default(), settings)?;
+            return Ok(AuthorizationServer { way, document: None });
+        }
+        Discovery::At(url) => vec![url.clone()],
+        Discovery::WellKnown => well_known(&settings.issuer).ok_or(DiscoveryError::BadIssuer)?,
+    };
     for candidate in candidates {
-        let response = http.get(candidate).send().await.map_err(DiscoveryError::Unreachable)?;
-        if response.status() != StatusCode::OK {
+        let request = outbound.http.get(candidate).header(header::ACCEPT, "application/json");
+        let reply = match outbound.ask(request).await {
+            Ok(reply) => reply,
+            // An answer that cannot be read is no metadata, and there may be some elsewhere.
+            Err(OutboundError::Unreadable(_)) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        if reply.status != StatusCode::OK {
             continue;
         }
-        let Ok(document) = read_capped(response, MAX_DOCUMENT).await else { continue };
-        let Ok(metadata) = serde_json::from_slice::<Metadata>(&document) else { continue };
-        return usable(metadata, issuer);
+        let Ok(document) = serde_json::from_slice::<Value>(&reply.body) else { continue };
+        let Ok(metadata) = Metadata::deserialize(&document) else { continue };
+        let way = usable(&metadata, settings)?;
+        return Ok(AuthorizationServer { way, document: Some(Arc::new(document)) });
     }
     Err(DiscoveryError::NoMetadata)
 }
 
-fn usable(metadata: Metadata, issuer: &str) -> Result<AuthorizationServer, DiscoveryError> {
-    if metadata.issuer != issuer {
-        return Err(DiscoveryError::OtherIssuer(metadata.issuer));
+fn usable(metadata: &Metadata, settings: &AuthSettings) -> Result<Way, DiscoveryError> {
+    let named = match settings.discovery {
+        // Who names the document may also name those it speaks for.
+        Discovery::At(_) => settings.policy.issuers.contains(&metadata.issuer),
+        Discovery::Off | Discovery::WellKnown => metadata.issuer == settings.issuer,
+    };
+    if !named {
+        return Err(DiscoveryError::OtherIssuer(metadata.issuer.clone()));
     }
-    let introspection_endpoint =
-        metadata.introspection_endpoint.ok_or(DiscoveryError::NoIntrospection)?;
-    // Every token and our own secret go there.
-    if issuer.starts_with("https:") && introspection_endpoint.scheme() != "https" {
-        return Err(DiscoveryError::Insecure);
+    // Every token and our own secret go there, and keys that make anybody a caller come from there.
+    if settings.issuer.starts_with("https:") {
+        let taken = [
+            (&metadata.introspection_endpoint, &settings.introspection_url),
+            (&metadata.jwks_uri, &settings.jwks_url),
+        ];
+        let taken =
+            taken.into_iter().filter(|(_, set)| set.is_none()).filter_map(|(url, _)| url.as_ref());
+        if let Some(open) = taken.into_iter().find(|url| url.scheme() != "https") {
+            return Err(DiscoveryError::Insecure(open.clone()));
+        }
     }
-    Ok(AuthorizationServer { introspection_endpoint })
+    way(metadata, settings)
+}
+
+fn way(metadata: &Metadata, settings: &AuthSettings) -> Result<Way, DiscoveryError> {
+    let endpoint =
+        settings.introspection_url.as_ref().or(metadata.introspection_endpoint.as_ref()).cloned();
+    let keys = settings.jwks_url.as_ref().or(metadata.jwks_uri.as_ref()).cloned();
+    let offered = &metadata.introspection_endpoint_auth_methods_supported;
+    let method = settings.client_auth(offered);
+    let no_method = || DiscoveryError::NoMethod(offered.join(" "));
+    match settings.validation {
+        Validation::Introspection => Ok(Way::Ask {
+            endpoint: endpoint.ok_or(DiscoveryError::NoIntrospection)?,
+            method: method.ok_or_else(no_method)?,
+            fallback: None,
+        }),
+        Validation::Jwt => Ok(Way::Jwt { keys: keys.ok_or(DiscoveryError::NoKeys)? }),
+        Validation::Both => Ok(Way::Both {
+            endpoint: endpoint.ok_or(DiscoveryError::NoIntrospection)?,
+            method: method.ok_or_else(no_method)?,
+            keys: keys.ok_or(DiscoveryError::NoKeys)?,
+        }),
+        Validation::Auto => match (endpoint, method, keys) {
+            (Some(endpoint), Some(method), fallback) if settings.can_ask() => {
+                Ok(Way::Ask { endpoint, method, fallback })
+            }
+            (_, _, Some(keys)) => Ok(Way::Jwt { keys }),
+            (_, _, None) => Err(DiscoveryError::NoWay),
+        },
+    }
 }
 
 /// Where the metadata of an issuer may be (2026-07-28 authorization-server-discovery).
-fn well_known(issuer: &str) -> Option<Vec<Url>> {
+pub(crate) fn well_known(issuer: &str) -> Option<Vec<Url>> {
     let base = Url::parse(issuer).ok()?;
     let path = base.path().trim_end_matches('/');
     let at = |path: String| base.join(&path).ok();
@@ -82,19 +203,6 @@ fn well_known(issuer: &str) -> Option<Vec<Url>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tokens_are_not_sent_less_safely_than_the_issuer_is_asked() {
-        let metadata = |issuer: &str, endpoint| Metadata {
-            issuer: issuer.to_owned(),
-            introspection_endpoint: Some(Url::parse(endpoint).unwrap()),
-        };
-        let (safe, local) = ("https://auth.example.com", "http://localhost:3001");
-        assert!(usable(metadata(safe, "https://auth.example.com/i"), safe).is_ok());
-        assert!(usable(metadata(local, "http://localhost:3001/i"), local).is_ok());
-        let open = usable(metadata(safe, "http://auth.example.com/i"), safe);
-        assert!(matches!(open, Err(DiscoveryError::Insecure)));
-    }
 
     fn paths(issuer: &str) -> Vec<String> {
         well_known(issuer).unwrap().iter().map(|url| url.path().to_owned()).collect()
@@ -114,5 +222,72 @@ mod tests {
                 "/tenant1/.well-known/openid-configuration"
             ]
         );
+    }
+
+    fn settings(more: &[(&str, &str)]) -> AuthSettings {
+        let env = ambient::Env::default()
+            .with("AUTH_SERVER_URL", "https://as.example")
+            .with("BASE_URI", "https://mcp.example");
+        let env = more.iter().fold(env, |env, (name, value)| env.with(name, value));
+        match crate::Config::from_env(&env).0.unwrap().auth {
+            crate::AuthConfig::Required(settings) => *settings,
+            crate::AuthConfig::Off => panic!("it is required"),
+        }
+    }
+
+    fn metadata(issuer: &str, endpoint: Option<&str>, keys: Option<&str>) -> Metadata {
+        let url = |text: &str| Url::parse(text).unwrap();
+        Metadata {
+            issuer: issuer.to_owned(),
+            introspection_endpoint: endpoint.map(url),
+            jwks_uri: keys.map(url),
+            introspection_endpoint_auth_methods_supported: Vec::new(),
+        }
+    }
+
+    const ISSUER: &str = "https://as.example";
+    const ENDPOINT: Option<&str> = Some("https://as.example/i");
+    const KEYS: Option<&str> = Some("https://as.example/k");
+    const SECRET: (&str, &str) = ("MCP_AUTH_CLIENT_SECRET", "s");
+
+    #[test]
+    fn tokens_are_not_sent_less_safely_than_the_issuer_is_asked() {
+        let open = Some("http://as.example/x");
+        for wrong in [metadata(ISSUER, open, KEYS), metadata(ISSUER, ENDPOINT, open)] {
+            let found = usable(&wrong, &settings(&[SECRET]));
+            assert!(matches!(found, Err(DiscoveryError::Insecure(_))));
+        }
+        // What an operator has written is the operator's.
+        let near = ("MCP_AUTH_INTROSPECTION_URL", "http://hydra-admin:4445/introspect");
+        assert!(usable(&metadata(ISSUER, open, KEYS), &settings(&[SECRET, near])).is_ok());
+    }
+
+    #[test]
+    fn the_issuer_is_compared_byte_by_byte() {
+        for other in ["https://as.example/", "https://AS.example", "https://as.example:443"] {
+            let found = usable(&metadata(other, ENDPOINT, KEYS), &settings(&[SECRET]));
+            assert!(matches!(found, Err(DiscoveryError::OtherIssuer(_))), "{other}");
+        }
+    }
+
+    #[test]
+    fn auto_asks_where_it_can_and_reads_signatures_elsewhere() {
+        let way =
+            |endpoint, keys, more: &[_]| usable(&metadata(ISSUER, endpoint, keys), &settings(more));
+        assert!(matches!(way(ENDPOINT, KEYS, &[SECRET]), Ok(Way::Ask { fallback: Some(_), .. })));
+        assert!(matches!(way(ENDPOINT, KEYS, &[]), Ok(Way::Jwt { .. })));
+        assert!(matches!(way(None, KEYS, &[SECRET]), Ok(Way::Jwt { .. })));
+        assert!(matches!(way(ENDPOINT, None, &[]), Err(DiscoveryError::NoWay)));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let say = |validation, endpoint, keys| {
+            let settings = settings(&[SECRET, ("MCP_AUTH_VALIDATION", validation)]);
+            usable(&metadata(ISSUER, endpoint, keys), &settings).unwrap_err().to_string()
+        };
+        assert!(say("introspection", None, KEYS).contains("MCP_AUTH_INTROSPECTION_URL"));
+        assert!(say("jwt", ENDPOINT, None).contains("MCP_AUTH_JWKS_URL"));
+        assert!(say("both", ENDPOINT, None).contains("MCP_AUTH_JWKS_URL"));
     }
 }

@@ -1,158 +1,153 @@
-//! Asks the authorization server about a token (RFC 7662), once for everybody who waits.
+//! Asks the authorization server about a token (RFC 7662): one question, and what its answer
+//! means.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use ambient::{Clock, Secret, Timestamp};
+use ambient::{Clock, Entropy, Secret, Timestamp};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use chassis::client::read_capped;
 use http::{StatusCode, header};
-use mcp_core::Principal;
-use moka::future::Cache;
-use sha2::{Digest as _, Sha256};
-use url::form_urlencoded;
+use jsonwebtoken::Header;
+use serde_json::{Value, json};
+use url::{Url, form_urlencoded};
 
 use super::{
-    availability::AuthorizationServer,
-    claims::{Claims, Expected, Grant},
+    outbound::{Outbound, Reply},
+    token::Claims,
 };
-use crate::config::Introspection;
+use crate::config::{ClientAuth, Credentials};
 
-/// How many tokens are remembered, of the good and of the bad each.
-const REMEMBERED: u64 = 10_000;
+/// How long an assertion of ours is good.
+const ASSERTION_LIFE: Duration = Duration::from_mins(1);
 
-/// How long a token that was bad is bad without asking again.
-const BAD_TTL: Duration = Duration::from_secs(5);
+/// How long a server is left alone that says it is asked too much and not for how long.
+const USUAL_REST: Duration = Duration::from_secs(5);
 
-/// The largest answer that is read, in bytes.
-const MAX_ANSWER: usize = 256 * 1024;
-
-/// A token is remembered by the hash of all of it, never by a part and never itself.
-type TokenHash = [u8; 32];
-
-/// Why there is no principal.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Failure {
-    /// The token is no good.
-    #[error("{0}")]
-    Inactive(&'static str),
-    /// Nobody knows.
-    #[error("the token could not be checked")]
-    Outage,
+/// What the endpoint says.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// This, of the token; also that it is not active.
+    Claims(Claims),
+    /// It cannot tell: the request was wrong to it.
+    Refused,
+    /// It does not answer for tokens of this kind (RFC 7009 section 2.2.1).
+    Unsupported,
+    /// We are not who it expects.
+    BadCredentials,
+    /// It is asked too much, and wants to be left alone for so long.
+    TooMany(Duration),
+    /// Nothing that could be understood.
+    Outage(String),
 }
 
-/// A good token.
-#[derive(Clone)]
-struct Good {
-    principal: Arc<Principal>,
-    fresh_until: Timestamp,
-}
-
-/// Checks tokens and remembers what came of it.
-pub(super) struct Introspector {
-    http: reqwest::Client,
-    authorization: Secret,
-    issuer: String,
-    resource: String,
-    ttl: Duration,
-    clock: Clock,
-    good: Cache<TokenHash, Good>,
-    /// Apart from the good ones, so that garbage cannot push them out.
-    bad: Cache<TokenHash, (&'static str, Timestamp)>,
+/// Asks.
+pub(crate) struct Introspector {
+    pub(super) outbound: Outbound,
+    pub(super) credentials: Credentials,
+    /// Who our assertions are for.
+    pub(super) issuer: String,
+    pub(super) clock: Clock,
+    pub(super) entropy: Entropy,
 }
 
 impl Introspector {
-    pub(super) fn new(
-        http: reqwest::Client,
-        settings: &Introspection,
-        resource: String,
-        clock: Clock,
-    ) -> Self {
-        Self {
-            http,
-            authorization: basic(&settings.client_id, &settings.client_secret),
-            issuer: settings.issuer.clone(),
-            resource,
-            ttl: settings.cache_ttl,
-            clock,
-            good: Cache::new(REMEMBERED),
-            bad: Cache::new(REMEMBERED),
-        }
-    }
-
-    /// Who has this token?
-    pub(super) async fn verify(
-        &self,
-        server: &AuthorizationServer,
-        token: &Secret,
-    ) -> Result<Arc<Principal>, Failure> {
-        let hash = Sha256::digest(token.expose()).into();
-        if let Some(good) = self.good.get(&hash).await {
-            if self.clock.now() < good.fresh_until {
-                return Ok(good.principal);
-            }
-            self.good.invalidate(&hash).await;
-        } else if let Some((reason, until)) = self.bad.get(&hash).await {
-            if self.clock.now() < until {
-                return Err(Failure::Inactive(reason));
-            }
-            self.bad.invalidate(&hash).await;
-        }
-        // Failures are shared by those who wait together, and not remembered here.
-        match self.good.try_get_with(hash, self.ask(server, token)).await {
-            Ok(good) => Ok(good.principal),
-            Err(failure) => {
-                if let Failure::Inactive(reason) = *failure {
-                    self.bad.insert(hash, (reason, self.clock.now() + BAD_TTL)).await;
-                }
-                Err(Failure::clone(&failure))
-            }
-        }
-    }
-
-    async fn ask(&self, server: &AuthorizationServer, token: &Secret) -> Result<Good, Failure> {
-        let now = self.clock.now();
-        let claims = self.introspect(server, token).await?;
-        let expected = Expected { issuer: &self.issuer, resource: &self.resource, now };
-        let Grant { principal, expires_at } = claims.grant(&expected).map_err(Failure::Inactive)?;
-        let fresh_until = expires_at.min(now + self.ttl);
-        Ok(Good { principal: Arc::new(principal), fresh_until })
-    }
-
-    async fn introspect(
-        &self,
-        server: &AuthorizationServer,
-        token: &Secret,
-    ) -> Result<Claims, Failure> {
-        let outage = |reason: &str| {
-            tracing::error!(reason, "introspection failed");
-            Failure::Outage
+    /// What the endpoint says of the token.
+    pub(crate) async fn ask(&self, endpoint: &Url, method: ClientAuth, token: &Secret) -> Answer {
+        let mut form = vec![
+            ("token", token.expose().to_owned()),
+            ("token_type_hint", "access_token".to_owned()),
+        ];
+        let authorization = match self.authenticate(method, &mut form) {
+            Ok(authorization) => authorization,
+            Err(why) => return Answer::Outage(why.to_owned()),
         };
-        let form = [("token", token.expose()), ("token_type_hint", "access_token")];
-        let response = self
-            .http
-            .post(server.introspection_endpoint.clone())
-            .header(header::AUTHORIZATION, self.authorization.expose())
-            .header(header::ACCEPT, "application/json")
-            .form(&form)
-            .send()
-            .await
-            .map_err(|error| outage(&error.without_url().to_string()))?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::BAD_REQUEST => {
-                return Err(Failure::Inactive("The token cannot be checked"));
-            }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                return Err(outage(
-                    "our own credentials were rejected; see MCP_AUTH_CLIENT_SECRET",
-                ));
-            }
-            status => return Err(outage(status.as_str())),
+        let mut request = self.outbound.http.post(endpoint.clone());
+        if let Some(authorization) = authorization {
+            request = request.header(header::AUTHORIZATION, authorization.expose());
         }
-        let answer =
-            read_capped(response, MAX_ANSWER).await.map_err(|error| outage(&error.to_string()))?;
-        serde_json::from_slice(&answer).map_err(|_| outage("the answer is not what RFC 7662 says"))
+        let request = request.header(header::ACCEPT, "application/json").form(&form);
+        match self.outbound.ask(request).await {
+            Ok(reply) => meaning(&reply),
+            Err(error) => Answer::Outage(describe(&error)),
+        }
     }
+
+    /// Adds our credentials to the form, or says what goes into the header.
+    fn authenticate(
+        &self,
+        method: ClientAuth,
+        form: &mut Vec<(&'static str, String)>,
+    ) -> Result<Option<Secret>, &'static str> {
+        let Credentials { id, secret, bearer, .. } = &self.credentials;
+        match method {
+            ClientAuth::None => Ok(None),
+            ClientAuth::Basic => {
+                let secret = secret.as_ref().ok_or("MCP_AUTH_CLIENT_SECRET is not set")?;
+                Ok(Some(basic(id, secret)))
+            }
+            ClientAuth::Post => {
+                let secret = secret.as_ref().ok_or("MCP_AUTH_CLIENT_SECRET is not set")?;
+                form.push(("client_id", id.clone()));
+                form.push(("client_secret", secret.expose().to_owned()));
+                Ok(None)
+            }
+            ClientAuth::Bearer => {
+                let bearer = bearer.as_ref().ok_or("MCP_AUTH_BEARER is not set")?;
+                Ok(Some(Secret::new(format!("Bearer {}", bearer.expose()))))
+            }
+            ClientAuth::PrivateKeyJwt => {
+                let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+                form.push(("client_id", id.clone()));
+                form.push(("client_assertion_type", kind.to_owned()));
+                form.push(("client_assertion", self.assertion()?));
+                Ok(None)
+            }
+        }
+    }
+
+    /// A signed statement of who we are, good once (RFC 7523 section 3).
+    fn assertion(&self) -> Result<String, &'static str> {
+        let Credentials { id, key, assertion_audience, .. } = &self.credentials;
+        let key = key.as_ref().ok_or("MCP_AUTH_CLIENT_KEY_FILE is not set")?;
+        let now: Timestamp = self.clock.now();
+        let claims = json!({
+            "iss": id, "sub": id, "aud": assertion_audience.as_ref().unwrap_or(&self.issuer),
+            "jti": self.entropy.hex::<16>(), "iat": now.as_secs(),
+            "exp": (now + ASSERTION_LIFE).as_secs(),
+        });
+        let header = Header { kid: key.id.clone(), ..Header::new(key.algorithm) };
+        jsonwebtoken::encode(&header, &claims, &key.key)
+            .map_err(|_| "the key of MCP_AUTH_CLIENT_KEY_FILE cannot sign")
+    }
+}
+
+fn describe(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+fn meaning(reply: &Reply) -> Answer {
+    match reply.status {
+        StatusCode::OK => Claims::of_answer(&reply.body).map_or_else(
+            || Answer::Outage("its answer is no JSON object, or says something twice".to_owned()),
+            Answer::Claims,
+        ),
+        StatusCode::BAD_REQUEST => match error_code(&reply.body).as_deref() {
+            Some("unsupported_token_type") => Answer::Unsupported,
+            Some("invalid_client" | "unauthorized_client") => Answer::BadCredentials,
+            Some("temporarily_unavailable" | "server_error") => {
+                Answer::Outage("it says that it has failed".to_owned())
+            }
+            _ => Answer::Refused,
+        },
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Answer::BadCredentials,
+        StatusCode::TOO_MANY_REQUESTS => Answer::TooMany(reply.retry_after().unwrap_or(USUAL_REST)),
+        status => Answer::Outage(format!("it answers {}", status.as_u16())),
+    }
+}
+
+fn error_code(body: &[u8]) -> Option<String> {
+    let body: Value = serde_json::from_slice(body).ok()?;
+    body.get("error")?.as_str().map(str::to_owned)
 }
 
 /// Client credentials as RFC 6749 section 2.3.1 wants them: encoded as a form before base64.
@@ -163,4 +158,12 @@ fn basic(id: &str, secret: &Secret) -> Secret {
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_encoded_as_a_form_before_base64() {
+        let header = basic("mcp server", &Secret::new("s:e"));
+        assert_eq!(header.expose(), format!("Basic {}", STANDARD.encode("mcp+server:s%3Ae")));
+    }
+}

@@ -5,52 +5,82 @@
 //! login at a server that is down. Nothing is ever accepted because a check was impossible.
 
 mod availability;
-mod claims;
+mod breaker;
+mod cache;
+mod check;
 mod discovery;
+mod dpop;
+mod flight;
 mod introspect;
+mod jwks;
 mod monitor;
+mod outbound;
 mod refusal;
+mod scope;
+mod token;
+mod validator;
 
 use std::sync::Arc;
 
-use ambient::{Clock, Secret};
+use ambient::Secret;
 use axum::{
     extract::{Request, State},
     middleware::Next,
     response::Response,
 };
-use chassis::{
-    Lifecycle,
-    client::{Timeouts, http_client},
-};
-use http::{HeaderMap, header};
+use http::{HeaderMap, Method, header};
 use mcp_core::Principal;
+use serde_json::Value;
 use shared::oauth::ScopeSet;
 
-use self::{availability::Watch, introspect::Introspector, refusal::Refusal};
-use crate::{Config, Server, config::Introspection};
+pub(crate) use self::refusal::Refusal;
+use self::{
+    availability::Watch,
+    dpop::Proofs,
+    outbound::Outbound,
+    token::{Inactive, Validated},
+    validator::{Failure, RETRY_AFTER, Validator},
+};
+pub(crate) use self::{
+    check::check,
+    discovery::DiscoveryError,
+    outbound::OutboundStartError,
+    scope::{allow, allow_message},
+    token::{Policy, folded},
+};
+use crate::{
+    Parts, Server,
+    config::{AuthSettings, Outage, Validation},
+    metrics::McpMetrics,
+};
 
 /// What checks tokens.
 pub(crate) struct Auth {
-    settings: Introspection,
+    settings: AuthSettings,
     watch: Watch,
-    introspector: Introspector,
+    validator: Arc<Validator>,
+    proofs: Proofs,
 }
 
 impl Auth {
     /// Starts to watch the authorization server and checks tokens there.
     pub(crate) fn start(
-        config: &Config,
-        settings: &Introspection,
-        clock: &Clock,
-        lifecycle: &Lifecycle,
-    ) -> Result<Arc<Self>, reqwest::Error> {
-        let agent = concat!("mcp-server/", env!("CARGO_PKG_VERSION"));
-        let http = http_client(agent, Timeouts::default())?;
+        settings: &AuthSettings,
+        parts: &Parts,
+        resource: String,
+        metrics: &McpMetrics,
+    ) -> Result<Arc<Self>, OutboundStartError> {
+        let Parts { clock, entropy, lifecycle, store } = parts;
+        warn(settings);
+        let outbound = Outbound::new(settings, clock.clone(), metrics.asking())?;
+        let validator =
+            Arc::new(Validator::new(settings, &outbound, (clock, entropy), metrics.clone()));
+        let proofs = Proofs::new(store, resource, clock.clone());
         let watch = Watch::default();
         let monitor = monitor::Monitor {
-            issuer: settings.issuer.clone(),
-            http: http.clone(),
+            settings: settings.clone(),
+            outbound,
+            validator: Arc::clone(&validator),
             clock: clock.clone(),
             watch: watch.clone(),
         };
@@ -61,11 +91,7 @@ impl Auth {
                 () = stopping => {}
             }
         });
-        Ok(Arc::new(Self {
-            settings: settings.clone(),
-            introspector: Introspector::new(http, settings, config.resource(), clock.clone()),
-            watch,
-        }))
+        Ok(Arc::new(Self { settings: settings.clone(), watch, validator, proofs }))
     }
 
     /// The issuer of the tokens that are accepted.
@@ -73,14 +99,39 @@ impl Auth {
         &self.settings.issuer
     }
 
+    /// Everything that is set about tokens.
+    pub(crate) const fn settings(&self) -> &AuthSettings {
+        &self.settings
+    }
+
+    /// What the authorization server says of itself, if it is to be repeated here.
+    pub(crate) fn repeated_metadata(&self) -> Option<Arc<Value>> {
+        if !self.settings.legacy_metadata {
+            return None;
+        }
+        self.watch.open().and_then(|server| server.document.clone())
+    }
+
     /// The scopes that every request needs.
     pub(crate) const fn required_scopes(&self) -> &ScopeSet {
         &self.settings.required_scopes
     }
 
-    /// Whether the authorization server answers, as far as is known.
+    /// Whether tokens can be checked, as far as is known.
     pub(crate) fn is_available(&self) -> bool {
-        self.watch.open().is_some()
+        self.watch.open().is_some() && !self.validator.is_resting() && !self.validator.is_rejected()
+    }
+
+    /// Why this instance should not be sent requests, if so. An outage is no reason: it would take
+    /// every instance out.
+    pub(crate) fn readiness(&self) -> Result<(), &'static str> {
+        if self.validator.is_rejected() {
+            return Err("our own credentials are rejected; see MCP_AUTH_CLIENT_SECRET");
+        }
+        if !self.watch.is_known() {
+            return Err("the authorization server has not answered yet");
+        }
+        Ok(())
     }
 
     /// Waits until it is known whether the authorization server answers, or that changes.
@@ -88,24 +139,57 @@ impl Auth {
         self.watch.changed().await;
     }
 
-    async fn check(&self, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
-        let server = self.watch.open().ok_or(Refusal::Unavailable)?;
+    /// Waits for the first look at the authorization server; tells if it is of no use.
+    pub(crate) async fn first_finding(&self) -> Option<Arc<DiscoveryError>> {
+        self.watch.first_finding().await
+    }
+
+    async fn check(&self, method: &Method, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
+        let server = self.watch.open();
+        if server.is_none() && self.settings.outage == Outage::Closed {
+            return Err(Refusal::Unavailable(RETRY_AFTER));
+        }
         let token = bearer(headers)?;
-        let principal = match self.introspector.verify(&server, &token).await {
-            Ok(principal) => principal,
-            Err(introspect::Failure::Inactive(reason)) => {
-                return Err(Refusal::InvalidToken(reason));
-            }
-            Err(introspect::Failure::Outage) => {
+        let validated = match self.validator.validate(server, &token).await {
+            Ok(validated) => validated,
+            Err(Failure::Inactive(why)) => return Err(Refusal::InvalidToken(why)),
+            Err(Failure::Outage(retry_after)) => {
                 self.watch.look_again();
-                return Err(Refusal::Unavailable);
+                return Err(Refusal::Unavailable(retry_after));
             }
         };
+        let Validated { principal, confirmation, .. } = validated;
+        let key = bound_key(confirmation.as_deref()).map_err(Refusal::InvalidToken)?;
+        self.proofs.check(key, &token, method, headers).await?;
         if self.required_scopes().iter().any(|scope| !principal.has_scope(scope.as_str())) {
             return Err(Refusal::InsufficientScope);
         }
         Ok(principal)
     }
+}
+
+/// What works, and an operator should have thought about: said at every start.
+fn warn(settings: &AuthSettings) {
+    if settings.policy.audience_claim.is_none() {
+        tracing::warn!(
+            "MCP_AUTH_AUDIENCE_CLAIM=none: the authorization server is trusted to say of no token \
+             for somebody else that it is active"
+        );
+    }
+    if settings.validation == Validation::Auto && !settings.can_ask() {
+        tracing::warn!(
+            "MCP_AUTH_CLIENT_SECRET is not set: tokens are not asked about, so only JWTs are good"
+        );
+    }
+}
+
+/// The thumbprint of the key that a token is bound to. A binding of another kind cannot be checked
+/// here, and a token that is bound must not pass for one that is not.
+fn bound_key(confirmation: Option<&Value>) -> Result<Option<&str>, Inactive> {
+    let Some(confirmation) = confirmation else { return Ok(None) };
+    let members = confirmation.as_object().filter(|members| members.len() == 1);
+    let key = members.and_then(|members| members.get("jkt")?.as_str());
+    key.map(Some).ok_or(Inactive::Bound)
 }
 
 /// Lets a request through with its principal, or answers it.
@@ -116,9 +200,12 @@ pub(crate) async fn require(
 ) -> Response {
     let principal = match server.auth() {
         None => Arc::clone(server.anonymous()),
-        Some(auth) => match auth.check(request.headers()).await {
+        Some(auth) => match auth.check(request.method(), request.headers()).await {
             Ok(principal) => principal,
-            Err(refusal) => return refusal.answer(&server, auth),
+            Err(refusal) => {
+                server.metrics().refused(refusal.name());
+                return refusal.answer(&server, auth);
+            }
         },
     };
     request.extensions_mut().insert(principal);
@@ -140,7 +227,7 @@ fn bearer(headers: &HeaderMap) -> Result<Secret, Refusal> {
     let Some((scheme, token)) = value.split_once(' ') else {
         return Err(Refusal::Malformed("The Authorization header must be `Bearer` and a token"));
     };
-    if !scheme.eq_ignore_ascii_case("Bearer") {
+    if !scheme.eq_ignore_ascii_case("Bearer") && !dpop::is_meant(scheme) {
         return Err(Refusal::NoToken);
     }
     let token = token.trim_start_matches(' ');

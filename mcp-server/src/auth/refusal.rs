@@ -1,5 +1,7 @@
 //! How a caller without a good token is answered (RFC 6750 section 3, RFC 9728 section 5.1).
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
@@ -8,7 +10,7 @@ use shared::{
     oauth::BearerChallenge,
 };
 
-use super::Auth;
+use super::{Auth, dpop, token::Inactive, validator::RETRY_AFTER};
 use crate::{
     Server,
     http::{Answer, error_message, metadata_url},
@@ -16,66 +18,117 @@ use crate::{
 
 /// Why a request goes no further.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// It has no token: 401.
     NoToken,
     /// Its `Authorization` header is not one: 400.
     Malformed(&'static str),
     /// Its token is no good: 401.
-    InvalidToken(&'static str),
+    InvalidToken(Inactive),
+    /// Its token is good, but not in its hands: 401.
+    Proof(&'static str, String),
     /// Its token allows too little: 403.
     InsufficientScope,
-    /// Nobody can say whether its token is good: 503.
-    Unavailable,
+    /// Nobody can say whether its token is good: 503. It may be known after this time.
+    Unavailable(Duration),
 }
 
 impl Refusal {
+    /// All that metrics call one.
+    pub(crate) const NAMES: [&str; 6] =
+        ["no_token", "malformed", "invalid_token", "proof", "insufficient_scope", "unavailable"];
+
+    /// What metrics call it.
+    pub(super) const fn name(&self) -> &'static str {
+        match self {
+            Self::NoToken => "no_token",
+            Self::Malformed(_) => "malformed",
+            Self::InvalidToken(_) => "invalid_token",
+            Self::Proof(..) => "proof",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
     /// The status, the challenge and a body for people.
     pub(super) fn answer(self, server: &Server, auth: &Auth) -> Response {
+        let mut is_proof = false;
         let (status, error, description) = match self {
-            Self::Unavailable => return unavailable(auth.issuer()),
-            Self::NoToken => (StatusCode::UNAUTHORIZED, None, "A bearer token is needed"),
-            Self::Malformed(why) => (StatusCode::BAD_REQUEST, Some("invalid_request"), why),
-            Self::InvalidToken(why) => (StatusCode::UNAUTHORIZED, Some("invalid_token"), why),
+            Self::Unavailable(retry_after) => return unavailable(auth.issuer(), retry_after),
+            Self::NoToken => {
+                (StatusCode::UNAUTHORIZED, None, "A bearer token is needed".to_owned())
+            }
+            Self::Malformed(why) => {
+                (StatusCode::BAD_REQUEST, Some("invalid_request"), why.to_owned())
+            }
+            Self::InvalidToken(why) => {
+                (StatusCode::UNAUTHORIZED, Some("invalid_token"), why.to_string())
+            }
+            Self::Proof(error, why) => {
+                is_proof = true;
+                (StatusCode::UNAUTHORIZED, Some(error), why)
+            }
             Self::InsufficientScope => {
-                (StatusCode::FORBIDDEN, Some("insufficient_scope"), "The token lacks a scope")
+                let description = "The token lacks a scope".to_owned();
+                (StatusCode::FORBIDDEN, Some("insufficient_scope"), description)
             }
         };
-        let challenge = challenge(server, auth, error, description);
+        let needed = auth.required_scopes().to_string();
         let body =
             json!({ "error": error.unwrap_or("invalid_token"), "error_description": description });
-        let mut response = (status, axum::Json(body)).into_response();
-        // A challenge is visible ASCII by its making.
-        if let Ok(challenge) = HeaderValue::from_str(&challenge.to_string()) {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-        }
-        response
+        let bearer = challenge(server, needed, error, &description);
+        let challenge = if is_proof { dpop::challenge(&bearer) } else { bearer.to_string() };
+        challenged(status, &challenge, axum::Json(body))
     }
+}
+
+impl From<dpop::Failure> for Refusal {
+    fn from(failure: dpop::Failure) -> Self {
+        match failure {
+            dpop::Failure::Store(error) => {
+                tracing::error!(%error, "proofs of possession cannot be checked");
+                Self::Unavailable(RETRY_AFTER)
+            }
+            other => Self::Proof(other.code(), other.to_string()),
+        }
+    }
+}
+
+/// An answer with its challenge.
+fn challenged(status: StatusCode, challenge: &str, body: impl IntoResponse) -> Response {
+    let mut response = (status, body).into_response();
+    // A challenge is visible ASCII by its making.
+    if let Ok(challenge) = HeaderValue::from_str(challenge) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    response
 }
 
 /// One challenge that tells a client everything it needs. Without a token there is no `error` in
 /// it: nothing was wrong.
-fn challenge(
+pub(super) fn challenge(
     server: &Server,
-    auth: &Auth,
+    needed: String,
     error: Option<&str>,
     description: &str,
 ) -> BearerChallenge {
     BearerChallenge {
         error: error.map(str::to_owned),
         error_description: error.map(|_| description.to_owned()),
-        scope: Some(auth.required_scopes().to_string()),
+        scope: (!needed.is_empty()).then_some(needed),
         resource_metadata: Some(metadata_url(server.config())),
     }
 }
 
 /// Degraded mode, in the original's words. No challenge: a login would fail as well.
-fn unavailable(issuer: &str) -> Response {
+fn unavailable(issuer: &str, retry_after: Duration) -> Response {
     let hint = "The authentication server is not responding. \
                 Please ensure it is running and try again.";
     let error = ErrorObject::new(ErrorCode::UNAVAILABLE, "Authentication service unavailable")
         .with_data(json!({ "authServerUrl": issuer, "hint": hint }));
     let message = error_message(None, &error);
     let answer = Answer::Message(StatusCode::SERVICE_UNAVAILABLE, message);
-    ([(header::RETRY_AFTER, "2")], answer).into_response()
+    // Whole seconds, and never none.
+    let seconds = retry_after.as_millis().div_ceil(1000).max(1).to_string();
+    ([(header::RETRY_AFTER, seconds)], answer).into_response()
 }

@@ -24,8 +24,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{downgrade, modern::timed_out, refusal, tasks};
 use crate::{
-    Server,
+    Server, auth,
     http::{Answer, Form, Outbox, Rejection, Running, Said, error_message, to_bytes},
+    operation::{self, Asked},
     session::{
         Session, SessionId, SessionRecord, Terms, Transport, WatchError, live::Live, voice::Voice,
     },
@@ -51,6 +52,7 @@ pub(crate) async fn open(
     let revision = terms.revision;
     let world = (server.entropy(), server.clock());
     let session = server.sessions().open(principal, terms, world).await?;
+    server.metrics().session_opened(revision.as_str());
     server.vitals().opened(&session).await;
     Ok((Answer::ok(initialized(server, id, revision)), Some(session)))
 }
@@ -113,6 +115,8 @@ pub(crate) async fn serve(
 ) -> Result<Handled, Rejection> {
     match incoming {
         Incoming::Request { id, method, params } => {
+            auth::allow_message(server, &principal, &method, params.as_ref())
+                .map_err(|rejection| rejection.to(&id))?;
             let outbox = Arc::<Outbox>::default();
             let voice = Arc::new(voice(server, &session, &id, form, &outbox));
             let is_primed = session.record.revision.has_stream_polling();
@@ -142,14 +146,10 @@ pub(crate) async fn serve_shared(
     let voice = Arc::new(Voice::shared(server.sessions(), &session.id));
     match incoming {
         Incoming::Request { id, method, params } if method == "initialize" => {
-            let message = match terms(&id, params.as_ref(), Transport::Sse) {
-                Err(refused) => refused,
-                Ok(terms) if server.sessions().agree(&session.id, &terms).await? => {
-                    initialized(server, &id, terms.revision)
-                }
-                Ok(_) => out_of_turn(&id, "The session is initialized already"),
-            };
-            voice.conclude(Some(&message)).await;
+            let asked = Asked::initialize(&id, params.as_ref(), Transport::Sse);
+            let begun = server.operations().begin(asked);
+            let agreed = begun.watch(Box::pin(agree(server, &session.id, &id, params.as_ref())));
+            voice.conclude(Some(&agreed.await?)).await;
         }
         Incoming::Request { id, method, .. }
             if session.record.transport == Transport::SseOpening && method != "ping" =>
@@ -171,6 +171,23 @@ pub(crate) async fn serve_shared(
         }
     }
     Ok(())
+}
+
+/// The answer to `initialize` in a session that a stream has opened.
+async fn agree(
+    server: &Server,
+    session: &SessionId,
+    id: &RequestId,
+    params: Option<&RawJson>,
+) -> Result<Bytes, StoreError> {
+    Ok(match terms(id, params, Transport::Sse) {
+        Err(refused) => refused,
+        Ok(terms) if server.sessions().agree(session, &terms).await? => {
+            server.metrics().session_opened(terms.revision.as_str());
+            initialized(server, id, terms.revision)
+        }
+        Ok(_) => out_of_turn(id, "The session is initialized already"),
+    })
 }
 
 fn out_of_turn(id: &RequestId, message: &str) -> Bytes {
@@ -312,7 +329,15 @@ impl Request {
         session: Session,
         voice: Arc<Voice>,
     ) -> BoxFuture<'static, Answer> {
-        Box::pin(async move {
+        let begun = server.operations().begin(Asked {
+            id: &self.id,
+            method: &self.method,
+            params: self.params.as_ref(),
+            revision: session.record.revision,
+            session: Some(&session.id),
+            transport: session.record.transport,
+        });
+        begun.watch(Box::pin(async move {
             let revision = session.record.revision;
             let message = match self.run(&server, principal, &session, &voice).await {
                 Ok(Some(result)) => answer(&self.id, result, revision),
@@ -326,7 +351,7 @@ impl Request {
                 Some(id) => Answer::Last(Said { id: Some(id), message }),
                 None => Answer::ok(message),
             }
-        })
+        }))
     }
 
     /// The result, or nothing if the call was cancelled.
@@ -513,6 +538,7 @@ fn empty() -> ServerResult {
 }
 
 fn answer(id: &RequestId, result: ServerResult, revision: Revision) -> Bytes {
+    operation::note_result(&result);
     let result = downgrade::result(result, revision);
     to_bytes(&Outgoing::Result { id, result: &result })
 }

@@ -26,11 +26,13 @@ use super::{
     refusal, tasks,
 };
 use crate::{
-    Server,
+    Server, auth,
     http::{
         Answer, Form, Outbox, Rejection, Running, SERVED, Said, error_message, note_message,
         to_bytes,
     },
+    operation::{self, Asked},
+    session::Transport,
     subscriptions::{self, MOST_WATCHED},
     tasks::{Starter, Starting},
 };
@@ -70,6 +72,14 @@ fn prepare(
         let (status, error) = refusal::method_not_found(envelope.revision);
         return Err(Rejection::new(status, error.code, error.message));
     };
+    let begun = server.operations().begin(Asked {
+        id: &envelope.id,
+        method: &envelope.method,
+        params: envelope.params.as_ref(),
+        revision: envelope.revision,
+        session: None,
+        transport: headers.map_or(Transport::Stdio, |_| Transport::Streamable),
+    });
     let decoded = ClientRequest::decode(method, envelope.params.as_ref());
     if let (Ok(request), Some(headers)) = (&decoded, headers) {
         mirrored_name(headers, request)?;
@@ -78,11 +88,11 @@ fn prepare(
     let call: BoxFuture<'static, Answer> = match decoded {
         Err(malformed) => {
             let error = ErrorObject::new(ErrorCode::INVALID_PARAMS, malformed.to_string());
-            Box::pin(std::future::ready(Answer::ok(error_message(Some(&envelope.id), &error))))
+            Box::pin(async move { Answer::ok(error_message(Some(&envelope.id), &error)) })
         }
         Ok(ClientRequest::Discover) => {
-            let result = discover(server);
-            Box::pin(std::future::ready(answer(server, &envelope.id, result)))
+            let server = server.clone();
+            Box::pin(async move { answer(&server, &envelope.id, discover(&server)) })
         }
         Ok(ClientRequest::Listen(params)) => {
             listenable(form, &params)?;
@@ -95,11 +105,12 @@ fn prepare(
             | ClientRequest::CancelTask(_)),
         ) => Box::pin(of_task(server.clone(), principal, envelope, request)),
         Ok(request) => {
+            auth::allow(server, &principal, server.features().required_scopes(&request))?;
             headers.map_or(Ok(()), |headers| mirrored_params(server, headers, &request))?;
             Box::pin(run(server.clone(), principal, envelope, request, Arc::clone(&outbox)))
         }
     };
-    Ok(Running::new(call, outbox, form))
+    Ok(Running::new(begun.watch(call), outbox, form))
 }
 
 /// `Mcp-Method` repeats the method, byte for byte.
@@ -403,6 +414,7 @@ fn answer(server: &Server, id: &RequestId, mut result: ServerResult) -> Answer {
     let head = result.head_mut();
     head.result_type = Some(result_type);
     head.meta.server_info = Some(Arc::clone(server.features().implementation()));
+    operation::note_result(&result);
     Answer::ok(to_bytes(&Outgoing::Result { id, result: &result }))
 }
 

@@ -53,6 +53,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_page_that_must_come_first_is_named() {
+        let refused = error(Refusal::PagesFirst(Vec::new()), Revision::V2025_11_25).1;
+        assert_eq!(refused.code, ErrorCode(-32042));
+        assert_eq!(refused.data, Some(json!({ "elicitations": [] })));
+    }
+
+    #[test]
     fn each_revision_gets_its_own_code_for_a_missing_resource() {
         let code = |revision| {
             let refusal = Refusal::ResourceNotFound { uri: "test://x".to_owned() };

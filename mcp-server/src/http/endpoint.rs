@@ -16,6 +16,7 @@ use super::{Rejection, guard, resume, standalone};
 use crate::{
     Server,
     era::{self, Era, legacy, modern},
+    operation::Asked,
     session::{
         Session, Transport,
         streams::{EventName, StreamName},
@@ -40,7 +41,9 @@ pub(super) async fn post(
         Era::ModernNotification => Ok(StatusCode::ACCEPTED.into_response()),
         Era::Opening { id, params } => {
             let (params, transport) = (params.as_ref(), Transport::Streamable);
-            let opened = legacy::open(&server, &principal, &id, params, transport).await;
+            let begun = server.operations().begin(Asked::initialize(&id, params, transport));
+            let open = legacy::open(&server, &principal, &id, params, transport);
+            let opened = begun.watch(Box::pin(open)).await;
             let (answer, session) = opened.map_err(|error| Rejection::from(error).to(&id))?;
             let mut response = answer.into_response();
             // A session's name is visible ASCII by its making.
@@ -107,6 +110,7 @@ pub(super) async fn delete(
     server.sessions().end(&session.id).await?;
     server.vitals().ended(&session.id).await;
     server.control().cancel(&session.id, None).await?;
+    server.metrics().session_ended("delete");
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -4,6 +4,7 @@ mod cors;
 mod endpoint;
 mod guard;
 mod health;
+mod observed;
 mod outbox;
 mod rejection;
 mod reply;
@@ -19,19 +20,20 @@ use axum::{
     routing::{any, get, post},
 };
 use bytes::Bytes;
-use chassis::{Dress, Health, RequestId, dress};
-use http::StatusCode;
+use chassis::{Dress, Health, RequestId, dress, version};
+use http::{HeaderName, StatusCode};
 use serde::Serialize;
-use shared::mcp::{ErrorCode, ServerNotification};
+use serde_json::json;
+use shared::mcp::{ErrorCode, ServerNotification, headers};
 
 pub(crate) use self::{
     guard::Guard,
     outbox::{Outbox, Said},
-    rejection::{Rejection, SERVED, error_message, to_bytes},
+    rejection::{Rejected, Rejection, SERVED, error_message, to_bytes},
     reply::{Answer, Form, Running},
     well_known::metadata_url,
 };
-use crate::{Server, auth, config::ENDPOINT};
+use crate::{Server, auth, config::ENDPOINT, run::SERVICE};
 
 /// The URL map.
 ///
@@ -39,9 +41,12 @@ use crate::{Server, auth, config::ENDPOINT};
 /// POST GET DELETE /mcp, /mcp/                      the protocol; protected
 /// GET /sse, POST /message                          the transport of 2024-11-05; protected
 /// GET /.well-known/oauth-protected-resource[/mcp]  who issues tokens for it (RFC 9728)
+/// GET /.well-known/oauth-authorization-server      the issuer's own document, for 2025-03-26
 /// GET /, /style.css                                for people
 /// GET /health                                      in the original's shape
 /// GET /livez, /readyz                              for orchestrators
+/// GET /version                                     what runs, and what it speaks
+/// GET /metrics                                     for Prometheus, if METRICS_ON_MAIN_PORT is set
 /// ```
 pub(crate) fn router(server: &Server) -> Router {
     let endpoint = || {
@@ -57,6 +62,7 @@ pub(crate) fn router(server: &Server) -> Router {
         .route(sse_2024::MESSAGES, post(sse_2024::post).fallback(sse_2024::only_post))
         .route_layer(middleware::from_fn_with_state(server.clone(), auth::require))
         .layer(cors::protected(server));
+    let protected = observed::around(protected, server);
     let public = Router::new()
         .route("/", get(splash::page))
         .route("/style.css", get(splash::style))
@@ -68,6 +74,8 @@ pub(crate) fn router(server: &Server) -> Router {
         .merge(guarded)
         .with_state(server.clone())
         .merge(readiness(server).router())
+        .merge(server.telemetry().main_port())
+        .merge(version(SERVICE, json!({ "protocolVersions": SERVED })))
         .fallback(any(not_found));
     dress(router, clothes(server))
 }
@@ -77,15 +85,22 @@ fn clothes(server: &Server) -> Dress {
         https: server.config().base.is_https(),
         max_body: server.config().max_body,
         too_large,
+        session: HeaderName::try_from(headers::SESSION_ID).ok(),
+        metrics: server.metrics().instruments().map(|measured| measured.http.clone()),
         ..Dress::new(server.clock().clone(), server.entropy().clone())
     }
 }
 
 fn readiness(server: &Server) -> Health {
     let store = server.store().clone();
-    Health::new(server.lifecycle()).add("store", move || {
+    let authorized = server.clone();
+    let health = Health::new(server.lifecycle()).add("store", move || {
         let store = store.clone();
         async move { store.ping().await }
+    });
+    health.add("authorization", move || {
+        let ready = authorized.auth().map_or(Ok(()), auth::Auth::readiness);
+        async move { ready }
     })
 }
 

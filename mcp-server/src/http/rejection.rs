@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use shared::mcp::{ErrorCode, ErrorObject, MalformedMessage, Outgoing, RequestId, Revision};
+use shared::oauth::BearerChallenge;
 
 use super::reply::Answer;
 
@@ -18,12 +19,19 @@ pub(crate) struct Rejection {
     id: Option<RequestId>,
     error: ErrorObject,
     allow: Option<&'static str>,
+    challenge: Option<Box<HeaderValue>>,
 }
 
 impl Rejection {
     /// A refusal with a status and a code.
     pub(crate) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { status, id: None, error: ErrorObject::new(code, message), allow: None }
+        Self {
+            status,
+            id: None,
+            error: ErrorObject::new(code, message),
+            allow: None,
+            challenge: None,
+        }
     }
 
     /// The message is one, but not one for here: 400 and -32600.
@@ -69,6 +77,14 @@ impl Rejection {
         Self { allow: Some(allow), ..Self::new(StatusCode::METHOD_NOT_ALLOWED, code, message) }
     }
 
+    /// The same, telling the client which token would do.
+    #[must_use]
+    pub(crate) fn challenged(mut self, challenge: &BearerChallenge) -> Self {
+        // Visible ASCII by its making.
+        self.challenge = HeaderValue::from_str(&challenge.to_string()).ok().map(Box::new);
+        self
+    }
+
     /// The same, answering a request whose id is known.
     #[must_use]
     pub(crate) fn to(mut self, id: &RequestId) -> Self {
@@ -76,6 +92,10 @@ impl Rejection {
         self
     }
 }
+
+/// Goes with the response of a [`Rejection`], for who counts them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rejected(pub(crate) ErrorCode);
 
 /// The revisions of the endpoint, newest first.
 pub(crate) const SERVED: [Revision; 4] =
@@ -88,7 +108,7 @@ impl From<MalformedMessage> for Rejection {
             MalformedMessage::NotAMessage { id, .. } => id,
             MalformedMessage::NotJson => None,
         };
-        Self { status: StatusCode::BAD_REQUEST, id, error, allow: None }
+        Self { status: StatusCode::BAD_REQUEST, id, error, allow: None, challenge: None }
     }
 }
 
@@ -111,9 +131,13 @@ impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         let message = self.to_message();
         let mut response = Answer::Message(self.status, message).into_response();
+        response.extensions_mut().insert(Rejected(self.error.code));
         let headers = response.headers_mut();
         if let Some(allow) = self.allow {
             headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, *challenge);
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
@@ -124,6 +148,7 @@ impl IntoResponse for Rejection {
 
 /// An error as it goes over the wire.
 pub(crate) fn error_message(id: Option<&RequestId>, error: &ErrorObject) -> Bytes {
+    crate::operation::note_error(error);
     let message: Outgoing<'_, ()> = Outgoing::Error { id, error };
     to_bytes(&message)
 }

@@ -117,6 +117,7 @@ impl Drop for EndsSession {
         self.server.lifecycle().spawn(async move {
             let ended = async {
                 server.sessions().end(&id).await?;
+                server.metrics().session_ended("stream");
                 server.control().cancel(&id, None).await
             };
             if let Err(error) = ended.await {

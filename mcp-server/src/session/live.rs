@@ -18,6 +18,7 @@ use super::{SessionId, Sessions, voice::Voice};
 use crate::{
     era::downgrade,
     http::{note_message, to_bytes},
+    operation,
     tasks::Answer,
 };
 
@@ -85,14 +86,14 @@ pub(super) fn is_question(text: &str) -> bool {
 impl Live {
     async fn put(&self, question: &InputRequest) -> Result<Value, AskError> {
         let params = downgrade::question(question, self.peer.profile.revision);
-        self.send(question.method(), &params).await
+        self.send(question.method(), params).await
     }
 
     /// Asks on behalf of a task (2025-11-25 basic/utilities/tasks).
     pub(crate) async fn ask_for_task(&self, task: &str, question: &InputRequest) -> Answer {
         let mut params = downgrade::question(question, self.peer.profile.revision);
         params["_meta"]["io.modelcontextprotocol/related-task"] = json!({ "taskId": task });
-        match self.send(question.method(), &params).await {
+        match self.send(question.method(), params).await {
             Ok(value) => Answer::Given(value),
             Err(AskError::Refused(error)) => Answer::Refused(error),
             Err(other) => {
@@ -101,14 +102,15 @@ impl Live {
         }
     }
 
-    async fn send(&self, method: &'static str, params: &Value) -> Result<Value, AskError> {
+    async fn send(&self, method: &'static str, mut params: Value) -> Result<Value, AskError> {
+        operation::write_place(&mut params);
         let id = RequestId::String(format!("{QUESTION}{}", self.entropy.hex::<8>()));
         // Listening comes before asking: an answer cannot be faster than that.
         let answers = self.sessions.to_server(&self.session).await.map_err(|error| {
             tracing::error!(%error, "a question cannot be put");
             AskError::Disconnected
         })?;
-        let message = to_bytes(&Outgoing::Request { id: &id, method, params });
+        let message = to_bytes(&Outgoing::Request { id: &id, method, params: &params });
         if !self.voice.say(message).await {
             return Err(AskError::Disconnected);
         }
@@ -157,7 +159,7 @@ impl Client for Live {
         _key: &'a str,
         question: &'a InputRequest,
     ) -> BoxFuture<'a, Result<Value, AskError>> {
-        Box::pin(self.put(question))
+        Box::pin(operation::asking(question.method(), self.put(question)))
     }
 
     /// Nothing is remembered: the next question is put anew anyway.

@@ -78,12 +78,8 @@ impl InTask {
         }
     }
 
-    async fn tell(&self, note: ServerNotification) {
-        // There are no notifications for tasks but where they are.
-        if let ServerNotification::Progress(progress) = note
-            && let Some(message) = progress.message
-            && let Err(error) = self.tasks.say(&self.id, &message).await
-        {
+    async fn say(&self, message: &str) {
+        if let Err(error) = self.tasks.say(&self.id, message).await {
             tracing::debug!(%error, "where a task is could not be said");
         }
     }
@@ -107,8 +103,13 @@ impl Client for InTask {
         &NoSteps
     }
 
-    fn notify(&self, note: ServerNotification) -> BoxFuture<'_, ()> {
-        Box::pin(self.tell(note))
+    /// The stream of the call is gone, and a task has none: where it is, its client asks for.
+    fn notify(&self, _: ServerNotification) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
+    fn status<'a>(&'a self, message: &'a str) -> BoxFuture<'a, ()> {
+        Box::pin(self.say(message))
     }
 
     fn peer(&self) -> &Peer {
@@ -186,6 +187,10 @@ impl Client for Starting {
 
     fn notify(&self, note: ServerNotification) -> BoxFuture<'_, ()> {
         self.current().notify(note)
+    }
+
+    fn status<'a>(&'a self, message: &'a str) -> BoxFuture<'a, ()> {
+        self.current().status(message)
     }
 
     fn become_task(&self) -> BoxFuture<'_, Result<(), String>> {

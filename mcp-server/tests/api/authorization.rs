@@ -28,12 +28,14 @@ struct Fake {
     mute: Arc<AtomicBool>,
     /// How often it was asked about itself.
     looks: Arc<AtomicUsize>,
+    /// Where in a trace the last question about a token belonged.
+    traceparent: Arc<std::sync::Mutex<Option<String>>>,
 }
 
 impl Fake {
     fn new(issuer: String) -> Self {
-        let (resource, down, mute, looks) = Default::default();
-        Self { issuer, resource, down, mute, looks }
+        let (resource, down, mute, looks, traceparent) = Default::default();
+        Self { issuer, resource, down, mute, looks, traceparent }
     }
 }
 
@@ -47,7 +49,13 @@ async fn metadata(State(fake): State<Fake>) -> axum::response::Response {
         .into_response()
 }
 
-async fn introspect(State(fake): State<Fake>, body: String) -> axum::response::Response {
+async fn introspect(
+    State(fake): State<Fake>,
+    headers: http::HeaderMap,
+    body: String,
+) -> axum::response::Response {
+    let parent = headers.get("traceparent").and_then(|parent| parent.to_str().ok());
+    *fake.traceparent.lock().unwrap() = parent.map(str::to_owned);
     if fake.down.load(Ordering::SeqCst) || fake.mute.load(Ordering::SeqCst) {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
@@ -62,13 +70,18 @@ async fn introspect(State(fake): State<Fake>, body: String) -> axum::response::R
     Json(claims).into_response()
 }
 
-struct Scene {
-    world: World,
+pub(crate) struct Scene {
+    pub(crate) world: World,
     fake: Fake,
     _serving: JoinSet<()>,
 }
 
 async fn scene() -> Scene {
+    scene_with(&[]).await
+}
+
+/// The same, with further settings.
+pub(crate) async fn scene_with(further: &[(&str, &str)]) -> Scene {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
     let fake = Fake::new(issuer.clone());
@@ -79,7 +92,7 @@ async fn scene() -> Scene {
     let mut serving = JoinSet::new();
     serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
-    let settings = [("AUTH_SERVER_URL", issuer.as_str())];
+    let settings = [&[("AUTH_SERVER_URL", issuer.as_str())], further].concat();
     let world = instance(&Store::memory(clock.clone()), clock, &settings).await;
     fake.resource.set(world.endpoint()).unwrap();
     let scene = Scene { world, fake, _serving: serving };
@@ -88,6 +101,11 @@ async fn scene() -> Scene {
 }
 
 impl Scene {
+    /// Where in a trace the last question about a token belonged.
+    pub(crate) fn last_traceparent(&self) -> Option<String> {
+        self.fake.traceparent.lock().unwrap().clone()
+    }
+
     /// Waits until the server has noticed; time passes meanwhile.
     async fn available(&self, expected: bool) {
         testkit::eventually(testkit::PATIENCE, || async {

@@ -4,11 +4,15 @@
 mod authorization;
 mod bad_input;
 mod legacy;
+mod metrics;
 mod modern;
 mod pages;
+mod provider;
+mod providers;
 mod resume;
 mod sse_2024;
 mod stdio;
 mod subscriptions;
 mod tasks;
+mod traces;
 mod world;

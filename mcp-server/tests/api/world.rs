@@ -3,12 +3,12 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use ambient::{Clock, Entropy, Env, Timestamp};
-use chassis::{Lifecycle, Limits};
+use chassis::{Lifecycle, Limits, telemetry::Telemetry};
 use mcp_core::{
     Announced, Catalog, Change, Ctx, Features, Info, ReadError, Resource, Rhythm, Told, Tool,
     ToolError,
 };
-use mcp_server::{Config, Parts, Server};
+use mcp_server::{Config, Parts, Server, run};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::{Implementation, ResourceContents, TaskSupport};
@@ -192,6 +192,21 @@ impl Tool<App> for Place {
     }
 }
 
+/// Needs scopes of its own.
+#[derive(Deserialize, JsonSchema)]
+struct Vault {}
+
+impl Tool<App> for Vault {
+    const NAME: &'static str = "vault";
+    type Output = String;
+    fn info(info: Info) -> Info {
+        info.scope("vault:read").scope("vault:open")
+    }
+    async fn call(self, _: &Ctx<App>) -> Result<String, ToolError> {
+        Ok("treasure".to_owned())
+    }
+}
+
 /// Announces that the tools and a resource have changed.
 #[derive(Deserialize, JsonSchema)]
 struct Announce {}
@@ -257,6 +272,7 @@ fn catalog() -> Catalog<App> {
         .tool::<Place>()
         .tool::<Toggle>()
         .rhythm::<Drum>()
+        .tool::<Vault>()
         .resource::<Watched>()
 }
 
@@ -266,6 +282,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) server: Server,
     pub(crate) lifecycle: Lifecycle,
+    pub(crate) telemetry: Telemetry,
     told: watch::Sender<Vec<&'static str>>,
     events: watch::Receiver<Vec<&'static str>>,
     // Serves until it is dropped.
@@ -274,15 +291,21 @@ pub(crate) struct World {
 
 /// A server without authorization, state in memory.
 pub(crate) async fn world() -> World {
+    let (store, clock) = still();
+    instance(&store, clock, &[("MCP_AUTH", "none")]).await
+}
+
+/// A store in memory, and its clock, which stands still.
+pub(crate) fn still() -> (Store, Clock) {
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
-    instance(&Store::memory(clock.clone()), clock, &[("MCP_AUTH", "none")]).await
+    (Store::memory(clock.clone()), clock)
 }
 
 /// A server with these settings, on a store that others may use too.
 pub(crate) async fn instance(store: &Store, clock: Clock, settings: &[(&str, &str)]) -> World {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    let mut env = Env::default().with("BASE_URI", &base);
+    let mut env = Env::default().with("BASE_URI", &base).with("METRICS_ADDR", "off");
     for (name, value) in settings {
         env = env.with(name, value);
     }
@@ -300,13 +323,14 @@ pub(crate) async fn instance(store: &Store, clock: Clock, settings: &[(&str, &st
         store: store.clone(),
         lifecycle: lifecycle.clone(),
     };
-    let server = Server::new(config, features, parts).unwrap();
+    let telemetry = Telemetry::new(run::SERVICE, &config.telemetry, &parts.entropy).unwrap();
+    let server = Server::observed(config, features, parts, telemetry.clone()).unwrap();
     let (router, stop) = (server.router(), lifecycle.clone());
     let mut serving = JoinSet::new();
     serving.spawn(async move {
         chassis::serve(listener, router, Limits::default(), &stop).await.unwrap();
     });
-    World { base, clock, server, lifecycle, told, events, _serving: serving }
+    World { base, clock, server, lifecycle, telemetry, told, events, _serving: serving }
 }
 
 /// Two instances on one store.

@@ -46,6 +46,14 @@ pub enum ErrorCode {
     LoginRequired,
     /// `OpenID` Connect Core section 3.1.2.6.
     ConsentRequired,
+    /// The user has not decided yet (RFC 8628).
+    AuthorizationPending,
+    /// The user has not decided yet, and the device asks too often (RFC 8628).
+    SlowDown,
+    /// The device code is too old (RFC 8628). Devices begin anew.
+    ExpiredToken,
+    /// The proof of possession does not hold (RFC 9449).
+    InvalidDpopProof,
 }
 
 impl ErrorCode {
@@ -72,6 +80,10 @@ impl ErrorCode {
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
         }
     }
 }
@@ -105,6 +117,10 @@ mod tests {
             ErrorCode::InvalidAuthorizationDetails,
             ErrorCode::LoginRequired,
             ErrorCode::ConsentRequired,
+            ErrorCode::AuthorizationPending,
+            ErrorCode::SlowDown,
+            ErrorCode::ExpiredToken,
+            ErrorCode::InvalidDpopProof,
         ];
         for code in codes {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());

@@ -21,6 +21,13 @@ pub struct IntrospectionResponse {
     pub token: Option<ActiveToken>,
 }
 
+/// The key that a token is bound to (RFC 7800 section 3.1, RFC 9449 section 6.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// Its thumbprint.
+    pub jkt: String,
+}
+
 /// What a good token stands for (RFC 7662 section 2.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActiveToken {
@@ -44,6 +51,9 @@ pub struct ActiveToken {
     pub iss: String,
     /// The name of the token, which is no secret.
     pub jti: String,
+    /// The key without which it is of no use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<Confirmation>,
 }
 
 impl IntrospectionResponse {
@@ -83,6 +93,7 @@ mod tests {
             aud: "https://mcp.example/mcp".into(),
             iss: "https://auth.example".into(),
             jti: "j".into(),
+            cnf: None,
         };
         let response = IntrospectionResponse::active(token);
         let written = serde_json::to_value(&response).unwrap();

@@ -36,6 +36,18 @@ pub struct AuthorizationServerMetadata {
     /// Where resource servers ask about tokens (RFC 7662).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub introspection_endpoint: Option<String>,
+    /// Where devices without a browser begin (RFC 8628).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device_authorization_endpoint: Option<String>,
+    /// Where clients hand in authorization requests ahead of the browser (RFC 9126).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed_authorization_request_endpoint: Option<String>,
+    /// Whether they must.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub require_pushed_authorization_requests: bool,
+    /// The algorithms of proofs of possession (RFC 9449 section 5.1).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dpop_signing_alg_values_supported: Vec<String>,
     /// The scopes that can be granted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scopes_supported: Vec<Scope>,
@@ -101,6 +113,12 @@ pub struct ProtectedResourceMetadata {
     /// How tokens can be sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bearer_methods_supported: Vec<String>,
+    /// The algorithms of proofs of possession (RFC 9728 section 2).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dpop_signing_alg_values_supported: Vec<String>,
+    /// Whether every token must be bound to a key.
+    #[serde(default)]
+    pub dpop_bound_access_tokens_required: bool,
     /// Its name, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_name: Option<String>,

@@ -5,6 +5,7 @@
 //! has no `null`: some clients refuse documents that do.
 
 mod challenge;
+mod device;
 mod error;
 mod introspection;
 mod metadata;
@@ -16,8 +17,9 @@ mod sensitive;
 mod token;
 
 pub use challenge::{BearerChallenge, MalformedChallenge};
+pub use device::{DeviceAuthorizationResponse, DeviceCodeRequest};
 pub use error::{ErrorBody, ErrorCode};
-pub use introspection::{ActiveToken, IntrospectionRequest, IntrospectionResponse};
+pub use introspection::{ActiveToken, Confirmation, IntrospectionRequest, IntrospectionResponse};
 pub use metadata::{AuthorizationServerMetadata, ProtectedResourceMetadata, well_known};
 pub use openid::{AccessTokenClaims, IdTokenClaims, UserInfo};
 pub use pkce::{CodeChallenge, CodeVerifier, NotACodeChallenge, NotACodeVerifier};

@@ -61,4 +61,7 @@ pub struct AccessTokenClaims {
     /// When the user has logged in, in whole seconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<u64>,
+    /// The key without which it is of no use (RFC 9449 section 6.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cnf: Option<super::Confirmation>,
 }

@@ -18,6 +18,9 @@ pub enum GrantType {
     /// What an identity provider says of its user (RFC 7523).
     #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
     JwtBearer,
+    /// A device code (RFC 8628).
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode,
     /// Anything else.
     #[serde(untagged)]
     Other(String),

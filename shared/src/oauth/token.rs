@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ScopeSet, Sensitive};
+use super::{DeviceCodeRequest, ScopeSet, Sensitive};
 
 /// A token request without the client's credentials, which can also travel in a header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub enum TokenRequest {
     /// An identity provider speaks for its user.
     #[serde(rename = "urn:ietf:params:oauth:grant-type:jwt-bearer")]
     JwtBearer(JwtBearerRequest),
+    /// A device asks whether its user has decided.
+    #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]
+    DeviceCode(DeviceCodeRequest),
     /// Any other grant.
     #[serde(other)]
     Unsupported,
@@ -79,6 +82,9 @@ pub struct JwtBearerRequest {
 pub enum TokenType {
     /// Whoever has it may use it (RFC 6750).
     Bearer,
+    /// Who has its key as well may use it (RFC 9449).
+    #[serde(rename = "DPoP")]
+    Dpop,
 }
 
 /// Tokens (RFC 6749 section 5.1).

@@ -1,5 +1,5 @@
-//! One event, one line, one flat JSON object: `timestamp`, `level`, `target`, the fields of the
-//! spans around it (`request_id`, for one) and its own fields.
+//! One event, one line, one flat JSON object: `timestamp`, `level`, `target`, which process it is,
+//! where in a trace, the fields of the spans around it (`request_id`, for one) and its own fields.
 
 use std::fmt;
 
@@ -18,8 +18,14 @@ use tracing_subscriber::{
     registry::{LookupSpan, Scope},
 };
 
+use super::context;
+
 /// The format. `tracing-subscriber`'s own nests the spans, and collectors search flat keys.
-pub(super) struct FlatJson;
+pub(super) struct FlatJson(pub(super) Process);
+
+/// Which process writes: what every line says, by the names of OpenTelemetry.
+#[derive(Clone, Default)]
+pub(super) struct Process(pub(super) Vec<(&'static str, String)>);
 
 impl<S> FormatEvent<S, JsonFields> for FlatJson
 where
@@ -37,6 +43,13 @@ where
         line.set("timestamp", timestamp);
         line.set("level", event.metadata().level().as_str());
         line.set("target", event.metadata().target());
+        self.0.0.iter().for_each(|(name, value)| line.set(name, value.as_str()));
+        let span = context::current_span();
+        // Without a trace there are no ids: made-up ones would lead nowhere.
+        if span.is_valid() {
+            line.set("trace_id", span.trace_id().to_string());
+            line.set("span_id", span.span_id().to_string());
+        }
         for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             let extensions = span.extensions();
             let Some(fields) = extensions.get::<FormattedFields<JsonFields>>() else {

@@ -1,18 +1,42 @@
-//! Logs: where they go (standard error: standard output is the wire in stdio mode) and how they
-//! look.
+//! What a process tells about itself: logs, metrics and traces.
+//!
+//! Logs go to standard error (standard output is the wire in stdio mode). Metrics are offered to
+//! Prometheus, traces are sent to an OpenTelemetry collector; both are handed to whoever measures,
+//! and cost nothing where they are off.
 
+mod asking;
+pub mod context;
+mod db;
+pub mod http;
 mod json;
+mod metrics;
+mod process;
+mod settings;
+mod start;
+mod traces;
 
 use std::{
     fmt,
     io::{self, IsTerminal as _},
+    net::SocketAddr,
     str::FromStr,
 };
 
-use tracing_subscriber::{
-    EnvFilter, Layer, Registry, fmt as format, layer::SubscriberExt as _,
-    util::SubscriberInitExt as _,
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt as format};
+
+pub use self::{
+    asking::Asking,
+    db::DbMetrics,
+    metrics::Metrics,
+    settings::{MetricsAddr, Otlp, Root, Sampling, TelemetrySettings},
+    start::{Service, Telemetry},
 };
+
+/// The commit that this was built from, if the build knew: see `build.rs`.
+pub const REVISION: Option<&str> = option_env!("BUILD_REVISION");
+
+/// The target of the spans that are recorded for traces and nothing else: the log never has them.
+pub const SPANS: &str = "otel::span";
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,24 +100,17 @@ pub enum TelemetryError {
     /// Logging has been set up before in this process.
     #[error("logging was set up twice")]
     Twice,
-}
-
-/// Sends the events of this process that pass `filter` (`RUST_LOG` syntax) to standard error.
-/// Panics are logged the same way from then on.
-///
-/// # Errors
-/// [`TelemetryError`]: a wrong filter, or a second call.
-pub fn init(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
-    let filter = parse(filter)?;
-    tracing_subscriber::registry()
-        .with(layer(format, io::stderr).with_filter(filter))
-        .try_init()
-        .map_err(|_| TelemetryError::Twice)?;
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(ToString::to_string);
-        tracing::error!(place, message = panic.payload_as_str(), "panic");
-    }));
-    Ok(())
+    /// The SDK refuses what it was told.
+    #[error("telemetry cannot be set up ({0}); set OTEL_SDK_DISABLED=true to go on without it")]
+    Exporter(String),
+    /// The address of the metrics could not be listened on.
+    #[error("cannot listen on {address}; set METRICS_ADDR to an address that is free, or to off")]
+    Listen {
+        /// Where it should have listened.
+        address: SocketAddr,
+        /// Why it cannot.
+        source: io::Error,
+    },
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
@@ -103,7 +120,11 @@ fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
     })
 }
 
-fn layer<W>(log: LogFormat, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+fn layer<W>(
+    log: LogFormat,
+    process: json::Process,
+    writer: W,
+) -> Box<dyn Layer<Registry> + Send + Sync>
 where
     W: for<'w> format::MakeWriter<'w> + Send + Sync + 'static,
 {
@@ -111,9 +132,10 @@ where
     match log {
         LogFormat::Pretty => layer.pretty().boxed(),
         LogFormat::Compact => layer.compact().boxed(),
-        LogFormat::Json => {
-            layer.fmt_fields(format::format::JsonFields::new()).event_format(json::FlatJson).boxed()
-        }
+        LogFormat::Json => layer
+            .fmt_fields(format::format::JsonFields::new())
+            .event_format(json::FlatJson(process))
+            .boxed(),
     }
 }
 
@@ -122,6 +144,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use serde_json::Value;
+    use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
 
@@ -129,7 +152,8 @@ mod tests {
     fn written(log_format: LogFormat, log: impl FnOnce()) -> String {
         let buffer = Arc::new(Mutex::new(Vec::new()));
         let writer = Arc::clone(&buffer);
-        let layer = layer(log_format, move || Shared(Arc::clone(&writer)));
+        let process = json::Process::default();
+        let layer = layer(log_format, process, move || Shared(Arc::clone(&writer)));
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, log);
         let bytes = buffer.lock().unwrap().clone();
@@ -186,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_wrong_filter_is_refused_by_the_name_of_its_setting() {
-        let error = init(LogFormat::Json, "info,chassis=loud").unwrap_err().to_string();
+        let error = parse("info,chassis=loud").unwrap_err().to_string();
         assert!(error.starts_with("RUST_LOG: `info,chassis=loud`"), "{error}");
         assert!(parse("warn,chassis=debug").is_ok());
     }

@@ -5,8 +5,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use ambient::{Clock, Entropy};
 use axum::{Router, body::Body, routing::get};
-use chassis::Fault;
+use chassis::{Dress, Fault, Limits};
+use http::HeaderName;
 use serde_json::Value;
 use tracing::subscriber::DefaultGuard;
 
@@ -71,12 +73,22 @@ async fn a_line_names_the_request_at_the_level_of_its_status() {
     let lines = log.lines("answered");
     let seen: Vec<_> = lines
         .iter()
-        .map(|line| (line["level"].as_str(), line["path"].as_str(), line["status"].as_u64()))
+        .map(|line| {
+            (
+                line["level"].as_str(),
+                line["url.path"].as_str(),
+                line["http.response.status_code"].as_u64(),
+            )
+        })
         .collect();
     let expected = [("INFO", "/here", 200), ("WARN", "/nowhere", 404), ("ERROR", "/fault", 500)];
     assert_eq!(seen, expected.map(|(a, b, c)| (Some(a), Some(b), Some(c))));
-    assert!(lines.iter().all(|line| line["request_id"] == "r-1" && line["method"] == "GET"));
-    assert_eq!(lines[0]["bytes"], 5);
+    assert!(
+        lines
+            .iter()
+            .all(|line| line["request_id"] == "r-1" && line["http.request.method"] == "GET")
+    );
+    assert_eq!(lines[0]["http.response.body.size"], 5);
     assert_eq!(lines[0]["duration_ms"], 0);
 }
 
@@ -123,7 +135,10 @@ async fn a_stream_has_a_second_line_when_it_ends() {
     drop(connection);
     assert!(soon(dropped).await.is_err());
     let ends = log.lines("stream ended");
-    assert_eq!((&ends[0]["end"], &ends[0]["bytes"]), (&"dropped".into(), &4.into()));
+    assert_eq!(
+        (&ends[0]["end"], &ends[0]["http.response.body.size"]),
+        (&"dropped".into(), &4.into())
+    );
 }
 
 #[tokio::test]
@@ -136,5 +151,23 @@ async fn a_stream_that_ends_by_itself_is_complete() {
     connection.send("GET / HTTP/1.0\r\n\r\n").await;
     assert!(connection.rest().await.ends_with("ab"));
     let ends = log.lines("stream ended");
-    assert_eq!((&ends[0]["end"], &ends[0]["bytes"]), (&"complete".into(), &2.into()));
+    assert_eq!(
+        (&ends[0]["end"], &ends[0]["http.response.body.size"]),
+        (&"complete".into(), &2.into())
+    );
+}
+
+#[tokio::test]
+async fn a_line_has_the_hash_of_the_session_and_never_its_name() {
+    let log = Log::start();
+    let router = Router::new().route("/", get(async || "hello"));
+    let dress = Dress {
+        session: Some(HeaderName::from_static("session-id")),
+        ..Dress::new(Clock::system(), Entropy::system())
+    };
+    let server = Server::bare(chassis::dress(router, dress), Limits::default()).await;
+    server.get_with("/", "Session-Id: s3cret\r\n").await;
+    // The first digits of `printf s3cret | sha256sum`.
+    assert_eq!(log.lines("answered")[0]["session"], "1ec1c26b");
+    assert!(!log.text().contains("s3cret"), "{}", log.text());
 }

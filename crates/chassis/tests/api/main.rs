@@ -7,6 +7,7 @@ mod health;
 mod http2;
 mod limits;
 mod logs;
+mod metrics;
 mod sizes;
 mod stops;
 mod support;

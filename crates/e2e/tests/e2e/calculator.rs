@@ -128,8 +128,13 @@ async fn what_is_calculated_here_is_read_there(setup: Setup) {
     let one = json!({ "a": 6, "b": 7, "op": "multiply" });
     let made = id(here.tool("calculate", one).await.expect(200).result());
     let uri = format!("calculator://history/{made}");
-    let list = there.call("resources/list", json!({})).await.expect(200);
-    let listed = list.result()["resources"].as_array().expect("a list").clone();
+    let (mut listed, mut params) = (Vec::new(), json!({}));
+    loop {
+        let page = there.call("resources/list", params).await.expect(200).result().clone();
+        listed.extend(page["resources"].as_array().expect("a list").clone());
+        let Some(cursor) = page.get("nextCursor") else { break };
+        params = json!({ "cursor": cursor });
+    }
     assert!(listed.iter().any(|one| one["uri"] == uri.as_str()), "{listed:#?}");
     let found = there.call("resources/read", json!({ "uri": uri })).await.expect(200);
     assert_eq!(text(found.result())["result"], 42.0);

@@ -156,6 +156,11 @@ impl<S: Send + Sync + 'static> Catalog<S> {
         &self.tools
     }
 
+    /// The names of all tools and their aliases.
+    pub(crate) fn tool_names(&self) -> Vec<String> {
+        self.tools_by_name.keys().map(|name| name.clone().into_owned()).collect()
+    }
+
     /// A tool by its name or one of its aliases.
     pub(crate) fn tool_named(&self, name: &str) -> Option<&ToolEntry<S>> {
         self.tools_by_name.get(name).map(|index| &self.tools[*index])

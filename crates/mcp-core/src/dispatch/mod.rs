@@ -151,6 +151,12 @@ impl Features {
         }
     }
 
+    /// The names of all tools and prompts: what telemetry may use as labels.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        self.inner.names()
+    }
+
     /// Whether a tool may go on as a task.
     #[must_use]
     pub fn task_support(&self, tool: &str) -> Option<TaskSupport> {
@@ -200,7 +206,17 @@ impl Features {
     }
 }
 
+/// What tools and prompts are called, aliases included.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Of tools.
+    pub tools: Vec<String>,
+    /// Of prompts.
+    pub prompts: Vec<String>,
+}
+
 trait Erased: Send + Sync {
+    fn names(&self) -> Names;
     fn offers(&self, method: Method) -> bool;
     fn task_support(&self, tool: &str) -> Option<TaskSupport>;
     fn mirrored_params(&self, tool: &str) -> &[MirroredParam];
@@ -238,6 +254,11 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
             }
             _ => false,
         }
+    }
+
+    fn names(&self) -> Names {
+        let prompts = self.catalog.prompts.iter().map(|entry| entry.listed.name.clone());
+        Names { tools: self.catalog.tool_names(), prompts: prompts.collect() }
     }
 
     fn task_support(&self, tool: &str) -> Option<TaskSupport> {

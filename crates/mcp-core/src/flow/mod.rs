@@ -63,6 +63,12 @@ pub trait Client: Send + Sync {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    /// Says where a task is, in words. A call that is none has nobody to tell.
+    fn status<'a>(&'a self, message: &'a str) -> BoxFuture<'a, ()> {
+        let _ = message;
+        Box::pin(std::future::ready(()))
+    }
+
     /// Who is at the other end.
     fn peer(&self) -> &Peer;
 }

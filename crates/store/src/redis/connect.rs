@@ -77,6 +77,7 @@ impl Redis {
             channels,
             namespace: options.namespace.clone(),
             command_timeout: options.command_timeout,
+            observer: options.observer.clone(),
             scripts: Scripts::default(),
             closed: AtomicBool::new(false),
             tasks: Mutex::new(tasks),

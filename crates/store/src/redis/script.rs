@@ -135,17 +135,20 @@ impl Redis {
         key: String,
         arguments: Vec<Value>,
     ) -> Result<Value, StoreError> {
-        let client = self.client(action)?;
-        let hash = script.hash.as_str();
-        // Cloning the arguments copies no text: they are reference-counted.
-        let known = client.evalsha(hash, key.as_str(), arguments.clone());
-        match Box::pin(known).await {
-            Ok(reply) => Ok(reply),
-            // The server has done nothing then, so sending it again is not a second try.
-            Err(error) if error.details().starts_with("NOSCRIPT") => {
-                self.run(action, |client| client.eval(script.text, key, arguments)).await
-            }
-            Err(error) => Err(self.explain(action, &error)),
-        }
+        self.observed("EVALSHA", async {
+            let client = self.client(action)?;
+            let hash = script.hash.as_str();
+            // Cloning the arguments copies no text: they are reference-counted.
+            let known = client.evalsha(hash, key.as_str(), arguments.clone());
+            let done = match Box::pin(known).await {
+                // The server has done nothing then, so sending it again is not a second try.
+                Err(error) if error.details().starts_with("NOSCRIPT") => {
+                    Box::pin(client.eval(script.text, key, arguments)).await
+                }
+                done => done,
+            };
+            done.map_err(|error| self.explain(action, &error))
+        })
+        .await
     }
 }

@@ -16,8 +16,8 @@ const SOCKETS: &[&str] = &["axum", "fred", "hyper", "hyper-util", "reqwest", "to
 /// What wire types need no more than they need sockets: a runtime.
 const RUNTIME: &[&str] = &["axum", "fred", "hyper", "hyper-util", "reqwest", "tokio", "tower-http"];
 
-const SERVER: &[&str] = &["shared", "ambient", "store", "chassis"];
-const MCP_SERVER: &[&str] = &["shared", "ambient", "store", "chassis", "mcp-core"];
+const SERVER: &[&str] = &["shared", "ambient", "store", "chassis", "dpop"];
+const MCP_SERVER: &[&str] = &["shared", "ambient", "store", "chassis", "dpop", "mcp-core"];
 
 /// Both servers, and what a process makes for them: clock, entropy, store, life cycle, features.
 const STANDALONE: &[&str] =
@@ -47,6 +47,7 @@ const TABLE: &[Rule] = &[
     Rule { name: "ambient", may_use: &[], never: SOCKETS },
     Rule { name: "store", may_use: &["ambient"], never: &["axum", "hyper", "reqwest"] },
     Rule { name: "chassis", may_use: &["ambient"], never: &["fred"] },
+    Rule { name: "dpop", may_use: &["ambient"], never: RUNTIME },
     Rule { name: "mcp-core", may_use: &["shared", "ambient"], never: SOCKETS },
     Rule { name: "testkit", may_use: &["shared", "ambient"], never: &["axum", "rmcp"] },
     Rule { name: "auth-server", may_use: SERVER, never: &["fred"] },

@@ -37,6 +37,7 @@ fn add_tools(catalog: Catalog<App>) -> Catalog<App> {
         .tool::<tools::SamplingRequest>()
         .tool::<tools::ElicitationRequest>()
         .tool::<tools::UrlElicitation>()
+        .tool::<tools::SimulateResearchQuery>()
         .tool::<tools::ToggleLogging>()
         .tool::<tools::ToggleSubscriberUpdates>()
         .rhythm::<rhythms::SimulatedLogging>()

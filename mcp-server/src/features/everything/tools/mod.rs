@@ -13,6 +13,7 @@ mod get_structured_content;
 mod get_tiny_image;
 mod long_running_operation;
 mod sampling_request;
+mod simulate_research_query;
 mod toggle_logging;
 mod toggle_subscriber_updates;
 mod url_elicitation;
@@ -30,6 +31,7 @@ pub(super) use self::{
     get_tiny_image::{FormerTinyImage, GetTinyImage},
     long_running_operation::LongRunningOperation,
     sampling_request::{FormerSampling, SamplingRequest},
+    simulate_research_query::SimulateResearchQuery,
     toggle_logging::ToggleLogging,
     toggle_subscriber_updates::ToggleSubscriberUpdates,
     url_elicitation::UrlElicitation,

@@ -1,0 +1,227 @@
+//! Tokens that are bound to a key of the client (RFC 9449).
+
+use http::Method;
+use serde_json::{Value, json};
+use testkit::{
+    dpop::ProofKey,
+    http::{Answer, Http},
+    oauth::query,
+};
+
+use crate::{
+    client_documents::Host,
+    keys::read,
+    signer::Signer,
+    support::{CALLBACK, World, redemption, refreshing},
+};
+
+fn proof(world: &World, key: &ProofKey, path: &str) -> String {
+    key.proof("POST", &format!("{}{path}", world.issuer), world.clock.now())
+}
+
+async fn post(http: &Http, path: &str, form: &[(&str, &str)], proof: &str) -> Answer {
+    http.send(http.request(Method::POST, path).header("dpop", proof).form(form)).await
+}
+
+/// A token request with a fresh proof.
+async fn token(world: &World, form: &[(&str, &str)], key: &ProofKey) -> Answer {
+    post(&world.http, "/token", form, &proof(world, key, "/token")).await
+}
+
+#[track_caller]
+fn bound(answer: &Answer) -> Value {
+    let tokens = answer.clone().expect(200).json();
+    assert_eq!(tokens["token_type"], "DPoP", "{answer}");
+    tokens
+}
+
+fn text<'a>(tokens: &'a Value, name: &str) -> &'a str {
+    tokens[name].as_str().unwrap()
+}
+
+#[tokio::test]
+async fn a_token_is_bound_to_the_key_that_was_shown() {
+    let world = World::start().await;
+    let (client, key) = (world.app().await, ProofKey::p256());
+    let (request, code) = world.code(&client).await;
+    let tokens = bound(&token(&world, &redemption(&client, &request, &code), &key).await);
+    let told = world.introspect(text(&tokens, "access_token")).await;
+    assert_eq!(told["cnf"], json!({ "jkt": key.thumbprint() }));
+    assert_eq!(told["token_type"], "DPoP");
+    let plain = world.tokens(&client).await;
+    assert_eq!(world.introspect(&plain.access).await.get("cnf"), None);
+}
+
+#[tokio::test]
+async fn a_public_client_refreshes_with_its_key_only() {
+    let world = World::start().await;
+    let (client, key) = (world.app().await, ProofKey::p256());
+    let (request, code) = world.code(&client).await;
+    let tokens = bound(&token(&world, &redemption(&client, &request, &code), &key).await);
+    let refresh = refreshing(&client, text(&tokens, "refresh_token"));
+    world.token(&refresh).await.expect_oauth_error(400, "invalid_grant");
+    let thief = token(&world, &refresh, &ProofKey::p256()).await;
+    thief.expect_oauth_error(400, "invalid_grant");
+    let next = bound(&token(&world, &refresh, &key).await);
+    let again = bound(&token(&world, &refresh, &key).await);
+    assert_eq!(next["access_token"], again["access_token"], "within the grace");
+    assert!(world.is_active(text(&next, "access_token")).await);
+}
+
+#[tokio::test]
+async fn a_client_with_a_secret_may_change_its_key() {
+    let world = World::start().await;
+    let client = world.confidential().await;
+    let (request, code) = world.code(&client).await;
+    let form = redemption(&client, &request, &code);
+    let tokens = bound(&token(&world, &form, &ProofKey::p256()).await);
+    let other = ProofKey::ed25519();
+    let refresh = refreshing(&client, text(&tokens, "refresh_token"));
+    let next = bound(&token(&world, &refresh, &other).await);
+    let told = world.introspect(text(&next, "access_token")).await;
+    assert_eq!(told["cnf"]["jkt"], json!(other.thumbprint()));
+}
+
+#[tokio::test]
+async fn a_proof_is_used_once_on_all_instances() {
+    let world = World::start().await;
+    let other = world.another(&[]).await;
+    let (client, key) = (world.app().await, ProofKey::p256());
+    let (request, code) = world.code(&client).await;
+    let form = redemption(&client, &request, &code);
+    let proof = proof(&world, &key, "/token");
+    bound(&post(&world.http, "/token", &form, &proof).await);
+    let replayed = post(&other, "/token", &form, &proof).await;
+    replayed.expect_oauth_error(400, "invalid_dpop_proof");
+}
+
+#[tokio::test]
+async fn a_proof_that_does_not_hold_spends_nothing() {
+    let world = World::start().await;
+    let (client, key) = (world.app().await, ProofKey::p256());
+    let (request, code) = world.code(&client).await;
+    let form = redemption(&client, &request, &code);
+    let url = format!("{}/token", world.issuer);
+    let draft = || key.draft("POST", &url, world.clock.now());
+    let wrong = [
+        draft().claim("htu", json!("https://evil.example/token")).sign(),
+        draft().claim("htm", json!("GET")).sign(),
+        draft().claim("iat", json!(1_700_000_000)).sign(),
+        draft().header("alg", json!("none")).sign(),
+        "nonsense".to_owned(),
+    ];
+    for proof in wrong {
+        let refused = post(&world.http, "/token", &form, &proof).await;
+        refused.expect_oauth_error(400, "invalid_dpop_proof");
+    }
+    let twice = world.http.request(Method::POST, "/token").header("dpop", draft().sign());
+    let twice = world.http.send(twice.header("dpop", draft().sign()).form(&form)).await;
+    twice.expect_oauth_error(400, "invalid_dpop_proof");
+    bound(&token(&world, &form, &key).await);
+}
+
+#[tokio::test]
+async fn a_code_can_be_bound_to_the_key_beforehand() {
+    let world = World::start().await;
+    let (client, key) = (world.app().await, ProofKey::p256());
+    let request = world.request(&client).with("dpop_jkt", &key.thumbprint());
+    let callback = world.go(&mut world.browser(), &request.url(), "alice").await;
+    let code = query(&callback, "code").unwrap();
+    let form = redemption(&client, &request, &code);
+    world.token(&form).await.expect_oauth_error(400, "invalid_grant");
+    let thief = token(&world, &form, &ProofKey::p256()).await;
+    thief.expect_oauth_error(400, "invalid_grant");
+    bound(&token(&world, &form, &key).await);
+}
+
+#[tokio::test]
+async fn a_proof_beside_a_pushed_request_binds_its_code() {
+    let world = World::start().await;
+    let (client, key) = (world.app().await, ProofKey::p256());
+    let request = world.request(&client);
+    let form: Vec<_> = request.query.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let taken = post(&world.http, "/par", &form, &proof(&world, &key, "/par")).await;
+    let uri = text(&taken.expect(201).json(), "request_uri").to_owned();
+    let url = format!("{}/authorize?client_id={}&request_uri={uri}", world.issuer, client.id);
+    let callback = world.go(&mut world.browser(), &url, "alice").await;
+    let code = query(&callback, "code").unwrap();
+    let form = redemption(&client, &request, &code);
+    world.token(&form).await.expect_oauth_error(400, "invalid_grant");
+    bound(&token(&world, &form, &key).await);
+    let other = request.with("dpop_jkt", &ProofKey::p256().thumbprint());
+    let form: Vec<_> = other.query.iter().map(|(name, value)| (&**name, &**value)).collect();
+    let refused = post(&world.http, "/par", &form, &proof(&world, &key, "/par")).await;
+    refused.expect_oauth_error(400, "invalid_request");
+}
+
+#[tokio::test]
+async fn a_signed_token_says_which_key_it_is_bound_to() {
+    let world = World::with(&[("AUTH_TOKEN_FORMAT", "jwt")]).await;
+    let (client, key) = (world.app().await, ProofKey::p256());
+    let (request, code) = world.code(&client).await;
+    let tokens = bound(&token(&world, &redemption(&client, &request, &code), &key).await);
+    let (_, claims) = read(&world.http, text(&tokens, "access_token")).await.unwrap();
+    assert_eq!(claims["cnf"], json!({ "jkt": key.thumbprint() }));
+    let (_, plain) = read(&world.http, &world.tokens(&client).await.access).await.unwrap();
+    assert_eq!(plain.get("cnf"), None);
+}
+
+#[tokio::test]
+async fn a_bound_token_is_no_bearer_token_at_userinfo() {
+    let world = World::start().await;
+    let (client, key) = (world.app().await, ProofKey::p256());
+    let request = world.request(&client).with("scope", "openid");
+    let callback = world.go(&mut world.browser(), &request.url(), "alice").await;
+    let code = query(&callback, "code").unwrap();
+    let tokens = bound(&token(&world, &redemption(&client, &request, &code), &key).await);
+    let access = text(&tokens, "access_token");
+    let url = format!("{}/userinfo", world.issuer);
+    let by = |key: &ProofKey| key.draft("GET", &url, world.clock.now()).token(access).sign();
+    let good = by(&key);
+    let table = [
+        ("Bearer", Some(good.clone()), 401),
+        ("DPoP", None, 401),
+        ("DPoP", Some(by(&ProofKey::p256())), 401),
+        ("DPoP", Some(key.proof("GET", &url, world.clock.now())), 401),
+        ("DPoP", Some(good.clone()), 200),
+        ("DPoP", Some(good), 401),
+    ];
+    for (scheme, proof, status) in table {
+        let answer = userinfo(&world, &format!("{scheme} {access}"), proof.as_deref()).await;
+        assert_eq!(answer.status, status, "{scheme} {answer}");
+        let challenge = answer.header("www-authenticate").unwrap_or("DPoP algs=");
+        assert!(challenge.starts_with("DPoP algs="), "{challenge}");
+    }
+}
+
+async fn userinfo(world: &World, credentials: &str, proof: Option<&str>) -> Answer {
+    let request = world.http.request(Method::GET, "/userinfo").header("authorization", credentials);
+    world.http.send(proof.into_iter().fold(request, |request, it| request.header("dpop", it))).await
+}
+
+#[tokio::test]
+async fn a_token_without_a_key_is_no_bound_token() {
+    let world = World::start().await;
+    let plain = world.tokens(&world.app().await).await.access;
+    let answer = userinfo(&world, &format!("DPoP {plain}"), None).await.expect(401);
+    assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer "), "{answer}");
+}
+
+/// Its signature would tell the client from a thief, but it need not come with one.
+#[tokio::test]
+async fn a_client_that_may_leave_its_signature_away_refreshes_with_its_key_only() {
+    let world = World::with(&[("AUTH_CIMD_ALLOW_PRIVATE", "1")]).await;
+    let (host, key) = (Host::start().await, ProofKey::p256());
+    let document = json!({
+        "client_id": host.url, "client_name": "A", "redirect_uris": [CALLBACK],
+        "token_endpoint_auth_method": "private_key_jwt", "jwks": Signer::new("a").set(),
+        "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+    });
+    host.set(200, &document);
+    let client = host.client();
+    let (request, code) = world.code(&client).await;
+    let tokens = bound(&token(&world, &redemption(&client, &request, &code), &key).await);
+    let refresh = refreshing(&client, text(&tokens, "refresh_token"));
+    world.token(&refresh).await.expect_oauth_error(400, "invalid_grant");
+    bound(&token(&world, &refresh, &key).await);
+}

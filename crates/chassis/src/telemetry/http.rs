@@ -1,0 +1,217 @@
+//! Every request, measured and traced by the HTTP conventions of OpenTelemetry.
+//!
+//! A stream is measured to its first byte: how long a client listens is not how fast a server is.
+
+use std::borrow::Cow;
+
+use ambient::{Clock, Stopwatch};
+use axum::{
+    extract::{MatchedPath, Request},
+    response::Response,
+};
+use http::{Method, Version};
+use opentelemetry::{
+    KeyValue,
+    metrics::{Histogram, Meter, UpDownCounter},
+};
+use tracing::{Span, field::Empty};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use super::context;
+use crate::{
+    RequestId,
+    layers::{Around, Begun},
+};
+
+/// The buckets that the conventions advise for HTTP, in seconds.
+const BUCKETS: [f64; 14] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+
+/// The instruments of one HTTP server.
+#[derive(Clone, Debug)]
+pub struct HttpMetrics {
+    duration: Histogram<f64>,
+    active: UpDownCounter<i64>,
+    clock: Clock,
+}
+
+impl HttpMetrics {
+    /// Makes them. `clock` measures durations.
+    #[must_use]
+    pub fn new(meter: &Meter, clock: Clock) -> Self {
+        Self {
+            duration: meter
+                .f64_histogram("http.server.request.duration")
+                .with_unit("s")
+                .with_description("Duration of HTTP server requests, to the start of the answer")
+                .with_boundaries(BUCKETS.to_vec())
+                .build(),
+            active: meter
+                .i64_up_down_counter("http.server.active_requests")
+                .with_description("HTTP server requests that are being answered")
+                .build(),
+            clock,
+        }
+    }
+}
+
+/// The layer that measures, if there is something to measure with.
+#[derive(Clone)]
+pub(crate) struct MeasureHttp {
+    pub(crate) metrics: Option<HttpMetrics>,
+    pub(crate) https: bool,
+}
+
+/// A request that is being measured. Dropped before its end, it is still no longer active.
+pub(crate) struct Measured {
+    metrics: HttpMetrics,
+    watch: Stopwatch,
+    always: [KeyValue; 2],
+    route: Option<MatchedPath>,
+    version: &'static str,
+}
+
+impl Drop for Measured {
+    fn drop(&mut self) {
+        self.metrics.active.add(-1, &self.always);
+    }
+}
+
+impl Around for MeasureHttp {
+    type Kept = Option<Measured>;
+
+    fn before(&self, request: &mut Request) -> Begun<Option<Measured>> {
+        let measured = self.metrics.as_ref().map(|metrics| {
+            let scheme = if self.https { "https" } else { "http" };
+            let always = [
+                KeyValue::new("http.request.method", method(request.method())),
+                KeyValue::new("url.scheme", scheme),
+            ];
+            metrics.active.add(1, &always);
+            Measured {
+                watch: metrics.clock.stopwatch(),
+                route: request.extensions().get().cloned(),
+                version: version(request.version()),
+                metrics: metrics.clone(),
+                always,
+            }
+        });
+        Begun::with(measured)
+    }
+
+    fn after(measured: Option<Measured>, response: Response) -> Response {
+        if let Some(measured) = measured {
+            measured.record(response.status().as_u16());
+        }
+        response
+    }
+}
+
+impl Measured {
+    fn record(&self, status: u16) {
+        let [method, scheme] = self.always.clone();
+        let mut attributes = vec![
+            method,
+            scheme,
+            KeyValue::new("http.response.status_code", i64::from(status)),
+            KeyValue::new("network.protocol.version", self.version),
+        ];
+        if let Some(route) = &self.route {
+            attributes.push(KeyValue::new("http.route", route.as_str().to_owned()));
+        }
+        if status >= 500 {
+            attributes.push(KeyValue::new("error.type", status.to_string()));
+        }
+        self.metrics.duration.record(self.watch.elapsed().as_secs_f64(), &attributes);
+    }
+}
+
+/// The method, or `_OTHER`: a client that makes methods up must not make labels.
+fn method(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "POST" => "POST",
+        "DELETE" => "DELETE",
+        "HEAD" => "HEAD",
+        "OPTIONS" => "OPTIONS",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "CONNECT" => "CONNECT",
+        "TRACE" => "TRACE",
+        _ => "_OTHER",
+    }
+}
+
+fn version(version: Version) -> &'static str {
+    match version {
+        Version::HTTP_10 => "1.0",
+        Version::HTTP_2 => "2",
+        Version::HTTP_3 => "3",
+        _ => "1.1",
+    }
+}
+
+/// The layer that opens the span of a request, if spans are recorded.
+#[derive(Clone)]
+pub(crate) struct TraceHttp {
+    pub(crate) https: bool,
+}
+
+/// Probes come every few seconds and are worth no trace.
+const UNTRACED: [&str; 5] = ["/livez", "/readyz", "/health", "/metrics", "/version"];
+
+impl Around for TraceHttp {
+    type Kept = Span;
+
+    fn before(&self, request: &mut Request) -> Begun<Span> {
+        let span = if UNTRACED.contains(&request.uri().path()) {
+            Span::none()
+        } else {
+            span(request, self.https)
+        };
+        // Where nothing is recorded, headers are not even read.
+        if !span.is_disabled()
+            && let Some(parent) = context::of_headers(request.headers())
+        {
+            // Fails only where no spans are recorded.
+            let _ = span.set_parent(parent);
+        }
+        Begun::with_span(span.clone(), span)
+    }
+
+    fn after(span: Span, response: Response) -> Response {
+        let status = response.status().as_u16();
+        span.record("http.response.status_code", status);
+        if status >= 500 {
+            span.record("error.type", status);
+            span.record("otel.status_code", "ERROR");
+        }
+        response
+    }
+}
+
+/// The path is told, never the query: codes travel in it.
+fn span(request: &Request, https: bool) -> Span {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let name = || match route {
+        Some(route) => Cow::Owned(format!("{} {route}", method(request.method()))),
+        None => Cow::Borrowed(method(request.method())),
+    };
+    let id = request.extensions().get::<RequestId>().map(RequestId::as_str);
+    tracing::trace_span!(
+        target: "otel::span",
+        parent: None,
+        "http",
+        otel.name = %name(),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = method(request.method()),
+        http.route = route,
+        url.path = request.uri().path(),
+        url.scheme = if https { "https" } else { "http" },
+        network.protocol.version = version(request.version()),
+        request_id = id,
+        http.response.status_code = Empty,
+        error.type = Empty,
+    )
+}

@@ -1,0 +1,127 @@
+//! Questions to the authorization server: few at a time, each with an end, each answer of bounded
+//! length.
+
+use std::{fs, sync::Arc, time::Duration};
+
+use ambient::Clock;
+use bytes::Bytes;
+use chassis::{
+    client::{ReadError, Timeouts, http_client_trusting, read_capped},
+    telemetry::Asking,
+};
+use http::{HeaderMap, StatusCode};
+use reqwest::{Certificate, RequestBuilder};
+use tokio::sync::Semaphore;
+
+use crate::config::AuthSettings;
+
+/// The most questions that are in progress at a time. Who comes later waits, but no longer than a
+/// question may take.
+const MAX_QUESTIONS: usize = 64;
+
+/// The longest wait for a connection.
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// Asks.
+#[derive(Clone)]
+pub(crate) struct Outbound {
+    pub(super) http: reqwest::Client,
+    measured: Asking,
+    clock: Clock,
+    places: Arc<Semaphore>,
+    timeout: Duration,
+    max_response: usize,
+}
+
+/// An answer, all of it.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutboundError {
+    #[error("it cannot be reached")]
+    Unreachable(#[source] reqwest::Error),
+    #[error(transparent)]
+    Unreadable(ReadError),
+    #[error("too many questions are waiting for its answers")]
+    Busy,
+}
+
+/// Why nothing can be asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OutboundStartError {
+    #[error("the file of MCP_AUTH_CA_FILE cannot be read; set it to a PEM file of certificates")]
+    CaFile(#[source] std::io::Error),
+    #[error("the file of MCP_AUTH_CA_FILE holds no certificates in PEM form")]
+    NoCertificates,
+    #[error("no HTTP client could be made to check tokens with")]
+    Client(#[from] reqwest::Error),
+}
+
+impl Outbound {
+    pub(crate) fn new(
+        settings: &AuthSettings,
+        clock: Clock,
+        measured: Asking,
+    ) -> Result<Self, OutboundStartError> {
+        let trusted = match &settings.ca_file {
+            None => Vec::new(),
+            Some(path) => {
+                let pem = fs::read(path).map_err(OutboundStartError::CaFile)?;
+                let found = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+                if found.is_empty() {
+                    return Err(OutboundStartError::NoCertificates);
+                }
+                found
+            }
+        };
+        let agent = concat!("mcp-server/", env!("CARGO_PKG_VERSION"));
+        let timeouts = Timeouts { connect: CONNECT.min(settings.timeout), total: settings.timeout };
+        Ok(Self {
+            http: http_client_trusting(agent, timeouts, trusted)?,
+            measured,
+            clock,
+            places: Arc::new(Semaphore::new(MAX_QUESTIONS)),
+            timeout: settings.timeout,
+            max_response: settings.max_response,
+        })
+    }
+
+    /// The whole answer, whatever its status.
+    pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Reply, OutboundError> {
+        let place = self.clock.timeout(self.timeout, self.places.acquire()).await;
+        let _place = place.map_err(|_| OutboundError::Busy)?.map_err(|_| OutboundError::Busy)?;
+        let sent = self.measured.send(request).await;
+        // The URL is known, and may hold what an operator has put there.
+        let mut response = sent.map_err(|e| OutboundError::Unreachable(e.without_url()))?;
+        let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
+        let body = read_capped(response, self.max_response).await;
+        Ok(Reply { status, headers, body: body.map_err(OutboundError::Unreadable)? })
+    }
+}
+
+impl Reply {
+    /// How long the server wants to be left alone (RFC 9110 section 10.2.3), in seconds only, and
+    /// for no longer than a quarter of an hour: a mistake there must not close us for a day.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let text = self.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
+        let seconds: u64 = text.trim().parse().ok()?;
+        Some(Duration::from_secs(seconds.clamp(1, 900)))
+    }
+
+    /// How long the answer is fresh, if it says so (RFC 9111 section 5.2.2.1).
+    pub(super) fn max_age(&self) -> Option<Duration> {
+        let values = self.headers.get_all(http::header::CACHE_CONTROL).iter();
+        let mut directives =
+            values.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
+        let seconds = directives.find_map(|directive| {
+            let (name, seconds) = directive.trim().split_once('=')?;
+            name.eq_ignore_ascii_case("max-age").then(|| seconds.trim_matches('"').parse().ok())?
+        });
+        seconds.map(Duration::from_secs)
+    }
+}

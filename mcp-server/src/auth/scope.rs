@@ -1,0 +1,53 @@
+//! What an operation needs beyond a good token: 403 with everything it needs in one challenge, so
+//! that a client asks its user once (2026-07-28 authorization, "Scope Challenge Handling").
+
+use std::collections::BTreeSet;
+
+use http::StatusCode;
+use mcp_core::Principal;
+use shared::{
+    mcp::{ClientRequest, ErrorCode, Method, RawJson},
+    oauth::{BearerChallenge, Scope},
+};
+
+use crate::{
+    Server,
+    http::{Rejection, metadata_url},
+};
+
+/// Lets the caller on if it has all of these scopes; else the refusal names them, together with
+/// those that every request needs: a client that asks for less would come back with less.
+pub(crate) fn allow(
+    server: &Server,
+    principal: &Principal,
+    needed: &[String],
+) -> Result<(), Rejection> {
+    let Some(lacking) = needed.iter().find(|scope| !principal.may(scope)) else { return Ok(()) };
+    let always = server.auth().map(|auth| auth.required_scopes().iter().map(Scope::as_str));
+    let all: BTreeSet<_> =
+        always.into_iter().flatten().chain(needed.iter().map(String::as_str)).collect();
+    let description = format!("This needs the scope {lacking}");
+    let challenge = BearerChallenge {
+        error: Some("insufficient_scope".to_owned()),
+        error_description: Some(description.clone()),
+        scope: Some(all.into_iter().collect::<Vec<_>>().join(" ")),
+        resource_metadata: Some(metadata_url(server.config())),
+    };
+    let rejection = Rejection::new(StatusCode::FORBIDDEN, ErrorCode::INVALID_REQUEST, description);
+    Err(rejection.challenged(&challenge))
+}
+
+/// The same for a message that has not been decoded yet. One that cannot be is let on: whoever
+/// decodes it says what is wrong with it.
+pub(crate) fn allow_message(
+    server: &Server,
+    principal: &Principal,
+    method: &str,
+    params: Option<&RawJson>,
+) -> Result<(), Rejection> {
+    let Some(Method::CallTool) = Method::named(method) else { return Ok(()) };
+    match ClientRequest::decode(Method::CallTool, params) {
+        Ok(request) => allow(server, principal, server.features().required_scopes(&request)),
+        Err(_) => Ok(()),
+    }
+}

@@ -1,0 +1,308 @@
+//! Whether a token is good, from cache, by its signature or by asking: the order of things, and
+//! what a failure of each of them means.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+use std::time::Duration;
+
+use ambient::{Clock, Entropy, Secret};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use url::Url;
+
+use super::{
+    breaker::Breaker,
+    cache::{TokenCache, TokenHash, hash},
+    discovery::{AuthorizationServer, Way},
+    flight::Flights,
+    introspect::{Answer, Introspector},
+    jwks::{Jwks, NoKeys},
+    outbound::Outbound,
+    token::{
+        Claims, Inactive, Jws, Policy, Said, Signed, Validated, looks_encrypted, looks_signed,
+    },
+};
+use crate::{
+    config::{AuthSettings, ClientAuth},
+    metrics::McpMetrics,
+};
+
+/// When a client should try again if nobody knows better.
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+/// Why there is no caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The token is no good.
+    Inactive(Inactive),
+    /// Nobody can say; it may be known after this time.
+    Outage(Duration),
+}
+
+impl From<Inactive> for Failure {
+    fn from(why: Inactive) -> Self {
+        Self::Inactive(why)
+    }
+}
+
+impl From<NoKeys> for Failure {
+    fn from(_: NoKeys) -> Self {
+        Self::Outage(RETRY_AFTER)
+    }
+}
+
+type Outcome = Result<Validated, Failure>;
+
+/// Checks tokens and remembers what came of it.
+pub(super) struct Validator {
+    policy: Policy,
+    introspector: Introspector,
+    jwks: Jwks,
+    cache: TokenCache,
+    flights: Arc<Flights<Outcome>>,
+    breaker: Breaker,
+    clock: Clock,
+    /// Our own credentials were rejected the last time they were used.
+    rejected: AtomicBool,
+    /// The endpoint does not answer for signed tokens.
+    leaves_jwts_to_us: AtomicBool,
+    metrics: McpMetrics,
+}
+
+impl Validator {
+    pub(super) fn new(
+        settings: &AuthSettings,
+        outbound: &Outbound,
+        (clock, entropy): (&Clock, &Entropy),
+        metrics: McpMetrics,
+    ) -> Self {
+        Self {
+            policy: settings.policy.clone(),
+            introspector: Introspector {
+                outbound: outbound.clone(),
+                credentials: settings.credentials.clone(),
+                issuer: settings.issuer.clone(),
+                clock: clock.clone(),
+                entropy: entropy.clone(),
+            },
+            jwks: Jwks::new(outbound.clone(), clock.clone(), settings.jwks),
+            cache: TokenCache::new(settings.cache, settings.outage),
+            flights: Arc::default(),
+            breaker: Breaker::new(clock.clone()),
+            clock: clock.clone(),
+            rejected: AtomicBool::new(false),
+            leaves_jwts_to_us: AtomicBool::new(false),
+            metrics,
+        }
+    }
+
+    /// Whether our own credentials were rejected the last time they were used.
+    pub(super) fn is_rejected(&self) -> bool {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
+    /// Whether questions about tokens go unasked for now.
+    pub(super) fn is_resting(&self) -> bool {
+        self.breaker.is_closed()
+    }
+
+    /// Who has this token? Without a server that answers only the past can be asked.
+    pub(super) async fn validate(
+        self: &Arc<Self>,
+        server: Option<Arc<AuthorizationServer>>,
+        token: &Secret,
+    ) -> Outcome {
+        let key = hash(token);
+        let Some(server) = server else { return self.past(&key, RETRY_AFTER).await };
+        let outcome = if self.cache.is_off() {
+            self.check(&server, token).await
+        } else if let Some(known) = self.cache.get(&key, self.clock.now()).await {
+            self.metrics.looked_up(if known.is_ok() { "active" } else { "inactive" });
+            return known.map_err(Failure::Inactive);
+        } else {
+            self.metrics.looked_up("miss");
+            let (this, token) = (Arc::clone(self), token.clone());
+            let question = async move { this.ask_once(key, &server, &token).await };
+            self.flights.join(key, question).await
+        };
+        match outcome {
+            Err(Failure::Outage(retry_after)) => self.past(&key, retry_after).await,
+            outcome => outcome,
+        }
+    }
+
+    /// What was known before, if the operator lets that count in an outage.
+    async fn past(&self, key: &TokenHash, retry_after: Duration) -> Outcome {
+        let past = self.cache.stale(key, self.clock.now()).await;
+        if past.is_some() {
+            self.metrics.looked_up("stale");
+        }
+        past.ok_or(Failure::Outage(retry_after))
+    }
+
+    async fn ask_once(
+        &self,
+        key: TokenHash,
+        server: &AuthorizationServer,
+        token: &Secret,
+    ) -> Outcome {
+        // Somebody may have asked between our look into the cache and our turn.
+        if let Some(known) = self.cache.get(&key, self.clock.now()).await {
+            return known.map_err(Failure::Inactive);
+        }
+        let outcome = self.check(server, token).await;
+        let now = self.clock.now();
+        match &outcome {
+            Ok(validated) => self.cache.remember(key, Ok(validated.clone()), now).await,
+            Err(Failure::Inactive(why)) => self.cache.remember(key, Err(*why), now).await,
+            Err(Failure::Outage(_)) => {}
+        }
+        outcome
+    }
+
+    async fn check(&self, server: &AuthorizationServer, token: &Secret) -> Outcome {
+        if looks_encrypted(token.expose()) {
+            return Err(Inactive::Encrypted.into());
+        }
+        match &server.way {
+            Way::Jwt { keys } => self.by_signature(keys, token).await,
+            Way::Both { endpoint, method, keys } => {
+                let signed = self.by_signature(keys, token).await?;
+                match self.by_asking(endpoint, *method, token).await? {
+                    Some(asked) => Ok(both(signed, asked)),
+                    None => Err(Inactive::NotActive.into()),
+                }
+            }
+            Way::Ask { endpoint, method, fallback } => {
+                self.could_be_good(token)?;
+                let keys = fallback.as_ref().filter(|_| looks_signed(token.expose()));
+                if let Some(keys) = keys
+                    && self.leaves_jwts_to_us.load(Ordering::Relaxed)
+                {
+                    return self.by_signature(keys, token).await;
+                }
+                match (self.by_asking(endpoint, *method, token).await?, keys) {
+                    (Some(validated), _) => Ok(validated),
+                    (None, None) => Err(Inactive::NotActive.into()),
+                    (None, Some(keys)) => {
+                        self.leaves_jwts_to_us.store(true, Ordering::Relaxed);
+                        self.by_signature(keys, token).await
+                    }
+                }
+            }
+        }
+    }
+
+    /// Refuses what nobody needs to be asked about.
+    fn could_be_good(&self, token: &Secret) -> Result<(), Inactive> {
+        let token = token.expose();
+        let payload = token.split('.').nth(1).filter(|_| looks_signed(token));
+        let payload = payload.and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
+        match payload.and_then(|payload| Claims::of_token(&payload)) {
+            Some(claims) => self.policy.could_be_good(&claims, self.clock.now()),
+            None => Ok(()),
+        }
+    }
+
+    async fn by_signature(&self, keys: &Url, token: &Secret) -> Outcome {
+        let jws = Jws::parse(token.expose(), &self.policy)?;
+        self.policy.could_be_good(jws.claims(), self.clock.now())?;
+        let set = self.jwks.current(keys).await?;
+        if set.check(&jws)? == Signed::UnknownKey {
+            let newer = self.jwks.newer(keys, &set).await?;
+            if newer.check(&jws)? == Signed::UnknownKey {
+                return Err(Inactive::Key.into());
+            }
+        }
+        Ok(self.policy.judge(jws.claims(), Said::ByToken, self.clock.now())?)
+    }
+
+    /// None if the endpoint does not answer for tokens of this kind.
+    async fn by_asking(
+        &self,
+        endpoint: &Url,
+        method: ClientAuth,
+        token: &Secret,
+    ) -> Result<Option<Validated>, Failure> {
+        self.breaker.admit().map_err(Failure::Outage)?;
+        let watch = self.clock.stopwatch();
+        let answer = self.introspector.ask(endpoint, method, token).await;
+        self.metrics.introspected(outcome(&answer), watch.elapsed());
+        match self.note(&answer) {
+            Some(retry_after) => Err(Failure::Outage(retry_after)),
+            None => match answer {
+                Answer::Claims(claims) => {
+                    let now = self.clock.now();
+                    Ok(Some(self.policy.judge(&claims, Said::ByServer, now)?))
+                }
+                Answer::Unsupported => Ok(None),
+                _ => Err(Inactive::NotActive.into()),
+            },
+        }
+    }
+
+    /// What an answer says of the server and of us; a time to wait if it says nothing of the token.
+    fn note(&self, answer: &Answer) -> Option<Duration> {
+        match answer {
+            Answer::Claims(_) | Answer::Refused | Answer::Unsupported => {
+                self.breaker.succeeded();
+                if self.rejected.swap(false, Ordering::Relaxed) {
+                    tracing::info!("our own credentials are accepted again");
+                }
+                return None;
+            }
+            Answer::BadCredentials => {
+                self.breaker.failed();
+                self.rejected.store(true, Ordering::Relaxed);
+                tracing::error!(
+                    "the introspection endpoint rejects our own credentials: no token can be \
+                     checked; see MCP_AUTH_CLIENT_ID, MCP_AUTH_CLIENT_SECRET and \
+                     MCP_AUTH_CLIENT_AUTH"
+                );
+            }
+            Answer::TooMany(rest) => {
+                self.breaker.rest(*rest);
+                tracing::error!(seconds = rest.as_secs(), "introspection is limited (429)");
+                return Some(*rest);
+            }
+            Answer::Outage(reason) => {
+                self.breaker.failed();
+                tracing::error!(reason, "introspection failed");
+            }
+        }
+        Some(RETRY_AFTER)
+    }
+
+    /// Asks about a token that nobody has, to see whether our credentials are accepted.
+    pub(super) async fn try_credentials(&self, server: &AuthorizationServer) {
+        let (Way::Ask { endpoint, method, .. } | Way::Both { endpoint, method, .. }) = &server.way
+        else {
+            return;
+        };
+        let trial = Secret::new("trial-by-mcp-server");
+        let answer = self.introspector.ask(endpoint, *method, &trial).await;
+        match answer {
+            Answer::Claims(_) | Answer::BadCredentials => drop(self.note(&answer)),
+            _ => {}
+        }
+    }
+}
+
+/// What metrics call an answer.
+fn outcome(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Claims(claims) if claims.is_active() => "active",
+        Answer::Claims(_) | Answer::Refused | Answer::Unsupported => "inactive",
+        Answer::BadCredentials | Answer::TooMany(_) | Answer::Outage(_) => "error",
+    }
+}
+
+/// What both ways say together: the server knows the present, the token what was signed.
+fn both(signed: Validated, asked: Validated) -> Validated {
+    Validated {
+        expires_at: signed.expires_at.min(asked.expires_at),
+        confirmation: signed.confirmation.or(asked.confirmation),
+        principal: asked.principal,
+    }
+}

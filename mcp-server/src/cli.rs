@@ -1,0 +1,156 @@
+//! The command line: serving, and what helps an operator before that.
+
+use std::io::{self, Read as _, Write};
+
+use ambient::{Clock, Entropy, Env, Mistakes, Secret, Settings};
+use clap::{Parser, Subcommand};
+use mcp_core::Features;
+
+use crate::{AuthConfig, Config, auth, run};
+
+/// An MCP server. Settings come from the environment and from the file `.env`.
+#[derive(Debug, Parser)]
+#[command(name = "mcp-server", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve over HTTP: what happens without a command.
+    Serve,
+    /// Serve whoever has started this, over the standard streams.
+    Stdio,
+    /// Try the authorization server with these settings, and a token if there is one.
+    CheckAuth {
+        /// An access token, or - to read it from the standard input, which other users of the
+        /// machine cannot see.
+        #[arg(long)]
+        token: Option<Secret>,
+    },
+    /// Look at the settings.
+    Config {
+        #[command(subcommand)]
+        what: ConfigCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Say what is wrong with them; say nothing if nothing is.
+    Check,
+    /// Print what is in effect, without secrets.
+    Dump,
+}
+
+/// Why a command has failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The server has.
+    #[error(transparent)]
+    Serve(#[from] run::RunError),
+    /// The settings are wrong.
+    #[error(transparent)]
+    Settings(#[from] Mistakes),
+    /// The check has found something.
+    #[error("tokens cannot be checked like this")]
+    CheckFailed,
+    /// The result could not be written, or the token not be read.
+    #[error("the terminal has failed")]
+    Terminal(#[from] io::Error),
+}
+
+/// Does what the command line of this process says; `offered` is what is served, by its settings.
+pub async fn run(offered: impl FnOnce(&Env) -> Result<Features, Mistakes>) -> Result<(), CliError> {
+    match Cli::parse().command {
+        None | Some(Command::Serve) => Ok(run::serve_chosen(offered).await?),
+        Some(Command::Stdio) => Ok(run::serve_stdio(offered).await?),
+        Some(Command::CheckAuth { token }) => {
+            let env = Env::process()?;
+            let token = token.map(from_standard_input).transpose()?;
+            let parts = (Clock::system(), Entropy::system());
+            let good = check_auth(&env, &parts, token, &mut io::stdout()).await?;
+            if good { Ok(()) } else { Err(CliError::CheckFailed) }
+        }
+        Some(Command::Config { what }) => {
+            let env = Env::process()?;
+            let (config, settings) = Config::from_env(&env);
+            config?;
+            offered(&env)?;
+            match what {
+                ConfigCommand::Check => Ok(()),
+                ConfigCommand::Dump => Ok(dump(&env, &settings, "", &mut io::stdout().lock())?),
+            }
+        }
+    }
+}
+
+fn from_standard_input(token: Secret) -> io::Result<Secret> {
+    if token.expose() != "-" {
+        return Ok(token);
+    }
+    let mut text = String::new();
+    io::stdin().lock().take(64 * 1024).read_to_string(&mut text)?;
+    Ok(Secret::new(text.trim()))
+}
+
+/// Writes the settings about tokens and what comes of a trial; true if all is good.
+pub async fn check_auth(
+    env: &Env,
+    (clock, entropy): &(Clock, Entropy),
+    token: Option<Secret>,
+    out: &mut (dyn Write + Send),
+) -> Result<bool, CliError> {
+    let (config, settings) = Config::from_env(env);
+    let config = config?;
+    writeln!(out, "Settings")?;
+    dump(env, &settings, "AUTH", out)?;
+    match &config.auth {
+        AuthConfig::Off => {
+            writeln!(out, "\nVerdict: authorization is off; everybody may do everything")?;
+            Ok(true)
+        }
+        AuthConfig::Required(settings) => {
+            Ok(auth::check(settings, clock, entropy, token, out).await?)
+        }
+    }
+}
+
+/// Writes every setting whose name has `part` in it, with its value and where that came from.
+fn dump(env: &Env, settings: &Settings, part: &str, out: &mut dyn Write) -> io::Result<()> {
+    for setting in settings.iter().filter(|setting| setting.name.contains(part)) {
+        let (value, source) = env.effective(setting);
+        writeln!(out, "{}={value}  # {source}", setting.name)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_made() {
+        Cli::command().debug_assert();
+        assert!(Cli::parse_from(["mcp-server"]).command.is_none());
+    }
+
+    #[test]
+    fn a_dump_shows_what_holds_and_no_secret() {
+        let env = Env::from([
+            ("AUTH_SERVER_URL", "https://t.auth0.com/"),
+            ("MCP_AUTH_PROFILE", "auth0"),
+            ("MCP_AUTH_CLIENT_SECRET", "hunter2"),
+        ]);
+        let mut out = Vec::new();
+        dump(&env, &Config::from_env(&env).1, "", &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("MCP_AUTH_SCOPE_CLAIMS=scope permissions  # default"), "{text}");
+        assert!(text.contains("AUTH_SERVER_URL=https://t.auth0.com/  # test"), "{text}");
+        assert!(text.contains("MCP_AUTH_CLIENT_SECRET=[redacted]  # test"), "{text}");
+        assert!(!text.contains("hunter2"));
+    }
+}

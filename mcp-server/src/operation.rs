@@ -1,0 +1,450 @@
+//! One MCP request as telemetry sees it: a span and a duration, by the MCP conventions of
+//! OpenTelemetry (`open-telemetry/semantic-conventions-genai`, `docs/gen-ai/mcp.md`).
+//!
+//! A call ends in bytes, and what the bytes say is known one room further in. Who writes them leaves
+//! a note on the way ([`note_error`], [`note_result`]); outside a watched call a note goes nowhere.
+
+use std::{borrow::Cow, cell::Cell, collections::HashMap, sync::Arc};
+
+use ambient::{Clock, Stopwatch};
+use chassis::telemetry::context;
+use futures_util::future::BoxFuture;
+use mcp_core::{Names, flow::AskError};
+use opentelemetry::KeyValue;
+use serde::Deserialize;
+use serde_json::Value;
+use shared::mcp::{ErrorCode, ErrorObject, Method, RawJson, RequestId, Revision, ServerResult};
+use tracing::{Instrument as _, Span, field::Empty};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::{
+    metrics::Instruments,
+    session::{SessionId, Transport},
+};
+
+/// Instead of a name that a client has made up.
+const OTHER: &str = "_OTHER";
+
+/// Watches the requests of one server.
+#[derive(Clone)]
+pub(crate) struct Operations(Arc<Inner>);
+
+struct Inner {
+    instruments: Option<Arc<Instruments>>,
+    clock: Clock,
+    /// The labels of every tool and prompt, made once: measuring a call copies no text.
+    tools: HashMap<String, KeyValue>,
+    prompts: HashMap<String, KeyValue>,
+}
+
+/// What is known of a request when it begins.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) id: &'a RequestId,
+    pub(crate) method: &'a str,
+    pub(crate) params: Option<&'a RawJson>,
+    pub(crate) revision: Revision,
+    pub(crate) session: Option<&'a SessionId>,
+    pub(crate) transport: Transport,
+}
+
+impl<'a> Asked<'a> {
+    /// The request that opens a session. Nothing has been agreed on yet: the revision is the one
+    /// that is offered to whoever asks for an unknown one.
+    pub(crate) fn initialize(
+        id: &'a RequestId,
+        params: Option<&'a RawJson>,
+        transport: Transport,
+    ) -> Self {
+        let method = Method::Initialize.as_str();
+        Self { id, method, params, revision: Revision::LATEST_LEGACY, session: None, transport }
+    }
+}
+
+/// What is looked at of the parameters.
+#[derive(Default, Deserialize)]
+struct Looked<'a> {
+    #[serde(borrow, default)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    uri: Option<Cow<'a, str>>,
+    #[serde(rename = "_meta", default)]
+    place: Place,
+}
+
+/// Where the caller says it is. Of the wrong type it is no mistake, and nothing.
+#[derive(Default, Deserialize)]
+struct Place {
+    #[serde(default)]
+    traceparent: Value,
+    #[serde(default)]
+    tracestate: Value,
+}
+
+/// How a request ended, as far as it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// Dropped, or cancelled, before there was an answer.
+    Unanswered,
+    /// With a result.
+    Well,
+    /// With a result that says that the tool has failed.
+    ToolError,
+    /// With an error.
+    Error(ErrorCode),
+}
+
+tokio::task_local! {
+    static WATCHED: Watched;
+}
+
+/// What notes are left in while a call runs.
+struct Watched {
+    ended: Cell<Ended>,
+    span: Span,
+    operations: Operations,
+}
+
+/// Tells that a call ends with an error.
+pub(crate) fn note_error(error: &ErrorObject) {
+    note(Ended::Error(error.code), Some(&error.message));
+}
+
+/// Tells that a call ends with a result.
+pub(crate) fn note_result(result: &ServerResult) {
+    let failed = matches!(result, ServerResult::CallTool(result) if result.is_error);
+    note(if failed { Ended::ToolError } else { Ended::Well }, None);
+}
+
+fn note(ended: Ended, message: Option<&str>) {
+    // Nobody watches: nothing to tell.
+    let _ = WATCHED.try_with(|watched| {
+        watched.ended.set(ended);
+        if watched.span.is_disabled() {
+            return;
+        }
+        if let Ended::Error(code) = ended {
+            watched.span.record("rpc.response.status_code", code.0.to_string());
+        }
+        if let Some(kind) = ended.error_type() {
+            watched.span.record("error.type", &*kind);
+            watched.span.record("otel.status_code", "ERROR");
+            watched.span.record("otel.status_description", message);
+        }
+    });
+}
+
+/// Measures a question to the client of the call that is being watched, and gives it a span.
+pub(crate) async fn asking<T>(
+    method: &'static str,
+    question: impl Future<Output = Result<T, AskError>>,
+) -> Result<T, AskError> {
+    let span = tracing::trace_span!(
+        target: "otel::span",
+        "mcp question",
+        otel.name = method,
+        otel.kind = "client",
+        otel.status_code = Empty,
+        mcp.method.name = method,
+        network.transport = "tcp",
+        error.type = Empty,
+    );
+    let watched = WATCHED.try_with(|watched| watched.operations.clone()).ok();
+    let watch = watched.as_ref().map(|operations| operations.0.clock.stopwatch());
+    let answer = question.instrument(span.clone()).await;
+    let failed = answer.as_ref().err().map(|error| match error {
+        AskError::Refused(error) => Cow::Owned(error.code.0.to_string()),
+        AskError::TimedOut => Cow::Borrowed("timeout"),
+        _ => Cow::Borrowed("disconnected"),
+    });
+    if let Some(kind) = &failed {
+        span.record("error.type", &**kind);
+        span.record("otel.status_code", "ERROR");
+    }
+    if let Some((operations, watch)) = watched.zip(watch)
+        && let Some(instruments) = &operations.0.instruments
+    {
+        let mut labels = vec![KeyValue::new("mcp.method.name", method)];
+        labels.extend(failed.map(|kind| KeyValue::new("error.type", kind.into_owned())));
+        instruments.questions.record(watch.elapsed().as_secs_f64(), &labels);
+    }
+    answer
+}
+
+/// Tells a client where in a trace the question belongs, if it is traced (SEP-414).
+pub(crate) fn write_place(params: &mut Value) {
+    if let Some(parent) = context::traceparent()
+        && let Value::Object(params) = params
+    {
+        let meta = params.entry("_meta").or_insert_with(|| Value::Object(serde_json::Map::new()));
+        if let Value::Object(meta) = meta {
+            meta.insert("traceparent".to_owned(), Value::String(parent));
+        }
+    }
+}
+
+impl Ended {
+    /// The conventions' rule: what a caller got wrong is not an error of the server.
+    fn error_type(self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Well => None,
+            Self::Unanswered => Some("cancelled".into()),
+            Self::ToolError => Some("tool_error".into()),
+            Self::Error(code) if NO_ERRORS.contains(&code.0) => None,
+            Self::Error(code) => Some(code.0.to_string().into()),
+        }
+    }
+}
+
+/// Codes that are no errors of a server: parse error, invalid request, method not found, invalid
+/// parameters, resource not found.
+const NO_ERRORS: [i64; 5] = [-32700, -32600, -32601, -32602, -32002];
+
+/// Codes by which a caller is at fault although the conventions count them: header mismatch,
+/// missing capability, unsupported version.
+const CALLER_FAULTS: [i64; 3] = [-32020, -32021, -32022];
+
+impl Operations {
+    pub(crate) fn new(instruments: Option<&Arc<Instruments>>, clock: &Clock, names: Names) -> Self {
+        let labels = |key: &'static str, names: Vec<String>| {
+            let label = |name: String| {
+                let value: Arc<str> = name.as_str().into();
+                (name, KeyValue::new(key, value))
+            };
+            names.into_iter().map(label).collect()
+        };
+        Self(Arc::new(Inner {
+            instruments: instruments.cloned(),
+            clock: clock.clone(),
+            tools: labels("gen_ai.tool.name", names.tools),
+            prompts: labels("gen_ai.prompt.name", names.prompts),
+        }))
+    }
+
+    /// Begins to watch a request, if its call is to be measured or traced. A subscription is not: it
+    /// lasts as long as its client listens, which is told of streams.
+    pub(crate) fn begin(&self, asked: Asked<'_>) -> Begun {
+        let method = Method::named(asked.method);
+        if method == Some(Method::Listen) {
+            return Begun(None);
+        }
+        let span = blank();
+        if self.0.instruments.is_none() && span.is_disabled() {
+            return Begun(None);
+        }
+        let looked = asked.params.and_then(|params| params.decode::<Looked<'_>>().ok());
+        let looked = looked.unwrap_or_default();
+        let target = self.target(method, looked.name.as_deref());
+        if !span.is_disabled() {
+            describe(&span, &asked, method, target.as_ref(), &looked);
+        }
+        let measured = self.0.instruments.as_ref().map(|instruments| Measured {
+            instruments: Arc::clone(instruments),
+            watch: self.0.clock.stopwatch(),
+            method: method.map_or(OTHER, Method::as_str),
+            target,
+            revision: asked.revision.as_str(),
+            network: Network::of(asked.transport),
+        });
+        let ended = Cell::new(Ended::Unanswered);
+        Begun(Some((Watched { ended, span, operations: self.clone() }, measured)))
+    }
+
+    fn target(&self, method: Option<Method>, name: Option<&str>) -> Option<KeyValue> {
+        let (known, key) = match method? {
+            Method::CallTool => (&self.0.tools, "gen_ai.tool.name"),
+            Method::GetPrompt => (&self.0.prompts, "gen_ai.prompt.name"),
+            _ => return None,
+        };
+        let label = name.and_then(|name| known.get(name)).cloned();
+        Some(label.unwrap_or_else(|| KeyValue::new(key, OTHER)))
+    }
+}
+
+/// The span of a request, if spans are recorded. What it says comes later: to find that out costs
+/// something. (Asking with `span_enabled!` instead would leave the filters of the log in disorder.)
+fn blank() -> Span {
+    tracing::trace_span!(
+        target: "otel::span",
+        parent: None,
+        "mcp",
+        otel.name = Empty,
+        otel.kind = "server",
+        otel.status_code = Empty,
+        otel.status_description = Empty,
+        mcp.method.name = Empty,
+        mcp.protocol.version = Empty,
+        mcp.session.id = Empty,
+        mcp.resource.uri = Empty,
+        jsonrpc.request.id = Empty,
+        gen_ai.tool.name = Empty,
+        gen_ai.prompt.name = Empty,
+        gen_ai.operation.name = Empty,
+        network.transport = Empty,
+        network.protocol.name = Empty,
+        error.type = Empty,
+        rpc.response.status_code = Empty,
+    )
+}
+
+fn describe(
+    span: &Span,
+    asked: &Asked<'_>,
+    method: Option<Method>,
+    target: Option<&KeyValue>,
+    looked: &Looked<'_>,
+) {
+    let named = method.map_or(OTHER, Method::as_str);
+    span.record("mcp.method.name", named);
+    span.record("mcp.protocol.version", asked.revision.as_str());
+    span.record("jsonrpc.request.id", text(asked.id));
+    let network = Network::of(asked.transport);
+    span.record("network.transport", network.transport());
+    span.record("network.protocol.name", network.protocol());
+    if let Some(session) = asked.session {
+        span.record("mcp.session.id", session.as_str());
+    }
+    match target {
+        None => span.record("otel.name", named),
+        Some(label) => {
+            let value = label.value.as_str();
+            span.record(label.key.as_str(), &*value);
+            span.record("otel.name", format!("{named} {value}"))
+        }
+    };
+    match (method, &looked.uri) {
+        (Some(Method::CallTool), _) => {
+            span.record("gen_ai.operation.name", "execute_tool");
+        }
+        (Some(Method::ReadResource | Method::Subscribe | Method::Unsubscribe), Some(uri)) => {
+            span.record("mcp.resource.uri", shortened(uri));
+        }
+        _ => {}
+    }
+    looked.place.put(span);
+}
+
+impl Place {
+    /// The caller's context is the parent and the HTTP span a link; without one, the HTTP span is
+    /// the parent.
+    fn put(&self, span: &Span) {
+        let parent = self.traceparent.as_str();
+        let parent = parent.and_then(|parent| context::remote(parent, self.tracestate.as_str()));
+        // Fails only where no spans are recorded.
+        let _ = match parent {
+            Some(parent) => {
+                span.add_link(context::current_span());
+                span.set_parent(parent)
+            }
+            None => span.set_parent(opentelemetry::Context::current()),
+        };
+    }
+}
+
+/// As text, whatever its type.
+fn text(id: &RequestId) -> String {
+    match id {
+        RequestId::Number(number) => number.to_string(),
+        RequestId::String(text) => shortened(text).to_owned(),
+    }
+}
+
+/// What a client has chosen may be long; a trace needs no more of it than this.
+fn shortened(text: &str) -> &str {
+    &text[..text.floor_char_boundary(200)]
+}
+
+/// A request whose call is about to begin.
+pub(crate) struct Begun(Option<(Watched, Option<Measured>)>);
+
+impl Begun {
+    /// Runs the call in its span, and measures it. Where neither is wanted, it is the call itself.
+    pub(crate) fn watch<'f, T: Send + 'f>(self, call: BoxFuture<'f, T>) -> BoxFuture<'f, T> {
+        let Some((watched, measured)) = self.0 else { return call };
+        let span = watched.span.clone();
+        let running = async move {
+            // Dropped with the call: one that is cut off is measured as well.
+            let measured = Finish(measured);
+            let answer = call.await;
+            drop(measured);
+            answer
+        };
+        Box::pin(WATCHED.scope(watched, running).instrument(span))
+    }
+}
+
+/// A call that is being measured.
+struct Measured {
+    instruments: Arc<Instruments>,
+    watch: Stopwatch,
+    method: &'static str,
+    target: Option<KeyValue>,
+    revision: &'static str,
+    network: Network,
+}
+
+/// What messages travel over, as the conventions name it.
+#[derive(Clone, Copy)]
+enum Network {
+    Http,
+    Pipe,
+}
+
+impl Network {
+    const fn of(transport: Transport) -> Self {
+        match transport {
+            Transport::Stdio => Self::Pipe,
+            _ => Self::Http,
+        }
+    }
+
+    const fn transport(self) -> &'static str {
+        match self {
+            Self::Http => "tcp",
+            Self::Pipe => "pipe",
+        }
+    }
+
+    const fn protocol(self) -> Option<&'static str> {
+        match self {
+            Self::Http => Some("http"),
+            Self::Pipe => None,
+        }
+    }
+}
+
+struct Finish(Option<Measured>);
+
+impl Drop for Finish {
+    fn drop(&mut self) {
+        let Some(measured) = self.0.take() else { return };
+        // A future that is dropped is dropped within its scope as well, see `TaskLocalFuture`.
+        let ended = WATCHED.try_with(|watched| watched.ended.get()).unwrap_or(Ended::Unanswered);
+        measured.record(ended);
+    }
+}
+
+impl Measured {
+    fn record(self, ended: Ended) {
+        let mut labels = Vec::with_capacity(8);
+        labels.push(KeyValue::new("mcp.method.name", self.method));
+        labels.push(KeyValue::new("mcp.protocol.version", self.revision));
+        labels.push(KeyValue::new("network.transport", self.network.transport()));
+        let protocol = self.network.protocol();
+        labels.extend(protocol.map(|name| KeyValue::new("network.protocol.name", name)));
+        if self.method == Method::CallTool.as_str() {
+            labels.push(KeyValue::new("gen_ai.operation.name", "execute_tool"));
+        }
+        labels.extend(self.target);
+        if let Some(kind) = ended.error_type() {
+            labels.push(KeyValue::new("error.type", kind.into_owned()));
+        }
+        if let Ended::Error(code) = ended {
+            labels.push(KeyValue::new("rpc.response.status_code", code.0.to_string()));
+            if CALLER_FAULTS.contains(&code.0) {
+                labels.push(KeyValue::new("mcp.fault", "caller"));
+            }
+        }
+        self.instruments.operations.record(self.watch.elapsed().as_secs_f64(), &labels);
+    }
+}

@@ -1,0 +1,121 @@
+//! What is measured, read as Prometheus reads it: from a socket.
+
+use std::time::Duration;
+
+use serde_json::json;
+use testkit::http::Http;
+
+use crate::world::{World, instance, still};
+
+async fn world() -> World {
+    let (store, clock) = still();
+    instance(&store, clock, &[("MCP_AUTH", "none"), ("METRICS_ON_MAIN_PORT", "1")]).await
+}
+
+impl World {
+    /// The lines of a scrape that begin with a name and have all these labels.
+    async fn scraped(&self, name: &str, labels: &[&str]) -> Vec<String> {
+        let answer = Http::new(&self.base).get("/metrics").await.expect(200);
+        let text = answer.text();
+        let lines = text.lines().filter(|line| line.starts_with(name));
+        let lines = lines.filter(|line| labels.iter().all(|label| line.contains(label)));
+        lines.map(str::to_owned).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_tool_call_is_measured_by_the_names_of_the_conventions() {
+    let world = world().await;
+    world.modern().tool("echo", json!({ "message": "hi" })).await;
+    let labels = [
+        r#"mcp_method_name="tools/call""#,
+        r#"gen_ai_tool_name="echo""#,
+        r#"gen_ai_operation_name="execute_tool""#,
+        r#"mcp_protocol_version="2026-07-28""#,
+        r#"network_transport="tcp""#,
+    ];
+    let count = world.scraped("mcp_server_operation_duration_seconds_count", &labels).await;
+    assert_eq!(count.len(), 1);
+    assert!(count[0].ends_with(" 1") && !count[0].contains("error_type"), "{}", count[0]);
+    let buckets = world.scraped("mcp_server_operation_duration_seconds_bucket", &labels).await;
+    assert_eq!(buckets.len(), 15);
+}
+
+#[tokio::test]
+async fn names_that_a_client_makes_up_make_no_labels() {
+    let world = world().await;
+    for name in ["x1", "x2"] {
+        world.modern().tool(name, json!({})).await;
+    }
+    let other = [r#"gen_ai_tool_name="_OTHER""#, r#"rpc_response_status_code="-32602""#];
+    let lines = world.scraped("mcp_server_operation_duration_seconds_count", &other).await;
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].ends_with(" 2") && !lines[0].contains("error_type"), "{}", lines[0]);
+    assert!(world.scraped("", &["x1"]).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_tool_that_breaks_is_told_from_a_caller_that_errs() {
+    let world = world().await;
+    let session = world.session().await;
+    session.tool("crash", json!({})).await;
+    session.tool("echo", json!({ "message": 5 })).await;
+    let name = "mcp_server_operation_duration_seconds_count";
+    let broken = world.scraped(name, &[r#"error_type="-32603""#, r#""crash""#]).await;
+    assert_eq!(broken.len(), 1, "{broken:?}");
+    let echo = world.scraped(name, &[r#""echo""#]).await;
+    assert!(
+        echo.len() == 1 && echo[0].contains(r#"mcp_protocol_version="2025-11-25""#),
+        "{echo:?}"
+    );
+}
+
+#[tokio::test]
+async fn sessions_and_streams_are_counted_from_their_beginning_to_their_end() {
+    let world = world().await;
+    let session = world.session().await;
+    let mut stream = session.listen(None).await;
+    stream.next_event().await;
+    let standalone = [r#"kind="standalone""#];
+    let open = world.scraped("mcp_sse_streams_active", &standalone).await;
+    assert!(open[0].ends_with(" 1"), "{open:?}");
+    world.clock.advance(Duration::from_secs(2));
+    session.end().await;
+    while stream.next_event().await.is_some() {}
+    let open = world.scraped("mcp_sse_streams_active", &standalone).await;
+    assert!(open[0].ends_with(" 0"), "{open:?}");
+    let closed = world.scraped("mcp_sse_streams_closed_total", &[r#"reason="complete""#]).await;
+    assert!(closed[0].ends_with(" 1"), "{closed:?}");
+    for name in ["mcp_sessions_created_total", "mcp_sessions_ended_total"] {
+        assert!(world.scraped(name, &[]).await[0].ends_with(" 1"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_measured_by_its_route_and_refusals_by_their_code() {
+    let world = world().await;
+    let modern = world.modern();
+    let draft = modern.draft("tools/list", json!({}));
+    let _ = modern.send(draft.without_header("mcp-method")).await.expect_error(400, -32020);
+    let labels = [r#"http_route="/mcp""#, r#"http_response_status_code="400""#];
+    let counted = world.scraped("http_server_request_duration_seconds_count", &labels).await;
+    assert!(counted[0].ends_with(" 1"), "{counted:?}");
+    let refused = world.scraped("mcp_rejected_total", &[r#""-32020""#]).await;
+    assert!(refused[0].ends_with(" 1"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn metrics_are_not_on_the_main_port_unless_they_are_asked_for() {
+    let world = crate::world::world().await;
+    let _ = Http::new(&world.base).get("/metrics").await.expect(404);
+}
+
+#[tokio::test]
+async fn version_says_what_runs_and_what_it_speaks() {
+    let world = crate::world::world().await;
+    let answer = Http::new(&world.base).get("/version").await.expect(200);
+    let document = answer.json();
+    assert_eq!(document["name"], "mcp-server");
+    assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(document["protocolVersions"][0], "2026-07-28");
+}

@@ -1,0 +1,397 @@
+//! Somebody else's authorization server, by settings alone: every way to check a token, every way
+//! to authenticate, and what happens when the provider fails.
+
+use std::time::Duration;
+
+use ambient::{Clock, Entropy, Env, Secret};
+use serde_json::{Value, json};
+use store::Store;
+use testkit::{
+    http::Http,
+    rpc::{Modern, Reply},
+};
+
+use crate::{
+    provider::{Mood, Provider, clock},
+    world::{World, instance},
+};
+
+struct Scene {
+    world: World,
+    provider: Provider,
+    /// One client for all calls.
+    modern: Modern,
+}
+
+/// A server that knows its provider by these settings, whatever the provider does.
+async fn unready(provider: Provider, settings: &[(&str, &str)]) -> Scene {
+    let clock = clock();
+    let mut all = vec![("AUTH_SERVER_URL", provider.issuer.as_str())];
+    all.extend(settings);
+    let world = instance(&Store::memory(clock.clone()), clock, &all).await;
+    let audience = json!({ "aud": world.endpoint() });
+    provider.set(|script| script.claims = audience);
+    let modern = world.modern();
+    Scene { world, provider, modern }
+}
+
+async fn scene(settings: &[(&str, &str)]) -> Scene {
+    let scene = unready(Provider::start().await, settings).await;
+    scene.available(true).await;
+    scene
+}
+
+impl Scene {
+    /// Waits until the server has noticed; time passes meanwhile.
+    async fn available(&self, expected: bool) {
+        testkit::eventually(testkit::PATIENCE, || async {
+            self.world.clock.advance(Duration::from_secs(1));
+            (self.world.server.is_available() == expected).then_some(())
+        })
+        .await;
+    }
+
+    fn advance(&self, seconds: u64) {
+        self.world.clock.advance(Duration::from_secs(seconds));
+    }
+
+    fn token(&self, kid: &str, changes: &Value) -> String {
+        self.provider.token(&self.world.endpoint(), kid, changes)
+    }
+
+    async fn call(&self, token: &str) -> Reply {
+        self.modern.clone().bearer(token).call("tools/list", json!({})).await
+    }
+
+    async fn status(&self, token: &str) -> u16 {
+        let reply = self.call(token).await;
+        let status = reply.status.as_u16();
+        drop(reply.expect(status));
+        status
+    }
+}
+
+/// Shorter than usual where a provider hangs, longer where the machine has much to do.
+const IMPATIENT: (&str, &str) = ("MCP_AUTH_TIMEOUT", "2");
+const PATIENT: (&str, &str) = ("MCP_AUTH_TIMEOUT", "60");
+const JWT: (&str, &str) = ("MCP_AUTH_VALIDATION", "jwt");
+const BOTH: (&str, &str) = ("MCP_AUTH_VALIDATION", "both");
+
+#[tokio::test]
+async fn a_signed_token_is_checked_without_asking() {
+    let scene = scene(&[JWT]).await;
+    assert_eq!(scene.status(&scene.token("k1", &json!({}))).await, 200);
+    let wrong =
+        [json!({ "aud": "https://other.example" }), json!({ "iss": "https://other.example" })];
+    for changes in wrong {
+        assert_eq!(scene.status(&scene.token("k1", &changes)).await, 401, "{changes}");
+    }
+    assert_eq!((scene.status("opaque").await, scene.provider.introspected()), (401, 0));
+}
+
+#[tokio::test]
+async fn a_token_must_pass_both_if_the_operator_wants_both() {
+    let scene = scene(&[BOTH]).await;
+    let token = scene.token("k1", &json!({}));
+    // The played endpoint calls no signed token active.
+    assert_eq!(scene.status(&token).await, 401);
+    assert_eq!(scene.status("good").await, 401);
+    assert!(scene.provider.introspected() > 0);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_leaves_signed_tokens_to_us_is_asked_once() {
+    let scene = scene(&[]).await;
+    scene.provider.set(|script| script.leaves_jwts = true);
+    let before = scene.provider.introspected();
+    for user in ["alice", "bob", "carol"] {
+        assert_eq!(scene.status(&scene.token("k1", &json!({ "sub": user }))).await, 200);
+    }
+    assert_eq!(scene.provider.introspected() - before, 1);
+    assert_eq!(scene.status("good-opaque").await, 200);
+}
+
+#[tokio::test]
+async fn keys_are_rotated_without_a_restart() {
+    let scene = scene(&[JWT]).await;
+    assert_eq!(scene.status(&scene.token("k1", &json!({}))).await, 200);
+    scene.provider.set(|script| script.kid = "k2");
+    assert_eq!(scene.status(&scene.token("k2", &json!({}))).await, 200);
+    assert_eq!(scene.provider.keys_fetched(), 2);
+    assert_eq!(scene.status(&scene.token("k1", &json!({ "jti": "2" }))).await, 401);
+}
+
+#[tokio::test]
+async fn names_of_keys_that_do_not_exist_make_one_fetch_in_half_a_minute() {
+    let scene = scene(&[JWT]).await;
+    assert_eq!(scene.status(&scene.token("k1", &json!({}))).await, 200);
+    for n in 0..20 {
+        assert_eq!(scene.status(&scene.token(&format!("evil-{n}"), &json!({}))).await, 401);
+    }
+    assert_eq!(scene.provider.keys_fetched(), 2);
+    scene.advance(30);
+    assert_eq!(scene.status(&scene.token("evil-x", &json!({}))).await, 401);
+    assert_eq!(scene.provider.keys_fetched(), 3);
+}
+
+#[tokio::test]
+async fn old_keys_are_used_while_there_are_no_newer_ones_but_not_for_ever() {
+    let scene = scene(&[JWT, ("MCP_AUTH_MAX_TOKEN_LIFETIME", "604800")]).await;
+    let token = |n: u64| scene.token("k1", &json!({ "jti": n.to_string(), "exp": 1_800_100_000 }));
+    assert_eq!(scene.status(&token(1)).await, 200);
+    scene.provider.set(|script| (script.metadata, script.jwks) = (Mood::Hang, Mood::Status(500)));
+    scene.advance(601);
+    assert_eq!(scene.status(&token(2)).await, 200);
+    scene.advance(3600);
+    assert_eq!(scene.status(&token(3)).await, 503);
+}
+
+#[tokio::test]
+async fn five_hundred_requests_with_a_fresh_token_make_one_question() {
+    let scene = scene(&[PATIENT]).await;
+    let before = scene.provider.introspected();
+    let all = (0..500).map(|_| scene.status("good-500"));
+    let all = futures_util::future::join_all(all).await;
+    assert!(all.iter().all(|status| *status == 200), "{all:?}");
+    assert_eq!(scene.provider.introspected() - before, 1);
+}
+
+#[tokio::test]
+async fn every_way_to_authenticate_is_as_its_specification_has_it() {
+    let key = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/p256.pem");
+    let id = ("MCP_AUTH_CLIENT_ID", "mcp server");
+    let with = async |settings: &[(&str, &str)]| {
+        let scene = scene(&[&[id], settings].concat()).await;
+        assert_eq!(scene.status("good").await, 200, "{settings:?}");
+        scene.provider.seen()
+    };
+    let secret = ("MCP_AUTH_CLIENT_SECRET", "s:e&");
+    let (header, form) = with(&[("MCP_AUTH_CLIENT_AUTH", "basic"), secret]).await;
+    assert_eq!(header.as_deref(), Some("Basic bWNwK3NlcnZlcjpzJTNBZSUyNg=="));
+    assert_eq!(form, "token=good&token_type_hint=access_token");
+    let (header, form) = with(&[("MCP_AUTH_CLIENT_AUTH", "post"), secret]).await;
+    assert!(header.is_none() && form.ends_with("&client_id=mcp+server&client_secret=s%3Ae%26"));
+    let bearer = [("MCP_AUTH_CLIENT_AUTH", "bearer"), ("MCP_AUTH_BEARER", "pat")];
+    assert_eq!(with(&bearer).await.0.as_deref(), Some("Bearer pat"));
+    let allowed = ("MCP_AUTH_ALLOW_UNAUTHENTICATED_INTROSPECTION", "1");
+    let (header, form) = with(&[("MCP_AUTH_CLIENT_AUTH", "none"), allowed]).await;
+    assert!(header.is_none() && !form.contains("client"), "{form}");
+    let (header, form) = with(&[("MCP_AUTH_CLIENT_KEY_FILE", key)]).await;
+    assert!(header.is_none() && form.contains("client_assertion=ey"), "{form}");
+}
+
+#[tokio::test]
+async fn our_own_rejected_credentials_are_503_and_not_ready_until_they_are_accepted() {
+    for status in [401, 403] {
+        let scene = scene(&[]).await;
+        let http = Http::new(&scene.world.base);
+        drop(http.get("/readyz").await.expect(200));
+        scene.provider.set(|script| script.introspection = Mood::Status(status));
+        let reply = scene.call("good").await.expect_error(503, -32000);
+        assert!(reply.header("www-authenticate").is_none());
+        drop(http.get("/readyz").await.expect(503));
+        scene.provider.set(|script| script.introspection = Mood::Well);
+        // Nobody sends it a request now; it finds out by itself.
+        scene.available(true).await;
+        drop(http.get("/readyz").await.expect(200));
+        assert_eq!(scene.status("good-2").await, 200);
+    }
+}
+
+/// Every way to fail that is not the token's fault.
+const FAULTS: [Mood; 11] = [
+    Mood::Status(500),
+    Mood::Status(502),
+    Mood::Status(503),
+    Mood::Status(404),
+    Mood::Status(429),
+    Mood::Html,
+    Mood::Garbage,
+    Mood::Huge,
+    Mood::Redirect,
+    Mood::Hang,
+    Mood::Reset,
+];
+
+#[tokio::test]
+async fn a_fault_of_introspection_is_503_without_a_challenge_and_heals() {
+    for fault in FAULTS {
+        let scene = scene(&[IMPATIENT]).await;
+        scene.provider.set(|script| script.introspection = fault);
+        let reply = scene.call("good").await.expect_error(503, -32000);
+        assert!(reply.header("www-authenticate").is_none(), "{fault:?}");
+        let wait = if fault == Mood::Status(429) { "7" } else { "5" };
+        assert_eq!(reply.header("retry-after"), Some(wait), "{fault:?}");
+        drop(reply);
+        scene.provider.set(|script| script.introspection = Mood::Well);
+        scene.advance(7);
+        assert_eq!(scene.status("good").await, 200, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_at_the_start_is_503_and_heals() {
+    for fault in FAULTS {
+        let provider = Provider::start().await;
+        provider.set(|script| script.metadata = fault);
+        let scene = unready(provider, &[IMPATIENT]).await;
+        assert_eq!(scene.status("good").await, 503, "{fault:?}");
+        let http = Http::new(&scene.world.base);
+        drop(http.get("/readyz").await.expect(503));
+        for path in ["/livez", "/health", "/", "/.well-known/oauth-protected-resource/mcp"] {
+            drop(http.get(path).await.expect(200));
+        }
+        scene.provider.set(|script| script.metadata = Mood::Well);
+        scene.available(true).await;
+        assert_eq!(scene.status("good").await, 200, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_the_keys_is_503_and_heals() {
+    for fault in FAULTS {
+        let scene = scene(&[JWT, IMPATIENT]).await;
+        scene.provider.set(|script| script.jwks = fault);
+        let token = scene.token("k1", &json!({}));
+        assert_eq!(scene.status(&token).await, 503, "{fault:?}");
+        scene.provider.set(|script| script.jwks = Mood::Well);
+        scene.advance(2);
+        assert_eq!(scene.status(&token).await, 200, "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_again_and_again_is_left_alone() {
+    let scene = scene(&[("MCP_AUTH_NEGATIVE_TTL", "0")]).await;
+    scene.provider.set(|script| script.introspection = Mood::Status(500));
+    let before = scene.provider.introspected();
+    for n in 0..20 {
+        assert_eq!(scene.status(&format!("good-{n}")).await, 503);
+    }
+    assert_eq!(scene.provider.introspected() - before, 5);
+}
+
+#[tokio::test]
+async fn a_provider_that_asks_for_rest_gets_it() {
+    let scene = scene(&[]).await;
+    scene.provider.set(|script| script.introspection = Mood::Status(429));
+    assert_eq!(scene.status("good").await, 503);
+    scene.provider.set(|script| script.introspection = Mood::Well);
+    let before = scene.provider.introspected();
+    scene.advance(6);
+    assert_eq!((scene.status("good").await, scene.provider.introspected() - before), (503, 0));
+    scene.advance(1);
+    assert_eq!(scene.status("good").await, 200);
+}
+
+#[tokio::test]
+async fn an_outage_lets_those_in_who_were_in_if_the_operator_says_so() {
+    let scene =
+        scene(&[("MCP_AUTH_OUTAGE", "stale:60"), ("MCP_AUTH_DISCOVERY_REFRESH", "3600")]).await;
+    assert_eq!(scene.status("good").await, 200);
+    scene.provider.set(|script| {
+        (script.introspection, script.metadata) = (Mood::Status(500), Mood::Status(500));
+    });
+    scene.advance(31);
+    assert_eq!((scene.status("good").await, scene.status("good-new").await), (200, 503));
+    scene.advance(60);
+    assert_eq!(scene.status("good").await, 503);
+}
+
+#[tokio::test]
+async fn a_tool_that_needs_more_is_403_with_all_that_is_needed_in_both_eras() {
+    let scene = scene(&[]).await;
+    let granted = json!({ "aud": scene.world.endpoint(), "scope": "mcp vault:read" });
+    scene.provider.set(|script| script.claims = granted);
+    let params = json!({ "name": "vault", "arguments": {} });
+    let modern = scene.modern.clone().bearer("good").call("tools/call", params.clone()).await;
+    let session = scene.world.opening().bearer("good").open().await;
+    for reply in [modern, session.call("tools/call", params.clone()).await] {
+        let reply = reply.expect(403);
+        let challenge = reply.header("www-authenticate").unwrap();
+        for part in [r#"error="insufficient_scope""#, r#"scope="mcp vault:open vault:read""#] {
+            assert!(challenge.contains(part), "{challenge}");
+        }
+        assert!(challenge.contains("/.well-known/oauth-protected-resource/mcp"), "{challenge}");
+    }
+    let more = json!({ "aud": scene.world.endpoint(), "scope": "mcp vault:read vault:open" });
+    scene.provider.set(|script| script.claims = more);
+    let stepped_up = scene.modern.clone().bearer("good-more");
+    let reply = stepped_up.call("tools/call", params).await.expect(200);
+    assert_eq!(reply.content_text(), "treasure");
+}
+
+#[tokio::test]
+async fn a_token_that_is_bound_to_a_key_is_no_bearer_token() {
+    let scene = scene(&[]).await;
+    let bound = json!({ "aud": scene.world.endpoint(), "cnf": { "jkt": "x" } });
+    scene.provider.set(|script| script.claims = bound);
+    assert_eq!(scene.status("good").await, 401);
+}
+
+#[tokio::test]
+async fn another_issuer_in_the_metadata_is_told_at_the_start() {
+    let provider = Provider::start().await;
+    provider.set(|script| script.changes = vec![("issuer", json!("https://other.example"))]);
+    let scene = unready(provider, &[]).await;
+    let unusable = testkit::within(testkit::PATIENCE, scene.world.server.unusable()).await;
+    let text = unusable.to_string();
+    assert!(text.contains("set AUTH_SERVER_URL to exactly that"), "{text}");
+}
+
+#[tokio::test]
+async fn a_provider_that_offers_no_way_is_told_at_the_start_with_the_setting() {
+    let provider = Provider::start().await;
+    let nothing = vec![("introspection_endpoint", Value::Null), ("jwks_uri", Value::Null)];
+    provider.set(|script| script.changes = nothing);
+    let scene = unready(provider, &[]).await;
+    let unusable = testkit::within(testkit::PATIENCE, scene.world.server.unusable()).await;
+    assert!(unusable.to_string().contains("MCP_AUTH_CLIENT_SECRET"), "{unusable}");
+}
+
+#[tokio::test]
+async fn clients_of_2025_03_26_find_the_issuer_at_our_origin() {
+    let path = "/.well-known/oauth-authorization-server";
+    let scene = scene(&[]).await;
+    let document = Http::new(&scene.world.base).get(path).await.expect(200).json();
+    assert_eq!(document["issuer"], json!(scene.provider.issuer));
+    let silent = self::scene(&[("MCP_AUTH_LEGACY_METADATA", "0")]).await;
+    drop(Http::new(&silent.world.base).get(path).await.expect(404));
+}
+
+async fn checked(scene: &Scene, more: &[(&str, &str)], token: Option<&str>) -> (bool, String) {
+    let env = Env::default()
+        .with("AUTH_SERVER_URL", &scene.provider.issuer)
+        .with("BASE_URI", &scene.world.base)
+        .with("MCP_AUTH_CLIENT_SECRET", "hunter2");
+    let env = more.iter().fold(env, |env, (name, value)| env.with(name, value));
+    let parts: (Clock, Entropy) = (clock(), Entropy::seeded(1));
+    let mut out = Vec::new();
+    let token = token.map(Secret::new);
+    let good = mcp_server::cli::check_auth(&env, &parts, token, &mut out).await.unwrap();
+    (good, String::from_utf8(out).unwrap())
+}
+
+#[tokio::test]
+async fn check_auth_says_step_by_step_what_comes_of_a_token_and_no_secret() {
+    let scene = scene(&[]).await;
+    let (good, text) = checked(&scene, &[], Some("good-token")).await;
+    assert!(good && text.contains("ok    audience") && text.contains("user: alice"), "{text}");
+    assert!(!text.contains("hunter2") && !text.contains("good-token"), "{text}");
+    let token = scene.token("k1", &json!({ "aud": "https://other.example" }));
+    let (good, text) = checked(&scene, &[JWT], Some(&token)).await;
+    assert!(!good && text.contains("ok    signature"), "{text}");
+    assert!(text.contains("FAIL  audience: The token was not issued for this server"), "{text}");
+    assert!(text.contains(r#"aud: "https://other.example""#), "{text}");
+}
+
+#[tokio::test]
+async fn check_auth_tells_wrong_credentials_and_an_absent_provider() {
+    let scene = scene(&[]).await;
+    scene.provider.set(|script| script.introspection = Mood::Status(401));
+    let (good, text) = checked(&scene, &[], None).await;
+    assert!(!good && text.contains("our credentials are rejected"), "{text}");
+    scene.provider.set(|script| script.metadata = Mood::Status(500));
+    let (good, text) = checked(&scene, &[], None).await;
+    assert!(!good && text.contains("FAIL  metadata: no metadata was found"), "{text}");
+}
