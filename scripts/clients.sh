@@ -86,17 +86,8 @@ with_browser() {
 }
 
 with_python() {
-    python_packages "$CLIENTS/python/requirements.txt" &&
+    python_packages "$VENV" "$CLIENTS/python/requirements.txt" &&
         timeout --kill-after=5 300 "$VENV/bin/python" -B "$CLIENTS/python/journey.py"
-}
-
-# python_packages FILE : installs what it says, unless that has been done.
-python_packages() {
-    cmp --silent "$1" "$VENV/requirements.txt" && return
-    rm -rf "$VENV"
-    python3 -m venv "$VENV" &&
-        "$VENV/bin/pip" install --quiet --disable-pip-version-check --requirement "$1" &&
-        cp "$1" "$VENV/requirements.txt"
 }
 
 main "$@"

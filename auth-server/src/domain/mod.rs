@@ -38,7 +38,7 @@ pub(crate) use self::{
     consent::{CONSENT_LIFE, Consents, can_be_silent, comes_by_itself},
     device::{Device, INTERVAL, Told, UserCode, Visit},
     family::{Family, Living, Rotation, Successor},
-    identity::{EMAIL, OPENID, PROFILE, identity_scopes},
+    identity::{EMAIL, OPENID, PROFILE, identity_scopes, user_id},
     issued_token::IssuedToken,
     login::{Freshness, Goal, Login, LoginWish, login_nonce, login_verifier},
     redirect_uri::{Destination, RedirectUri},

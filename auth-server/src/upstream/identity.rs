@@ -7,7 +7,7 @@ use ambient::Timestamp;
 
 use crate::{
     assertions::{BadClaim, Claims, SKEW},
-    domain::{Freshness, User, sha256_hex},
+    domain::{Freshness, User},
 };
 
 /// No provider issues identity tokens for longer; one that says so means something else.
@@ -76,12 +76,6 @@ fn user(claims: &Claims, sub: &str) -> User {
     User { sub: sub.to_owned(), name, email: email.map(ToOwned::to_owned) }
 }
 
-/// What a user of a provider is called here. The same `sub` at two providers is two people, and an
-/// address for mail is nobody: only issuer and `sub` together are the same for ever.
-pub(super) fn user_id(issuer: &str, sub: &str) -> String {
-    sha256_hex(&["upstream user", issuer, sub])
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -134,12 +128,5 @@ mod tests {
         assert!(check("x", json!(1), Freshness::Since(NOW)).is_ok());
         let silent = check("x", json!(1), Freshness::Proven(NOW));
         assert_eq!(silent, Err(BadClaim::Missing("auth_time")));
-    }
-
-    #[test]
-    fn the_same_sub_at_two_providers_is_two_people() {
-        assert_eq!(user_id("a", "b"), user_id("a", "b"));
-        assert_ne!(user_id("a", "b"), user_id("ab", ""));
-        assert_ne!(user_id("https://a.example", "7"), user_id("https://b.example", "7"));
     }
 }

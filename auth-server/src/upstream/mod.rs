@@ -30,7 +30,7 @@ use self::{
 };
 use crate::{
     assertions::{AssertionError, Assertions, BadClaim, BadJwt, Jwt, PublicKeys, RemoteError},
-    domain::{Freshness, KeySource, Unique},
+    domain::{Freshness, KeySource, Unique, user_id},
     fetch::{FetchError, Fetcher},
     http::query,
     idp::Idp,
@@ -252,7 +252,7 @@ impl Upstream {
         };
         let mut identity = identity::read(jwt.claims(), &expected)?;
         if !self.is_mock() {
-            identity.user.sub = identity::user_id(self.discovery.issuer(), &identity.user.sub);
+            identity.user.sub = user_id(self.discovery.issuer(), &identity.user.sub);
         }
         Ok(identity)
     }
