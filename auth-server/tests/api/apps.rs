@@ -119,10 +119,13 @@ async fn what_is_thrown_out_has_to_ask_again() {
     let web = "https://client.example/cb";
     let world = World::start().await;
     let mut browser = world.browser().with_callback(web);
-    let metadata = json!({"redirect_uris": [web], "token_endpoint_auth_method": "none"});
+    // With a secret, so that what was allowed before is remembered.
+    let method = "client_secret_post";
+    let metadata = json!({"redirect_uris": [web], "token_endpoint_auth_method": method});
     let registration = world.register(&metadata).await.expect(201).json();
-    let id = registration["client_id"].as_str().unwrap().to_owned();
-    let client = Client { id, secret: None, redirect_uri: web.to_owned(), registration };
+    let text = |name: &str| registration[name].as_str().unwrap().to_owned();
+    let (id, secret) = (text("client_id"), Some(text("client_secret")));
+    let client = Client { id, secret, redirect_uri: web.to_owned(), registration };
     let request = world.request(&client);
     let callback = world.go(&mut browser, &request.url(), "alice").await;
     let mut form = redemption(&client, &request, "");

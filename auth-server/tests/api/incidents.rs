@@ -81,7 +81,7 @@ async fn the_way_back_does_not_say_who_somebody_is() {
     let login = approve(&mut browser, &consent).await.page().expect(200);
     let state = login.form("Sign in").value("state").unwrap().to_owned();
     let stray = url::Url::parse_with_params(
-        &format!("{}/callback", world.issuer),
+        &format!("{}/upstream/mock/callback", world.issuer),
         [("state", &*state), ("userId", "alice"), ("iss", &world.issuer)],
     );
     let _ = browser.open(stray.unwrap().as_str()).await.page().expect(400);
