@@ -4,8 +4,8 @@
 #
 # usage: scripts/oauth-clients.sh [openid-client] [oauth4webapi] [authlib] [--help]
 #
-# Without arguments all three run, against both servers in one process on free ports.
-# BIN_DIR names a directory with standalone and auth-server; without it they are built.
+# Without arguments all three run, against both servers on free ports.
+# BIN_DIR names a directory with auth-server and mcp-server; without it they are built.
 # Installs the pinned packages: from npm into scripts/oauth-clients/ and scripts/clients/typescript/,
 # from PyPI into target/clients/.
 
@@ -29,7 +29,7 @@ main() {
     done
     ((${#wanted[@]} > 0)) || wanted=(openid-client oauth4webapi authlib)
     need npm python3 curl openssl jq
-    binaries standalone auth-server
+    binaries auth-server mcp-server
     npm_packages "$TYPESCRIPT"
     npm_packages "$HERE"
     servers_start
@@ -51,10 +51,15 @@ servers_start() {
     operator_clients
     MCP_AUTH_CLIENT_SECRET=$(openssl rand -hex 32)
     export MCP_AUTH_CLIENT_SECRET
-    start standalone env HOST=127.0.0.1 LOG_FORMAT=json RUST_LOG=info \
-        AUTH_SERVER_PORT="$auth_port" AUTH_SERVER_URL="$ISSUER" AUTH_CLIENTS_FILE="$WORK/clients.json" \
-        PORT="$mcp_port" BASE_URI="http://localhost:$mcp_port" "$BIN_DIR/standalone"
-    (is_ready standalone "http://localhost:$mcp_port") || { echo '0 passed, 1 failed' && exit 1; }
+    export HOST=127.0.0.1 LOG_FORMAT=json RUST_LOG=info MCP_AUTH_CACHE_TTL=0
+    export AUTH_SERVER_PORT=$auth_port AUTH_SERVER_URL=$ISSUER AUTH_CLIENTS_FILE=$WORK/clients.json
+    export PORT=$mcp_port BASE_URI=http://localhost:$mcp_port
+    # OpenID Connect Discovery wants RS256 among the algorithms, and Authlib insists on that.
+    export AUTH_SIGNING_ALG=RS256
+    start auth "$BIN_DIR/auth-server"
+    (is_ready auth "$ISSUER") || { echo '0 passed, 1 failed' && exit 1; }
+    start mcp "$BIN_DIR/mcp-server"
+    (is_ready mcp "http://localhost:$mcp_port") || { echo '0 passed, 1 failed' && exit 1; }
 }
 
 # Clients that act for themselves: one with a secret, one with a key.
