@@ -19,6 +19,7 @@ from authlib.oauth2.rfc6749.errors import MismatchingStateException
 from authlib.oauth2.rfc7523 import PrivateKeyJWT
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_url
 from authlib.oidc.discovery import OpenIDProviderMetadata
+from joserfc.jwk import ECKey
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "clients" / "python"))
 from walker import walk  # noqa: E402
@@ -154,7 +155,7 @@ def main() -> int:
     tally.check("another state is noticed", wrong_state)
     secret = os.environ["BY_SECRET"]
     tally.check("client_credentials with a secret", itself, "by-secret", secret, "client_secret_post")
-    key = Path(os.environ["BY_KEY_FILE"]).read_text()
+    key = ECKey.import_key(Path(os.environ["BY_KEY_FILE"]).read_text())
     assertion = PrivateKeyJWT(f"{ISSUER}/token", alg="ES256")
     tally.check("client_credentials with a key", itself, "by-key", key, assertion)
     print(f"{tally.passed} passed, {tally.failed} failed")
