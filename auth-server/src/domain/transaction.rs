@@ -104,9 +104,8 @@ impl Transaction {
     pub(crate) fn check_login(&self, nonce: &Nonce) -> Result<(), WrongTurn> {
         match &self.stage {
             Stage::Consent => Err(WrongTurn::NotAgreed),
-            Stage::Agreed => Err(WrongTurn::OtherLogin),
             Stage::Login { nonce: sent } if sent.is_of(nonce) => Ok(()),
-            Stage::Login { .. } => Err(WrongTurn::OtherLogin),
+            Stage::Agreed | Stage::Login { .. } => Err(WrongTurn::OtherLogin),
         }
     }
 }

@@ -9,6 +9,7 @@ use shared::oauth::well_known;
 
 use crate::{
     AuthServer,
+    idp::Idp,
     pages::{self, Endpoint, HomePage, STYLES},
 };
 
@@ -26,7 +27,7 @@ const ENDPOINTS: [Endpoint; 9] = [
 ];
 
 pub(super) async fn page(State(server): State<AuthServer>) -> Response {
-    let (users, password) = server.idp().map(|idp| idp.demo_users()).unwrap_or_default();
+    let (users, password) = server.idp().map(Idp::demo_users).unwrap_or_default();
     let real = server.upstreams().iter().filter(|upstream| !upstream.is_mock());
     let home = HomePage {
         issuer: server.issuer(),
