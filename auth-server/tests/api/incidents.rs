@@ -134,7 +134,7 @@ fn every_test_that_the_table_of_incidents_names_exists() {
         sources(&root.join(part), &mut text);
     }
     for row in rows {
-        let tests = row.rsplit("| ").next().unwrap().split('`').filter(|it| it.contains("_"));
+        let tests = row.rsplit("| ").next().unwrap().split('`').filter(|it| it.contains('_'));
         let tests: Vec<_> = tests.collect();
         assert!(!tests.is_empty(), "{row}");
         let missing = |test: &&&str| !text.contains(&format!("fn {test}("));

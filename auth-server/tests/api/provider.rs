@@ -24,6 +24,9 @@ use crate::signer::Signer;
 
 type Fields = BTreeMap<String, String>;
 
+/// Makes a token of claims.
+type Mint = Box<dyn Fn(&Signer, &Value) -> String + Send>;
+
 /// A running provider.
 pub(crate) struct Provider {
     pub(crate) issuer: String,
@@ -39,7 +42,7 @@ pub(crate) struct Script {
     /// Changes the claims of identity tokens.
     pub(crate) claims: Box<dyn Fn(&mut Value) + Send>,
     /// Makes the identity token of the claims.
-    pub(crate) mint: Box<dyn Fn(&Signer, &Value) -> String + Send>,
+    pub(crate) mint: Mint,
     /// Changes the way back.
     pub(crate) back: Box<dyn Fn(&mut Fields) + Send>,
     /// What browsers have come with.

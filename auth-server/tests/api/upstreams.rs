@@ -90,7 +90,7 @@ async fn a_secret_goes_into_the_form_where_nothing_else_is_taken() {
 
 #[tokio::test]
 async fn an_identity_token_with_a_wrong_claim_lets_nobody_in() {
-    let changes: [(&str, Value); 9] = [
+    let wrong: [(&str, Value); 9] = [
         ("iss", json!("https://evil.example")),
         ("aud", json!("another client")),
         ("aud", json!(["mcp auth", "another client"])),
@@ -102,7 +102,7 @@ async fn an_identity_token_with_a_wrong_claim_lets_nobody_in() {
         ("sub", json!("")),
     ];
     let (world, provider) = world(&[]).await;
-    for (name, value) in changes {
+    for (name, value) in wrong {
         let changed = value.clone();
         provider.script().claims = Box::new(move |claims| claims[name] = changed.clone());
         let page = refused(&world, 502).await;
@@ -172,8 +172,8 @@ async fn a_login_ends_in_the_browser_in_which_it_began() {
 
 #[tokio::test]
 async fn an_answer_of_another_provider_is_refused() {
-    let (world, provider) = world(&[("AUTH_MOCK_IDP", "1")]).await;
     type Back = fn(&mut std::collections::BTreeMap<String, String>);
+    let (world, provider) = world(&[("AUTH_MOCK_IDP", "1")]).await;
     let backs: [Back; 2] = [
         |fields| drop(fields.insert("iss".into(), "https://evil.example".into())),
         // It has promised to name itself.
