@@ -27,6 +27,7 @@ STEPS=(
     'e2e          300 scripts/test-e2e.sh'
     'docs         300 scripts/docs.sh'
     'clients      900 scripts/clients.sh typescript python commands'
+    'examples     300 scripts/examples.sh'
     'browser      600 scripts/clients.sh browser'
     'foreign      300 scripts/foreign.sh'
     'oauth-clients 600 scripts/oauth-clients.sh'
@@ -34,7 +35,11 @@ STEPS=(
     'conformance  420 scripts/conformance.sh'
 )
 # These run the programs that `build` has made.
+<<<<<<< HEAD
 NEED_BUILD=' e2e docs clients browser foreign oauth-clients proxies conformance '
+=======
+NEED_BUILD=' e2e docs clients examples browser foreign proxies conformance '
+>>>>>>> main
 
 PASSED=0
 FAILED=0
@@ -113,7 +118,7 @@ run_tests() {
 }
 
 check_scripts() {
-    local scripts=(scripts/*.sh scripts/*/*.sh .ci/run) each status=0
+    local scripts=(scripts/*.sh scripts/*/*.sh examples/*.sh .ci/run) each status=0
     for each in "${scripts[@]}"; do bash -n "$each" || status=1; done
     for each in scripts/clients/*/*.mjs scripts/*/*.mjs; do node --check "$each" || status=1; done
     if command -v shellcheck >/dev/null; then

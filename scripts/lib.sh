@@ -238,8 +238,8 @@ npm_packages() {
     touch "$stamp"
 }
 
-# python_packages VENV FILE : installs what it says, unless that has been done.
-python_packages() {
+# python_venv DIRECTORY FILE : an environment with the packages that the file says.
+python_venv() {
     cmp --silent "$2" "$1/requirements.txt" && return
     rm -rf "$1"
     python3 -m venv "$1" &&

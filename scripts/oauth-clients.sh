@@ -96,7 +96,7 @@ with_oauth4webapi() {
 }
 
 with_authlib() {
-    python_packages "$VENV" "$HERE/requirements.txt" &&
+    python_venv "$VENV" "$HERE/requirements.txt" &&
         timeout --kill-after=5 180 "$VENV/bin/python" -B "$HERE/authlib_client.py"
 }
 
