@@ -30,13 +30,14 @@ STEPS=(
     'examples     300 scripts/examples.sh'
     'browser      600 scripts/clients.sh browser'
     'foreign      300 scripts/foreign.sh'
+    'oauth-clients 600 scripts/oauth-clients.sh'
     'proxies      300 scripts/proxies.sh'
     'conformance  420 scripts/conformance.sh'
     'alerts       120 scripts/observability.sh'
     'packaging    120 scripts/packaging.sh'
 )
 # These run the programs that `build` has made.
-NEED_BUILD=' e2e docs clients examples browser foreign proxies conformance packaging '
+NEED_BUILD=' e2e docs clients examples browser foreign oauth-clients proxies conformance packaging '
 
 PASSED=0
 FAILED=0

@@ -107,12 +107,7 @@ with_python() {
 # has been done.
 with_venv() {
     local file=$CLIENTS/python/requirements-$1.txt venv=$VENVS/$1
-    if ! cmp --silent "$file" "$venv/requirements.txt"; then
-        rm -rf "$venv"
-        python3 -m venv "$venv" &&
-            "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$file" &&
-            cp "$file" "$venv/requirements.txt" || return 1
-    fi
+    python_venv "$venv" "$file" || return 1
     timeout --kill-after=5 300 "$venv/bin/python" -B "$CLIENTS/python/$2"
 }
 

@@ -25,6 +25,12 @@ pub(crate) enum Event {
     ConsentGiven,
     /// A user has said no.
     ConsentDenied,
+    /// A user had agreed before, and was not asked again.
+    ConsentRemembered,
+    /// A user has thrown a client out.
+    AppRevoked,
+    /// A user has logged out.
+    Logout,
     /// A code was redeemed.
     CodeRedeemed,
     /// A code came again: its tokens are revoked.
@@ -71,6 +77,9 @@ impl Event {
             Self::LoginLocked => "login.locked",
             Self::ConsentGiven => "consent.given",
             Self::ConsentDenied => "consent.denied",
+            Self::ConsentRemembered => "consent.remembered",
+            Self::AppRevoked => "app.revoked",
+            Self::Logout => "logout",
             Self::CodeRedeemed => "code.redeemed",
             Self::CodeReplayed => "code.replayed",
             Self::CodeMisused => "code.misused",
@@ -92,6 +101,9 @@ impl Event {
             | Self::LoginOk
             | Self::ConsentGiven
             | Self::ConsentDenied
+            | Self::ConsentRemembered
+            | Self::AppRevoked
+            | Self::Logout
             | Self::CodeRedeemed
             | Self::ClientToken
             | Self::RefreshRotated

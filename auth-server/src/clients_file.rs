@@ -4,7 +4,8 @@
 //! {"clients": [{"client_id": "nightly-report", "client_secret_sha256": ["9f86d0…"], "scope": "mcp"}]}
 //! ```
 //!
-//! They act for themselves, without a user. Two hashes let a secret be changed without a gap.
+//! They act for themselves, without a user; with `redirect_uris` they act for users instead, and
+//! need no secret then. Two hashes let a secret be changed without a gap.
 //! Instead of secrets a client can have public keys, as `jwks` or at a `jwks_uri` (RFC 7523).
 
 use ambient::{Secret, Timestamp};
@@ -12,7 +13,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use shared::oauth::{ScopeSet, Sensitive};
 
-use crate::domain::{Authentication, Client, KeySource, SecretHash, client_id};
+use crate::domain::{Authentication, Client, KeySource, RedirectUri, SecretHash, client_id};
 
 /// Shorter secrets can be guessed.
 const MIN_SECRET: usize = 32;
@@ -44,6 +45,9 @@ struct Entry {
     jwks: Option<Value>,
     jwks_uri: Option<String>,
     scope: Option<ScopeSet>,
+    /// Where it is answered, if it acts for users.
+    #[serde(default)]
+    redirect_uris: Vec<String>,
 }
 
 impl GivenClients {
@@ -107,6 +111,7 @@ impl Entry {
                 )?;
                 Authentication::Keys { keys, or_none: false }
             }
+            (true, false) if !self.redirect_uris.is_empty() => Authentication::Public,
             (true, false) => {
                 return Err("it has no secret; give it client_secret_sha256, jwks or jwks_uri");
             }
@@ -115,14 +120,19 @@ impl Entry {
         if self.scope.as_ref().is_some_and(|scope| scope.is_empty() || !scope.is_within(scopes)) {
             return Err("its scope is empty or names one that is not in AUTH_SCOPES");
         }
+        let uris = self.redirect_uris.iter().map(|uri| RedirectUri::register(uri));
+        let redirect_uris: Vec<_> = uris.collect::<Result<_, _>>().map_err(
+            |_| "redirect_uris has one that is not https, on this computer or of an app",
+        )?;
+        let acts_for_users = !redirect_uris.is_empty();
         Ok(Client {
             id: self.client_id,
             name: self.client_name,
-            redirect_uris: Vec::new(),
+            redirect_uris,
             authentication,
-            refreshes: false,
+            refreshes: acts_for_users,
             devices: false,
-            acts_for_itself: true,
+            acts_for_itself: !acts_for_users,
             takes_assertions: true,
             scope: self.scope,
             application_type: None,
@@ -165,6 +175,7 @@ mod tests {
         let table = [
             json!([{"client_id": "a"}]),
             json!([{"client_id": "a", "jwks": {"keys": []}}]),
+            json!([{"client_id": "a", "redirect_uris": ["javascript:alert(1)"]}]),
             json!([{"client_id": "a", "jwks_uri": "http://a.example/"}]),
             json!([{"client_id": "a", "client_secret_sha256": hash, "jwks_uri": "https://a/"}]),
             json!([{"client_id": "a", "client_secret": "short"}]),

@@ -17,6 +17,7 @@ use crate::{
     grants::TrustedIssuers,
     guard::GuardSettings,
     keys::{Keys, Policy, SigningKeys},
+    upstream::UpstreamSettings,
 };
 
 /// What the server needs to know.
@@ -48,6 +49,8 @@ pub struct Config {
     pub signing_keys: SigningKeys,
     /// Identity providers that may speak for their users.
     pub id_jag: TrustedIssuers,
+    /// Where people log in.
+    pub upstreams: UpstreamSettings,
     /// What access tokens look like.
     pub token_format: TokenFormat,
     /// Redis for all state; in memory if there is none.
@@ -93,16 +96,19 @@ pub struct Lifetimes {
     pub family: Duration,
     /// How long a refresh token that was redeemed gets the same answer again.
     pub refresh_grace: Duration,
+    /// How long a browser stays logged in; zero is not at all.
+    pub session: Duration,
 }
 
 impl Default for Lifetimes {
-    /// 15 minutes, 30 days, 180 days, 60 seconds.
+    /// 15 minutes, 30 days, 180 days, 60 seconds, 8 hours.
     fn default() -> Self {
         Self {
             access_token: Duration::from_mins(15),
             refresh_token: Duration::from_hours(30 * 24),
             family: Duration::from_hours(180 * 24),
             refresh_grace: Duration::from_mins(1),
+            session: Duration::from_hours(8),
         }
     }
 }
@@ -140,6 +146,7 @@ impl Config {
             .or(IpAddr::from([127, 0, 0, 1]));
         let port = read.setting("AUTH_SERVER_PORT", "Port of the authorization server.").or(3001);
         let issuer = issuer(read, port);
+        let upstreams = UpstreamSettings::read(read, &issuer);
         let resource_server = resource_server(read, &issuer);
         let scopes = scopes(read);
         let redis_url = read
@@ -154,6 +161,7 @@ impl Config {
                 .or(BaseUrl::localhost(3232))
                 .to_string(),
             resource_server,
+            upstreams,
             scopes,
             documents: documents(read, &issuer),
             require_pushed: require_pushed(read),
@@ -195,19 +203,6 @@ fn issuer(read: &mut Reader<'_>, port: u16) -> BaseUrl {
     }
     if !issuer.is_https() && !issuer.is_loopback() {
         read.mistake(NAME, "is not https; OAuth without TLS is for localhost only");
-    }
-    let mock = read
-        .setting(
-            "AUTH_MOCK_IDP",
-            "1 to offer the mock login, whose passwords are public, anywhere.",
-        )
-        .or(Switch(issuer.is_loopback()));
-    if !mock.0 {
-        read.mistake(
-            "AUTH_MOCK_IDP",
-            "is off, and there is no other login yet; the mock login lets everybody in, \
-             so it has to be switched on by 1 for a server that is not on localhost",
-        );
     }
     issuer
 }
@@ -303,7 +298,8 @@ fn require_pushed(read: &mut Reader<'_>) -> bool {
 
 fn lifetimes(read: &mut Reader<'_>) -> Lifetimes {
     const DAY: u64 = 24 * 60 * 60;
-    let Lifetimes { access_token, refresh_token, family, refresh_grace } = Lifetimes::default();
+    let Lifetimes { access_token, refresh_token, family, refresh_grace, session } =
+        Lifetimes::default();
     let mut seconds = |name, meaning, default: Duration, range: std::ops::RangeInclusive<u64>| {
         let seconds = read.setting(name, meaning).or(Seconds(default.as_secs()));
         if !range.contains(&seconds.0) {
@@ -336,6 +332,12 @@ fn lifetimes(read: &mut Reader<'_>) -> Lifetimes {
             "Seconds in which a redeemed refresh token gets the same answer again; 0 is never.",
             refresh_grace,
             0..=600,
+        ),
+        session: seconds(
+            "AUTH_SESSION_TTL",
+            "Seconds that a browser stays logged in at the authorization server; 0 is not at all.",
+            session,
+            0..=30 * DAY,
         ),
     }
 }

@@ -1,7 +1,7 @@
 //! An OAuth 2.1 authorization server for MCP, with a mock identity provider to log in at.
 //!
 //! `http` has an endpoint per file, `domain` the rules, `grants` what tokens are issued for, `repo`
-//! what is kept, `idp` the mock identity provider, `pages` what people see. `documents` are what
+//! what is kept, `upstream` where people log in, `idp` the mock among those, `pages` what people see. `documents` are what
 //! clients publish about themselves, and `fetch` is the one way to get something from elsewhere.
 //!
 //! ```no_run
@@ -33,6 +33,7 @@ mod metrics;
 mod pages;
 mod repo;
 pub mod run;
+mod upstream;
 
 use std::sync::Arc;
 
@@ -48,6 +49,7 @@ pub use self::config::{ClientDocuments, Config, Lifetimes, ResourceServer, Token
 pub use self::grants::TrustedIssuers;
 pub use self::guard::{GuardSettings, Ladder, Rate, Step, TrustedProxies};
 pub use self::keys::{SigningAlgorithm, SigningKeys};
+pub use self::upstream::UpstreamSettings;
 use self::{
     assertions::Assertions,
     documents::Documents,
@@ -58,6 +60,7 @@ use self::{
     keys::Keys,
     metrics::AuthMetrics,
     repo::Repo,
+    upstream::Upstreams,
 };
 
 /// What the outside world provides.
@@ -88,7 +91,9 @@ struct Inner {
     assertions: Assertions,
     /// Those of identity providers that the operator trusts.
     provider_assertions: Assertions,
-    idp: Idp,
+    /// The mock, if it is there.
+    idp: Option<Idp>,
+    upstreams: Upstreams,
     keys: Keys,
     telemetry: Telemetry,
     metrics: AuthMetrics,
@@ -103,6 +108,9 @@ pub enum StartError {
     /// The TLS library cannot be set up.
     #[error("the HTTP client cannot be made")]
     Http(#[from] reqwest::Error),
+    /// The mock identity provider has no key.
+    #[error("the key of the mock identity provider cannot be made")]
+    MockKey,
 }
 
 impl AuthServer {
@@ -124,6 +132,12 @@ impl AuthServer {
         let fetcher = |reach| Fetcher::new(reach, parts.clock.clone());
         let assertions = |fetcher| Assertions::new(fetcher, &parts.store, parts.clock.clone());
         let guard = Guard::new(config.guard.clone(), parts.clock.clone(), &parts.store);
+        let callback = upstream::mock_callback(&config.issuer);
+        let counted = metrics.clone();
+        let mock = || Idp::new(&config.issuer, callback, &parts, guard.clone(), counted);
+        let idp = config.upstreams.mock.then(mock).transpose().map_err(|_| StartError::MockKey)?;
+        let (settings, issuer) = (&config.upstreams, &config.issuer);
+        let upstreams = Upstreams::new(settings, issuer, idp.as_ref(), &parts.clock)?;
         Ok(Self(Arc::new(Inner {
             // A fetcher for each: what strangers make us fetch takes no place away from logins.
             assertions: assertions(fetcher(reach)?),
@@ -132,7 +146,8 @@ impl AuthServer {
             documents: Documents::new(fetcher(reach)?, policy, parts.clock.clone()),
             resources: Resources::of_mcp_server(&mcp_base),
             repo: Repo::new(&parts.store, &parts.clock),
-            idp: Idp::new(&config.issuer, &parts, guard.clone(), metrics.clone()),
+            idp,
+            upstreams,
             guard,
             keys: config.keys(&parts.store, &parts.clock, &parts.entropy),
             config,
@@ -187,6 +202,11 @@ impl AuthServer {
         &self.0.provider_assertions
     }
 
+    /// Whether the operator has registered the client of this name.
+    fn is_given(&self, id: &str) -> bool {
+        self.config().clients.find(id).is_some()
+    }
+
     fn documents(&self) -> &Documents {
         &self.0.documents
     }
@@ -199,8 +219,12 @@ impl AuthServer {
         &self.0.keys
     }
 
-    fn idp(&self) -> &Idp {
-        &self.0.idp
+    fn idp(&self) -> Option<&Idp> {
+        self.0.idp.as_ref()
+    }
+
+    fn upstreams(&self) -> &Upstreams {
+        &self.0.upstreams
     }
 
     fn now(&self) -> Timestamp {

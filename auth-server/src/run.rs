@@ -91,7 +91,13 @@ fn announce(server: &AuthServer, listener: &TcpListener) {
     tracing::info!(%address, "auth-server listens");
     tracing::info!("issuer, to set as AUTH_SERVER_URL of the MCP server: {}", server.issuer());
     tracing::info!("tokens are for {}", server.resources().default_audience());
-    tracing::warn!("the login is a mock: its passwords are public");
+    for upstream in server.upstreams().iter().filter(|upstream| !upstream.is_mock()) {
+        let redirect_uri = upstream.redirect_uri();
+        tracing::info!(upstream = upstream.name(), redirect_uri, "people can log in there");
+    }
+    if server.idp().is_some() {
+        tracing::warn!("the mock login is on: its passwords are public");
+    }
     if server.config().resource_server.is_development {
         tracing::warn!(
             "MCP_AUTH_CLIENT_SECRET is not set: the MCP server asks about tokens with the \

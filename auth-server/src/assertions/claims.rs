@@ -30,7 +30,7 @@ pub(crate) enum BadClaim {
 }
 
 impl Claims {
-    pub(super) const fn new(members: Map<String, Value>) -> Self {
+    pub(crate) const fn new(members: Map<String, Value>) -> Self {
         Self(members)
     }
 
@@ -100,7 +100,7 @@ impl Claims {
     }
 
     /// A moment in seconds, maybe with a fraction (RFC 7519 section 2), if it is there.
-    fn time(&self, name: &'static str) -> Result<Option<Timestamp>, BadClaim> {
+    pub(crate) fn time(&self, name: &'static str) -> Result<Option<Timestamp>, BadClaim> {
         let Some(value) = self.0.get(name) else { return Ok(None) };
         let seconds = value.as_f64().filter(|seconds| (0.0..1e11).contains(seconds));
         let since = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());

@@ -5,6 +5,8 @@
 //! that two parties hold the same token, and the family dies (OAuth 2.1 section 4.3.1, RFC 9700
 //! section 4.14.2). The record is changed by compare-and-set, so this holds over all instances.
 
+use std::time::Duration;
+
 use ambient::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +69,14 @@ pub(crate) enum Rotation {
     Reuse,
     /// The family is dead already.
     Dead,
+}
+
+impl Living {
+    /// When its refresh token was last redeemed, if one was; `grace` is how long the one before
+    /// gets the same answer.
+    pub(crate) fn refreshed_at(&self, grace: Duration) -> Option<Timestamp> {
+        self.previous.as_ref().map(|previous| previous.until - grace)
+    }
 }
 
 impl Family {

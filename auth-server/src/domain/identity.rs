@@ -1,6 +1,9 @@
-//! The scopes of `OpenID` Connect: they are about the user and not about a resource.
+//! Who a user is, and the scopes of `OpenID` Connect: they are about the user and not about a
+//! resource.
 
 use shared::oauth::{Scope, ScopeSet};
+
+use super::sha256_hex;
 
 /// Without this one, the others mean nothing.
 pub(crate) const OPENID: &str = "openid";
@@ -24,9 +27,23 @@ pub(super) fn identity(wanted: &ScopeSet) -> ScopeSet {
     }
 }
 
+/// What a user of an identity provider is called here, whether he has logged in there or is vouched
+/// for. The same `sub` at two providers is two people, and an address for mail is nobody: only issuer
+/// and `sub` together are the same for ever.
+pub(crate) fn user_id(issuer: &str, sub: &str) -> String {
+    sha256_hex(&["upstream user", issuer, sub])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_same_sub_at_two_providers_is_two_people() {
+        assert_eq!(user_id("a", "b"), user_id("a", "b"));
+        assert_ne!(user_id("a", "b"), user_id("ab", ""));
+        assert_ne!(user_id("https://a.example", "7"), user_id("https://b.example", "7"));
+    }
 
     #[test]
     fn nothing_is_told_without_openid() {

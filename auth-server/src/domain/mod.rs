@@ -8,16 +8,19 @@ pub(crate) mod client_id;
 mod client_keys;
 mod client_url;
 mod code;
+mod consent;
 mod device;
 mod family;
 mod identity;
 mod issued_token;
+mod login;
 mod redirect_uri;
 mod registration;
 mod request;
 mod resource;
 mod seal;
 mod secret_hash;
+mod session;
 mod ticket;
 mod token_format;
 mod transaction;
@@ -32,19 +35,23 @@ pub(crate) use self::{
     client_keys::{BadKeySource, KeySource},
     client_url::{BadClientUrl, ClientUrl},
     code::{Attempt, Code, Exchanged, Mismatch},
+    consent::{CONSENT_LIFE, Consents, can_be_silent, comes_by_itself},
     device::{Device, INTERVAL, Told, UserCode, Visit},
     family::{Family, Living, Rotation, Successor},
-    identity::{EMAIL, OPENID, PROFILE, identity_scopes},
+    identity::{EMAIL, OPENID, PROFILE, identity_scopes, user_id},
     issued_token::IssuedToken,
+    login::{Freshness, Goal, Login, LoginWish, login_nonce, login_verifier},
     redirect_uri::{Destination, RedirectUri},
     registration::{MetadataError, Registration},
     request::{AuthorizationRequest, Offer, RequestError, Wanted},
     resource::Resources,
     seal::{Sealed, seal, unseal},
     secret_hash::SecretHash,
+    session::{Session, session_token, user_tag},
     ticket::{
-        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, DeviceCode, Handle, LoginCode,
-        ManagementToken, Nonce, PushedName, RefreshToken, Ticket, VisitKey, sha256_hex,
+        AccessToken, AuthorizationCode, BrowserKey, ClientSecret, DeviceCode, Handle, Kind,
+        LoginCode, ManagementToken, Nonce, PushedName, RefreshToken, SessionKey, Ticket, VisitKey,
+        sha256_hex,
     },
     transaction::{Transaction, WrongTurn, form_token},
     unique_json::Unique,

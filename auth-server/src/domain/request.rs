@@ -6,9 +6,12 @@ use serde::{Deserialize, Serialize};
 use shared::oauth::{CodeChallenge, ErrorCode, ScopeSet};
 
 use super::{
-    Client, Resources,
+    Client, LoginWish, Resources,
     identity::{MAX_NONCE, identity},
 };
+
+/// Longer hints are left out.
+const MAX_HINT: usize = 256;
 
 /// Longer ones are not echoed faithfully by everything in between.
 const MAX_STATE: usize = 2048;
@@ -25,6 +28,8 @@ pub(crate) struct Wanted {
     pub(crate) resource: Option<String>,
     pub(crate) nonce: Option<String>,
     pub(crate) prompt: Option<String>,
+    pub(crate) max_age: Option<String>,
+    pub(crate) login_hint: Option<String>,
     pub(crate) request: Option<String>,
     pub(crate) request_uri: Option<String>,
     pub(crate) authorization_details: Option<String>,
@@ -66,6 +71,15 @@ pub(crate) struct AuthorizationRequest {
     /// What the client wants to see again in the identity token.
     #[serde(default)]
     pub(crate) nonce: Option<String>,
+    /// Whether no page may be shown (`prompt=none`).
+    #[serde(default)]
+    pub(crate) silent: bool,
+    /// Whether the user is to be asked even if he has agreed before (`prompt=consent`).
+    #[serde(default)]
+    pub(crate) consent_again: bool,
+    /// How the client wants its user to log in.
+    #[serde(default)]
+    pub(crate) login: LoginWish,
 }
 
 /// Why a request cannot be put before the user.
@@ -103,8 +117,14 @@ pub(crate) enum RequestError {
     Key,
     #[error("scope is malformed")]
     Scope,
-    #[error("nobody is logged in, and prompt=none allows no login")]
+    #[error("prompt=none goes with no other prompt")]
     Prompt,
+    #[error("max_age is a number of seconds")]
+    MaxAge,
+    #[error("nobody is logged in, and prompt=none allows no login")]
+    LoginRequired,
+    #[error("the user has to be asked, and prompt=none allows no page")]
+    ConsentRequired,
 }
 
 impl RequestError {
@@ -119,6 +139,8 @@ impl RequestError {
             | Self::ResponseMode
             | Self::NoChallenge
             | Self::ChallengeMethod
+            | Self::Prompt
+            | Self::MaxAge
             | Self::Key
             | Self::Challenge => ErrorCode::InvalidRequest,
             Self::ResponseType => ErrorCode::UnsupportedResponseType,
@@ -127,7 +149,8 @@ impl RequestError {
             Self::AuthorizationDetails => ErrorCode::InvalidAuthorizationDetails,
             Self::Resource => ErrorCode::InvalidTarget,
             Self::Scope => ErrorCode::InvalidScope,
-            Self::Prompt => ErrorCode::LoginRequired,
+            Self::LoginRequired => ErrorCode::LoginRequired,
+            Self::ConsentRequired => ErrorCode::ConsentRequired,
         }
     }
 }
@@ -143,11 +166,14 @@ impl AuthorizationRequest {
         wanted.check_kind()?;
         let challenge = wanted.challenge()?;
         let (scope, resource) = wanted.target(client, offer)?;
-        let key = wanted.dpop_jkt.map(|key| key.parse()).transpose();
+        let key = wanted.dpop_jkt.as_ref().map(|key| key.parse()).transpose();
         Ok(Self {
             key: key.map_err(|_| RequestError::Key)?,
             client_id: client.id.clone(),
             redirect_uri,
+            silent: wanted.has_prompt("none"),
+            consent_again: wanted.has_prompt("consent"),
+            login: wanted.login()?,
             state: wanted.state,
             user_code: None,
             challenge,
@@ -210,11 +236,30 @@ impl Wanted {
         if self.response_mode.as_ref().is_some_and(|mode| mode != "query") {
             return Err(RequestError::ResponseMode);
         }
-        let prompt = self.prompt.as_deref().unwrap_or_default();
-        if prompt.split(' ').any(|word| word == "none") {
+        if self.has_prompt("none") && self.prompts().count() > 1 {
             return Err(RequestError::Prompt);
         }
         Ok(())
+    }
+
+    fn prompts(&self) -> impl Iterator<Item = &str> {
+        self.prompt.as_deref().unwrap_or_default().split(' ').filter(|word| !word.is_empty())
+    }
+
+    fn has_prompt(&self, prompt: &str) -> bool {
+        self.prompts().any(|word| word == prompt)
+    }
+
+    fn login(&self) -> Result<LoginWish, RequestError> {
+        let max_age = self.max_age.as_deref().map(str::parse).transpose();
+        // It only saves typing: one that is too long is left out.
+        let hint = self.login_hint.clone().filter(|hint| hint.len() <= MAX_HINT);
+        Ok(LoginWish {
+            again: self.has_prompt("login"),
+            choose: self.has_prompt("select_account"),
+            max_age: max_age.map_err(|_| RequestError::MaxAge)?,
+            hint,
+        })
     }
 
     /// RFC 7636 section 4.3: without a method it would be `plain`, which does not exist here.
@@ -320,8 +365,9 @@ mod tests {
             ("code_challenge_method", Some("s256"), Code::InvalidRequest),
             ("resource", Some("https://other.example/mcp"), Code::InvalidTarget),
             ("scope", Some("a\"b"), Code::InvalidScope),
+            ("prompt", Some("none login"), Code::InvalidRequest),
+            ("max_age", Some("-1"), Code::InvalidRequest),
             ("dpop_jkt", Some("short"), Code::InvalidRequest),
-            ("prompt", Some("none"), Code::LoginRequired),
             ("request", Some("x"), Code::RequestNotSupported),
             ("request_uri", Some("https://x"), Code::RequestUriNotSupported),
             ("authorization_details", Some("[]"), Code::InvalidAuthorizationDetails),

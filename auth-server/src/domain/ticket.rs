@@ -49,6 +49,8 @@ kinds! {
     Handle = HandleKind("mcph_");
     /// What binds a transaction to a browser: the value of its cookie.
     BrowserKey = BrowserKind("mcpb_");
+    /// What shows that somebody is logged in: the value of a cookie.
+    SessionKey = SessionKind("mcpu_");
     /// What makes the way to the identity provider and back a single trip.
     Nonce = NonceKind("mcpn_");
     /// What a device redeems when its user has decided.

@@ -33,7 +33,9 @@ pub(crate) struct Transaction {
 pub(crate) enum Stage {
     /// The user has been asked.
     Consent,
-    /// The user has said yes and was sent to the identity provider.
+    /// The user has said yes.
+    Agreed,
+    /// The user was sent to the identity provider.
     Login {
         /// What must come back from there.
         nonce: Digest<NonceKind>,
@@ -78,10 +80,24 @@ impl Transaction {
         if ours { Ok(()) } else { Err(WrongTurn::OtherBrowser) }
     }
 
-    /// The user agrees. To agree again, after going back, begins the login again.
+    /// The user agrees, maybe as somebody else than who is logged in. To agree again, after going
+    /// back, begins the login again.
     #[must_use]
-    pub(crate) fn agree(self, nonce: &Nonce) -> Self {
-        Self { stage: Stage::Login { nonce: nonce.digest() }, ..self }
+    pub(crate) fn agree(mut self, as_other: bool) -> Self {
+        self.request.login.choose |= as_other;
+        Self { stage: Stage::Agreed, ..self }
+    }
+
+    /// Whether the user has agreed.
+    pub(crate) fn check_agreed(&self) -> Result<(), WrongTurn> {
+        if self.stage == Stage::Consent { Err(WrongTurn::NotAgreed) } else { Ok(()) }
+    }
+
+    /// The user, who has agreed, is sent to an identity provider; of several logins, the last
+    /// counts.
+    pub(crate) fn send(self, nonce: &Nonce) -> Result<Self, WrongTurn> {
+        self.check_agreed()?;
+        Ok(Self { stage: Stage::Login { nonce: nonce.digest() }, ..self })
     }
 
     /// The browser comes back from the identity provider with what it was sent there with.
@@ -89,7 +105,7 @@ impl Transaction {
         match &self.stage {
             Stage::Consent => Err(WrongTurn::NotAgreed),
             Stage::Login { nonce: sent } if sent.is_of(nonce) => Ok(()),
-            Stage::Login { .. } => Err(WrongTurn::OtherLogin),
+            Stage::Agreed | Stage::Login { .. } => Err(WrongTurn::OtherLogin),
         }
     }
 }
@@ -105,7 +121,7 @@ mod tests {
     use ambient::Entropy;
 
     use super::*;
-    use crate::domain::{Authentication, Ticket};
+    use crate::domain::{Authentication, LoginWish, Ticket};
 
     fn begin(browser: &BrowserKey) -> Transaction {
         let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -119,6 +135,9 @@ mod tests {
             scope: "mcp".parse().unwrap(),
             resource: "https://mcp.example/mcp".into(),
             nonce: None,
+            silent: false,
+            consent_again: false,
+            login: LoginWish::default(),
         };
         let client = Client {
             id: "c".into(),
@@ -155,7 +174,10 @@ mod tests {
         let (first, second) = (Ticket::random(&entropy), Ticket::random(&entropy));
         let transaction = begin(&Ticket::random(&entropy));
         assert_eq!(transaction.check_login(&first), Err(WrongTurn::NotAgreed));
-        let transaction = transaction.agree(&first).agree(&second);
+        assert_eq!(transaction.clone().send(&first), Err(WrongTurn::NotAgreed));
+        let transaction = transaction.agree(false);
+        assert_eq!(transaction.check_login(&first), Err(WrongTurn::OtherLogin));
+        let transaction = transaction.send(&first).unwrap().send(&second).unwrap();
         assert_eq!(transaction.check_login(&first), Err(WrongTurn::OtherLogin));
         assert_eq!(transaction.check_login(&second), Ok(()));
     }

@@ -17,7 +17,7 @@ use chassis::{
     client::{ReadError, Timeouts, guarded_http_client, read_capped},
     reach::{self, Guard, Lookup, OutOfReach},
 };
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use moka::future::Cache;
 use reqwest::Response;
 use tokio::sync::Semaphore;
@@ -28,6 +28,9 @@ const MAX_DOCUMENT: usize = 5 * 1024;
 
 /// How many are fetched at once.
 const MAX_IN_FLIGHT: usize = 8;
+
+/// How many are on the way at once to hosts that the operator has chosen.
+const MAX_OF_OPERATOR: usize = 64;
 
 /// How often one host is asked in a minute, however many documents it has: we are not to be the
 /// means of flooding it.
@@ -103,6 +106,13 @@ impl Fetcher {
         Self::with(reach::system(), reach, clock, TIMEOUTS)
     }
 
+    /// The same for hosts that the operator has chosen, wherever they are. More may be on the way at
+    /// once: every login has one, and none of them is a stranger's choice.
+    pub(crate) fn of_operator(clock: Clock) -> Result<Self, reqwest::Error> {
+        let fetcher = Self::new(Reach::Anywhere, clock)?;
+        Ok(Self { in_flight: Semaphore::new(MAX_OF_OPERATOR), ..fetcher })
+    }
+
     fn with(
         lookup: Lookup,
         reach: Reach,
@@ -142,6 +152,31 @@ impl Fetcher {
             return Err(FetchError::MediaType);
         }
         read(response, limit).await
+    }
+
+    /// Sends a form to an address that the operator's settings lead to, and gives what is answered,
+    /// whatever the status. Such hosts are not counted: they get what people do, and not what
+    /// strangers name.
+    pub(crate) async fn post_form(
+        &self,
+        url: &Url,
+        form: String,
+        authorization: Option<HeaderValue>,
+        limit: usize,
+    ) -> Result<(StatusCode, Bytes), FetchError> {
+        self.check(url)?;
+        let _place = self.in_flight.try_acquire().map_err(|_| FetchError::Busy)?;
+        let request = self.http.post(url.clone()).body(form);
+        let request = request
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::ACCEPT, "application/json");
+        let request = match authorization {
+            Some(value) => request.header(header::AUTHORIZATION, value),
+            None => request,
+        };
+        let response = request.send().await.map_err(|error| classify(&error))?;
+        let status = response.status();
+        Ok((status, read(response, limit).await?.body))
     }
 
     /// What can be told from the URL alone. Names are checked when they are resolved.

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     AuthServer,
     assertions::{AssertionError, BadClaim, Claims, Jwt},
-    domain::{Client, Grant, User, sha256_hex},
+    domain::{Client, Grant, User, user_id},
 };
 
 /// The type of the only assertions that are redeemed.
@@ -122,7 +122,7 @@ fn user(issuer: &TrustedIssuer, claims: &Claims) -> Result<User, BadClaim> {
     }
     let email = claims.text("email")?.filter(|email| email.len() <= MAX_SUBJECT);
     Ok(User {
-        sub: sha256_hex(&["user of a provider", &issuer.issuer, sub])[..32].to_owned(),
+        sub: user_id(&issuer.issuer, sub),
         name: email.unwrap_or(sub).to_owned(),
         email: email.map(ToOwned::to_owned),
     })

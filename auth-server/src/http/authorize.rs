@@ -7,26 +7,28 @@ use axum::{
     extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use shared::oauth::ErrorCode;
 use store::StoreError;
 
 use super::{
     answer::{self, see_other},
     browser::BrowserCookie,
+    conclude::{Conclusion, ConclusionError, Consent},
     limits,
     params::{Params, ParamsError},
-    pushed, query,
+    pushed, query, session,
 };
 use crate::{
     AuthServer,
     documents::DocumentError,
     domain::{
         AuthorizationRequest, BadClientUrl, BrowserKey, Client, ClientUrl, Handle, Offer,
-        RequestError, Ticket, Transaction, Wanted, form_token,
+        RequestError, Session, Ticket, Transaction, User, Wanted, can_be_silent, comes_by_itself,
+        form_token,
     },
     guard::{Budget, Caller, Refusal},
-    pages::{ConsentPage, ErrorPage, page},
+    pages::{ConsentPage, ErrorPage, Viewer, page},
     repo::TRANSACTION_LIFE,
 };
 
@@ -52,6 +54,8 @@ pub(super) enum RouteError {
     #[error("{error}")]
     Request { error: RequestError, issuer: String, redirect_uri: String, state: Option<String> },
     #[error(transparent)]
+    Conclusion(#[from] ConclusionError),
+    #[error(transparent)]
     TooMany(#[from] Refusal),
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -60,7 +64,9 @@ pub(super) enum RouteError {
 impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let (title, text) = match self {
-            Self::Store(error) => return answer::store_failure_page(error),
+            Self::Store(error) | Self::Conclusion(ConclusionError::Store(error)) => {
+                return answer::store_failure_page(error);
+            }
             Self::TooMany(refusal) => return limits::too_many_page(Budget::Document, refusal),
             Self::Request { ref error, ref issuer, ref redirect_uri, ref state } => {
                 tracing::warn!(reason = %self, "authorization refused");
@@ -96,7 +102,7 @@ impl IntoResponse for RouteError {
                 "It was opened already, or it took too long. Go back to the application and start \
                  again.",
             ),
-            Self::RedirectUri { .. } => (
+            Self::Conclusion(ConclusionError::RedirectUri) | Self::RedirectUri { .. } => (
                 "This application cannot be answered",
                 "It wants the answer to go to an address that is not registered for it. To be \
                  safe, nothing was sent there.",
@@ -110,6 +116,7 @@ impl IntoResponse for RouteError {
 pub(super) async fn get(
     State(server): State<AuthServer>,
     caller: Caller,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, RouteError> {
     let mut params = Params::parse(query.unwrap_or_default().as_bytes());
@@ -118,7 +125,44 @@ pub(super) async fn get(
     let client = client(&server, &client_id, &caller).await?;
     let redirect_uri = redirect_uri(&client, params.take("redirect_uri")?)?;
     let request = request(&server, &client, redirect_uri, params)?;
-    begin(&server, client, request).await
+    let signed_in = session::signed_in(&server, &headers).await?;
+    let accepts = |session: &Session| request.login.accepts(session.auth_time, server.now());
+    let session = signed_in.map(|signed_in| signed_in.session).filter(accepts);
+    if let Some(session) = &session
+        && agreed_before(&server, &headers, &session.user, (&client, &request)).await?
+    {
+        let Session { user, auth_time, .. } = session.clone();
+        let conclusion = Conclusion { user, auth_time, consent: Consent::Remembered };
+        return Ok(conclusion.hand_out(&server, &client, request).await?);
+    }
+    match session {
+        None if request.silent => Err(refused(&server, RequestError::LoginRequired, request)),
+        Some(_) if request.silent => Err(refused(&server, RequestError::ConsentRequired, request)),
+        None => begin(&server, client, request).await,
+        Some(session) => ask(&server, client, request, Some(&session)).await,
+    }
+}
+
+/// Whether the user need not be asked again.
+async fn agreed_before(
+    server: &AuthServer,
+    headers: &HeaderMap,
+    user: &User,
+    (client, request): (&Client, &AuthorizationRequest),
+) -> Result<bool, StoreError> {
+    let is_given = server.is_given(&request.client_id);
+    let is_safe =
+        can_be_silent(request, client, is_given) && (is_given || comes_by_itself(headers));
+    if request.consent_again || !is_safe {
+        return Ok(false);
+    }
+    server.repo().apps.has_allowed(&user.sub, request, server.now()).await
+}
+
+/// A request that was good, and cannot be granted as it was made.
+fn refused(server: &AuthServer, error: RequestError, request: AuthorizationRequest) -> RouteError {
+    let AuthorizationRequest { redirect_uri, state, .. } = request;
+    RouteError::Request { error, issuer: server.issuer().to_owned(), redirect_uri, state }
 }
 
 /// The client of this name, registered or known by its document. Only here are documents fetched:
@@ -183,19 +227,30 @@ pub(super) fn request(
     made.map_err(|error| RouteError::Request { error, issuer, redirect_uri, state })
 }
 
-/// Keeps the request and shows it. Each is a transaction of its own: a second tab or a reload spoils
-/// nothing.
+/// Keeps the request and shows it, as if nobody were logged in.
 pub(super) async fn begin(
     server: &AuthServer,
     client: Client,
     request: AuthorizationRequest,
+) -> Result<Response, RouteError> {
+    ask(server, client, request, None).await
+}
+
+/// Keeps the request and shows it. Each is a transaction of its own: a second tab or a reload spoils
+/// nothing.
+async fn ask(
+    server: &AuthServer,
+    client: Client,
+    request: AuthorizationRequest,
+    session: Option<&Session>,
 ) -> Result<Response, RouteError> {
     let handle: Handle = Ticket::random(server.entropy());
     let key: BrowserKey = Ticket::random(server.entropy());
     let expires_at = server.now() + TRANSACTION_LIFE;
     let transaction = Transaction::begin(request, client, &key, expires_at);
     server.repo().transactions.begin(&handle, &transaction).await?;
-    let shown = ConsentPage::new(&transaction, &handle, form_token(&handle, &key));
+    let viewer = session.map_or(Viewer::Nobody, |session| Viewer::User(&session.user));
+    let shown = ConsentPage::new(&transaction, &handle, form_token(&handle, &key), viewer);
     let cookie = cookie(server, &handle);
     Ok((cookie.set(&key), page(StatusCode::OK, &shown)).into_response())
 }

@@ -5,7 +5,7 @@ use cookie::{Cookie, SameSite, time::Duration};
 use http::{HeaderMap, header};
 
 use crate::{
-    domain::{BrowserKey, sha256_hex},
+    domain::{BrowserKey, Kind, Ticket, sha256_hex},
     repo::TRANSACTION_LIFE,
 };
 
@@ -31,15 +31,25 @@ impl BrowserCookie {
 
     /// The key that this browser has, if it can be one of ours.
     pub(crate) fn read(&self, headers: &HeaderMap) -> Option<BrowserKey> {
+        self.read_as(headers)
+    }
+
+    /// The same for a key of another kind.
+    pub(crate) fn read_as<K: Kind>(&self, headers: &HeaderMap) -> Option<Ticket<K>> {
         let sent = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut cookies = sent.flat_map(Cookie::split_parse).filter_map(Result::ok);
         let cookie = cookies.find(|cookie| cookie.name() == self.name)?;
-        BrowserKey::parse(cookie.value())
+        Ticket::parse(cookie.value())
     }
 
     /// Gives the browser its key.
     pub(crate) fn set(&self, key: &BrowserKey) -> SetCookie {
-        let life = i64::try_from(TRANSACTION_LIFE.as_secs()).unwrap_or_default();
+        self.set_for(key, TRANSACTION_LIFE)
+    }
+
+    /// The same for a key of any kind, for a while.
+    pub(crate) fn set_for<K: Kind>(&self, key: &Ticket<K>, life: std::time::Duration) -> SetCookie {
+        let life = i64::try_from(life.as_secs()).unwrap_or(i64::MAX);
         self.with(key.expose(), Duration::seconds(life))
     }
 
@@ -82,7 +92,6 @@ mod tests {
     use ambient::Entropy;
 
     use super::*;
-    use crate::domain::Ticket;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
@@ -90,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_cookie_is_as_strict_as_its_scheme_allows() {
-        let key = Ticket::random(&Entropy::seeded(1));
+        let key: BrowserKey = Ticket::random(&Entropy::seeded(1));
         let SetCookie(secure) = BrowserCookie::new("txn", "x", true).set(&key);
         let attributes = "; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=600";
         assert!(secure.starts_with("__Host-txn-") && secure.ends_with(attributes), "{secure}");

@@ -1,11 +1,13 @@
-//! `GET /callback`: the browser comes back from the identity provider, and the client gets its code.
+//! `GET /upstream/{name}/callback`: the browser comes back from an identity provider, and the client
+//! gets its code.
 //!
-//! Nobody can finish somebody else's login: the `state` must be the one this transaction was sent
-//! away with, the browser the one it began in, and the user is learnt from the provider, in exchange
-//! for a code that answers this `state` only. Until then there is no authorization code.
+//! Nobody can finish somebody else's login: the `state` must be one that was sent there and has not
+//! come back, the browser the one that was sent, and the user is learnt from the provider, in
+//! exchange for a code that is bound to both. Until then there is no authorization code.
 
+use ambient::Timestamp;
 use axum::{
-    extract::{RawQuery, State},
+    extract::{Path, RawQuery, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
@@ -14,26 +16,30 @@ use shared::oauth::ErrorCode;
 use store::StoreError;
 
 use super::{
-    answer,
-    authorize::{cookie, fail, respond},
+    answer::{self, see_other},
+    authorize::{cookie, fail},
+    browser::SetCookie,
+    conclude::{Conclusion, ConclusionError, Consent},
+    login::upstream_failure,
     params::{Params, ParamsError},
+    session,
 };
 use crate::{
     AuthServer,
     audit::Event,
     domain::{
-        AuthorizationCode, AuthorizationRequest, ClientUrl, Code, Grant, Handle, Nonce, Ticket,
-        Transaction, User, WrongTurn,
+        BrowserKey, Goal, Handle, Login, Nonce, Transaction, User, WrongTurn, login_nonce,
+        login_verifier,
     },
     pages::{ErrorPage, page},
-    repo::CODE_LIFE,
+    upstream::{Identity, Reply, Upstream, UpstreamError},
 };
 
 /// What the identity provider sends back.
 #[derive(Deserialize)]
 struct LoginResponse {
     state: String,
-    iss: String,
+    iss: Option<String>,
     code: Option<String>,
     error: Option<String>,
 }
@@ -43,16 +49,20 @@ struct LoginResponse {
 pub(super) enum RouteError {
     #[error("the answer of the identity provider is malformed: {0}")]
     Params(#[from] ParamsError),
+    #[error("there is no such identity provider")]
+    NoUpstream,
     #[error("the answer is from another identity provider")]
     OtherIssuer,
     #[error("there is no such transaction, or it has ended")]
     Unknown,
     #[error(transparent)]
     WrongTurn(#[from] WrongTurn),
-    #[error("the identity provider does not know this login, or it was used")]
-    UnknownLogin,
-    #[error("the redirect URI is not one of the client's")]
-    RedirectUri,
+    #[error("{name}: {error}")]
+    Upstream { name: String, error: UpstreamError },
+    #[error("nobody has logged in")]
+    NoLogin,
+    #[error(transparent)]
+    Conclusion(#[from] ConclusionError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -60,19 +70,32 @@ pub(super) enum RouteError {
 impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let (status, title, text) = match self {
-            Self::Store(error) => return answer::store_failure_page(error),
+            Self::Store(error) | Self::Conclusion(ConclusionError::Store(error)) => {
+                return answer::store_failure_page(error);
+            }
+            Self::Upstream { ref name, ref error }
+                if !matches!(error, UpstreamError::UnknownLogin) =>
+            {
+                return upstream_failure(name, error);
+            }
             Self::WrongTurn(WrongTurn::OtherBrowser) => (
                 StatusCode::FORBIDDEN,
                 "This login began in another browser",
                 "It has to end where it began. Go back to the application and start again; cookies \
                  must be allowed.",
             ),
+            Self::NoLogin => (
+                StatusCode::FORBIDDEN,
+                "You have not logged in",
+                "The login was called off, or the service that you log in at did not let you in.",
+            ),
             Self::Params(_)
+            | Self::NoUpstream
             | Self::OtherIssuer
             | Self::Unknown
             | Self::WrongTurn(_)
-            | Self::UnknownLogin
-            | Self::RedirectUri => (
+            | Self::Upstream { .. }
+            | Self::Conclusion(_) => (
                 StatusCode::BAD_REQUEST,
                 "This login has ended",
                 "It was used already, or it took too long. Go back to the application and start \
@@ -84,81 +107,137 @@ impl IntoResponse for RouteError {
     }
 }
 
+/// A login whose answer has come, with all that is needed to go on.
+struct Arrival<'a> {
+    upstream: &'a Upstream,
+    login: Login,
+    handle: Handle,
+    state: Nonce,
+    key: BrowserKey,
+}
+
 pub(super) async fn get(
     State(server): State<AuthServer>,
+    Path(name): Path<String>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, RouteError> {
-    let login: LoginResponse = Params::parse(query.unwrap_or_default().as_bytes()).read()?;
-    if login.iss != server.idp().issuer() {
+    let upstream = server.upstreams().find(&name).ok_or(RouteError::NoUpstream)?;
+    let response: LoginResponse = Params::parse(query.unwrap_or_default().as_bytes()).read()?;
+    let arrival = arrive(&server, upstream, &headers, &response.state).await?;
+    let own = upstream.is_own_answer(response.iss.as_deref()).await;
+    if !own.map_err(|error| failure(upstream, error))? {
         return Err(RouteError::OtherIssuer);
     }
-    let (handle, nonce) = read_state(&login.state).ok_or(RouteError::Unknown)?;
+    let code = response.code.filter(|_| response.error.is_none());
+    if code.is_none() {
+        server.metrics().login("cancelled");
+    }
+    if let Some(error) = &response.error {
+        let error: String = error.chars().filter(char::is_ascii_graphic).take(64).collect();
+        tracing::warn!(upstream = name, error, "the identity provider let nobody in");
+    }
+    match arrival.login.goal {
+        Goal::Client => for_client(&server, &headers, arrival, code).await,
+        Goal::Apps => for_apps(&server, &headers, arrival, code).await,
+    }
+}
+
+/// The login that this is the answer to, in the browser that was sent away for it.
+async fn arrive<'a>(
+    server: &AuthServer,
+    upstream: &'a Upstream,
+    headers: &HeaderMap,
+    state: &str,
+) -> Result<Arrival<'a>, RouteError> {
+    let state = Nonce::parse(state).ok_or(RouteError::Unknown)?;
+    let found = server.repo().logins.find(&state).await?;
+    let login = found.filter(|login| login.upstream == upstream.name());
+    let login = login.ok_or(RouteError::Unknown)?;
+    let handle = Handle::parse(&login.handle).ok_or(RouteError::Unknown)?;
+    let key = cookie(server, &handle).read(headers);
+    login.check(key.as_ref(), server.now())?;
+    let key = key.ok_or(WrongTurn::OtherBrowser)?;
+    Ok(Arrival { upstream, login, handle, state, key })
+}
+
+/// Somebody has logged in for a client, or has not.
+async fn for_client(
+    server: &AuthServer,
+    headers: &HeaderMap,
+    arrival: Arrival<'_>,
+    code: Option<String>,
+) -> Result<Response, RouteError> {
+    let (handle, cookie) = (&arrival.handle, cookie(server, &arrival.handle));
     let transactions = &server.repo().transactions;
-    let transaction = transactions.find(&handle).await?.ok_or(RouteError::Unknown)?;
-    let cookie = cookie(&server, &handle);
-    transaction.check(cookie.read(&headers).as_ref(), server.now())?;
-    transaction.check_login(&nonce)?;
-    let user = match login.code {
-        Some(code) if login.error.is_none() => {
-            let user = server.idp().redeem(&code, &login.state).await?;
-            Some(user.ok_or(RouteError::UnknownLogin)?)
-        }
-        _ => None,
+    let transaction = transactions.find(handle).await?.ok_or(RouteError::Unknown)?;
+    transaction.check(Some(&arrival.key), server.now())?;
+    transaction.check_login(&arrival.state)?;
+    let identity = match code {
+        Some(code) => Some(arrival.redeem(server, &code).await?),
+        None => None,
     };
     // Of several who come here at once, one ends the transaction and gets the code.
-    let ended = transactions.end(&handle).await?.ok_or(RouteError::Unknown)?;
+    let ended = transactions.end(handle).await?.ok_or(RouteError::Unknown)?;
     let Transaction { client, request, .. } = ended;
-    // Checked at the beginning; checked again where it counts.
-    if !request.may_be_answered(&client) {
-        return Err(RouteError::RedirectUri);
-    }
-    let response = if let Some(user) = user {
-        if ClientUrl::is_meant(&client.id) {
-            server.repo().clients.remember(&client).await?;
-        }
-        hand_out(&server, request, user).await?
-    } else {
+    let Some(identity) = identity else {
         let failure = (ErrorCode::AccessDenied, "there was no login");
-        fail(server.issuer(), &request.redirect_uri, request.state.as_deref(), failure)
+        let state = request.state.as_deref();
+        let response = fail(server.issuer(), &request.redirect_uri, state, failure);
+        return Ok((cookie.clear(), response).into_response());
     };
-    Ok((cookie.clear(), response).into_response())
+    let auth_time = identity.auth_time.unwrap_or_else(|| server.now());
+    let session = arrival.sign_in(server, headers, (&identity.user, auth_time)).await?;
+    let conclusion = Conclusion { user: identity.user, auth_time, consent: Consent::Given };
+    let response = conclusion.hand_out(server, &client, request).await?;
+    Ok((cookie.clear(), session, response).into_response())
 }
 
-fn read_state(state: &str) -> Option<(Handle, Nonce)> {
-    let (handle, nonce) = state.split_once('.')?;
-    Some((Handle::parse(handle)?, Nonce::parse(nonce)?))
-}
-
-/// The code, to the client.
-async fn hand_out(
+/// Somebody has logged in to see which clients are in.
+async fn for_apps(
     server: &AuthServer,
-    request: AuthorizationRequest,
-    user: User,
-) -> Result<Response, StoreError> {
-    let AuthorizationRequest {
-        client_id,
-        redirect_uri,
-        state,
-        challenge,
-        scope,
-        resource,
-        nonce,
-        key,
-        ..
-    } = request;
-    Event::ConsentGiven.line().client(&client_id).subject(&user.sub).write();
-    let ticket: AuthorizationCode = Ticket::random(server.entropy());
-    let auth_time = Some(server.now());
-    let code = Code {
-        grant: Grant { client_id, user, scope, resource, auth_time, key },
-        nonce,
-        redirect_uri,
-        challenge,
-        family: server.entropy().hex::<16>(),
-        expires_at: server.now() + CODE_LIFE,
-    };
-    server.repo().codes.add(&ticket, &code).await?;
-    let result = [("code", ticket.expose())];
-    Ok(respond(server.issuer(), &code.redirect_uri, state.as_deref(), &result))
+    headers: &HeaderMap,
+    arrival: Arrival<'_>,
+    code: Option<String>,
+) -> Result<Response, RouteError> {
+    let code = code.ok_or(RouteError::NoLogin)?;
+    let identity = arrival.redeem(server, &code).await?;
+    let auth_time = identity.auth_time.unwrap_or_else(|| server.now());
+    let session = arrival.sign_in(server, headers, (&identity.user, auth_time)).await?;
+    let cookie = cookie(server, &arrival.handle);
+    Ok((cookie.clear(), session, see_other("/apps")).into_response())
+}
+
+impl Arrival<'_> {
+    /// The browser is logged in from now on.
+    async fn sign_in(
+        &self,
+        server: &AuthServer,
+        headers: &HeaderMap,
+        (user, auth_time): (&User, Timestamp),
+    ) -> Result<Option<SetCookie>, StoreError> {
+        server.metrics().login("success");
+        Event::LoginOk.line().subject(&user.sub).about(self.upstream.name()).write();
+        session::sign_in(server, headers, self.upstream, (user.clone(), auth_time)).await
+    }
+
+    /// Who has logged in. The `state` is used up before the provider is asked: it comes back once.
+    async fn redeem(&self, server: &AuthServer, code: &str) -> Result<Identity, RouteError> {
+        if !server.repo().logins.end(&self.state).await? {
+            return Err(RouteError::Unknown);
+        }
+        let verifier = login_verifier(&self.state, &self.key).map_err(|_| RouteError::Unknown)?;
+        let reply = Reply {
+            code,
+            nonce: &login_nonce(&self.state, &self.key),
+            verifier: &verifier,
+            freshness: self.login.freshness,
+        };
+        let identity = self.upstream.redeem(&reply, server.provider_assertions()).await;
+        identity.map_err(|error| failure(self.upstream, error))
+    }
+}
+
+fn failure(upstream: &Upstream, error: UpstreamError) -> RouteError {
+    RouteError::Upstream { name: upstream.name().to_owned(), error }
 }

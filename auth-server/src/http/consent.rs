@@ -1,5 +1,6 @@
 //! `POST /consent`: the user has agreed, or not.
 
+use ambient::Timestamp;
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -10,16 +11,19 @@ use shared::oauth::ErrorCode;
 use store::StoreError;
 
 use super::{
-    answer::{self, see_other},
+    answer,
     authorize::{cookie, fail},
     browser::comes_from_our_page,
+    conclude::{Conclusion, ConclusionError, Consent},
+    login::{self, Trip},
     params::{Form, ParamsError},
+    session,
 };
 use crate::{
     AuthServer,
     audit::Event,
-    domain::{Handle, Nonce, Ticket, WrongTurn, form_token},
-    pages::{ErrorPage, page},
+    domain::{BrowserKey, Goal, Handle, Session, Transaction, WrongTurn, form_token, user_tag},
+    pages::{ConsentPage, ErrorPage, Viewer, page},
 };
 
 /// The form of the page.
@@ -29,6 +33,11 @@ pub(super) struct ConsentForm {
     /// Shows that the form comes from our page, in this browser.
     token: String,
     decision: Decision,
+    /// Whom the page was shown to, if somebody was logged in.
+    #[serde(rename = "for")]
+    shown_to: Option<String>,
+    /// Whether the user wants to be somebody else.
+    other: Option<String>,
 }
 
 #[derive(Deserialize, PartialEq, Eq)]
@@ -36,6 +45,8 @@ pub(super) struct ConsentForm {
 enum Decision {
     Approve,
     Deny,
+    /// As somebody else: the page again, for nobody.
+    Switch,
 }
 
 /// Why a decision does not count.
@@ -52,19 +63,26 @@ pub(super) enum RouteError {
     #[error(transparent)]
     WrongTurn(#[from] WrongTurn),
     #[error(transparent)]
+    Login(#[from] login::RouteError),
+    #[error(transparent)]
+    Conclusion(#[from] ConclusionError),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let (status, title, text) = match self {
-            Self::Store(error) => return answer::store_failure_page(error),
+            Self::Store(error) | Self::Conclusion(ConclusionError::Store(error)) => {
+                return answer::store_failure_page(error);
+            }
+            Self::Login(error) => return error.into_response(),
             Self::Params(ref why) => (
                 why.status(),
                 "This form cannot be read",
                 "Go back to the application and start again.",
             ),
-            Self::Unknown | Self::WrongTurn(WrongTurn::Expired) => (
+            Self::Unknown | Self::Conclusion(_) | Self::WrongTurn(WrongTurn::Expired) => (
                 StatusCode::BAD_REQUEST,
                 "This request has ended",
                 "It was answered already, or it took too long. Go back to the application and \
@@ -98,21 +116,78 @@ pub(super) async fn post(
     let key = cookie.read(&headers);
     transaction.check(key.as_ref(), server.now())?;
     // Timing tells nothing: only who has the key can compute the token.
-    if key.is_none_or(|key| form.token != form_token(&handle, &key)) {
-        return Err(RouteError::Token);
+    let key = key.filter(|key| form.token == form_token(&handle, key));
+    let key = key.ok_or(RouteError::Token)?;
+    let asked = Asked { handle, key, transaction };
+    match form.decision {
+        Decision::Deny => asked.deny(&server).await,
+        Decision::Switch => Ok(asked.show_to_other(form.token)),
+        Decision::Approve => {
+            let signed_in = session::signed_in(&server, &headers).await?;
+            let session = signed_in.map(|signed_in| signed_in.session);
+            let shown_to = form.shown_to.as_deref();
+            match session.filter(|session| asked.counts_for(session, shown_to, server.now())) {
+                Some(session) => asked.approve(&server, session).await,
+                None => asked.log_in(&server, form.other.is_some()).await,
+            }
+        }
     }
-    if form.decision == Decision::Deny {
-        let request = transactions.end(&handle).await?.ok_or(RouteError::Unknown)?.request;
+}
+
+/// A question that was answered in the browser in which it was asked.
+struct Asked {
+    handle: Handle,
+    key: BrowserKey,
+    transaction: Transaction,
+}
+
+impl Asked {
+    /// Whether it was put to this user, and not to somebody of another tab, and need not be asked
+    /// who it is.
+    fn counts_for(&self, session: &Session, shown_to: Option<&str>, now: Timestamp) -> bool {
+        let wish = &self.transaction.request.login;
+        let is_same = shown_to == Some(&*user_tag(&self.handle, &session.user));
+        is_same && wish.accepts(session.auth_time, now)
+    }
+
+    fn show_to_other(&self, token: String) -> Response {
+        let shown = ConsentPage::new(&self.transaction, &self.handle, token, Viewer::Other);
+        page(StatusCode::OK, &shown)
+    }
+
+    async fn deny(self, server: &AuthServer) -> Result<Response, RouteError> {
+        let request = self.end(server).await?.request;
         server.metrics().consented("deny");
         Event::ConsentDenied.line().client(&request.client_id).write();
         let failure = (ErrorCode::AccessDenied, "the user said no");
         let state = request.state.as_deref();
         let response = fail(server.issuer(), &request.redirect_uri, state, failure);
-        return Ok((cookie.clear(), response).into_response());
+        Ok((cookie(server, &self.handle).clear(), response).into_response())
     }
-    let nonce: Nonce = Ticket::random(server.entropy());
-    transactions.agree(&handle, &nonce).await?.ok_or(RouteError::Unknown)?;
-    server.metrics().consented("approve");
-    let state = format!("{}.{}", handle.expose(), nonce.expose());
-    Ok(see_other(&server.idp().login_url(&state)))
+
+    /// Somebody who is logged in agrees.
+    async fn approve(self, server: &AuthServer, session: Session) -> Result<Response, RouteError> {
+        let Transaction { client, request, .. } = self.end(server).await?;
+        server.metrics().consented("approve");
+        let Session { user, auth_time, .. } = session;
+        let conclusion = Conclusion { user, auth_time, consent: Consent::Given };
+        let response = conclusion.hand_out(server, &client, request).await?;
+        Ok((cookie(server, &self.handle).clear(), response).into_response())
+    }
+
+    /// Somebody agrees, and has to say who it is.
+    async fn log_in(self, server: &AuthServer, as_other: bool) -> Result<Response, RouteError> {
+        let agreed = server.repo().transactions.agree(&self.handle, as_other).await?;
+        let agreed = agreed.ok_or(RouteError::Unknown)?;
+        server.metrics().consented("approve");
+        let wish = &agreed.request.login;
+        let trip = Trip { handle: &self.handle, key: &self.key, goal: Goal::Client, wish };
+        Ok(trip.begin_anywhere(server).await?)
+    }
+
+    /// Of several who answer at once, one ends the transaction.
+    async fn end(&self, server: &AuthServer) -> Result<Transaction, RouteError> {
+        let ended = server.repo().transactions.end(&self.handle).await?;
+        ended.ok_or(RouteError::Unknown)
+    }
 }

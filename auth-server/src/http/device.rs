@@ -24,8 +24,8 @@ use super::{
 use crate::{
     AuthServer,
     domain::{
-        Attempt, AuthorizationCode, AuthorizationRequest, Code, Device, Mismatch, Ticket, UserCode,
-        Visit, VisitKey,
+        Attempt, AuthorizationCode, AuthorizationRequest, Code, Device, LoginWish, Mismatch,
+        Ticket, UserCode, Visit, VisitKey,
     },
     guard::{Budget, Caller, Refusal},
     pages::{DeviceDonePage, DevicePage, ErrorPage, page},
@@ -180,6 +180,9 @@ async fn ask(
         scope: device.scope,
         resource: device.resource,
         nonce: None,
+        silent: false,
+        consent_again: true,
+        login: LoginWish::default(),
     };
     Ok(authorize::begin(server, client, request).await?)
 }

@@ -9,14 +9,33 @@ use shared::oauth::well_known;
 
 use crate::{
     AuthServer,
-    pages::{self, HomePage, STYLES},
+    idp::Idp,
+    pages::{self, Endpoint, HomePage, STYLES},
 };
 
+/// What programs use, in the order in which they do.
+const ENDPOINTS: [Endpoint; 9] = [
+    Endpoint::link(well_known::AUTHORIZATION_SERVER, "metadata, RFC 8414"),
+    Endpoint::link(well_known::OPENID_CONFIGURATION, "the same, OpenID Connect"),
+    Endpoint::link("/jwks", "public keys"),
+    Endpoint::new("/register", "clients register"),
+    Endpoint::new("/authorize", "users let clients in"),
+    Endpoint::new("/token", "clients get tokens"),
+    Endpoint::new("/introspect", "the MCP server asks about tokens"),
+    Endpoint::new("/revoke", "clients give tokens back"),
+    Endpoint::link("/health", "state of this server"),
+];
+
 pub(super) async fn page(State(server): State<AuthServer>) -> Response {
+    let (users, password) = server.idp().map(Idp::demo_users).unwrap_or_default();
+    let real = server.upstreams().iter().filter(|upstream| !upstream.is_mock());
     let home = HomePage {
         issuer: server.issuer(),
         resource: server.resources().default_audience(),
-        metadata: well_known::AUTHORIZATION_SERVER,
+        endpoints: &ENDPOINTS,
+        providers: real.map(|upstream| upstream.label().to_owned()).collect(),
+        users,
+        password,
     };
     pages::page(StatusCode::OK, &home)
 }

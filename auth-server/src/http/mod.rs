@@ -1,11 +1,13 @@
 //! Every URL of the server and every layer around it, on one page.
 
 pub(crate) mod answer;
+mod apps;
 mod authorize;
 pub(crate) mod browser;
 mod callback;
 mod client_assertion;
 mod client_auth;
+mod conclude;
 mod consent;
 mod device;
 mod device_authorization;
@@ -14,14 +16,18 @@ mod home;
 mod introspect;
 pub(crate) mod jwks;
 pub(crate) mod limits;
+mod login;
+mod logout;
 mod manage;
 mod metadata;
+mod original;
 pub(crate) mod params;
 mod proof;
 mod pushed;
 pub(crate) mod query;
 mod register;
 mod revoke;
+mod session;
 mod token;
 mod userinfo;
 
@@ -42,7 +48,7 @@ use tower_http::{
 };
 
 use self::{answer::OAuthError, limits::Toll};
-use crate::{AuthServer, guard::Budget, run::SERVICE};
+use crate::{AuthServer, guard::Budget, idp::Idp, run::SERVICE};
 
 /// The largest registration, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -60,8 +66,10 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /register/{client_id}  (PUT, DELETE)     clients manage their registration (RFC 7592)
 /// GET  /authorize                               a client sends a browser; the consent page
 /// POST /consent                                 the user agrees or not
-/// GET  /mock-upstream-idp/authorize   (POST)    the user logs in
-/// GET  /callback                                the browser comes back; a code for the client
+/// GET  /login                         (POST)    at which identity provider, if there are several
+/// GET  /mock-upstream-idp/authorize   (POST)    the user logs in at the mock
+/// GET  /upstream/{name}/callback                the browser comes back; a code for the client
+/// GET  /fakeupstreamauth/*                      where the mock was in former projects
 /// POST /token                                   codes and refresh tokens are redeemed
 /// GET  /userinfo                      (POST)    who is behind a token (OpenID Connect Core)
 /// POST /par                                     a client hands in a request (RFC 9126)
@@ -70,6 +78,8 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /device/done                             its user comes back from consent and login
 /// POST /introspect                              the MCP server asks about a token (RFC 7662)
 /// POST /revoke                                  a client gives a token back (RFC 7009)
+/// GET  /apps                          (POST)    what the user has let in; the user throws it out
+/// GET  /logout                        (POST)    the browser forgets the user
 /// GET  /, /styles.css                           for people
 /// GET  /health                                  in the original's shape
 /// GET  /livez, /readyz                          for orchestrators
@@ -104,13 +114,18 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         // Before the layer, or preflights would be taken for a wrong method.
         .method_not_allowed_fallback(wrong_method)
         .layer(cors());
+    let mock = server.idp();
     let for_browsers = Router::new()
         .route("/authorize", get(authorize::get).layer(authorizations))
         .route("/consent", post(consent::post))
-        .route("/callback", get(callback::get))
+        .route("/apps", get(apps::get).post(apps::post))
+        .route("/logout", get(logout::get).post(logout::post))
+        .route("/login", get(login::get).post(login::post))
+        .route("/upstream/{name}/callback", get(callback::get))
+        .merge(mock.as_ref().map(|_| original::router()).unwrap_or_default())
         .merge(device::router())
         .with_state(server.clone())
-        .merge(server.idp().router())
+        .merge(mock.map(Idp::router).unwrap_or_default())
         .layer(forms)
         .layer(if_absent(header::CACHE_CONTROL, "no-store"))
         // Our own forms tell us where they come from; nobody else is told.

@@ -10,15 +10,16 @@ use axum::{
 use chassis::Fault;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
+use shared::oauth::CodeChallenge;
 use store::StoreError;
 
 use super::{
-    CLIENT_ID, Idp,
+    CLIENT_ID, Idp, Login,
     users::{CheckError, DEMO_PASSWORD},
 };
 use crate::{
     audit::Event,
-    domain::{BrowserKey, Ticket, sha256_hex},
+    domain::{BrowserKey, Ticket, User, sha256_hex},
     guard::{Caller, Refusal},
     http::{
         answer::{self, see_other},
@@ -30,8 +31,8 @@ use crate::{
     pages::{ErrorPage, LoginPage, UserChoice, page},
 };
 
-/// States of ours have about 110 characters.
-const MAX_STATE: usize = 512;
+/// States and nonces of ours have some 60 characters.
+const MAX_TEXT: usize = 512;
 
 /// What the authorization server sends a browser with.
 #[derive(Deserialize)]
@@ -39,13 +40,26 @@ struct Request {
     response_type: String,
     client_id: String,
     redirect_uri: String,
+    scope: String,
+    code_challenge_method: String,
+    login_hint: Option<String>,
+    #[serde(flatten)]
+    question: Question,
+}
+
+/// What the answer belongs to.
+#[derive(Deserialize)]
+struct Question {
     state: String,
+    nonce: String,
+    code_challenge: String,
 }
 
 /// The form of the page.
 #[derive(Deserialize)]
 pub(super) struct LoginForm {
-    state: String,
+    #[serde(flatten)]
+    question: Question,
     /// Shows that the form comes from our page, in this browser.
     token: String,
     username: Option<String>,
@@ -140,14 +154,17 @@ pub(super) async fn get(
     let ours = request.response_type == "code"
         && request.client_id == CLIENT_ID
         && request.redirect_uri == idp.0.callback
-        && request.state.len() <= MAX_STATE;
+        && request.scope.split(' ').any(|scope| scope == "openid")
+        && request.code_challenge_method == "S256"
+        && request.question.is_good();
     if !ours {
         return Err(RouteError::NotOurs);
     }
-    let cookie = idp.cookie(&request.state);
+    let cookie = idp.cookie(&request.question.state);
     // A reload must not spoil the form in another tab: the key stays.
     let key = cookie.read(&headers).unwrap_or_else(|| Ticket::random(&idp.0.entropy));
-    let page = show(&idp, StatusCode::OK, &request.state, &key, None);
+    let shown = Shown { question: &request.question, key: &key, failed: false };
+    let page = show(&idp, StatusCode::OK, shown, request.login_hint.as_deref());
     Ok((cookie.set(&key), page).into_response())
 }
 
@@ -162,21 +179,41 @@ pub(super) async fn post(
     if !comes_from_our_page(&headers, idp.origin()) {
         return Err(RouteError::CrossSite);
     }
-    let cookie = idp.cookie(&form.state);
+    let question = form.question;
+    let cookie = idp.cookie(&question.state);
     let key = cookie.read(&headers).ok_or(RouteError::OtherBrowser)?;
     // Timing tells nothing: only who has the key can compute the token.
-    if form.token != form_token(&form.state, &key) {
+    if form.token != question.form_token(&key) {
         return Err(RouteError::OtherBrowser);
     }
     if form.action.as_deref() == Some("cancel") {
-        idp.0.metrics.login("cancelled");
-        let parameters = [("error", "access_denied"), ("state", &*form.state)];
+        let parameters = [("error", "access_denied"), ("state", &*question.state)];
         return Ok((cookie.clear(), idp.back(&parameters)).into_response());
     }
     let username = form.username.unwrap_or_default();
     let password = form.password.unwrap_or_else(|| Secret::new(""));
-    let attempt = idp.0.guard.begin_login(&username, &caller).await?;
-    let user = match idp.0.users.log_in(&username, &password).await {
+    let Some(user) = log_in(&idp, &username, &password, &caller).await? else {
+        // Not 401: that would have to name a scheme of HTTP authentication (RFC 9110 15.5.2).
+        let shown = Shown { question: &question, key: &key, failed: true };
+        return Ok(show(&idp, StatusCode::FORBIDDEN, shown, Some(&username)));
+    };
+    let challenge = question.code_challenge.parse().map_err(|_| RouteError::NotOurs)?;
+    let logged_in_at = idp.0.clock.now();
+    let login = Login { user, nonce: question.nonce, challenge, logged_in_at };
+    let code = idp.hand_out(&login).await?;
+    let parameters = [("code", code.expose()), ("state", &*question.state)];
+    Ok((cookie.clear(), idp.back(&parameters)).into_response())
+}
+
+/// The user of this name, if the password is right and not too many have been wrong.
+async fn log_in(
+    idp: &Idp,
+    username: &str,
+    password: &Secret,
+    caller: &Caller,
+) -> Result<Option<User>, RouteError> {
+    let attempt = idp.0.guard.begin_login(username, caller).await?;
+    let user = match idp.0.users.log_in(username, password).await {
         Ok(user) => user,
         Err(error) => {
             idp.0.guard.abandon_login(attempt).await?;
@@ -188,15 +225,24 @@ pub(super) async fn post(
         let known = idp.0.users.accounts().iter().find(|account| account.sub == username);
         let line = Event::LoginFailed.line();
         known.map_or(line, |account| line.subject(account.sub)).write();
-        // Not 401: that would have to name a scheme of HTTP authentication (RFC 9110 15.5.2).
-        return Ok(show(&idp, StatusCode::FORBIDDEN, &form.state, &key, Some(&username)));
+        return Ok(None);
     };
     idp.0.guard.end_login(attempt).await?;
-    idp.0.metrics.login("success");
-    Event::LoginOk.line().subject(&user.sub).write();
-    let code = idp.hand_out(user, &form.state).await?;
-    let parameters = [("code", code.expose()), ("state", &*form.state)];
-    Ok((cookie.clear(), idp.back(&parameters)).into_response())
+    Ok(Some(user))
+}
+
+impl Question {
+    fn is_good(&self) -> bool {
+        let fits = |text: &str| text.len() <= MAX_TEXT;
+        fits(&self.state)
+            && fits(&self.nonce)
+            && self.code_challenge.parse::<CodeChallenge>().is_ok()
+    }
+
+    fn form_token(&self, key: &BrowserKey) -> String {
+        let Self { state, nonce, code_challenge } = self;
+        sha256_hex(&["login form", state, nonce, code_challenge, key.expose()])
+    }
 }
 
 impl Idp {
@@ -215,25 +261,36 @@ impl Idp {
     }
 }
 
-fn show(
-    idp: &Idp,
-    status: StatusCode,
-    state: &str,
-    key: &BrowserKey,
-    failed: Option<&str>,
-) -> Response {
-    let accounts = idp.0.users.accounts().iter().enumerate();
-    let users = accounts.map(|(index, account)| UserChoice {
-        username: account.sub,
-        name: account.name,
-        chosen: failed.map_or(index == 0, |username| username == account.sub),
-    });
-    let token = form_token(state, key);
-    let users = users.collect();
-    let failed = failed.is_some();
-    page(status, &LoginPage { state, token: &token, users, password: DEMO_PASSWORD, failed })
+/// What the page is about.
+#[derive(Clone, Copy)]
+struct Shown<'a> {
+    question: &'a Question,
+    key: &'a BrowserKey,
+    /// Whether a wrong password was typed before.
+    failed: bool,
 }
 
-fn form_token(state: &str, key: &BrowserKey) -> String {
-    sha256_hex(&["login form", state, key.expose()])
+/// The page. `hint` says who is chosen already: a name or an address, of an unknown author.
+fn show(idp: &Idp, status: StatusCode, shown: Shown<'_>, hint: Option<&str>) -> Response {
+    let Shown { question, key, failed } = shown;
+    let accounts = idp.0.users.accounts();
+    let hinted = hint.and_then(|hint| accounts.iter().position(|account| account.is(hint)));
+    let chosen = hinted.unwrap_or_default();
+    let users = accounts.iter().enumerate().map(|(index, account)| UserChoice {
+        username: account.sub,
+        name: account.name,
+        chosen: index == chosen,
+    });
+    let token = question.form_token(key);
+    let users = users.collect();
+    let login = LoginPage {
+        state: &question.state,
+        nonce: &question.nonce,
+        challenge: &question.code_challenge,
+        token: &token,
+        users,
+        password: DEMO_PASSWORD,
+        failed,
+    };
+    page(status, &login)
 }

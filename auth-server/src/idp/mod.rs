@@ -1,34 +1,39 @@
 //! A mock identity provider: somewhere to log in, with users that everybody knows.
 //!
-//! It runs in the same process and shares nothing with the authorization server but the two things
-//! a real one would offer: an address that browsers are sent to, and a way to redeem the code they
-//! come back with. Who replaces it by a real provider replaces [`Idp::login_url`] and [`Idp::redeem`]
-//! by `OpenID` Connect, and removes the rest of this folder.
+//! It speaks plain `OpenID` Connect, to this authorization server and nobody else, and shares nothing
+//! with it but the process: it is asked through its own router (`upstream`), with the requests that
+//! any other provider gets. Who has a real one names it in `AUTH_UPSTREAMS`, and this is gone.
 
 mod login;
+mod provider;
+mod signer;
 mod users;
 
 use std::{sync::Arc, time::Duration};
 
 use ambient::{Clock, Entropy, Timestamp};
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 use serde::{Deserialize, Serialize};
+use shared::oauth::CodeChallenge;
 use store::{Record, Store, StoreError, Table};
 
-use self::users::Users;
+pub(crate) use self::signer::NoKey;
+use self::{signer::Signer, users::Users};
 use crate::{
     Parts,
-    domain::{LoginCode, Ticket, User, sha256_hex},
+    domain::{LoginCode, Ticket, User},
     guard::Guard,
-    http::query,
     metrics::AuthMetrics,
 };
 
 /// Where it lives, below the issuer.
-const PATH: &str = "/mock-upstream-idp";
+pub(crate) const PATH: &str = "/mock-upstream-idp";
 
 /// The one client it knows.
-const CLIENT_ID: &str = "auth-server";
+pub(crate) const CLIENT_ID: &str = "auth-server";
 
 /// How long a login can be redeemed.
 const LOGIN_LIFE: Duration = Duration::from_mins(1);
@@ -48,6 +53,7 @@ struct Inner {
     logins: Table<Login>,
     users: Users,
     guard: Guard,
+    signer: Signer,
     metrics: AuthMetrics,
 }
 
@@ -55,9 +61,11 @@ struct Inner {
 #[derive(Debug, Serialize, Deserialize)]
 struct Login {
     user: User,
-    /// The hash of the `state` it was asked with: it answers that question and no other.
-    state: String,
-    expires_at: Timestamp,
+    /// What the identity token repeats.
+    nonce: String,
+    /// What the code is bound to.
+    challenge: CodeChallenge,
+    logged_in_at: Timestamp,
 }
 
 impl Record for Login {
@@ -65,61 +73,55 @@ impl Record for Login {
 }
 
 impl Idp {
-    /// The provider below `issuer`.
-    pub(crate) fn new(issuer: &str, parts: &Parts, guard: Guard, metrics: AuthMetrics) -> Self {
+    /// The provider below `issuer`, which sends browsers back to `callback`.
+    pub(crate) fn new(
+        issuer: &str,
+        callback: String,
+        parts: &Parts,
+        guard: Guard,
+        metrics: AuthMetrics,
+    ) -> Result<Self, NoKey> {
         let store: &Store = &parts.store;
-        Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             issuer: format!("{issuer}{PATH}"),
-            callback: format!("{issuer}/callback"),
+            callback,
             is_https: issuer.starts_with("https:"),
             clock: parts.clock.clone(),
             entropy: parts.entropy.clone(),
             logins: store.table(),
             users: Users::demo(),
             guard,
+            signer: Signer::new()?,
             metrics,
-        }))
+        })))
     }
 
-    /// Its pages.
+    /// Its pages and its endpoints.
     pub(crate) fn router(&self) -> Router {
+        let at = |path: &str| format!("{PATH}{path}");
         Router::new()
-            .route(&format!("{PATH}/authorize"), get(login::get).post(login::post))
+            .route(&at("/authorize"), get(login::get).post(login::post))
+            .route(&at("/.well-known/openid-configuration"), get(provider::configuration))
+            .route(&at("/jwks"), get(provider::jwks))
+            .route(&at("/token"), post(provider::token))
             .with_state(self.clone())
     }
 
-    /// What its answers name as `iss` (RFC 9207).
+    /// Its name.
     pub(crate) fn issuer(&self) -> &str {
         &self.0.issuer
     }
 
-    /// Where a browser is sent to log in. It comes back to `/callback` with this `state`.
-    pub(crate) fn login_url(&self, state: &str) -> String {
-        let parameters = [
-            ("response_type", "code"),
-            ("client_id", CLIENT_ID),
-            ("redirect_uri", &self.0.callback),
-            ("state", state),
-        ];
-        query::append(&format!("{}/authorize", self.0.issuer), &parameters)
-    }
-
-    /// Who has logged in. None if the code is unknown, used, too old, or from another login.
-    pub(crate) async fn redeem(&self, code: &str, state: &str) -> Result<Option<User>, StoreError> {
-        let Some(code) = LoginCode::parse(code) else { return Ok(None) };
-        let login = self.0.logins.take(code.digest().as_str()).await?;
-        let ours = |login: &Login| {
-            login.state == sha256_hex(&[state]) && self.0.clock.now() < login.expires_at
-        };
-        Ok(login.filter(ours).map(|login| login.user))
+    /// The users that everybody knows, and the password of all of them.
+    pub(crate) fn demo_users(&self) -> (Vec<(&'static str, &'static str)>, &'static str) {
+        let accounts = self.0.users.accounts().iter();
+        (accounts.map(|account| (account.sub, account.name)).collect(), users::DEMO_PASSWORD)
     }
 
     /// Keeps a login, and hands out the code for it.
-    async fn hand_out(&self, user: User, state: &str) -> Result<LoginCode, StoreError> {
+    async fn hand_out(&self, login: &Login) -> Result<LoginCode, StoreError> {
         let code: LoginCode = Ticket::random(&self.0.entropy);
-        let expires_at = self.0.clock.now() + LOGIN_LIFE;
-        let login = Login { user, state: sha256_hex(&[state]), expires_at };
-        self.0.logins.put(code.digest().as_str(), &login, LOGIN_LIFE).await?;
+        self.0.logins.put(code.digest().as_str(), login, LOGIN_LIFE).await?;
         Ok(code)
     }
 }

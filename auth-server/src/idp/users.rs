@@ -43,6 +43,17 @@ pub(super) struct Account {
     hash: &'static str,
 }
 
+impl Account {
+    /// Whether somebody means this one.
+    pub(super) fn is(&self, hint: &str) -> bool {
+        self.sub == hint || self.email() == hint
+    }
+
+    fn email(&self) -> String {
+        format!("{}@example.com", self.sub)
+    }
+}
+
 const ACCOUNTS: [Account; 3] = [
     Account {
         sub: "alice",
@@ -102,7 +113,7 @@ impl Users {
         Ok(user.map(|account| User {
             sub: account.sub.to_owned(),
             name: account.name.to_owned(),
-            email: Some(format!("{}@example.com", account.sub)),
+            email: Some(account.email()),
         }))
     }
 

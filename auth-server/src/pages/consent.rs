@@ -6,7 +6,7 @@
 use askama::Template;
 
 use crate::domain::{
-    AuthorizationRequest, ClientUrl, Destination, Handle, RedirectUri, Transaction,
+    AuthorizationRequest, ClientUrl, Destination, Handle, RedirectUri, Transaction, User, user_tag,
 };
 
 /// The page that asks the user.
@@ -24,6 +24,21 @@ pub(crate) struct ConsentPage {
     redirect_uri: String,
     scopes: Vec<ScopeLine>,
     resource: String,
+    /// Who is logged in, and the mark of it.
+    user: Option<(String, String)>,
+    /// Whether the user wants to be somebody else.
+    other: bool,
+}
+
+/// Whom a page is shown to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Viewer<'a> {
+    /// Nobody is logged in.
+    Nobody,
+    /// Somebody is logged in.
+    User(&'a User),
+    /// Whoever is logged in wants to be somebody else.
+    Other,
 }
 
 /// A scope and what it means.
@@ -34,7 +49,12 @@ struct ScopeLine {
 
 impl ConsentPage {
     /// The page for a transaction; `token` shows that its form comes from it.
-    pub(crate) fn new(transaction: &Transaction, handle: &Handle, token: String) -> Self {
+    pub(crate) fn new(
+        transaction: &Transaction,
+        handle: &Handle,
+        token: String,
+        viewer: Viewer<'_>,
+    ) -> Self {
         let request = &transaction.request;
         let line = |name: String| ScopeLine { meaning: meaning(&name), name };
         Self {
@@ -47,6 +67,11 @@ impl ConsentPage {
             redirect_uri: request.redirect_uri.clone(),
             scopes: request.scope.iter().map(|scope| line(scope.to_string())).collect(),
             resource: request.resource.clone(),
+            user: match viewer {
+                Viewer::User(user) => Some((user.name.clone(), user_tag(handle, user))),
+                Viewer::Nobody | Viewer::Other => None,
+            },
+            other: matches!(viewer, Viewer::Other),
         }
     }
 }
@@ -67,7 +92,7 @@ fn meaning(scope: &str) -> &'static str {
 
 /// Without the characters that turn the direction of text, which could make a name say something
 /// else than it does.
-fn visible(name: &str) -> String {
+pub(crate) fn visible(name: &str) -> String {
     let turns = |c| matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}');
     name.chars().filter(|c| !turns(*c)).collect()
 }
@@ -85,6 +110,8 @@ pub(super) fn sample(text: &str) -> ConsentPage {
         redirect_uri: text.to_owned(),
         scopes: vec![ScopeLine { name: text.to_owned(), meaning: meaning("mcp") }],
         resource: text.to_owned(),
+        user: Some((text.to_owned(), text.to_owned())),
+        other: true,
     }
 }
 

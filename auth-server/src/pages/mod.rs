@@ -3,6 +3,7 @@
 //! Everything that comes from outside, such as a client's name, is text: the templates escape it,
 //! and no page has a script that could be fooled.
 
+mod apps;
 mod consent;
 mod device;
 
@@ -12,7 +13,8 @@ use chassis::Fault;
 use http::{HeaderValue, StatusCode, header};
 
 pub(crate) use self::{
-    consent::ConsentPage,
+    apps::{App, AppsPage, LogoutPage, destination_in_words},
+    consent::{ConsentPage, Viewer, visible},
     device::{DeviceDonePage, DevicePage},
 };
 
@@ -42,6 +44,8 @@ pub(crate) struct ErrorPage<'a> {
 #[template(path = "login.html")]
 pub(crate) struct LoginPage<'a> {
     pub(crate) state: &'a str,
+    pub(crate) nonce: &'a str,
+    pub(crate) challenge: &'a str,
     pub(crate) token: &'a str,
     pub(crate) users: Vec<UserChoice<'a>>,
     /// The password of all of them, which is no secret.
@@ -57,14 +61,56 @@ pub(crate) struct UserChoice<'a> {
     pub(crate) chosen: bool,
 }
 
+/// The choice of identity providers.
+#[derive(Template)]
+#[template(path = "chooser.html")]
+pub(crate) struct ChooserPage<'a> {
+    pub(crate) transaction: &'a str,
+    pub(crate) token: &'a str,
+    /// What the login is for.
+    pub(crate) goal: &'static str,
+    pub(crate) providers: Vec<ProviderChoice<'a>>,
+}
+
+/// A provider to choose.
+pub(crate) struct ProviderChoice<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) label: &'a str,
+}
+
 /// What this server is.
 #[derive(Template)]
 #[template(path = "home.html")]
 pub(crate) struct HomePage<'a> {
     pub(crate) issuer: &'a str,
     pub(crate) resource: &'a str,
-    /// The path of the metadata.
-    pub(crate) metadata: &'a str,
+    pub(crate) endpoints: &'a [Endpoint],
+    /// Where people log in, but for the mock.
+    pub(crate) providers: Vec<String>,
+    /// The demo users, if the mock is there: name for the login and name for people.
+    pub(crate) users: Vec<(&'static str, &'static str)>,
+    /// The password of all of them.
+    pub(crate) password: &'static str,
+}
+
+/// An address of this server.
+pub(crate) struct Endpoint {
+    path: &'static str,
+    meaning: &'static str,
+    /// Whether a browser can open it.
+    is_link: bool,
+}
+
+impl Endpoint {
+    /// One for programs.
+    pub(crate) const fn new(path: &'static str, meaning: &'static str) -> Self {
+        Self { path, meaning, is_link: false }
+    }
+
+    /// One that people can look at too.
+    pub(crate) const fn link(path: &'static str, meaning: &'static str) -> Self {
+        Self { path, meaning, is_link: true }
+    }
 }
 
 /// A page as an answer.
@@ -90,14 +136,47 @@ mod tests {
     fn samples() -> Vec<String> {
         let user = |username| UserChoice { username, name: EVIL, chosen: username == "alice" };
         let users = vec![user("alice"), user(EVIL)];
-        let login = LoginPage { state: EVIL, token: EVIL, users, password: "p", failed: true };
-        let home = HomePage { issuer: EVIL, resource: EVIL, metadata: "/.well-known/x" };
+        let login = LoginPage {
+            state: EVIL,
+            nonce: EVIL,
+            challenge: EVIL,
+            token: EVIL,
+            users,
+            password: "p",
+            failed: true,
+        };
+        let provider = ProviderChoice { name: EVIL, label: EVIL };
+        let providers = vec![provider];
+        let chooser = ChooserPage { transaction: EVIL, token: EVIL, goal: "client", providers };
+        let home = HomePage {
+            issuer: EVIL,
+            resource: EVIL,
+            endpoints: &[Endpoint::link("/x", "x"), Endpoint::new("/y", "y")],
+            providers: vec![EVIL.to_owned()],
+            users: vec![("alice", "Alice")],
+            password: "p",
+        };
+        let text = || EVIL.to_owned();
+        let app = App {
+            name: Some(text()),
+            host: text(),
+            client_id: text(),
+            scopes: vec![text()],
+            resource: text(),
+            since: text(),
+            used: text(),
+        };
+        let apps = AppsPage { user: EVIL, token: EVIL, apps: vec![app], revoked: true };
         let consent = consent::sample(EVIL);
         let device = DevicePage { code: EVIL.to_owned(), linked: true, problem: Some(EVIL) };
         vec![
             ErrorPage { title: EVIL, text: EVIL }.render().unwrap(),
             login.render().unwrap(),
+            chooser.render().unwrap(),
             home.render().unwrap(),
+            apps.render().unwrap(),
+            LogoutPage { user: Some((EVIL, EVIL)) }.render().unwrap(),
+            LogoutPage { user: None }.render().unwrap(),
             consent.render().unwrap(),
             device.render().unwrap(),
             DeviceDonePage { allowed: true }.render().unwrap(),

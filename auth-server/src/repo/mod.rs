@@ -22,13 +22,20 @@
 //! | `auth:jti:{hash}` | that an assertion was used (`assertions`) | as long as it would count |
 //! | `auth:limit:{budget}:{address}` | how often something was done from there | the window of the limit |
 //! | `auth:ladder:{account or address}` | failed logins | a day, and the longest pause |
+//! | `auth:session:{sha256(cookie)}` | who is logged in in a browser | `AUTH_SESSION_TTL` |
+//! | `auth:apps:{sha256(user)}` | the logins that a user's clients have got | as long as they can live |
+//! | `auth:consent:{sha256(user, client)}` | what a user has allowed a client | 90 days |
+//! | `auth:login:{sha256(state)}` | a login at an identity provider that is on the way | ten minutes |
 //! | `auth:idp:{sha256(code)}` | a login at the mock identity provider | a minute |
 
+mod apps;
 mod clients;
 mod codes;
 mod devices;
+mod logins;
 mod proofs;
 mod pushed;
+mod sessions;
 mod tokens;
 mod transactions;
 
@@ -36,11 +43,14 @@ use ambient::Clock;
 use store::Store;
 
 pub(crate) use self::{
+    apps::Apps,
     clients::{Clients, Kept},
     codes::{CODE_LIFE, Codes},
     devices::{DEVICE_LIFE, Devices},
+    logins::Logins,
     proofs::Proofs,
     pushed::{PUSHED_LIFE, Pushed, PushedRequest},
+    sessions::Sessions,
     tokens::Tokens,
     transactions::{TRANSACTION_LIFE, Transactions},
 };
@@ -51,6 +61,9 @@ pub(crate) struct Repo {
     pub(crate) clients: Clients,
     pub(crate) transactions: Transactions,
     pub(crate) codes: Codes,
+    pub(crate) logins: Logins,
+    pub(crate) sessions: Sessions,
+    pub(crate) apps: Apps,
     pub(crate) devices: Devices,
     pub(crate) pushed: Pushed,
     pub(crate) proofs: Proofs,
@@ -63,6 +76,9 @@ impl Repo {
             clients: Clients::new(store, clock),
             transactions: Transactions::new(store),
             codes: Codes::new(store),
+            logins: Logins::new(store),
+            sessions: Sessions::new(store),
+            apps: Apps::new(store),
             devices: Devices::new(store),
             pushed: Pushed::new(store),
             proofs: Proofs::new(store),

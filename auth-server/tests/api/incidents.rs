@@ -1,6 +1,8 @@
 //! What went wrong in real authorization servers for MCP, tried here: one test per incident that no
 //! other module tries.
 
+use std::{fs, path::Path};
+
 use serde_json::json;
 use testkit::oauth::{Tokens, query};
 
@@ -81,7 +83,7 @@ async fn the_way_back_does_not_say_who_somebody_is() {
     let login = approve(&mut browser, &consent).await.page().expect(200);
     let state = login.form("Sign in").value("state").unwrap().to_owned();
     let stray = url::Url::parse_with_params(
-        &format!("{}/callback", world.issuer),
+        &format!("{}/upstream/mock/callback", world.issuer),
         [("state", &*state), ("userId", "alice"), ("iss", &world.issuer)],
     );
     let _ = browser.open(stray.unwrap().as_str()).await.page().expect(400);
@@ -106,4 +108,36 @@ async fn state_and_redirect_uri_are_never_markup() {
     let device = format!("{}/device?user_code={EVIL}", world.issuer);
     let page = world.browser().open(&device).await.page().expect(200);
     assert!(page.select("script").is_empty(), "{page}");
+}
+
+/// All Rust of the workspace that may have tests of these incidents.
+fn sources(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_test_that_the_table_of_incidents_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let page = fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let table = page.split("## Incidents").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    assert!(rows.len() > 15, "{table}");
+    let mut text = String::new();
+    for part in ["auth-server", "mcp-server", "crates/e2e", "shared"] {
+        sources(&root.join(part), &mut text);
+    }
+    for row in rows {
+        let tests = row.rsplit("| ").next().unwrap().split('`').filter(|it| it.contains('_'));
+        let tests: Vec<_> = tests.collect();
+        assert!(!tests.is_empty(), "{row}");
+        let missing = |test: &&&str| !text.contains(&format!("fn {test}("));
+        assert_eq!(tests.iter().find(missing), None, "{row}");
+    }
 }

@@ -198,8 +198,9 @@ async fn guess(world: &World, http: &Http, address: &str, user: &str) -> Answer 
     let form = page.form("Sign in");
     let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
     let cookies = cookies.collect::<Vec<_>>().join("; ");
-    let [state, token] = ["state", "token"].map(|name| form.value(name).unwrap());
-    let fields = [("state", state), ("token", token), ("username", user), ("password", "wrong")];
+    let hidden = ["state", "nonce", "code_challenge", "token"];
+    let hidden = hidden.map(|name| (name, form.value(name).unwrap()));
+    let fields = [&hidden[..], &[("username", user), ("password", "wrong")]].concat();
     let request = http.request(Method::POST, "/mock-upstream-idp/authorize");
     let request = request.header("x-forwarded-for", address).header("cookie", cookies);
     http.send(request.form(&fields)).await

@@ -20,8 +20,8 @@ async fn way_back(world: &World, browser: &mut Browser, user: &str) -> Url {
     let form = login.form("Sign in").choose("username", user).fill("password", PASSWORD);
     let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
     let cookies = cookies.collect::<Vec<_>>().join("; ");
-    let fields =
-        ["state", "token", "username", "password"].map(|name| (name, form.value(name).unwrap()));
+    let fields = ["state", "nonce", "code_challenge", "token", "username", "password"]
+        .map(|name| (name, form.value(name).unwrap()));
     let request = world.http.request(http::Method::POST, "/mock-upstream-idp/authorize");
     let answer = world.http.send(request.header("cookie", cookies).form(&fields)).await.expect(303);
     Url::parse(answer.header("location").unwrap()).unwrap()
@@ -163,7 +163,8 @@ async fn a_callback_out_of_the_blue_is_harmless() {
         format!("?state=a&state=b&code=x&iss={iss}"),
     ];
     for query in queries {
-        let page = world.browser().open(&format!("{}/callback{query}", world.issuer)).await;
+        let page =
+            world.browser().open(&format!("{}/upstream/mock/callback{query}", world.issuer)).await;
         let _ = page.page().expect(400);
     }
     let _ = world.http.get("/health").await.expect(200);

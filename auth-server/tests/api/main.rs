@@ -1,6 +1,7 @@
 //! The promises of the authorization server, through its real router over a real socket.
 #![expect(clippy::unwrap_used, reason = "the helpers of tests fail as tests do")]
 
+mod apps;
 mod audit;
 mod authorize;
 mod client_assertions;
@@ -22,12 +23,16 @@ mod metadata;
 mod openid;
 mod outage;
 mod pages;
+mod provider;
 mod pushed;
 mod real_clients;
 mod refresh;
 mod register;
+mod remembered;
 mod revoke;
 mod secrets;
+mod sessions;
 mod signer;
 mod support;
 mod token;
+mod upstreams;

@@ -106,9 +106,11 @@ async fn no_other_origin_may_read_pages_or_ask_about_tokens() {
     let world = World::start().await;
     let pages = [
         "/authorize",
+        "/consent",
+        "/upstream/mock/callback",
+        "/login",
         "/device",
         "/consent",
-        "/callback",
         "/mock-upstream-idp/authorize",
         "/introspect",
         "/",

@@ -54,9 +54,18 @@ impl World {
         Self::on(Store::memory(clock.clone()), clock).await
     }
 
+    /// A time that stands still.
+    pub(crate) fn clock() -> Clock {
+        Clock::manual(Timestamp::from_secs(1_800_000_000))
+    }
+
     /// The same with further settings.
     pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
-        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        Self::at(Self::clock(), settings).await
+    }
+
+    /// The same on a clock that others look at too.
+    pub(crate) async fn at(clock: Clock, settings: &[(&str, &str)]) -> Self {
         Self::on_with(Store::memory(clock.clone()), clock, settings).await
     }
 

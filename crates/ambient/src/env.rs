@@ -147,7 +147,8 @@ impl Env {
         &self,
         read: impl FnOnce(&mut Reader<'_>) -> C,
     ) -> (Result<C, Mistakes>, Settings) {
-        let mut reader = Reader { env: self, mistakes: Vec::new(), settings: Vec::new() };
+        let mut reader =
+            Reader { env: self, mistakes: Vec::new(), settings: Vec::new(), of_parts: Vec::new() };
         let config = read(&mut reader);
         let Reader { mistakes, settings, .. } = reader;
         let config = if mistakes.is_empty() { Ok(config) } else { Err(Mistakes(mistakes)) };
@@ -160,12 +161,32 @@ pub struct Reader<'a> {
     env: &'a Env,
     mistakes: Vec<Mistake>,
     settings: Settings,
+    /// The names that were read by a pattern.
+    of_parts: Vec<String>,
 }
+
+/// What stands in a pattern for the name that the operator has chosen.
+const PART: &str = "<NAME>";
 
 impl<'a> Reader<'a> {
     /// Names a setting; what follows says what to make of its value.
     pub fn setting(&mut self, name: &'static str, meaning: &'static str) -> Value<'_, 'a> {
-        Value { reader: self, name, meaning }
+        Value { reader: self, name: name.to_owned(), documented: name, meaning }
+    }
+
+    /// Names a setting that is there once for each of several things which the operator has named:
+    /// `X_<NAME>_URL` is `X_CORP_URL` for the part `corp`. It is documented once, as the pattern;
+    /// without a part it is documented and never set.
+    pub fn setting_of(
+        &mut self,
+        pattern: &'static str,
+        part: Option<&str>,
+        meaning: &'static str,
+    ) -> Value<'_, 'a> {
+        let part = part.map(|part| part.to_ascii_uppercase().replace('-', "_"));
+        let name = part.map_or_else(|| pattern.to_owned(), |part| pattern.replace(PART, &part));
+        self.of_parts.push(name.clone());
+        Value { reader: self, name, documented: pattern, meaning }
     }
 
     /// Makes it a mistake that `name` is set, which is not read here although somebody may expect
@@ -187,7 +208,9 @@ impl<'a> Reader<'a> {
     /// Records every variable that begins with `prefix` and has not been read: a name that is
     /// spelled wrong would silently change nothing.
     pub fn refuse_unknown(&mut self, prefix: &str) {
-        let known = |name: &String| self.settings.iter().any(|setting| setting.name == name);
+        let known = |name: &String| {
+            self.of_parts.contains(name) || self.settings.iter().any(|known| known.name == name)
+        };
         let names = self.env.values.keys().filter(|name| name.starts_with(prefix) && !known(name));
         for name in names.cloned().collect::<Vec<_>>() {
             self.mistake(&name, "is not a setting; mend its name or remove it");
@@ -205,7 +228,9 @@ impl<'a> Reader<'a> {
 /// A named setting that has not been read yet.
 pub struct Value<'r, 'a> {
     reader: &'r mut Reader<'a>,
-    name: &'static str,
+    name: String,
+    /// What it is called in the documentation.
+    documented: &'static str,
     meaning: &'static str,
 }
 
@@ -232,12 +257,17 @@ impl Value<'_, '_> {
     /// The value as a secret, if it is set. It is never shown in a mistake.
     pub fn secret(mut self) -> Option<Secret> {
         self.document(None, true);
-        let (value, _) = self.reader.env.values.get(self.name)?;
+        let (value, _) = self.reader.env.values.get(&self.name)?;
         (!value.expose().is_empty()).then(|| value.clone())
     }
 
     fn document(&mut self, default: Option<String>, secret: bool) {
-        let setting = Setting { name: self.name, meaning: self.meaning, default, secret };
+        let name = self.documented;
+        // Of several things: told once, whether there is one of them or not.
+        if name.contains(PART) && self.reader.settings.iter().any(|known| known.name == name) {
+            return;
+        }
+        let setting = Setting { name, meaning: self.meaning, default, secret };
         self.reader.settings.push(setting);
     }
 
@@ -247,7 +277,7 @@ impl Value<'_, '_> {
         T::Err: fmt::Display,
     {
         self.document(default, false);
-        let (value, _) = self.reader.env.values.get(self.name)?;
+        let (value, _) = self.reader.env.values.get(&self.name)?;
         let text = value.expose().trim();
         if text.is_empty() {
             return None;
@@ -256,7 +286,7 @@ impl Value<'_, '_> {
             Ok(value) => Some(value),
             Err(error) => {
                 let problem = format!("`{text}` cannot be used: {error}. {}", self.meaning);
-                self.reader.mistake(self.name, problem);
+                self.reader.mistake(&self.name, problem);
                 None
             }
         }
@@ -296,6 +326,19 @@ mod tests {
             port
         });
         assert_eq!(config.unwrap_err().0[0].setting, "A_PROT");
+    }
+
+    #[test]
+    fn a_setting_of_several_things_is_documented_once() {
+        let env = Env::from([("X_CORP_IT_URL", "1"), ("X_LAB_URL", "2"), ("X_LAB_ULR", "3")]);
+        let (config, settings) = env.read(|read| {
+            let mut url = |part| read.setting_of("X_<NAME>_URL", part, "").optional::<u8>();
+            let urls = [Some("corp-it"), Some("lab"), None].map(&mut url);
+            assert_eq!(urls, [Some(1), Some(2), None]);
+            read.refuse_unknown("X_");
+        });
+        assert_eq!(settings.iter().map(|s| s.name).collect::<Vec<_>>(), ["X_<NAME>_URL"]);
+        assert_eq!(config.unwrap_err().0[0].setting, "X_LAB_ULR");
     }
 
     #[test]

@@ -177,4 +177,19 @@ mod tests {
         assert_eq!(cache.get(&[1; 32], later(35)).await, Some(Err(Inactive::NotActive)));
         assert_eq!(cache.get(&[1; 32], later(36)).await, None);
     }
+
+    #[tokio::test]
+    async fn tokens_that_differ_in_one_place_are_two_tokens() {
+        let cache = cache(30, 5, Outage::Closed);
+        let token = "a".repeat(2000);
+        cache.remember(hash(&Secret::new(token.clone())), Ok(good(2000)), NOW).await;
+        for place in [0, 255, 256, 1023, 1999] {
+            let mut other = token.clone();
+            other.replace_range(place..=place, "b");
+            assert!(cache.get(&hash(&Secret::new(other)), NOW).await.is_none(), "{place}");
+        }
+        let longer = Secret::new(format!("{token}a"));
+        assert!(cache.get(&hash(&longer), NOW).await.is_none());
+        assert!(cache.get(&hash(&Secret::new(token)), NOW).await.is_some());
+    }
 }

@@ -44,6 +44,8 @@ pub enum ErrorCode {
     InvalidAuthorizationDetails,
     /// The user would have to log in, and may not be asked (`OpenID` Connect Core).
     LoginRequired,
+    /// `OpenID` Connect Core section 3.1.2.6.
+    ConsentRequired,
     /// The user has not decided yet (RFC 8628).
     AuthorizationPending,
     /// The user has not decided yet, and the device asks too often (RFC 8628).
@@ -77,6 +79,7 @@ impl ErrorCode {
             Self::RequestUriNotSupported => "request_uri_not_supported",
             Self::InvalidAuthorizationDetails => "invalid_authorization_details",
             Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
             Self::AuthorizationPending => "authorization_pending",
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
@@ -113,6 +116,7 @@ mod tests {
             ErrorCode::RequestUriNotSupported,
             ErrorCode::InvalidAuthorizationDetails,
             ErrorCode::LoginRequired,
+            ErrorCode::ConsentRequired,
             ErrorCode::AuthorizationPending,
             ErrorCode::SlowDown,
             ErrorCode::ExpiredToken,

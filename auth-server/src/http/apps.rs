@@ -1,0 +1,234 @@
+//! `/apps`: the applications that the user has let in, and the button that throws one out.
+
+use std::collections::BTreeMap;
+
+use ambient::Timestamp;
+use axum::{
+    extract::{RawQuery, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use store::StoreError;
+
+use super::{
+    answer::{self, see_other},
+    authorize::cookie,
+    browser::comes_from_our_page,
+    login::{self, Trip},
+    params::{Form, Params, ParamsError},
+    session::{self, SignedIn},
+};
+use crate::{
+    AuthServer,
+    audit::Event,
+    domain::{
+        BrowserKey, ClientUrl, Family, Goal, Grant, Handle, LoginWish, RedirectUri, Ticket,
+        session_token,
+    },
+    pages::{App, AppsPage, ErrorPage, destination_in_words, page, visible},
+};
+
+/// The query of the page.
+#[derive(Default, Deserialize)]
+struct Entry {
+    done: Option<String>,
+}
+
+/// The form of the page.
+#[derive(Deserialize)]
+pub(super) struct RevokeForm {
+    client_id: String,
+    /// Shows that the form comes from our page.
+    token: String,
+}
+
+/// Why nothing is shown or revoked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RouteError {
+    #[error("the request is malformed: {0}")]
+    Params(#[from] ParamsError),
+    #[error("the form was sent by another site")]
+    CrossSite,
+    #[error("the form has a wrong token, or nobody is logged in")]
+    Token,
+    #[error(transparent)]
+    Login(#[from] login::RouteError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl IntoResponse for RouteError {
+    fn into_response(self) -> Response {
+        let (status, title, text) = match self {
+            Self::Store(error) => return answer::store_failure_page(error),
+            Self::Login(error) => return error.into_response(),
+            Self::Params(ref why) => {
+                (why.status(), "This request cannot be read", "Open the page again.")
+            }
+            Self::CrossSite | Self::Token => (
+                StatusCode::FORBIDDEN,
+                "This form does not belong to this browser",
+                "It was not sent from the page that was shown here, or you have logged out \
+                 meanwhile. Open the page again.",
+            ),
+        };
+        tracing::warn!(reason = %self, "applications not shown");
+        page(status, &ErrorPage { title, text })
+    }
+}
+
+/// What a user has allowed one client on one resource.
+struct Access {
+    grant: Grant,
+    since: Option<Timestamp>,
+    used_at: Option<Timestamp>,
+}
+
+/// Shows them; who is not logged in does that first.
+pub(super) async fn get(
+    State(server): State<AuthServer>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Result<Response, RouteError> {
+    let entry: Entry = Params::parse(query.unwrap_or_default().as_bytes()).read()?;
+    let Some(SignedIn { key, session }) = session::signed_in(&server, &headers).await? else {
+        return log_in(&server).await;
+    };
+    let mut apps = Vec::new();
+    for access in accesses(&server, &session.user.sub).await?.into_values() {
+        apps.push(describe(&server, access).await?);
+    }
+    let token = session_token(&key);
+    let shown =
+        AppsPage { user: &session.user.name, token: &token, apps, revoked: entry.done.is_some() };
+    Ok(page(StatusCode::OK, &shown))
+}
+
+async fn log_in(server: &AuthServer) -> Result<Response, RouteError> {
+    let handle: Handle = Ticket::random(server.entropy());
+    let key: BrowserKey = Ticket::random(server.entropy());
+    let wish = LoginWish::default();
+    let trip = Trip { handle: &handle, key: &key, goal: Goal::Apps, wish: &wish };
+    let away = trip.begin_anywhere(server).await?;
+    Ok((cookie(server, &handle).set(&key), away).into_response())
+}
+
+/// What a user's clients may do, by client and resource. Logins that have ended are forgotten on the
+/// way; one whose code is still to be redeemed is not there yet.
+async fn accesses(
+    server: &AuthServer,
+    user: &str,
+) -> Result<BTreeMap<(String, String), Access>, StoreError> {
+    let repo = server.repo();
+    let mut all: BTreeMap<_, Access> = BTreeMap::new();
+    for login in repo.apps.logins(user).await? {
+        let living = match repo.tokens.find_family(&login.family).await? {
+            Some(Family::Alive(living)) if server.now() < living.expires_at => living,
+            Some(_) => {
+                repo.apps.leave(user, &login).await?;
+                continue;
+            }
+            None => continue,
+        };
+        let since = living.grant.auth_time;
+        let used_at = living.refreshed_at(server.lifetimes().refresh_grace).max(since);
+        let grant = living.grant;
+        let name = (grant.client_id.clone(), grant.resource.clone());
+        match all.get_mut(&name) {
+            Some(access) => access.add(&grant, since, used_at),
+            None => drop(all.insert(name, Access { grant, since, used_at })),
+        }
+    }
+    Ok(all)
+}
+
+impl Access {
+    fn add(&mut self, grant: &Grant, since: Option<Timestamp>, used_at: Option<Timestamp>) {
+        let both = self.grant.scope.iter().chain(grant.scope.iter());
+        self.grant.scope = both.cloned().collect();
+        self.since = self.since.min(since);
+        self.used_at = self.used_at.max(used_at);
+    }
+}
+
+/// What can be said of a client for people. One whose registration has expired has its name only.
+async fn describe(server: &AuthServer, access: Access) -> Result<App, StoreError> {
+    let Grant { client_id, scope, resource, .. } = access.grant;
+    let client = server.client(&client_id).await?;
+    let vouching = ClientUrl::host_of(&client_id);
+    let first = client.as_ref().and_then(|client| client.redirect_uris.first());
+    let destination = first.map(|uri| RedirectUri::destination(uri.as_str()));
+    let host = vouching.or_else(|| destination.as_ref().map(destination_in_words));
+    let ago = |at: Option<Timestamp>| at.map_or("unknown".to_owned(), |at| ago(at, server.now()));
+    Ok(App {
+        name: client.and_then(|client| client.name).as_deref().map(visible),
+        host: host.unwrap_or_else(|| "an application".to_owned()),
+        client_id,
+        scopes: scope.iter().map(ToString::to_string).collect(),
+        resource,
+        since: ago(access.since),
+        used: ago(access.used_at),
+    })
+}
+
+/// Throws a client out: its tokens end, on every instance, and it has to ask again.
+pub(super) async fn post(
+    State(server): State<AuthServer>,
+    headers: HeaderMap,
+    form: Result<Form<RevokeForm>, ParamsError>,
+) -> Result<Response, RouteError> {
+    let Form(form) = form?;
+    if !comes_from_our_page(&headers, server.issuer()) {
+        return Err(RouteError::CrossSite);
+    }
+    let signed_in = session::signed_in(&server, &headers).await?;
+    // Timing tells nothing: only who has the key can compute the token.
+    let ours = signed_in.filter(|signed_in| form.token == session_token(&signed_in.key));
+    let user = ours.ok_or(RouteError::Token)?.session.user.sub;
+    let repo = server.repo();
+    // First what would let it in again.
+    repo.apps.forget(&user, &form.client_id).await?;
+    let logins = repo.apps.logins(&user).await?;
+    for login in logins.iter().filter(|login| login.is_of(&form.client_id)) {
+        repo.tokens.revoke_family(&login.family, server.lifetimes().family).await?;
+        repo.apps.leave(&user, login).await?;
+    }
+    Event::AppRevoked.line().subject(&user).client(&form.client_id).write();
+    Ok(see_other("/apps?done=1"))
+}
+
+/// For people: no more exact than they need.
+fn ago(at: Timestamp, now: Timestamp) -> String {
+    let several = |count: u64, what: &str| {
+        let s = if count == 1 { "" } else { "s" };
+        format!("{count} {what}{s} ago")
+    };
+    match now.since(at).as_secs() {
+        0..60 => "just now".to_owned(),
+        seconds @ 60..3600 => several(seconds / 60, "minute"),
+        seconds @ 3600..86_400 => several(seconds / 3600, "hour"),
+        seconds => several(seconds / 86_400, "day"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_while_ago_is_told_in_words() {
+        let now = Timestamp::from_secs(1_000_000);
+        let table = [
+            (0, "just now"),
+            (60, "1 minute ago"),
+            (3599, "59 minutes ago"),
+            (7200, "2 hours ago"),
+            (90_000, "1 day ago"),
+            (900_000, "10 days ago"),
+        ];
+        for (seconds, words) in table {
+            assert_eq!(ago(Timestamp::from_secs(1_000_000 - seconds), now), words);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The end of an authorization: the user is known and has agreed, and the client gets its code.
+
+use ambient::Timestamp;
+use axum::response::Response;
+use store::StoreError;
+
+use super::authorize::respond;
+use crate::{
+    AuthServer,
+    audit::Event,
+    domain::{
+        AuthorizationCode, AuthorizationRequest, Client, ClientUrl, Code, Grant, Ticket, User,
+        can_be_silent,
+    },
+    repo::CODE_LIFE,
+};
+
+/// Who has agreed, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Conclusion {
+    pub(super) user: User,
+    /// When the user has logged in.
+    pub(super) auth_time: Timestamp,
+    pub(super) consent: Consent,
+}
+
+/// How somebody has agreed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consent {
+    /// By pressing a button just now.
+    Given,
+    /// By what was remembered.
+    Remembered,
+}
+
+/// Why there is no code.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ConclusionError {
+    #[error("the redirect URI is not one of the client's")]
+    RedirectUri,
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Conclusion {
+    /// The code, to the client. To be done once: when the transaction, if there is one, has ended.
+    pub(super) async fn hand_out(
+        self,
+        server: &AuthServer,
+        client: &Client,
+        request: AuthorizationRequest,
+    ) -> Result<Response, ConclusionError> {
+        // Checked at the beginning; checked again where it counts.
+        if !request.may_be_answered(client) {
+            return Err(ConclusionError::RedirectUri);
+        }
+        if ClientUrl::is_meant(&client.id) {
+            server.repo().clients.remember(client).await?;
+        }
+        let Self { user, auth_time, consent } = self;
+        let (apps, now) = (&server.repo().apps, server.now());
+        let event = match consent {
+            Consent::Remembered => Event::ConsentRemembered,
+            Consent::Given => {
+                if can_be_silent(&request, client, server.is_given(&client.id)) {
+                    apps.remember(&user.sub, &request, now).await?;
+                }
+                Event::ConsentGiven
+            }
+        };
+        let AuthorizationRequest {
+            client_id,
+            redirect_uri,
+            state,
+            challenge,
+            scope,
+            resource,
+            nonce,
+            key,
+            ..
+        } = request;
+        event.line().client(&client_id).subject(&user.sub).write();
+        let family = server.entropy().hex::<16>();
+        apps.enter(&user.sub, (&client_id, &family), server.lifetimes().family).await?;
+        let ticket: AuthorizationCode = Ticket::random(server.entropy());
+        let code = Code {
+            grant: Grant { client_id, user, scope, resource, auth_time: Some(auth_time), key },
+            nonce,
+            redirect_uri,
+            challenge,
+            family,
+            expires_at: now + CODE_LIFE,
+        };
+        server.repo().codes.add(&ticket, &code).await?;
+        let result = [("code", ticket.expose())];
+        Ok(respond(server.issuer(), &code.redirect_uri, state.as_deref(), &result))
+    }
+}

@@ -1,0 +1,131 @@
+//! What a user has let in: the logins that clients have got, and the consent that is remembered.
+
+use std::{convert::Infallible, time::Duration};
+
+use ambient::Timestamp;
+use store::{Record, Roster, Store, StoreError, Table, UpdateError};
+
+use crate::domain::{AuthorizationRequest, CONSENT_LIFE, Consents, sha256_hex};
+
+/// How many logins of one user are known. Those that would end first are forgotten first: they go
+/// on, and end by themselves.
+const MAX_LOGINS: u16 = 200;
+
+impl Record for Consents {
+    const PREFIX: &'static str = "auth:consent:";
+}
+
+/// The applications of all users.
+#[derive(Debug)]
+pub(crate) struct Apps {
+    logins: Roster,
+    consents: Table<Consents>,
+}
+
+/// A login that a client has got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AppLogin {
+    pub(crate) family: String,
+    client: String,
+}
+
+impl Apps {
+    pub(super) fn new(store: &Store) -> Self {
+        Self { logins: store.roster(), consents: store.table() }
+    }
+
+    /// Notes that a client has got a login, which can live for `keep`.
+    pub(crate) async fn enter(
+        &self,
+        user: &str,
+        (client, family): (&str, &str),
+        keep: Duration,
+    ) -> Result<(), StoreError> {
+        let roster = roster(user);
+        let member = format!("{}.{family}", client_tag(client));
+        self.logins.enter(&roster, &member, keep).await?;
+        let count = self.logins.len(&roster).await?;
+        let surplus = count.saturating_sub(MAX_LOGINS.into());
+        if let Some(surplus) = u16::try_from(surplus).ok().filter(|surplus| *surplus > 0) {
+            for member in self.logins.members(&roster, surplus).await? {
+                self.logins.leave(&roster, &member).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The logins of a user's clients, dead or alive.
+    pub(crate) async fn logins(&self, user: &str) -> Result<Vec<AppLogin>, StoreError> {
+        let members = self.logins.members(&roster(user), MAX_LOGINS).await?;
+        let cut = members.iter().filter_map(|member| member.split_once('.'));
+        let login = |(client, family): (&str, &str)| AppLogin {
+            family: family.to_owned(),
+            client: client.to_owned(),
+        };
+        Ok(cut.map(login).collect())
+    }
+
+    /// Forgets a login that has ended.
+    pub(crate) async fn leave(&self, user: &str, login: &AppLogin) -> Result<(), StoreError> {
+        let member = format!("{}.{}", login.client, login.family);
+        self.logins.leave(&roster(user), &member).await
+    }
+
+    /// Remembers what a user has allowed.
+    pub(crate) async fn remember(
+        &self,
+        user: &str,
+        request: &AuthorizationRequest,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let name = consent(user, &request.client_id);
+        let add = |kept: Consents| Ok::<_, Infallible>(kept.with(request, now));
+        match self.consents.update(&name, add).await {
+            Ok(Some(_)) => {
+                // The lifetime begins anew with the youngest.
+                self.consents.get_and_keep(&name, CONSENT_LIFE).await.map(drop)
+            }
+            Ok(None) => {
+                let first = Consents::default().with(request, now);
+                self.consents.put(&name, &first, CONSENT_LIFE).await
+            }
+            Err(UpdateError::Store(error)) => Err(error),
+            Err(UpdateError::Change(never)) => match never {},
+        }
+    }
+
+    /// Whether a user has allowed exactly this before.
+    pub(crate) async fn has_allowed(
+        &self,
+        user: &str,
+        request: &AuthorizationRequest,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let found = self.consents.get(&consent(user, &request.client_id)).await?;
+        Ok(found.is_some_and(|consents| consents.allow(request, now)))
+    }
+
+    /// Forgets everything that a user has allowed a client.
+    pub(crate) async fn forget(&self, user: &str, client: &str) -> Result<(), StoreError> {
+        self.consents.remove(&consent(user, client)).await.map(drop)
+    }
+}
+
+impl AppLogin {
+    /// Whether it is a login of this client.
+    pub(crate) fn is_of(&self, client: &str) -> bool {
+        self.client == client_tag(client)
+    }
+}
+
+fn roster(user: &str) -> String {
+    format!("auth:apps:{}", sha256_hex(&["user", user]))
+}
+
+fn client_tag(client: &str) -> String {
+    sha256_hex(&["client", client])[..32].to_owned()
+}
+
+fn consent(user: &str, client: &str) -> String {
+    sha256_hex(&["consent", user, client])
+}
