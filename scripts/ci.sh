@@ -30,9 +30,10 @@ STEPS=(
     'foreign      300 scripts/foreign.sh'
     'proxies      300 scripts/proxies.sh'
     'conformance  300 scripts/conformance.sh'
+    'reliability  420 scripts/reliability.sh'
 )
 # These run the programs that `build` has made.
-NEED_BUILD=' e2e clients browser foreign proxies conformance '
+NEED_BUILD=' e2e clients browser foreign proxies conformance reliability '
 
 PASSED=0
 FAILED=0

@@ -22,7 +22,8 @@ pub(super) async fn idle(size: Size) -> Report {
     raise_limit(u64::try_from(streams).unwrap_or(u64::MAX) * 3);
     let redis = Redis::start(false).await;
     let plan = Plan::new(1, &redis.url())
-        .setting("MCP_SESSIONS_PER_OWNER", streams)
+        .setting("MCP_SESSIONS_PER_OWNER", streams * 2)
+        .setting("MCP_MAX_SESSIONS", streams * 2)
         .setting("DRAIN_MIN_MS", 0);
     let mut site = plan.start().await;
     let mut report = Report::default();
