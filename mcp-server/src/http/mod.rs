@@ -1,11 +1,14 @@
 //! Every URL of the server and every layer around it, on one page.
 
+mod cards;
 mod cors;
 mod endpoint;
+mod glance;
 mod guard;
 mod health;
 mod observed;
 mod outbox;
+mod playground;
 mod rejection;
 mod reply;
 mod resume;
@@ -33,7 +36,7 @@ pub(crate) use self::{
     reply::{Answer, Form, Resumable, Running},
     well_known::metadata_url,
 };
-use crate::{Server, auth, config::ENDPOINT, run::SERVICE};
+use crate::{PageSettings, Server, auth, config::ENDPOINT, run::SERVICE};
 
 /// The URL map.
 ///
@@ -42,7 +45,9 @@ use crate::{Server, auth, config::ENDPOINT, run::SERVICE};
 /// GET /sse, POST /message                          the transport of 2024-11-05; protected
 /// GET /.well-known/oauth-protected-resource[/mcp]  who issues tokens for it (RFC 9728)
 /// GET /.well-known/oauth-authorization-server      the issuer's own document, for 2025-03-26
-/// GET /, /style.css                                for people
+/// GET /, /style.css                                for people, who get the page at /mcp as well
+/// GET /playground[/…]                              a client for the browser; MCP_PLAYGROUND
+/// GET /mcp/server-card, /.well-known/ai-catalog.json  for those who look for servers; MCP_SERVER_CARD
 /// GET /health                                      in the original's shape
 /// GET /livez, /readyz                              for orchestrators
 /// GET /version                                     what runs, and what it speaks
@@ -61,12 +66,14 @@ pub(crate) fn router(server: &Server) -> Router {
         .route("/sse", get(sse_2024::get).head(endpoint::other).fallback(sse_2024::only_get))
         .route(sse_2024::MESSAGES, post(sse_2024::post).fallback(sse_2024::only_post))
         .route_layer(middleware::from_fn_with_state(server.clone(), auth::require))
+        .route_layer(middleware::from_fn_with_state(server.clone(), splash::for_browsers))
         .layer(cors::protected(server));
     let protected = observed::around(protected, server);
     let public = Router::new()
         .route("/", get(splash::page))
         .route("/style.css", get(splash::style))
-        .merge(well_known::router().layer(cors::public()));
+        .merge(well_known::router().layer(cors::public()))
+        .merge(chosen(server.config().pages));
     let guarded =
         protected.merge(public).layer(middleware::from_fn_with_state(server.clone(), guard::check));
     let router = Router::new()
@@ -78,6 +85,13 @@ pub(crate) fn router(server: &Server) -> Router {
         .merge(version(SERVICE, json!({ "protocolVersions": SERVED })))
         .fallback(any(not_found));
     dress(router, clothes(server))
+}
+
+/// What an operator may switch off.
+fn chosen(pages: PageSettings) -> Router<Server> {
+    let off = Router::new;
+    let playground = if pages.playground { playground::router() } else { off() };
+    playground.merge(if pages.server_card { cards::router() } else { off() })
 }
 
 fn clothes(server: &Server) -> Dress {
