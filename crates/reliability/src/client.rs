@@ -17,7 +17,7 @@ use crate::{
 /// The revision that is spoken.
 const REVISION: &str = "2025-11-25";
 /// How long a stream is waited for before it counts as lost.
-const STREAM_PATIENCE: Duration = Duration::from_secs(120);
+const STREAM_PATIENCE: Duration = Duration::from_mins(2);
 
 /// One user at one address.
 #[derive(Clone, Debug)]
@@ -69,8 +69,7 @@ impl Caller {
     /// When there can be no HTTP client.
     #[must_use]
     pub fn new(endpoint: &str, token: &str) -> Self {
-        let timeouts =
-            Timeouts { connect: Duration::from_secs(5), total: Duration::from_secs(3600) };
+        let timeouts = Timeouts { connect: Duration::from_secs(5), total: Duration::from_hours(1) };
         let http = http_client("reliability", timeouts).expect("a client can be made");
         Self { http, endpoint: endpoint.to_owned(), token: token.to_owned() }
     }

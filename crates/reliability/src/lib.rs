@@ -2,10 +2,6 @@
 //!
 //! A [`site::Site`] is a deployment on this machine. A [`load::Load`] or a [`probe::Probe`] is what
 //! its clients do meanwhile, [`history`] what they must have seen. [`tests`] break things.
-#![expect(
-    clippy::missing_panics_doc,
-    reason = "a site that does not start ends the run: its helpers panic, as those of tests do"
-)]
 
 pub mod balancer;
 pub mod client;

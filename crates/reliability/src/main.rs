@@ -58,7 +58,9 @@ async fn run(test: &Test, size: Size) -> bool {
 
 fn help() -> ExitCode {
     say(HELP);
-    TESTS.iter().for_each(|test| say(&format!("  {:<6}{}\n", test.name, test.about)));
+    for test in TESTS {
+        say(&format!("  {:<6}{}\n", test.name, test.about));
+    }
     ExitCode::FAILURE
 }
 

@@ -51,15 +51,15 @@ impl Report {
     }
 
     /// A number that must be another.
-    pub fn equal<T: PartialEq + fmt::Display>(&mut self, name: &str, value: T, expected: T) {
-        self.figure(name, &value);
+    pub fn equal<T: PartialEq + fmt::Display + Copy>(&mut self, name: &str, value: T, expected: T) {
+        self.figure(name, value);
         if value != expected {
             self.wrong.push(format!("{name}: {value} instead of {expected}"));
         }
     }
 
     /// A number that has an upper bound.
-    pub fn at_most<T: PartialOrd + fmt::Display>(&mut self, name: &str, value: T, limit: T) {
+    pub fn at_most<T: PartialOrd + fmt::Display + Copy>(&mut self, name: &str, value: T, limit: T) {
         self.figure(name, format!("{value} (at most {limit})"));
         if value > limit {
             self.wrong.push(format!("{name}: {value}, and the limit is {limit}"));

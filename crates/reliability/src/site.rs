@@ -47,7 +47,7 @@ impl Plan {
 
     /// Sets something for all servers.
     #[must_use]
-    pub fn setting(mut self, name: &'static str, value: impl ToString) -> Self {
+    pub fn setting(mut self, name: &'static str, value: impl std::fmt::Display) -> Self {
         self.settings.push((name, value.to_string()));
         self
     }
@@ -157,7 +157,7 @@ impl Site {
         };
         let watch = Clock::system().stopwatch();
         process.signal(rustix::process::Signal::TERM);
-        let (status, output) = process.ended_within(Duration::from_secs(60)).await;
+        let (status, output) = process.ended_within(Duration::from_mins(1)).await;
         (watch.elapsed(), status.success() && !output.contains("panicked"))
     }
 

@@ -29,16 +29,16 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    pub(super) async fn start(plan: Plan, size: Size) -> Self {
+    pub(super) async fn start(plan: Plan, scale: Size) -> Self {
         let site = plan.start().await;
         let callers = site.everybody().await;
         let (mut links, mut streams) = (Vec::new(), Vec::new());
-        for caller in callers.iter().cycle().take(size.pick(9, 60)) {
+        for caller in callers.iter().cycle().take(scale.pick(9, 60)) {
             let link = caller.open().await.expect("a session can be opened");
             streams.push(link.listen(None).await.expect("a stream can be opened"));
             links.push(link);
         }
-        Self { site, callers, links, streams, rate: size.pick(20, 200) }
+        Self { site, callers, links, streams, rate: scale.pick(20, 200) }
     }
 
     pub(super) fn probe(&self) -> Probe {
@@ -66,9 +66,9 @@ async fn pause(seconds: u64) {
 }
 
 /// T10: Redis takes everything and answers nothing.
-pub(super) async fn black_hole(size: Size) -> Report {
+pub(super) async fn black_hole(scale: Size) -> Report {
     let redis = Redis::start(false).await;
-    let mut scene = Scene::start(Plan::new(2, &redis.url()), size).await;
+    let mut scene = Scene::start(Plan::new(2, &redis.url()), scale).await;
     let mut report = Report::default();
     let probe = scene.probe();
     pause(1).await;
@@ -77,21 +77,21 @@ pub(super) async fn black_hole(size: Size) -> Report {
     pause(10).await;
     redis.thaw();
     let thawed = probe.elapsed();
-    pause(size.pick(6, 4)).await;
+    pause(scale.pick(6, 4)).await;
     let noted = probe.end().await;
     statuses(&mut report, "before", &noted, Duration::ZERO, frozen);
     statuses(&mut report, "while Redis is silent", &noted, frozen, thawed);
     statuses(&mut report, "after", &noted, thawed, Duration::MAX);
-    only_outages(&mut report, &noted, size.at_most(REFUSAL));
-    report.within("recovery", recovery(&noted, thawed), size.at_most(RECOVERY));
+    only_outages(&mut report, &noted, scale.at_most(REFUSAL));
+    report.within("recovery", recovery(&noted, thawed), scale.at_most(RECOVERY));
     report.none("streams that ended", scene.ended().await);
     report
 }
 
 /// T11: Redis ends, and comes back without what it knew.
-pub(super) async fn empty(size: Size) -> Report {
+pub(super) async fn empty(scale: Size) -> Report {
     let mut redis = Redis::start(false).await;
-    let mut scene = Scene::start(Plan::new(2, &redis.url()), size).await;
+    let mut scene = Scene::start(Plan::new(2, &redis.url()), scale).await;
     let mut report = Report::default();
     let probe = scene.probe();
     pause(1).await;
@@ -100,7 +100,7 @@ pub(super) async fn empty(size: Size) -> Report {
     pause(3).await;
     redis.again().await;
     let back = probe.elapsed();
-    pause(size.pick(8, 4)).await;
+    pause(scale.pick(8, 4)).await;
     let noted = probe.end().await;
     statuses(&mut report, "while Redis is away", &noted, killed, back);
     statuses(&mut report, "after", &noted, back, Duration::MAX);
@@ -122,9 +122,9 @@ pub(super) async fn empty(size: Size) -> Report {
 }
 
 /// T11: Redis ends, and comes back with what it knew.
-pub(super) async fn with_data(size: Size) -> Report {
+pub(super) async fn with_data(scale: Size) -> Report {
     let mut redis = Redis::start(true).await;
-    let mut scene = Scene::start(Plan::new(2, &redis.url()), size).await;
+    let mut scene = Scene::start(Plan::new(2, &redis.url()), scale).await;
     let mut report = Report::default();
     let probe = scene.probe();
     pause(1).await;
@@ -133,12 +133,12 @@ pub(super) async fn with_data(size: Size) -> Report {
     pause(3).await;
     redis.again().await;
     let back = probe.elapsed();
-    pause(size.pick(6, 4)).await;
+    pause(scale.pick(6, 4)).await;
     let noted = probe.end().await;
     statuses(&mut report, "while Redis is away", &noted, killed, back);
     statuses(&mut report, "after", &noted, back, Duration::MAX);
-    only_outages(&mut report, &noted, size.at_most(REFUSAL));
-    report.within("recovery", recovery(&noted, back), size.at_most(RECOVERY));
+    only_outages(&mut report, &noted, scale.at_most(REFUSAL));
+    report.within("recovery", recovery(&noted, back), scale.at_most(RECOVERY));
     report.none("streams that ended", scene.ended().await);
     report
 }

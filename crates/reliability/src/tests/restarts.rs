@@ -14,8 +14,8 @@ use crate::{
 
 const INSTANCES: usize = 3;
 
-const fn load(size: Size) -> Load {
-    match size {
+const fn load(scale: Size) -> Load {
+    match scale {
         Size::Small => Load { sessions: 12, events: 10, requests: 20 },
         Size::Full => Load { sessions: 100, events: 20, requests: 300 },
     }
@@ -28,16 +28,16 @@ async fn site() -> (Redis, Site) {
 }
 
 /// T7: each instance is asked to end and started again.
-pub(super) async fn rolling(size: Size) -> Report {
+pub(super) async fn rolling(scale: Size) -> Report {
     let (_redis, mut site) = site().await;
     let mut report = Report::default();
-    let (callers, pause) = (site.everybody().await, Duration::from_secs(size.pick(1, 3)));
-    let load = load(size).begin(&callers).await;
+    let (callers, pause) = (site.everybody().await, Duration::from_secs(scale.pick(1, 3)));
+    let load = load(scale).begin(&callers).await;
     for index in 0..INSTANCES {
         Clock::system().sleep(pause).await;
         let (took, in_order) = site.terminate(index).await;
         // Two seconds of draining, and the longest call.
-        report.within("exit", took, size.at_most(Duration::from_secs(5)));
+        report.within("exit", took, scale.at_most(Duration::from_secs(5)));
         report.none("exits out of order", usize::from(!in_order));
         site.again(index).await;
     }
@@ -49,11 +49,11 @@ pub(super) async fn rolling(size: Size) -> Report {
 }
 
 /// T8: each instance is killed and started again.
-pub(super) async fn killed(size: Size) -> Report {
+pub(super) async fn killed(scale: Size) -> Report {
     let (_redis, mut site) = site().await;
     let mut report = Report::default();
-    let (callers, pause) = (site.everybody().await, Duration::from_secs(size.pick(1, 5)));
-    let load = load(size).begin(&callers).await;
+    let (callers, pause) = (site.everybody().await, Duration::from_secs(scale.pick(1, 5)));
+    let load = load(scale).begin(&callers).await;
     for index in 0..INSTANCES {
         Clock::system().sleep(pause).await;
         site.kill(index).await;

@@ -17,8 +17,8 @@ use crate::{
 const AT_ONCE: usize = 50;
 
 /// T9: idle streams cost little, and an instance that is asked to end takes leave of all of them.
-pub(super) async fn idle(size: Size) -> Report {
-    let streams = size.pick(1000, 10_000);
+pub(super) async fn idle(scale: Size) -> Report {
+    let streams = scale.pick(1000, 10_000);
     raise_limit(u64::try_from(streams).unwrap_or(u64::MAX) * 3);
     let redis = Redis::start(false).await;
     let plan = Plan::new(1, &redis.url())
@@ -44,7 +44,7 @@ pub(super) async fn idle(size: Size) -> Report {
     let readers = open.into_iter().map(ended);
     let ((took, in_order), clean) =
         futures_util::future::join(site.terminate(0), join_all(readers)).await;
-    report.within("exit", took, size.at_most(Duration::from_secs(2)));
+    report.within("exit", took, scale.at_most(Duration::from_secs(2)));
     report.none("exits out of order", usize::from(!in_order));
     report.none("streams that broke", clean.iter().filter(|clean| !**clean).count());
     report
