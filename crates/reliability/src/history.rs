@@ -116,7 +116,9 @@ mod tests {
 
     fn seen(messages: &[Value]) -> Seen {
         let mut seen = Seen::new("t".to_owned(), 3);
-        messages.iter().for_each(|message| seen.take(message));
+        for message in messages {
+            seen.take(message);
+        }
         seen
     }
 
