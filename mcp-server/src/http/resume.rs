@@ -9,7 +9,6 @@ use ambient::Timestamp;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
-use mcp_core::Principal;
 use serde_json::json;
 use shared::mcp::{ErrorCode, ErrorObject, LogLevel, LogParams, RequestId, ServerNotification};
 use store::Start;
@@ -20,19 +19,20 @@ use super::{
 };
 use crate::{
     Server,
+    auth::{Caller, over},
     session::{
         Session,
         instances::CHECK,
         readers::Reading,
         streams::{Entry, EventName, Followed, Follower, Origin},
     },
-    subscriptions::{AGAIN, over},
+    subscriptions::AGAIN,
 };
 
 /// Answers with what comes after the event that the client had last.
 pub(super) async fn resume(
     server: &Server,
-    principal: &Principal,
+    caller: &Caller,
     session: Session,
     last: EventName,
 ) -> Result<Response, Rejection> {
@@ -47,7 +47,7 @@ pub(super) async fn resume(
     let follower = sessions.streams().follow(id, stream, Start::After(last.at)).await?;
     let now = server.clock().now();
     let state = Resumed {
-        over: Box::pin(over(server, principal)),
+        over: Box::pin(over(server, caller)),
         keep_alive_at: now + KEEP_ALIVE,
         check_at: now + CHECK,
         server: server.clone(),
