@@ -33,11 +33,12 @@ STEPS=(
     'oauth-clients 600 scripts/oauth-clients.sh'
     'proxies      300 scripts/proxies.sh'
     'conformance  420 scripts/conformance.sh'
+    'reliability  420 scripts/reliability.sh'
     'alerts       120 scripts/observability.sh'
     'packaging    120 scripts/packaging.sh'
 )
 # These run the programs that `build` has made.
-NEED_BUILD=' e2e docs clients examples browser foreign oauth-clients proxies conformance packaging '
+NEED_BUILD=' e2e docs clients examples browser foreign oauth-clients proxies conformance reliability packaging '
 
 PASSED=0
 FAILED=0

@@ -6,7 +6,10 @@ use ambient::{
     Clock, Entropy, Env, Mistakes, Reader, Secret, Settings,
     values::{BaseUrl, List, Seconds, Switch},
 };
-use chassis::telemetry::{LogFormat, TelemetrySettings};
+use chassis::{
+    Shutdown,
+    telemetry::{LogFormat, TelemetrySettings},
+};
 use shared::oauth::ScopeSet;
 use store::Store;
 
@@ -61,6 +64,8 @@ pub struct Config {
     pub log_filter: String,
     /// What is measured and traced.
     pub telemetry: TelemetrySettings,
+    /// How it ends.
+    pub shutdown: Shutdown,
 }
 
 /// A client that may ask about tokens (RFC 7662).
@@ -183,6 +188,7 @@ impl Config {
                 )
                 .or("info".to_owned()),
             telemetry: TelemetrySettings::read(read),
+            shutdown: Shutdown::read(read),
             issuer: issuer.to_string(),
         }
     }

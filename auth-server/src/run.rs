@@ -1,19 +1,16 @@
 //! From settings to a server that listens: what the program does.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr};
 
 use ambient::{Clock, Entropy, Env, Mistakes};
 use chassis::{
-    Lifecycle, Limits,
+    Limits,
     telemetry::{self, DbMetrics, Service, Telemetry},
 };
 use store::{Observer, RedisOptions, Store, StoreError};
 use tokio::net::TcpListener;
 
 use crate::{AuthServer, Config, Parts, StartError};
-
-/// How long a stop waits for what is in progress. Every answer here is a short one.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Who it is, in telemetry.
 pub const SERVICE: Service = Service { name: "auth-server", version: env!("CARGO_PKG_VERSION") };
@@ -53,7 +50,7 @@ pub async fn serve(env: &Env) -> Result<(), RunError> {
     let telemetry = Telemetry::new(SERVICE, &config.telemetry, &entropy)?;
     telemetry.install(config.log_format, &config.log_filter)?;
     let clock = Clock::system();
-    let lifecycle = Lifecycle::new(clock.clone(), GRACE);
+    let lifecycle = config.shutdown.lifecycle(clock.clone());
     telemetry.offer_metrics(config.telemetry.metrics, &lifecycle).await?;
     let signals = lifecycle.clone();
     lifecycle.spawn(async move { signals.on_signal().await });

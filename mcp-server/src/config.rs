@@ -6,13 +6,18 @@ mod pages;
 mod profile;
 mod values;
 
-use std::{net::IpAddr, time::Duration};
+use std::net::IpAddr;
 
 use ambient::{
     Env, Mistakes, Reader, Secret, Settings,
     values::{BaseUrl, List, Seconds},
 };
-use chassis::telemetry::{LogFormat, TelemetrySettings};
+use chassis::{
+    Shutdown,
+    telemetry::{LogFormat, TelemetrySettings},
+};
+
+use crate::session::SessionLimits;
 
 pub use self::{
     auth::{AuthSettings, CacheSettings, ClientKey, Credentials, Discovery, JwksSettings},
@@ -34,8 +39,8 @@ pub struct Config {
     pub auth: AuthConfig,
     /// Where state lives; in memory when absent.
     pub redis_url: Option<Secret>,
-    /// How long a session lives without being used.
-    pub session_ttl: Duration,
+    /// How many sessions there may be, and for how long.
+    pub sessions: SessionLimits,
     /// Seals what a modern call gives the client to bring back; random when absent.
     pub state_key: Option<Secret>,
     /// Host names under which this server may be addressed, beside that of `base` and loopback.
@@ -52,6 +57,8 @@ pub struct Config {
     pub log_filter: String,
     /// What is measured and traced.
     pub telemetry: TelemetrySettings,
+    /// How it ends.
+    pub shutdown: Shutdown,
 }
 
 /// How callers are told apart.
@@ -92,10 +99,7 @@ impl Config {
             redis_url: read
                 .setting("REDIS_URL", "Redis or Valkey for all state; in memory when not set.")
                 .secret(),
-            session_ttl: read
-                .setting("SESSION_TTL", "Seconds that an unused session lives.")
-                .or(Seconds(300))
-                .into(),
+            sessions: sessions(read),
             state_key: state_key(read),
             allowed_hosts: read
                 .setting("ALLOWED_HOSTS", "Further host names of this server, comma separated.")
@@ -119,6 +123,7 @@ impl Config {
                 )
                 .or("info".to_owned()),
             telemetry: TelemetrySettings::read(read),
+            shutdown: Shutdown::read(read),
         }
     }
 
@@ -127,6 +132,30 @@ impl Config {
     pub fn resource(&self) -> String {
         format!("{}{ENDPOINT}", self.base)
     }
+}
+
+fn sessions(read: &mut Reader<'_>) -> SessionLimits {
+    let defaults = SessionLimits::default();
+    let limits = SessionLimits {
+        idle: read
+            .setting("SESSION_TTL", "Seconds that an unused session lives.")
+            .or(Seconds(defaults.idle.as_secs()))
+            .into(),
+        age: read
+            .setting("SESSION_MAX_AGE", "Seconds that a session lives at most.")
+            .or(Seconds(defaults.age.as_secs()))
+            .into(),
+        of_owner: read
+            .setting("MCP_SESSIONS_PER_OWNER", "Sessions of one user at one time.")
+            .or(defaults.of_owner),
+        in_all: read
+            .setting("MCP_MAX_SESSIONS", "Sessions of all users at one time, on all instances.")
+            .or(defaults.in_all),
+    };
+    if limits.age < limits.idle {
+        read.mistake("SESSION_MAX_AGE", "must not be less than SESSION_TTL");
+    }
+    limits
 }
 
 /// The key must be the same on every instance, so it cannot be made up when there are several.

@@ -54,6 +54,7 @@ pub use self::config::{
     AuthConfig, AuthSettings, CacheSettings, ClientAuth, ClientKey, Config, Credentials, Discovery,
     JwksSettings, Outage, PageSettings, Profile, Validation,
 };
+pub use self::session::SessionLimits;
 use self::{
     auth::Auth,
     feature_state::FeatureState,
@@ -160,11 +161,11 @@ impl Server {
         let key = key.unwrap_or_else(|| parts.entropy.bytes());
         let calls = Calls::default();
         let instances = Instances::new(&parts.store, &parts.entropy);
-        let sessions = Sessions::new(&parts.store, config.session_ttl, instances.own());
+        let sessions = Sessions::new(&parts.store, &parts.clock, config.sessions, instances.own());
         let control = Control::new(&parts.store, calls.clone(), sessions.readers().clone());
-        look_after(&parts, control.clone(), instances.clone());
+        look_after(&parts, control.clone(), instances.clone(), calls.clone());
         let tasks = Tasks::new(&parts.store, &instances, &parts.clock, &parts.entropy);
-        let vitals = Vitals::new(&parts.store, &parts.clock, &parts.entropy, config.session_ttl);
+        let vitals = Vitals::new(&parts.store, &parts.clock, &parts.entropy, config.sessions.idle);
         parts.lifecycle.spawn(vitals.clone().report(parts.lifecycle.stopping()));
         let lent = Lent {
             state: Arc::new(FeatureState::new(&parts.store)),
@@ -346,9 +347,13 @@ impl Server {
 }
 
 /// Listens to the other instances and gives them signs of life, until the end. Calls may go on after
-/// a stop has begun, so this does too; it does not keep the process from ending.
-fn look_after(parts: &Parts, control: Control, instances: Instances) {
-    let (clock, done) = (parts.clock.clone(), parts.lifecycle.stopping());
+/// a stop has begun, and then this does too; it does not keep the process from ending.
+fn look_after(parts: &Parts, control: Control, instances: Instances, calls: Calls) {
+    let (clock, stopping) = (parts.clock.clone(), parts.lifecycle.stopping());
+    let done = async move {
+        stopping.await;
+        calls.none_left().await;
+    };
     parts.lifecycle.spawn(async move {
         tokio::select! {
             () = control.listen(&clock) => {}

@@ -1,6 +1,6 @@
 //! From settings to a server that listens: what the program does, and what a fork's program does.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, net::SocketAddr};
 
 use ambient::{Clock, Entropy, Env, Mistakes};
 use chassis::{
@@ -12,9 +12,6 @@ use store::{Observer, RedisOptions, Store, StoreError};
 use tokio::{io::BufReader, net::TcpListener};
 
 use crate::{AuthConfig, Config, Parts, Server, StartError, UnusableAuthServer};
-
-/// How long a stop waits for what is in progress.
-const GRACE: Duration = Duration::from_secs(25);
 
 /// Who it is, in telemetry.
 pub const SERVICE: Service = Service { name: "mcp-server", version: env!("CARGO_PKG_VERSION") };
@@ -67,7 +64,7 @@ pub async fn serve_chosen(
     let telemetry = Telemetry::new(SERVICE, &config.telemetry, &entropy)?;
     telemetry.install(config.log_format, &config.log_filter)?;
     let clock = Clock::system();
-    let lifecycle = Lifecycle::new(clock.clone(), GRACE);
+    let lifecycle = config.shutdown.lifecycle(clock.clone());
     telemetry.offer_metrics(config.telemetry.metrics, &lifecycle).await?;
     let store = open_store(&config, &clock, &telemetry).await?;
     let parts = Parts { clock, entropy, store: store.clone(), lifecycle };
@@ -118,7 +115,7 @@ pub async fn serve_stdio(
     // Whoever started the process may use it; credentials come from its environment.
     config.auth = AuthConfig::Off;
     let clock = Clock::system();
-    let lifecycle = Lifecycle::new(clock.clone(), GRACE);
+    let lifecycle = Lifecycle::new(clock.clone(), config.shutdown.timeout);
     telemetry.offer_metrics(config.telemetry.metrics.if_chosen(), &lifecycle).await?;
     let store = open_store(&config, &clock, &telemetry).await?;
     let parts = Parts { clock, entropy, store: store.clone(), lifecycle: lifecycle.clone() };

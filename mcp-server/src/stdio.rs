@@ -299,7 +299,7 @@ impl Pipe {
                 match item {
                     Some(Item::Message(said)) => drop(lines.send(said.message).await),
                     Some(Item::Silence) => {}
-                    Some(Item::ComeBack) | None => break,
+                    Some(Item::ComeBack(_)) | None => break,
                 }
             }
         });

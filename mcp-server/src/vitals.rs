@@ -33,7 +33,7 @@ const FACTS_LIFETIME: Duration = Duration::from_hours(24);
 /// How many instances are told of.
 const MOST_INSTANCES: u16 = 100;
 
-const SESSIONS: &str = "mcp:sessions";
+pub(crate) const SESSIONS: &str = "mcp:sessions";
 const INSTANCES: &str = "mcp:instances";
 
 /// What an instance says of itself.

@@ -31,7 +31,7 @@ pub struct Health {
 }
 
 impl Health {
-    /// No checks: ready until `lifecycle` stops.
+    /// No checks: ready until `lifecycle` is asked to end.
     #[must_use]
     pub fn new(lifecycle: &Lifecycle) -> Self {
         Self { clock: lifecycle.clock(), lifecycle: lifecycle.clone(), checks: Vec::new() }
@@ -66,7 +66,7 @@ impl Health {
     }
 
     async fn readiness(&self) -> Response {
-        if self.lifecycle.is_stopping() {
+        if self.lifecycle.is_leaving() {
             return answer(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "draining" }));
         }
         let outcomes = self.checks.iter().map(async |(name, check)| {

@@ -1,8 +1,9 @@
 //! The life of a process: it runs, is asked to stop, and ends at the latest when the grace is over.
 //!
-//! A stop is soft first: work in hand is finished, streams end themselves on
-//! [`Lifecycle::stopping`]. When the grace is over, or at a second signal, it is hard: what is left
-//! is dropped.
+//! A process that is asked to end leaves first: it is not ready any more, but still accepts, because
+//! load balancers find out late. The stop that follows is soft: work in hand is finished, streams end
+//! themselves on [`Lifecycle::stopping`]. When the grace is over, or at a second signal, it is hard:
+//! what is left is dropped.
 
 use std::{
     fmt,
@@ -24,6 +25,8 @@ pub struct Lifecycle(Arc<Inner>);
 struct Inner {
     clock: Clock,
     grace: Duration,
+    drain: Duration,
+    leaving: CancellationToken,
     soft: CancellationToken,
     hard: CancellationToken,
     deadline: OnceLock<Timestamp>,
@@ -31,13 +34,26 @@ struct Inner {
 }
 
 impl Lifecycle {
-    /// A life that has not been asked to stop. `grace` is the time between a soft stop and the hard
-    /// one, on `clock`.
+    /// A life that has not been asked to stop. `grace` is the time between being asked and the hard
+    /// stop, on `clock`.
     #[must_use]
     pub fn new(clock: Clock, grace: Duration) -> Self {
+        Self::with(clock, grace, Duration::ZERO)
+    }
+
+    /// The same life from its beginning, with so much of the grace between being asked to end and the
+    /// soft stop.
+    #[must_use]
+    pub fn draining_for(self, drain: Duration) -> Self {
+        Self::with(self.clock(), self.0.grace, drain)
+    }
+
+    fn with(clock: Clock, grace: Duration, drain: Duration) -> Self {
         Self(Arc::new(Inner {
             clock,
             grace,
+            drain,
+            leaving: CancellationToken::new(),
             soft: CancellationToken::new(),
             hard: CancellationToken::new(),
             deadline: OnceLock::new(),
@@ -92,6 +108,25 @@ impl Lifecycle {
         }
     }
 
+    /// Whether it has been asked to end: nobody should send new work here.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.0.leaving.is_cancelled() || self.is_stopping()
+    }
+
+    /// Begins to end: says so to whoever asks [`is_leaving`](Self::is_leaving), and when the time for
+    /// draining is over, or somebody else has begun the stop, begins the soft stop.
+    pub async fn leave(&self) {
+        // The grace counts from here: it is what whoever asked has granted.
+        self.0.deadline();
+        self.0.leaving.cancel();
+        tokio::select! {
+            () = self.0.clock.sleep(self.0.drain) => {}
+            () = self.stopping() => {}
+        }
+        self.stop();
+    }
+
     /// Begins the soft stop. Further calls change nothing, the grace included.
     pub fn stop(&self) {
         // The deadline is set first: whoever wakes from `soft` reads it.
@@ -112,7 +147,8 @@ impl Lifecycle {
         self.0.tasks.wait().await;
     }
 
-    /// Waits for SIGINT or SIGTERM: the first begins the soft stop, a second one the hard one.
+    /// Waits for SIGINT or SIGTERM: at the first it [leaves](Self::leave), at a second one it stops
+    /// hard.
     ///
     /// Meant for [`spawn`](Self::spawn). It returns when the soft stop has begun, however it began;
     /// the second signal is then watched for until the process ends.
@@ -124,14 +160,16 @@ impl Lifecycle {
                 return;
             }
         };
-        tokio::select! {
-            name = signals.next() => {
-                tracing::info!(signal = name, grace = ?self.0.grace, "stopping; a second signal ends at once");
-                self.stop();
-            }
-            () = self.stopping() => {}
-        }
+        let name = tokio::select! {
+            name = signals.next() => Some(name),
+            () = self.stopping() => None,
+        };
         self.on_second_signal(signals);
+        if let Some(name) = name {
+            let (drain, grace) = (self.0.drain, self.0.grace);
+            tracing::info!(signal = name, ?drain, ?grace, "stopping; a second signal ends at once");
+            self.leave().await;
+        }
     }
 
     #[expect(
@@ -252,6 +290,22 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         life.finished().await;
         assert!(dropped.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn leaving_is_told_before_the_stop_and_counts_in_the_grace() {
+        let (life, clock) = life();
+        let life = life.draining_for(Duration::from_secs(2));
+        let mut leaving = Box::pin(life.leave());
+        assert!((&mut leaving).now_or_never().is_none());
+        assert!(life.is_leaving() && !life.is_stopping());
+        clock.advance(Duration::from_secs(2));
+        leaving.await;
+        assert!(life.is_stopping());
+        clock.advance(Duration::from_secs(22));
+        assert!(life.aborted().now_or_never().is_none());
+        clock.advance(Duration::from_secs(1));
+        life.aborted().await;
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 //! The same two servers as when they run apart, meeting over HTTP as they always do. What they
 //! share here is a store, a stop, and a secret made up at the start.
 
-use std::{error::Error, io::Write as _, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{error::Error, io::Write as _, net::SocketAddr, process::ExitCode};
 
 use ambient::{Clock, Entropy, Env, Mistakes};
 use auth_server::AuthServer;
@@ -12,9 +12,6 @@ use chassis::{
     telemetry::{Service, Telemetry},
 };
 use mcp_server::{Server, features, run};
-
-/// How long a stop waits for what is in progress.
-const GRACE: Duration = Duration::from_secs(10);
 
 /// Who it is, in telemetry.
 const SERVICE: Service = Service { name: "standalone", version: env!("CARGO_PKG_VERSION") };
@@ -32,7 +29,7 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     let telemetry = Telemetry::new(SERVICE, &mcp.telemetry, &entropy)?;
     telemetry.install(mcp.log_format, &mcp.log_filter)?;
     let clock = Clock::system();
-    let lifecycle = Lifecycle::new(clock.clone(), GRACE);
+    let lifecycle = Lifecycle::new(clock.clone(), mcp.shutdown.timeout);
     telemetry.offer_metrics(mcp.telemetry.metrics, &lifecycle).await?;
     let store = run::open_store(&mcp, &clock, &telemetry).await?;
     let auth_listener =

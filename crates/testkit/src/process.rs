@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use ambient::Entropy;
@@ -160,8 +161,13 @@ impl Process {
     }
 
     /// Waits until it ends by itself; gives its status and all its output.
-    pub async fn ended(mut self) -> (ExitStatus, String) {
-        let status = within(PATIENCE, self.child.wait()).await.or_fail("a child can be waited for");
+    pub async fn ended(self) -> (ExitStatus, String) {
+        self.ended_within(PATIENCE).await
+    }
+
+    /// The same for one that may take its time.
+    pub async fn ended_within(mut self, limit: Duration) -> (ExitStatus, String) {
+        let status = within(limit, self.child.wait()).await.or_fail("a child can be waited for");
         while self.readers.join_next().await.is_some() {}
         (status, self.output())
     }

@@ -3,6 +3,7 @@
 mod deps;
 mod failure;
 mod generate;
+mod reliability;
 mod workspace;
 
 use std::{
@@ -20,6 +21,7 @@ Tasks:
   deps          checks who uses whom, and the rules of the house: lints, sizes, no `#[allow]`
   gen           writes .env.example and docs/configuration.md from what the servers read
   gen --check   fails if one of those files is not what `gen` would write
+  reliability   breaks real processes under load and says what clients saw; --help lists the tests
   help          prints this
 ";
 
@@ -57,6 +59,9 @@ impl Task {
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    if let ["reliability", rest @ ..] = words.as_slice() {
+        return reliability::run(rest);
+    }
     let outcome = match Task::named(&words) {
         Some(task) => task.run(),
         None => Err(Failure::UnknownTask(words.join(" "))),

@@ -25,10 +25,11 @@ use tokio_util::sync::CancellationToken;
 use super::{downgrade, modern::timed_out, refusal, tasks};
 use crate::{
     Server, auth,
-    http::{Answer, Form, Outbox, Rejection, Running, Said, error_message, to_bytes},
+    http::{Answer, Form, Outbox, Rejection, Resumable, Running, Said, error_message, to_bytes},
     operation::{self, Asked},
     session::{
-        Session, SessionId, SessionRecord, Terms, Transport, WatchError, live::Live, voice::Voice,
+        OpenError, Session, SessionId, SessionRecord, Terms, Transport, WatchError, live::Live,
+        voice::Voice,
     },
     subscriptions::LONGEST_WATCHED,
 };
@@ -44,14 +45,13 @@ pub(crate) async fn open(
     id: &RequestId,
     params: Option<&RawJson>,
     transport: Transport,
-) -> Result<(Answer, Option<SessionId>), StoreError> {
+) -> Result<(Answer, Option<SessionId>), OpenError> {
     let terms = match terms(id, params, transport) {
         Ok(terms) => terms,
         Err(refused) => return Ok((Answer::ok(refused), None)),
     };
     let revision = terms.revision;
-    let world = (server.entropy(), server.clock());
-    let session = server.sessions().open(principal, terms, world).await?;
+    let session = server.sessions().open(principal, terms, server.entropy()).await?;
     server.metrics().session_opened(revision.as_str());
     server.vitals().opened(&session).await;
     Ok((Answer::ok(initialized(server, id, revision)), Some(session)))
@@ -123,7 +123,9 @@ pub(crate) async fn serve(
             let request = Request { id, method, params };
             let call = request.call(server.clone(), principal, session, Arc::clone(&voice));
             let running = running(server, call, outbox, form);
-            Ok(Handled::Running(running.resumable(voice, is_primed)))
+            let (lifecycle, entropy) = (server.lifecycle().clone(), server.entropy().clone());
+            let resumable = Resumable { voice, is_primed, lifecycle, entropy };
+            Ok(Handled::Running(running.resumable(resumable)))
         }
         Incoming::Notification { method, params } => {
             notified(server, &session, &method, params.as_ref()).await?;
@@ -516,7 +518,7 @@ fn wants(
 /// Keeps what a call has said while it goes on without a word.
 async fn lingering(server: &Server, voice: &Voice) -> std::convert::Infallible {
     loop {
-        server.clock().sleep(server.config().session_ttl / 2).await;
+        server.clock().sleep(server.config().sessions.idle / 2).await;
         voice.linger().await;
     }
 }

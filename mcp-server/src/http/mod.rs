@@ -33,7 +33,7 @@ pub(crate) use self::{
     guard::Guard,
     outbox::{Outbox, Said},
     rejection::{Rejected, Rejection, SERVED, error_message, to_bytes},
-    reply::{Answer, Form, Running},
+    reply::{Answer, Form, Resumable, Running},
     well_known::metadata_url,
 };
 use crate::{PageSettings, Server, auth, config::ENDPOINT, run::SERVICE};

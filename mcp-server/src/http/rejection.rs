@@ -11,6 +11,7 @@ use shared::mcp::{ErrorCode, ErrorObject, MalformedMessage, Outgoing, RequestId,
 use shared::oauth::BearerChallenge;
 
 use super::reply::Answer;
+use crate::session::OpenError;
 
 /// Why a request is refused.
 #[derive(Clone, Debug)]
@@ -116,6 +117,20 @@ impl From<store::StoreError> for Rejection {
     fn from(error: store::StoreError) -> Self {
         tracing::error!(%error, "the store failed");
         let message = "The session store is not available; try again shortly";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::UNAVAILABLE, message)
+    }
+}
+
+impl From<OpenError> for Rejection {
+    fn from(error: OpenError) -> Self {
+        let message = match error {
+            OpenError::Store(error) => return error.into(),
+            OpenError::TooManyOfOwner(most) => format!(
+                "You have {most} sessions open, which is all you may have; end some with DELETE, or \
+                 wait until unused ones have ended"
+            ),
+            OpenError::TooMany => "There are too many sessions; try again shortly".to_owned(),
+        };
         Self::new(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::UNAVAILABLE, message)
     }
 }

@@ -6,12 +6,13 @@
 
 use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
-use ambient::Clock;
+use ambient::{Clock, Entropy};
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
 use bytes::{BufMut as _, Bytes, BytesMut};
+use chassis::Lifecycle;
 use futures_util::{Stream, future::BoxFuture, stream};
 use http::{HeaderValue, StatusCode, header};
 use tokio::sync::mpsc;
@@ -25,6 +26,9 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// When a client may come back after a stream has ended.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);
+
+/// How long after the beginning of a stop a call may still end on the connection it came by.
+const HANDOVER: Duration = Duration::from_millis(500);
 
 /// What a finished call gives.
 #[derive(Debug)]
@@ -93,6 +97,21 @@ pub(crate) struct Resumable {
     pub(crate) voice: Arc<Voice>,
     /// Whether the stream starts with an empty event that has a name.
     pub(crate) is_primed: bool,
+    /// When the server stops, the client is sent to another instance for the rest.
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) entropy: Entropy,
+}
+
+impl Resumable {
+    /// Ready when the call has to go on without its connection. Only clients that know of streams
+    /// that end early come back by themselves (SEP-1699); the others are waited for.
+    async fn handover(&self, clock: &Clock) {
+        if !self.is_primed {
+            return std::future::pending().await;
+        }
+        self.lifecycle.stopping().await;
+        clock.sleep(HANDOVER).await;
+    }
 }
 
 impl Running {
@@ -107,8 +126,8 @@ impl Running {
 
     /// The client can come back to the stream of this call.
     #[must_use]
-    pub(crate) fn resumable(self, voice: Arc<Voice>, is_primed: bool) -> Self {
-        Self { resumable: Some(Resumable { voice, is_primed }), ..self }
+    pub(crate) fn resumable(self, resumable: Resumable) -> Self {
+        Self { resumable: Some(resumable), ..self }
     }
 
     /// Runs the call as far as the form of the answer is decided, and answers.
@@ -151,31 +170,50 @@ impl Running {
         self.form == Form::Json || (alone && self.form == Form::Either)
     }
 
-    /// Waits until the call has ended, has said something, or has been silent for long.
+    /// Waits until the call has ended, has said something, has been silent for long, or must go on
+    /// without its connection.
     async fn decide(&mut self, clock: &Clock) -> Option<Answer> {
+        let Self { call, outbox, resumable, .. } = self;
+        let handover = async {
+            match resumable {
+                Some(resumable) => resumable.handover(clock).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
-            answer = &mut self.call => Some(answer),
-            () = self.outbox.0.spoken() => None,
+            answer = call => Some(answer),
+            () = outbox.0.spoken() => None,
             () = clock.sleep(KEEP_ALIVE) => None,
+            () = handover => None,
         }
     }
 
     /// Answers with a stream, of a call that has ended or goes on.
     async fn stream(self, answer: Option<Answer>, clock: &Clock) -> Response {
         let Self { call, outbox, resumable, .. } = self;
-        let (mut first, mut replaced) = (None, None);
+        let (mut first, mut replaced, mut handover) = (None, None, None);
         // What has ended without a word needs no coming back.
-        if let Some(Resumable { voice, is_primed }) = resumable
-            && (answer.is_none() || voice.has_begun())
+        if let Some(resumable) = resumable
+            && (answer.is_none() || resumable.voice.has_begun())
         {
-            let opening = voice.opening().await;
-            first = opening.filter(|_| is_primed).map(|name| priming(&name, RETRY));
-            replaced = voice.replaced().map(CancellationToken::cancelled_owned).map(Box::pin);
+            let opening = resumable.voice.opening().await;
+            first = opening.filter(|_| resumable.is_primed).map(|name| priming(&name, RETRY));
+            let token = resumable.voice.replaced();
+            replaced = token.map(CancellationToken::cancelled_owned).map(Box::pin);
+            handover = first.is_some().then(|| handed_over(resumable, clock.clone()));
         }
         let call = answer.map_or(Call::Running(call), Call::Ended);
-        events(Events { first, call, outbox, replaced, clock: clock.clone() })
+        events(Events { first, call, outbox, replaced, handover, clock: clock.clone() })
     }
+}
+
+/// Waits until a stream must end although its call goes on, and says when to come back.
+fn handed_over(resumable: Resumable, clock: Clock) -> BoxFuture<'static, Bytes> {
+    Box::pin(async move {
+        resumable.handover(&clock).await;
+        retry(come_back_in(&resumable.entropy))
+    })
 }
 
 /// The reading end of an outbox: closes it when the client is gone.
@@ -201,6 +239,8 @@ struct Events {
     outbox: Reader,
     /// The client has come back over another connection.
     replaced: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
+    /// Gives the last event of the connection, after which the call goes on without it.
+    handover: Option<BoxFuture<'static, Bytes>>,
     clock: Clock,
 }
 
@@ -222,6 +262,11 @@ impl Events {
                 () = maybe(&mut self.replaced) => return None,
                 said = self.outbox.0.next() => return said.map(|said| said.to_event()),
                 answer = call => self.call = Call::Ended(answer),
+                last = maybe(&mut self.handover) => {
+                    self.handover = None;
+                    self.call = Call::Answered;
+                    return Some(last);
+                }
                 () = self.clock.sleep(KEEP_ALIVE) => return Some(comment()),
             }
         }
@@ -240,7 +285,7 @@ impl Events {
 }
 
 /// Ready when it is there and ready.
-async fn maybe(wait: &mut Option<Pin<Box<WaitForCancellationFutureOwned>>>) {
+async fn maybe<T, F: Future<Output = T> + ?Sized>(wait: &mut Option<Pin<Box<F>>>) -> T {
     match wait {
         Some(wait) => wait.await,
         None => std::future::pending().await,
@@ -271,6 +316,12 @@ pub(crate) fn event(id: Option<&str>, message: &[u8]) -> Bytes {
 /// The first event of a stream that can be resumed: an id to resume from, and when to come back.
 pub(crate) fn priming(id: &str, retry: Duration) -> Bytes {
     Bytes::from(format!("id: {id}\nretry: {}\ndata: \n\n", retry.as_millis()))
+}
+
+/// When a client may come back to another instance: not all at once.
+pub(crate) fn come_back_in(entropy: &Entropy) -> Duration {
+    let jitter = u64::from(u16::from_be_bytes(entropy.bytes())) % 1750;
+    Duration::from_millis(250 + jitter)
 }
 
 /// Tells when to come back, before a stream ends.

@@ -15,7 +15,7 @@ use store::Start;
 
 use super::{
     Rejection, error_message, note_message,
-    reply::{KEEP_ALIVE, RETRY, comment, event, event_stream, retry},
+    reply::{KEEP_ALIVE, RETRY, come_back_in, comment, event, event_stream, retry},
 };
 use crate::{
     Server,
@@ -97,7 +97,7 @@ impl Resumed {
             let clock = self.server.clock();
             tokio::select! {
                 biased;
-                () = &mut self.over => self.end(Some(retry(RETRY))),
+                () = &mut self.over => self.end(Some(retry(come_back_in(self.server.entropy())))),
                 () = self.reading.replaced().cancelled() => self.end(None),
                 followed = self.follower.next() => match followed {
                     None => self.end(None),

@@ -36,8 +36,7 @@ pub(super) async fn get(
     State(server): State<Server>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Rejection> {
-    let world = (server.entropy(), server.clock());
-    let id = server.sessions().open(&caller, Terms::none_yet(), world).await?;
+    let id = server.sessions().open(&caller, Terms::none_yet(), server.entropy()).await?;
     let ends = EndsSession { server: server.clone(), id: id.clone() };
     let session = server.sessions().find(id.as_str(), &caller).await?;
     let session = session.ok_or_else(Rejection::session_not_found)?;

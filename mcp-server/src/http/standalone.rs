@@ -6,7 +6,7 @@
 //! session, with the token that opened it, or when the server stops; the client comes back then, to
 //! whichever instance.
 
-use std::{collections::VecDeque, pin::Pin};
+use std::{collections::VecDeque, pin::Pin, time::Duration};
 
 use ambient::Timestamp;
 use axum::response::Response;
@@ -17,7 +17,7 @@ use store::{Delivery, EventId, Start, StoreError, Subscription};
 
 use super::{
     Rejection, Said, note_message,
-    reply::{KEEP_ALIVE, RETRY, comment, event, event_stream, priming, retry},
+    reply::{KEEP_ALIVE, RETRY, come_back_in, comment, event, event_stream, priming, retry},
 };
 use crate::{
     Server,
@@ -67,8 +67,8 @@ pub(crate) enum Item {
     Message(Said),
     /// Nothing for a while.
     Silence,
-    /// The stream ends, though the session does not.
-    ComeBack,
+    /// The stream ends, though the session does not: the client may come back after a while.
+    ComeBack(Duration),
 }
 
 impl Item {
@@ -76,7 +76,7 @@ impl Item {
         match self {
             Self::Message(Said { id, message }) => event(id.as_deref(), message),
             Self::Silence => comment(),
-            Self::ComeBack => retry(RETRY),
+            Self::ComeBack(after) => retry(*after),
         }
     }
 }
@@ -188,7 +188,7 @@ impl Aside {
                 biased;
                 () = &mut self.over => {
                     self.is_over = true;
-                    return Some(Item::ComeBack);
+                    return Some(Item::ComeBack(come_back_in(self.server.entropy())));
                 }
                 delivery = self.control.next() => {
                     let delivery = delivery?;

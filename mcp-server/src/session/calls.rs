@@ -6,6 +6,7 @@ use std::{
 };
 
 use shared::mcp::RequestId;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::SessionId;
@@ -17,7 +18,14 @@ type InProgress = HashMap<SessionId, HashMap<RequestId, CancellationToken>>;
 
 /// The calls in progress, by session and request id. Ids of different types are different ids.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Calls(Arc<Mutex<InProgress>>);
+pub(crate) struct Calls(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    in_progress: Mutex<InProgress>,
+    /// Told when no call is left.
+    emptied: Notify,
+}
 
 /// A call in progress; it is forgotten when this is dropped.
 #[derive(Debug)]
@@ -83,8 +91,19 @@ impl Calls {
         tokens.into_iter().for_each(CancellationToken::cancel);
     }
 
+    /// Waits until no call is in progress.
+    pub(crate) async fn none_left(&self) {
+        loop {
+            let emptied = self.0.emptied.notified();
+            if self.lock().is_empty() {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, InProgress> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.in_progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,12 +123,16 @@ impl Drop for Registered {
                 calls.remove(&self.session);
             }
         }
+        if calls.is_empty() {
+            self.calls.0.emptied.notify_waiters();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use ambient::Entropy;
+    use futures_util::FutureExt as _;
 
     use super::*;
 
@@ -141,6 +164,19 @@ mod tests {
             (calls.register(&one, &id).unwrap(), calls.register(&other, &id).unwrap());
         calls.cancel_all(&one);
         assert!(mine.token().is_cancelled() && !theirs.token().is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_the_last_call_waits_for_all_of_them() {
+        let (calls, session) = (Calls::default(), SessionId::random(&Entropy::seeded(1)));
+        calls.none_left().await;
+        let [one, other] =
+            [1, 2].map(|id| calls.register(&session, &RequestId::Number(id)).unwrap());
+        let mut waiting = Box::pin(calls.none_left());
+        drop(one);
+        assert!((&mut waiting).now_or_never().is_none());
+        drop(other);
+        waiting.await;
     }
 
     #[test]

@@ -200,7 +200,7 @@ mod tests {
     use store::Store;
 
     use super::*;
-    use crate::http::Outbox;
+    use crate::{http::Outbox, session::SessionLimits};
 
     struct Scene {
         live: Arc<Live>,
@@ -220,7 +220,12 @@ mod tests {
         let live = Live {
             peer: Peer { profile, progress_token: None, log_level: None },
             session: SessionId::random(&entropy),
-            sessions: Sessions::new(&Store::memory(clock.clone()), Duration::from_mins(5), "i"),
+            sessions: Sessions::new(
+                &Store::memory(clock.clone()),
+                &clock,
+                SessionLimits::default(),
+                "i",
+            ),
             voice: Arc::new(Voice::Fleeting(Arc::clone(&outbox))),
             clock: clock.clone(),
             entropy,

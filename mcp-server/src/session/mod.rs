@@ -9,6 +9,7 @@ pub(crate) mod calls;
 mod control;
 pub(crate) mod instances;
 pub(crate) mod live;
+pub(crate) mod quota;
 pub(crate) mod readers;
 mod record;
 pub(crate) mod streams;
@@ -17,5 +18,7 @@ pub(crate) mod voice;
 
 pub(crate) use control::Control;
 pub(crate) use instances::Instances;
+pub(crate) use quota::OpenError;
+pub use quota::SessionLimits;
 pub(crate) use record::{Owner, SessionId, SessionRecord, Transport};
 pub(crate) use table::{ENDED, Session, Sessions, Terms, WATCHED, WatchError};

@@ -105,6 +105,15 @@ impl From<&Principal> for Owner {
     }
 }
 
+impl Owner {
+    /// The user, or the client that acts for itself, and who says so; none without authorization.
+    pub(super) fn who(&self) -> Option<String> {
+        let Self { issuer, user, client } = self;
+        let who = user.as_deref().or(client.as_deref())?;
+        Some(format!("{issuer}\n{}\n{who}", user.is_some()))
+    }
+}
+
 impl SessionRecord {
     /// What a call needs to know of the client.
     pub(crate) fn profile(&self) -> ClientProfile {

@@ -12,6 +12,7 @@ use store::{Bus, Store, StoreError, Subscription, Table, UpdateError};
 
 use super::{
     live::{Delivered, is_question},
+    quota::{OpenError, Quota, SessionLimits},
     readers::Readers,
     record::{Owner, SessionId, SessionRecord, Transport},
     streams::Streams,
@@ -60,19 +61,23 @@ pub(crate) struct Sessions {
     bus: Bus,
     streams: Streams,
     readers: Readers,
-    idle: Duration,
+    quota: Quota,
+    limits: SessionLimits,
+    clock: Clock,
 }
 
 impl Sessions {
     /// What their streams say is marked as coming from `instance`.
-    pub(crate) fn new(store: &Store, idle: Duration, instance: &str) -> Self {
+    pub(crate) fn new(store: &Store, clock: &Clock, limits: SessionLimits, instance: &str) -> Self {
         Self {
             table: store.table(),
             answers: store.table(),
             bus: store.bus(),
-            streams: Streams::new(store, idle, instance),
+            streams: Streams::new(store, limits.idle, instance),
             readers: Readers::default(),
-            idle,
+            quota: Quota::new(store, limits),
+            limits,
+            clock: clock.clone(),
         }
     }
 
@@ -91,22 +96,22 @@ impl Sessions {
         &self,
         principal: &Principal,
         terms: Terms,
-        world: (&Entropy, &Clock),
-    ) -> Result<SessionId, StoreError> {
-        let (entropy, clock) = world;
-        let id = SessionId::random(entropy);
+        entropy: &Entropy,
+    ) -> Result<SessionId, OpenError> {
+        let (id, owner) = (SessionId::random(entropy), Owner::from(principal));
+        self.quota.enter(&owner, &id).await?;
         let record = SessionRecord {
-            owner: Owner::from(principal),
+            owner,
             revision: terms.revision,
             capabilities: terms.capabilities,
             client: terms.client,
             transport: terms.transport,
             level: None,
-            opened_at: clock.now(),
+            opened_at: self.clock.now(),
             has_listened: false,
             watched: BTreeSet::new(),
         };
-        self.table.put(id.as_str(), &record, self.idle).await?;
+        self.table.put(id.as_str(), &record, self.limits.idle).await?;
         Ok(id)
     }
 
@@ -134,9 +139,7 @@ impl Sessions {
         principal: &Principal,
     ) -> Result<Option<Session>, StoreError> {
         let Some(id) = SessionId::parse(id) else { return Ok(None) };
-        let Some(record) = self.table.get_and_keep(id.as_str(), self.idle).await? else {
-            return Ok(None);
-        };
+        let Some(record) = self.kept(&id).await? else { return Ok(None) };
         if record.owner != Owner::from(principal) {
             tracing::warn!(target: "audit", "a session was used by somebody who does not own it");
             return Ok(None);
@@ -146,7 +149,20 @@ impl Sessions {
 
     /// Keeps a session alive while one of its streams is open; false when it has ended.
     pub(crate) async fn keep(&self, id: &SessionId) -> Result<bool, StoreError> {
-        Ok(self.table.get_and_keep(id.as_str(), self.idle).await?.is_some())
+        Ok(self.kept(id).await?.is_some())
+    }
+
+    /// The record, which is kept for another while; nothing when the session has ended, which it does
+    /// now if it is too old.
+    async fn kept(&self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
+        let found = self.table.get_and_keep(id.as_str(), self.limits.idle).await?;
+        if let Some(record) = &found
+            && record.opened_at + self.limits.age <= self.clock.now()
+        {
+            self.end(id).await?;
+            return Ok(None);
+        }
+        Ok(found)
     }
 
     /// Remembers which log messages the client wants.
@@ -213,7 +229,9 @@ impl Sessions {
 
     /// Ends a session everywhere.
     pub(crate) async fn end(&self, id: &SessionId) -> Result<(), StoreError> {
-        self.table.remove(id.as_str()).await?;
+        if let Some(record) = self.table.take(id.as_str()).await? {
+            self.quota.leave(&record.owner, id).await?;
+        }
         self.bus.publish(&control_channel(id), ENDED).await
     }
 
@@ -310,6 +328,8 @@ mod tests {
     use super::*;
 
     const IDLE: Duration = Duration::from_mins(5);
+    const LIMITS: SessionLimits =
+        SessionLimits { idle: IDLE, age: Duration::from_hours(1), of_owner: 2, in_all: 100 };
 
     fn terms() -> Terms {
         Terms::new(Revision::V2025_11_25, params(), Transport::Streamable)
@@ -332,9 +352,9 @@ mod tests {
     }
 
     async fn opened(clock: &Clock) -> (Sessions, SessionId) {
-        let sessions = Sessions::new(&Store::memory(clock.clone()), IDLE, "i");
+        let sessions = Sessions::new(&Store::memory(clock.clone()), clock, LIMITS, "i");
         let entropy = Entropy::seeded(1);
-        let id = sessions.open(&alice(), terms(), (&entropy, clock)).await.unwrap();
+        let id = sessions.open(&alice(), terms(), &entropy).await.unwrap();
         (sessions, id)
     }
 
@@ -356,6 +376,39 @@ mod tests {
         }
         clock.advance(IDLE + Duration::from_secs(1));
         assert!(sessions.find(id.as_str(), &alice()).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn a_session_ends_when_it_is_old_however_much_it_is_used() {
+        let clock = Clock::manual(Timestamp::from_secs(0));
+        let (sessions, id) = opened(&clock).await;
+        for _ in 1..20 {
+            clock.advance(Duration::from_mins(3));
+            assert!(sessions.find(id.as_str(), &alice()).await.unwrap().is_some());
+        }
+        let mut control = sessions.control(&id).await.unwrap();
+        clock.advance(Duration::from_mins(3));
+        assert!(sessions.find(id.as_str(), &alice()).await.unwrap().is_none());
+        let heard = control.next().await;
+        assert!(matches!(heard, Some(store::Delivery::Message(text)) if text == ENDED));
+    }
+
+    #[tokio::test]
+    async fn an_owner_has_so_many_sessions_and_another_one_as_many() {
+        let clock = Clock::manual(Timestamp::from_secs(0));
+        let (sessions, first) = opened(&clock).await;
+        let entropy = Entropy::seeded(2);
+        let open = async |who: Principal| sessions.open(&who, terms(), &entropy).await;
+        open(alice()).await.unwrap();
+        let elsewhere = Principal { client: Some("another".to_owned()), ..alice() };
+        assert!(matches!(open(elsewhere).await, Err(OpenError::TooManyOfOwner(2))));
+        open(Principal { user: Some("bob".to_owned()), ..alice() }).await.unwrap();
+        sessions.end(&first).await.unwrap();
+        open(alice()).await.unwrap();
+        assert!(open(alice()).await.is_err());
+        // Those that nobody has used for long do not count.
+        clock.advance(IDLE + Duration::from_secs(1));
+        open(alice()).await.unwrap();
     }
 
     #[tokio::test]

@@ -30,6 +30,9 @@ const EXAMPLE: &[&str] = &["mcp-server", "mcp-core", "shared", "ambient", "chass
 /// The servers describe their settings; a description is read through an empty environment.
 const XTASK: &[&str] = &["ambient", "auth-server", "mcp-server", "e2e"];
 
+/// It breaks programs, not parts of them; from the world of tests it has the way through the pages.
+const RELIABILITY: &[&str] = &["ambient", "chassis", "testkit", "e2e"];
+
 const EVERYTHING_BUT_TASKS: &[&str] = &[
     "shared",
     "ambient",
@@ -54,6 +57,7 @@ const TABLE: &[Rule] = &[
     Rule { name: "mcp-server", may_use: MCP_SERVER, never: &["fred", "rmcp"] },
     Rule { name: "standalone", may_use: STANDALONE, never: &[] },
     Rule { name: "e2e", may_use: EVERYTHING_BUT_TASKS, never: &[] },
+    Rule { name: "reliability", may_use: RELIABILITY, never: &["axum", "fred", "rmcp"] },
     Rule { name: "xtask", may_use: XTASK, never: &[] },
 ];
 

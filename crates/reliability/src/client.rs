@@ -1,0 +1,267 @@
+//! A client of 2025-11-25 that survives what happens: a call is tried once more when its connection
+//! breaks, a stream that ends early is taken up again where it ended.
+
+use std::time::Duration;
+
+use ambient::{Clock, Entropy};
+use chassis::client::{Timeouts, http_client};
+use http::StatusCode;
+use reqwest::{Client, RequestBuilder, Response};
+use serde_json::{Value, json};
+
+use crate::{
+    events::{Event, Reader},
+    history::Seen,
+};
+
+/// The revision that is spoken.
+const REVISION: &str = "2025-11-25";
+/// How long a stream is waited for before it counts as lost.
+const STREAM_PATIENCE: Duration = Duration::from_mins(2);
+
+/// One user at one address.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    http: Client,
+    endpoint: String,
+    token: String,
+}
+
+/// A session of a user.
+#[derive(Clone, Debug)]
+pub struct Link {
+    caller: Caller,
+    /// Its name.
+    pub session: String,
+}
+
+/// What came of a request.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status; none when there was no answer.
+    pub status: Option<StatusCode>,
+    /// Whether it says when to come again.
+    pub has_retry_after: bool,
+    /// Its body, if that is JSON.
+    pub body: Value,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Answer {
+    /// Whether it is a success.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.status == Some(StatusCode::OK) && self.body.get("error").is_none()
+    }
+
+    /// The status as a number; zero when there was no answer.
+    #[must_use]
+    pub fn code(&self) -> u16 {
+        self.status.map_or(0, |status| status.as_u16())
+    }
+}
+
+impl Caller {
+    /// A user with a token.
+    ///
+    /// # Panics
+    /// When there can be no HTTP client.
+    #[must_use]
+    pub fn new(endpoint: &str, token: &str) -> Self {
+        let timeouts = Timeouts { connect: Duration::from_secs(5), total: Duration::from_hours(1) };
+        let http = http_client("reliability", timeouts).expect("a client can be made");
+        Self { http, endpoint: endpoint.to_owned(), token: token.to_owned() }
+    }
+
+    /// The same user at another address.
+    #[must_use]
+    pub fn at(&self, endpoint: &str) -> Self {
+        Self { endpoint: endpoint.to_owned(), ..self.clone() }
+    }
+
+    /// Opens a session; the answer when that fails.
+    pub async fn open(&self) -> Result<Link, Answer> {
+        let params = json!({
+            "protocolVersion": REVISION, "capabilities": {},
+            "clientInfo": { "name": "reliability", "version": "0" },
+        });
+        let message =
+            json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
+        let watch = Clock::system().stopwatch();
+        let Ok(response) = self.post(&message).send().await else {
+            return Err(Answer::none(watch.elapsed()));
+        };
+        let name = response.headers().get("mcp-session-id").and_then(|name| name.to_str().ok());
+        match name.map(str::to_owned) {
+            Some(session) if response.status().is_success() => {
+                Ok(Link { caller: self.clone(), session })
+            }
+            _ => Err(Answer::read(response, watch.elapsed()).await),
+        }
+    }
+
+    fn post(&self, message: &Value) -> RequestBuilder {
+        let request = self.http.post(&self.endpoint).bearer_auth(&self.token).json(message);
+        request.header("accept", "application/json, text/event-stream")
+    }
+}
+
+impl Link {
+    /// The same session at another address.
+    #[must_use]
+    pub fn at(&self, endpoint: &str) -> Self {
+        Self { caller: self.caller.at(endpoint), session: self.session.clone() }
+    }
+
+    /// The same session in the hand of another user.
+    #[must_use]
+    pub fn held_by(&self, caller: &Caller) -> Self {
+        Self { caller: caller.at(&self.caller.endpoint), session: self.session.clone() }
+    }
+
+    /// Calls a method whose answer comes at once.
+    pub async fn call(&self, method: &str, params: Value) -> Answer {
+        let id = Entropy::system().hex::<8>();
+        let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        let watch = Clock::system().stopwatch();
+        match self.dressed(self.caller.post(&message)).send().await {
+            Ok(response) => Answer::read(response, watch.elapsed()).await,
+            Err(_) => Answer::none(watch.elapsed()),
+        }
+    }
+
+    /// Calls `echo`; whether the text came back is part of success.
+    pub async fn echo(&self, text: &str) -> Answer {
+        let params = json!({ "name": "echo", "arguments": { "message": text } });
+        let mut answer = self.call("tools/call", params).await;
+        if answer.is_ok() && answer.body["result"]["content"][0]["text"] != format!("Echo: {text}")
+        {
+            answer.body = json!({ "error": "the answer is that of another call" });
+        }
+        answer
+    }
+
+    /// Ends the session.
+    pub async fn end(&self) -> Answer {
+        let request = self.caller.http.delete(&self.caller.endpoint);
+        let watch = Clock::system().stopwatch();
+        match self.dressed(request.bearer_auth(&self.caller.token)).send().await {
+            Ok(response) => Answer::read(response, watch.elapsed()).await,
+            Err(_) => Answer::none(watch.elapsed()),
+        }
+    }
+
+    /// Opens the stream of the session, or takes up another one.
+    pub async fn listen(&self, last: Option<&str>) -> Result<Response, Answer> {
+        let request = self.caller.http.get(&self.caller.endpoint).bearer_auth(&self.caller.token);
+        let request = self.dressed(request.header("accept", "text/event-stream"));
+        let request = match last {
+            Some(last) => request.header("last-event-id", last),
+            None => request,
+        };
+        let watch = Clock::system().stopwatch();
+        match request.send().await {
+            Ok(response) if response.status().is_success() => Ok(response),
+            Ok(response) => Err(Answer::read(response, watch.elapsed()).await),
+            Err(_) => Err(Answer::none(watch.elapsed())),
+        }
+    }
+
+    /// Runs a call of `steps` steps in `duration`, and follows its stream to the end, over as many
+    /// connections as that takes. How many is the second value.
+    pub async fn follow(&self, duration: Duration, steps: u64) -> (Seen, usize) {
+        let token = Entropy::system().hex::<8>();
+        let mut seen = Seen::new(token.clone(), steps);
+        let arguments = json!({ "duration": duration.as_secs_f64(), "steps": steps });
+        let params = json!({ "name": "long-running-operation", "arguments": arguments,
+                             "_meta": { "progressToken": token } });
+        let message = json!({ "jsonrpc": "2.0", "id": token, "method": "tools/call",
+                              "params": params });
+        let (clock, mut connections) = (Clock::system(), 0);
+        let whole = async {
+            let mut place = Place::default();
+            while seen.end.is_none() {
+                connections += 1;
+                let answer = match &place.id {
+                    None => self.dressed(self.caller.post(&message)).send().await.ok(),
+                    Some(last) => self.listen(Some(last)).await.ok(),
+                };
+                if let Some(response) = answer {
+                    read(response, &mut seen, &mut place).await;
+                }
+                if seen.end.is_none() {
+                    clock.sleep(place.retry).await;
+                }
+            }
+        };
+        // What has not ended then is counted by whoever looks at `seen`.
+        let _ = clock.timeout(STREAM_PATIENCE, whole).await;
+        (seen, connections)
+    }
+
+    fn dressed(&self, request: RequestBuilder) -> RequestBuilder {
+        request.header("mcp-session-id", &self.session).header("mcp-protocol-version", REVISION)
+    }
+}
+
+/// Where a client is in a stream, and when it may come back.
+struct Place {
+    id: Option<String>,
+    retry: Duration,
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Self { id: None, retry: Duration::from_millis(100) }
+    }
+}
+
+/// Reads a stream until it ends or breaks.
+async fn read(mut response: Response, seen: &mut Seen, place: &mut Place) {
+    let mut reader = Reader::default();
+    if response.status().is_server_error() {
+        // To be tried again.
+        return;
+    }
+    if response.headers().get("content-type").is_none_or(|kind| kind != "text/event-stream") {
+        // A refusal, or an answer without a stream.
+        if let Ok(message) = response.json::<Value>().await {
+            seen.take(&message);
+        }
+        return;
+    }
+    while let Ok(Some(bytes)) = response.chunk().await {
+        for Event { id, retry, data } in reader.take(&bytes) {
+            place.id = id.or(place.id.take());
+            place.retry = retry.unwrap_or(place.retry);
+            if let Ok(message) = serde_json::from_str::<Value>(&data) {
+                seen.take(&message);
+            }
+        }
+    }
+}
+
+impl Answer {
+    fn none(took: Duration) -> Self {
+        Self { status: None, has_retry_after: false, body: Value::Null, took }
+    }
+
+    async fn read(response: Response, took: Duration) -> Self {
+        let status = Some(response.status());
+        let has_retry_after = response.headers().contains_key("retry-after");
+        Self { status, has_retry_after, body: body(response).await, took }
+    }
+}
+
+/// The message of an answer, which may come as the only event of a stream.
+async fn body(response: Response) -> Value {
+    let Ok(bytes) = response.bytes().await else {
+        return Value::Null;
+    };
+    serde_json::from_slice(&bytes).unwrap_or_else(|_| {
+        let messages = Reader::default().take(&bytes);
+        let last = messages.iter().rev().find_map(|event| serde_json::from_str(&event.data).ok());
+        last.unwrap_or(Value::Null)
+    })
+}

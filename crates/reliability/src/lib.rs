@@ -1,0 +1,15 @@
+//! Real processes, real faults, and what came of them in numbers.
+//!
+//! A [`site::Site`] is a deployment on this machine. A [`load::Load`] or a [`probe::Probe`] is what
+//! its clients do meanwhile, [`history`] what they must have seen. [`tests`] break things.
+
+pub mod balancer;
+pub mod client;
+pub mod events;
+pub mod history;
+pub mod load;
+pub mod probe;
+pub mod redis;
+pub mod report;
+pub mod site;
+pub mod tests;

@@ -1,0 +1,71 @@
+//! Runs the tests that the command line names, one after the other, and prints what came of them.
+
+use std::{
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use ambient::Clock;
+use reliability::{
+    report::Size,
+    tests::{TESTS, Test},
+};
+
+const HELP: &str = "\
+Usage: cargo xtask reliability [--full] [TEST…]
+
+Starts Redis, the servers and a balancer as processes, breaks something, and checks what clients
+have seen. The programs must be built: cargo build --bins. Without names every test runs, small;
+--full puts on the load of the design and wants a quiet machine.
+
+Tests:
+";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let is_full = words.iter().any(|word| word == "--full");
+    let names: Vec<_> = words.iter().filter(|word| *word != "--full").collect();
+    let known = |name: &&String| TESTS.iter().any(|test| test.name == name.as_str());
+    if !names.iter().all(known) {
+        return help();
+    }
+    let size = if is_full { Size::Full } else { Size::Small };
+    let wanted = |test: &&Test| names.is_empty() || names.iter().any(|name| *name == test.name);
+    let mut failed = Vec::new();
+    for test in TESTS.iter().filter(wanted) {
+        if !run(test, size).await {
+            failed.push(test.name);
+        }
+    }
+    if failed.is_empty() {
+        say("reliability: all as promised\n");
+        ExitCode::SUCCESS
+    } else {
+        say(&format!("reliability: not as promised: {}\n", failed.join(", ")));
+        ExitCode::FAILURE
+    }
+}
+
+/// Runs one test; whether all was as promised.
+async fn run(test: &Test, size: Size) -> bool {
+    say(&format!("{}: {}\n", test.name, test.about));
+    let watch = Clock::system().stopwatch();
+    let report = (test.run)(size).await;
+    say(&format!("{report}  {:<44} {} s\n\n", "took", watch.elapsed().as_secs()));
+    report.wrong().is_empty()
+}
+
+fn help() -> ExitCode {
+    say(HELP);
+    for test in TESTS {
+        say(&format!("  {:<6}{}\n", test.name, test.about));
+    }
+    ExitCode::FAILURE
+}
+
+fn say(text: &str) {
+    let mut stdout = io::stdout().lock();
+    // Nobody reads what cannot be written.
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}

@@ -1,0 +1,69 @@
+//! Instances come and go under load.
+
+use std::time::Duration;
+
+use ambient::Clock;
+
+use crate::{
+    history::End,
+    load::Load,
+    redis::Redis,
+    report::{Report, Size},
+    site::{Plan, Site},
+};
+
+const INSTANCES: usize = 3;
+
+const fn load(scale: Size) -> Load {
+    match scale {
+        Size::Small => Load { sessions: 12, events: 10, requests: 20 },
+        Size::Full => Load { sessions: 100, events: 20, requests: 300 },
+    }
+}
+
+async fn site() -> (Redis, Site) {
+    let redis = Redis::start(false).await;
+    let site = Plan::new(INSTANCES, &redis.url()).start().await;
+    (redis, site)
+}
+
+/// T7: each instance is asked to end and started again.
+pub(super) async fn rolling(scale: Size) -> Report {
+    let (_redis, mut site) = site().await;
+    let mut report = Report::default();
+    let (callers, pause) = (site.everybody().await, Duration::from_secs(scale.pick(1, 3)));
+    let load = load(scale).begin(&callers).await;
+    for index in 0..INSTANCES {
+        Clock::system().sleep(pause).await;
+        let (took, in_order) = site.terminate(index).await;
+        // Two seconds of draining, and the longest call.
+        report.within("exit", took, scale.at_most(Duration::from_secs(5)));
+        report.none("exits out of order", usize::from(!in_order));
+        site.again(index).await;
+    }
+    Clock::system().sleep(pause).await;
+    let tally = load.end().await;
+    tally.report(&mut report);
+    report.none("calls that lost their instance", tally.ends(Some(End::InstanceLost)));
+    report
+}
+
+/// T8: each instance is killed and started again.
+pub(super) async fn killed(scale: Size) -> Report {
+    let (_redis, mut site) = site().await;
+    let mut report = Report::default();
+    let (callers, pause) = (site.everybody().await, Duration::from_secs(scale.pick(1, 5)));
+    let load = load(scale).begin(&callers).await;
+    for index in 0..INSTANCES {
+        Clock::system().sleep(pause).await;
+        site.kill(index).await;
+        // Longer than a sign of life is believed.
+        Clock::system().sleep(Duration::from_secs(6)).await;
+        site.again(index).await;
+    }
+    Clock::system().sleep(pause).await;
+    let tally = load.end().await;
+    tally.report(&mut report);
+    report.figure("calls that ended with instance_lost", tally.ends(Some(End::InstanceLost)));
+    report
+}
