@@ -38,12 +38,14 @@ pub(super) async fn listen(
     session: Session,
     last: Option<EventName>,
 ) -> Result<Response, Rejection> {
+    let place = server.streams().enter(principal)?;
     let polling = session.record.revision.has_stream_polling();
     let name = server.entropy().hex::<8>();
     server.sessions().announce(&session.id, &opened(&name)).await?;
     let mut aside = Aside::open(server, principal, session, name, last).await?;
     let first = if polling { priming(&aside.place.to_string(), RETRY) } else { comment() };
     aside.is_resumable = true;
+    aside.ends_with(Box::new(place));
     Ok(stream_of(aside, first))
 }
 
