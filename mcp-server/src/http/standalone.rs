@@ -38,14 +38,16 @@ pub(super) async fn listen(
     session: Session,
     last: Option<EventName>,
 ) -> Result<Response, Rejection> {
-    let place = server.streams().enter(principal)?;
+    let room = server.streams().enter(principal)?;
     let polling = session.record.revision.has_stream_polling();
     let name = server.entropy().hex::<8>();
     server.sessions().announce(&session.id, &opened(&name)).await?;
     let mut aside = Aside::open(server, principal, session, name, last).await?;
-    let first = if polling { priming(&aside.place.to_string(), RETRY) } else { comment() };
+    let place = aside.place.to_string();
+    let first = if polling { priming(&place, RETRY) } else { comment() };
     aside.is_resumable = true;
-    aside.ends_with(Box::new(place));
+    aside.ends_with(Box::new(room));
+    aside.named = polling.then_some(place);
     Ok(stream_of(aside, first))
 }
 
@@ -112,6 +114,9 @@ pub(crate) struct Aside {
     place: EventName,
     /// Whether clients can come back to an event.
     is_resumable: bool,
+    /// The event that was named last. What is told again and again is in no log, so several messages
+    /// may have one place; an event has a name of its own or none.
+    named: Option<String>,
     name: String,
     /// What goes out before anything else is waited for.
     ready: VecDeque<Said>,
@@ -158,6 +163,7 @@ impl Aside {
             server: server.clone(),
             ready: VecDeque::new(),
             is_resumable: false,
+            named: None,
             is_over: false,
             session,
             control,
@@ -249,7 +255,11 @@ impl Aside {
     }
 
     fn send(&mut self, message: Bytes) {
-        let id = self.is_resumable.then(|| self.place.to_string());
+        let place = self.is_resumable.then(|| self.place.to_string());
+        let id = place.filter(|place| self.named.as_ref() != Some(place));
+        if id.is_some() {
+            self.named.clone_from(&id);
+        }
         self.ready.push_back(Said { id, message });
     }
 }
