@@ -42,6 +42,10 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// The largest body of a request, in bytes.
     pub max_body: usize,
+    /// How many streams one caller may hold open on an instance.
+    pub max_streams: usize,
+    /// How many sessions one caller may open within the life of an unused one.
+    pub max_sessions: u64,
     /// The form of the log.
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`.
@@ -104,6 +108,12 @@ impl Config {
             max_body: read
                 .setting("MAX_BODY_BYTES", "Largest body of a request, in bytes.")
                 .or(4 * 1024 * 1024),
+            max_streams: read
+                .setting("MCP_MAX_STREAMS", "Open streams of one caller on one instance.")
+                .or(256),
+            max_sessions: read
+                .setting("MCP_MAX_SESSIONS", "Sessions that one caller opens within SESSION_TTL.")
+                .or(1000),
             log_format: read
                 .setting("LOG_FORMAT", "Form of the log: pretty, compact or json.")
                 .or(LogFormat::default()),

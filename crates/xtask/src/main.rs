@@ -3,6 +3,7 @@
 mod deps;
 mod failure;
 mod generate;
+mod requirements;
 mod workspace;
 
 use std::{
@@ -20,6 +21,7 @@ Tasks:
   deps          checks who uses whom, and the rules of the house: lints, sizes, no `#[allow]`
   gen           writes .env.example and docs/configuration.md from what the servers read
   gen --check   fails if one of those files is not what `gen` would write
+  requirements  checks that docs/requirements.md is whole and names tests that there are
   help          prints this
 ";
 
@@ -29,6 +31,7 @@ enum Task {
     Deps,
     Generate,
     CheckGenerated,
+    Requirements,
     Help,
 }
 
@@ -38,6 +41,7 @@ impl Task {
             ["deps"] => Some(Self::Deps),
             ["gen"] => Some(Self::Generate),
             ["gen", "--check"] => Some(Self::CheckGenerated),
+            ["requirements"] => Some(Self::Requirements),
             ["help" | "--help" | "-h"] | [] => Some(Self::Help),
             _ => None,
         }
@@ -49,6 +53,7 @@ impl Task {
             Self::Deps => deps::check(&Workspace::read()?),
             Self::Generate => generate::write(&Workspace::read()?.root).map(|()| Vec::new()),
             Self::CheckGenerated => generate::check(&Workspace::read()?.root),
+            Self::Requirements => requirements::check(&Workspace::read()?.root),
             Self::Help => say(HELP).map(|()| Vec::new()),
         }
     }

@@ -272,6 +272,7 @@ async fn notified(
         && let Some(cancelled) = params.and_then(|params| params.decode::<CancelledParams>().ok())
         && let Some(id) = cancelled.request_id
     {
+        tracing::debug!(reason = cancelled.reason.as_deref(), "a client cancels its request");
         server.control().cancel(&session.id, Some(id)).await?;
     }
     Ok(())

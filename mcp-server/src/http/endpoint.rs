@@ -40,6 +40,7 @@ pub(super) async fn post(
         }
         Era::ModernNotification => Ok(StatusCode::ACCEPTED.into_response()),
         Era::Opening { id, params } => {
+            server.openings().count(&principal).await.map_err(|refused| refused.to(&id))?;
             let (params, transport) = (params.as_ref(), Transport::Streamable);
             let begun = server.operations().begin(Asked::initialize(&id, params, transport));
             let open = legacy::open(&server, &principal, &id, params, transport);

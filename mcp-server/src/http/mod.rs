@@ -80,6 +80,7 @@ pub(crate) fn router(server: &Server) -> Router {
         .merge(version(SERVICE, json!({ "protocolVersions": SERVED })))
         .fallback(any(not_found));
     dress(router, clothes(server))
+        .layer(middleware::from_fn_with_state(server.clone(), cors::on_errors))
 }
 
 fn clothes(server: &Server) -> Dress {

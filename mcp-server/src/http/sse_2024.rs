@@ -24,6 +24,7 @@ use super::{
 use crate::{
     Server,
     era::legacy,
+    quota::Place,
     session::{
         SessionId, Terms, Transport,
         streams::{EventName, StreamName},
@@ -38,9 +39,11 @@ pub(super) async fn get(
     State(server): State<Server>,
     Extension(principal): Extension<Arc<Principal>>,
 ) -> Result<Response, Rejection> {
+    let place = server.streams().enter(&principal)?;
+    server.openings().count(&principal).await?;
     let world = (server.entropy(), server.clock());
     let id = server.sessions().open(&principal, Terms::none_yet(), world).await?;
-    let ends = EndsSession { server: server.clone(), id: id.clone() };
+    let ends = EndsSession { server: server.clone(), id: id.clone(), _place: place };
     let session = server.sessions().find(id.as_str(), &principal).await?;
     let session = session.ok_or_else(Rejection::session_not_found)?;
     let begin = EventName { stream: StreamName::sse(), at: EventId::ZERO, feed: None };
@@ -109,6 +112,7 @@ pub(super) async fn only_post() -> Rejection {
 struct EndsSession {
     server: Server,
     id: SessionId,
+    _place: Place,
 }
 
 impl Drop for EndsSession {

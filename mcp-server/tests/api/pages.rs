@@ -101,3 +101,21 @@ async fn a_browser_may_ask_before_it_calls() {
     assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:6274"));
     assert!(answer.header("access-control-allow-headers").unwrap().contains("mcp-param-region"));
 }
+
+#[tokio::test]
+async fn a_page_that_may_call_can_read_why_it_was_refused() {
+    let world = world().await;
+    let http = Http::new(&world.base);
+    let large = vec![b' '; 5 * 1024 * 1024];
+    for (path, status) in [("/mcp", 413), ("/nope", 404)] {
+        let request =
+            http.request(http::Method::POST, path).header("origin", "http://localhost:6274");
+        let answer = http.send(request.body(large.clone())).await;
+        assert_eq!(answer.status, status);
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed, Some("http://localhost:6274"), "{path}");
+    }
+    let request = http.request(http::Method::GET, "/nope").header("origin", "https://evil.example");
+    let answer = http.send(request).await;
+    assert_eq!(answer.header("access-control-allow-origin"), None);
+}
