@@ -103,7 +103,8 @@ fn request(message: &Value) -> Option<Request> {
 /// asked `asked`.
 #[track_caller]
 pub fn check_server_message(revision: Revision, message: &Value, asked: &Asked) {
-    let violations = violations(revision, message, asked);
+    let mut violations = violations(revision, message, asked);
+    violations.extend(granted(revision, message, asked));
     assert!(
         violations.is_empty(),
         "the server wrote a message that {revision} does not allow:\n- {}\nin {message:#}",
@@ -204,7 +205,6 @@ fn answer(document: &Document, message: &Value, result: &Value, asked: &Asked) -
         found.push("it answers a request that was not made".into());
         return found;
     };
-    found.extend(granted(document, request));
     let method = request.method.as_str();
     if document.revision.era() == Era::Modern
         && let Some((tasks, definition)) = Document::of_tasks(method, result)
@@ -224,7 +224,15 @@ fn answer(document: &Document, message: &Value, result: &Value, asked: &Asked) -
 
 /// What was granted was asked for in the right form: neither do our own clients send what they must
 /// not, nor does a server put up with it.
-fn granted(document: &Document, Request { method, message, .. }: &Request) -> Vec<String> {
+fn granted(revision: Revision, message: &Value, asked: &Asked) -> Vec<String> {
+    let messages = message.as_array().map_or(std::slice::from_ref(message), Vec::as_slice);
+    let results = messages.iter().filter(|message| message.get("result").is_some());
+    let requests = results.filter_map(|message| asked.request(message.get("id")?));
+    requests.flat_map(|request| malformed(revision, request)).collect()
+}
+
+fn malformed(revision: Revision, Request { method, message, .. }: &Request) -> Vec<String> {
+    let document = Document::of(revision);
     let definition = document.definition_of("ClientRequest", method);
     let (Some(definition), Some(message)) = (definition, message) else { return Vec::new() };
     let found = document.check(definition, message).into_iter();

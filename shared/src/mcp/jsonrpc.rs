@@ -510,7 +510,7 @@ mod tests {
 
         #[test]
         fn what_looks_like_a_message_is_one_or_is_refused_with_its_id(
-            id in "(-?[0-9]{1,20}|\"[a-z]{0,3}\"|null|1\\.5|true)",
+            id in "(0|-?[1-9][0-9]{0,19}|\"[a-z]{0,3}\"|null|1\\.5|true)",
             method in "(\"[a-z/]{0,8}\"|5|null)",
             rest in r#"(, ?"params" ?: ?(\{\}|\[\]|null|"x"|\{"a":\[\[1\]\]\}))?"#,
         ) {
