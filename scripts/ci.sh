@@ -26,6 +26,7 @@ STEPS=(
     'requirements 300 cargo xtask requirements'
     'generated    300 cargo xtask gen --check'
     'e2e          300 scripts/test-e2e.sh'
+    'docs         300 scripts/docs.sh'
     'clients      900 scripts/clients.sh typescript python commands'
     'browser      600 scripts/clients.sh browser'
     'foreign      300 scripts/foreign.sh'
@@ -33,7 +34,7 @@ STEPS=(
     'conformance  420 scripts/conformance.sh'
 )
 # These run the programs that `build` has made.
-NEED_BUILD=' e2e clients browser foreign proxies conformance '
+NEED_BUILD=' e2e docs clients browser foreign proxies conformance '
 
 PASSED=0
 FAILED=0

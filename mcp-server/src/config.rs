@@ -2,6 +2,7 @@
 
 mod auth;
 mod former;
+mod pages;
 mod profile;
 mod values;
 
@@ -15,6 +16,7 @@ use chassis::telemetry::{LogFormat, TelemetrySettings};
 
 pub use self::{
     auth::{AuthSettings, CacheSettings, ClientKey, Credentials, Discovery, JwksSettings},
+    pages::PageSettings,
     profile::Profile,
     values::{ClientAuth, Outage, Validation},
 };
@@ -46,6 +48,8 @@ pub struct Config {
     pub max_streams: usize,
     /// How many sessions one caller may open within the life of an unused one.
     pub max_sessions: u64,
+    /// What is served beside the protocol.
+    pub pages: PageSettings,
     /// The form of the log.
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`.
@@ -114,6 +118,7 @@ impl Config {
             max_sessions: read
                 .setting("MCP_MAX_SESSIONS", "Sessions that one caller opens within SESSION_TTL.")
                 .or(1000),
+            pages: pages::read(read),
             log_format: read
                 .setting("LOG_FORMAT", "Form of the log: pretty, compact or json.")
                 .or(LogFormat::default()),

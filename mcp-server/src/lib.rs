@@ -21,6 +21,7 @@ mod auth;
 pub mod cli;
 mod config;
 mod connect;
+mod doctor;
 mod era;
 mod feature_state;
 pub mod features;
@@ -52,7 +53,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::config::{
     AuthConfig, AuthSettings, CacheSettings, ClientAuth, ClientKey, Config, Credentials, Discovery,
-    JwksSettings, Outage, Profile, Validation,
+    JwksSettings, Outage, PageSettings, Profile, Validation,
 };
 use self::{
     auth::Auth,

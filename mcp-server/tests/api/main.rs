@@ -4,6 +4,7 @@
 mod any_bytes;
 mod authorization;
 mod bad_input;
+mod doctor;
 mod legacy;
 mod metrics;
 mod modern;
