@@ -48,6 +48,7 @@ export class Login {
     const scope = challenge.scope ?? resource.scopes_supported?.join(' ');
     write(KEPT, { pending: { server, client, verifier, state, resource: resource.resource, keep } });
     const url = new URL(server.authorization_endpoint);
+    if (!['https:', 'http:'].includes(url.protocol)) throw new Error(`${url.protocol} is no place to log in.`);
     const query = {
       response_type: 'code',
       client_id: client,
