@@ -23,6 +23,9 @@ export class LoginNeeded extends Error {
   }
 }
 
+/** The client was closed while it waited; nobody wants the answer any more. */
+export class Closed extends Error {}
+
 export class Client {
   /**
    * `login` gives the header with the token; `watch(entry)` sees every message; `answer(question)`
@@ -107,6 +110,7 @@ export class Client {
         call.cut = false;
         response = await this.resume(call);
       }
+      if (this.closed) throw new Closed('Closed.');
       throw new Error(call.cancelled ? 'Cancelled.' : 'The stream ended before the answer came.');
     } finally {
       this.running.delete(id);

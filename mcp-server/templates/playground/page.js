@@ -1,7 +1,7 @@
 // The playground's page: what people see and do; `oauth.js` logs in, `mcp.js` speaks.
 
 import { fields, h } from './forms.js';
-import { Client, LoginNeeded } from './mcp.js';
+import { Client, Closed, LoginNeeded } from './mcp.js';
 import { Login, challengeOf } from './oauth.js';
 
 const $ = (id) => document.getElementById(id);
@@ -50,6 +50,7 @@ async function guarded(work) {
   try {
     await work();
   } catch (error) {
+    if (error instanceof Closed) return;
     if (error instanceof LoginNeeded) {
       challenge = challengeOf(error.header);
       $('login').hidden = false;
@@ -72,10 +73,10 @@ async function connect() {
   client = new Client(ENDPOINT, $('revision').value, { login, watch, answer, note });
   const hello = await client.open();
   const who = hello.serverInfo ?? hello._meta?.['io.modelcontextprotocol/serverInfo'];
-  say(`Connected${who ? ` to ${who.title ?? who.name} ${who.version ?? ''}` : ''}, revision ${client.revision}.`);
-  $('logout').hidden = !login.tokens;
   $('work').hidden = false;
   await show('tools');
+  $('logout').hidden = !login.tokens;
+  say(`Connected${who ? ` to ${who.title ?? who.name} ${who.version ?? ''}` : ''}, revision ${client.revision}.`);
 }
 
 async function logIn() {
