@@ -28,13 +28,14 @@ STEPS=(
     'e2e          300 scripts/test-e2e.sh'
     'docs         300 scripts/docs.sh'
     'clients      900 scripts/clients.sh typescript python commands'
+    'examples     300 scripts/examples.sh'
     'browser      600 scripts/clients.sh browser'
     'foreign      300 scripts/foreign.sh'
     'proxies      300 scripts/proxies.sh'
     'conformance  420 scripts/conformance.sh'
 )
 # These run the programs that `build` has made.
-NEED_BUILD=' e2e docs clients browser foreign proxies conformance '
+NEED_BUILD=' e2e docs clients examples browser foreign proxies conformance '
 
 PASSED=0
 FAILED=0
@@ -113,7 +114,7 @@ run_tests() {
 }
 
 check_scripts() {
-    local scripts=(scripts/*.sh scripts/*/*.sh .ci/run) each status=0
+    local scripts=(scripts/*.sh scripts/*/*.sh examples/*.sh .ci/run) each status=0
     for each in "${scripts[@]}"; do bash -n "$each" || status=1; done
     for each in scripts/clients/*/*.mjs scripts/*/*.mjs; do node --check "$each" || status=1; done
     if command -v shellcheck >/dev/null; then

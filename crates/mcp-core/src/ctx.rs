@@ -383,7 +383,10 @@ impl<S: Send + Sync> Ctx<S> {
 }
 
 /// What a client has not declared is not asked.
-fn require(able: bool, needed: impl FnOnce() -> ClientCapabilities) -> Result<(), AskError> {
+pub(crate) fn require(
+    able: bool,
+    needed: impl FnOnce() -> ClientCapabilities,
+) -> Result<(), AskError> {
     if able { Ok(()) } else { Err(AskError::Unsupported(Box::new(needed()))) }
 }
 

@@ -77,6 +77,7 @@ mod catalog;
 mod changes;
 mod constraints;
 mod ctx;
+mod delegated;
 mod dispatch;
 mod failure;
 pub mod flow;
@@ -99,6 +100,7 @@ pub use self::{
     catalog::{Catalog, UnusableName},
     changes::{Announced, Change, ChangeFeed, NoFeed},
     ctx::{Call, Ctx, Elicited, Lent},
+    delegated::{Delegated, FollowedTask},
     dispatch::{Features, Names, Refusal},
     listing::{ListCtx, Suggestions},
     mirrored::MirroredParam,

@@ -48,6 +48,7 @@ pub struct Info {
     pub(crate) task_support: Option<TaskSupport>,
     pub(crate) meta: Map<String, Value>,
     pub(crate) is_unlisted: bool,
+    pub(crate) needs_client_tasks: bool,
 }
 
 impl Info {
@@ -87,6 +88,14 @@ impl Info {
     #[must_use]
     pub const fn task(mut self, support: TaskSupport) -> Self {
         self.task_support = Some(support);
+        self
+    }
+
+    /// Its questions are answered by tasks of the client, which only 2025-11-25 has: elsewhere there
+    /// is no such tool.
+    #[must_use]
+    pub const fn client_tasks(mut self) -> Self {
+        self.needs_client_tasks = true;
         self
     }
 

@@ -179,6 +179,14 @@ impl Client for Live {
         Box::pin(self.voice.let_go())
     }
 
+    fn request<'a>(
+        &'a self,
+        method: &'static str,
+        params: Value,
+    ) -> BoxFuture<'a, Result<Value, AskError>> {
+        Box::pin(async move { self.send(method, params).await })
+    }
+
     fn peer(&self) -> &Peer {
         &self.peer
     }

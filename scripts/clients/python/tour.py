@@ -25,7 +25,12 @@ REDIRECT_URI = "http://127.0.0.1:41794/callback"
 
 PATIENCE = 60
 """The most seconds that a step may take."""
-LEFT_OUT = {"url-elicitation", "simulate-research-query"}
+LEFT_OUT = {
+    "url-elicitation",
+    "simulate-research-query",
+    "sampling-request-async",
+    "elicitation-request-async",
+}
 """Send people to a page, or run as a task: matters of their own."""
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "echo": {"message": "hi"},

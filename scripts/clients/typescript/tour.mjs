@@ -15,8 +15,8 @@ const ARGUMENTS = {
   batch_calculate: { calculations: [{ op: 'add', a: 1, b: 2 }] },
   advanced_calculate: { operation: 'factorial', value: 5 },
 };
-/** Sends people to a page, which is a matter of its own. */
-const LEFT_OUT = ['url-elicitation', 'simulate-research-query'];
+/** Pages and tasks are matters of their own. */
+const LEFT_OUT = ['url-elicitation', 'simulate-research-query', 'sampling-request-async', 'elicitation-request-async'];
 
 
 /**

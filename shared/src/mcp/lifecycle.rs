@@ -64,12 +64,40 @@ pub struct ClientCapabilities {
     /// It can ask its user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub elicitation: Option<ElicitationCapability>,
+    /// Which questions it can answer as tasks; 2025-11-25 only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<ClientTasksCapability>,
     /// Extensions by id, each with its settings.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub extensions: Map<String, Value>,
 }
 
+/// What a client can answer as a task of its own (2025-11-25 basic/utilities/tasks).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientTasksCapability {
+    /// Kinds of questions, by the first part of their method, then by the second.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub requests: Map<String, Value>,
+}
+
 impl ClientCapabilities {
+    /// Whether it can ask a model as a task.
+    #[must_use]
+    pub fn has_sampling_tasks(&self) -> bool {
+        self.has_tasks_for("sampling", "createMessage")
+    }
+
+    /// Whether it can ask its user as a task.
+    #[must_use]
+    pub fn has_elicitation_tasks(&self) -> bool {
+        self.has_tasks_for("elicitation", "create")
+    }
+
+    fn has_tasks_for(&self, kind: &str, what: &str) -> bool {
+        let kinds = self.tasks.as_ref().and_then(|tasks| tasks.requests.get(kind));
+        kinds.is_some_and(|kind| kind.get(what).is_some())
+    }
+
     /// Whether its user can be asked to fill in a form. An empty declaration means forms.
     #[must_use]
     pub fn has_form_elicitation(&self) -> bool {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
-use shared::mcp::{CallToolResult, RawJson, Tool as ListedTool, ToolAnnotations};
+use shared::mcp::{CallToolResult, RawJson, Revision, Tool as ListedTool, ToolAnnotations};
 
 use crate::{
     Ctx, Info, Tool, ToolError,
@@ -31,6 +31,7 @@ pub(crate) type Run<S> = Box<
 pub(crate) struct ToolEntry<S> {
     pub(crate) listed: Arc<ListedTool>,
     pub(crate) is_unlisted: bool,
+    pub(crate) needs_client_tasks: bool,
     pub(crate) mirrored: Vec<MirroredParam>,
     pub(crate) scopes: Vec<String>,
     pub(crate) run: Run<S>,
@@ -43,7 +44,7 @@ impl<S: Send + Sync + 'static> ToolEntry<S> {
         let (input_schema, description) = schema::input::<T>();
         let mirrored = mirrored::params(&input_schema)
             .unwrap_or_else(|wrong| panic!("`{}` cannot be offered: {wrong}", T::NAME));
-        let is_unlisted = info.is_unlisted;
+        let (is_unlisted, needs_client_tasks) = (info.is_unlisted, info.needs_client_tasks);
         let annotations = Some(info.annotations).filter(|a| *a != ToolAnnotations::default());
         let listed = Arc::new(ListedTool {
             name: name.to_owned(),
@@ -58,7 +59,15 @@ impl<S: Send + Sync + 'static> ToolEntry<S> {
             meta: info.meta,
         });
         let scopes = info.scopes.into_iter().map(str::to_owned).collect();
-        Self { mirrored, scopes, run: run::<S, T>(&listed), listed, is_unlisted }
+        let run = run::<S, T>(&listed);
+        Self { listed, is_unlisted, needs_client_tasks, mirrored, scopes, run }
+    }
+}
+
+impl<S> ToolEntry<S> {
+    /// Whether callers who speak a revision have it.
+    pub(crate) const fn exists_in(&self, revision: Revision) -> bool {
+        !self.needs_client_tasks || revision.has_core_tasks()
     }
 }
 

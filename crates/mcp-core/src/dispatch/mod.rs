@@ -289,7 +289,9 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
     ) -> BoxFuture<'static, Result<ServerResult, Refusal>> {
         Box::pin(async move {
             match request {
-                ClientRequest::ListTools(params) => self.list_tools(&params),
+                ClientRequest::ListTools(params) => {
+                    self.list_tools(&params, call.client.peer().profile.revision)
+                }
                 ClientRequest::CallTool(params) => self.call_tool(params, call).await,
                 ClientRequest::ListResources(params) => self.list_resources(&params, call).await,
                 ClientRequest::ListResourceTemplates(params) => self.list_templates(&params),

@@ -8,15 +8,25 @@ use shared::mcp::{
 };
 
 use super::{Inner, Refusal, guarded, internal};
-use crate::{ToolError, catalog::MisfitArguments, ctx::Call, flow::AskError};
+use crate::{
+    ToolError,
+    catalog::{MisfitArguments, ToolEntry},
+    ctx::Call,
+    flow::AskError,
+};
 
 impl<S: Send + Sync + 'static> Inner<S> {
     /// One page holds them all, so no cursor was ever given out.
-    pub(super) fn list_tools(&self, params: &ListParams) -> Result<ServerResult, Refusal> {
+    pub(super) fn list_tools(
+        &self,
+        params: &ListParams,
+        revision: Revision,
+    ) -> Result<ServerResult, Refusal> {
         if params.cursor.is_some() {
             return Err(Refusal::InvalidParams("Unknown cursor".to_owned()));
         }
-        let listed = self.catalog.tools().iter().filter(|entry| !entry.is_unlisted);
+        let is_shown = |entry: &&ToolEntry<S>| !entry.is_unlisted && entry.exists_in(revision);
+        let listed = self.catalog.tools().iter().filter(is_shown);
         let tools = listed.map(|entry| Arc::clone(&entry.listed)).collect();
         Ok(ServerResult::ListTools(ListToolsResult { tools, ..ListToolsResult::default() }))
     }
@@ -27,7 +37,9 @@ impl<S: Send + Sync + 'static> Inner<S> {
         call: Call,
     ) -> Result<ServerResult, Refusal> {
         let CallToolParams { name, arguments, .. } = params;
-        let Some(entry) = self.catalog.tool_named(&name) else {
+        let revision = call.client.peer().profile.revision;
+        let found = self.catalog.tool_named(&name).filter(|entry| entry.exists_in(revision));
+        let Some(entry) = found else {
             return Err(Refusal::UnknownTool { name });
         };
         let may = |scope: &&String| call.principal.may(scope);
@@ -36,7 +48,6 @@ impl<S: Send + Sync + 'static> Inner<S> {
             return Ok(ServerResult::CallTool(CallToolResult::failure(message)));
         }
         let profile = &call.client.peer().profile;
-        let revision = profile.revision;
         let follows_tasks = profile.capabilities.has_extension(TASKS_EXTENSION);
         let needs_task = entry.listed.task_support == Some(TaskSupport::Required);
         if revision.era() == Era::Modern && needs_task && !follows_tasks {

@@ -63,6 +63,17 @@ pub trait Client: Send + Sync {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    /// Makes a request of a client that follows up its own tasks (2025-11-25
+    /// basic/utilities/tasks). Others cannot be asked.
+    fn request<'a>(
+        &'a self,
+        method: &'static str,
+        params: Value,
+    ) -> BoxFuture<'a, Result<Value, AskError>> {
+        let _ = (method, params);
+        Box::pin(std::future::ready(Err(AskError::Unsupported(Box::default()))))
+    }
+
     /// Says where a task is, in words. A call that is none has nobody to tell.
     fn status<'a>(&'a self, message: &'a str) -> BoxFuture<'a, ()> {
         let _ = message;

@@ -38,6 +38,8 @@ fn add_tools(catalog: Catalog<App>) -> Catalog<App> {
         .tool::<tools::ElicitationRequest>()
         .tool::<tools::UrlElicitation>()
         .tool::<tools::SimulateResearchQuery>()
+        .tool::<tools::SamplingRequestAsync>()
+        .tool::<tools::ElicitationRequestAsync>()
         .tool::<tools::ToggleLogging>()
         .tool::<tools::ToggleSubscriberUpdates>()
         .rhythm::<rhythms::SimulatedLogging>()

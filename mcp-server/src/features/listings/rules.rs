@@ -72,7 +72,7 @@ async fn every_argument_is_described_and_bounded_at_any_depth() {
 }
 
 /// Tools whose result is words, pictures or links, and no data that a program would take apart.
-const WITHOUT_DATA: [&str; 17] = [
+const WITHOUT_DATA: [&str; 19] = [
     "echo",
     "add",
     "long-running-operation",
@@ -85,6 +85,8 @@ const WITHOUT_DATA: [&str; 17] = [
     "elicitation-request",
     "url-elicitation",
     "simulate-research-query",
+    "sampling-request-async",
+    "elicitation-request-async",
     "toggle-logging",
     "toggle-subscriber-updates",
     "demo_progress",

@@ -44,7 +44,8 @@ impl Tool<App> for SamplingRequest {
 }
 
 impl SamplingRequest {
-    fn question(self, asking: &str) -> CreateMessageParams {
+    /// The question of the tool with this name.
+    pub(super) fn question(self, asking: &str) -> CreateMessageParams {
         let text = format!("Resource {asking} context: {}", self.prompt);
         let content = OneOrMany::One(SamplingContent::Text { text });
         CreateMessageParams {

@@ -1,0 +1,155 @@
+"""The whole catalogue, walked by the official Python client over every way that needs no login.
+
+The calls are those of `recorded.json`, which the TypeScript clients make as well: each answer is held
+against what the originals answered, and at the end nothing that is listed was left out.
+
+usage: MCP_SERVER=target/debug/mcp-server MCP_OPEN_URL=http://localhost:3232/mcp python catalogue.py
+"""
+
+import asyncio
+import json
+import logging
+import os
+import re
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin
+
+import mcp_types as types
+from mcp import Client
+from mcp.client.sse import sse_client
+from mcp.client.stdio import StdioServerParameters, stdio_client
+
+CALLS = json.loads((Path(__file__).parent.parent / "recorded.json").read_text())["calls"]
+SERVER = StdioServerParameters(command=os.environ.get("MCP_SERVER", "target/debug/mcp-server"), args=["stdio"])
+OPEN_URL = os.environ.get("MCP_OPEN_URL")
+
+BY_OTHER_MEANS = {
+    "simulate-research-query",
+    "sampling-request-async",
+    "elicitation-request-async",
+    "calculator://history/{calculationId}",
+    "calculator://histories/{history}/{calculationId}",
+    "session://info/{sessionId}",
+}
+"""Each is a matter of its own: tasks, and what only a caller can know."""
+
+WAYS: dict[str, Any] = {
+    "over stdio, with a session": lambda: (stdio_client(SERVER, errlog=open(os.devnull, "w")), "legacy"),
+    "over stdio": lambda: (stdio_client(SERVER, errlog=open(os.devnull, "w")), "auto"),
+}
+if OPEN_URL:
+    WAYS["over 2024-11-05"] = lambda: (sse_client(urljoin(OPEN_URL, "/sse")), "legacy")
+    WAYS["over streamable http, with a session"] = lambda: (OPEN_URL, "legacy")
+    WAYS["over streamable http"] = lambda: (OPEN_URL, "auto")
+
+
+async def _elicit(_context: object, params: types.ElicitRequestParams) -> types.ElicitResult:
+    is_form = isinstance(params, types.ElicitRequestFormParams)
+    return types.ElicitResult(action="accept", content={"name": "Ada"} if is_form else None)
+
+
+async def _sample(_context: object, _params: types.CreateMessageRequestParams) -> types.CreateMessageResult:
+    content = types.TextContent(type="text", text="stub reply")
+    return types.CreateMessageResult(role="assistant", model="stub", content=content, stop_reason="endTurn")
+
+
+async def _roots(_context: object) -> types.ListRootsResult:
+    return types.ListRootsResult(roots=[types.Root(uri="file:///tmp/demo", name="Demo")])
+
+
+async def _answer(client: Client, method: str, params: dict[str, Any]) -> Any:
+    match method:
+        case "tools/call":
+            return await client.call_tool(params["name"], params["arguments"])
+        case "prompts/get":
+            return await client.get_prompt(params["name"], params["arguments"])
+        case "resources/read":
+            return await client.read_resource(params["uri"])
+        case "completion/complete":
+            ref = params["ref"]
+            kind = types.PromptReference if "name" in ref else types.ResourceTemplateReference
+            context = params.get("context", {}).get("arguments")
+            return await client.complete(kind.model_validate(ref), params["argument"], context)
+    raise AssertionError(method)
+
+
+def _differs(answer: Any, expected: Any, path: str = "") -> str:
+    """Where an answer is not what was expected, and how; nothing if it is."""
+    wrong = f"{path}: {expected!r} was expected, not {str(answer)[:300]!r}"
+    match expected:
+        case str() if expected.startswith("~"):
+            # What JavaScript writes as [^] is any character.
+            return "" if re.search(expected[1:].replace("[^]", r"[\s\S]"), answer) else wrong
+        case {"$json": value}:
+            return "" if json.loads(answer) == value else wrong
+        case dict():
+            inner = (_differs(answer.get(name), value, f"{path}.{name}") for name, value in expected.items())
+            return next(filter(None, inner), "")
+        case list():
+            if len(answer) != len(expected):
+                return wrong
+            inner = (_differs(*pair, f"{path}[{n}]") for n, pair in enumerate(zip(answer, expected)))
+            return next(filter(None, inner), "")
+    return "" if answer == expected else wrong
+
+
+async def _history(client: Client) -> None:
+    """What was calculated is found under the id that the result tells."""
+    made = (await client.call_tool("calculate", {"a": 20, "b": 22, "op": "add"})).structured_content
+    read = await client.read_resource(f"calculator://history/{made['id']}")
+    assert json.loads(read.contents[0].text)["result"] == 42
+
+
+async def _nothing_is_left_out(client: Client) -> None:
+    covered = {call["covers"] for call in CALLS} | BY_OTHER_MEANS
+    tools = (await client.list_tools()).tools
+    prompts = (await client.list_prompts()).prompts
+    templates = (await client.list_resource_templates()).resource_templates
+    listed = {one.name for one in [*tools, *prompts]} | {one.uri_template for one in templates}
+    assert len(tools) > 20 and len(prompts) > 10, listed
+    assert listed <= covered, listed - covered
+
+
+async def _walk(transport: Any, mode: str) -> None:
+    async with Client(
+        transport,
+        mode=mode,
+        elicitation_callback=_elicit,
+        sampling_callback=_sample,
+        list_roots_callback=_roots,
+    ) as client:
+        for call in CALLS:
+            result = await _answer(client, call["method"], call["params"])
+            answer = result.model_dump(mode="json", by_alias=True)
+            wrong = _differs(answer, call["expect"])
+            assert not wrong, f"{call['method']} {call['params']}{wrong}"
+            assert bool(answer.get("isError")) == bool(call["expect"].get("isError")), answer
+        await _history(client)
+        await _nothing_is_left_out(client)
+
+
+async def main() -> int:
+    passed = failed = 0
+    for name, way in WAYS.items():
+        try:
+            await _walk(*way())
+        except Exception:
+            failed += 1
+            print(f"FAILED  python {name}: the whole catalogue\n{traceback.format_exc()}")
+        else:
+            passed += 1
+            print(f"ok      python {name}: the whole catalogue")
+    print(f"{passed} passed, {failed} failed")
+    return 0 if passed and not failed else 1
+
+
+if __name__ == "__main__":
+    if "--help" in sys.argv:
+        print(__doc__)
+        sys.exit(0)
+    # That former names are not listed is what they are for.
+    logging.disable(logging.WARNING)
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,148 @@
+// The whole catalogue, walked by both generations of the official TypeScript client over every way
+// that needs no login: each answer is held against what the originals answered, and at the end
+// nothing that is listed was left out. `recorded.json` has the calls; the Python client makes the same.
+//
+// usage: MCP_SERVER=target/debug/mcp-server MCP_OPEN_URL=http://localhost:3232/mcp node catalogue.mjs
+
+import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
+
+import { Client, StreamableHTTPClientTransport as Http2 } from '@modelcontextprotocol/client';
+import { StdioClientTransport as Stdio2 } from '@modelcontextprotocol/client/stdio';
+import { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
+import { StdioClientTransport as Stdio1 } from '@modelcontextprotocol/sdk/client/stdio.js';
+import { StreamableHTTPClientTransport as Http1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { CallToolResultSchema, CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+
+import { assert, check, close } from './checks.mjs';
+
+const WHO = { name: 'typescript-catalogue', version: '1.0.0' };
+const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
+const SERVER = { command: process.env.MCP_SERVER ?? 'target/debug/mcp-server', args: ['stdio'], stderr: 'ignore' };
+const OPEN_URL = process.env.MCP_OPEN_URL;
+const { calls: CALLS } = JSON.parse(await readFile(new URL('../recorded.json', import.meta.url), 'utf8'));
+
+/** Each is a matter of its own: tasks of the server, tasks of the client, and what only a caller can know. */
+const BY_OTHER_MEANS = [
+  'simulate-research-query',
+  'sampling-request-async',
+  'elicitation-request-async',
+  'calculator://history',
+  'calculator://history/{calculationId}',
+  'calculator://histories/{history}/{calculationId}',
+  'session://info/{sessionId}',
+  'ui://live-state/app.html',
+];
+
+const sdk1 = (transport) => ({
+  transport,
+  client: () => new Client1(WHO, { capabilities: CAPABILITIES }),
+  questions: [ElicitRequestSchema, CreateMessageRequestSchema, ListRootsRequestSchema],
+  call: (client, params) => client.callTool(params, undefined),
+  research: async (client, params) => {
+    const stream = client.experimental.tasks.callToolStream(params, CallToolResultSchema, { task: { ttl: 60_000 } });
+    for await (const { type, result, error } of stream) {
+      if (type === 'error') throw error;
+      if (type === 'result') return result;
+    }
+    throw new Error('the task has no result');
+  },
+});
+const sdk2 = (mode, transport) => ({
+  transport,
+  client: () => new Client(WHO, { capabilities: CAPABILITIES, versionNegotiation: { mode } }),
+  questions: ['elicitation/create', 'sampling/createMessage', 'roots/list'],
+  call: (client, params) => client.callTool(params),
+});
+const WAYS = {
+  'sdk 1.x over stdio': sdk1(() => new Stdio1(SERVER)),
+  'client 2.x over stdio, with a session': sdk2('legacy', () => new Stdio2(SERVER)),
+  'client 2.x over stdio': sdk2('auto', () => new Stdio2(SERVER)),
+};
+if (OPEN_URL) {
+  WAYS['sdk 1.x over 2024-11-05'] = sdk1(() => new SSEClientTransport(new URL('/sse', OPEN_URL)));
+  WAYS['sdk 1.x over streamable http'] = sdk1(() => new Http1(new URL(OPEN_URL)));
+  WAYS['client 2.x over streamable http, with a session'] = sdk2('legacy', () => new Http2(new URL(OPEN_URL)));
+  WAYS['client 2.x over streamable http'] = sdk2('auto', () => new Http2(new URL(OPEN_URL)));
+}
+
+for (const [name, way] of Object.entries(WAYS)) await check(`${name}: the whole catalogue`, () => walk(way));
+close();
+
+async function walk({ transport, client: make, questions, call, research }) {
+  const client = make();
+  const [elicit, sample, roots] = questions;
+  client.setRequestHandler(elicit, async ({ params }) =>
+    params.mode === 'url' ? { action: 'accept' } : { action: 'accept', content: { name: 'Ada' } },
+  );
+  client.setRequestHandler(sample, async () => ({
+    role: 'assistant',
+    model: 'stub',
+    stopReason: 'endTurn',
+    content: { type: 'text', text: 'stub reply' },
+  }));
+  client.setRequestHandler(roots, async () => ({ roots: [{ uri: 'file:///tmp/demo', name: 'Demo' }] }));
+  await client.connect(transport());
+  const methods = {
+    'tools/call': (params) => call(client, params),
+    'prompts/get': (params) => client.getPrompt(params),
+    'resources/read': (params) => client.readResource(params),
+    'completion/complete': (params) => client.complete(params),
+  };
+  try {
+    for (const { method, params, expect } of CALLS) {
+      const answer = await methods[method](params);
+      const wrong = differs(answer, expect, '');
+      assert.ok(!wrong, `${method} ${JSON.stringify(params)}${wrong}`);
+      assert.equal(Boolean(answer.isError), Boolean(expect.isError), JSON.stringify([params, answer]));
+    }
+    await history(client, call);
+    if (research) {
+      const report = await research(client, { name: 'simulate-research-query', arguments: { topic: 'rust' } });
+      assert.match(report.content[0].text, /^# Research Report: rust\n/);
+    }
+    await nothingIsLeftOut(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/** What was calculated is found under the id that the result tells. */
+async function history(client, call) {
+  const params = { name: 'calculate', arguments: { a: 20, b: 22, op: 'add' } };
+  const { structuredContent: made } = await call(client, params);
+  const { contents } = await client.readResource({ uri: `calculator://history/${made.id}` });
+  assert.equal(JSON.parse(contents[0].text).result, 42);
+  const all = JSON.parse((await client.readResource({ uri: 'calculator://history' })).contents[0].text);
+  assert.equal(all[0].id, made.id);
+}
+
+async function nothingIsLeftOut(client) {
+  const covered = new Set([...CALLS.map(({ covers }) => covers), ...BY_OTHER_MEANS]);
+  const { tools } = await client.listTools();
+  const { prompts } = await client.listPrompts();
+  const { resourceTemplates } = await client.listResourceTemplates();
+  const { resources } = await client.listResources();
+  const listed = [...tools, ...prompts].map(({ name }) => name);
+  listed.push(...resourceTemplates.map(({ uriTemplate }) => uriTemplate));
+  assert.ok(tools.length > 20 && prompts.length > 10 && resources.length >= 10, listed.join());
+  assert.deepEqual(listed.filter((name) => !covered.has(name)), []);
+}
+
+/** Where an answer is not what was expected, and how; nothing if it is. */
+function differs(answer, expected, path) {
+  const wrong = () => `${path}: ${JSON.stringify(expected)} was expected, not ${JSON.stringify(answer)?.slice(0, 300)}`;
+  if (typeof expected === 'string' && expected.startsWith('~')) {
+    return new RegExp(expected.slice(1)).test(answer) ? '' : wrong();
+  }
+  if (expected?.$json) return isDeepStrictEqual(JSON.parse(answer), expected.$json) ? '' : wrong();
+  if (expected === null || typeof expected !== 'object') return Object.is(answer, expected) ? '' : wrong();
+  if (answer === null || typeof answer !== 'object') return wrong();
+  if (Array.isArray(expected) && answer.length !== expected.length) return wrong();
+  for (const [name, value] of Object.entries(expected)) {
+    const inner = differs(answer[name], value, `${path}.${name}`);
+    if (inner) return inner;
+  }
+  return '';
+}
