@@ -238,6 +238,15 @@ npm_packages() {
     touch "$stamp"
 }
 
+# python_venv DIRECTORY FILE : an environment with the packages that the file says.
+python_venv() {
+    cmp --silent "$2" "$1/requirements.txt" && return
+    rm -rf "$1"
+    python3 -m venv "$1" &&
+        "$1/bin/pip" install --quiet --disable-pip-version-check --requirement "$2" &&
+        cp "$2" "$1/requirements.txt"
+}
+
 # binaries PACKAGE… : sets BIN_DIR; builds the packages unless a directory was given.
 binaries() {
     if [[ -z ${BIN_DIR:-} ]]; then

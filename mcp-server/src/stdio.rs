@@ -12,7 +12,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use mcp_core::Principal;
 use shared::mcp::{CancelledParams, Incoming, Message, RawJson, RequestId};
 use store::StoreError;
 use tokio::{
@@ -23,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Server,
+    auth::Caller,
     era::{Era, legacy, modern},
     http::{
         Form, Rejection, Running,
@@ -123,7 +123,7 @@ async fn next_line(
 /// One client.
 struct Pipe {
     server: Server,
-    principal: Arc<Principal>,
+    caller: Caller,
     lines: mpsc::Sender<Bytes>,
     /// The session, after `initialize`.
     session: Option<SessionId>,
@@ -148,7 +148,7 @@ impl Pipe {
     fn new(server: &Server, lines: mpsc::Sender<Bytes>) -> Self {
         Self {
             server: server.clone(),
-            principal: Arc::clone(server.anonymous()),
+            caller: Caller::anonymous(server),
             lines,
             session: None,
             running: InProgress::default(),
@@ -176,9 +176,9 @@ impl Pipe {
     async fn line(&mut self, text: Bytes) -> Result<(), Rejection> {
         match Era::of_line(Message::parse(text)?)? {
             Era::Modern(envelope) => {
-                let (id, principal) = (envelope.id.clone(), Arc::clone(&self.principal));
+                let (id, caller) = (envelope.id.clone(), self.caller.clone());
                 let form = Form::Either;
-                let running = modern::serve(&self.server, principal, None, form, *envelope)?;
+                let running = modern::serve(&self.server, caller, None, form, *envelope)?;
                 self.run_modern(&id, running)
             }
             Era::ModernNotification => Ok(()),
@@ -186,9 +186,9 @@ impl Pipe {
             Era::Legacy(incoming) => self.legacy(incoming).await,
             Era::Batch(items) => {
                 let session = self.session().await?.ok_or_else(no_session)?;
-                let (server, principal) = (&self.server, &self.principal);
+                let (server, principal) = (&self.server, self.caller.principal());
                 let handled =
-                    legacy::batch(server, principal, &session, Form::Either, items).await?;
+                    legacy::batch(server, &principal, &session, Form::Either, items).await?;
                 self.handled(None, handled)
             }
         }
@@ -201,7 +201,7 @@ impl Pipe {
         }
         let transport = Transport::Stdio;
         let begun = self.server.operations().begin(Asked::initialize(id, params, transport));
-        let open = legacy::open(&self.server, &self.principal, id, params, transport);
+        let open = legacy::open(&self.server, &self.caller, id, params, transport);
         let opened = begun.watch(Box::pin(open)).await;
         let (answer, session) = opened.map_err(|error| Rejection::from(error).to(id))?;
         if let Some(message) = answer.into_message() {
@@ -209,8 +209,8 @@ impl Pipe {
         }
         self.session = session;
         if let Some(session) = self.session().await? {
-            let (server, principal) = (&self.server, &self.principal);
-            let aside = Aside::open(server, principal, session, "stdio".to_owned(), None).await?;
+            let (server, caller) = (&self.server, &self.caller);
+            let aside = Aside::open(server, caller, session, "stdio".to_owned(), None).await?;
             self.overhear(aside);
         }
         Ok(())
@@ -226,7 +226,7 @@ impl Pipe {
             let rejection = no_session();
             return id.map_or(Ok(()), |id| Err(rejection.to(&id)));
         };
-        let (server, principal) = (&self.server, Arc::clone(&self.principal));
+        let (server, principal) = (&self.server, self.caller.principal());
         let handled = legacy::serve(server, principal, session, Form::Either, incoming).await?;
         self.handled(id.as_ref(), handled)
     }
@@ -307,7 +307,7 @@ impl Pipe {
 
     async fn session(&self) -> Result<Option<Session>, StoreError> {
         match &self.session {
-            Some(id) => self.server.sessions().find(id.as_str(), &self.principal).await,
+            Some(id) => self.server.sessions().find(id.as_str(), &self.caller).await,
             None => Ok(None),
         }
     }

@@ -6,7 +6,7 @@ mod tasks;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
-use mcp_core::{Announced, Change, ChangeFeed, Principal};
+use mcp_core::{Announced, Change, ChangeFeed};
 use shared::mcp::{
     AboutSubscription, AcknowledgedParams, ListenFilter, ListenResult, RequestId,
     ServerNotification, ServerResult, SubscriptionMeta, UpdatedParams,
@@ -16,6 +16,7 @@ use store::{EventId, Heard, Log, Start, Store, StoreError, Tail};
 use self::tasks::Followed;
 use crate::{
     Server,
+    auth::{Caller, over},
     http::{Outbox, Said, note_message},
     rhythms::Rhythms,
 };
@@ -187,30 +188,11 @@ impl Wish {
     }
 }
 
-/// When a stream that has no end of its own must end: when the token that opened it does, or the
-/// server stops.
-pub(crate) fn over(
-    server: &Server,
-    principal: &Principal,
-) -> impl Future<Output = ()> + Send + 'static {
-    let stopping = server.lifecycle().stopping();
-    let expired = principal.expires_at.map(|moment| server.clock().sleep_until(moment));
-    async move {
-        match expired {
-            Some(expired) => tokio::select! {
-                () = stopping => {}
-                () = expired => {}
-            },
-            None => stopping.await,
-        }
-    }
-}
-
 /// Serves `subscriptions/listen`: acknowledges, tells what changes, and ends with a result when it
 /// is over. A client that goes away drops it.
 pub(crate) async fn listen(
     server: &Server,
-    principal: &Principal,
+    caller: &Caller,
     id: &RequestId,
     wanted: ListenFilter,
     outbox: Arc<Outbox>,
@@ -218,14 +200,14 @@ pub(crate) async fn listen(
     let mut wanted = wanted;
     let task_ids = std::mem::take(&mut wanted.task_ids);
     let wish = Wish::granted(wanted, server.features().announced(), id);
-    let mut tasks = Followed::of(server, principal, task_ids).await?;
+    let mut tasks = Followed::of(server, caller, task_ids).await?;
     // Listening comes before the acknowledgement, which promises that nothing is missed from here.
     let mut listener = server.feed().listen(Start::Newest).await?;
     let _open = server.vitals().stream();
+    let mut over = Box::pin(over(server, caller));
     let say = async |note| outbox.say(Said { id: None, message: note_message(&note) }).await;
     say(wish.acknowledgement(tasks.ids())).await;
-    let mut over = Box::pin(over(server, principal));
-    let mut rhythms = Rhythms::of(server, principal, None);
+    let mut rhythms = Rhythms::of(server, caller, None);
     loop {
         let heard = tokio::select! {
             biased;

@@ -7,6 +7,7 @@
 mod availability;
 mod breaker;
 mod cache;
+mod caller;
 mod check;
 mod discovery;
 mod dpop;
@@ -31,21 +32,23 @@ use axum::{
 use http::{HeaderMap, Method, header};
 use mcp_core::Principal;
 use serde_json::Value;
-use shared::oauth::ScopeSet;
+use shared::oauth::{Scope, ScopeSet};
 
 pub(crate) use self::refusal::Refusal;
 use self::{
     availability::Watch,
+    discovery::AuthorizationServer,
     dpop::Proofs,
     outbound::Outbound,
     token::{Inactive, Validated},
     validator::{Failure, RETRY_AFTER, Validator},
 };
 pub(crate) use self::{
+    caller::{Caller, over},
     check::check,
     discovery::DiscoveryError,
     outbound::OutboundStartError,
-    scope::{allow, allow_message},
+    scope::{allow, allow_message, allow_messages},
     token::{Policy, folded},
 };
 use crate::{
@@ -146,27 +149,47 @@ impl Auth {
         self.watch.first_finding().await
     }
 
-    async fn check(&self, method: &Method, headers: &HeaderMap) -> Result<Arc<Principal>, Refusal> {
+    async fn check(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, Refusal> {
+        let server = self.whom_to_ask()?;
+        let token = bearer(headers)?;
+        let Validated { principal, confirmation, .. } = self.look_at(server, &token).await?;
+        let key = bound_key(confirmation.as_deref()).map_err(Refusal::InvalidToken)?;
+        self.proofs.check(key, &token, method, headers).await?;
+        if self.lacking_scope(&principal).is_some() {
+            return Err(Refusal::InsufficientScope);
+        }
+        Ok(Caller::new(principal, token))
+    }
+
+    /// The authorization server, if it answers. While it does not, everybody is refused, unless the
+    /// operator says that what was known before counts.
+    fn whom_to_ask(&self) -> Result<Option<Arc<AuthorizationServer>>, Refusal> {
         let server = self.watch.open();
         if server.is_none() && self.settings.outage == Outage::Closed {
             return Err(Refusal::Unavailable(RETRY_AFTER));
         }
-        let token = bearer(headers)?;
-        let validated = match self.validator.validate(server, &token).await {
-            Ok(validated) => validated,
-            Err(Failure::Inactive(why)) => return Err(Refusal::InvalidToken(why)),
+        Ok(server)
+    }
+
+    /// What a token says, if it is good.
+    async fn look_at(
+        &self,
+        server: Option<Arc<AuthorizationServer>>,
+        token: &Secret,
+    ) -> Result<Validated, Refusal> {
+        match self.validator.validate(server, token).await {
+            Ok(validated) => Ok(validated),
+            Err(Failure::Inactive(why)) => Err(Refusal::InvalidToken(why)),
             Err(Failure::Outage(retry_after)) => {
                 self.watch.look_again();
-                return Err(Refusal::Unavailable(retry_after));
+                Err(Refusal::Unavailable(retry_after))
             }
-        };
-        let Validated { principal, confirmation, .. } = validated;
-        let key = bound_key(confirmation.as_deref()).map_err(Refusal::InvalidToken)?;
-        self.proofs.check(key, &token, method, headers).await?;
-        if self.required_scopes().iter().any(|scope| !principal.has_scope(scope.as_str())) {
-            return Err(Refusal::InsufficientScope);
         }
-        Ok(principal)
+    }
+
+    /// A scope that every request needs and this caller does not have.
+    fn lacking_scope(&self, principal: &Principal) -> Option<&Scope> {
+        self.required_scopes().iter().find(|scope| !principal.has_scope(scope.as_str()))
     }
 }
 
@@ -194,23 +217,23 @@ fn bound_key(confirmation: Option<&Value>) -> Result<Option<&str>, Inactive> {
     key.map(Some).ok_or(Inactive::Bound)
 }
 
-/// Lets a request through with its principal, or answers it.
+/// Lets a request through with its caller, or answers it.
 pub(crate) async fn require(
     State(server): State<Server>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let principal = match server.auth() {
-        None => Arc::clone(server.anonymous()),
+    let caller = match server.auth() {
+        None => Caller::anonymous(&server),
         Some(auth) => match auth.check(request.method(), request.headers()).await {
-            Ok(principal) => principal,
+            Ok(caller) => caller,
             Err(refusal) => {
                 server.metrics().refused(refusal.name());
                 return refusal.answer(&server, auth);
             }
         },
     };
-    request.extensions_mut().insert(principal);
+    request.extensions_mut().insert(caller);
     next.run(request).await
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use http::StatusCode;
 use mcp_core::Principal;
 use shared::{
-    mcp::{ClientRequest, ErrorCode, Method, RawJson},
+    mcp::{ClientRequest, ErrorCode, Incoming, Method, RawJson},
     oauth::{BearerChallenge, Scope},
 };
 
@@ -45,9 +45,26 @@ pub(crate) fn allow_message(
     method: &str,
     params: Option<&RawJson>,
 ) -> Result<(), Rejection> {
-    let Some(Method::CallTool) = Method::named(method) else { return Ok(()) };
-    match ClientRequest::decode(Method::CallTool, params) {
-        Ok(request) => allow(server, principal, server.features().required_scopes(&request)),
-        Err(_) => Ok(()),
-    }
+    allow(server, principal, &needed(server, method, params))
+}
+
+/// The same for everything that was sent at once: all of it, or nothing.
+pub(crate) fn allow_messages<'a>(
+    server: &Server,
+    principal: &Principal,
+    messages: impl IntoIterator<Item = &'a Incoming>,
+) -> Result<(), Rejection> {
+    let needed = messages.into_iter().flat_map(|message| match message {
+        Incoming::Request { method, params, .. } => needed(server, method, params.as_ref()),
+        Incoming::Notification { .. } | Incoming::Response { .. } => Vec::new(),
+    });
+    allow(server, principal, &needed.collect::<Vec<_>>())
+}
+
+/// What a message needs.
+fn needed(server: &Server, method: &str, params: Option<&RawJson>) -> Vec<String> {
+    let Some(Method::CallTool) = Method::named(method) else { return Vec::new() };
+    ClientRequest::decode(Method::CallTool, params)
+        .map(|request| server.features().required_scopes(&request).to_vec())
+        .unwrap_or_default()
 }

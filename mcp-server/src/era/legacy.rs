@@ -224,6 +224,7 @@ pub(crate) async fn batch(
     if !session.record.revision.has_batches() {
         return Err(Rejection::invalid_request("Batches exist in revision 2025-03-26 only"));
     }
+    auth::allow_messages(server, principal, &items)?;
     let outbox = Arc::<Outbox>::default();
     let mut calls = Vec::new();
     for item in items {

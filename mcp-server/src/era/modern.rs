@@ -26,7 +26,8 @@ use super::{
     refusal, tasks,
 };
 use crate::{
-    Server, auth,
+    Server,
+    auth::{self, Caller},
     http::{
         Answer, Form, Outbox, Rejection, Running, SERVED, Said, error_message, note_message,
         to_bytes,
@@ -47,18 +48,18 @@ const READ_HINT: CacheHint = CacheHint { ttl_ms: 0, cache_scope: CacheScope::Pri
 /// has no headers has none to compare.
 pub(crate) fn serve(
     server: &Server,
-    principal: Arc<Principal>,
+    caller: Caller,
     headers: Option<&HeaderMap>,
     form: Form,
     envelope: Envelope,
 ) -> Result<Running, Rejection> {
     let id = envelope.id.clone();
-    prepare(server, principal, headers, form, envelope).map_err(|rejection| rejection.to(&id))
+    prepare(server, caller, headers, form, envelope).map_err(|rejection| rejection.to(&id))
 }
 
 fn prepare(
     server: &Server,
-    principal: Arc<Principal>,
+    caller: Caller,
     headers: Option<&HeaderMap>,
     form: Form,
     envelope: Envelope,
@@ -96,9 +97,9 @@ fn prepare(
         }
         Ok(ClientRequest::Listen(params)) => {
             listenable(form, &params, &envelope)?;
-            let place = server.streams().enter(&principal)?;
+            let place = server.streams().enter(&caller)?;
             let wanted = params.notifications;
-            let call = listen(server.clone(), principal, envelope.id, wanted, Arc::clone(&outbox));
+            let call = listen(server.clone(), caller, envelope.id, wanted, Arc::clone(&outbox));
             Box::pin(async move {
                 let _place = place;
                 call.await
@@ -108,11 +109,17 @@ fn prepare(
             request @ (ClientRequest::GetTask(_)
             | ClientRequest::UpdateTask(_)
             | ClientRequest::CancelTask(_)),
-        ) => Box::pin(of_task(server.clone(), principal, envelope, request)),
+        ) => Box::pin(of_task(server.clone(), caller.principal(), envelope, request)),
         Ok(request) => {
-            auth::allow(server, &principal, server.features().required_scopes(&request))?;
+            auth::allow(server, &caller, server.features().required_scopes(&request))?;
             headers.map_or(Ok(()), |headers| mirrored_params(server, headers, &request))?;
-            Box::pin(run(server.clone(), principal, envelope, request, Arc::clone(&outbox)))
+            Box::pin(run(
+                server.clone(),
+                caller.principal(),
+                envelope,
+                request,
+                Arc::clone(&outbox),
+            ))
         }
     };
     Ok(Running::new(begun.watch(call), outbox, form))
@@ -236,12 +243,12 @@ fn listenable(form: Form, params: &ListenParams, envelope: &Envelope) -> Result<
 
 async fn listen(
     server: Server,
-    principal: Arc<Principal>,
+    caller: Caller,
     id: RequestId,
     wanted: ListenFilter,
     outbox: Arc<Outbox>,
 ) -> Answer {
-    match subscriptions::listen(&server, &principal, &id, wanted, outbox).await {
+    match subscriptions::listen(&server, &caller, &id, wanted, outbox).await {
         Ok(result) => answer(&server, &id, result),
         Err(error) => {
             tracing::error!(%error, "a subscription could not begin");

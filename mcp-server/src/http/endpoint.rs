@@ -1,7 +1,5 @@
 //! `/mcp`: POST, GET and DELETE, told apart by era and handed on.
 
-use std::sync::Arc;
-
 use axum::{
     Extension,
     body::Bytes,
@@ -9,12 +7,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
-use mcp_core::Principal;
 use shared::mcp::{ErrorCode, Incoming, Message, headers};
 
 use super::{Rejection, guard, resume, standalone};
 use crate::{
     Server,
+    auth::Caller,
     era::{self, Era, legacy, modern},
     operation::Asked,
     session::{
@@ -26,7 +24,7 @@ use crate::{
 /// Every message of a client is a POST.
 pub(super) async fn post(
     State(server): State<Server>,
-    Extension(principal): Extension<Arc<Principal>>,
+    Extension(caller): Extension<Caller>,
     mut request: Request,
 ) -> Result<Response, Rejection> {
     let headers = std::mem::take(request.headers_mut());
@@ -35,15 +33,15 @@ pub(super) async fn post(
     let message = Message::parse(body(request).await?)?;
     match Era::of(&headers, message)? {
         Era::Modern(envelope) => {
-            let running = modern::serve(&server, principal, Some(&headers), form, *envelope)?;
+            let running = modern::serve(&server, caller, Some(&headers), form, *envelope)?;
             Ok(running.reply(server.clock()).await)
         }
         Era::ModernNotification => Ok(StatusCode::ACCEPTED.into_response()),
         Era::Opening { id, params } => {
-            server.openings().count(&principal).await.map_err(|refused| refused.to(&id))?;
+            server.openings().count(&caller).await.map_err(|refused| refused.to(&id))?;
             let (params, transport) = (params.as_ref(), Transport::Streamable);
             let begun = server.operations().begin(Asked::initialize(&id, params, transport));
-            let open = legacy::open(&server, &principal, &id, params, transport);
+            let open = legacy::open(&server, &caller, &id, params, transport);
             let opened = begun.watch(Box::pin(open)).await;
             let (answer, session) = opened.map_err(|error| Rejection::from(error).to(&id))?;
             let mut response = answer.into_response();
@@ -54,13 +52,15 @@ pub(super) async fn post(
             Ok(response)
         }
         Era::Legacy(incoming) => {
-            let session = session_of(&server, &principal, &headers, Some(&incoming)).await?;
-            let handled = legacy::serve(&server, principal, session, form, incoming).await?;
+            let session = session_of(&server, &caller, &headers, Some(&incoming)).await?;
+            let handled =
+                legacy::serve(&server, caller.principal(), session, form, incoming).await?;
             Ok(reply(&server, handled).await)
         }
         Era::Batch(items) => {
-            let session = session_of(&server, &principal, &headers, None).await?;
-            let handled = legacy::batch(&server, &principal, &session, form, items).await?;
+            let session = session_of(&server, &caller, &headers, None).await?;
+            let handled =
+                legacy::batch(&server, &caller.principal(), &session, form, items).await?;
             Ok(reply(&server, handled).await)
         }
     }
@@ -69,11 +69,11 @@ pub(super) async fn post(
 /// A client of a session listens to what is not about one of its calls.
 pub(super) async fn get(
     State(server): State<Server>,
-    Extension(principal): Extension<Arc<Principal>>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
 ) -> Result<Response, Rejection> {
     era::session_verb(&headers)?;
-    let session = session_of(&server, &principal, &headers, None).await?;
+    let session = session_of(&server, &caller, &headers, None).await?;
     if !guard::accepts(&headers, guard::EVENT_STREAM) {
         let message = "Accept must include text/event-stream";
         return Err(Rejection::new(
@@ -84,9 +84,9 @@ pub(super) async fn get(
     }
     match last_event(&headers)? {
         Some(last) if last.stream != StreamName::standalone() => {
-            resume::resume(&server, &principal, session, last).await
+            resume::resume(&server, &caller, session, last).await
         }
-        last => standalone::listen(&server, &principal, session, last).await,
+        last => standalone::listen(&server, &caller, session, last).await,
     }
 }
 
@@ -103,11 +103,11 @@ fn last_event(headers: &HeaderMap) -> Result<Option<EventName>, Rejection> {
 /// A client ends its session.
 pub(super) async fn delete(
     State(server): State<Server>,
-    Extension(principal): Extension<Arc<Principal>>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Rejection> {
     era::session_verb(&headers)?;
-    let session = session_of(&server, &principal, &headers, None).await?;
+    let session = session_of(&server, &caller, &headers, None).await?;
     server.sessions().end(&session.id).await?;
     server.vitals().ended(&session.id).await;
     server.control().cancel(&session.id, None).await?;
@@ -123,7 +123,7 @@ pub(super) async fn other() -> Rejection {
 /// The session that a message belongs to, if it is the caller's.
 async fn session_of(
     server: &Server,
-    principal: &Principal,
+    caller: &Caller,
     headers: &HeaderMap,
     incoming: Option<&Incoming>,
 ) -> Result<Session, Rejection> {
@@ -136,7 +136,7 @@ async fn session_of(
         return Err(to(Rejection::invalid_request(message)));
     };
     let found = match name.to_str() {
-        Ok(name) => server.sessions().find(name, principal).await?,
+        Ok(name) => server.sessions().find(name, caller).await?,
         Err(_) => None,
     };
     let found = found.filter(|session| session.record.transport == Transport::Streamable);

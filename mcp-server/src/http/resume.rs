@@ -9,7 +9,6 @@ use ambient::Timestamp;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
-use mcp_core::Principal;
 use serde_json::json;
 use shared::mcp::{ErrorCode, ErrorObject, LogLevel, LogParams, RequestId, ServerNotification};
 use store::Start;
@@ -20,6 +19,7 @@ use super::{
 };
 use crate::{
     Server,
+    auth::{Caller, over},
     quota::Place,
     session::{
         Session,
@@ -27,17 +27,17 @@ use crate::{
         readers::Reading,
         streams::{Entry, EventName, Followed, Follower, Origin},
     },
-    subscriptions::{AGAIN, over},
+    subscriptions::AGAIN,
 };
 
 /// Answers with what comes after the event that the client had last.
 pub(super) async fn resume(
     server: &Server,
-    principal: &Principal,
+    caller: &Caller,
     session: Session,
     last: EventName,
 ) -> Result<Response, Rejection> {
-    let place = server.streams().enter(principal)?;
+    let place = server.streams().enter(caller)?;
     let (sessions, id, stream) = (server.sessions(), &session.id, &last.stream);
     let Some(origin) = sessions.streams().origin(id, stream).await? else {
         let message =
@@ -50,7 +50,7 @@ pub(super) async fn resume(
     let now = server.clock().now();
     let state = Resumed {
         _place: place,
-        over: Box::pin(over(server, principal)),
+        over: Box::pin(over(server, caller)),
         keep_alive_at: now + KEEP_ALIVE,
         check_at: now + CHECK,
         server: server.clone(),

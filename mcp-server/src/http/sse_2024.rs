@@ -3,8 +3,6 @@
 //!
 //! A session of this transport is over when its stream is: its client cannot come back.
 
-use std::sync::Arc;
-
 use axum::{
     Extension,
     body::Bytes,
@@ -12,7 +10,6 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use http::StatusCode;
-use mcp_core::Principal;
 use serde::Deserialize;
 use shared::mcp::{Incoming, Message};
 use store::EventId;
@@ -23,6 +20,7 @@ use super::{
 };
 use crate::{
     Server,
+    auth::{self, Caller},
     era::legacy,
     quota::Place,
     session::{
@@ -37,18 +35,18 @@ pub(super) const MESSAGES: &str = "/message";
 /// Opens a session and its stream. The first event says where to send messages.
 pub(super) async fn get(
     State(server): State<Server>,
-    Extension(principal): Extension<Arc<Principal>>,
+    Extension(caller): Extension<Caller>,
 ) -> Result<Response, Rejection> {
-    let place = server.streams().enter(&principal)?;
-    server.openings().count(&principal).await?;
+    let place = server.streams().enter(&caller)?;
+    server.openings().count(&caller).await?;
     let world = (server.entropy(), server.clock());
-    let id = server.sessions().open(&principal, Terms::none_yet(), world).await?;
+    let id = server.sessions().open(&caller, Terms::none_yet(), world).await?;
     let ends = EndsSession { server: server.clone(), id: id.clone(), _place: place };
-    let session = server.sessions().find(id.as_str(), &principal).await?;
+    let session = server.sessions().find(id.as_str(), &caller).await?;
     let session = session.ok_or_else(Rejection::session_not_found)?;
     let begin = EventName { stream: StreamName::sse(), at: EventId::ZERO, feed: None };
     let name = server.entropy().hex::<8>();
-    let mut aside = Aside::open(&server, &principal, session, name, Some(begin)).await?;
+    let mut aside = Aside::open(&server, &caller, session, name, Some(begin)).await?;
     aside.ends_with(Box::new(ends));
     let first = format!("event: endpoint\ndata: {MESSAGES}?sessionId={id}\n\n");
     Ok(stream_of(aside, first.into()))
@@ -64,7 +62,7 @@ pub(super) struct Address {
 /// Takes a message; what answers it goes out on the stream of the session.
 pub(super) async fn post(
     State(server): State<Server>,
-    Extension(principal): Extension<Arc<Principal>>,
+    Extension(caller): Extension<Caller>,
     address: Result<Query<Address>, QueryRejection>,
     request: Request,
 ) -> Result<Response, Rejection> {
@@ -74,13 +72,14 @@ pub(super) async fn post(
     };
     guard::content_type(request.headers())?;
     let message = Message::parse(endpoint::body(request).await?)?;
-    let session = server.sessions().find(&address.session, &principal).await?;
+    let session = server.sessions().find(&address.session, &caller).await?;
     let is_ours = |transport| matches!(transport, Transport::Sse | Transport::SseOpening);
     let session = session.filter(|session| is_ours(session.record.transport));
     let session = session.ok_or_else(Rejection::session_not_found)?;
     match message {
         Message::One(incoming) => {
-            legacy::serve_shared(&server, principal, session, incoming).await?;
+            auth::allow_messages(&server, &caller, [&incoming])?;
+            legacy::serve_shared(&server, caller.principal(), session, incoming).await?;
         }
         Message::Batch(items) => {
             let items = items.into_iter().collect::<Result<Vec<Incoming>, _>>()?;
@@ -89,7 +88,7 @@ pub(super) async fn post(
                 return Err(Rejection::invalid_request(message));
             }
             for incoming in items {
-                let (principal, session) = (Arc::clone(&principal), session.clone());
+                let (principal, session) = (caller.principal(), session.clone());
                 legacy::serve_shared(&server, principal, session, incoming).await?;
             }
         }

@@ -12,7 +12,6 @@ use ambient::Timestamp;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::stream;
-use mcp_core::Principal;
 use shared::mcp::LogLevel;
 use store::{Delivery, Start, StoreError, Subscription};
 
@@ -22,27 +21,28 @@ use super::{
 };
 use crate::{
     Server,
+    auth::{Caller, over},
     rhythms::Rhythms,
     session::{
         ENDED, Session, SessionRecord, WATCHED,
         streams::{Entry, EventName, Followed, Follower, StreamName, since},
     },
-    subscriptions::{AGAIN, Announcement, Listener, Wish, over},
+    subscriptions::{AGAIN, Announcement, Listener, Wish},
     vitals::OpenStream,
 };
 
 /// Opens the stream, after the last event that the client had, if it says so.
 pub(super) async fn listen(
     server: &Server,
-    principal: &Principal,
+    caller: &Caller,
     session: Session,
     last: Option<EventName>,
 ) -> Result<Response, Rejection> {
-    let room = server.streams().enter(principal)?;
+    let room = server.streams().enter(caller)?;
     let polling = session.record.revision.has_stream_polling();
     let name = server.entropy().hex::<8>();
     server.sessions().announce(&session.id, &opened(&name)).await?;
-    let mut aside = Aside::open(server, principal, session, name, last).await?;
+    let mut aside = Aside::open(server, caller, session, name, last).await?;
     let place = aside.place.to_string();
     let first = if polling { priming(&place, RETRY) } else { comment() };
     aside.is_resumable = true;
@@ -138,7 +138,7 @@ impl Aside {
     /// that of the stream which `last` names.
     pub(crate) async fn open(
         server: &Server,
-        principal: &Principal,
+        caller: &Caller,
         session: Session,
         name: String,
         last: Option<EventName>,
@@ -156,8 +156,8 @@ impl Aside {
             changes: server.feed().listen(place.feed.map_or(Start::Newest, Start::After)).await?,
             wish: Wish::of_session(server.features().announced(), &record.watched),
             level: record.level.unwrap_or(LogLevel::Debug),
-            rhythms: Rhythms::of(server, principal, Some(id)),
-            over: Box::pin(over(server, principal)),
+            rhythms: Rhythms::of(server, caller, Some(id)),
+            over: Box::pin(over(server, caller)),
             _open: server.vitals().stream(),
             keep_alive_at: now + KEEP_ALIVE,
             server: server.clone(),

@@ -6,6 +6,7 @@ mod authorization;
 mod bad_input;
 mod doctor;
 mod legacy;
+mod long_streams;
 mod metrics;
 mod modern;
 mod pages;

@@ -144,9 +144,13 @@ fn key() -> EncodingKey {
     EncodingKey::from_ec_pem(include_bytes!("../keys/p256.pem")).unwrap()
 }
 
+/// Null takes a claim away.
 fn merge(claims: &mut Value, changes: &Value) {
     for (name, value) in changes.as_object().into_iter().flatten() {
         claims[name] = value.clone();
+    }
+    if let Some(claims) = claims.as_object_mut() {
+        claims.retain(|_, value| !value.is_null());
     }
 }
 

@@ -16,11 +16,11 @@ use crate::{
     world::{World, instance},
 };
 
-struct Scene {
-    world: World,
-    provider: Provider,
+pub(crate) struct Scene {
+    pub(crate) world: World,
+    pub(crate) provider: Provider,
     /// One client for all calls.
-    modern: Modern,
+    pub(crate) modern: Modern,
 }
 
 /// A server that knows its provider by these settings, whatever the provider does.
@@ -35,7 +35,7 @@ async fn unready(provider: Provider, settings: &[(&str, &str)]) -> Scene {
     Scene { world, provider, modern }
 }
 
-async fn scene(settings: &[(&str, &str)]) -> Scene {
+pub(crate) async fn scene(settings: &[(&str, &str)]) -> Scene {
     let scene = unready(Provider::start().await, settings).await;
     scene.available(true).await;
     scene
@@ -43,7 +43,7 @@ async fn scene(settings: &[(&str, &str)]) -> Scene {
 
 impl Scene {
     /// Waits until the server has noticed; time passes meanwhile.
-    async fn available(&self, expected: bool) {
+    pub(crate) async fn available(&self, expected: bool) {
         testkit::eventually(testkit::PATIENCE, || async {
             self.world.clock.advance(Duration::from_secs(1));
             (self.world.server.is_available() == expected).then_some(())
@@ -51,11 +51,11 @@ impl Scene {
         .await;
     }
 
-    fn advance(&self, seconds: u64) {
+    pub(crate) fn advance(&self, seconds: u64) {
         self.world.clock.advance(Duration::from_secs(seconds));
     }
 
-    fn token(&self, kid: &str, changes: &Value) -> String {
+    pub(crate) fn token(&self, kid: &str, changes: &Value) -> String {
         self.provider.token(&self.world.endpoint(), kid, changes)
     }
 

@@ -363,6 +363,11 @@ impl World {
         self.told.send_modify(Vec::clear);
     }
 
+    /// Whether a call has told this.
+    pub(crate) fn has_happened(&self, event: &str) -> bool {
+        self.events.borrow().contains(&event)
+    }
+
     /// Waits until a call has told this.
     pub(crate) async fn happened(&mut self, event: &str) {
         let wait = self.events.wait_for(|events| events.contains(&event));

@@ -117,7 +117,7 @@ class _Page(HTMLParser):
             if form.password:
                 person = os.environ.get("DEMO_USERNAME", "alice")
                 password = os.environ.get("DEMO_PASSWORD", "wonderland")
-                form.fields = [(n, person if n == "username" else v) for n, v in form.fields]
+                form.fields = [(n, person if n in ("username", "login") else v) for n, v in form.fields]
                 form.fields.append((form.password, password))
                 return form.press(form.buttons[0] if form.buttons else None)
         for form in self._forms:

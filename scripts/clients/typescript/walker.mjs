@@ -39,7 +39,8 @@ export async function walk(start, redirectUri, person = demoPerson()) {
 
 /** The account to log in with. */
 export function demoPerson(env = process.env) {
-  return { username: env.DEMO_USERNAME ?? 'alice', password: env.DEMO_PASSWORD ?? 'wonderland' };
+  const username = env.DEMO_USERNAME ?? 'alice';
+  return { username, login: username, password: env.DEMO_PASSWORD ?? 'wonderland' };
 }
 
 async function send(jar, { method, url, body }) {
@@ -56,7 +57,7 @@ async function send(jar, { method, url, body }) {
 function answer(html, url, person) {
   const page = parse(html);
   const forms = page.querySelectorAll('form');
-  const login = forms.find((form) => form.querySelector('input[type=password]'));
+  const login = forms.find((form) => form.querySelector('input[type=password], input[name=login]'));
   if (login) return submit(login, buttons(login)[0], url, person);
   for (const form of forms) {
     const agrees = buttons(form).find((each) => AGREES.test(said(each)));

@@ -26,6 +26,7 @@ mod instances;
 mod isolation;
 mod journey;
 mod live_state;
+mod long_streams;
 mod observability;
 mod outage;
 mod ownership;

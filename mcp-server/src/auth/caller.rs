@@ -1,0 +1,115 @@
+//! Who calls, and whether they still may: a stream that has no end of its own looks again every
+//! minute, and ends when its token is no good any more.
+
+use std::{future::pending, ops::Deref, sync::Arc, time::Duration};
+
+use ambient::{Secret, Timestamp};
+use mcp_core::Principal;
+
+use super::{Auth, Refusal};
+use crate::Server;
+
+/// How often a long stream asks whether its token is still good. Together with the lifetime of an
+/// entry in the cache of tokens this is how long a stream can outlive a revocation.
+const LOOK_AGAIN: Duration = Duration::from_mins(1);
+
+/// A principal together with the token that it came with.
+#[derive(Clone)]
+pub(crate) struct Caller {
+    principal: Arc<Principal>,
+    token: Option<Secret>,
+}
+
+impl Caller {
+    /// A caller with a token.
+    pub(super) const fn new(principal: Arc<Principal>, token: Secret) -> Self {
+        Self { principal, token: Some(token) }
+    }
+
+    /// The one caller of a server without authorization.
+    pub(crate) fn anonymous(server: &Server) -> Self {
+        Self { principal: Arc::clone(server.anonymous()), token: None }
+    }
+
+    /// Who it is, for somebody to keep.
+    pub(crate) fn principal(&self) -> Arc<Principal> {
+        Arc::clone(&self.principal)
+    }
+}
+
+impl Deref for Caller {
+    type Target = Principal;
+
+    fn deref(&self) -> &Principal {
+        &self.principal
+    }
+}
+
+/// What is known of a token that was good.
+pub(super) enum Standing {
+    /// It is, until then.
+    Good(Timestamp),
+    /// It is not, or it stands for somebody else or for less.
+    Over,
+    /// Nobody can say now.
+    Unknown,
+}
+
+/// When a stream that has no end of its own must end: when the token that opened it does, by time
+/// or by revocation, or when the server stops.
+///
+/// While nobody can say whether the token is good, the stream stays, but never beyond the end that
+/// was known: to end all streams in an outage would only make their clients come back and be sent
+/// away.
+pub(crate) fn over(server: &Server, caller: &Caller) -> impl Future<Output = ()> + Send + 'static {
+    let stopping = server.lifecycle().stopping();
+    let (server, caller) = (server.clone(), caller.clone());
+    let look_at = server.clock().now() + LOOK_AGAIN;
+    async move {
+        tokio::select! {
+            () = stopping => {}
+            () = no_longer_good(&server, &caller, look_at) => {}
+        }
+    }
+}
+
+async fn no_longer_good(server: &Server, caller: &Caller, mut look_at: Timestamp) {
+    let (Some(auth), Some(token), Some(mut until)) =
+        (server.auth(), &caller.token, caller.expires_at)
+    else {
+        return pending().await;
+    };
+    let clock = server.clock();
+    loop {
+        clock.sleep_until(until.min(look_at)).await;
+        look_at = clock.now() + LOOK_AGAIN;
+        match auth.standing(token, &caller.principal).await {
+            // A token of which nobody says when it ends is good for a minute at a time.
+            Standing::Good(newly) if newly > clock.now() => until = newly,
+            Standing::Unknown if clock.now() < until => {}
+            Standing::Good(_) | Standing::Over | Standing::Unknown => return,
+        }
+    }
+}
+
+impl Auth {
+    /// Whether a token that was good still is, for the same caller. The proof of possession is not
+    /// asked for again: it was for the request that opened the stream.
+    async fn standing(&self, token: &Secret, opened_by: &Principal) -> Standing {
+        let found = match self.whom_to_ask() {
+            Ok(server) => self.look_at(server, token).await,
+            Err(refusal) => Err(refusal),
+        };
+        match found {
+            Ok(found) if self.is_as_good(&found.principal, opened_by) => {
+                Standing::Good(found.expires_at)
+            }
+            Ok(_) | Err(Refusal::InvalidToken(_)) => Standing::Over,
+            Err(_) => Standing::Unknown,
+        }
+    }
+
+    fn is_as_good(&self, found: &Principal, opened_by: &Principal) -> bool {
+        found.identity() == opened_by.identity() && self.lacking_scope(found).is_none()
+    }
+}
