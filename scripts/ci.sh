@@ -23,6 +23,7 @@ STEPS=(
     'doc-test     900 cargo test --workspace --doc --locked --quiet'
     'doc          900 cargo doc --workspace --no-deps --locked --quiet'
     'deps         300 cargo xtask deps'
+    'requirements 300 cargo xtask requirements'
     'generated    300 cargo xtask gen --check'
     'e2e          300 scripts/test-e2e.sh'
     'docs         300 scripts/docs.sh'

@@ -49,6 +49,10 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// The largest body of a request, in bytes.
     pub max_body: usize,
+    /// How many streams one caller may hold open on an instance.
+    pub max_streams: usize,
+    /// How many sessions one caller may open within the life of an unused one.
+    pub max_sessions: u64,
     /// What is served beside the protocol.
     pub pages: PageSettings,
     /// The form of the log.
@@ -112,6 +116,12 @@ impl Config {
             max_body: read
                 .setting("MAX_BODY_BYTES", "Largest body of a request, in bytes.")
                 .or(4 * 1024 * 1024),
+            max_streams: read
+                .setting("MCP_MAX_STREAMS", "Open streams of one caller on one instance.")
+                .or(256),
+            max_sessions: read
+                .setting("MCP_MAX_SESSIONS", "Sessions that one caller opens within SESSION_TTL.")
+                .or(1000),
             pages: pages::read(read),
             log_format: read
                 .setting("LOG_FORMAT", "Form of the log: pretty, compact or json.")

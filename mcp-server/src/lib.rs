@@ -28,6 +28,7 @@ pub mod features;
 mod http;
 mod metrics;
 mod operation;
+mod quota;
 mod rhythms;
 pub mod run;
 mod session;
@@ -61,6 +62,7 @@ use self::{
     http::Guard,
     metrics::McpMetrics,
     operation::Operations,
+    quota::{Openings, Streams},
     session::{Control, Instances, SessionId, Sessions, calls::Calls},
     subscriptions::Feed,
     tasks::Tasks,
@@ -99,6 +101,8 @@ struct Inner {
     tasks: Tasks,
     feed: Feed,
     calls: Calls,
+    streams: Streams,
+    openings: Openings,
     control: Control,
     sealer: Sealer,
     vitals: Vitals,
@@ -187,6 +191,8 @@ impl Server {
             tasks,
             feed: Feed::new(&parts.store),
             calls,
+            streams: Streams::new(config.max_streams),
+            openings: Openings::new(&parts.store, config.max_sessions, config.session_ttl),
             control,
             sealer: Sealer::new(vec![SealKey::new(key)]),
             config,
@@ -295,6 +301,14 @@ impl Server {
 
     fn calls(&self) -> &Calls {
         &self.0.calls
+    }
+
+    fn streams(&self) -> &Streams {
+        &self.0.streams
+    }
+
+    fn openings(&self) -> &Openings {
+        &self.0.openings
     }
 
     fn control(&self) -> &Control {

@@ -1,6 +1,8 @@
 //! One feed of changes, over all instances that share a store, and two views of it: the streams of
 //! `subscriptions/listen` and the standalone streams of sessions.
 
+mod tasks;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
@@ -11,6 +13,7 @@ use shared::mcp::{
 };
 use store::{EventId, Heard, Log, Start, Store, StoreError, Tail};
 
+use self::tasks::Followed;
 use crate::{
     Server,
     auth::{Caller, over},
@@ -26,6 +29,9 @@ const KEPT: Duration = Duration::from_hours(1);
 
 /// How many resources one subscription or session may watch.
 pub(crate) const MOST_WATCHED: usize = 256;
+
+/// How many tasks one subscription may follow: as many as a caller may have.
+pub(crate) const MOST_FOLLOWED: usize = 100;
 
 /// How long to wait before a log that could not be read is read again.
 pub(crate) const AGAIN: Duration = Duration::from_millis(500);
@@ -163,12 +169,12 @@ impl Wish {
         }
     }
 
-    fn about(&self) -> AboutSubscription {
+    pub(super) fn about(&self) -> AboutSubscription {
         let meta = self.subscription.clone();
         AboutSubscription { meta: meta.map(|subscription_id| SubscriptionMeta { subscription_id }) }
     }
 
-    fn acknowledgement(&self) -> ServerNotification {
+    fn acknowledgement(&self, task_ids: Vec<String>) -> ServerNotification {
         ServerNotification::Acknowledged(AcknowledgedParams {
             about: self.about(),
             notifications: ListenFilter {
@@ -176,6 +182,7 @@ impl Wish {
                 prompts_list_changed: self.prompts,
                 resources_list_changed: self.resources,
                 resource_subscriptions: self.watched.iter().cloned().collect(),
+                task_ids,
             },
         })
     }
@@ -190,13 +197,16 @@ pub(crate) async fn listen(
     wanted: ListenFilter,
     outbox: Arc<Outbox>,
 ) -> Result<ServerResult, StoreError> {
+    let mut wanted = wanted;
+    let task_ids = std::mem::take(&mut wanted.task_ids);
     let wish = Wish::granted(wanted, server.features().announced(), id);
+    let mut tasks = Followed::of(server, caller, task_ids).await?;
     // Listening comes before the acknowledgement, which promises that nothing is missed from here.
     let mut listener = server.feed().listen(Start::Newest).await?;
     let _open = server.vitals().stream();
     let mut over = Box::pin(over(server, caller));
     let say = async |note| outbox.say(Said { id: None, message: note_message(&note) }).await;
-    say(wish.acknowledgement()).await;
+    say(wish.acknowledgement(tasks.ids())).await;
     let began = server.clock().now();
     let mut rhythms = Rhythms::of(server, caller, None);
     loop {
@@ -204,6 +214,10 @@ pub(crate) async fn listen(
             biased;
             () = &mut over => break,
             heard = listener.next() => heard,
+            task = tasks.next() => {
+                say(task.note(wish.about())).await;
+                continue;
+            }
             due = rhythms.next() => {
                 for note in rhythms.notes(due, &wish, None) {
                     say(note).await;

@@ -218,4 +218,29 @@ mod tests {
         assert!(check(r#"{"steps":101}"#).unwrap_err().contains("maximum"));
         assert!(check(&format!(r#"{{"steps":101,"ignored":{nest}}}"#)).is_err());
     }
+
+    proptest::proptest! {
+        #[test]
+        fn a_value_is_let_through_if_it_keeps_to_its_schema(
+            least in -9_i64..9, span in 0_i64..9, length in 0_usize..4, value in -20_i64..20, text in "[a-zä]{0,5}",
+        ) {
+            let schema = json!({ "type": "object", "properties": {
+                "n": { "type": "integer", "minimum": least, "maximum": least + span },
+                "t": { "type": "string", "maxLength": length },
+            } });
+            let (value, chars) = (json!({ "n": value, "t": text }), text.chars().count());
+            let n = value["n"].as_i64().unwrap();
+            let fits = (least..=least + span).contains(&n) && chars <= length;
+            assert_eq!(Constraints::of(&schema).unwrap().check(&value).is_ok(), fits, "{value}");
+        }
+
+        #[test]
+        fn any_text_is_checked_without_a_panic(text: Vec<u8>, deep in 0_usize..300) {
+            let schema = json!({ "properties": { "n": { "minimum": 1 } } });
+            let constraints = Constraints::of(&schema).unwrap();
+            let _ = constraints.check_text(&text);
+            let nested = [b"[".repeat(deep), b"]".repeat(deep)].concat();
+            let _ = constraints.check_text(&nested);
+        }
+    }
 }

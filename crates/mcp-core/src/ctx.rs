@@ -1,6 +1,6 @@
 //! The one object a feature sees of the outside world.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ambient::{Clock, Entropy};
 use schemars::JsonSchema;
@@ -81,6 +81,8 @@ impl Call {
 pub struct Ctx<S> {
     pub(crate) app: Arc<S>,
     pub(crate) call: Call,
+    /// How far the call was when it said so last.
+    pub(crate) reached: Mutex<Option<f64>>,
 }
 
 /// What the user made of a form or a page.
@@ -199,14 +201,27 @@ impl<S: Send + Sync> Ctx<S> {
         self.call.client.status(message).await;
     }
 
-    /// Tells the client how far the call is, if it wants to know.
+    /// Tells the client how far the call is, if it wants to know. Progress only grows: what is not
+    /// farther than the last time, or no number, is not told (2026-07-28 basic/patterns/progress).
     pub async fn progress(&self, done: f64, total: f64, message: &str) {
         let Some(token) = self.peer().progress_token.clone() else { return };
+        if !self.reaches(done) {
+            return;
+        }
         let message =
             self.peer().profile.revision.has_tool_annotations().then(|| message.to_owned());
         let params =
             ProgressParams { progress_token: token, progress: done, total: Some(total), message };
         self.call.client.notify(ServerNotification::Progress(params)).await;
+    }
+
+    fn reaches(&self, done: f64) -> bool {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        let farther = done.is_finite() && reached.is_none_or(|last| done > last);
+        if farther {
+            *reached = Some(done);
+        }
+        farther
     }
 
     /// Tells the client something for its log, if it wants that level. Deprecated by the newest

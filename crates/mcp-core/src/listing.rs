@@ -129,4 +129,28 @@ mod tests {
         let many = many.into_completion();
         assert_eq!((many.values.len(), many.total, many.has_more), (100, Some(150), Some(true)));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn every_list_is_read_whole_and_once(length in 0_usize..300) {
+            let items: Vec<usize> = (0..length).collect();
+            let (mut read, mut cursor) = (Vec::new(), None::<String>);
+            loop {
+                let (some, next) = page(items.clone(), cursor.as_deref()).unwrap();
+                read.extend(some);
+                let Some(next) = next else { break };
+                cursor = Some(next);
+            }
+            assert_eq!(read, items);
+        }
+
+        #[test]
+        fn any_cursor_leads_to_a_page_or_nowhere(cursor: String, number: u64) {
+            let items: Vec<usize> = (0..25).collect();
+            for cursor in [cursor, STANDARD.encode(number.to_string())] {
+                let found = page(items.clone(), Some(&cursor));
+                assert!(found.is_err() || matches!(&*cursor, "MTA=" | "MjA="), "{cursor}");
+            }
+        }
+    }
 }

@@ -38,7 +38,13 @@ impl Principal {
     /// authorization there are no scopes to have.
     #[must_use]
     pub fn may(&self, scope: &str) -> bool {
-        *self == Self::anonymous() || self.has_scope(scope)
+        self.is_anonymous() || self.has_scope(scope)
+    }
+
+    /// Whether nobody is asked who they are: this is everybody.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        *self == Self::anonymous()
     }
 
     /// One text for issuer, user and client together. Different callers have different ones.

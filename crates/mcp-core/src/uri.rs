@@ -121,4 +121,24 @@ mod tests {
             assert!(UriTemplate::parse(text).is_err(), "{text}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_template_or_none_and_any_address_fits_or_not(
+            template in "[a-z{}:/_]{0,24}", uri in "[ -~ä]{0,40}",
+        ) {
+            if let Ok(template) = UriTemplate::parse(&template) {
+                let _ = template.matches(&uri);
+            }
+        }
+
+        #[test]
+        fn what_is_filled_in_is_found(owner in ".{1,20}", id in "[0-9]{1,9}") {
+            let template = UriTemplate::parse("notes://{owner}/x/{id}").unwrap();
+            let all = percent_encoding::NON_ALPHANUMERIC;
+            let filled = percent_encoding::utf8_percent_encode(&owner, all);
+            let found = template.matches(&format!("notes://{filled}/x/{id}"));
+            assert_eq!(found, Some(vec![("owner".to_owned(), owner), ("id".to_owned(), id)]));
+        }
+    }
 }

@@ -164,6 +164,9 @@ impl Tool<()> for Talk {
     type Output = String;
     async fn call(self, ctx: &Ctx<()>) -> Result<String, ToolError> {
         ctx.progress(1.0, 2.0, "half").await;
+        for step_back in [1.0, 0.5, f64::NAN] {
+            ctx.progress(step_back, 2.0, "is not told").await;
+        }
         ctx.log(LogLevel::Debug, None, json!("small")).await;
         ctx.log(LogLevel::Error, Some("talk"), json!("large")).await;
         Ok(String::new())
@@ -323,6 +326,19 @@ async fn nobody_is_told_what_they_did_not_ask_for() {
     assert_eq!(told.len(), 2, "{told:?}");
     assert_eq!(told[0]["params"]["progressToken"], "t");
     assert_eq!(told[1]["params"]["data"], "large");
+}
+
+#[tokio::test]
+async fn progress_only_grows() {
+    let mut curious = latest();
+    curious.peer.progress_token = Some(ProgressToken::String("t".to_owned()));
+    let curious = Arc::new(curious);
+    let params = json!({ "name": "talk" });
+    send(&curious, Principal::anonymous(), Method::CallTool, params).await.unwrap();
+    let told = curious.told.lock().unwrap();
+    let steps: Vec<_> =
+        told.iter().filter_map(|note| note["params"]["progress"].as_f64()).collect();
+    assert_eq!(steps, [1.0]);
 }
 
 #[tokio::test]

@@ -15,7 +15,16 @@ use self::documents::Document;
 
 /// What a client has asked, so that answers can be told from each other.
 #[derive(Clone, Debug, Default)]
-pub struct Asked(Vec<(Value, String)>);
+pub struct Asked(Vec<Request>);
+
+/// A request as it was sent.
+#[derive(Clone, Debug)]
+struct Request {
+    id: Value,
+    method: String,
+    /// All of it; nothing of a body that was sent byte by byte.
+    message: Option<Value>,
+}
 
 impl Asked {
     /// Nothing: a stream that answers no request.
@@ -39,7 +48,7 @@ impl Asked {
         }
         match Message::parse(sent) {
             Ok(Message::One(Incoming::Request { id, method, .. })) => {
-                Self(vec![(serde_json::json!(id), method)])
+                Self(vec![Request { id: serde_json::json!(id), method, message: None }])
             }
             _ => Self::nothing(),
         }
@@ -53,7 +62,11 @@ impl Asked {
     /// The method of the request with this id.
     #[must_use]
     pub fn method(&self, id: &Value) -> Option<&str> {
-        self.0.iter().rev().find(|(asked, _)| asked == id).map(|(_, method)| method.as_str())
+        self.request(id).map(|asked| asked.method.as_str())
+    }
+
+    fn request(&self, id: &Value) -> Option<&Request> {
+        self.0.iter().rev().find(|asked| asked.id == *id)
     }
 
     /// How many requests there are.
@@ -71,25 +84,27 @@ impl Asked {
     /// The id of the only request, if it has opened a subscription.
     fn subscription(&self) -> Option<&Value> {
         match self.0.as_slice() {
-            [(id, method)] if method == "subscriptions/listen" => Some(id),
+            [Request { id, method, .. }] if method == "subscriptions/listen" => Some(id),
             _ => None,
         }
     }
 }
 
 /// Something malformed may still have an id, and its refusal names it.
-fn request(message: &Value) -> Option<(Value, String)> {
+fn request(message: &Value) -> Option<Request> {
     let id = message.get("id").filter(|id| id.is_string() || id.is_i64() || id.is_u64())?;
     let is_answer = message.get("result").is_some() || message.get("error").is_some();
     let method = message.get("method").and_then(Value::as_str).unwrap_or_default();
-    (!is_answer).then(|| (id.clone(), method.to_owned()))
+    let message = Some(message.clone());
+    (!is_answer).then(|| Request { id: id.clone(), method: method.to_owned(), message })
 }
 
 /// Fails the test if `message` is not what a server of `revision` may write to a client that has
 /// asked `asked`.
 #[track_caller]
 pub fn check_server_message(revision: Revision, message: &Value, asked: &Asked) {
-    let violations = violations(revision, message, asked);
+    let mut violations = violations(revision, message, asked);
+    violations.extend(granted(revision, message, asked));
     assert!(
         violations.is_empty(),
         "the server wrote a message that {revision} does not allow:\n- {}\nin {message:#}",
@@ -172,6 +187,9 @@ fn question(document: &Document, message: &Value, method: &str) -> Vec<String> {
 fn notification(document: &Document, message: &Value, method: &str, asked: &Asked) -> Vec<String> {
     let mut found = document.check("JSONRPCNotification", message);
     match document.definition_of("ServerNotification", method) {
+        _ if document.revision.era() == Era::Modern && method == "notifications/tasks" => {
+            found.extend(Document::check_task_notification(message));
+        }
         Some(definition) => found.extend(document.check(definition, message)),
         None => found.push(format!("a server has no notification `{method}`")),
     }
@@ -183,10 +201,11 @@ fn notification(document: &Document, message: &Value, method: &str, asked: &Aske
 
 fn answer(document: &Document, message: &Value, result: &Value, asked: &Asked) -> Vec<String> {
     let mut found = document.check(document.result_envelope(), message);
-    let Some(method) = message.get("id").and_then(|id| asked.method(id)) else {
+    let Some(request) = message.get("id").and_then(|id| asked.request(id)) else {
         found.push("it answers a request that was not made".into());
         return found;
     };
+    let method = request.method.as_str();
     if document.revision.era() == Era::Modern
         && let Some((tasks, definition)) = Document::of_tasks(method, result)
     {
@@ -201,6 +220,23 @@ fn answer(document: &Document, message: &Value, result: &Value, asked: &Asked) -
     found.extend(document.check(&definition, result));
     found.extend(rules::result(document, method, &definition, result));
     found
+}
+
+/// What was granted was asked for in the right form: neither do our own clients send what they must
+/// not, nor does a server put up with it.
+fn granted(revision: Revision, message: &Value, asked: &Asked) -> Vec<String> {
+    let messages = message.as_array().map_or(std::slice::from_ref(message), Vec::as_slice);
+    let results = messages.iter().filter(|message| message.get("result").is_some());
+    let requests = results.filter_map(|message| asked.request(message.get("id")?));
+    requests.flat_map(|request| malformed(revision, request)).collect()
+}
+
+fn malformed(revision: Revision, Request { method, message, .. }: &Request) -> Vec<String> {
+    let document = Document::of(revision);
+    let definition = document.definition_of("ClientRequest", method);
+    let (Some(definition), Some(message)) = (definition, message) else { return Vec::new() };
+    let found = document.check(definition, message).into_iter();
+    found.map(|wrong| format!("it grants a request that is none: {wrong}")).collect()
 }
 
 fn refusal(document: &Document, message: &Value, error: &Value, asked: &Asked) -> Vec<String> {

@@ -4,6 +4,7 @@ mod deps;
 mod failure;
 mod generate;
 mod reliability;
+mod requirements;
 mod workspace;
 
 use std::{
@@ -22,6 +23,7 @@ Tasks:
   gen           writes .env.example and docs/configuration.md from what the servers read
   gen --check   fails if one of those files is not what `gen` would write
   reliability   breaks real processes under load and says what clients saw; --help lists the tests
+  requirements  checks that docs/requirements.md is whole and names tests that there are
   help          prints this
 ";
 
@@ -31,6 +33,7 @@ enum Task {
     Deps,
     Generate,
     CheckGenerated,
+    Requirements,
     Help,
 }
 
@@ -40,6 +43,7 @@ impl Task {
             ["deps"] => Some(Self::Deps),
             ["gen"] => Some(Self::Generate),
             ["gen", "--check"] => Some(Self::CheckGenerated),
+            ["requirements"] => Some(Self::Requirements),
             ["help" | "--help" | "-h"] | [] => Some(Self::Help),
             _ => None,
         }
@@ -51,6 +55,7 @@ impl Task {
             Self::Deps => deps::check(&Workspace::read()?),
             Self::Generate => generate::write(&Workspace::read()?.root).map(|()| Vec::new()),
             Self::CheckGenerated => generate::check(&Workspace::read()?.root),
+            Self::Requirements => requirements::check(&Workspace::read()?.root),
             Self::Help => say(HELP).map(|()| Vec::new()),
         }
     }

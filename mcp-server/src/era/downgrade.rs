@@ -286,4 +286,77 @@ mod tests {
         let newer = question(&elicit, Revision::V2025_11_25);
         assert_eq!(newer["requestedSchema"]["properties"]["x"]["default"], "a");
     }
+
+    mod properties {
+        use proptest::prelude::*;
+        use shared::mcp::ResourceContents;
+        use testkit::schema::{Asked, violations};
+
+        use super::*;
+
+        fn annotations() -> impl Strategy<Value = Option<Annotations>> {
+            let hints = |last_modified: Option<String>| Annotations {
+                priority: Some(0.5),
+                last_modified,
+                ..Annotations::default()
+            };
+            let moment = proptest::option::of(Just("2026-01-01T00:00:00Z".to_owned()));
+            proptest::option::of(moment.prop_map(hints))
+        }
+
+        fn block() -> impl Strategy<Value = ContentBlock> {
+            let shape = (0..5, "[a-zä]{0,8}", proptest::option::of("[a-z]{1,5}"), annotations());
+            shape.prop_map(|(kind, text, title, annotations)| {
+                let (data, mime) = ("AA==".to_owned(), "image/png".to_owned());
+                match kind {
+                    0 => ContentBlock::Text { text, annotations },
+                    1 => ContentBlock::Image { data, mime_type: mime, annotations },
+                    2 => ContentBlock::Audio { data, mime_type: "audio/wav".into(), annotations },
+                    3 => ContentBlock::ResourceLink {
+                        uri: "test://x".to_owned(),
+                        name: text,
+                        description: title.clone(),
+                        title,
+                        mime_type: Some(mime),
+                        annotations,
+                    },
+                    _ => {
+                        let resource = ResourceContents::text("test://x", "text/plain", text);
+                        ContentBlock::Resource { resource, annotations }
+                    }
+                }
+            })
+        }
+
+        fn structured() -> impl Strategy<Value = Option<Value>> {
+            let any = prop_oneof![Just(json!({ "a": 1 })), Just(json!([1])), Just(json!(null))];
+            proptest::option::of(any)
+        }
+
+        proptest! {
+            #[test]
+            fn what_a_tool_says_is_valid_in_every_revision_with_sessions(
+                blocks in proptest::collection::vec(block(), 0..5),
+                structured in structured(),
+                is_error: bool,
+                revision in 0..4_usize,
+            ) {
+                let revision = [
+                    Revision::V2025_11_25,
+                    Revision::V2025_06_18,
+                    Revision::V2025_03_26,
+                    Revision::V2024_11_05,
+                ][revision];
+                let mut call = CallToolResult::of(blocks);
+                (call.structured_content, call.is_error) = (structured, is_error);
+                let result = result(ServerResult::CallTool(call), revision);
+                let answer = json!({ "jsonrpc": "2.0", "id": 1, "result": result });
+                let asked = json!({
+                    "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "x" }
+                });
+                let found = violations(revision, &answer, &Asked::by(&asked));
+                prop_assert!(found.is_empty(), "{revision}: {found:#?} in {answer:#}");
+            }
+        }
+    }
 }

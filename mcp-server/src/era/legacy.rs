@@ -284,6 +284,7 @@ async fn notified(
             && let Some(Ok(cancelled)) = params.map(RawJson::decode::<CancelledParams>)
             && let Some(id) = cancelled.request_id
         {
+            tracing::debug!(reason = cancelled.reason.as_deref(), "a client cancels its request");
             server.control().cancel(&session.id, Some(id)).await?;
         }
         operation::note_taken();

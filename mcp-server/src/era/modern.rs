@@ -31,7 +31,7 @@ use crate::{
     http::{Answer, Form, Outbox, Rejection, Running, SERVED, Said, error_message, to_bytes},
     operation::{self, Asked},
     session::Transport,
-    subscriptions::{self, MOST_WATCHED},
+    subscriptions::{self, MOST_FOLLOWED, MOST_WATCHED},
     tasks::{Starter, Starting},
 };
 
@@ -93,9 +93,14 @@ fn prepare(
             Box::pin(async move { answer(&server, &envelope.id, discover(&server)) })
         }
         Ok(ClientRequest::Listen(params)) => {
-            listenable(form, &params)?;
+            listenable(form, &params, &envelope)?;
+            let place = server.streams().enter(&caller)?;
             let wanted = params.notifications;
-            Box::pin(listen(server.clone(), caller, envelope.id, wanted, Arc::clone(&outbox)))
+            let call = listen(server.clone(), caller, envelope.id, wanted, Arc::clone(&outbox));
+            Box::pin(async move {
+                let _place = place;
+                call.await
+            })
         }
         Ok(
             request @ (ClientRequest::GetTask(_)
@@ -208,15 +213,27 @@ fn integer(text: &str) -> Option<i64> {
 }
 
 /// A subscription is a stream, and watches no more than it may.
-fn listenable(form: Form, params: &ListenParams) -> Result<(), Rejection> {
+fn listenable(form: Form, params: &ListenParams, envelope: &Envelope) -> Result<(), Rejection> {
     if form == Form::Json {
         let message = "Accept must include text/event-stream";
         let (status, code) = (StatusCode::NOT_ACCEPTABLE, ErrorCode::INVALID_REQUEST);
         return Err(Rejection::new(status, code, message));
     }
-    if params.notifications.resource_subscriptions.len() > MOST_WATCHED {
+    let wanted = &params.notifications;
+    if wanted.resource_subscriptions.len() > MOST_WATCHED {
         let message = format!("A subscription may watch {MOST_WATCHED} resources");
         return Err(Rejection::invalid_params(message));
+    }
+    if wanted.task_ids.len() > MOST_FOLLOWED {
+        let message = format!("A subscription may follow {MOST_FOLLOWED} tasks");
+        return Err(Rejection::invalid_params(message));
+    }
+    // Before a task is looked for, as with the methods of tasks.
+    if !wanted.task_ids.is_empty() && !envelope.capabilities.has_extension(TASKS_EXTENSION) {
+        let needed = Box::new(ClientCapabilities::of_extension(TASKS_EXTENSION));
+        let refusal = Refusal::MissingCapability(needed);
+        let (status, error) = refusal::error(refusal, envelope.revision);
+        return Err(Rejection::of(status, error));
     }
     Ok(())
 }

@@ -85,6 +85,7 @@ pub(crate) fn router(server: &Server) -> Router {
         .merge(version(SERVICE, json!({ "protocolVersions": SERVED })))
         .fallback(any(not_found));
     dress(router, clothes(server))
+        .layer(middleware::from_fn_with_state(server.clone(), cors::on_errors))
 }
 
 /// What an operator may switch off.

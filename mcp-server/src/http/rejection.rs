@@ -65,6 +65,11 @@ impl Rejection {
         rejection
     }
 
+    /// An error with its status.
+    pub(crate) fn of(status: StatusCode, error: ErrorObject) -> Self {
+        Self { error, ..Self::new(status, ErrorCode::INTERNAL_ERROR, "") }
+    }
+
     /// An unknown, ended or foreign session: 404, which makes a client open a new one.
     pub(crate) fn session_not_found() -> Self {
         let message = "Session not found; open a new one with `initialize`";

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     Server,
     auth::{Caller, over},
+    quota::Place,
     session::{
         Session,
         instances::CHECK,
@@ -36,6 +37,7 @@ pub(super) async fn resume(
     session: Session,
     last: EventName,
 ) -> Result<Response, Rejection> {
+    let place = server.streams().enter(caller)?;
     let (sessions, id, stream) = (server.sessions(), &session.id, &last.stream);
     let Some(origin) = sessions.streams().origin(id, stream).await? else {
         let message =
@@ -47,6 +49,7 @@ pub(super) async fn resume(
     let follower = sessions.streams().follow(id, stream, Start::After(last.at)).await?;
     let now = server.clock().now();
     let state = Resumed {
+        _place: place,
         over: Box::pin(over(server, caller)),
         keep_alive_at: now + KEEP_ALIVE,
         check_at: now + CHECK,
@@ -67,6 +70,7 @@ pub(super) async fn resume(
 }
 
 struct Resumed {
+    _place: Place,
     server: Server,
     session: Session,
     /// The last event that was sent.

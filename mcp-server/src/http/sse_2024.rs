@@ -22,6 +22,7 @@ use crate::{
     Server,
     auth::{self, Caller},
     era::legacy,
+    quota::Place,
     session::{
         SessionId, Terms, Transport,
         streams::{EventName, StreamName},
@@ -36,8 +37,10 @@ pub(super) async fn get(
     State(server): State<Server>,
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Rejection> {
+    let place = server.streams().enter(&caller)?;
+    server.openings().count(&caller).await?;
     let id = server.sessions().open(&caller, Terms::none_yet(), server.entropy()).await?;
-    let ends = EndsSession { server: server.clone(), id: id.clone() };
+    let ends = EndsSession { server: server.clone(), id: id.clone(), _place: place };
     let session = server.sessions().find(id.as_str(), &caller).await?;
     let session = session.ok_or_else(Rejection::session_not_found)?;
     let begin = EventName { stream: StreamName::sse(), at: EventId::ZERO, feed: None };
@@ -107,6 +110,7 @@ pub(super) async fn only_post() -> Rejection {
 struct EndsSession {
     server: Server,
     id: SessionId,
+    _place: Place,
 }
 
 impl Drop for EndsSession {

@@ -38,6 +38,7 @@ pub(super) async fn listen(
     session: Session,
     last: Option<EventName>,
 ) -> Result<Response, Rejection> {
+    let room = server.streams().enter(caller)?;
     let polling = session.record.revision.has_stream_polling();
     let name = server.entropy().hex::<8>();
     server.sessions().announce(&session.id, &opened(&name)).await?;
@@ -45,6 +46,7 @@ pub(super) async fn listen(
     let place = aside.place.to_string();
     let first = if polling { priming(&place, RETRY) } else { comment() };
     aside.is_resumable = true;
+    aside.ends_with(Box::new(room));
     aside.named = polling.then_some(place);
     Ok(stream_of(aside, first))
 }

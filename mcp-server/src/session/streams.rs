@@ -279,4 +279,15 @@ mod tests {
             assert_eq!(Entry::parse(text), None);
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_last_event_id_is_a_name_of_ours_or_none(
+            text in "([a-z0-9-]{0,42}(\\.[0-9]{1,21}-[0-9]{1,21}){0,3}|[ -~ä]{0,60})",
+        ) {
+            if let Some(name) = EventName::parse(&text) {
+                assert_eq!(EventName::parse(&name.to_string()), Some(name));
+            }
+        }
+    }
 }

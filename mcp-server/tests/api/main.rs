@@ -1,6 +1,7 @@
 //! The transports and the eras over real sockets, on a catalog made for tests.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it is")]
 
+mod any_bytes;
 mod authorization;
 mod bad_input;
 mod doctor;

@@ -104,6 +104,24 @@ async fn a_browser_may_ask_before_it_calls() {
 }
 
 #[tokio::test]
+async fn a_page_that_may_call_can_read_why_it_was_refused() {
+    let world = world().await;
+    let http = Http::new(&world.base);
+    let large = 5 * 1024 * 1024;
+    for (path, length, status) in [("/mcp", large, 413), ("/nope", 1, 404)] {
+        let request =
+            http.request(http::Method::POST, path).header("origin", "http://localhost:6274");
+        let answer = http.send(request.body(vec![b' '; length])).await;
+        assert_eq!(answer.status, status);
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed, Some("http://localhost:6274"), "{path}");
+    }
+    let request = http.request(http::Method::GET, "/nope").header("origin", "https://evil.example");
+    let answer = http.send(request).await;
+    assert_eq!(answer.header("access-control-allow-origin"), None);
+}
+
+#[tokio::test]
 async fn the_playground_runs_our_scripts_only_and_calls_only_whom_it_must() {
     let world = world().await;
     let page = Http::new(&world.base).get("/playground").await.expect(200);

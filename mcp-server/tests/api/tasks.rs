@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::mcp::TASKS_EXTENSION;
+use shared::mcp::{TASKS_EXTENSION, keys};
 use testkit::rpc::{Modern, Script, Session};
 
 use crate::world::{World, two, world};
@@ -192,4 +192,36 @@ async fn tasks_of_one_era_are_unknown_in_the_other() {
     drop(asked.expect_error(200, -32602));
     let asked = session.call("tasks/get", json!({ "taskId": modern })).await;
     drop(asked.expect_error(200, -32602));
+}
+
+#[tokio::test]
+async fn a_subscription_is_told_of_the_tasks_that_it_follows_wherever_they_run() {
+    let (here, there) = two().await;
+    let id = start(&client(&here), "ask-later").await;
+    let elsewhere = client(&there);
+    drop(until(&elsewhere, &id, "input_required").await);
+    let wanted = json!({ "notifications": { "taskIds": [id, "0".repeat(32), id] } });
+    let mut stream =
+        elsewhere.open(elsewhere.draft("subscriptions/listen", wanted).id("sub")).await;
+    let acknowledged = stream.next().await.unwrap();
+    assert_eq!(acknowledged["params"]["notifications"], json!({ "taskIds": [id] }));
+    drop(client(&here).call("tasks/cancel", json!({ "taskId": id })).await.expect(200));
+    let told = stream.next().await.unwrap();
+    assert_eq!(told["method"], "notifications/tasks");
+    assert_eq!(told["params"]["_meta"][keys::SUBSCRIPTION_ID], "sub");
+    let polled = get(&elsewhere, &id).await;
+    for member in ["taskId", "status", "createdAt", "lastUpdatedAt", "ttlMs"] {
+        assert_eq!(told["params"][member], polled[member], "{member}");
+    }
+    assert_eq!(told["params"]["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn only_who_declares_tasks_may_follow_them() {
+    let world = world().await;
+    let wanted = json!({ "notifications": { "taskIds": ["0".repeat(32)] } });
+    let refused = world.modern().call("subscriptions/listen", wanted).await;
+    let refused = refused.expect_error(400, -32021);
+    let needed = &refused.error()["data"]["requiredCapabilities"]["extensions"];
+    assert!(needed.get(TASKS_EXTENSION).is_some(), "{refused}");
 }

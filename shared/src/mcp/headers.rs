@@ -78,4 +78,20 @@ mod tests {
             assert_eq!(decode_value(bad), Err(MalformedValue), "{bad}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_comes_back_from_a_header(text: String) {
+            let encoded = encode_value(&text);
+            assert!(encoded.bytes().all(|byte| matches!(byte, 0x20..=0x7e | b'\t')));
+            assert_eq!(decode_value(&encoded).unwrap(), text);
+        }
+
+        #[test]
+        fn any_header_is_read_or_refused(value in "(=\\?base64\\?)?[ -~]{0,40}(\\?=)?") {
+            if let Ok(text) = decode_value(&value) {
+                assert_eq!(decode_value(&encode_value(&text)).unwrap(), text);
+            }
+        }
+    }
 }

@@ -499,4 +499,30 @@ mod tests {
         let text = serde_json::to_string(&message).unwrap();
         assert_eq!(text, r#"{"jsonrpc":"2.0","error":{"code":-32700,"message":"no"}}"#);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_message_or_a_refusal(bytes: Vec<u8>) {
+            if let Err(refused) = Message::parse(bytes.into()) {
+                assert!(refused.to_error().code.0 < 0);
+            }
+        }
+
+        #[test]
+        fn what_looks_like_a_message_is_one_or_is_refused_with_its_id(
+            id in "(0|-?[1-9][0-9]{0,19}|\"[a-z]{0,3}\"|null|1\\.5|true)",
+            method in "(\"[a-z/]{0,8}\"|5|null)",
+            rest in r#"(, ?"params" ?: ?(\{\}|\[\]|null|"x"|\{"a":\[\[1\]\]\}))?"#,
+        ) {
+            let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{method}{rest}}}"#);
+            match Message::parse(text.clone().into()) {
+                Ok(Message::One(Incoming::Request { id: read, .. })) => {
+                    assert_eq!(serde_json::to_string(&read).unwrap(), id, "{text}");
+                }
+                Ok(other) => panic!("{text} is {other:?}"),
+                Err(MalformedMessage::NotAMessage { .. }) => {}
+                Err(other) => panic!("{text} is {other:?}"),
+            }
+        }
+    }
 }

@@ -45,7 +45,7 @@ pub use lifecycle::{
 pub use meta::{Claim, MalformedMeta, ProgressToken, RequestMeta, TraceContext, keys};
 pub use notification::{
     AboutSubscription, AcknowledgedParams, CancelledParams, ListenFilter, LogLevel, LogParams,
-    ProgressParams, ServerNotification, SubscriptionMeta, UpdatedParams,
+    ProgressParams, ServerNotification, SubscriptionMeta, TaskNoteParams, UpdatedParams,
 };
 pub use prompts::{
     GetPromptParams, GetPromptResult, ListPromptsResult, Prompt, PromptArgument, PromptMessage,

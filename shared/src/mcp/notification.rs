@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{ProgressToken, RequestId};
+use super::{DetailedTask, ProgressToken, RequestId};
 
 /// How much a log message matters (RFC 5424), least first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -52,6 +52,9 @@ pub enum ServerNotification {
     /// A subscription has begun; since 2026-07-28.
     #[serde(rename = "notifications/subscriptions/acknowledged")]
     Acknowledged(AcknowledgedParams),
+    /// A task has changed; the extension of 2026-07-28.
+    #[serde(rename = "notifications/tasks")]
+    Task(Box<TaskNoteParams>),
 }
 
 /// How far a call is.
@@ -108,6 +111,17 @@ pub struct UpdatedParams {
     pub uri: String,
 }
 
+/// A task has changed: what `tasks/get` would say of it now.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TaskNoteParams {
+    /// Which subscription brings it.
+    #[serde(flatten)]
+    pub about: AboutSubscription,
+    /// The task.
+    #[serde(flatten)]
+    pub task: DetailedTask,
+}
+
 /// A subscription has begun.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AcknowledgedParams {
@@ -134,6 +148,9 @@ pub struct ListenFilter {
     /// Changes of these resources.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resource_subscriptions: Vec<String>,
+    /// Changes of these tasks: the extension.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub task_ids: Vec<String>,
 }
 
 /// The parameters of `notifications/cancelled`.

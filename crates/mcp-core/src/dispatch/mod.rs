@@ -4,7 +4,10 @@ mod prompts;
 mod resources;
 mod tools;
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex},
+};
 
 use ambient::{Clock, Entropy};
 use futures_util::{FutureExt as _, future::BoxFuture};
@@ -313,7 +316,7 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
 
 impl<S> Inner<S> {
     fn ctx(&self, call: Call) -> Ctx<S> {
-        Ctx { app: Arc::clone(&self.app), call }
+        Ctx { app: Arc::clone(&self.app), call, reached: Mutex::default() }
     }
 
     fn list_ctx(&self, call: Call) -> ListCtx<S> {

@@ -228,4 +228,21 @@ mod tests {
         let large = Journal::unasked([("k".to_owned(), "x".repeat(MAX_STATE).into())].into());
         assert_eq!(seal(large), Err(SealError::TooLarge));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_opens_that_was_not_sealed(state in "[ -~]{0,200}") {
+            assert_eq!(sealer(1).open(&state, &binding("alice"), NOW), Err(OpenError));
+        }
+
+        #[test]
+        fn no_change_of_a_state_opens(place: proptest::sample::Index, with in "[A-Za-z0-9._-]") {
+            let mut state = sealed(&sealer(1));
+            let place = place.index(state.len());
+            if state[place..=place] != with {
+                state.replace_range(place..=place, &with);
+                assert_eq!(sealer(1).open(&state, &binding("alice"), NOW), Err(OpenError));
+            }
+        }
+    }
 }

@@ -56,6 +56,11 @@ impl Document {
         Some((&TASKS, definition))
     }
 
+    /// What keeps a message from being a notification about a task, according to the extension.
+    pub(super) fn check_task_notification(message: &Value) -> Vec<String> {
+        TASKS.check("TaskStatusNotification", message)
+    }
+
     /// The schema of `revision`.
     pub(super) fn of(revision: Revision) -> &'static Self {
         match revision {
