@@ -9,8 +9,8 @@
 #   credentials, audience and issuer, keys that change, revocation, an outage and its end.
 # clients: the official TypeScript and Python clients register there, log in and call tools; those in
 #   TypeScript ask for a wider scope when a tool needs it.
-# canaille: the same matrix as far as that server goes; not in CI yet.
-# Without arguments the first two run. BIN_DIR names a directory with mcp-server; without it that is built.
+# canaille: the same matrix as far as that server goes.
+# Without arguments all three run. BIN_DIR names a directory with mcp-server; without it that is built.
 # Installs the pinned packages from npm and PyPI into scripts/foreign, scripts/clients and target.
 
 set -euo pipefail
@@ -36,7 +36,7 @@ main() {
             *) echo "unknown argument: $each; see --help" >&2 && exit 2 ;;
         esac
     done
-    ((${#wanted[@]} > 0)) || wanted=(oidc-provider clients)
+    ((${#wanted[@]} > 0)) || wanted=(oidc-provider clients canaille)
     need npm node curl jq python3 openssl
     binaries mcp-server
     for each in "${wanted[@]}"; do

@@ -1,6 +1,7 @@
 """PyPI canaille as an authorization server that nobody here wrote, in memory.
 
 usage: python canaille.py PORT
+Secrets have letters and hyphens only: it does not decode what RFC 6749 section 2.3.1 encodes.
 Its audiences are clients: what `agent` gets is for `mcp-server` too, what `stranger` gets is not.
 """
 
@@ -21,7 +22,7 @@ from joserfc.jwk import RSAKey  # noqa: E402
 def client(name: str) -> models.Client:
     made = models.Client(
         client_id=name,
-        client_secret=f"secret of {name}",
+        client_secret=f"secret-of-{name}",
         client_name=name,
         client_uri="https://client.example",
         contacts=["contact@client.example"],

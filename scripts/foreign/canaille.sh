@@ -26,7 +26,7 @@ canaille_start() {
 canaille_resource() {
     local settings
     mapfile -t settings < <(grep -E '^MCP_AUTH_' "$ROOT/examples/auth/canaille.env")
-    resource_start "${settings[@]}" MCP_AUTH_CLIENT_SECRET='secret of mcp-server' \
+    resource_start "${settings[@]}" MCP_AUTH_CLIENT_SECRET='secret-of-mcp-server' \
         MCP_AUTH_MAX_TOKEN_LIFETIME=1209600 MCP_AUTH_TIMEOUT=20 "$@"
 }
 
@@ -35,7 +35,7 @@ canaille_token() {
     local form=(-d grant_type=client_credentials -d scope=mcp)
     [[ -z ${2:-} ]] ||
         form=(-d grant_type=password -d scope='openid profile' -d username="$2" -d password=wonderland)
-    curl -fsS -u "$1:secret of $1" "$ISSUER/oauth/token" "${form[@]}" | jq -er .access_token
+    curl -fsS -u "$1:secret-of-$1" "$ISSUER/oauth/token" "${form[@]}" | jq -er .access_token
 }
 
 canaille_asked() {
@@ -49,7 +49,7 @@ canaille_asked() {
     is_answered 401 'garbage' 'garbage'
     token=$(canaille_token agent)
     is_answered 200 'before it is revoked' "$token"
-    curl -fsS -u 'agent:secret of agent' "$ISSUER/oauth/revoke" -d token="$token" >"$WORK/revoked"
+    curl -fsS -u 'agent:secret-of-agent' "$ISSUER/oauth/revoke" -d token="$token" >"$WORK/revoked"
     sleep 1.1
     is_answered 401 'after it is revoked' "$token"
     stop mcp-server
@@ -73,7 +73,7 @@ canaille_by_both() {
     resource_ready
     token=$(canaille_token agent alice)
     is_answered 200 'a JWT of canaille by both' "$token"
-    curl -fsS -u 'agent:secret of agent' "$ISSUER/oauth/revoke" -d token="$token" >"$WORK/revoked"
+    curl -fsS -u 'agent:secret-of-agent' "$ISSUER/oauth/revoke" -d token="$token" >"$WORK/revoked"
     sleep 1.1
     is_answered 401 'when it is revoked, its signature is not enough' "$token"
     stop mcp-server
@@ -85,7 +85,7 @@ canaille_refuses_us() {
     stop mcp-server
     check 'the issuer with a slash stops the start' \
         refused_at_start 'AUTH_SERVER_URL' AUTH_SERVER_URL="$ISSUER/" MCP_AUTH_REQUIRED_SCOPES=- \
-        MCP_AUTH_CLIENT_ID=mcp-server MCP_AUTH_CLIENT_SECRET='secret of mcp-server'
+        MCP_AUTH_CLIENT_ID=mcp-server MCP_AUTH_CLIENT_SECRET='secret-of-mcp-server'
 }
 
 # It comes back with other keys and without its tokens: both are in memory.
