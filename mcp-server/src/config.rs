@@ -51,8 +51,6 @@ pub struct Config {
     pub max_body: usize,
     /// How many streams one caller may hold open on an instance.
     pub max_streams: usize,
-    /// How many sessions one caller may open within the life of an unused one.
-    pub max_sessions: u64,
     /// What is served beside the protocol.
     pub pages: PageSettings,
     /// The form of the log.
@@ -119,9 +117,6 @@ impl Config {
             max_streams: read
                 .setting("MCP_MAX_STREAMS", "Open streams of one caller on one instance.")
                 .or(256),
-            max_sessions: read
-                .setting("MCP_MAX_SESSIONS", "Sessions that one caller opens within SESSION_TTL.")
-                .or(1000),
             pages: pages::read(read),
             log_format: read
                 .setting("LOG_FORMAT", "Form of the log: pretty, compact or json.")

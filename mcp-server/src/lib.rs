@@ -62,7 +62,7 @@ use self::{
     http::Guard,
     metrics::McpMetrics,
     operation::Operations,
-    quota::{Openings, Streams},
+    quota::Streams,
     session::{Control, Instances, SessionId, Sessions, calls::Calls},
     subscriptions::Feed,
     tasks::Tasks,
@@ -102,7 +102,6 @@ struct Inner {
     feed: Feed,
     calls: Calls,
     streams: Streams,
-    openings: Openings,
     control: Control,
     sealer: Sealer,
     vitals: Vitals,
@@ -192,7 +191,6 @@ impl Server {
             feed: Feed::new(&parts.store),
             calls,
             streams: Streams::new(config.max_streams),
-            openings: Openings::new(&parts.store, config.max_sessions, config.session_ttl),
             control,
             sealer: Sealer::new(vec![SealKey::new(key)]),
             config,
@@ -305,10 +303,6 @@ impl Server {
 
     fn streams(&self) -> &Streams {
         &self.0.streams
-    }
-
-    fn openings(&self) -> &Openings {
-        &self.0.openings
     }
 
     fn control(&self) -> &Control {

@@ -1,4 +1,4 @@
-//! How many streams one caller may hold open on an instance, and how many sessions it may open.
+//! How many streams one caller may hold open on an instance.
 //!
 //! Where nobody is told apart (`MCP_AUTH=none`), nobody is counted either: one client must not be
 //! able to use up the places of all others.
@@ -6,14 +6,11 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 
 use http::StatusCode;
 use mcp_core::Principal;
-use sha2::{Digest as _, Sha256};
 use shared::mcp::ErrorCode;
-use store::{Counter, Store};
 
 use crate::http::Rejection;
 
@@ -66,35 +63,6 @@ impl Drop for Place {
                 open.remove(&name);
             }
         }
-    }
-}
-
-/// The sessions that each caller opens, on all instances.
-#[derive(Clone, Debug)]
-pub(crate) struct Openings {
-    most: u64,
-    window: Duration,
-    counter: Counter,
-}
-
-impl Openings {
-    /// So many for each caller within `window`.
-    pub(crate) fn new(store: &Store, most: u64, window: Duration) -> Self {
-        Self { most, window, counter: store.counter("mcp:opened:") }
-    }
-
-    /// Counts one more session of a caller, or refuses it.
-    pub(crate) async fn count(&self, principal: &Principal) -> Result<(), Rejection> {
-        if principal.is_anonymous() {
-            return Ok(());
-        }
-        let hash = Sha256::digest(principal.identity());
-        let name = hash.iter().fold(String::new(), |name, byte| format!("{name}{byte:02x}"));
-        if self.counter.add(&name, self.window).await?.value <= self.most {
-            return Ok(());
-        }
-        let message = "You have opened too many sessions; end some, or go on with one you have";
-        Err(too_many(message.to_owned()))
     }
 }
 

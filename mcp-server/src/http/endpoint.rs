@@ -38,7 +38,6 @@ pub(super) async fn post(
         }
         Era::ModernNotification => Ok(StatusCode::ACCEPTED.into_response()),
         Era::Opening { id, params } => {
-            server.openings().count(&caller).await.map_err(|refused| refused.to(&id))?;
             let (params, transport) = (params.as_ref(), Transport::Streamable);
             let begun = server.operations().begin(Asked::initialize(&id, params, transport));
             let open = legacy::open(&server, &caller, &id, params, transport);

@@ -38,7 +38,6 @@ pub(super) async fn get(
     Extension(caller): Extension<Caller>,
 ) -> Result<Response, Rejection> {
     let place = server.streams().enter(&caller)?;
-    server.openings().count(&caller).await?;
     let id = server.sessions().open(&caller, Terms::none_yet(), server.entropy()).await?;
     let ends = EndsSession { server: server.clone(), id: id.clone(), _place: place };
     let session = server.sessions().find(id.as_str(), &caller).await?;
