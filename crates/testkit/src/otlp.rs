@@ -1,8 +1,15 @@
 //! A collector of spans: a few lines of server that read OTLP over HTTP.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
 pub use opentelemetry_proto::tonic::trace::v1::{
     Span, span::SpanKind, status::StatusCode as SpanStatus,
 };
@@ -24,14 +31,43 @@ pub struct Collector {
 #[derive(Clone, Default)]
 struct Collected(Arc<Mutex<Vec<Span>>>);
 
-async fn collect(State(collected): State<Collected>, body: Bytes) -> StatusCode {
-    let Ok(request) = ExportTraceServiceRequest::decode(body) else {
-        return StatusCode::BAD_REQUEST;
-    };
-    let scopes = request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-    let mut spans = collected.0.lock().unwrap_or_else(PoisonError::into_inner);
-    spans.extend(scopes.flat_map(|scope| scope.spans));
-    StatusCode::OK
+impl Collected {
+    async fn answer(
+        self,
+        request: Request<Incoming>,
+    ) -> Result<Response<Empty<Bytes>>, Infallible> {
+        let status = if (request.method(), request.uri().path()) == (&Method::POST, "/v1/traces") {
+            self.take(request.into_body()).await
+        } else {
+            StatusCode::NOT_FOUND
+        };
+        let mut response = Response::new(Empty::new());
+        *response.status_mut() = status;
+        Ok(response)
+    }
+
+    async fn take(&self, body: Incoming) -> StatusCode {
+        let Ok(body) = body.collect().await else { return StatusCode::BAD_REQUEST };
+        let Ok(request) = ExportTraceServiceRequest::decode(body.to_bytes()) else {
+            return StatusCode::BAD_REQUEST;
+        };
+        let scopes = request.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+        let mut spans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        spans.extend(scopes.flat_map(|scope| scope.spans));
+        StatusCode::OK
+    }
+
+    async fn serve(self, listener: TcpListener) {
+        let mut connections = JoinSet::new();
+        loop {
+            let (socket, _) = listener.accept().await.or_fail("a connection");
+            let collected = self.clone();
+            let service = service_fn(move |request| collected.clone().answer(request));
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(socket), service);
+            // One that is cut off is its client's matter.
+            connections.spawn(async move { drop(connection.await) });
+        }
+    }
 }
 
 impl Collector {
@@ -40,9 +76,8 @@ impl Collector {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.or_fail("a port is free");
         let address = listener.local_addr().or_fail("it has an address");
         let collected = Collected::default();
-        let router = Router::new().route("/v1/traces", post(collect)).with_state(collected.clone());
         let mut serving = JoinSet::new();
-        serving.spawn(async move { axum::serve(listener, router).await.or_fail("it serves") });
+        serving.spawn(collected.clone().serve(listener));
         Self { url: format!("http://{address}"), collected, _serving: serving }
     }
 
