@@ -3,18 +3,23 @@
 
 use ambient::Reader;
 
-/// What they were called, and what to set instead.
-const FORMER: [(&str, &str); 6] = [
+/// What they were called, and what to set instead. `REDIS_PORT` is not among them: Kubernetes sets it by
+/// itself where there is a service of the name `redis`.
+const FORMER: [(&str, &str); 8] = [
     (
         "USE_REDIS",
         "set REDIS_URL, for example to redis://localhost:6379, or leave it out to keep state in memory",
     ),
+    ("REDIS_HOST", REDIS),
+    ("REDIS_DB", REDIS),
     ("CORS_ORIGIN", "set ALLOWED_ORIGINS to the web origins that may call, comma separated"),
     ("SESSION_TIMEOUT", "set SESSION_TTL to seconds; SESSION_TIMEOUT was milliseconds"),
     ("LOG_LEVEL", "set RUST_LOG, for example to info or mcp_server=debug"),
     ("RATE_LIMIT_WINDOW", RATES),
     ("RATE_LIMIT_MAX", RATES),
 ];
+
+const REDIS: &str = "set REDIS_URL, for example to redis://localhost:6379/0";
 
 const RATES: &str = "limit the rate of clients at the proxy in front, which sees their addresses; \
                      MAX_BODY_BYTES and the bounds of every argument limit what one request can do";
