@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 #
-# The documents: every relative link and anchor leads somewhere, every snippet marked as checked runs.
+# The documents: every relative link and anchor leads somewhere, every setting
+# about tokens and every test that they name exists, every snippet marked as checked runs.
 #
 # usage: scripts/docs.sh [--help]
 #
@@ -13,12 +14,12 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 main() {
-    [[ ${1:-} != --help ]] || { sed -n '3,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit; }
+    [[ ${1:-} != --help ]] || { sed -n '3,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit; }
     need python3 curl jq
     binaries standalone mcp-server
     server_start
     local each status
-    for each in links snippets; do
+    for each in links settings tests snippets; do
         echo "--- $each"
         status=0
         PATH=$BIN_DIR:$PATH python3 -B "$ROOT/scripts/docs/check.py" "$each" | tee "$WORK/$each.out" ||

@@ -1,7 +1,10 @@
 """Checks the Markdown of the repository: every relative link and anchor leads somewhere, and every
 shell snippet that is marked as checked runs.
 
-usage: check.py links | snippets
+usage: check.py links | settings | tests | snippets
+
+Every test that a document names as `file::name` exists.
+Every setting of the servers that a document or a file of examples/auth names exists.
 
 A snippet is marked by the word after its language: ```sh checked. It runs with `bash -euo pipefail`
 in a folder of its own; what it needs of the servers it finds in the environment (MCP_URL, PATH).
@@ -21,6 +24,8 @@ FENCE = re.compile(r"^(```+|~~~+)(.*)$")
 LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^\s)>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$")
 OUTSIDE = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+SETTING = re.compile(r"\bMCP_AUTH(?:_[A-Z0-9]+)*\b(?!_|…|\*)")
+TEST = re.compile(r"`([a-z][\w/.-]*\.rs)::([a-z_0-9]+)`")
 LIMIT_SECONDS = 60
 
 
@@ -99,6 +104,33 @@ def links():
     return passed, failed
 
 
+def settings():
+    """Names that begin like a setting of ours, against the list that the servers write."""
+    known = set(SETTING.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8")))
+    passed, failed = 0, 0
+    for path in documents() + sorted((ROOT / "examples/auth").glob("*.env")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for name in SETTING.findall(line):
+                passed, failed = passed + (name in known), failed + (name not in known)
+                if name not in known:
+                    print(f"FAILED  {path.relative_to(ROOT)}:{number}: there is no setting {name}")
+    return passed, failed
+
+
+def tests():
+    """Tests that are named as `file::name`."""
+    passed, failed = 0, 0
+    for path in documents():
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for file, name in TEST.findall(line):
+                where = ROOT / file
+                there = where.exists() and re.search(rf"\bfn {name}\b", where.read_text(encoding="utf-8"))
+                passed, failed = passed + bool(there), failed + (not there)
+                if not there:
+                    print(f"FAILED  {path.relative_to(ROOT)}:{number}: there is no {file}::{name}")
+    return passed, failed
+
+
 def run(snippet):
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
@@ -128,7 +160,7 @@ def snippets():
 
 
 def main():
-    work = {"links": links, "snippets": snippets}.get(sys.argv[1] if len(sys.argv) == 2 else "")
+    work = {"links": links, "settings": settings, "tests": tests, "snippets": snippets}.get(sys.argv[1] if len(sys.argv) == 2 else "")
     if work is None:
         raise SystemExit(__doc__)
     passed, failed = work()

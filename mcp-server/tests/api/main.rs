@@ -4,7 +4,9 @@
 mod any_bytes;
 mod authorization;
 mod bad_input;
+mod dialects;
 mod doctor;
+mod faults;
 mod legacy;
 mod long_streams;
 mod metrics;
@@ -17,5 +19,6 @@ mod sse_2024;
 mod stdio;
 mod subscriptions;
 mod tasks;
+mod tokens;
 mod traces;
 mod world;
