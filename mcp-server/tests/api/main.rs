@@ -5,6 +5,8 @@ mod any_bytes;
 mod authorization;
 mod bad_input;
 mod doctor;
+mod faults;
+mod flow;
 mod legacy;
 mod long_streams;
 mod metrics;
