@@ -31,6 +31,8 @@ pub(super) struct Broken {
     pub(super) body: Body,
     pub(super) left: u32,
     pub(super) how: How,
+    /// Whether what came before has had the time to go out.
+    pub(super) is_flushed: bool,
 }
 
 /// What hyper is told, so that it closes the connection.
@@ -48,6 +50,12 @@ impl http_body::Body for Broken {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if self.left == 0 {
             return match self.how {
+                // hyper sends what it has when nothing more is ready, and forgets it on an error.
+                How::Cut if !self.is_flushed => {
+                    self.is_flushed = true;
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
                 How::Cut => Poll::Ready(Some(Err(CutOnPurpose.into()))),
                 How::End => Poll::Ready(None),
                 // Nobody wakes it: the connection lives until the client or the process leaves.

@@ -116,7 +116,8 @@ fn broken(aim: &Aim, response: Response) -> Response {
     let planned = How::ALL.iter().find_map(|(name, how)| Some((*name, *how, aim.plan(name)?)));
     let Some((name, how, plan)) = planned else { return response };
     let left = plan.after_events();
-    let mut response = response.map(|body| Body::new(Broken { body, left, how }));
+    let mut response =
+        response.map(|body| Body::new(Broken { body, left, how, is_flushed: false }));
     mark(&mut response, name);
     response
 }

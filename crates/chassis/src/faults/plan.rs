@@ -119,8 +119,10 @@ impl Plan {
         status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
     }
 
-    pub(super) const fn retry_after(&self) -> Option<u32> {
-        self.retry_after
+    /// When to come back: said wherever there is something to wait for.
+    pub(super) fn retry_after(&self) -> Option<u32> {
+        let waits = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+        self.retry_after.or_else(|| waits.contains(&self.status()).then_some(1))
     }
 
     pub(super) fn after_events(&self) -> u32 {
