@@ -23,19 +23,31 @@ main() {
     fi
     need curl jq openssl nginx caddy
     binaries auth-server mcp-server
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost \
-        -addext subjectAltName=DNS:localhost -keyout "$WORK/key.pem" -out "$WORK/cert.pem" 2>/dev/null
-    # Of all programs that are started here, and of curl.
-    export CURL_CA_BUNDLE=$WORK/cert.pem MCP_AUTH_CA_FILE=$WORK/cert.pem
-    local top=$WORK each
+    certificate
+    # Whom the MCP server and curl trust here.
+    export CURL_CA_BUNDLE=$WORK/ca.pem MCP_AUTH_CA_FILE=$WORK/ca.pem
+    local each
+    TOP=$WORK
     for each in nginx caddy; do
-        WORK=$top/$each
+        WORK=$TOP/$each
         mkdir "$WORK"
         echo "--- $each"
         journey "$each"
     done
-    WORK=$top
+    WORK=$TOP
     summary
+}
+
+# An authority, and a certificate of it for localhost.
+certificate() {
+    local ec=(-newkey ec -pkeyopt 'ec_paramgen_curve:P-256' -nodes)
+    (
+        cd "$WORK"
+        openssl req -x509 "${ec[@]}" -days 2 -subj '/CN=an authority' -keyout ca.key -out ca.pem
+        openssl req "${ec[@]}" -subj /CN=localhost -keyout key.pem -out request.pem
+        openssl x509 -req -in request.pem -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out cert.pem \
+            -extfile <(printf 'subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n')
+    ) >"$WORK/openssl.log" 2>&1 || { cat "$WORK/openssl.log" && exit 1; }
 }
 
 journey() {
@@ -53,7 +65,6 @@ journey() {
     check 'so does the authorization server' metadata_documents_agree
     check 'browsers are told to stay with https' stays_with_https
     check '/mcp/ answers without a redirect' trailing_slash_answers
-    check 'the doctor finds nothing bad' "$BIN_DIR/mcp-server" doctor
     stop proxy
     stop mcp-server
     stop auth-server
@@ -78,8 +89,8 @@ nginx_server() {
 server {
     listen 127.0.0.1:$1 ssl http2;
     server_name localhost;
-    ssl_certificate $CURL_CA_BUNDLE;
-    ssl_certificate_key ${CURL_CA_BUNDLE%cert.pem}key.pem;
+    ssl_certificate $TOP/cert.pem;
+    ssl_certificate_key $TOP/key.pem;
     ssl_protocols TLSv1.2 TLSv1.3;
     client_max_body_size 5m;
     location / {
@@ -102,14 +113,14 @@ proxy_of_caddy() {
 }
 https://localhost:$1 {
     bind 127.0.0.1
-    tls $CURL_CA_BUNDLE ${CURL_CA_BUNDLE%cert.pem}key.pem
+    tls $TOP/cert.pem $TOP/key.pem
     reverse_proxy 127.0.0.1:$2 {
         flush_interval -1
     }
 }
 https://localhost:$3 {
     bind 127.0.0.1
-    tls $CURL_CA_BUNDLE ${CURL_CA_BUNDLE%cert.pem}key.pem
+    tls $TOP/cert.pem $TOP/key.pem
     reverse_proxy 127.0.0.1:$4
 }
 CADDYFILE

@@ -218,7 +218,6 @@ impl Server {
 
     /// Shows on the flow page what comes to an authorization server in the same process. Where the
     /// page is off, the router is what it was.
-    #[must_use]
     pub fn showing(&self, authorization_server: Router) -> Router {
         self.flow().around_authorization(authorization_server)
     }

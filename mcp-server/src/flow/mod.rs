@@ -112,10 +112,10 @@ impl Flow {
     pub(crate) async fn watch(&self) -> Result<Viewer, CannotWatch> {
         let flow = self.0.as_ref().ok_or(CannotWatch::Off)?;
         let place = Arc::clone(&flow.viewers).try_acquire_owned();
-        let _place = place.map_err(|_| CannotWatch::Full)?;
+        let place = place.map_err(|_| CannotWatch::Full)?;
         let hops = flow.bus.subscribe(relay::HOPS).await.map_err(CannotWatch::Store)?;
         self.stay().await;
-        Ok(Viewer { hops, _place })
+        Ok(Viewer { hops, _place: place })
     }
 
     /// Says to all instances that somebody still watches.

@@ -5,7 +5,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use shared::mcp::RequestId;
 
 use super::{Flow, Hop, Kind, Place};
-use crate::operation::Asked;
+use crate::{operation::Asked, session::SessionId};
 
 /// What is looked at of a message that goes out.
 #[derive(Deserialize)]
@@ -44,7 +44,7 @@ impl Flow {
             );
             let hop = Hop::new(Place::Client, Place::Instance, kind, what).id(asked.id);
             let bytes = asked.params.map_or(0, |params| params.as_bytes().len());
-            hop.session(asked.session.map(|id| id.as_str())).bytes(bytes)
+            hop.session(asked.session.map(SessionId::as_str)).bytes(bytes)
         });
     }
 

@@ -22,7 +22,7 @@ function lanes() {
   return ['client', ...instances.map((name) => `instance ${name}`), 'store', 'auth'];
 }
 
-const NAMES = { client: 'Clients', store: STORE_NAME, auth: 'Authorization' };
+const NAMES = { client: 'Clients', store: STORE_NAME, auth: 'Authori\u00adzation' };
 
 /** Keys of everything that more than one instance has had a hand in. */
 function crossed() {

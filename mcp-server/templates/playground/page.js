@@ -45,7 +45,7 @@ async function start() {
   $('client-id').addEventListener('change', () => sessionStorage.setItem(MANUAL, $('client-id').value.trim()));
   $('clear').addEventListener('click', () => $('messages').replaceChildren());
   $('save').addEventListener('click', save);
-  for (const tab of document.querySelectorAll('[data-kind]')) {
+  for (const tab of document.querySelectorAll('.tabs [data-kind]')) {
     tab.addEventListener('click', () => guarded(() => show(tab.dataset.kind)));
   }
   await guarded(async () => {
@@ -165,7 +165,7 @@ async function stopListening() {
 
 async function show(kind) {
   const { list, member, name, show: open } = KINDS[kind];
-  for (const tab of document.querySelectorAll('[data-kind]')) {
+  for (const tab of document.querySelectorAll('.tabs [data-kind]')) {
     tab.setAttribute('aria-pressed', String(tab.dataset.kind === kind));
   }
   showing = kind;

@@ -71,13 +71,11 @@ impl Faults {
     }
 
     /// Lets them happen to what `router` has so far.
-    #[must_use]
     pub fn around<S: Clone + Send + Sync + 'static>(&self, router: Router<S>) -> Router<S> {
         router.layer(middleware::from_fn_with_state(self.clone(), inject::inject))
     }
 
     /// `/debug/faults`.
-    #[must_use]
     pub fn router<S>(&self) -> Router<S> {
         control::router(self)
     }
