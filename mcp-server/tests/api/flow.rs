@@ -20,7 +20,7 @@ struct Viewer {
 
 impl Viewer {
     async fn at(world: &World) -> Self {
-        let limit = Duration::from_secs(60);
+        let limit = Duration::from_mins(1);
         let http = http_client("viewer", Timeouts { connect: limit, total: limit }).unwrap();
         let response = http.get(format!("{}/flow/events", world.base)).send().await.unwrap();
         assert_eq!(response.status(), 200);
