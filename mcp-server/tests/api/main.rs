@@ -5,7 +5,7 @@ mod any_bytes;
 mod authorization;
 mod bad_input;
 mod doctor;
-mod faults;
+mod asked_faults;
 mod flow;
 mod legacy;
 mod long_streams;
