@@ -31,7 +31,7 @@ STEPS=(
     'clients      900 scripts/clients.sh typescript python commands'
     'examples     300 scripts/examples.sh'
     'browser      600 scripts/clients.sh browser'
-    'foreign      300 scripts/foreign.sh'
+    'foreign      600 scripts/foreign.sh'
     'oauth-clients 600 scripts/oauth-clients.sh'
     'proxies      300 scripts/proxies.sh'
     'tls          180 scripts/tls.sh'

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 #
-# The documents: every relative link and anchor leads somewhere, every error is in the catalogue, every
-# snippet marked as checked runs.
+# The documents: every relative link and anchor leads somewhere, every setting about tokens and every
+# test that they name exists, every error is in the catalogue, every snippet marked as checked runs.
 #
 # usage: scripts/docs.sh [--help]
 #
@@ -19,7 +19,7 @@ main() {
     binaries standalone mcp-server
     server_start
     local each status
-    for each in links errors snippets; do
+    for each in links settings tests errors snippets; do
         echo "--- $each"
         status=0
         PATH=$BIN_DIR:$PATH python3 -B "$ROOT/scripts/docs/check.py" "$each" | tee "$WORK/$each.out" ||

@@ -1,8 +1,10 @@
 """Checks the Markdown of the repository: every relative link and anchor leads somewhere, and every
 shell snippet that is marked as checked runs.
 
-usage: check.py links | snippets | errors
+usage: check.py links | settings | tests | errors | snippets
 
+Every test that a document names as `file::name` exists.
+Every setting of the servers that a document or a file of examples/auth names exists.
 `errors` compares docs/error-catalogue.md with the source: every code and every sentence that a server
 answers with has its line there.
 
@@ -24,6 +26,8 @@ FENCE = re.compile(r"^(```+|~~~+)(.*)$")
 LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^\s)>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$")
 OUTSIDE = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+SETTING = re.compile(r"\bMCP_AUTH(?:_[A-Z0-9]+)*\b(?!_|…|\*)")
+TEST = re.compile(r"`([a-z][\w/.-]*\.rs)::([a-z_0-9]+)`")
 LIMIT_SECONDS = 60
 
 
@@ -99,6 +103,33 @@ def links():
                 passed, failed = passed + (not wrong), failed + bool(wrong)
                 if wrong:
                     print(f"FAILED  {path.relative_to(ROOT)}:{number}: {target} {wrong}")
+    return passed, failed
+
+
+def settings():
+    """Names that begin like a setting of ours, against the list that the servers write."""
+    known = set(SETTING.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8")))
+    passed, failed = 0, 0
+    for path in documents() + sorted((ROOT / "examples/auth").glob("*.env")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for name in SETTING.findall(line):
+                passed, failed = passed + (name in known), failed + (name not in known)
+                if name not in known:
+                    print(f"FAILED  {path.relative_to(ROOT)}:{number}: there is no setting {name}")
+    return passed, failed
+
+
+def tests():
+    """Tests that are named as `file::name`."""
+    passed, failed = 0, 0
+    for path in documents():
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for file, name in TEST.findall(line):
+                where = ROOT / file
+                there = where.exists() and re.search(rf"\bfn {name}\b", where.read_text(encoding="utf-8"))
+                passed, failed = passed + bool(there), failed + (not there)
+                if not there:
+                    print(f"FAILED  {path.relative_to(ROOT)}:{number}: there is no {file}::{name}")
     return passed, failed
 
 
@@ -184,7 +215,7 @@ def errors():
 
 
 def main():
-    work = {"links": links, "snippets": snippets, "errors": errors}.get(sys.argv[1] if len(sys.argv) == 2 else "")
+    work = {"links": links, "settings": settings, "tests": tests, "errors": errors, "snippets": snippets}.get(sys.argv[1] if len(sys.argv) == 2 else "")
     if work is None:
         raise SystemExit(__doc__)
     passed, failed = work()

@@ -2,10 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it is")]
 
 mod any_bytes;
+mod asked_faults;
 mod authorization;
 mod bad_input;
+mod dialects;
 mod doctor;
-mod asked_faults;
+mod faults;
 mod flow;
 mod legacy;
 mod long_streams;
@@ -19,5 +21,6 @@ mod sse_2024;
 mod stdio;
 mod subscriptions;
 mod tasks;
+mod tokens;
 mod traces;
 mod world;
