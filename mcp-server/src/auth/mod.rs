@@ -54,6 +54,7 @@ pub(crate) use self::{
 use crate::{
     Parts, Server,
     config::{AuthSettings, Outage, Validation},
+    flow::Flow,
     metrics::McpMetrics,
 };
 
@@ -71,11 +72,12 @@ impl Auth {
         settings: &AuthSettings,
         parts: &Parts,
         resource: String,
-        metrics: &McpMetrics,
+        (metrics, flow): (&McpMetrics, &Flow),
     ) -> Result<Arc<Self>, OutboundStartError> {
         let Parts { clock, entropy, lifecycle, store } = parts;
         warn(settings);
         let outbound = Outbound::new(settings, clock.clone(), metrics.asking())?;
+        let outbound = outbound.shown_in(flow);
         let validator =
             Arc::new(Validator::new(settings, &outbound, (clock, entropy), metrics.clone()));
         let proofs = Proofs::new(store, resource, clock.clone());
