@@ -16,7 +16,7 @@ use chassis::telemetry::{LogFormat, TelemetrySettings};
 pub use self::{
     auth::{AuthSettings, CacheSettings, ClientKey, Credentials, Discovery, JwksSettings},
     profile::Profile,
-    values::{ClientAuth, Outage, Validation},
+    values::{ClientAuth, Outage, SessionCheck, Validation},
 };
 
 /// Everything that can be set.
@@ -34,6 +34,8 @@ pub struct Config {
     pub redis_url: Option<Secret>,
     /// How long a session lives without being used.
     pub session_ttl: Duration,
+    /// How a request makes sure that its session is still there.
+    pub session_check: SessionCheck,
     /// Seals what a modern call gives the client to bring back; random when absent.
     pub state_key: Option<Secret>,
     /// Host names under which this server may be addressed, beside that of `base` and loopback.
@@ -92,6 +94,13 @@ impl Config {
                 .setting("SESSION_TTL", "Seconds that an unused session lives.")
                 .or(Seconds(300))
                 .into(),
+            session_check: read
+                .setting(
+                    "SESSION_CHECK",
+                    "`near` believes for up to a second what this instance has seen of a session; \
+                     `strict` asks the store at every request.",
+                )
+                .or(SessionCheck::Near),
             state_key: state_key(read),
             allowed_hosts: read
                 .setting("ALLOWED_HOSTS", "Further host names of this server, comma separated.")

@@ -50,7 +50,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::config::{
     AuthConfig, AuthSettings, CacheSettings, ClientAuth, ClientKey, Config, Credentials, Discovery,
-    JwksSettings, Outage, Profile, Validation,
+    JwksSettings, Outage, Profile, SessionCheck, Validation,
 };
 use self::{
     auth::Auth,
@@ -58,7 +58,7 @@ use self::{
     http::Guard,
     metrics::McpMetrics,
     operation::Operations,
-    session::{Control, Instances, SessionId, Sessions, calls::Calls},
+    session::{Control, Instances, Near, SessionId, Sessions, calls::Calls},
     subscriptions::Feed,
     tasks::Tasks,
     vitals::Vitals,
@@ -158,8 +158,13 @@ impl Server {
         let key = key.unwrap_or_else(|| parts.entropy.bytes());
         let calls = Calls::default();
         let instances = Instances::new(&parts.store, &parts.entropy);
+        let near = match config.session_check {
+            SessionCheck::Near => Near::new(&parts.clock, config.session_ttl),
+            SessionCheck::Strict => Near::default(),
+        };
         let sessions = Sessions::new(&parts.store, config.session_ttl, instances.own());
-        let control = Control::new(&parts.store, calls.clone(), sessions.readers().clone());
+        let sessions = sessions.remembering(near);
+        let control = Control::new(&parts.store, calls.clone(), &sessions);
         look_after(&parts, control.clone(), instances.clone());
         let tasks = Tasks::new(&parts.store, &instances, &parts.clock, &parts.entropy);
         let vitals = Vitals::new(&parts.store, &parts.clock, &parts.entropy, config.session_ttl);

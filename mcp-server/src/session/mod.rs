@@ -9,6 +9,7 @@ pub(crate) mod calls;
 mod control;
 pub(crate) mod instances;
 pub(crate) mod live;
+mod near;
 pub(crate) mod readers;
 mod record;
 pub(crate) mod streams;
@@ -17,5 +18,6 @@ pub(crate) mod voice;
 
 pub(crate) use control::Control;
 pub(crate) use instances::Instances;
+pub(crate) use near::Near;
 pub(crate) use record::{Owner, SessionId, SessionRecord, Transport};
 pub(crate) use table::{ENDED, Session, Sessions, Terms, WATCHED, WatchError};

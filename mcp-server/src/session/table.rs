@@ -11,7 +11,9 @@ use shared::mcp::{
 use store::{Bus, Store, StoreError, Subscription, Table, UpdateError};
 
 use super::{
+    control::tell_changed,
     live::{Delivered, is_question},
+    near::Near,
     readers::Readers,
     record::{Owner, SessionId, SessionRecord, Transport},
     streams::Streams,
@@ -60,6 +62,7 @@ pub(crate) struct Sessions {
     bus: Bus,
     streams: Streams,
     readers: Readers,
+    near: Near,
     idle: Duration,
 }
 
@@ -72,8 +75,20 @@ impl Sessions {
             bus: store.bus(),
             streams: Streams::new(store, idle, instance),
             readers: Readers::default(),
+            near: Near::default(),
             idle,
         }
+    }
+
+    /// Not every request looks into the store.
+    #[must_use]
+    pub(crate) fn remembering(self, near: Near) -> Self {
+        Self { near, ..self }
+    }
+
+    /// What was seen of them lately.
+    pub(crate) const fn near(&self) -> &Near {
+        &self.near
     }
 
     /// What their streams say.
@@ -134,14 +149,26 @@ impl Sessions {
         principal: &Principal,
     ) -> Result<Option<Session>, StoreError> {
         let Some(id) = SessionId::parse(id) else { return Ok(None) };
-        let Some(record) = self.table.get_and_keep(id.as_str(), self.idle).await? else {
-            return Ok(None);
-        };
-        if record.owner != Owner::from(principal) {
+        let Some(record) = self.seen(&id).await? else { return Ok(None) };
+        if !record.owner.is(principal) {
             tracing::warn!(target: "audit", "a session was used by somebody who does not own it");
             return Ok(None);
         }
-        Ok(Some(Session { id, record: Arc::new(record) }))
+        Ok(Some(Session { id, record }))
+    }
+
+    /// What this instance has seen of a session within the last second, or what the store has.
+    async fn seen(&self, id: &SessionId) -> Result<Option<Arc<SessionRecord>>, StoreError> {
+        if let Some(record) = self.near.get(id) {
+            return Ok(Some(record));
+        }
+        let look = self.near.look();
+        let found = self.table.get_and_keep(id.as_str(), self.idle).await?;
+        let found = found.map(Arc::new);
+        if let Some(record) = &found {
+            self.near.remember(look, id, record);
+        }
+        Ok(found)
     }
 
     /// Keeps a session alive while one of its streams is open; false when it has ended.
@@ -159,10 +186,19 @@ impl Sessions {
             Ok::<_, std::convert::Infallible>(SessionRecord { level: Some(level), ..record })
         };
         match self.table.update(id.as_str(), change).await {
-            Ok(_) => self.announce(id, WATCHED).await,
+            Ok(_) => {
+                self.changed(id).await?;
+                self.announce(id, WATCHED).await
+            }
             Err(UpdateError::Store(error)) => Err(error),
             Err(UpdateError::Change(never)) => match never {},
         }
+    }
+
+    /// Nobody may go on with what was seen before.
+    async fn changed(&self, id: &SessionId) -> Result<(), StoreError> {
+        self.near.forget(id);
+        tell_changed(&self.bus, id).await
     }
 
     /// Begins or ends to watch a resource, and tells the session's stream.
@@ -214,6 +250,7 @@ impl Sessions {
     /// Ends a session everywhere.
     pub(crate) async fn end(&self, id: &SessionId) -> Result<(), StoreError> {
         self.table.remove(id.as_str()).await?;
+        self.changed(id).await?;
         self.bus.publish(&control_channel(id), ENDED).await
     }
 
