@@ -26,11 +26,11 @@ STEPS=(
     'generated    300 cargo xtask gen --check'
     'counts       900 cargo xtask counts'
     'e2e          300 scripts/test-e2e.sh'
-    'clients      600 scripts/clients.sh typescript python'
+    'clients      900 scripts/clients.sh typescript python commands'
     'browser      600 scripts/clients.sh browser'
     'foreign      300 scripts/foreign.sh'
     'proxies      300 scripts/proxies.sh'
-    'conformance  300 scripts/conformance.sh'
+    'conformance  420 scripts/conformance.sh'
 )
 # These run the programs that `build` has made.
 NEED_BUILD=' counts e2e clients browser foreign proxies conformance '
@@ -114,7 +114,7 @@ run_tests() {
 check_scripts() {
     local scripts=(scripts/*.sh scripts/*/*.sh .ci/run) each status=0
     for each in "${scripts[@]}"; do bash -n "$each" || status=1; done
-    for each in scripts/clients/*/*.mjs scripts/e2e/*.mjs; do node --check "$each" || status=1; done
+    for each in scripts/clients/*/*.mjs scripts/*/*.mjs; do node --check "$each" || status=1; done
     if command -v shellcheck >/dev/null; then
         shellcheck --external-sources "${scripts[@]}" || status=1
     else

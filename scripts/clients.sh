@@ -2,9 +2,9 @@
 #
 # Clients that nobody here wrote, and a real browser, against both servers.
 #
-# usage: scripts/clients.sh [typescript] [python] [browser] [--help]
+# usage: scripts/clients.sh [typescript] [python] [commands] [browser] [--help]
 #
-# Without arguments all three run, against a server of their own on free ports; MCP_URL names one
+# Without arguments all of them run, against a server of their own on free ports; MCP_URL names one
 # that runs already instead, for example http://localhost:3232/mcp;
 # MCP_OPEN_URL one without authorization, for the pages of MCP Apps.
 # BIN_DIR names a directory with standalone; without it that is built.
@@ -16,18 +16,18 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 CLIENTS=$ROOT/scripts/clients
-VENV=${CARGO_TARGET_DIR:-$ROOT/target}/clients/venv
+VENVS=${CARGO_TARGET_DIR:-$ROOT/target}/clients
 
 main() {
     local wanted=() each status
     for each in "$@"; do
         case $each in
-            typescript | python | browser) wanted+=("$each") ;;
+            typescript | python | commands | browser) wanted+=("$each") ;;
             --help | -h) sed -n '3,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;;
             *) echo "unknown argument: $each; see --help" >&2 && exit 2 ;;
         esac
     done
-    ((${#wanted[@]} > 0)) || wanted=(typescript python browser)
+    ((${#wanted[@]} > 0)) || wanted=(typescript python commands browser)
     need npm python3
     [[ -n ${MCP_URL:-} ]] || servers_start
     for each in "${wanted[@]}"; do
@@ -85,18 +85,33 @@ with_browser() {
         { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/browser/apps.mjs"; }
 }
 
-with_python() {
-    python_packages "$CLIENTS/python/requirements.txt" &&
-        timeout --kill-after=5 300 "$VENV/bin/python" -B "$CLIENTS/python/journey.py"
+# The Inspector and mcp-remote, which are commands.
+with_commands() {
+    [[ -n ${MCP_OPEN_URL:-} ]] || { echo '0 passed, 1 failed: MCP_OPEN_URL is needed' && return 1; }
+    npm_packages "$CLIENTS/typescript" &&
+        npm_packages "$CLIENTS/commands" &&
+        run_node "$CLIENTS/commands/inspector.mjs" &&
+        run_node "$CLIENTS/commands/remote.mjs"
 }
 
-# python_packages FILE : installs what it says, unless that has been done.
-python_packages() {
-    cmp --silent "$1" "$VENV/requirements.txt" && return
-    rm -rf "$VENV"
-    python3 -m venv "$VENV" &&
-        "$VENV/bin/pip" install --quiet --disable-pip-version-check --requirement "$1" &&
-        cp "$1" "$VENV/requirements.txt"
+# Both generations of the official client, and FastMCP, each with packages of its own.
+with_python() {
+    with_venv two journey.py || return 1
+    [[ -z ${MCP_OPEN_URL:-} ]] ||
+        { with_venv two tour_two.py && with_venv one tour_one.py && with_venv fastmcp tour_fastmcp.py; }
+}
+
+# with_venv NAME PROGRAM : with the packages of requirements-NAME.txt, which are installed unless that
+# has been done.
+with_venv() {
+    local file=$CLIENTS/python/requirements-$1.txt venv=$VENVS/$1
+    if ! cmp --silent "$file" "$venv/requirements.txt"; then
+        rm -rf "$venv"
+        python3 -m venv "$venv" &&
+            "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$file" &&
+            cp "$file" "$venv/requirements.txt" || return 1
+    fi
+    timeout --kill-after=5 300 "$venv/bin/python" -B "$CLIENTS/python/$2"
 }
 
 main "$@"

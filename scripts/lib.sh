@@ -140,14 +140,16 @@ check() {
     fi
 }
 
-# count_in FILE STATUS : takes the numbers of another program's closing line into ours. A program that
-# has no such line, or fails in spite of it, counts as a failure.
+# count_in FILE STATUS : takes the numbers of the closing lines of other programs into ours. Programs
+# that have no such line, or fail in spite of it, count as a failure.
 count_in() {
-    local line failed
-    line=$(grep -oE '^[0-9]+ passed, [0-9]+ failed' "$1" | tail -n 1) || line='0 passed, 0 failed'
-    failed=$(sed -E 's/.* ([0-9]+) failed/\1/' <<<"$line")
-    ((failed > 0 || $2 == 0)) && [[ $line != '0 passed, 0 failed' ]] || failed=$((failed + 1))
-    PASSED=$((PASSED + ${line%% *}))
+    local line passed=0 failed=0
+    while read -r line; do
+        passed=$((passed + ${line%% *}))
+        failed=$((failed + $(sed -E 's/.* ([0-9]+) failed/\1/' <<<"$line")))
+    done < <(grep -oE '^[0-9]+ passed, [0-9]+ failed' "$1")
+    ((failed > 0 || (passed > 0 && $2 == 0))) || failed=1
+    PASSED=$((PASSED + passed))
     FAILED=$((FAILED + failed))
 }
 

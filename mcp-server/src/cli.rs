@@ -3,10 +3,16 @@
 use std::io::{self, Read as _, Write};
 
 use ambient::{Clock, Entropy, Env, Mistakes, Secret, Settings};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
 use mcp_core::Features;
+use url::Url;
 
-use crate::{AuthConfig, Config, auth, run};
+use crate::{
+    AuthConfig, Config, auth,
+    connect::{Client, Target},
+    run,
+};
 
 /// An MCP server. Settings come from the environment and from the file `.env`.
 #[derive(Debug, Parser)]
@@ -28,6 +34,20 @@ enum Command {
         /// machine cannot see.
         #[arg(long)]
         token: Option<Secret>,
+    },
+    /// Print what to do so that a client connects: what the server's page shows.
+    Connect {
+        /// Which client; all when not said.
+        #[arg(long)]
+        client: Option<Client>,
+        /// URL of the endpoint; that of the settings when not said.
+        #[arg(long)]
+        url: Option<Url>,
+    },
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
     },
     /// Look at the settings.
     Config {
@@ -73,6 +93,18 @@ pub async fn run(offered: impl FnOnce(&Env) -> Result<Features, Mistakes>) -> Re
             let good = check_auth(&env, &parts, token, &mut io::stdout()).await?;
             if good { Ok(()) } else { Err(CliError::CheckFailed) }
         }
+        Some(Command::Connect { client, url }) => {
+            let env = Env::process()?;
+            let (config, features) = run::both(Config::from_env(&env).0, offered(&env))?;
+            let url = url.map_or_else(|| config.resource(), String::from);
+            let target = Target::new(&features.implementation().name, &url);
+            Ok(connect(&target, client, &mut io::stdout().lock())?)
+        }
+        Some(Command::Completions { shell }) => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "mcp-server", &mut script);
+            Ok(io::stdout().lock().write_all(&script)?)
+        }
         Some(Command::Config { what }) => {
             let env = Env::process()?;
             let (config, settings) = Config::from_env(&env);
@@ -117,6 +149,18 @@ pub async fn check_auth(
     }
 }
 
+/// Writes what to do for one client, or for all.
+fn connect(target: &Target, client: Option<Client>, out: &mut dyn Write) -> io::Result<()> {
+    let ways = client.map_or_else(|| target.ways(), |client| vec![target.way(client)]);
+    for (index, way) in ways.iter().enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        out.write_all(way.for_terminal().as_bytes())?;
+    }
+    Ok(())
+}
+
 /// Writes every setting whose name has `part` in it, with its value and where that came from.
 fn dump(env: &Env, settings: &Settings, part: &str, out: &mut dyn Write) -> io::Result<()> {
     for setting in settings.iter().filter(|setting| setting.name.contains(part)) {
@@ -128,14 +172,25 @@ fn dump(env: &Env, settings: &Settings, part: &str, out: &mut dyn Write) -> io::
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
     fn the_command_line_is_well_made() {
         Cli::command().debug_assert();
         assert!(Cli::parse_from(["mcp-server"]).command.is_none());
+    }
+
+    #[test]
+    fn one_client_or_all_of_them_are_told_how_to_connect() {
+        let target = Target::new("x", "http://localhost:1/mcp");
+        let told = |client| {
+            let mut out = Vec::new();
+            connect(&target, client, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert!(told(Some(Client::Codex)).contains("codex mcp add x --url http://localhost:1/mcp"));
+        assert!(!told(Some(Client::Codex)).contains("claude"));
+        assert_eq!(told(None).matches("http://localhost:1/mcp").count(), target.ways().len());
     }
 
     #[test]

@@ -20,6 +20,7 @@
 mod auth;
 pub mod cli;
 mod config;
+mod connect;
 mod era;
 mod feature_state;
 pub mod features;

@@ -4,7 +4,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use ambient::{Clock, Entropy, Env, Secret};
 use chassis::telemetry::{Service, Telemetry, TelemetrySettings};
-use mcp_core::Features;
 use mcp_server::{features, run};
 use store::{RedisOptions, Store};
 use testkit::{PATIENCE, faults::Proxy, redis, within};
@@ -142,8 +141,7 @@ impl Setup {
             store,
             lifecycle: life.lifecycle(),
         };
-        let offered =
-            Features::new(features::server(), features::catalog(), features::App::default());
+        let offered = features::offered(&self.env).0.expect("the settings are right");
         let server = mcp_server::Server::observed(config, offered, parts, telemetry);
         let server = server.expect("it can be made");
         within(PATIENCE, async {

@@ -9,7 +9,13 @@ use jsonschema::{Draft, ValidationError, Validator, error::ValidationErrorKind a
 use serde_json::Value;
 
 /// The demands of one schema, prepared once.
-pub(crate) struct Constraints(Option<Validator>);
+pub(crate) struct Constraints(Option<Demands>);
+
+struct Demands {
+    validator: Validator,
+    /// A text of so many bytes or fewer breaks none of them, whatever it says.
+    harmless: usize,
+}
 
 /// A schema that cannot be checked, and why: a pattern that is none, for example.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -23,12 +29,13 @@ impl Constraints {
         }
         let options = jsonschema::options().with_draft(Draft::Draft202012);
         let validator = options.should_validate_formats(true).build(schema);
-        validator.map(|validator| Self(Some(validator))).map_err(|e| MalformedSchema(e.to_string()))
+        let validator = validator.map_err(|error| MalformedSchema(error.to_string()))?;
+        Ok(Self(Some(Demands { validator, harmless: harmless(schema) })))
     }
 
     /// Checks a value that is still text. What does not fit is named.
     pub(crate) fn check_text(&self, text: &[u8]) -> Result<(), String> {
-        if self.0.is_none() {
+        if self.0.as_ref().is_none_or(|demands| text.len() <= demands.harmless) {
             return Ok(());
         }
         // Nesting too deep for a value fits a type that ignores it; demands would not be seen.
@@ -38,7 +45,7 @@ impl Constraints {
 
     /// Checks a value that serde has found to have the right shape. What does not fit is named.
     pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
-        let Some(validator) = &self.0 else { return Ok(()) };
+        let Some(Demands { validator, .. }) = &self.0 else { return Ok(()) };
         let broken = validator.iter_errors(value).find_map(|error| broken(&error));
         broken.map_or(Ok(()), Err)
     }
@@ -64,17 +71,41 @@ const DEMANDS: [&str; 15] = [
 ];
 
 fn demands(schema: &Value) -> bool {
+    let mut any = false;
+    each_demand(schema, &mut |_, _| any = true);
+    any
+}
+
+/// How long a text may be so that nothing in it can be too long: a string has no more characters,
+/// and an array no more items, than the text has bytes. Other demands can be broken by any text.
+fn harmless(schema: &Value) -> usize {
+    let mut harmless = usize::MAX;
+    each_demand(schema, &mut |keyword, value| {
+        let most = if matches!(keyword, "maxLength" | "maxItems") { value.as_u64() } else { None };
+        harmless = harmless.min(most.and_then(|most| usize::try_from(most).ok()).unwrap_or(0));
+    });
+    harmless
+}
+
+/// Tells of every demand in a schema, with its value.
+fn each_demand(schema: &Value, tell: &mut dyn FnMut(&str, &Value)) {
     match schema {
-        Value::Object(members) => members.iter().any(|(name, member)| match name.as_str() {
-            "default" | "const" | "enum" | "examples" => false,
-            // Names of fields are not keywords.
-            "properties" | "$defs" => {
-                member.as_object().is_some_and(|fields| fields.values().any(demands))
+        Value::Object(members) => {
+            for (name, member) in members {
+                match name.as_str() {
+                    "default" | "const" | "enum" | "examples" => {}
+                    // Names of fields are not keywords.
+                    "properties" | "$defs" => {
+                        let fields = member.as_object().into_iter().flatten();
+                        fields.for_each(|(_, field)| each_demand(field, tell));
+                    }
+                    keyword if DEMANDS.contains(&keyword) => tell(keyword, member),
+                    _ => each_demand(member, tell),
+                }
             }
-            keyword => DEMANDS.contains(&keyword) || demands(member),
-        }),
-        Value::Array(items) => items.iter().any(demands),
-        _ => false,
+        }
+        Value::Array(items) => items.iter().for_each(|item| each_demand(item, tell)),
+        _ => {}
     }
 }
 
@@ -154,6 +185,19 @@ mod tests {
         for shape in [json!({}), json!({ "items": 5 }), json!({ "items": [{ "count": 1 }] })] {
             assert_eq!(wrong(&shape), None, "{shape}");
         }
+    }
+
+    #[test]
+    fn a_text_that_is_too_short_to_break_a_bound_is_not_looked_at() {
+        let words = json!({ "properties": { "words": { "maxLength": 20 } } });
+        assert_eq!(harmless(&words), 20);
+        let constraints = Constraints::of(&words).unwrap();
+        // It is no JSON, which nobody notices.
+        assert!(constraints.check_text(b"{").is_ok());
+        assert!(constraints.check_text(br#"{"words":"12345678901234567890"}"#).is_ok());
+        assert!(constraints.check_text(br#"{"words":"123456789012345678901"}"#).is_err());
+        let more = json!({ "properties": { "words": { "maxLength": 20, "minLength": 1 } } });
+        assert_eq!(harmless(&more), 0, "the empty text breaks this one");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Tools for tests of features: one test, two eras.
 
 mod asker;
+mod names;
 mod state;
 mod vitals;
 
@@ -19,7 +20,7 @@ use shared::mcp::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use self::{asker::Asker, state::TestState, vitals::TestVitals};
+pub use self::{asker::Asker, names::tool_names, state::TestState, vitals::TestVitals};
 use crate::{
     Call, Catalog, Features, Lent, NoFeed, Principal, Refusal,
     flow::{

@@ -9,8 +9,6 @@ mod diagnostics;
 mod everything;
 mod fetch;
 #[cfg(test)]
-mod listing_tests;
-#[cfg(test)]
 mod listings;
 mod options;
 mod toolsets;

@@ -123,16 +123,22 @@ pub(super) const EVENT_STREAM: &str = "text/event-stream";
 
 /// Whether a media type is accepted; without an `Accept` header everything is.
 pub(super) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
-    let mut ranges = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(|range| range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
-        .peekable();
+    let mut ranges = ranges(headers).peekable();
     let kind = media_type.split('/').next().unwrap_or_default();
     ranges.peek().is_none()
         || ranges.any(|r| r == "*/*" || r == media_type || r.strip_suffix("/*") == Some(kind))
+}
+
+/// Whether a media type is accepted by its very name.
+pub(super) fn named(headers: &HeaderMap, media_type: &str) -> bool {
+    ranges(headers).any(|range| range == media_type)
+}
+
+/// The media ranges of all `Accept` headers, without their parameters.
+fn ranges(headers: &HeaderMap) -> impl Iterator<Item = String> {
+    let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let ranges = values.flat_map(|value| value.split(','));
+    ranges.map(|range| range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod cors;
 mod endpoint;
+mod glance;
 mod guard;
 mod health;
 mod observed;
@@ -42,7 +43,7 @@ use crate::{Server, auth, config::ENDPOINT, run::SERVICE};
 /// GET /sse, POST /message                          the transport of 2024-11-05; protected
 /// GET /.well-known/oauth-protected-resource[/mcp]  who issues tokens for it (RFC 9728)
 /// GET /.well-known/oauth-authorization-server      the issuer's own document, for 2025-03-26
-/// GET /, /style.css                                for people
+/// GET /, /style.css                                for people, who get the page at /mcp as well
 /// GET /health                                      in the original's shape
 /// GET /livez, /readyz                              for orchestrators
 /// GET /version                                     what runs, and what it speaks
@@ -61,6 +62,7 @@ pub(crate) fn router(server: &Server) -> Router {
         .route("/sse", get(sse_2024::get).head(endpoint::other).fallback(sse_2024::only_get))
         .route(sse_2024::MESSAGES, post(sse_2024::post).fallback(sse_2024::only_post))
         .route_layer(middleware::from_fn_with_state(server.clone(), auth::require))
+        .route_layer(middleware::from_fn_with_state(server.clone(), splash::for_browsers))
         .layer(cors::protected(server));
     let protected = observed::around(protected, server);
     let public = Router::new()

@@ -1,73 +1,171 @@
-//! The page that a person sees who opens the server in a browser.
+//! The page that a person sees who opens the server in a browser, at `/` and at the endpoint.
 
 use askama::Template;
 use axum::{
-    extract::State,
+    extract::{Request, State},
+    middleware::Next,
     response::{Html, IntoResponse, Response},
 };
-use http::{StatusCode, header};
-use shared::mcp::{ClientRequest, ListParams, ServerResult};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use shared::mcp::{Era, Revision};
 
-use crate::Server;
+use super::{glance, guard};
+use crate::{
+    Server,
+    auth::Auth,
+    config::ENDPOINT,
+    connect::{Target, Way},
+};
 
 /// Style, in a route of its own: the page's policy allows nothing inline.
 const STYLE: &str = include_str!("../../templates/style.css");
 
-/// Nothing but our own style sheet and forms; no script at all.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'";
+/// Nothing but our own style sheet; no script at all.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
+     form-action 'none'; frame-ancestors 'none'",
+);
 
 #[derive(Template)]
 #[template(path = "splash.html")]
 struct Splash<'a> {
     title: &'a str,
+    description: &'a str,
     version: &'a str,
     endpoint: &'a str,
-    /// The authorization server, if there is one, and whether it answers.
-    auth: Option<(&'a str, bool)>,
-    in_memory: bool,
-    tools: Vec<(String, String)>,
-    revisions: Vec<&'static str>,
+    /// The authorization server, if there is one.
+    auth: Option<Issuer<'a>>,
+    state: StoreState,
+    ways: Vec<Way>,
+    lists: Vec<glance::List>,
+    revisions: Vec<Row>,
+}
+
+/// The authorization server, as far as people are concerned.
+struct Issuer<'a> {
+    url: &'a str,
+    is_available: bool,
+}
+
+/// Where state is, and whether it can be had.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum StoreState {
+    Memory,
+    Redis,
+    Away,
+}
+
+/// A revision of the protocol.
+struct Row {
+    name: &'static str,
+    how: &'static str,
+}
+
+impl Splash<'_> {
+    /// Whether every request is answered.
+    fn is_whole(&self) -> bool {
+        self.state != StoreState::Away && self.auth.as_ref().is_none_or(|auth| auth.is_available)
+    }
 }
 
 /// `GET /`.
 pub(super) async fn page(State(server): State<Server>) -> Response {
     let info = server.features().implementation();
-    let resource = server.config().resource();
+    let endpoint = server.config().resource();
     let splash = Splash {
         title: info.title.as_deref().unwrap_or(&info.name),
+        description: info.description.as_deref().unwrap_or_default(),
         version: &info.version,
-        endpoint: &resource,
-        auth: server.auth().map(|auth| (auth.issuer(), auth.is_available())),
-        in_memory: !server.store().is_shared(),
-        tools: tools(&server).await,
-        revisions: super::SERVED.into_iter().map(shared::mcp::Revision::as_str).collect(),
+        endpoint: &endpoint,
+        auth: server.auth().map(issuer),
+        state: store_state(&server).await,
+        ways: Target::new(&info.name, &endpoint).ways(),
+        lists: glance::lists(&server).await,
+        revisions: Revision::ALL.into_iter().map(row).collect(),
     };
-    match splash.render() {
-        Ok(page) => ([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(page)).into_response(),
+    rendered(&splash, POLICY)
+}
+
+/// A page as an answer; it tells how the server is now, so nobody keeps it.
+pub(super) fn rendered(page: &impl Template, policy: HeaderValue) -> Response {
+    let headers = [
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    match page.render() {
+        Ok(html) => (headers, Html(html)).into_response(),
         Err(error) => {
-            tracing::error!(%error, "the splash page could not be rendered");
+            tracing::error!(%error, "a page could not be rendered");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
+}
+
+fn issuer(auth: &Auth) -> Issuer<'_> {
+    Issuer { url: auth.issuer(), is_available: auth.is_available() }
+}
+
+async fn store_state(server: &Server) -> StoreState {
+    if !server.store().is_shared() {
+        return StoreState::Memory;
+    }
+    if server.store().ping().await.is_ok() { StoreState::Redis } else { StoreState::Away }
+}
+
+fn row(revision: Revision) -> Row {
+    let how = match (revision.era(), revision.has_streamable_http()) {
+        (Era::Modern, _) => "stateless requests",
+        (Era::Legacy, true) => "sessions",
+        (Era::Legacy, false) => "sessions, at /sse",
+    };
+    Row { name: revision.as_str(), how }
 }
 
 /// `GET /style.css`.
 pub(super) async fn style() -> impl IntoResponse {
     const HEADERS: [(header::HeaderName, &str); 2] = [
         (header::CONTENT_TYPE, "text/css; charset=utf-8"),
-        (header::CACHE_CONTROL, "public, max-age=3600"),
+        (header::CACHE_CONTROL, "public, max-age=300"),
     ];
     (HEADERS, STYLE)
 }
 
-/// Names and first sentences, as a client that lists the tools would see them.
-async fn tools(server: &Server) -> Vec<(String, String)> {
-    let request = ClientRequest::ListTools(ListParams::default());
-    let listed = server.features().dispatch(request, server.own_call()).await;
-    let Ok(ServerResult::ListTools(list)) = listed else { return Vec::new() };
-    let line = |tool: &std::sync::Arc<shared::mcp::Tool>| {
-        let description = tool.description.as_deref().unwrap_or_default();
-        (tool.name.clone(), description.lines().next().unwrap_or_default().to_owned())
-    };
-    list.tools.iter().map(line).collect()
+/// A person who opens the endpoint in a browser gets the page: a client never asks for HTML first.
+pub(super) async fn for_browsers(
+    State(server): State<Server>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let is_endpoint = request.uri().path().trim_end_matches('/') == ENDPOINT;
+    if is_endpoint && request.method() == Method::GET && prefers_html(request.headers()) {
+        let mut response = page(State(server)).await;
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
+        return response;
+    }
+    next.run(request).await
+}
+
+/// Whether HTML is asked for by name, and no stream is.
+fn prefers_html(headers: &HeaderMap) -> bool {
+    guard::named(headers, "text/html") && !guard::named(headers, guard::EVENT_STREAM)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn prefers(accept: &'static str) -> bool {
+        let value = HeaderValue::from_static(accept);
+        prefers_html(&[(header::ACCEPT, value)].into_iter().collect())
+    }
+
+    #[test]
+    fn a_browser_prefers_html_and_a_client_does_not() {
+        assert!(prefers("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"));
+        assert!(prefers("Text/HTML"));
+        for client in ["text/event-stream", "*/*", "text/*", "text/html, text/event-stream", ""] {
+            assert!(!prefers(client), "{client}");
+        }
+        assert!(!prefers_html(&HeaderMap::new()));
+    }
 }

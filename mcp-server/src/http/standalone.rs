@@ -42,8 +42,10 @@ pub(super) async fn listen(
     let name = server.entropy().hex::<8>();
     server.sessions().announce(&session.id, &opened(&name)).await?;
     let mut aside = Aside::open(server, principal, session, name, last).await?;
-    let first = if polling { priming(&aside.place.to_string(), RETRY) } else { comment() };
+    let place = aside.place.to_string();
+    let first = if polling { priming(&place, RETRY) } else { comment() };
     aside.is_resumable = true;
+    aside.named = polling.then_some(place);
     Ok(stream_of(aside, first))
 }
 
@@ -110,6 +112,9 @@ pub(crate) struct Aside {
     place: EventName,
     /// Whether clients can come back to an event.
     is_resumable: bool,
+    /// The event that was named last. What is told again and again is in no log, so several messages
+    /// may have one place; an event has a name of its own or none.
+    named: Option<String>,
     name: String,
     /// What goes out before anything else is waited for.
     ready: VecDeque<Said>,
@@ -156,6 +161,7 @@ impl Aside {
             server: server.clone(),
             ready: VecDeque::new(),
             is_resumable: false,
+            named: None,
             is_over: false,
             session,
             control,
@@ -247,7 +253,11 @@ impl Aside {
     }
 
     fn send(&mut self, message: Bytes) {
-        let id = self.is_resumable.then(|| self.place.to_string());
+        let place = self.is_resumable.then(|| self.place.to_string());
+        let id = place.filter(|place| self.named.as_ref() != Some(place));
+        if id.is_some() {
+            self.named.clone_from(&id);
+        }
         self.ready.push_back(Said { id, message });
     }
 }

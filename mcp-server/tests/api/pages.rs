@@ -10,9 +10,52 @@ async fn the_splash_page_shows_the_endpoint_and_the_tools() {
     let page = Http::new(&world.base).get("/").await.expect(200);
     assert!(page.text().contains(&world.endpoint()));
     assert!(page.text().contains("<code>echo</code>"));
+    assert!(page.text().contains("class=\"state\""), "it serves: {page}");
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     assert!(page.text().len() < 50 * 1024);
+}
+
+#[tokio::test]
+async fn the_splash_page_says_how_each_client_connects_here() {
+    let world = world().await;
+    let page = Http::new(&world.base).get("/").await.expect(200);
+    for client in ["Claude Code", "VS Code", "Cursor", "Codex", "MCP Inspector", "mcp-remote"] {
+        assert!(page.text().contains(&format!("<summary>{client}</summary>")), "{client}");
+    }
+    let encoded = world.endpoint().replace(':', "%3A").replace('/', "%2F").replace('.', "%2E");
+    assert!(page.text().contains(&encoded), "an install link names this host");
+    assert!(page.text().contains("cursor://anysphere.cursor-deeplink/mcp/install?name="));
+    for revision in ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"] {
+        assert!(page.text().contains(revision), "{revision}");
+    }
+}
+
+/// What Chromium sends when somebody types a URL.
+const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
+
+#[tokio::test]
+async fn a_browser_that_opens_the_endpoint_gets_the_page() {
+    let world = world().await;
+    let http = Http::new(&world.base);
+    for path in ["/mcp", "/mcp/"] {
+        let page = http.send(http.request(http::Method::GET, path).header("accept", BROWSER));
+        let page = page.await.expect(200);
+        assert!(page.text().starts_with("<!doctype html>"), "{page}");
+        assert!(page.headers.get_all("vary").iter().any(|value| value == "accept"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_opens_the_endpoint_gets_no_page() {
+    let world = world().await;
+    let http = Http::new(&world.base);
+    for accept in ["text/event-stream", "*/*", "text/html, text/event-stream"] {
+        let request = http.request(http::Method::GET, "/mcp").header("accept", accept);
+        drop(http.send(request).await.expect(400));
+    }
+    let posted = http.request(http::Method::POST, "/mcp").header("accept", BROWSER).body("");
+    assert_ne!(http.send(posted).await.status.as_u16(), 200);
 }
 
 #[tokio::test]
@@ -21,6 +64,18 @@ async fn health_has_the_shape_of_the_original() {
     let health = Http::new(&world.base).get("/health").await.expect(200).json();
     assert_eq!(health["status"], "healthy");
     assert_eq!(health["services"]["mcp"], "operational");
+}
+
+#[tokio::test]
+async fn health_tells_whoever_asks_whether_it_works_and_nothing_else() {
+    // C18: the original told everybody how many sessions there are, and for how long it ran.
+    let world = world().await;
+    let http = Http::new(&world.base);
+    let foreign = http.request(http::Method::GET, "/health").header("host", "evil.example.com");
+    let health = http.send(foreign).await.expect(200).json();
+    let words: Vec<_> = health.as_object().unwrap().keys().collect();
+    assert_eq!(words, ["authServerUrl", "services", "status", "version"]);
+    drop(http.get("/sessions").await.expect(404));
 }
 
 #[tokio::test]

@@ -147,3 +147,21 @@ async fn what_happens_while_the_stream_of_a_session_is_away_is_heard_afterwards_
     drop(session.end().await.expect(204));
     assert_eq!(stream.next().await, None);
 }
+
+#[tokio::test]
+async fn a_session_that_ends_takes_its_subscriptions_with_it() {
+    // E14: in the original they stayed, and the list of whom to tell grew.
+    let (here, there) = two().await;
+    let (gone, other) = (here.session().await, there.session().await);
+    let watched = json!({ "uri": "test://watched" });
+    for session in [&gone, &other] {
+        drop(session.call("resources/subscribe", watched.clone()).await.expect(200));
+    }
+    let (ended, mut stays) = (gone.listen(None).await, other.listen(None).await);
+    drop(gone.at(&there.endpoint()).end().await.expect(204));
+    assert!(ended.finish().await.messages.is_empty());
+    drop(gone.call("resources/unsubscribe", watched.clone()).await.expect_error(404, -32001));
+    drop(there.modern().tool("announce", json!({})).await.expect(200));
+    assert_eq!(stays.next().await.unwrap()["method"], "notifications/tools/list_changed");
+    assert_eq!(stays.next().await.unwrap()["params"], watched);
+}

@@ -6,7 +6,10 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
-import httpx2
+try:
+    import httpx2
+except ImportError:  # the first generation of the official client still brings its predecessor along
+    import httpx as httpx2
 
 MAX_STEPS = 15
 """The most pages that a login may take."""

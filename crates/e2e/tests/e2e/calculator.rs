@@ -16,6 +16,7 @@ on_both_stores![
     what_is_calculated_here_is_read_there,
     a_history_ends_nowhere_but_at_its_owner,
     statistics_are_those_of_all_instances,
+    a_refused_initialize_leaves_no_session,
 ];
 
 async fn two(setup: Setup) -> World {
@@ -177,4 +178,22 @@ async fn statistics_are_those_of_all_instances(setup: Setup) {
     // C10: what has ended is not counted, wherever it ended.
     let _ = here.at(&world.endpoint_at(1)).end().await.expect(204);
     assert_eq!(read(&stats, "calculator://stats").await["activeSessions"], 1);
+}
+
+async fn a_refused_initialize_leaves_no_session(setup: Setup) {
+    // C9: 50 that were refused were 50 sessions.
+    let world = setup.start().await;
+    let alice = world.login("alice").await;
+    let opening = world.session(alice.access());
+    for (name, value, status) in [
+        ("host", "evil.example.com", 403),
+        ("origin", "https://evil.example.com", 403),
+        ("accept", "text/html", 406),
+        ("content-type", "text/plain", 415),
+    ] {
+        let refused = opening.send(opening.draft().header(name, value)).await.expect(status);
+        assert!(refused.header("mcp-session-id").is_none(), "{refused}");
+    }
+    let stats = world.modern(alice.access());
+    assert_eq!(read(&stats, "calculator://stats").await["activeSessions"], 0);
 }

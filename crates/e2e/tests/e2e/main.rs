@@ -23,6 +23,7 @@ mod calculator;
 mod commands;
 mod hostile;
 mod instances;
+mod isolation;
 mod journey;
 mod live_state;
 mod observability;

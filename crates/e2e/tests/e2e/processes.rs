@@ -134,6 +134,20 @@ async fn programs_that_were_killed_come_back_to_their_state_in_redis() {
 }
 
 #[tokio::test]
+async fn a_session_outlives_an_ordered_stop() {
+    // C4: a rolling update of the original deleted every session.
+    let redis = RedisServer::start().await;
+    let place = Place::new(Some(&redis));
+    let (_auth, mcp) = (place.auth().await, place.mcp().await);
+    let alice = place.login().await;
+    let session = Session::opening(&place.endpoint()).bearer(alice.access()).open().await;
+    let (status, output) = mcp.terminate().await;
+    assert!(status.success(), "{status}:\n{output}");
+    let _mcp = place.mcp().await;
+    let _ = session.call("ping", json!({})).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_wrong_environment_is_refused_with_every_mistake_and_nothing_else() {
     let common = ["HOST", "LOG_FORMAT"];
     let cases = [

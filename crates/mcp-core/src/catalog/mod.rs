@@ -166,6 +166,12 @@ impl<S: Send + Sync + 'static> Catalog<S> {
         self.tools_by_name.get(name).map(|index| &self.tools[*index])
     }
 
+    /// Every name that a tool answers to, with the tool.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn answered_names(&self) -> impl Iterator<Item = (&str, &ToolEntry<S>)> {
+        self.tools_by_name.iter().map(|(name, index)| (&**name, &self.tools[*index]))
+    }
+
     /// A prompt by its name or one of its aliases.
     pub(crate) fn prompt_named(&self, name: &str) -> Option<&PromptEntry<S>> {
         let answers =

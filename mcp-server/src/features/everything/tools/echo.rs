@@ -10,6 +10,7 @@ use crate::features::App;
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct Echo {
     /// Message to echo
+    #[schemars(length(max = 100_000))]
     message: String,
 }
 
@@ -41,5 +42,14 @@ mod tests {
     async fn it_says_back_what_it_is_told() {
         let result = called(json!({ "message": "hi", "ignored": 1 })).await;
         assert_eq!(result["content"][0]["text"], "Echo: hi");
+    }
+
+    #[tokio::test]
+    async fn a_message_has_a_bound() {
+        let longest = "x".repeat(100_000);
+        let result = called(json!({ "message": longest })).await;
+        assert_eq!(result["content"][0]["text"].as_str().unwrap().len(), 100_006);
+        let result = called(json!({ "message": format!("{longest}x") })).await;
+        assert_eq!(result["isError"], true);
     }
 }

@@ -1,0 +1,122 @@
+//! `docs/catalogue.md`, held to what is offered: every name is there, every test that it names
+//! exists.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use mcp_core::testing::tool_names;
+use serde_json::Value;
+
+use super::{everything_listed, toolset};
+use crate::features::{apps, calculator, diagnostics, everything, fetch, toolsets};
+
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/catalogue.md");
+
+/// The rows of the table under a heading: their cells, without the head of the table.
+fn rows(heading: &str) -> Vec<Vec<String>> {
+    let page = fs::read_to_string(PAGE).unwrap();
+    let under = page.split(&format!("\n## {heading}\n")).nth(1).unwrap_or_default();
+    let section = under.split("\n## ").next().unwrap_or_default();
+    let lines = section.lines().filter(|line| line.starts_with('|')).skip(2);
+    let cells =
+        |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+    lines.map(cells).collect()
+}
+
+/// The words of a cell that are written as code.
+fn code(cell: &str) -> Vec<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// The links of a cell: text and target.
+fn links(cell: &str) -> Vec<(String, String)> {
+    let link = |part: &str| {
+        let (text, rest) = part.split_once("](")?;
+        Some((text.to_owned(), rest.split_once(')')?.0.to_owned()))
+    };
+    cell.split('[').skip(1).filter_map(link).collect()
+}
+
+fn names(listed: &Value, member: &str, name: &str) -> BTreeSet<String> {
+    let entries = listed[member].as_array().unwrap().iter();
+    entries.map(|entry| entry[name].as_str().unwrap().to_owned()).collect()
+}
+
+/// What the first cells of a table name.
+fn told(heading: &str) -> BTreeSet<String> {
+    rows(heading).iter().flat_map(|row| code(&row[0])).collect()
+}
+
+#[tokio::test]
+async fn every_tool_prompt_resource_and_template_is_on_the_page_and_nothing_else() {
+    let all = everything_listed().await;
+    assert_eq!(told("Tools"), names(&all, "tools", "name"));
+    assert_eq!(told("Prompts"), names(&all, "prompts", "name"));
+    let numbered = |uri: &String| uri.starts_with("test://static/resource/");
+    let single = |uri: &String| !numbered(uri);
+    let resources = names(&all, "resources", "uri").into_iter().filter(single);
+    // The documents have a row of their own, and are a family.
+    let documents = |uri: &String| !uri.starts_with("demo://resource/static/document/");
+    assert_eq!(told("Resources"), resources.filter(documents).collect());
+    assert_eq!(told("Templates"), names(&all, "resourceTemplates", "uriTemplate"));
+}
+
+#[tokio::test]
+async fn every_other_name_is_on_the_page_with_the_tool_that_answers_to_it() {
+    let listed = names(&everything_listed().await, "tools", "name");
+    let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in rows("Tools").iter().chain(&rows("Former tools")) {
+        told.insert(code(&row[0])[0].clone(), code(&row[1]).into_iter().collect());
+    }
+    assert_eq!(told, tool_names(&toolsets::all()));
+    let former: BTreeSet<_> = self::told("Former tools");
+    assert!(former.is_disjoint(&listed), "{former:?}");
+}
+
+#[tokio::test]
+async fn every_row_names_the_toolset_that_offers_it() {
+    let toolsets: [(&str, fn(_) -> _); 5] = [
+        ("everything", everything::add_to),
+        ("calculator", calculator::add),
+        ("apps", apps::add),
+        ("fetch", fetch::add_to),
+        ("diagnostics", diagnostics::add_to),
+    ];
+    for (name, add) in toolsets {
+        let offered = names(&toolset(add).await, "tools", "name");
+        let told = rows("Tools").into_iter().filter(|row| row[2] == name);
+        assert_eq!(told.map(|row| code(&row[0])[0].clone()).collect::<BTreeSet<_>>(), offered);
+    }
+}
+
+#[test]
+fn every_fault_of_the_originals_has_its_row() {
+    let told: Vec<_> = rows("Faults of the originals").iter().map(|row| row[0].clone()).collect();
+    let calculator = (1..=18).map(|n| format!("C{n}"));
+    assert_eq!(told, calculator.chain((1..=18).map(|n| format!("E{n}"))).collect::<Vec<_>>());
+}
+
+#[test]
+fn every_row_names_a_test_that_exists() {
+    let headings = [
+        "Tools",
+        "Former tools",
+        "Prompts",
+        "Resources",
+        "Templates",
+        "Completions",
+        "Faults of the originals",
+    ];
+    for row in headings.iter().flat_map(|heading| rows(heading)) {
+        let tests = links(row.last().unwrap());
+        assert!(!tests.is_empty(), "{row:?} names no test");
+        for (test, file) in tests {
+            let path = Path::new(PAGE).with_file_name(&file);
+            let source = fs::read_to_string(&path).unwrap_or_default();
+            assert!(source.contains(&format!("fn {test}(")), "there is no {test} in {file}");
+        }
+    }
+}
