@@ -100,7 +100,7 @@ impl Config {
                     "`near` believes for up to a second what this instance has seen of a session; \
                      `strict` asks the store at every request.",
                 )
-                .or(SessionCheck::Near),
+                .or(SessionCheck::Strict),
             state_key: state_key(read),
             allowed_hosts: read
                 .setting("ALLOWED_HOSTS", "Further host names of this server, comma separated.")

@@ -4,7 +4,7 @@
 //! What changes or ends a session is told to all instances ([`super::Control`]), and each forgets
 //! what it has seen of it. While this instance cannot hear the others it remembers nothing. So a
 //! session that was ended elsewhere is gone as soon as the message is here, and in any case after
-//! [`FRESH`]; whoever must not wait so long sets `SESSION_CHECK=strict`.
+//! [`FRESH`]. Only with `SESSION_CHECK=near`: whoever has not chosen that asks the store each time.
 
 use std::{
     collections::HashMap,

@@ -17,7 +17,7 @@ on_both_stores![
     a_token_revoked_here_is_worth_nothing_there,
     a_session_opened_here_is_used_and_ended_there,
     a_session_used_here_and_ended_there_is_gone_here,
-    a_strict_instance_never_believes_what_it_saw,
+    without_a_choice_no_instance_believes_what_it_saw,
     a_stream_opened_here_ends_when_its_session_is_ended_there,
     a_question_asked_here_is_answered_there,
     a_call_that_runs_here_is_cancelled_there,
@@ -117,7 +117,7 @@ async fn a_session_opened_here_is_used_and_ended_there(setup: Setup) {
     let reply = there.tool("echo", json!({ "message": "hi" })).await.expect(200);
     assert_eq!(reply.content_text(), "Echo: hi");
     let _ = there.end().await.expect(204);
-    ended(&here).await;
+    let _ = here.call("ping", json!({})).await.expect_error(404, -32001);
 }
 
 /// An instance that has just seen a session hears of its end by a message, which takes a moment.
@@ -131,7 +131,7 @@ async fn ended(session: &Session) {
 
 async fn a_session_used_here_and_ended_there_is_gone_here(setup: Setup) {
     // Time stands still: what was seen here would count for ever, so it is the message that ends it.
-    let world = two(setup.clock(standing())).await;
+    let world = two(setup.clock(standing()).setting("SESSION_CHECK", "near")).await;
     let here = session(&world, world.login("alice").await.access()).await;
     for _ in 0..3 {
         let _ = here.call("ping", json!({})).await.expect(200);
@@ -140,8 +140,8 @@ async fn a_session_used_here_and_ended_there_is_gone_here(setup: Setup) {
     ended(&here).await;
 }
 
-async fn a_strict_instance_never_believes_what_it_saw(setup: Setup) {
-    let world = two(setup.setting("SESSION_CHECK", "strict")).await;
+async fn without_a_choice_no_instance_believes_what_it_saw(setup: Setup) {
+    let world = two(setup).await;
     let here = session(&world, world.login("alice").await.access()).await;
     let _ = here.call("ping", json!({})).await.expect(200);
     let _ = here.at(&world.endpoint_at(1)).end().await.expect(204);
