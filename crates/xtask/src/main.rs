@@ -1,6 +1,5 @@
 //! `cargo xtask`: development tasks that need more than a cargo command.
 
-mod counts;
 mod deps;
 mod failure;
 mod generate;
@@ -18,9 +17,6 @@ const HELP: &str = "\
 Usage: cargo xtask TASK
 
 Tasks:
-  counts        counts instructions and allocations of requests; fails if more than recorded
-  counts --record   records what was counted
-  counts --release  counts what is built for production, and only shows it
   deps          checks who uses whom, and the rules of the house: lints, sizes, no `#[allow]`
   gen           writes .env.example and docs/configuration.md from what the servers read
   gen --check   fails if one of those files is not what `gen` would write
@@ -30,9 +26,6 @@ Tasks:
 /// What the command line asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Task {
-    Count,
-    RecordCounts,
-    ShowCounts,
     Deps,
     Generate,
     CheckGenerated,
@@ -42,9 +35,6 @@ enum Task {
 impl Task {
     fn named(words: &[&str]) -> Option<Self> {
         match words {
-            ["counts"] => Some(Self::Count),
-            ["counts", "--record"] => Some(Self::RecordCounts),
-            ["counts", "--release"] => Some(Self::ShowCounts),
             ["deps"] => Some(Self::Deps),
             ["gen"] => Some(Self::Generate),
             ["gen", "--check"] => Some(Self::CheckGenerated),
@@ -56,9 +46,6 @@ impl Task {
     /// What is wrong, a line or more each; nothing when all is well.
     fn run(self) -> Result<Vec<String>, Failure> {
         match self {
-            Self::Count => counts::check(&Workspace::read()?.root),
-            Self::RecordCounts => counts::record(&Workspace::read()?.root).map(|()| Vec::new()),
-            Self::ShowCounts => counts::show(&Workspace::read()?.root).map(|()| Vec::new()),
             Self::Deps => deps::check(&Workspace::read()?),
             Self::Generate => generate::write(&Workspace::read()?.root).map(|()| Vec::new()),
             Self::CheckGenerated => generate::check(&Workspace::read()?.root),

@@ -42,10 +42,6 @@ const EVERYTHING_BUT_TASKS: &[&str] = &[
     "standalone",
 ];
 
-/// What measures the servers: it runs them, and asks them what their clients ask.
-const BENCH: &[&str] =
-    &["shared", "ambient", "store", "chassis", "mcp-core", "mcp-server", "e2e", "testkit"];
-
 const TABLE: &[Rule] = &[
     Rule { name: "shared", may_use: &[], never: RUNTIME },
     Rule { name: "ambient", may_use: &[], never: SOCKETS },
@@ -58,7 +54,6 @@ const TABLE: &[Rule] = &[
     Rule { name: "mcp-server", may_use: MCP_SERVER, never: &["fred", "rmcp"] },
     Rule { name: "standalone", may_use: STANDALONE, never: &[] },
     Rule { name: "e2e", may_use: EVERYTHING_BUT_TASKS, never: &[] },
-    Rule { name: "bench", may_use: BENCH, never: &[] },
     Rule { name: "xtask", may_use: XTASK, never: &[] },
 ];
 
