@@ -11,6 +11,7 @@ use url::Url;
 use crate::{
     AuthConfig, Config, auth,
     connect::{Client, Target},
+    doctor::{self, World},
     run,
 };
 
@@ -32,6 +33,13 @@ enum Command {
     CheckAuth {
         /// An access token, or - to read it from the standard input, which other users of the
         /// machine cannot see.
+        #[arg(long)]
+        token: Option<Secret>,
+    },
+    /// Look at settings, store, authorization server, proxies and the running server, from where a
+    /// client stands.
+    Doctor {
+        /// An access token, to try streams with, or - to read it from the standard input.
         #[arg(long)]
         token: Option<Secret>,
     },
@@ -76,6 +84,9 @@ pub enum CliError {
     /// The check has found something.
     #[error("tokens cannot be checked like this")]
     CheckFailed,
+    /// The doctor has found something.
+    #[error("not well: see what is marked BAD")]
+    Unwell,
     /// The result could not be written, or the token not be read.
     #[error("the terminal has failed")]
     Terminal(#[from] io::Error),
@@ -92,6 +103,13 @@ pub async fn run(offered: impl FnOnce(&Env) -> Result<Features, Mistakes>) -> Re
             let parts = (Clock::system(), Entropy::system());
             let good = check_auth(&env, &parts, token, &mut io::stdout()).await?;
             if good { Ok(()) } else { Err(CliError::CheckFailed) }
+        }
+        Some(Command::Doctor { token }) => {
+            let env = Env::process()?;
+            let token = token.map(from_standard_input).transpose()?;
+            let parts = (Clock::system(), Entropy::system());
+            let well = doctor(&env, parts, token, &mut io::stdout()).await?;
+            if well { Ok(()) } else { Err(CliError::Unwell) }
         }
         Some(Command::Connect { client, url }) => {
             let env = Env::process()?;
@@ -147,6 +165,17 @@ pub async fn check_auth(
             Ok(auth::check(settings, clock, entropy, token, out).await?)
         }
     }
+}
+
+/// Writes what it finds about settings, store, authorization server and the running server; true if
+/// nothing of it is bad.
+pub async fn doctor(
+    env: &Env,
+    (clock, entropy): (Clock, Entropy),
+    token: Option<Secret>,
+    out: &mut (dyn Write + Send),
+) -> io::Result<bool> {
+    doctor::examine(env, &World { clock, entropy }, token, out).await
 }
 
 /// Writes what to do for one client, or for all.

@@ -2,6 +2,7 @@
 
 mod auth;
 mod former;
+mod pages;
 mod profile;
 mod values;
 
@@ -15,6 +16,7 @@ use chassis::telemetry::{LogFormat, TelemetrySettings};
 
 pub use self::{
     auth::{AuthSettings, CacheSettings, ClientKey, Credentials, Discovery, JwksSettings},
+    pages::PageSettings,
     profile::Profile,
     values::{ClientAuth, Outage, SessionCheck, Validation},
 };
@@ -44,6 +46,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// The largest body of a request, in bytes.
     pub max_body: usize,
+    /// What is served beside the protocol.
+    pub pages: PageSettings,
     /// The form of the log.
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`.
@@ -113,6 +117,7 @@ impl Config {
             max_body: read
                 .setting("MAX_BODY_BYTES", "Largest body of a request, in bytes.")
                 .or(4 * 1024 * 1024),
+            pages: pages::read(read),
             log_format: read
                 .setting("LOG_FORMAT", "Form of the log: pretty, compact or json.")
                 .or(LogFormat::default()),

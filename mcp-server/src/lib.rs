@@ -21,6 +21,7 @@ mod auth;
 pub mod cli;
 mod config;
 mod connect;
+mod doctor;
 mod era;
 mod feature_state;
 pub mod features;
@@ -51,7 +52,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::config::{
     AuthConfig, AuthSettings, CacheSettings, ClientAuth, ClientKey, Config, Credentials, Discovery,
-    JwksSettings, Outage, Profile, SessionCheck, Validation,
+    JwksSettings, Outage, PageSettings, Profile, SessionCheck, Validation,
 };
 use self::{
     auth::Auth,

@@ -171,6 +171,18 @@ impl Store {
         }
     }
 
+    /// What Redis throws away when it is full, in its own words; none in memory, or when it does
+    /// not tell.
+    ///
+    /// # Errors
+    /// [`StoreError`] when it does not answer, or this user may not ask.
+    pub async fn eviction_policy(&self) -> Result<Option<String>, StoreError> {
+        match self.backend() {
+            Backend::Memory(_) => Ok(None),
+            Backend::Redis(redis) => redis.eviction_policy().await,
+        }
+    }
+
     /// Whether other instances see the same state (Redis), or this process only (memory).
     #[must_use]
     pub fn is_shared(&self) -> bool {

@@ -60,6 +60,15 @@ impl Redis {
         Ok(())
     }
 
+    pub(crate) async fn eviction_policy(&self) -> Result<Option<String>, StoreError> {
+        let info = CustomCommand::new_static("INFO", ClusterHash::Random, false);
+        let action = Action::new("read", "INFO memory");
+        let section = vec![Value::from("memory")];
+        let text: String = self.run(action, |client| client.custom(info, section)).await?;
+        let line = text.lines().find_map(|line| line.strip_prefix("maxmemory_policy:"));
+        Ok(line.map(|policy| policy.trim().to_owned()))
+    }
+
     pub(crate) async fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.channels.close();

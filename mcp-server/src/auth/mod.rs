@@ -106,9 +106,11 @@ impl Auth {
 
     /// What the authorization server says of itself, if it is to be repeated here.
     pub(crate) fn repeated_metadata(&self) -> Option<Arc<Value>> {
-        if !self.settings.legacy_metadata {
-            return None;
-        }
+        self.metadata().filter(|_| self.settings.legacy_metadata)
+    }
+
+    /// What the authorization server says of itself, while it answers.
+    pub(crate) fn metadata(&self) -> Option<Arc<Value>> {
         self.watch.open().and_then(|server| server.document.clone())
     }
 

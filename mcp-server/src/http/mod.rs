@@ -1,5 +1,6 @@
 //! Every URL of the server and every layer around it, on one page.
 
+mod cards;
 mod cors;
 mod endpoint;
 mod glance;
@@ -7,6 +8,7 @@ mod guard;
 mod health;
 mod observed;
 mod outbox;
+mod playground;
 mod rejection;
 mod reply;
 mod resume;
@@ -34,7 +36,7 @@ pub(crate) use self::{
     reply::{Answer, Form, Running},
     well_known::metadata_url,
 };
-use crate::{Server, auth, config::ENDPOINT, run::SERVICE};
+use crate::{PageSettings, Server, auth, config::ENDPOINT, run::SERVICE};
 
 /// The URL map.
 ///
@@ -44,6 +46,8 @@ use crate::{Server, auth, config::ENDPOINT, run::SERVICE};
 /// GET /.well-known/oauth-protected-resource[/mcp]  who issues tokens for it (RFC 9728)
 /// GET /.well-known/oauth-authorization-server      the issuer's own document, for 2025-03-26
 /// GET /, /style.css                                for people, who get the page at /mcp as well
+/// GET /playground[/…]                              a client for the browser; MCP_PLAYGROUND
+/// GET /mcp/server-card, /.well-known/ai-catalog.json  for those who look for servers; MCP_SERVER_CARD
 /// GET /health                                      in the original's shape
 /// GET /livez, /readyz                              for orchestrators
 /// GET /version                                     what runs, and what it speaks
@@ -68,7 +72,8 @@ pub(crate) fn router(server: &Server) -> Router {
     let public = Router::new()
         .route("/", get(splash::page))
         .route("/style.css", get(splash::style))
-        .merge(well_known::router().layer(cors::public()));
+        .merge(well_known::router().layer(cors::public()))
+        .merge(chosen(server.config().pages));
     let guarded =
         protected.merge(public).layer(middleware::from_fn_with_state(server.clone(), guard::check));
     let router = Router::new()
@@ -80,6 +85,13 @@ pub(crate) fn router(server: &Server) -> Router {
         .merge(version(SERVICE, json!({ "protocolVersions": SERVED })))
         .fallback(any(not_found));
     dress(router, clothes(server))
+}
+
+/// What an operator may switch off.
+fn chosen(pages: PageSettings) -> Router<Server> {
+    let off = Router::new;
+    let playground = if pages.playground { playground::router() } else { off() };
+    playground.merge(if pages.server_card { cards::router() } else { off() })
 }
 
 fn clothes(server: &Server) -> Dress {

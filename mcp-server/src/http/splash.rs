@@ -11,7 +11,7 @@ use shared::mcp::{Era, Revision};
 
 use super::{glance, guard};
 use crate::{
-    Server,
+    PageSettings, Server,
     auth::Auth,
     config::ENDPOINT,
     connect::{Target, Way},
@@ -32,6 +32,7 @@ struct Splash<'a> {
     title: &'a str,
     description: &'a str,
     version: &'a str,
+    pages: PageSettings,
     endpoint: &'a str,
     /// The authorization server, if there is one.
     auth: Option<Issuer<'a>>,
@@ -77,6 +78,7 @@ pub(super) async fn page(State(server): State<Server>) -> Response {
         description: info.description.as_deref().unwrap_or_default(),
         version: &info.version,
         endpoint: &endpoint,
+        pages: server.config().pages,
         auth: server.auth().map(issuer),
         state: store_state(&server).await,
         ways: Target::new(&info.name, &endpoint).ways(),

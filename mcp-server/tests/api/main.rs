@@ -3,6 +3,7 @@
 
 mod authorization;
 mod bad_input;
+mod doctor;
 mod legacy;
 mod metrics;
 mod modern;

@@ -1,8 +1,9 @@
 //! What people and orchestrators see.
 
+use serde_json::{Value, json};
 use testkit::http::Http;
 
-use crate::world::world;
+use crate::world::{instance, still, world};
 
 #[tokio::test]
 async fn the_splash_page_shows_the_endpoint_and_the_tools() {
@@ -100,4 +101,58 @@ async fn a_browser_may_ask_before_it_calls() {
     assert!(answer.status.is_success());
     assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:6274"));
     assert!(answer.header("access-control-allow-headers").unwrap().contains("mcp-param-region"));
+}
+
+#[tokio::test]
+async fn the_playground_runs_our_scripts_only_and_calls_only_whom_it_must() {
+    let world = world().await;
+    let page = Http::new(&world.base).get("/playground").await.expect(200);
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("script-src 'self';") && !policy.contains("unsafe"), "{policy}");
+    let called = policy.split("connect-src ").nth(1).unwrap();
+    assert_eq!(called, format!("'self' {}", world.base.trim_end_matches('/')), "no others");
+    for file in ["page.js", "mcp.js", "oauth.js", "forms.js", "playground.css"] {
+        let answer = Http::new(&world.base).get(&format!("/playground/{file}")).await.expect(200);
+        let kind = if file.ends_with("js") { "text/javascript" } else { "text/css" };
+        assert!(answer.header("content-type").unwrap().starts_with(kind), "{answer}");
+    }
+    drop(Http::new(&world.base).get("/playground/other.js").await.expect(404));
+}
+
+#[tokio::test]
+async fn the_card_says_what_discovery_says_and_the_catalogue_where_the_card_is() {
+    let world = world().await;
+    let http = Http::new(&world.base);
+    let catalogue = http.get("/.well-known/ai-catalog.json").await.expect(200);
+    assert_eq!(catalogue.header("content-type"), Some("application/ai-catalog+json"));
+    let catalogue: Value = serde_json::from_slice(&catalogue.body).unwrap();
+    let place = catalogue["entries"][0]["url"].as_str().unwrap();
+    assert_eq!(catalogue["entries"][0]["type"], "application/mcp-server-card+json");
+    let card = http.get(place).await.expect(200);
+    assert_eq!(card.header("content-type"), Some("application/mcp-server-card+json"));
+    let told: Value = serde_json::from_slice(&card.body).unwrap();
+    assert_eq!(told["remotes"][0]["url"], world.endpoint());
+    let reply = world.modern().call("server/discover", json!({})).await;
+    let found = reply.result();
+    assert_eq!(told["remotes"][0]["supportedProtocolVersions"], found["supportedVersions"]);
+    let info = &found["_meta"]["io.modelcontextprotocol/serverInfo"];
+    assert_eq!(told["version"], info["version"]);
+    assert!(told["name"].as_str().unwrap().ends_with(info["name"].as_str().unwrap()), "{told}");
+    let tag = card.header("etag").unwrap();
+    let again = http.request(http::Method::GET, place).header("if-none-match", tag);
+    assert!(http.send(again).await.expect(304).body.is_empty());
+}
+
+#[tokio::test]
+async fn what_an_operator_switches_off_is_not_there() {
+    let (store, clock) = still();
+    let off = [("MCP_AUTH", "none"), ("MCP_PLAYGROUND", "0"), ("MCP_SERVER_CARD", "0")];
+    let world = instance(&store, clock, &off).await;
+    let http = Http::new(&world.base);
+    for path in
+        ["/playground", "/playground/page.js", "/mcp/server-card", "/.well-known/ai-catalog.json"]
+    {
+        drop(http.get(path).await.expect(404));
+    }
+    assert!(!http.get("/").await.expect(200).text().contains("playground"));
 }

@@ -1,0 +1,100 @@
+//! `mcp-server doctor`: whether settings, store, authorization server, proxies and the running
+//! server fit together, seen from where a client stands. Every finding says what to do.
+
+mod inside;
+mod outside;
+mod stream;
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use ambient::{Clock, Entropy, Env, Secret};
+use chassis::client::{Timeouts, http_client};
+
+use crate::{AuthConfig, Config, auth};
+
+/// Enough for a slow line; nobody else waits for it.
+const TIMEOUTS: Timeouts =
+    Timeouts { connect: Duration::from_secs(3), total: Duration::from_secs(15) };
+
+/// What was found about one thing.
+#[derive(Debug, PartialEq, Eq)]
+enum Finding {
+    Good(String),
+    /// It works, and should not stay so; or it could not be looked at.
+    Doubtful(String),
+    Bad(String),
+}
+
+use Finding::{Bad, Doubtful, Good};
+
+/// What was found, and about what.
+type Findings = Vec<(&'static str, Finding)>;
+
+/// What an examination needs of the world.
+pub(crate) struct World {
+    pub(crate) clock: Clock,
+    pub(crate) entropy: Entropy,
+}
+
+/// Looks at everything, also after something was found; true if nothing is bad.
+pub(crate) async fn examine(
+    env: &Env,
+    world: &World,
+    token: Option<Secret>,
+    out: &mut (dyn Write + Send),
+) -> io::Result<bool> {
+    let config = match Config::from_env(env).0 {
+        Ok(config) => config,
+        Err(mistakes) => return report(&[("settings", Bad(mistakes.to_string()))], out),
+    };
+    let mut findings = inside::settings(&config);
+    findings.extend(inside::store(&config, &world.clock).await);
+    findings.push(("issuer", issuer(&config, world).await?));
+    match http_client("mcp-server-doctor", TIMEOUTS) {
+        Ok(http) => {
+            let patient = outside::Patient { config: &config, http: &http, clock: &world.clock };
+            let seen = patient.examine().await;
+            let is_up = !seen
+                .iter()
+                .any(|(about, found)| *about == outside::ENDPOINT && matches!(found, Bad(_)));
+            findings.extend(seen);
+            if is_up {
+                findings.push(("stream", stream::look(&patient, token.as_ref()).await));
+            }
+        }
+        Err(error) => findings.push(("HTTP client", Bad(error.to_string()))),
+    }
+    report(&findings, out)
+}
+
+/// Whether tokens can be checked, by the code that checks them.
+async fn issuer(config: &Config, world: &World) -> io::Result<Finding> {
+    let AuthConfig::Required(settings) = &config.auth else {
+        return Ok(Doubtful("authorization is off: everybody may do everything".to_owned()));
+    };
+    let mut told = Vec::new();
+    let good = auth::check(settings, &world.clock, &world.entropy, None, &mut told).await?;
+    if good {
+        return Ok(Good(format!("tokens of {} can be checked", settings.issuer)));
+    }
+    let told = String::from_utf8_lossy(&told);
+    let why = told.lines().find_map(|line| line.trim().strip_prefix("FAIL"));
+    let why = why.map_or("it cannot be used", str::trim);
+    let issuer = &settings.issuer;
+    Ok(Bad(format!("{issuer}: {why}; see AUTH_SERVER_URL, and `mcp-server check-auth` for more")))
+}
+
+fn report(findings: &[(&str, Finding)], out: &mut (dyn Write + Send)) -> io::Result<bool> {
+    for (about, finding) in findings {
+        let (mark, words) = match finding {
+            Good(words) => ("ok   ", words),
+            Doubtful(words) => ("hm   ", words),
+            Bad(words) => ("BAD  ", words),
+        };
+        writeln!(out, "{mark} {about}: {words}")?;
+    }
+    Ok(!findings.iter().any(|(_, finding)| matches!(finding, Bad(_))))
+}

@@ -1,0 +1,140 @@
+"""Checks the Markdown of the repository: every relative link and anchor leads somewhere, and every
+shell snippet that is marked as checked runs.
+
+usage: check.py links | snippets
+
+A snippet is marked by the word after its language: ```sh checked. It runs with `bash -euo pipefail`
+in a folder of its own; what it needs of the servers it finds in the environment (MCP_URL, PATH).
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unicodedata
+from pathlib import Path
+from urllib.parse import unquote
+
+ROOT = Path(__file__).resolve().parents[2]
+FENCE = re.compile(r"^(```+|~~~+)(.*)$")
+LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^\s)>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
+HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$")
+OUTSIDE = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+LIMIT_SECONDS = 60
+
+
+def documents():
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.md"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )
+    return [ROOT / name for name in listed.stdout.split("\n") if name]
+
+
+def parts(path):
+    """The lines outside of fences with their numbers, and the fences with their info and text."""
+    prose, fences, fence = [], [], None
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        found = FENCE.match(line.strip())
+        if fence is None and found:
+            fence = {"mark": found[1], "info": found[2].split(), "line": number, "text": []}
+        elif fence is not None and found and found[1].startswith(fence["mark"]) and not found[2]:
+            fences.append(fence)
+            fence = None
+        elif fence is not None:
+            fence["text"].append(line)
+        else:
+            prose.append((number, line))
+    if fence is not None:
+        raise SystemExit(f"{path.relative_to(ROOT)}:{fence['line']}: a fence without an end")
+    return prose, fences
+
+
+def slug(heading):
+    """The anchor that GitHub makes of a heading."""
+    text = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "")
+    text = re.sub(r"(?<!\w)[*_]+|[*_]+(?!\w)", "", text).lower().strip()
+    keep = lambda c: c in " -_" or unicodedata.category(c)[0] in "LN"
+    return "".join(c for c in text if keep(c)).replace(" ", "-")
+
+
+def anchors(path):
+    seen, found = {}, set()
+    for _, line in parts(path)[0]:
+        heading = HEADING.match(line)
+        if heading:
+            name = slug(heading[1])
+            count = seen.get(name, 0)
+            seen[name] = count + 1
+            found.add(f"{name}-{count}" if count else name)
+        found.update(re.findall(r"<a (?:id|name)=\"([^\"]+)\"", line))
+    return found
+
+
+def problem(path, target):
+    """What is wrong with a link; nothing if it leads somewhere."""
+    file, _, anchor = target.partition("#")
+    where = (path.parent / unquote(file)).resolve() if file else path
+    if not where.is_relative_to(ROOT):
+        return "leads out of the repository"
+    if not where.exists():
+        return "leads nowhere"
+    if anchor and where.suffix == ".md" and unquote(anchor) not in anchors(where):
+        return "leads to a heading that is not there"
+    return None
+
+
+def links():
+    passed, failed = 0, 0
+    for path in documents():
+        for number, line in parts(path)[0]:
+            for target in LINK.findall(re.sub(r"`[^`]*`", "``", line)):
+                if OUTSIDE.match(target):
+                    continue
+                wrong = problem(path, target)
+                passed, failed = passed + (not wrong), failed + bool(wrong)
+                if wrong:
+                    print(f"FAILED  {path.relative_to(ROOT)}:{number}: {target} {wrong}")
+    return passed, failed
+
+
+def run(snippet):
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", snippet], cwd=folder, text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=LIMIT_SECONDS, env={**os.environ, "ROOT": str(ROOT)},
+        )
+    return done.returncode, done.stdout
+
+
+def snippets():
+    passed, failed = 0, 0
+    for path in documents():
+        for fence in parts(path)[1]:
+            if fence["info"][:2] != ["sh", "checked"]:
+                continue
+            name = f"{path.relative_to(ROOT)}:{fence['line']}"
+            try:
+                status, output = run("\n".join(fence["text"]))
+            except subprocess.TimeoutExpired:
+                status, output = -1, f"it takes longer than {LIMIT_SECONDS} s"
+            passed, failed = passed + (status == 0), failed + (status != 0)
+            print(f"{'ok     ' if status == 0 else 'FAILED '} {name}")
+            if status != 0:
+                print("        " + output.replace("\n", "\n        "))
+    return passed, failed
+
+
+def main():
+    work = {"links": links, "snippets": snippets}.get(sys.argv[1] if len(sys.argv) == 2 else "")
+    if work is None:
+        raise SystemExit(__doc__)
+    passed, failed = work()
+    print(f"{passed} passed, {failed} failed")
+    return 0 if passed and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
