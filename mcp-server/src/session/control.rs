@@ -11,7 +11,7 @@ use shared::mcp::RequestId;
 use store::{Bus, Delivery, Store, StoreError};
 
 use super::{SessionId, Sessions, calls::Calls, near::Near, readers::Readers, streams::StreamName};
-use crate::operation;
+use crate::{flow::Flow, operation};
 
 const CHANNEL: &str = "mcp:control";
 
@@ -42,6 +42,18 @@ enum What {
     Replaced { stream: StreamName, by: String },
 }
 
+impl What {
+    /// What people are shown of it.
+    const fn shown(&self) -> &'static str {
+        match self {
+            Self::Cancelled(_) => "mcp:control: a call is cancelled",
+            Self::Ended => "mcp:control: a session ends",
+            Self::Changed => "mcp:control: a session has changed",
+            Self::Replaced { .. } => "mcp:control: a stream is read elsewhere",
+        }
+    }
+}
+
 /// Tells all instances what concerns calls and connections that may be theirs.
 #[derive(Clone)]
 pub(crate) struct Control {
@@ -49,12 +61,19 @@ pub(crate) struct Control {
     calls: Calls,
     readers: Readers,
     near: Near,
+    flow: Flow,
 }
 
 impl Control {
     pub(crate) fn new(store: &Store, calls: Calls, sessions: &Sessions) -> Self {
         let (readers, near) = (sessions.readers().clone(), sessions.near().clone());
-        Self { bus: store.bus(), calls, readers, near }
+        Self { bus: store.bus(), calls, readers, near, flow: Flow::default() }
+    }
+
+    /// What is told and heard is shown to whoever watches.
+    #[must_use]
+    pub(crate) fn shown_in(self, flow: &Flow) -> Self {
+        Self { flow: flow.clone(), ..self }
     }
 
     /// Cancels a call, or all calls of a session, wherever they run.
@@ -79,6 +98,7 @@ impl Control {
 
     async fn tell(&self, session: &SessionId, what: What) -> Result<(), StoreError> {
         self.apply(session, &what);
+        self.flow.kept(what.shown(), None, Some(session.as_str()));
         tell(&self.bus, session, what).await
     }
 
@@ -97,6 +117,8 @@ impl Control {
                         let Ok(told) = serde_json::from_str::<Told>(&text) else { continue };
                         let _seen = operation::received(CHANNEL, told.place.as_deref()).entered();
                         if let Some(session) = SessionId::parse(&told.session) {
+                            let shown = told.what.shown();
+                            self.flow.fetched(shown, None, Some(session.as_str()));
                             self.apply(&session, &told.what);
                         }
                     }

@@ -19,7 +19,7 @@ use super::{
     record::{Owner, SessionId, SessionRecord, Transport},
     streams::Streams,
 };
-use crate::subscriptions::MOST_WATCHED;
+use crate::{flow::Flow, subscriptions::MOST_WATCHED};
 
 /// A session that was found, and that belongs to the caller.
 #[derive(Clone, Debug)]
@@ -67,6 +67,7 @@ pub(crate) struct Sessions {
     quota: Quota,
     limits: SessionLimits,
     clock: Clock,
+    flow: Flow,
 }
 
 impl Sessions {
@@ -82,6 +83,7 @@ impl Sessions {
             quota: Quota::new(store, limits),
             limits,
             clock: clock.clone(),
+            flow: Flow::default(),
         }
     }
 
@@ -94,6 +96,17 @@ impl Sessions {
     /// What was seen of them lately.
     pub(crate) const fn near(&self) -> &Near {
         &self.near
+    }
+
+    /// What is kept and passed on is shown to whoever watches.
+    #[must_use]
+    pub(crate) fn shown_in(self, flow: &Flow) -> Self {
+        Self { streams: self.streams.shown_in(flow), flow: flow.clone(), ..self }
+    }
+
+    /// Where it is shown.
+    pub(super) const fn flow(&self) -> &Flow {
+        &self.flow
     }
 
     /// What their streams say.
@@ -169,6 +182,7 @@ impl Sessions {
         {
             return Ok(Some(record));
         }
+        self.flow.fetched("session: read and renewed", None, Some(id.as_str()));
         let look = self.near.look();
         let found = self.kept(id).await?.map(Arc::new);
         if let Some(record) = &found {
@@ -219,6 +233,7 @@ impl Sessions {
     /// Nobody may go on with what was seen before.
     async fn changed(&self, id: &SessionId) -> Result<(), StoreError> {
         self.near.forget(id);
+        self.flow.kept("mcp:control: a session has changed", None, Some(id.as_str()));
         tell_changed(&self.bus, id).await
     }
 
@@ -301,6 +316,7 @@ impl Sessions {
         outcome: Result<RawJson, ErrorObject>,
     ) -> Result<(), StoreError> {
         let Some(key) = answer_key(session, id) else { return Ok(()) };
+        self.flow.answered(id, session.as_str());
         let message = Delivered::new(id.clone(), outcome);
         self.answers.put(&key, &message, ANSWER_KEPT).await?;
         self.bus.publish(&to_server_channel(session), &message.to_json()).await
