@@ -152,7 +152,7 @@ impl Server {
         let auth = match &config.auth {
             AuthConfig::Off => None,
             AuthConfig::Required(settings) => {
-                let started = Auth::start(settings, &parts, config.resource(), &metrics);
+                let started = Auth::start(settings, &parts, config.base.to_string(), &metrics);
                 Some(started.map_err(StartAuthError)?)
             }
         };

@@ -5,6 +5,7 @@ mod any_bytes;
 mod authorization;
 mod bad_input;
 mod doctor;
+mod dpop;
 mod legacy;
 mod long_streams;
 mod metrics;
