@@ -25,7 +25,7 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     let entropy = Entropy::system();
     let env = Env::process()?;
     let offered = features::offered(&env).0;
-    let ((auth, mcp), offered) = run::both(settings(env, &entropy), offered)?;
+    let ((auth, mcp), offered) = Mistakes::of_both(settings(env, &entropy), offered)?;
     let telemetry = Telemetry::new(SERVICE, &mcp.telemetry, &entropy)?;
     telemetry.install(mcp.log_format, &mcp.log_filter)?;
     let clock = Clock::system();
@@ -33,8 +33,8 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     telemetry.offer_metrics(mcp.telemetry.metrics, &lifecycle).await?;
     let store = run::open_store(&mcp, &clock, &telemetry).await?;
     let auth_listener =
-        run::listen(SocketAddr::new(auth.host, auth.port), "AUTH_SERVER_PORT").await?;
-    let mcp_listener = run::listen(SocketAddr::new(mcp.host, mcp.port), "PORT").await?;
+        chassis::listen(SocketAddr::new(auth.host, auth.port), "AUTH_SERVER_PORT").await?;
+    let mcp_listener = chassis::listen(SocketAddr::new(mcp.host, mcp.port), "PORT").await?;
     welcome(&auth, &mcp, store.is_shared())?;
 
     let auth_parts = auth_server::Parts {
@@ -77,17 +77,7 @@ fn settings(
         Ok(auth) => env.with("AUTH_SERVER_URL", &auth.issuer),
         Err(_) => env,
     };
-    match (auth, mcp_server::Config::from_env(&env).0) {
-        (Ok(auth), Ok(mcp)) => Ok((auth, mcp)),
-        (Err(Mistakes(mut auth)), Err(Mistakes(mcp))) => {
-            // What both read is wrong for both, and told once.
-            auth.extend(
-                mcp.into_iter().filter(|mistake| !auth.contains(mistake)).collect::<Vec<_>>(),
-            );
-            Err(Mistakes(auth))
-        }
-        (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => Err(wrong),
-    }
+    Mistakes::of_both(auth, mcp_server::Config::from_env(&env).0)
 }
 
 /// Says what runs where, what to do next, and what is lost on restart.
