@@ -176,7 +176,9 @@ pub(super) fn client(
         scope: metadata.scope,
         application_type,
         shows_key: metadata.dpop_bound_access_tokens.unwrap_or_default(),
-        after_logout: after_logout(metadata.post_logout_redirect_uris.unwrap_or_default())?,
+        after_logout: after_logout(
+            metadata.post_logout_redirect_uris.as_deref().unwrap_or_default(),
+        )?,
         issued_at: now,
     })
 }
@@ -193,7 +195,7 @@ fn redirect_uris(texts: &[String]) -> Result<Vec<RedirectUri>, MetadataError> {
 
 /// Where a browser may be sent after a logout: nobody is told anything there, but a script is a
 /// script.
-fn after_logout(texts: Vec<String>) -> Result<Vec<RedirectUri>, MetadataError> {
+fn after_logout(texts: &[String]) -> Result<Vec<RedirectUri>, MetadataError> {
     let checked = texts.iter().map(|text| RedirectUri::register(text));
     let uris: Vec<_> = checked.collect::<Result<_, _>>().map_err(|_| MetadataError::AfterLogout)?;
     if uris.len() > MAX_REDIRECT_URIS { Err(MetadataError::AfterLogout) } else { Ok(uris) }
