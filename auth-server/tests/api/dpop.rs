@@ -113,7 +113,9 @@ async fn on_redis_one_instance_of_several_takes_a_proof() {
     let answers = join_all(crowd.map(|http| post(http, "/token", &form, &proof))).await;
     let (taken, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|it| it.status == 200);
     assert_eq!((taken.len(), refused.len()), (1, 15));
-    refused.iter().for_each(|it| it.expect_oauth_error(400, "invalid_dpop_proof"));
+    for answer in refused {
+        answer.expect_oauth_error(400, "invalid_dpop_proof");
+    }
 }
 
 #[tokio::test]

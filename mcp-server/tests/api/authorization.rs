@@ -71,7 +71,9 @@ async fn introspect(
         "active": true, "iss": fake.issuer, "aud": fake.resource.get(), "exp": 1_900_000_000,
         "sub": user, "client_id": "c", "scope": scope,
     });
-    key.into_iter().for_each(|key| claims["cnf"] = key);
+    if let Some(key) = key {
+        claims["cnf"] = key;
+    }
     Json(claims).into_response()
 }
 

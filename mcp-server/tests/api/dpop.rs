@@ -50,7 +50,7 @@ impl Bound {
     }
 }
 
-/// A refusal, whose challenge is for DPoP and has this code.
+/// A refusal, whose challenge is for `DPoP` and has this code.
 #[track_caller]
 fn refused(reply: Reply, code: &str) -> Reply {
     let reply = reply.expect(401);

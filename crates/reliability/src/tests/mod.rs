@@ -5,7 +5,7 @@ mod outages;
 mod restarts;
 mod streams;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::LocalBoxFuture;
 
 use crate::report::{Report, Size};
 
@@ -16,7 +16,7 @@ pub struct Test {
     /// What it does, in a line.
     pub about: &'static str,
     /// Does it.
-    pub run: fn(Size) -> BoxFuture<'static, Report>,
+    pub run: fn(Size) -> LocalBoxFuture<'static, Report>,
 }
 
 /// All of them.
