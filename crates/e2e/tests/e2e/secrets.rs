@@ -32,7 +32,8 @@ async fn tell(place: &Place) -> Vec<Process> {
     let (endpoint, issuer) = (place.endpoint(), Http::new(&place.issuer));
     let browser = Browser::default().with_callback(CALLBACK);
     let mut story = Story { endpoint, issuer, browser };
-    [WORD, WRONG].map(secrets::note);
+    secrets::note(WORD);
+    secrets::note(WRONG);
     story.people().await;
     let tokens = story.tokens().await;
     story.calls(&tokens.access).await;
