@@ -11,6 +11,7 @@ mod consent;
 mod device;
 mod dpop;
 mod dpop_nonce;
+mod faults;
 mod id_jag;
 mod incidents;
 mod introspect;

@@ -29,6 +29,7 @@ pub mod client;
 mod connection;
 mod exit;
 mod fault;
+pub mod faults;
 mod headers;
 pub mod health;
 mod healthcheck;

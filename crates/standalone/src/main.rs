@@ -51,7 +51,7 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     let signals = lifecycle.clone();
     lifecycle.spawn(async move { signals.on_signal().await });
     tokio::try_join!(
-        serve(auth_listener, auth.router(), Limits::default(), &lifecycle),
+        serve(auth_listener, mcp.showing(auth.router()), Limits::default(), &lifecycle),
         serve(mcp_listener, mcp.router(), Limits::default(), &lifecycle),
     )?;
     // Calls that go on without their clients get what is left of the grace.
@@ -69,7 +69,7 @@ fn settings(
 ) -> Result<(auth_server::Config, mcp_server::Config), Mistakes> {
     let env = env.with("MCP_AUTH_CLIENT_SECRET", &entropy.hex::<32>());
     let env = match mcp_server::Config::from_env(&env).0 {
-        Ok(mcp) => env.with("BASE_URI", mcp.base.as_str()),
+        Ok(mcp) => shown(env, &mcp).with("BASE_URI", mcp.base.as_str()),
         Err(_) => env,
     };
     let auth = auth_server::Config::from_env(&env).0;
@@ -78,6 +78,14 @@ fn settings(
         Err(_) => env,
     };
     Mistakes::of_both(auth, mcp_server::Config::from_env(&env).0)
+}
+
+/// Who runs this develops: messages are shown on their way, unless others reach it or a setting says
+/// otherwise.
+fn shown(env: Env, mcp: &mcp_server::Config) -> Env {
+    let chosen = env.read(|read| read.setting("MCP_FLOW", "").optional::<String>()).0;
+    let is_private = mcp.host.is_loopback() && mcp.base.is_loopback();
+    if is_private && chosen == Ok(None) { env.with("MCP_FLOW", "1") } else { env }
 }
 
 /// Says what runs where, what to do next, and what is lost on restart.

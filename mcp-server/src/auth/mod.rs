@@ -54,6 +54,7 @@ pub(crate) use self::{dpop::NONCE, refusal::Refusal};
 use crate::{
     Parts, Server,
     config::{AuthSettings, Outage, Validation},
+    flow::Flow,
     metrics::McpMetrics,
 };
 
@@ -71,11 +72,12 @@ impl Auth {
         settings: &AuthSettings,
         parts: &Parts,
         base: String,
-        metrics: &McpMetrics,
+        (metrics, flow): (&McpMetrics, &Flow),
     ) -> Result<Arc<Self>, OutboundStartError> {
         let Parts { clock, entropy, lifecycle, .. } = parts;
         warn(settings);
         let outbound = Outbound::new(settings, clock.clone(), metrics.asking())?;
+        let outbound = outbound.shown_in(flow);
         let validator =
             Arc::new(Validator::new(settings, &outbound, (clock, entropy), metrics.clone()));
         let proofs = Proofs::new(parts, base, settings.dpop_nonce);
@@ -157,7 +159,7 @@ impl Auth {
     /// Who calls; and the nonce for the next proof of possession, if there is a new one.
     async fn check(&self, shown: Shown<'_>) -> Result<(Caller, Option<String>), Refusal> {
         let server = self.whom_to_ask()?;
-        let token = bearer(shown.headers)?;
+        let token = bearer(shown.headers, self.settings.max_token)?;
         let Validated { principal, confirmation, .. } = self.look_at(server, &token).await?;
         let key = bound_key(confirmation.as_deref()).map_err(Refusal::InvalidToken)?;
         let nonce = self.proofs.check(key, &token, shown).await?;
@@ -250,11 +252,8 @@ pub(crate) async fn require(
     }
 }
 
-/// The longest token that is looked at, in bytes.
-const MAX_TOKEN: usize = 8 * 1024;
-
-/// The token of the one `Authorization` header (RFC 6750 section 2.1).
-fn bearer(headers: &HeaderMap) -> Result<Secret, Refusal> {
+/// The token of the one `Authorization` header (RFC 6750 section 2.1), of `longest` bytes at most.
+fn bearer(headers: &HeaderMap, longest: usize) -> Result<Secret, Refusal> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(Refusal::NoToken)?;
     if values.next().is_some() {
@@ -270,7 +269,7 @@ fn bearer(headers: &HeaderMap) -> Result<Secret, Refusal> {
     }
     let token = token.trim_start_matches(' ');
     let is_b64token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-    if token.is_empty() || token.len() > MAX_TOKEN || !token.bytes().all(is_b64token) {
+    if token.is_empty() || token.len() > longest || !token.bytes().all(is_b64token) {
         return Err(Refusal::Malformed(
             "The token is empty, too long or has characters that tokens do not have",
         ));
@@ -284,9 +283,11 @@ mod tests {
 
     use super::*;
 
+    const TOO_LONG: &str = "Bearer abcdefghijklmnopq";
+
     fn of(values: &[&'static str]) -> Result<Secret, Refusal> {
         let values = values.iter().map(|value| HeaderValue::from_static(value));
-        bearer(&values.map(|value| (header::AUTHORIZATION, value)).collect())
+        bearer(&values.map(|value| (header::AUTHORIZATION, value)).collect(), 16)
     }
 
     #[test]
@@ -300,7 +301,7 @@ mod tests {
     fn no_token_is_not_a_malformed_one() {
         assert!(matches!(of(&[]), Err(Refusal::NoToken)));
         assert!(matches!(of(&["Basic abc"]), Err(Refusal::NoToken)));
-        for value in ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer \"a\""] {
+        for value in ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer \"a\"", TOO_LONG] {
             assert!(matches!(of(&[value]), Err(Refusal::Malformed(_))), "{value}");
         }
     }
@@ -310,6 +311,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer a"));
         headers.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer b"));
-        assert!(matches!(bearer(&headers), Err(Refusal::Malformed(_))));
+        assert!(matches!(bearer(&headers, 16), Err(Refusal::Malformed(_))));
     }
 }
