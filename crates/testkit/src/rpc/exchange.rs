@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     fail::OrFail as _,
-    schema::{Asked, check_refusal, check_server_message},
+    schema::{Asked, Heard, check_refusal, check_server_message},
     wait::PATIENCE,
     within,
 };
@@ -39,6 +39,7 @@ pub struct Exchange {
     pub headers: HeaderMap,
     revision: Revision,
     asked: Asked,
+    heard: Heard,
     /// The body of an answer that was no stream.
     text: String,
     stream: Option<Stream>,
@@ -70,6 +71,7 @@ impl Exchange {
         response: reqwest::Response,
         revision: Revision,
         asked: Asked,
+        heard: Heard,
     ) -> reqwest::Result<Self> {
         let (status, headers) = (response.status(), response.headers().clone());
         let form = promises::head(revision, status, &headers);
@@ -78,6 +80,7 @@ impl Exchange {
             headers,
             revision,
             asked,
+            heard,
             text: String::new(),
             stream: None,
             waiting: VecDeque::new(),
@@ -247,6 +250,7 @@ impl Exchange {
             let over = !self.asked.is_empty() && self.is_answered();
             assert!(!over, "after its answer a request is over, but then came {message:#}");
             self.check_progress(&message);
+            self.heard.note(&message);
             self.seen.push(message.clone());
             self.waiting.push_back(message);
         }
