@@ -51,6 +51,8 @@ pub struct Config {
     pub max_body: usize,
     /// How many streams one caller may hold open on an instance.
     pub max_streams: usize,
+    /// How many requests one caller may make in a second; zero is any number.
+    pub requests_per_second: u32,
     /// What is served beside the protocol.
     pub pages: PageSettings,
     /// The form of the log.
@@ -117,6 +119,12 @@ impl Config {
             max_streams: read
                 .setting("MCP_MAX_STREAMS", "Open streams of one caller on one instance.")
                 .or(256),
+            requests_per_second: read
+                .setting(
+                    "MCP_REQUESTS_PER_SECOND",
+                    "Requests of one caller in a second on one instance; 0 is any number.",
+                )
+                .or(0),
             pages: pages::read(read),
             log_format: read
                 .setting("LOG_FORMAT", "Form of the log: pretty, compact or json.")

@@ -28,6 +28,7 @@ pub mod features;
 mod http;
 mod metrics;
 mod operation;
+mod pace;
 mod quota;
 mod rhythms;
 pub mod run;
@@ -62,6 +63,7 @@ use self::{
     http::Guard,
     metrics::McpMetrics,
     operation::Operations,
+    pace::Pace,
     quota::Streams,
     session::{Control, Instances, SessionId, Sessions, calls::Calls},
     subscriptions::Feed,
@@ -102,6 +104,7 @@ struct Inner {
     feed: Feed,
     calls: Calls,
     streams: Streams,
+    pace: Pace,
     control: Control,
     sealer: Sealer,
     vitals: Vitals,
@@ -191,6 +194,7 @@ impl Server {
             feed: Feed::new(&parts.store),
             calls,
             streams: Streams::new(config.max_streams),
+            pace: Pace::new(config.requests_per_second, &parts.clock),
             control,
             sealer: Sealer::new(vec![SealKey::new(key)]),
             config,
@@ -283,6 +287,10 @@ impl Server {
 
     fn sessions(&self) -> &Sessions {
         &self.0.sessions
+    }
+
+    fn pace(&self) -> &Pace {
+        &self.0.pace
     }
 
     fn instances(&self) -> &Instances {

@@ -27,7 +27,7 @@ use ambient::Secret;
 use axum::{
     extract::{Request, State},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, Method, header};
 use mcp_core::Principal;
@@ -238,6 +238,9 @@ pub(crate) async fn require(
             }
         },
     };
+    if let Err(refused) = server.pace().admit(&caller) {
+        return refused.into_response();
+    }
     request.extensions_mut().insert(caller);
     next.run(request).await
 }

@@ -13,6 +13,7 @@ mod pages;
 mod provider;
 mod providers;
 mod resume;
+mod skills;
 mod sse_2024;
 mod stdio;
 mod subscriptions;
