@@ -23,6 +23,7 @@ STEPS=(
     'doc-test     900 cargo test --workspace --doc --locked --quiet'
     'doc          900 cargo doc --workspace --no-deps --locked --quiet'
     'deps         300 cargo xtask deps'
+    'supply-chain 120 python3 -B scripts/supply_chain.py'
     'requirements 300 cargo xtask requirements'
     'generated    300 cargo xtask gen --check'
     'e2e          300 scripts/test-e2e.sh'
@@ -30,16 +31,17 @@ STEPS=(
     'clients      900 scripts/clients.sh typescript python commands'
     'examples     300 scripts/examples.sh'
     'browser      600 scripts/clients.sh browser'
-    'foreign      300 scripts/foreign.sh'
+    'foreign      600 scripts/foreign.sh'
     'oauth-clients 600 scripts/oauth-clients.sh'
     'proxies      300 scripts/proxies.sh'
+    'tls          180 scripts/tls.sh'
     'conformance  420 scripts/conformance.sh'
     'reliability  420 scripts/reliability.sh'
     'alerts       120 scripts/observability.sh'
     'packaging    120 scripts/packaging.sh'
 )
 # These run the programs that `build` has made.
-NEED_BUILD=' e2e docs clients examples browser foreign oauth-clients proxies conformance reliability packaging '
+NEED_BUILD=' e2e docs clients examples browser foreign oauth-clients proxies tls conformance reliability packaging '
 
 PASSED=0
 FAILED=0

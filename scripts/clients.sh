@@ -84,6 +84,7 @@ with_browser() {
         npm_packages "$CLIENTS/browser" &&
         run_node "$CLIENTS/browser/pages.mjs" &&
         run_node "$CLIENTS/browser/playground.mjs" &&
+        { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/browser/flow.mjs"; } &&
         { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/browser/apps.mjs"; }
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 #
-# The documents: every relative link and anchor leads somewhere, every snippet marked as checked runs.
+# The documents: every relative link and anchor leads somewhere, every setting about tokens and every
+# test that they name exists, every error is in the catalogue, every snippet marked as checked runs.
 #
 # usage: scripts/docs.sh [--help]
 #
@@ -13,12 +14,12 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 main() {
-    [[ ${1:-} != --help ]] || { sed -n '3,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit; }
+    [[ ${1:-} != --help ]] || { sed -n '3,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit; }
     need python3 curl jq
     binaries standalone mcp-server
     server_start
     local each status
-    for each in links snippets; do
+    for each in links settings tests errors snippets; do
         echo "--- $each"
         status=0
         PATH=$BIN_DIR:$PATH python3 -B "$ROOT/scripts/docs/check.py" "$each" | tee "$WORK/$each.out" ||
@@ -33,7 +34,7 @@ server_start() {
     local auth_port port
     auth_port=$(free_port)
     port=$(free_port)
-    export HOST=127.0.0.1 AUTH_SERVER_PORT=$auth_port PORT=$port METRICS_ADDR=off
+    export HOST=127.0.0.1 AUTH_SERVER_PORT=$auth_port PORT=$port METRICS_ADDR=off MCP_FAULTS=1
     export AUTH_SERVER_URL=http://localhost:$auth_port BASE_URI=http://localhost:$port
     export MCP_BASE=$BASE_URI MCP_URL=$BASE_URI/mcp
     start standalone env LOG_FORMAT=json RUST_LOG=info "$BIN_DIR/standalone"

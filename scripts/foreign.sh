@@ -7,8 +7,8 @@
 #
 # oidc-provider: opaque tokens and JWTs, every way of client authentication that it has, wrong
 #   credentials, audience and issuer, keys that change, revocation, an outage and its end.
-# clients: the official TypeScript and Python clients register there, log in and call tools; those in
-#   TypeScript ask for a wider scope when a tool needs it.
+# clients: the official TypeScript and Python clients register there, log in and call tools, and ask
+#   for a wider scope when a tool needs it.
 # canaille: the same matrix as far as that server goes.
 # Without arguments all three run. BIN_DIR names a directory with mcp-server; without it that is built.
 # Installs the pinned packages from npm and PyPI into scripts/foreign, scripts/clients and target.

@@ -243,7 +243,8 @@ python_venv() {
     cmp --silent "$2" "$1/requirements.txt" && return
     rm -rf "$1"
     python3 -m venv "$1" &&
-        "$1/bin/pip" install --quiet --disable-pip-version-check --requirement "$2" &&
+        "$1/bin/pip" install --quiet --disable-pip-version-check --retries 10 --timeout 30 \
+            --requirement "$2" &&
         cp "$2" "$1/requirements.txt"
 }
 

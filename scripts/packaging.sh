@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 #
-# The files for containers, checked without a container engine: what they name exists, and the servers
-# work with the settings of docker-compose.yml.
+# The files for containers, checked without a container engine: linters read them, what they name
+# exists, and the servers work with the settings of docker-compose.yml.
 #
 # usage: scripts/packaging.sh [--help]
 #
 # BIN_DIR names a directory with auth-server and mcp-server; without it they are built.
-# Needs what .ci/run installs: python3 with yaml, redis-server, curl.
+# Needs what .ci/run installs: python3 with yaml, redis-server, curl; the linters come from PyPI.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -19,9 +19,22 @@ main() {
     fi
     need python3 redis-server curl
     binaries auth-server mcp-server
+    python_venv "$ROOT/target/packaging-venv" "$ROOT/scripts/packaging/requirements.txt"
+    check 'hadolint has nothing to say about the Dockerfile' \
+        "$ROOT/target/packaging-venv/bin/hadolint" "$ROOT/scripts/docker/Dockerfile"
+    check 'the manifests are what Kubernetes expects' manifests_are_valid
     check 'what the files name exists' python3 "$ROOT/scripts/packaging/check.py" "$BIN_DIR"
     servers
     summary
+}
+
+# What kustomize reads is no resource of a cluster.
+manifests_are_valid() {
+    local each
+    for each in "$ROOT"/scripts/kubernetes/*.yaml; do
+        [[ $each == */kustomization.yaml ]] ||
+            "$ROOT/target/packaging-venv/bin/kubernetes-validate" --strict "$each"
+    done
 }
 
 # Both servers as docker-compose.yml starts them, but for the ports, the addresses and the Redis.

@@ -8,6 +8,7 @@ use ambient::{
 };
 use chassis::{
     Shutdown,
+    faults::FaultSettings,
     telemetry::{LogFormat, TelemetrySettings},
 };
 use shared::oauth::ScopeSet;
@@ -58,6 +59,8 @@ pub struct Config {
     pub token_format: TokenFormat,
     /// Redis for all state; in memory if there is none.
     pub redis_url: Option<Secret>,
+    /// Whether faults may be asked for.
+    pub faults: FaultSettings,
     /// How log lines look.
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`.
@@ -172,6 +175,7 @@ impl Config {
             require_pushed: require_pushed(read),
             lifetimes: lifetimes(read),
             guard: GuardSettings::read(read),
+            faults: FaultSettings::read(read, host.is_loopback() && issuer.is_loopback()),
             signing_keys: SigningKeys::read(read, &issuer, redis_url.is_some()),
             redis_url,
             id_jag: TrustedIssuers::read(read),

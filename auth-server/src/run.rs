@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use ambient::{Clock, Entropy, Env, Mistakes};
 use chassis::{
-    Limits,
+    Limits, ListenError,
     telemetry::{self, DbMetrics, Service, Telemetry},
 };
 use store::{Observer, RedisOptions, Store, StoreError};
@@ -31,13 +31,8 @@ pub enum RunError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// The address could not be listened on.
-    #[error("cannot listen on {address}; set HOST and AUTH_SERVER_PORT to an address that is free")]
-    Listen {
-        /// Where it should have listened.
-        address: SocketAddr,
-        /// Why it cannot.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// Serving has failed.
     #[error("serving has failed")]
     Serve(#[source] io::Error),
@@ -62,8 +57,7 @@ pub async fn serve(env: &Env) -> Result<(), RunError> {
         None => Store::memory(clock.clone()),
     };
     let address = SocketAddr::new(config.host, config.port);
-    let bound = TcpListener::bind(address).await;
-    let listener = bound.map_err(|source| RunError::Listen { address, source })?;
+    let listener = chassis::listen(address, "AUTH_SERVER_PORT").await?;
     let parts = Parts { clock, entropy, store: store.clone(), lifecycle: lifecycle.clone() };
     let server = AuthServer::observed(config, parts, telemetry.clone())?;
     announce(&server, &listener);

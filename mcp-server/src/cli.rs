@@ -127,7 +127,7 @@ pub async fn run(offered: impl FnOnce(&Env) -> Result<Features, Mistakes>) -> Re
         }
         Some(Command::Connect { client, url }) => {
             let env = Env::process()?;
-            let (config, features) = run::both(Config::from_env(&env).0, offered(&env))?;
+            let (config, features) = Mistakes::of_both(Config::from_env(&env).0, offered(&env))?;
             let url = url.map_or_else(|| config.resource(), String::from);
             let target = Target::new(&features.implementation().name, &url);
             Ok(connect(&target, client, &mut io::stdout().lock())?)

@@ -14,6 +14,7 @@ use ambient::{
 };
 use chassis::{
     Shutdown,
+    faults::FaultSettings,
     telemetry::{LogFormat, TelemetrySettings},
 };
 
@@ -55,6 +56,8 @@ pub struct Config {
     pub requests_per_second: u32,
     /// What is served beside the protocol.
     pub pages: PageSettings,
+    /// Whether faults may be asked for.
+    pub faults: FaultSettings,
     /// The form of the log.
     pub log_format: LogFormat,
     /// What is logged, in the syntax of `RUST_LOG`.
@@ -92,6 +95,7 @@ impl Config {
             .setting("BASE_URI", "Public URL of the MCP server. The endpoint is BASE_URI/mcp.")
             .or(BaseUrl::localhost(port));
         let resource = format!("{base}{ENDPOINT}");
+        let is_private = host.is_loopback() && base.is_loopback();
         let place = auth::Place { is_loopback: host.is_loopback(), resource: &resource };
         let auth = auth::read(read, &place);
         former::refuse(read);
@@ -125,7 +129,8 @@ impl Config {
                     "Requests of one caller in a second on one instance; 0 is any number.",
                 )
                 .or(0),
-            pages: pages::read(read),
+            pages: pages::read(read, is_private),
+            faults: FaultSettings::read(read, is_private),
             log_format: read
                 .setting("LOG_FORMAT", "Form of the log: pretty, compact or json.")
                 .or(LogFormat::default()),

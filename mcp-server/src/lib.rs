@@ -25,6 +25,7 @@ mod doctor;
 mod era;
 mod feature_state;
 pub mod features;
+mod flow;
 mod http;
 mod metrics;
 mod operation;
@@ -60,6 +61,7 @@ pub use self::session::SessionLimits;
 use self::{
     auth::Auth,
     feature_state::FeatureState,
+    flow::Flow,
     http::Guard,
     metrics::McpMetrics,
     operation::Operations,
@@ -112,6 +114,7 @@ struct Inner {
     telemetry: Telemetry,
     metrics: McpMetrics,
     operations: Operations,
+    flow: Flow,
 }
 
 /// The server could not be made.
@@ -152,23 +155,28 @@ impl Server {
         telemetry: Telemetry,
     ) -> Result<Self, StartError> {
         let metrics = McpMetrics::new(telemetry.metrics(), &parts.clock);
+        let instances = Instances::new(&parts.store, &parts.entropy);
+        let flow = Flow::start(config.pages.flow, &parts, instances.own());
         let auth = match &config.auth {
             AuthConfig::Off => None,
             AuthConfig::Required(settings) => {
-                let started = Auth::start(settings, &parts, config.resource(), &metrics);
+                let seen = (&metrics, &flow);
+                let started = Auth::start(settings, &parts, config.resource(), seen);
                 Some(started.map_err(StartAuthError)?)
             }
         };
         if let Some(auth) = auth.clone() {
             metrics::observe_auth(telemetry.metrics(), &auth);
         }
-        let operations = Operations::new(metrics.instruments(), &parts.clock, features.names());
+        let instruments = (metrics.instruments(), &flow);
+        let operations = Operations::new(instruments, &parts.clock, features.names());
         let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
         let key = key.unwrap_or_else(|| parts.entropy.bytes());
         let calls = Calls::default();
-        let instances = Instances::new(&parts.store, &parts.entropy);
         let sessions = Sessions::new(&parts.store, &parts.clock, config.sessions, instances.own());
+        let sessions = sessions.shown_in(&flow);
         let control = Control::new(&parts.store, calls.clone(), sessions.readers().clone());
+        let control = control.shown_in(&flow);
         look_after(&parts, control.clone(), instances.clone(), calls.clone());
         let tasks = Tasks::new(&parts.store, &instances, &parts.clock, &parts.entropy);
         let vitals = Vitals::new(&parts.store, &parts.clock, &parts.entropy, config.sessions.idle);
@@ -191,7 +199,7 @@ impl Server {
             sessions,
             instances,
             tasks,
-            feed: Feed::new(&parts.store),
+            feed: Feed::new(&parts.store).shown_in(&flow),
             calls,
             streams: Streams::new(config.max_streams),
             pace: Pace::new(config.requests_per_second, &parts.clock),
@@ -203,12 +211,19 @@ impl Server {
             telemetry,
             metrics,
             operations,
+            flow,
         })))
     }
 
     /// All of its URLs.
     pub fn router(&self) -> Router {
         http::router(self)
+    }
+
+    /// Shows on the flow page what comes to an authorization server in the same process. Where the
+    /// page is off, the router is what it was.
+    pub fn showing(&self, authorization_server: Router) -> Router {
+        self.flow().around_authorization(authorization_server)
     }
 
     /// Serves one client over lines of text, such as standard input and output, until its input ends.
@@ -336,6 +351,10 @@ impl Server {
 
     fn metrics(&self) -> &McpMetrics {
         &self.0.metrics
+    }
+
+    fn flow(&self) -> &Flow {
+        &self.0.flow
     }
 
     fn operations(&self) -> &Operations {

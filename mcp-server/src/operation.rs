@@ -21,6 +21,7 @@ use tracing::{Instrument as _, Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::{
+    flow::Flow,
     metrics::Instruments,
     session::{SessionId, Transport},
 };
@@ -43,6 +44,7 @@ struct Inner {
     /// The labels of every tool and prompt, made once: measuring a call copies no text.
     tools: HashMap<String, KeyValue>,
     prompts: HashMap<String, KeyValue>,
+    flow: Flow,
 }
 
 /// What is known of a request when it begins.
@@ -214,7 +216,12 @@ const NO_ERRORS: [i64; 5] = [-32700, -32600, -32601, -32602, -32002];
 const CALLER_FAULTS: [i64; 3] = [-32020, -32021, -32022];
 
 impl Operations {
-    pub(crate) fn new(instruments: Option<&Arc<Instruments>>, clock: &Clock, names: Names) -> Self {
+    /// What is measured with, if anything is, and where requests are shown.
+    pub(crate) fn new(
+        (instruments, flow): (Option<&Arc<Instruments>>, &Flow),
+        clock: &Clock,
+        names: Names,
+    ) -> Self {
         let labels = |key: &'static str, names: Vec<String>| {
             let label = |name: String| {
                 let value: Arc<str> = name.as_str().into();
@@ -227,6 +234,7 @@ impl Operations {
             clock: clock.clone(),
             tools: labels("gen_ai.tool.name", names.tools),
             prompts: labels("gen_ai.prompt.name", names.prompts),
+            flow: flow.clone(),
         }))
     }
 
@@ -234,6 +242,9 @@ impl Operations {
     /// lasts as long as its client listens, which is told of streams.
     pub(crate) fn begin(&self, asked: Asked<'_>) -> Begun {
         let method = Method::named(asked.method);
+        if self.0.flow.is_watched() {
+            self.show(&asked, method);
+        }
         if method == Some(Method::Listen) {
             return Begun(None);
         }
@@ -257,6 +268,12 @@ impl Operations {
         });
         let ended = Cell::new(Ended::Unanswered);
         Begun(Some((Watched { ended, span, operations: self.clone() }, measured)))
+    }
+
+    fn show(&self, asked: &Asked<'_>, method: Option<Method>) {
+        let looked = asked.params.and_then(|params| params.decode::<Looked<'_>>().ok());
+        let target = self.target(method, looked.unwrap_or_default().name.as_deref());
+        self.0.flow.came(asked, target.as_ref().map(|label| label.value.as_str()).as_deref());
     }
 
     fn target(&self, method: Option<Method>, name: Option<&str>) -> Option<KeyValue> {

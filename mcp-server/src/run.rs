@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use ambient::{Clock, Entropy, Env, Mistakes};
 use chassis::{
-    Lifecycle, Limits,
+    Lifecycle, Limits, ListenError,
     telemetry::{self, DbMetrics, Service, Telemetry},
 };
 use mcp_core::Features;
@@ -35,15 +35,8 @@ pub enum RunError {
     #[error(transparent)]
     Unusable(#[from] UnusableAuthServer),
     /// The address could not be listened on.
-    #[error("cannot listen on {address}; set HOST and {setting} to an address that is free")]
-    Listen {
-        /// Where it should have listened.
-        address: SocketAddr,
-        /// Which setting names the port.
-        setting: &'static str,
-        /// Why it cannot.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// Serving has failed.
     #[error("serving has failed")]
     Serve(#[source] io::Error),
@@ -59,7 +52,7 @@ pub async fn serve_chosen(
     offered: impl FnOnce(&Env) -> Result<Features, Mistakes>,
 ) -> Result<(), RunError> {
     let env = Env::process()?;
-    let (config, features) = both(Config::from_env(&env).0, offered(&env))?;
+    let (config, features) = Mistakes::of_both(Config::from_env(&env).0, offered(&env))?;
     let entropy = Entropy::system();
     let telemetry = Telemetry::new(SERVICE, &config.telemetry, &entropy)?;
     telemetry.install(config.log_format, &config.log_filter)?;
@@ -68,7 +61,7 @@ pub async fn serve_chosen(
     telemetry.offer_metrics(config.telemetry.metrics, &lifecycle).await?;
     let store = open_store(&config, &clock, &telemetry).await?;
     let parts = Parts { clock, entropy, store: store.clone(), lifecycle };
-    let listener = listen(SocketAddr::new(config.host, config.port), "PORT").await?;
+    let listener = chassis::listen(SocketAddr::new(config.host, config.port), "PORT").await?;
     let server = Server::observed(config, features, parts.clone(), telemetry.clone())?;
     announce(&server, &listener);
     let lifecycle = parts.lifecycle;
@@ -87,28 +80,13 @@ pub async fn serve_chosen(
     Ok(())
 }
 
-/// Both, or the mistakes of both.
-pub fn both<A, B>(
-    one: Result<A, Mistakes>,
-    other: Result<B, Mistakes>,
-) -> Result<(A, B), Mistakes> {
-    match (one, other) {
-        (Ok(one), Ok(other)) => Ok((one, other)),
-        (Err(Mistakes(mut wrong)), Err(Mistakes(more))) => {
-            wrong.extend(more);
-            Err(Mistakes(wrong))
-        }
-        (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => Err(wrong),
-    }
-}
-
 /// Reads the settings of this process and serves `features` to whoever started it, over its standard
 /// streams, until the input ends or a signal says so. Logs go to standard error.
 pub async fn serve_stdio(
     offered: impl FnOnce(&Env) -> Result<Features, Mistakes>,
 ) -> Result<(), RunError> {
     let env = Env::process()?;
-    let (mut config, features) = both(Config::from_env(&env).0, offered(&env))?;
+    let (mut config, features) = Mistakes::of_both(Config::from_env(&env).0, offered(&env))?;
     let entropy = Entropy::system();
     let telemetry = Telemetry::new(SERVICE, &config.telemetry, &entropy)?;
     telemetry.install(config.log_format, &config.log_filter)?;
@@ -151,12 +129,6 @@ pub async fn open_store(
 pub fn observer(telemetry: &Telemetry) -> Option<Observer> {
     let measured = DbMetrics::new(telemetry.metrics()?);
     Some(Observer::new(move |ran| measured.ran(ran.command, ran.took, ran.failure)))
-}
-
-/// Listens on an address; `setting` is what names its port.
-pub async fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, RunError> {
-    let bound = TcpListener::bind(address).await;
-    bound.map_err(|source| RunError::Listen { address, setting, source })
 }
 
 /// Says what runs where and what to do next.

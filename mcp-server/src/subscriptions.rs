@@ -17,6 +17,7 @@ use self::tasks::Followed;
 use crate::{
     Server,
     auth::{Caller, over},
+    flow::Flow,
     http::{Outbox, Said, note_message},
     rhythms::Rhythms,
 };
@@ -43,16 +44,23 @@ pub(crate) const LONGEST_WATCHED: usize = 2048;
 #[derive(Clone)]
 pub(crate) struct Feed {
     log: Log,
+    flow: Flow,
 }
 
 impl Feed {
     pub(crate) fn new(store: &Store) -> Self {
-        Self { log: store.log() }
+        Self { log: store.log(), flow: Flow::default() }
+    }
+
+    /// Changes are shown to whoever watches.
+    #[must_use]
+    pub(crate) fn shown_in(self, flow: &Flow) -> Self {
+        Self { flow: flow.clone(), ..self }
     }
 
     /// Listens; nothing announced after `start` is missed without being told.
     pub(crate) async fn listen(&self, start: Start) -> Result<Listener, StoreError> {
-        self.log.tail(LOG, start).await.map(Listener)
+        Ok(Listener { tail: self.log.tail(LOG, start).await?, flow: self.flow.clone() })
     }
 }
 
@@ -61,6 +69,7 @@ impl ChangeFeed for Feed {
         Box::pin(async move {
             // A change is a word or an address: it can be written.
             let text = serde_json::to_string(&change).unwrap_or_default();
+            self.flow.kept("mcp:changes: something has changed", None, None);
             if let Err(error) = self.log.append(LOG, &text, KEPT).await {
                 tracing::error!(%error, "a change could not be announced");
             }
@@ -69,7 +78,10 @@ impl ChangeFeed for Feed {
 }
 
 /// Hears what is announced.
-pub(crate) struct Listener(Tail);
+pub(crate) struct Listener {
+    tail: Tail,
+    flow: Flow,
+}
 
 /// What is heard of changes.
 #[derive(Debug)]
@@ -96,7 +108,9 @@ impl Listener {
     /// # Errors
     /// When the log cannot be read now; calling again tries again.
     pub(crate) async fn next(&mut self) -> Option<Result<Announcement, StoreError>> {
-        Some(self.0.next().await?.map(|heard| {
+        let heard = self.tail.next().await?;
+        self.flow.fetched("mcp:changes: something has changed", None, None);
+        Some(heard.map(|heard| {
             match heard {
                 Heard::Gap => Announcement::Gap,
                 Heard::Event(id, text) => serde_json::from_str(&text)

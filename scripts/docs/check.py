@@ -1,7 +1,12 @@
 """Checks the Markdown of the repository: every relative link and anchor leads somewhere, and every
 shell snippet that is marked as checked runs.
 
-usage: check.py links | snippets
+usage: check.py links | settings | tests | errors | snippets
+
+Every test that a document names as `file::name` exists.
+Every setting of the servers that a document or a file of examples/auth names exists.
+`errors` compares docs/error-catalogue.md with the source: every code and every sentence that a server
+answers with has its line there.
 
 A snippet is marked by the word after its language: ```sh checked. It runs with `bash -euo pipefail`
 in a folder of its own; what it needs of the servers it finds in the environment (MCP_URL, PATH).
@@ -21,6 +26,8 @@ FENCE = re.compile(r"^(```+|~~~+)(.*)$")
 LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^\s)>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$")
 OUTSIDE = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+SETTING = re.compile(r"\bMCP_AUTH(?:_[A-Z0-9]+)*\b(?!_|…|\*)")
+TEST = re.compile(r"`([a-z][\w/.-]*\.rs)::([a-z_0-9]+)`")
 LIMIT_SECONDS = 60
 
 
@@ -99,6 +106,33 @@ def links():
     return passed, failed
 
 
+def settings():
+    """Names that begin like a setting of ours, against the list that the servers write."""
+    known = set(SETTING.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8")))
+    passed, failed = 0, 0
+    for path in documents() + sorted((ROOT / "examples/auth").glob("*.env")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for name in SETTING.findall(line):
+                passed, failed = passed + (name in known), failed + (name not in known)
+                if name not in known:
+                    print(f"FAILED  {path.relative_to(ROOT)}:{number}: there is no setting {name}")
+    return passed, failed
+
+
+def tests():
+    """Tests that are named as `file::name`."""
+    passed, failed = 0, 0
+    for path in documents():
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            for file, name in TEST.findall(line):
+                where = ROOT / file
+                there = where.exists() and re.search(rf"\bfn {name}\b", where.read_text(encoding="utf-8"))
+                passed, failed = passed + bool(there), failed + (not there)
+                if not there:
+                    print(f"FAILED  {path.relative_to(ROOT)}:{number}: there is no {file}::{name}")
+    return passed, failed
+
+
 def run(snippet):
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
@@ -127,8 +161,61 @@ def snippets():
     return passed, failed
 
 
+CATALOGUE = ROOT / "docs" / "error-catalogue.md"
+# Where sentences are written, and how: as the argument of what refuses, or as a variable of this name.
+SENTENCES = ["mcp-server/src/http/*.rs", "mcp-server/src/era/*.rs", "mcp-server/src/*.rs", "mcp-server/src/auth/*.rs",
+             "mcp-server/src/auth/token/mod.rs", "mcp-server/src/tasks/record.rs"]
+REFUSES = re.compile(
+    r"(?:invalid_request\(|invalid_params\(|header_mismatch\(|forbidden\(|unavailable\(\s*StatusCode::\w+,|too_many\(format!\(|"
+    r"Malformed\(|let message = |let message = format!\(|let description = |let missing = |format!\(|NO_BATCHES: &str = |"
+    r"StatusCode::\w+,\s*ErrorCode::\w+,|#\[error\()"
+    r'\s*"((?:[^"\\]|\\.|\\\n)*)"'
+)
+# What is told at the start, in the log, on the command line or in a page, and not as an answer.
+TOLD_ELSEWHERE = {"breaker.rs", "check.rs", "cli.rs", "connect.rs", "discovery.rs", "downgrade.rs", "glance.rs", "introspect.rs",
+                  "jwks.rs", "lib.rs", "monitor.rs", "outbound.rs", "run.rs", "main.rs", "metrics.rs", "validator.rs",
+                  "operation.rs", "cards.rs", "splash.rs", "web.rs", "vitals.rs", "well_known.rs", "feature_state.rs"}
+
+
+def sentences():
+    """Every sentence of an answer, with the file that has it."""
+    for pattern in SENTENCES:
+        for path in sorted(ROOT.glob(pattern)):
+            if path.name in TOLD_ELSEWHERE:
+                continue
+            source = path.read_text(encoding="utf-8").split("#[cfg(test)]")[0]
+            for found in REFUSES.findall(source):
+                text = re.sub(r"\\\n\s*", "", found)
+                if " " in text and text[0] in "`ABCDEFGHIJKLMNOPQRSTUVWXYZ":
+                    yield path, text
+
+
+def codes():
+    """Every code, as it stands on the wire."""
+    path = ROOT / "shared/src/mcp/jsonrpc.rs"
+    for code in re.findall(r"Self\((-32\d{3})\);", path.read_text(encoding="utf-8")):
+        yield path, f"| {code} |"
+    path = ROOT / "shared/src/oauth/error.rs"
+    for code in re.findall(r'Self::\w+ => "(\w+)"', path.read_text(encoding="utf-8")):
+        yield path, f"| `{code}` |"
+
+
+def errors():
+    passed, failed = 0, 0
+    catalogue = CATALOGUE.read_text(encoding="utf-8")
+    for path, text in sorted(set(sentences()) | set(codes())):
+        found = text in catalogue
+        passed, failed = passed + found, failed + (not found)
+        if not found:
+            print(f"FAILED  {path.relative_to(ROOT)}: not in {CATALOGUE.relative_to(ROOT)}: {text}")
+    if passed < 100:
+        print(f"FAILED  only {passed} codes and sentences were found in the source")
+        failed += 1
+    return passed, failed
+
+
 def main():
-    work = {"links": links, "snippets": snippets}.get(sys.argv[1] if len(sys.argv) == 2 else "")
+    work = {"links": links, "settings": settings, "tests": tests, "errors": errors, "snippets": snippets}.get(sys.argv[1] if len(sys.argv) == 2 else "")
     if work is None:
         raise SystemExit(__doc__)
     passed, failed = work()

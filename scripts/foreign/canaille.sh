@@ -19,7 +19,7 @@ with_canaille() {
 
 canaille_start() {
     start canaille "$VENVS/canaille/bin/python" -B "$FOREIGN/canaille.py" "$AS_PORT"
-    wait_until 120 answers "$ISSUER/.well-known/openid-configuration"
+    listens canaille 120 "$ISSUER/.well-known/openid-configuration"
 }
 
 # canaille_resource SETTING… : mcp-server with examples/auth/canaille.env, which these settings change.
@@ -64,7 +64,19 @@ canaille_by_signature() {
     is_answered 401 'a changed one' "${token}x"
     is_answered 401 'one for somebody else' "$(canaille_token stranger alice)"
     is_answered 401 'an opaque one' "$(canaille_token agent)"
+    canaille_elsewhere
     stop mcp-server
+}
+
+# Another server with the same clients and people, and tokens that name another issuer.
+canaille_elsewhere() {
+    local port
+    port=$(free_port)
+    start elsewhere "$VENVS/canaille/bin/python" -B "$FOREIGN/canaille.py" "$port"
+    listens elsewhere 120 "http://localhost:$port/.well-known/openid-configuration"
+    is_answered 401 'a JWT of another issuer' \
+        "$(ISSUER=http://localhost:$port canaille_token agent alice)"
+    stop elsewhere
 }
 
 canaille_by_both() {

@@ -26,7 +26,7 @@ with_oidc_provider() {
 # provider_start FILE-OF-KEYS
 provider_start() {
     start provider node "$FOREIGN/provider.mjs" "$AS_PORT" "$KEY" "$1"
-    wait_until 20 answers "$ISSUER/.well-known/openid-configuration"
+    listens provider 60 "$ISSUER/.well-known/openid-configuration"
 }
 
 # introspecting METHOD : mcp-server, which authenticates by it. The clients have its name.
@@ -89,7 +89,7 @@ of_another_issuer() {
     local other
     other=$(free_port)
     start other node "$FOREIGN/provider.mjs" "$other" "$KEY" "$WORK/keys"
-    wait_until 20 answers "http://localhost:$other/.well-known/openid-configuration"
+    listens other 60 "http://localhost:$other/.well-known/openid-configuration"
     resource_start MCP_AUTH_VALIDATION=jwt
     resource_ready
     is_answered 401 'a JWT of another issuer with the same keys' \
@@ -172,7 +172,9 @@ with_clients() {
     for script in typescript/journey.mjs typescript/step-up.mjs; do
         journey "$script" "$node" "$CLIENTS/$script"
     done
-    journey python/journey.py "$VENVS/two/bin/python" -B "$CLIENTS/python/journey.py"
+    for script in python/journey.py python/step_up.py; do
+        journey "$script" "$VENVS/two/bin/python" -B "$CLIENTS/$script"
+    done
     stop mcp-server
     stop provider
 }

@@ -9,6 +9,14 @@ ports() {
     RESOURCE=http://localhost:$MCP_PORT/mcp
 }
 
+# listens NAME SECONDS URL : waits for a server of somebody else; when it does not come, shows what it said.
+listens() {
+    wait_until "$2" answers "$3" && return
+    echo "$1 does not answer at $3; its output ends so:"
+    tail -n 20 "$WORK/$1.log"
+    exit 1
+}
+
 # resource_start SETTING… : mcp-server with these settings, as soon as it listens.
 resource_start() {
     start mcp-server env HOST=127.0.0.1 PORT="$MCP_PORT" BASE_URI="http://localhost:$MCP_PORT" \

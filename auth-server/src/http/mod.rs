@@ -11,6 +11,7 @@ mod conclude;
 mod consent;
 mod device;
 mod device_authorization;
+mod faults;
 mod health;
 mod home;
 mod introspect;
@@ -85,6 +86,7 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /livez, /readyz                          for orchestrators
 /// GET  /version                                 what runs
 /// GET  /metrics                                 for Prometheus, if METRICS_ON_MAIN_PORT is set
+/// GET  /debug/faults       (POST, DELETE)       what is to go wrong, if MCP_FAULTS is set
 /// ```
 pub(crate) fn router(server: &AuthServer) -> Router {
     let forms = DefaultBodyLimit::max(MAX_FORM);
@@ -139,7 +141,8 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .route("/styles.css", get(home::styles))
         .route("/health", get(health::get))
         .with_state(server.clone())
-        .merge(for_browsers)
+        .merge(for_browsers);
+    let router = faults::around(router, server)
         .merge(readiness(server).router())
         .merge(server.telemetry().main_port())
         .merge(version(SERVICE, json!({ "issuer": server.issuer() })))

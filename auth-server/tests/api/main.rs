@@ -10,6 +10,7 @@ mod client_documents;
 mod consent;
 mod device;
 mod dpop;
+mod faults;
 mod id_jag;
 mod incidents;
 mod introspect;

@@ -46,6 +46,24 @@ impl fmt::Display for Mistake {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Mistakes(pub Vec<Mistake>);
 
+impl Mistakes {
+    /// Both, or the mistakes of both. What is wrong for both is told once.
+    ///
+    /// # Errors
+    /// When one of them is wrong.
+    pub fn of_both<A, B>(one: Result<A, Self>, other: Result<B, Self>) -> Result<(A, B), Self> {
+        match (one, other) {
+            (Ok(one), Ok(other)) => Ok((one, other)),
+            (Err(Self(mut wrong)), Err(Self(mut more))) => {
+                more.retain(|mistake| !wrong.contains(mistake));
+                wrong.extend(more);
+                Err(Self(wrong))
+            }
+            (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => Err(wrong),
+        }
+    }
+}
+
 impl fmt::Display for Mistakes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.len();

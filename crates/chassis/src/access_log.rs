@@ -18,7 +18,7 @@ use tracing::Level;
 
 use crate::{
     RequestId,
-    layers::{Around, Begun},
+    around::{Around, Begun},
     telemetry::context,
 };
 

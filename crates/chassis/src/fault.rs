@@ -26,7 +26,7 @@ use tower::{Layer, Service};
 
 use crate::{
     RequestId,
-    layers::{Around, Begun},
+    around::{Around, Begun},
 };
 
 type Cause = Box<dyn Error + Send + Sync>;

@@ -3,7 +3,7 @@
 use axum::{extract::Request, response::Response};
 use http::{HeaderName, HeaderValue, header};
 
-use crate::layers::{Around, Begun};
+use crate::around::{Around, Begun};
 
 /// Nothing may be loaded or framed: right for data, and for a page that has not chosen its own.
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");

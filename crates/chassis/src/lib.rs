@@ -24,15 +24,18 @@
 //! ```
 
 mod access_log;
+mod around;
 pub mod client;
 mod connection;
 mod exit;
 mod fault;
+pub mod faults;
 mod headers;
 pub mod health;
 mod healthcheck;
 mod layers;
 mod lifecycle;
+mod listen;
 mod pulse;
 pub mod reach;
 mod request_body;
@@ -49,6 +52,7 @@ pub use health::Health;
 pub use healthcheck::{Unwell, healthcheck};
 pub use layers::{Dress, dress};
 pub use lifecycle::Lifecycle;
+pub use listen::{ListenError, listen};
 pub use request_id::RequestId;
 pub use serve::{Limits, serve};
 pub use shutdown::Shutdown;

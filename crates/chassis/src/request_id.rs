@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
 
 use crate::{
     Fault,
-    layers::{Around, Begun},
+    around::{Around, Begun},
 };
 
 /// `X-Request-Id`, in both directions.

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::{
     RequestId,
-    layers::{Around, Begun},
+    around::{Around, Begun},
 };
 
 /// The answer when a server has no words of its own.

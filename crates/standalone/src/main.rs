@@ -25,7 +25,7 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     let entropy = Entropy::system();
     let env = Env::process()?;
     let offered = features::offered(&env).0;
-    let ((auth, mcp), offered) = run::both(settings(env, &entropy), offered)?;
+    let ((auth, mcp), offered) = Mistakes::of_both(settings(env, &entropy), offered)?;
     let telemetry = Telemetry::new(SERVICE, &mcp.telemetry, &entropy)?;
     telemetry.install(mcp.log_format, &mcp.log_filter)?;
     let clock = Clock::system();
@@ -33,8 +33,8 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     telemetry.offer_metrics(mcp.telemetry.metrics, &lifecycle).await?;
     let store = run::open_store(&mcp, &clock, &telemetry).await?;
     let auth_listener =
-        run::listen(SocketAddr::new(auth.host, auth.port), "AUTH_SERVER_PORT").await?;
-    let mcp_listener = run::listen(SocketAddr::new(mcp.host, mcp.port), "PORT").await?;
+        chassis::listen(SocketAddr::new(auth.host, auth.port), "AUTH_SERVER_PORT").await?;
+    let mcp_listener = chassis::listen(SocketAddr::new(mcp.host, mcp.port), "PORT").await?;
     welcome(&auth, &mcp, store.is_shared())?;
 
     let auth_parts = auth_server::Parts {
@@ -51,7 +51,7 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     let signals = lifecycle.clone();
     lifecycle.spawn(async move { signals.on_signal().await });
     tokio::try_join!(
-        serve(auth_listener, auth.router(), Limits::default(), &lifecycle),
+        serve(auth_listener, mcp.showing(auth.router()), Limits::default(), &lifecycle),
         serve(mcp_listener, mcp.router(), Limits::default(), &lifecycle),
     )?;
     // Calls that go on without their clients get what is left of the grace.
@@ -69,7 +69,7 @@ fn settings(
 ) -> Result<(auth_server::Config, mcp_server::Config), Mistakes> {
     let env = env.with("MCP_AUTH_CLIENT_SECRET", &entropy.hex::<32>());
     let env = match mcp_server::Config::from_env(&env).0 {
-        Ok(mcp) => env.with("BASE_URI", mcp.base.as_str()),
+        Ok(mcp) => shown(env, &mcp).with("BASE_URI", mcp.base.as_str()),
         Err(_) => env,
     };
     let auth = auth_server::Config::from_env(&env).0;
@@ -77,17 +77,15 @@ fn settings(
         Ok(auth) => env.with("AUTH_SERVER_URL", &auth.issuer),
         Err(_) => env,
     };
-    match (auth, mcp_server::Config::from_env(&env).0) {
-        (Ok(auth), Ok(mcp)) => Ok((auth, mcp)),
-        (Err(Mistakes(mut auth)), Err(Mistakes(mcp))) => {
-            // What both read is wrong for both, and told once.
-            auth.extend(
-                mcp.into_iter().filter(|mistake| !auth.contains(mistake)).collect::<Vec<_>>(),
-            );
-            Err(Mistakes(auth))
-        }
-        (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => Err(wrong),
-    }
+    Mistakes::of_both(auth, mcp_server::Config::from_env(&env).0)
+}
+
+/// Who runs this develops: messages are shown on their way, unless others reach it or a setting says
+/// otherwise.
+fn shown(env: Env, mcp: &mcp_server::Config) -> Env {
+    let chosen = env.read(|read| read.setting("MCP_FLOW", "").optional::<String>()).0;
+    let is_private = mcp.host.is_loopback() && mcp.base.is_loopback();
+    if is_private && chosen == Ok(None) { env.with("MCP_FLOW", "1") } else { env }
 }
 
 /// Says what runs where, what to do next, and what is lost on restart.

@@ -54,6 +54,7 @@ pub(crate) use self::{
 use crate::{
     Parts, Server,
     config::{AuthSettings, Outage, Validation},
+    flow::Flow,
     metrics::McpMetrics,
 };
 
@@ -71,11 +72,12 @@ impl Auth {
         settings: &AuthSettings,
         parts: &Parts,
         resource: String,
-        metrics: &McpMetrics,
+        (metrics, flow): (&McpMetrics, &Flow),
     ) -> Result<Arc<Self>, OutboundStartError> {
         let Parts { clock, entropy, lifecycle, store } = parts;
         warn(settings);
         let outbound = Outbound::new(settings, clock.clone(), metrics.asking())?;
+        let outbound = outbound.shown_in(flow);
         let validator =
             Arc::new(Validator::new(settings, &outbound, (clock, entropy), metrics.clone()));
         let proofs = Proofs::new(store, resource, clock.clone());
@@ -156,7 +158,7 @@ impl Auth {
 
     async fn check(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, Refusal> {
         let server = self.whom_to_ask()?;
-        let token = bearer(headers)?;
+        let token = bearer(headers, self.settings.max_token)?;
         let Validated { principal, confirmation, .. } = self.look_at(server, &token).await?;
         let key = bound_key(confirmation.as_deref()).map_err(Refusal::InvalidToken)?;
         self.proofs.check(key, &token, method, headers).await?;
@@ -245,11 +247,8 @@ pub(crate) async fn require(
     next.run(request).await
 }
 
-/// The longest token that is looked at, in bytes.
-const MAX_TOKEN: usize = 8 * 1024;
-
-/// The token of the one `Authorization` header (RFC 6750 section 2.1).
-fn bearer(headers: &HeaderMap) -> Result<Secret, Refusal> {
+/// The token of the one `Authorization` header (RFC 6750 section 2.1), of `longest` bytes at most.
+fn bearer(headers: &HeaderMap, longest: usize) -> Result<Secret, Refusal> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or(Refusal::NoToken)?;
     if values.next().is_some() {
@@ -265,7 +264,7 @@ fn bearer(headers: &HeaderMap) -> Result<Secret, Refusal> {
     }
     let token = token.trim_start_matches(' ');
     let is_b64token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-    if token.is_empty() || token.len() > MAX_TOKEN || !token.bytes().all(is_b64token) {
+    if token.is_empty() || token.len() > longest || !token.bytes().all(is_b64token) {
         return Err(Refusal::Malformed(
             "The token is empty, too long or has characters that tokens do not have",
         ));
@@ -279,9 +278,11 @@ mod tests {
 
     use super::*;
 
+    const TOO_LONG: &str = "Bearer abcdefghijklmnopq";
+
     fn of(values: &[&'static str]) -> Result<Secret, Refusal> {
         let values = values.iter().map(|value| HeaderValue::from_static(value));
-        bearer(&values.map(|value| (header::AUTHORIZATION, value)).collect())
+        bearer(&values.map(|value| (header::AUTHORIZATION, value)).collect(), 16)
     }
 
     #[test]
@@ -295,7 +296,7 @@ mod tests {
     fn no_token_is_not_a_malformed_one() {
         assert!(matches!(of(&[]), Err(Refusal::NoToken)));
         assert!(matches!(of(&["Basic abc"]), Err(Refusal::NoToken)));
-        for value in ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer \"a\""] {
+        for value in ["Bearer", "Bearer ", "Bearer a b", "Bearer a,b", "Bearer \"a\"", TOO_LONG] {
             assert!(matches!(of(&[value]), Err(Refusal::Malformed(_))), "{value}");
         }
     }
@@ -305,6 +306,6 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer a"));
         headers.append(header::AUTHORIZATION, HeaderValue::from_static("Bearer b"));
-        assert!(matches!(bearer(&headers), Err(Refusal::Malformed(_))));
+        assert!(matches!(bearer(&headers, 16), Err(Refusal::Malformed(_))));
     }
 }

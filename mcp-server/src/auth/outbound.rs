@@ -3,17 +3,20 @@
 
 use std::{fs, sync::Arc, time::Duration};
 
-use ambient::Clock;
+use ambient::{Clock, Stopwatch};
 use bytes::Bytes;
 use chassis::{
     client::{ReadError, Timeouts, http_client_trusting, read_capped},
     telemetry::Asking,
 };
 use http::{HeaderMap, StatusCode};
-use reqwest::{Certificate, RequestBuilder};
+use reqwest::{Certificate, RequestBuilder, Response};
 use tokio::sync::Semaphore;
 
-use crate::config::AuthSettings;
+use crate::{
+    config::AuthSettings,
+    flow::{Flow, Hop, Kind, Place},
+};
 
 /// The most questions that are in progress at a time. Who comes later waits, but no longer than a
 /// question may take.
@@ -31,6 +34,7 @@ pub(crate) struct Outbound {
     places: Arc<Semaphore>,
     timeout: Duration,
     max_response: usize,
+    flow: Flow,
 }
 
 /// An answer, all of it.
@@ -88,19 +92,50 @@ impl Outbound {
             places: Arc::new(Semaphore::new(MAX_QUESTIONS)),
             timeout: settings.timeout,
             max_response: settings.max_response,
+            flow: Flow::default(),
         })
+    }
+
+    /// Its questions are shown to whoever watches.
+    #[must_use]
+    pub(crate) fn shown_in(self, flow: &Flow) -> Self {
+        Self { flow: flow.clone(), ..self }
     }
 
     /// The whole answer, whatever its status.
     pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Reply, OutboundError> {
         let place = self.clock.timeout(self.timeout, self.places.acquire()).await;
         let _place = place.map_err(|_| OutboundError::Busy)?.map_err(|_| OutboundError::Busy)?;
+        let shown = self.flow.is_watched().then(|| self.show(&request)).flatten();
         let sent = self.measured.send(request).await;
+        if let Some((what, watch)) = shown {
+            self.show_answer(&what, &watch, sent.as_ref().ok().map(Response::status));
+        }
         // The URL is known, and may hold what an operator has put there.
         let mut response = sent.map_err(|e| OutboundError::Unreachable(e.without_url()))?;
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let body = read_capped(response, self.max_response).await;
         Ok(Reply { status, headers, body: body.map_err(OutboundError::Unreadable)? })
+    }
+}
+
+impl Outbound {
+    /// Shows a question: its path, for what is asked may be a token.
+    fn show(&self, request: &RequestBuilder) -> Option<(String, Stopwatch)> {
+        let request = request.try_clone()?.build().ok()?;
+        let what = format!("{} {}", request.method(), request.url().path());
+        self.flow.note(|| Hop::new(Place::Instance, Place::Auth, Kind::Request, what.clone()));
+        Some((what, self.clock.stopwatch()))
+    }
+
+    fn show_answer(&self, what: &str, watch: &Stopwatch, status: Option<StatusCode>) {
+        let took = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.flow.note(|| {
+            let status = status.map_or_else(|| "no answer".to_owned(), |s| s.as_u16().to_string());
+            let failed = !status.starts_with('2');
+            let what = format!("{status} to {what}");
+            Hop::new(Place::Auth, Place::Instance, Kind::Response, what).took(took).failed(failed)
+        });
     }
 }
 

@@ -38,6 +38,16 @@ impl Refusal {
     pub(crate) const NAMES: [&str; 6] =
         ["no_token", "malformed", "invalid_token", "proof", "insufficient_scope", "unavailable"];
 
+    /// What a client gets whose token was revoked: for those who ask for it.
+    pub(crate) const fn revoked() -> Self {
+        Self::InvalidToken(Inactive::NotActive)
+    }
+
+    /// What a client gets while the authorization server is away: for those who ask for it.
+    pub(crate) const fn outage() -> Self {
+        Self::Unavailable(RETRY_AFTER)
+    }
+
     /// What metrics call it.
     pub(super) const fn name(&self) -> &'static str {
         match self {
@@ -51,7 +61,7 @@ impl Refusal {
     }
 
     /// The status, the challenge and a body for people.
-    pub(super) fn answer(self, server: &Server, auth: &Auth) -> Response {
+    pub(crate) fn answer(self, server: &Server, auth: &Auth) -> Response {
         let mut is_proof = false;
         let (status, error, description) = match self {
             Self::Unavailable(retry_after) => return unavailable(auth.issuer(), retry_after),

@@ -20,7 +20,8 @@ use super::{
     jwks::{Jwks, NoKeys},
     outbound::Outbound,
     token::{
-        Claims, Inactive, Jws, Policy, Said, Signed, Validated, looks_encrypted, looks_signed,
+        Claims, Inactive, Jws, Policy, Said, Signed, Validated, looks_broken, looks_encrypted,
+        looks_signed,
     },
 };
 use crate::{
@@ -186,8 +187,11 @@ impl Validator {
                     (Some(validated), _) => Ok(validated),
                     (None, None) => Err(Inactive::NotActive.into()),
                     (None, Some(keys)) => {
+                        let validated = self.by_signature(keys, token).await?;
+                        // Remembered of tokens that the issuer has signed, and of no others: else
+                        // anybody could end the questions, and revocation with them.
                         self.leaves_jwts_to_us.store(true, Ordering::Relaxed);
-                        self.by_signature(keys, token).await
+                        Ok(validated)
                     }
                 }
             }
@@ -197,6 +201,9 @@ impl Validator {
     /// Refuses what nobody needs to be asked about.
     fn could_be_good(&self, token: &Secret) -> Result<(), Inactive> {
         let token = token.expose();
+        if looks_broken(token) {
+            return Err(Inactive::NotActive);
+        }
         let payload = token.split('.').nth(1).filter(|_| looks_signed(token));
         let payload = payload.and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
         match payload.and_then(|payload| Claims::of_token(&payload)) {

@@ -4,7 +4,10 @@
 //! What cannot work together is a mistake here, with the name of the setting that mends it.
 
 mod client;
+mod jwk;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -56,6 +59,8 @@ pub struct AuthSettings {
     pub timeout: Duration,
     /// The longest answer that is read, in bytes.
     pub max_response: usize,
+    /// The longest token that is looked at, in bytes.
+    pub max_token: usize,
     /// What holds while tokens cannot be checked.
     pub outage: Outage,
     /// Certificates that are trusted beside those of the system.
@@ -104,6 +109,9 @@ pub(super) struct Place<'a> {
     /// The resource that tokens are for.
     pub(super) resource: &'a str,
 }
+
+/// All headers of a request have 32 KiB together, and a token is one of them.
+const MAX_TOKEN: usize = 24 * 1024;
 
 /// Reads all settings about tokens.
 pub(super) fn read(read: &mut Reader<'_>, place: &Place<'_>) -> AuthConfig {
@@ -177,6 +185,7 @@ fn settings(read: &mut Reader<'_>, place: &Place<'_>) -> AuthSettings {
         max_response: read
             .setting("MCP_AUTH_MAX_RESPONSE", "Longest answer of the server, in bytes.")
             .or(256 * 1024),
+        max_token: max_token(read),
         outage: outage(read),
         ca_file: read
             .setting("MCP_AUTH_CA_FILE", "PEM file of certificates to trust beside the system's.")
@@ -199,6 +208,15 @@ fn timeout(read: &mut Reader<'_>) -> Duration {
         read.mistake("MCP_AUTH_TIMEOUT", "must be 1 at least: nothing answers in no time");
     }
     timeout.into()
+}
+
+fn max_token(read: &mut Reader<'_>) -> usize {
+    const NAME: &str = "MCP_AUTH_MAX_TOKEN";
+    let longest = read.setting(NAME, "Longest token that is looked at, in bytes.").or(8 * 1024);
+    if !(1024..=MAX_TOKEN).contains(&longest) {
+        read.mistake(NAME, "is not between 1024 and 24576: no request has headers for longer ones");
+    }
+    longest
 }
 
 fn outage(read: &mut Reader<'_>) -> Outage {

@@ -3,6 +3,8 @@
 mod cards;
 mod cors;
 mod endpoint;
+mod faults;
+mod flow;
 mod glance;
 mod guard;
 mod health;
@@ -47,11 +49,13 @@ use crate::{PageSettings, Server, auth, config::ENDPOINT, run::SERVICE};
 /// GET /.well-known/oauth-authorization-server      the issuer's own document, for 2025-03-26
 /// GET /, /style.css                                for people, who get the page at /mcp as well
 /// GET /playground[/…]                              a client for the browser; MCP_PLAYGROUND
+/// GET /flow[/…]                                    messages on their way; MCP_FLOW
 /// GET /mcp/server-card, /.well-known/ai-catalog.json  for those who look for servers; MCP_SERVER_CARD
 /// GET /health                                      in the original's shape
 /// GET /livez, /readyz                              for orchestrators
 /// GET /version                                     what runs, and what it speaks
 /// GET /metrics                                     for Prometheus, if METRICS_ON_MAIN_PORT is set
+/// GET POST DELETE /debug/faults                    what is to go wrong, if MCP_FAULTS is set
 /// ```
 pub(crate) fn router(server: &Server) -> Router {
     let endpoint = || {
@@ -66,16 +70,22 @@ pub(crate) fn router(server: &Server) -> Router {
         .route("/sse", get(sse_2024::get).head(endpoint::other).fallback(sse_2024::only_get))
         .route(sse_2024::MESSAGES, post(sse_2024::post).fallback(sse_2024::only_post))
         .route_layer(middleware::from_fn_with_state(server.clone(), auth::require))
-        .route_layer(middleware::from_fn_with_state(server.clone(), splash::for_browsers))
-        .layer(cors::protected(server));
+        .route_layer(middleware::from_fn_with_state(server.clone(), splash::for_browsers));
+    let faults = faults::of(server);
+    let protected =
+        faults::around(protected, faults.as_ref(), server).layer(cors::protected(server));
     let protected = observed::around(protected, server);
+    let described = faults::around(well_known::router(), faults.as_ref(), server);
     let public = Router::new()
         .route("/", get(splash::page))
         .route("/style.css", get(splash::style))
-        .merge(well_known::router().layer(cors::public()))
+        .merge(described.layer(cors::public()))
         .merge(chosen(server.config().pages));
-    let guarded =
-        protected.merge(public).layer(middleware::from_fn_with_state(server.clone(), guard::check));
+    let planning = faults.map(|faults| faults.router()).unwrap_or_default();
+    let guarded = protected
+        .merge(public)
+        .merge(planning)
+        .layer(middleware::from_fn_with_state(server.clone(), guard::check));
     let router = Router::new()
         .route("/health", get(health::get))
         .merge(guarded)
@@ -92,7 +102,8 @@ pub(crate) fn router(server: &Server) -> Router {
 fn chosen(pages: PageSettings) -> Router<Server> {
     let off = Router::new;
     let playground = if pages.playground { playground::router() } else { off() };
-    playground.merge(if pages.server_card { cards::router() } else { off() })
+    let flow = if pages.flow { flow::router() } else { off() };
+    playground.merge(flow).merge(if pages.server_card { cards::router() } else { off() })
 }
 
 fn clothes(server: &Server) -> Dress {

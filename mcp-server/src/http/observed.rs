@@ -12,19 +12,20 @@ use axum::{
     body::Body,
     extract::{Request, State},
     middleware::{self, Next},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
 use chassis::Lifecycle;
 use http::{HeaderValue, Method, StatusCode, header};
 use http_body::{Frame, SizeHint};
+use shared::mcp::headers;
 
 use super::Rejected;
-use crate::{Server, metrics::McpMetrics};
+use crate::{Server, flow::Flow, metrics::McpMetrics};
 
-/// Watches what comes out of `router`, if anything is measured.
+/// Watches what comes out of `router`, if anything is measured or shown.
 pub(super) fn around(router: Router<Server>, server: &Server) -> Router<Server> {
-    if server.metrics().instruments().is_none() {
+    if server.metrics().instruments().is_none() && !server.flow().is_on() {
         return router;
     }
     router.layer(middleware::from_fn_with_state(server.clone(), observe))
@@ -32,6 +33,7 @@ pub(super) fn around(router: Router<Server>, server: &Server) -> Router<Server> 
 
 async fn observe(State(server): State<Server>, request: Request, next: Next) -> Response {
     let kind = kind(&request);
+    let session = request.headers().get(headers::SESSION_ID).cloned();
     let response = next.run(request).await;
     if let Some(Rejected(code)) = response.extensions().get() {
         server.metrics().rejected(reason(&response), code.0);
@@ -39,13 +41,55 @@ async fn observe(State(server): State<Server>, request: Request, next: Next) -> 
     let streams = response.headers().get(header::CONTENT_TYPE)
         == Some(&HeaderValue::from_static("text/event-stream"));
     if !streams {
-        return response;
+        return if server.flow().is_watched() {
+            shown(&server, session, response).await
+        } else {
+            response
+        };
     }
     let metrics = server.metrics().clone();
     metrics.stream_opened(kind);
     let watch = server.clock().stopwatch();
     let lifecycle = server.lifecycle().clone();
-    response.map(|body| Body::new(Watched { body, metrics, kind, watch, lifecycle, end: "client" }))
+    let shown = Shown { flow: server.flow().clone(), session };
+    let end = "client";
+    response.map(|body| Body::new(Watched { body, metrics, kind, watch, lifecycle, shown, end }))
+}
+
+/// Shows an answer that is no stream to whoever watches. It is all there: nothing is waited for.
+async fn shown(server: &Server, session: Option<HeaderValue>, response: Response) -> Response {
+    let (head, body) = response.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
+        return StatusCode::INTERNAL_SERVER_ERROR.into_response();
+    };
+    let session = session.or_else(|| head.headers.get(headers::SESSION_ID).cloned());
+    let shown = Shown { flow: server.flow().clone(), session };
+    if !body.is_empty() {
+        shown.went(&body);
+    }
+    Response::from_parts(head, Body::from(body))
+}
+
+/// Where messages to a client are shown, and of which session they are.
+struct Shown {
+    flow: Flow,
+    session: Option<HeaderValue>,
+}
+
+impl Shown {
+    fn went(&self, message: &[u8]) {
+        let session = self.session.as_ref().and_then(|session| session.to_str().ok());
+        self.flow.went(message, session);
+    }
+
+    /// An event of a stream: its `data` is a message, or empty.
+    fn event(&self, event: &[u8]) {
+        let mut lines = event.split(|byte| *byte == b'\n');
+        let data = lines.find_map(|line| line.strip_prefix(b"data: "));
+        if let Some(message) = data.filter(|message| !message.is_empty()) {
+            self.went(message);
+        }
+    }
 }
 
 /// Why a request was refused, in a word.
@@ -87,6 +131,7 @@ struct Watched {
     kind: &'static str,
     watch: Stopwatch,
     lifecycle: Lifecycle,
+    shown: Shown,
     end: &'static str,
 }
 
@@ -106,6 +151,11 @@ impl http_body::Body for Watched {
                 // Comments and hints of when to come back are no events.
                 if frame.data_ref().is_some_and(|data| data.starts_with(b"event:")) {
                     self.metrics.event_sent(self.kind);
+                }
+                if self.shown.flow.is_watched()
+                    && let Some(data) = frame.data_ref()
+                {
+                    self.shown.event(data);
                 }
             }
         }

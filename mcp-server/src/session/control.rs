@@ -11,7 +11,7 @@ use shared::mcp::RequestId;
 use store::{Bus, Delivery, Store, StoreError};
 
 use super::{SessionId, calls::Calls, readers::Readers, streams::StreamName};
-use crate::operation;
+use crate::{flow::Flow, operation};
 
 const CHANNEL: &str = "mcp:control";
 
@@ -40,17 +40,35 @@ enum What {
     Replaced { stream: StreamName, by: String },
 }
 
+impl What {
+    /// What people are shown of it.
+    const fn shown(&self) -> &'static str {
+        match self {
+            Self::Cancelled(_) => "mcp:control: a call is cancelled",
+            Self::Ended => "mcp:control: a session ends",
+            Self::Replaced { .. } => "mcp:control: a stream is read elsewhere",
+        }
+    }
+}
+
 /// Tells all instances what concerns calls and connections that may be theirs.
 #[derive(Clone)]
 pub(crate) struct Control {
     bus: Bus,
     calls: Calls,
     readers: Readers,
+    flow: Flow,
 }
 
 impl Control {
     pub(crate) fn new(store: &Store, calls: Calls, readers: Readers) -> Self {
-        Self { bus: store.bus(), calls, readers }
+        Self { bus: store.bus(), calls, readers, flow: Flow::default() }
+    }
+
+    /// What is told and heard is shown to whoever watches.
+    #[must_use]
+    pub(crate) fn shown_in(self, flow: &Flow) -> Self {
+        Self { flow: flow.clone(), ..self }
     }
 
     /// Cancels a call, or all calls of a session, wherever they run.
@@ -75,6 +93,7 @@ impl Control {
 
     async fn tell(&self, session: &SessionId, what: What) -> Result<(), StoreError> {
         self.apply(session, &what);
+        self.flow.kept(what.shown(), None, Some(session.as_str()));
         let told = Told { session: session.to_string(), place: context::traceparent(), what };
         // Names and ids can be written.
         self.bus.publish(CHANNEL, &serde_json::to_string(&told).unwrap_or_default()).await
@@ -91,6 +110,8 @@ impl Control {
                         let Ok(told) = serde_json::from_str::<Told>(&text) else { continue };
                         let _seen = operation::received(CHANNEL, told.place.as_deref()).entered();
                         if let Some(session) = SessionId::parse(&told.session) {
+                            let shown = told.what.shown();
+                            self.flow.fetched(shown, None, Some(session.as_str()));
                             self.apply(&session, &told.what);
                         }
                     }

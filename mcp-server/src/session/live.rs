@@ -139,6 +139,8 @@ impl Live {
                 Delivery::Gap => self.sessions.delivered(&self.session, id).await.ok().flatten(),
             };
             if let Some(delivered) = delivered.filter(|delivered| delivered.id == *id) {
+                let shown = "mcp:shttp:toserver: an answer";
+                self.sessions.flow().fetched(shown, Some(id), Some(self.session.as_str()));
                 let _seen =
                     operation::received("mcp:shttp:toserver", delivered.place.as_deref()).entered();
                 return delivered.into_answer();

@@ -12,6 +12,7 @@ use shared::mcp::RequestId;
 use store::{EventId, Heard, Log, Start, Store, StoreError, Tail};
 
 use super::SessionId;
+use crate::flow::Flow;
 
 /// How far the clocks of instances and of Redis may be apart.
 const SKEW: Duration = Duration::from_secs(5);
@@ -96,6 +97,16 @@ pub(crate) enum Entry {
 }
 
 impl Entry {
+    /// What people are shown of it.
+    const fn shown(&self) -> &'static str {
+        match self {
+            Self::Begun(_) => "mcp:shttp:toclient: a stream begins",
+            Self::Said(_) => "mcp:shttp:toclient: a message",
+            Self::Answered(_) => "mcp:shttp:toclient: the answer",
+            Self::Ended => "mcp:shttp:toclient: the end",
+        }
+    }
+
     fn to_text(&self, instance: &str) -> String {
         match self {
             Self::Begun(id) => format!("b{instance} {id}"),
@@ -126,12 +137,19 @@ pub(crate) struct Streams {
     log: Log,
     keep: Duration,
     instance: Arc<str>,
+    flow: Flow,
 }
 
 impl Streams {
     /// Keeps what was said for `keep` after the last of it. What is written names `instance`.
     pub(crate) fn new(store: &Store, keep: Duration, instance: &str) -> Self {
-        Self { log: store.log(), keep, instance: instance.into() }
+        Self { log: store.log(), keep, instance: instance.into(), flow: Flow::default() }
+    }
+
+    /// What is written and read is shown to whoever watches.
+    #[must_use]
+    pub(super) fn shown_in(self, flow: &Flow) -> Self {
+        Self { flow: flow.clone(), ..self }
     }
 
     /// Writes an entry, and wakes whoever follows the stream on whatever instance.
@@ -141,6 +159,7 @@ impl Streams {
         stream: &StreamName,
         entry: &Entry,
     ) -> Result<EventId, StoreError> {
+        self.flow.kept(entry.shown(), None, Some(session.as_str()));
         self.log.append(&key(session, stream), &entry.to_text(&self.instance), self.keep).await
     }
 
@@ -191,7 +210,8 @@ impl Streams {
         stream: &StreamName,
         start: Start,
     ) -> Result<Follower, StoreError> {
-        Ok(Follower(self.log.tail(&key(session, stream), start).await?))
+        let tail = self.log.tail(&key(session, stream), start).await?;
+        Ok(Follower { tail, flow: self.flow.clone(), session: session.clone() })
     }
 }
 
@@ -214,7 +234,11 @@ pub(crate) struct Origin {
 }
 
 /// Follows one stream.
-pub(crate) struct Follower(Tail);
+pub(crate) struct Follower {
+    tail: Tail,
+    flow: Flow,
+    session: SessionId,
+}
 
 /// What a follower hears.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,12 +252,13 @@ impl Follower {
     /// What comes next; `None` once the store is closed. Safe to drop and call again.
     pub(crate) async fn next(&mut self) -> Option<Result<Followed, StoreError>> {
         loop {
-            let (id, text) = match self.0.next().await? {
+            let (id, text) = match self.tail.next().await? {
                 Ok(Heard::Event(id, text)) => (id, text),
                 Ok(Heard::Gap) => return Some(Ok(Followed::Gap)),
                 Err(error) => return Some(Err(error)),
             };
             if let Some((entry, _)) = Entry::parse(&text) {
+                self.flow.fetched(entry.shown(), None, Some(self.session.as_str()));
                 return Some(Ok(Followed::Entry(id, entry)));
             }
             tracing::warn!("an entry of a stream is not one of ours");

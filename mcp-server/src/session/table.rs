@@ -17,7 +17,7 @@ use super::{
     record::{Owner, SessionId, SessionRecord, Transport},
     streams::Streams,
 };
-use crate::subscriptions::MOST_WATCHED;
+use crate::{flow::Flow, subscriptions::MOST_WATCHED};
 
 /// A session that was found, and that belongs to the caller.
 #[derive(Clone, Debug)]
@@ -64,6 +64,7 @@ pub(crate) struct Sessions {
     quota: Quota,
     limits: SessionLimits,
     clock: Clock,
+    flow: Flow,
 }
 
 impl Sessions {
@@ -78,7 +79,19 @@ impl Sessions {
             quota: Quota::new(store, limits),
             limits,
             clock: clock.clone(),
+            flow: Flow::default(),
         }
+    }
+
+    /// What is kept and passed on is shown to whoever watches.
+    #[must_use]
+    pub(crate) fn shown_in(self, flow: &Flow) -> Self {
+        Self { streams: self.streams.shown_in(flow), flow: flow.clone(), ..self }
+    }
+
+    /// Where it is shown.
+    pub(super) const fn flow(&self) -> &Flow {
+        &self.flow
     }
 
     /// What their streams say.
@@ -139,6 +152,7 @@ impl Sessions {
         principal: &Principal,
     ) -> Result<Option<Session>, StoreError> {
         let Some(id) = SessionId::parse(id) else { return Ok(None) };
+        self.flow.fetched("session: read and renewed", None, Some(id.as_str()));
         let Some(record) = self.kept(&id).await? else { return Ok(None) };
         if record.owner != Owner::from(principal) {
             tracing::warn!(target: "audit", "a session was used by somebody who does not own it");
@@ -259,6 +273,7 @@ impl Sessions {
         outcome: Result<RawJson, ErrorObject>,
     ) -> Result<(), StoreError> {
         let Some(key) = answer_key(session, id) else { return Ok(()) };
+        self.flow.answered(id, session.as_str());
         let message = Delivered::new(id.clone(), outcome);
         self.answers.put(&key, &message, ANSWER_KEPT).await?;
         self.bus.publish(&to_server_channel(session), &message.to_json()).await

@@ -3,6 +3,9 @@
 const MODERN = '2026-07-28';
 const SCOPED = 'io.modelcontextprotocol/';
 const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
+const TASKS = 'io.modelcontextprotocol/tasks';
+/** States in which nothing more comes of a task. */
+const OVER = ['completed', 'failed', 'cancelled'];
 const INFO = { name: 'playground', title: 'MCP playground', version: '1' };
 /** How often a cut stream is resumed, and questions are answered, before a call gives up. */
 const PATIENCE = 8;
@@ -29,10 +32,11 @@ export class Closed extends Error {}
 export class Client {
   /**
    * `login` gives the header with the token; `watch(entry)` sees every message; `answer(question)`
-   * answers what the server asks; `note(notification)` hears what it says by itself.
+   * answers what the server asks; `note(notification)` hears what it says by itself. With `tasks`
+   * calls may go on as tasks, where the revision has them.
    */
-  constructor(endpoint, revision, { login, watch, answer, note }) {
-    Object.assign(this, { endpoint, revision, login, watch, answer, note });
+  constructor(endpoint, revision, { login, watch, answer, note, tasks = false }) {
+    Object.assign(this, { endpoint, revision, login, watch, answer, note, tasks });
     this.isModern = revision === MODERN;
     this.session = null;
     this.nextId = 1;
@@ -79,6 +83,7 @@ export class Client {
     let round = params;
     for (let rounds = 0; rounds <= PATIENCE; rounds += 1) {
       const result = await this.once(method, round, options);
+      if (result?.resultType === 'task') return this.followTask(result, options);
       if (result?.resultType !== 'input_required') return result;
       const answers = {};
       for (const [key, question] of Object.entries(result.inputRequests ?? {})) {
@@ -88,6 +93,53 @@ export class Client {
       if (result.requestState !== undefined) round.requestState = result.requestState;
     }
     throw new Error(`The server still asks after ${PATIENCE} rounds.`);
+  }
+
+  /** Asks how a task is until it is over, and answers what it asks in between. */
+  async followTask(created, { running, onTask } = {}) {
+    const { taskId } = created;
+    const call = { taskId };
+    running?.(call);
+    const answered = new Set();
+    for (let task = created; ; task = await this.once('tasks/get', { taskId })) {
+      onTask?.(task);
+      if (task.status === 'completed') return task.result;
+      if (task.status === 'failed') throw new Refused(task.error ?? { code: 0, message: 'The task failed.' });
+      if (task.status === 'cancelled') throw new Error('Cancelled.');
+      const open = Object.entries(task.inputRequests ?? {}).filter(([key]) => !answered.has(key));
+      for (const [key, question] of open) {
+        answered.add(key);
+        const inputResponses = { [key]: await this.answer(question) };
+        await this.once('tasks/update', { taskId, inputResponses });
+      }
+      await this.pause(task.pollIntervalMs ?? task.pollInterval);
+    }
+  }
+
+  /** Calls a tool as a task of 2025-11-25, and waits for what comes of it. */
+  async coreTask(method, params, { running, onTask } = {}) {
+    const { task: created } = await this.once(method, { ...params, task: { ttl: 600_000 } });
+    const { taskId } = created;
+    running?.({ taskId });
+    for (let task = created; !OVER.includes(task.status); task = await this.once('tasks/get', { taskId })) {
+      onTask?.(task);
+      // What it asks comes on the stream of this request.
+      if (task.status === 'input_required') break;
+      await this.pause(task.pollInterval);
+    }
+    const result = await this.once('tasks/result', { taskId });
+    onTask?.(await this.once('tasks/get', { taskId }));
+    return result;
+  }
+
+  async pause(wanted) {
+    await new Promise((resolve) => setTimeout(resolve, Math.min(Math.max(wanted ?? 1000, 200), 10_000)));
+    if (this.closed) throw new Closed('Closed.');
+  }
+
+  /** Listens to what has changed, since 2026-07-28; ends when the call is cancelled. */
+  async subscribe(notifications, running) {
+    await this.once('subscriptions/listen', { notifications }, { running });
   }
 
   /** One message there and its answer back, whatever happens to the stream in between. */
@@ -119,6 +171,10 @@ export class Client {
 
   /** Ends a call: by closing its stream in the modern era, by a notification before that. */
   async cancel(call) {
+    if (call.taskId) {
+      await this.once('tasks/cancel', { taskId: call.taskId });
+      return;
+    }
     call.cancelled = true;
     if (!this.isModern) {
       const params = { requestId: call.id, reason: 'cancelled in the playground' };
@@ -254,7 +310,7 @@ export class Client {
     if (this.isModern) {
       headers['mcp-protocol-version'] = MODERN;
       headers['mcp-method'] = message.method;
-      const name = message.params?.name ?? message.params?.uri;
+      const name = message.params?.name ?? message.params?.uri ?? message.params?.taskId;
       if (name !== undefined) headers['mcp-name'] = encoded(name);
       Object.assign(headers, this.mirrored(message));
     } else if (this.session) {
@@ -286,7 +342,8 @@ export class Client {
     if (progressToken) meta.progressToken = progressToken;
     if (this.isModern) {
       meta[`${SCOPED}protocolVersion`] = MODERN;
-      meta[`${SCOPED}clientCapabilities`] = CAPABILITIES;
+      const extensions = this.tasks ? { extensions: { [TASKS]: {} } } : {};
+      meta[`${SCOPED}clientCapabilities`] = { ...CAPABILITIES, ...extensions };
       meta[`${SCOPED}clientInfo`] = INFO;
     }
     return Object.keys(meta).length ? { ...params, _meta: meta } : params;

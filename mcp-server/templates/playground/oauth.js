@@ -34,9 +34,13 @@ export class Login {
   }
 
   /** Leaves the page for the authorization server. `manualId` is for those who register nobody. */
-  async begin(challenge, { manualId = '', keep = {} } = {}) {
+  async begin(challenge, { manualId = '', issuer: wanted = '', keep = {} } = {}) {
     const resource = await this.resource(challenge);
-    const issuer = resource.authorization_servers?.[0];
+    const known = resource.authorization_servers ?? [];
+    if (wanted && !known.includes(wanted)) {
+      throw new Error(`The resource metadata do not name ${wanted}, but ${known.join(', ') || 'nobody'}.`);
+    }
+    const issuer = wanted || known[0];
     if (!issuer) throw new Error('The resource metadata names no authorization server.');
     const server = await discover(issuer);
     if (!server.code_challenge_methods_supported?.includes('S256')) {
@@ -172,6 +176,8 @@ async function discover(issuer) {
     `${origin}/.well-known/oauth-authorization-server${path}`,
     `${origin}/.well-known/openid-configuration${path}`,
     `${origin}${path}/.well-known/openid-configuration`,
+    // The MCP server repeats them for clients of 2025-03-26: for a provider without CORS there.
+    `${location.origin}/.well-known/oauth-authorization-server`,
   ];
   let failure;
   for (const place of new Set(places)) {

@@ -13,6 +13,10 @@ const login = new Login(ENDPOINT, (text) => say(text));
 let client = null;
 let challenge = {};
 let showing = null;
+/** What ends a subscription. */
+let subscription = null;
+/** Where the id of a client is kept that somebody has typed. */
+const MANUAL = 'playground:client';
 
 const KINDS = {
   tools: { list: 'tools/list', member: 'tools', name: (one) => one.name, show: showTool },
@@ -32,9 +36,16 @@ async function start() {
   $('connect').addEventListener('click', () => guarded(connect));
   $('login').addEventListener('click', () => guarded(logIn));
   $('logout').addEventListener('click', () => guarded(logOut));
+  $('listen').addEventListener('submit', (event) => {
+    event.preventDefault();
+    guarded(listen);
+  });
+  $('silence').addEventListener('click', () => guarded(stopListening));
+  $('client-id').value = sessionStorage.getItem(MANUAL) ?? '';
+  $('client-id').addEventListener('change', () => sessionStorage.setItem(MANUAL, $('client-id').value.trim()));
   $('clear').addEventListener('click', () => $('messages').replaceChildren());
   $('save').addEventListener('click', save);
-  for (const tab of document.querySelectorAll('[data-kind]')) {
+  for (const tab of document.querySelectorAll('.tabs [data-kind]')) {
     tab.addEventListener('click', () => guarded(() => show(tab.dataset.kind)));
   }
   await guarded(async () => {
@@ -70,10 +81,20 @@ async function connect() {
   await client?.close();
   say('Connecting…');
   $('login').hidden = true;
-  client = new Client(ENDPOINT, $('revision').value, { login, watch, answer, note });
+  const tasks = $('tasks').checked;
+  client = new Client(ENDPOINT, $('revision').value, { login, watch, answer, note, tasks });
+  subscription = null;
   const hello = await client.open();
   const who = hello.serverInfo ?? hello._meta?.['io.modelcontextprotocol/serverInfo'];
   $('work').hidden = false;
+  $('hearing').hidden = false;
+  $('silence').hidden = true;
+  $('heard').replaceChildren();
+  const isStanding = !client.isModern;
+  $('standing').textContent = isStanding
+    ? 'The stream of the session is open: whatever is about no call comes there. Name resources to hear of their changes.'
+    : 'A subscription is a request whose answer is a stream. Choose what to hear of.';
+  for (const box of document.querySelectorAll('#listen .box')) box.hidden = isStanding;
   await show('tools');
   $('logout').hidden = !login.tokens;
   say(`Connected${who ? ` to ${who.title ?? who.name} ${who.version ?? ''}` : ''}, revision ${client.revision}.`);
@@ -81,8 +102,9 @@ async function connect() {
 
 async function logIn() {
   const manualId = $('client-id').value.trim();
-  await login.begin(challenge, { manualId, keep: { revision: $('revision').value } }).catch((error) => {
-    $('manual').hidden = false;
+  const issuer = $('issuer').value.trim();
+  await login.begin(challenge, { manualId, issuer, keep: { revision: $('revision').value } }).catch((error) => {
+    $('manual').open = true;
     Login.forgetClients();
     throw error;
   });
@@ -93,15 +115,57 @@ async function logOut() {
   login.forget();
   client = null;
   $('work').hidden = true;
+  $('hearing').hidden = true;
   $('logout').hidden = true;
   say('Logged out of this page. The authorization server may still know you.');
+}
+
+// --- What the server says by itself --------------------------------------------------------------
+
+async function listen() {
+  const uris = $('uris').value.split(/[\s,]+/).filter(Boolean);
+  if (!client.isModern) {
+    for (const uri of uris) await client.request('resources/subscribe', { uri });
+    say(uris.length ? `Watching ${uris.join(', ')}.` : 'Name a resource to watch.', !uris.length);
+    return;
+  }
+  await stopListening();
+  const wanted = Object.fromEntries(
+    [...document.querySelectorAll('#listen input:checked')].map((box) => [box.name, true]),
+  );
+  if (uris.length) wanted.resourceSubscriptions = uris;
+  $('silence').hidden = false;
+  say('Listening.');
+  const mine = client;
+  const own = { call: null };
+  subscription = own;
+  try {
+    await mine.subscribe(wanted, (call) => {
+      own.call = call;
+    });
+    say('The server has ended the subscription.');
+  } catch (error) {
+    if (subscription === own && !own.stopped) throw error;
+  } finally {
+    if (subscription === own) {
+      subscription = null;
+      $('silence').hidden = true;
+    }
+  }
+}
+
+async function stopListening() {
+  if (!subscription?.call) return;
+  subscription.stopped = true;
+  await client.cancel(subscription.call);
+  say('No longer listening.');
 }
 
 // --- What is offered -----------------------------------------------------------------------------
 
 async function show(kind) {
   const { list, member, name, show: open } = KINDS[kind];
-  for (const tab of document.querySelectorAll('[data-kind]')) {
+  for (const tab of document.querySelectorAll('.tabs [data-kind]')) {
     tab.setAttribute('aria-pressed', String(tab.dataset.kind === kind));
   }
   showing = kind;
@@ -144,6 +208,10 @@ function panel(one, form, verb, run) {
       told.textContent = `${progress}${total ? ` of ${total}` : ''}${message ? `: ${message}` : ''}`;
     },
   };
+  options.onTask = ({ taskId, status, statusMessage }) => {
+    cut.hidden = true;
+    told.textContent = `Task ${taskId.slice(0, 8)}…: ${status}${statusMessage ? `, ${statusMessage}` : ''}`;
+  };
   const element = h('form', {}, ...form.elements, h('p', { class: 'row' }, submit, stop, cut));
   element.addEventListener('submit', async (event) => {
     event.preventDefault();
@@ -182,7 +250,11 @@ function panel(one, form, verb, run) {
 function showTool(tool) {
   panel(tool, fields(tool.inputSchema), 'Call', async (value, options) => {
     const params = { name: tool.name, arguments: value };
-    const result = await client.request('tools/call', params, options);
+    const support = tool.execution?.taskSupport;
+    const asTask = !client.isModern && (support === 'required' || (support === 'optional' && client.tasks));
+    const result = asTask
+      ? await client.coreTask('tools/call', params, options)
+      : await client.request('tools/call', params, options);
     const failed = result.isError ? [h('p', { class: 'bad' }, 'The tool says that it failed.')] : [];
     const structured = result.structuredContent
       ? [h('h3', {}, 'Structured content'), pretty(result.structuredContent)]
@@ -384,8 +456,11 @@ function watch({ kind, title, headers, message, id }) {
   while (list.children.length > MOST_MESSAGES) list.lastElementChild.remove();
 }
 
-function note({ method }) {
-  say(`The server says: ${method}`);
+function note({ method, params }) {
+  const line = `${new Date().toISOString().slice(11, 19)} ${method}`;
+  const entry = params ? h('details', {}, h('summary', {}, line), pretty(params)) : h('p', {}, line);
+  $('heard').prepend(h('li', {}, entry));
+  while ($('heard').children.length > MOST_MESSAGES) $('heard').lastElementChild.remove();
 }
 
 /** What was seen, as a file. Tokens are never in it: they are added after a message is shown. */

@@ -2,9 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it is")]
 
 mod any_bytes;
+mod asked_faults;
 mod authorization;
 mod bad_input;
+mod dialects;
 mod doctor;
+mod faults;
+mod flow;
 mod legacy;
 mod long_streams;
 mod metrics;
@@ -18,5 +22,6 @@ mod sse_2024;
 mod stdio;
 mod subscriptions;
 mod tasks;
+mod tokens;
 mod traces;
 mod world;

@@ -1,24 +1,21 @@
 //! An authorization server of somebody else, played: what it publishes and answers is set by the
 //! test, and it counts what it is asked.
 
+mod wire;
+
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicUsize, Ordering},
 };
 
 use ambient::{Clock, Timestamp};
-use axum::{
-    Router,
-    body::Body,
-    extract::State,
-    response::{IntoResponse as _, Response},
-    routing,
-};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use http::{HeaderMap, StatusCode, header};
 use jsonwebtoken::{Algorithm, EncodingKey, jwk::Jwk};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinSet};
+
+pub(crate) use self::wire::Mood;
+use self::wire::{Asked, Wire};
 
 /// When the tests play.
 pub(crate) const NOW: u64 = 1_800_000_000;
@@ -27,36 +24,20 @@ pub(crate) fn clock() -> Clock {
     Clock::manual(Timestamp::from_secs(NOW))
 }
 
-/// How an endpoint answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mood {
-    /// As it should.
-    Well,
-    /// With this status, a JSON error and `Retry-After: 7`.
-    Status(u16),
-    /// With a page.
-    Html,
-    /// With something that is no JSON.
-    Garbage,
-    /// With more than anybody wants to read.
-    Huge,
-    /// With a redirect to itself.
-    Redirect,
-    /// Not at all, while the connection stays.
-    Hang,
-    /// Half of an answer, and then the connection ends.
-    Reset,
-}
-
 /// What the played server does now.
 pub(crate) struct Script {
     pub(crate) metadata: Mood,
     pub(crate) introspection: Mood,
     pub(crate) jwks: Mood,
+    pub(crate) metadata_path: String,
     /// Members of the metadata that differ; null takes one away.
     pub(crate) changes: Vec<(&'static str, Value)>,
     /// What introspection says of every token; claims are added to those that are usual.
     pub(crate) claims: Value,
+    /// What introspection says of every token, and nothing else.
+    pub(crate) exactly: Option<Value>,
+    /// The keys that are published, if not the one with this name.
+    pub(crate) keys: Option<Value>,
     /// The name of the key that is published.
     pub(crate) kid: &'static str,
     /// What was last sent to the introspection endpoint: its header and its form.
@@ -71,6 +52,7 @@ pub(crate) struct Provider {
     script: Arc<Mutex<Script>>,
     introspected: Arc<AtomicUsize>,
     fetched: Arc<AtomicUsize>,
+    poured: Arc<AtomicUsize>,
     // Serves until the last one is dropped.
     _serving: Arc<JoinSet<()>>,
 }
@@ -83,23 +65,21 @@ impl Provider {
             metadata: Mood::Well,
             introspection: Mood::Well,
             jwks: Mood::Well,
+            metadata_path: "/.well-known/oauth-authorization-server".to_owned(),
             changes: Vec::new(),
+            exactly: None,
+            keys: None,
             claims: json!({}),
             kid: "k1",
             seen: (None, String::new()),
             leaves_jwts: false,
         };
+        let (script, introspected, fetched, poured) =
+            (Arc::new(Mutex::new(script)), Arc::default(), Arc::default(), Arc::default());
+        let serving = Arc::new(JoinSet::new());
+        let shown = Self { issuer, script, introspected, fetched, poured, _serving: serving };
         let mut serving = JoinSet::new();
-        let (script, introspected, fetched) =
-            (Arc::new(Mutex::new(script)), Arc::default(), Arc::default());
-        let shown =
-            Self { issuer, script, introspected, fetched, _serving: Arc::new(JoinSet::new()) };
-        let router = Router::new()
-            .route("/.well-known/oauth-authorization-server", routing::get(metadata))
-            .route("/jwks", routing::get(jwks))
-            .route("/introspect", routing::post(introspect))
-            .with_state(shown.clone());
-        serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        serving.spawn(listen(listener, shown.clone()));
         Self { _serving: Arc::new(serving), ..shown }
     }
 
@@ -113,6 +93,11 @@ impl Provider {
 
     pub(crate) fn keys_fetched(&self) -> usize {
         self.fetched.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes were written of answers that do not end.
+    pub(crate) fn poured(&self) -> usize {
+        self.poured.load(Ordering::SeqCst)
     }
 
     /// What the introspection endpoint was last sent: its `Authorization` and its form.
@@ -135,8 +120,82 @@ impl Provider {
         format!("{signed}.{}", made.unwrap())
     }
 
-    fn mood(&self, of: impl FnOnce(&Script) -> Mood) -> Mood {
-        of(&self.script.lock().unwrap())
+    /// How this request is to be answered, and what would be a good answer.
+    fn says(&self, asked: Asked) -> (Mood, Value) {
+        match asked.path.as_str() {
+            path if path == self.script.lock().unwrap().metadata_path => self.metadata(),
+            "/jwks" => self.jwks(),
+            path if path.contains("/introspect") => self.introspect(asked),
+            // Where a redirect leads: whoever follows one finds everything in order.
+            "/elsewhere" => (Mood::Well, self.metadata().1),
+            _ => (Mood::Status(404), Value::Null),
+        }
+    }
+
+    fn metadata(&self) -> (Mood, Value) {
+        let issuer = &self.issuer;
+        let mut document = json!({
+            "issuer": issuer, "introspection_endpoint": format!("{issuer}/introspect"),
+            "jwks_uri": format!("{issuer}/jwks"),
+        });
+        let script = self.script.lock().unwrap();
+        for (name, value) in &script.changes {
+            document[name] = value.clone();
+        }
+        (script.metadata, document)
+    }
+
+    fn jwks(&self) -> (Mood, Value) {
+        self.fetched.fetch_add(1, Ordering::SeqCst);
+        let jwk = Jwk::from_encoding_key(&key(), Algorithm::ES256).unwrap();
+        let mut jwk = serde_json::to_value(jwk).unwrap();
+        let script = self.script.lock().unwrap();
+        jwk["kid"] = json!(script.kid);
+        let keys = script.keys.clone().unwrap_or_else(|| json!({ "keys": [jwk] }));
+        (script.jwks, keys)
+    }
+
+    fn introspect(&self, asked: Asked) -> (Mood, Value) {
+        self.introspected.fetch_add(1, Ordering::SeqCst);
+        let body = asked.body;
+        let token = body.strip_prefix("token=").and_then(|rest| rest.split('&').next());
+        let token = token.unwrap_or("").to_owned();
+        let mut script = self.script.lock().unwrap();
+        script.seen = (asked.authorization, body);
+        if script.leaves_jwts && token.contains('.') {
+            return (Mood::Unsupported, Value::Null);
+        }
+        if let Some(claims) = &script.exactly {
+            return (script.introspection, claims.clone());
+        }
+        let mut claims = json!({ "active": token.starts_with("good") });
+        if token.starts_with("good") {
+            let usual = json!({
+                "iss": self.issuer, "exp": NOW + 3600, "sub": "alice", "client_id": "c",
+                "scope": "mcp",
+            });
+            merge(&mut claims, &usual);
+            merge(&mut claims, &script.claims);
+        }
+        (script.introspection, claims)
+    }
+}
+
+/// Answers every connection, each for itself.
+async fn listen(listener: TcpListener, provider: Provider) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        let provider = provider.clone();
+        connections.spawn(async move {
+            let mut wire = Wire::new(stream);
+            while let Some(asked) = wire.read().await {
+                let (mood, good) = provider.says(asked);
+                if !wire.answer(mood, &good, &provider.poured).await {
+                    break;
+                }
+            }
+        });
+        while connections.try_join_next().is_some() {}
     }
 }
 
@@ -152,75 +211,4 @@ fn merge(claims: &mut Value, changes: &Value) {
     if let Some(claims) = claims.as_object_mut() {
         claims.retain(|_, value| !value.is_null());
     }
-}
-
-async fn answer(mood: Mood, good: Value) -> Response {
-    let json = [(header::CONTENT_TYPE, "application/json")];
-    match mood {
-        Mood::Well => axum::Json(good).into_response(),
-        Mood::Status(status) => {
-            let status = StatusCode::from_u16(status).unwrap();
-            let retry = [(header::RETRY_AFTER, "7")];
-            (status, retry, axum::Json(json!({ "error": "no" }))).into_response()
-        }
-        Mood::Html => axum::response::Html("<!doctype html><title>Log in</title>").into_response(),
-        Mood::Garbage => (json, "{\"active\":tru").into_response(),
-        Mood::Huge => (json, format!("{{\"x\":\"{}\"}}", "x".repeat(1024 * 1024))).into_response(),
-        Mood::Redirect => axum::response::Redirect::temporary("/elsewhere").into_response(),
-        Mood::Hang => std::future::pending().await,
-        Mood::Reset => {
-            let half = [Ok(good.to_string()[..1].to_owned()), Err(std::io::Error::other("reset"))];
-            Body::from_stream(futures_util::stream::iter(half)).into_response()
-        }
-    }
-}
-
-async fn metadata(State(provider): State<Provider>) -> Response {
-    let issuer = &provider.issuer;
-    let mut document = json!({
-        "issuer": issuer, "introspection_endpoint": format!("{issuer}/introspect"),
-        "jwks_uri": format!("{issuer}/jwks"),
-    });
-    for (name, value) in &provider.script.lock().unwrap().changes {
-        document[name] = value.clone();
-    }
-    answer(provider.mood(|script| script.metadata), document).await
-}
-
-async fn jwks(State(provider): State<Provider>) -> Response {
-    provider.fetched.fetch_add(1, Ordering::SeqCst);
-    let jwk = Jwk::from_encoding_key(&key(), Algorithm::ES256).unwrap();
-    let mut jwk = serde_json::to_value(jwk).unwrap();
-    jwk["kid"] = json!(provider.script.lock().unwrap().kid);
-    answer(provider.mood(|script| script.jwks), json!({ "keys": [jwk] })).await
-}
-
-async fn introspect(
-    State(provider): State<Provider>,
-    headers: HeaderMap,
-    body: String,
-) -> Response {
-    provider.introspected.fetch_add(1, Ordering::SeqCst);
-    let token = body.strip_prefix("token=").and_then(|rest| rest.split('&').next()).unwrap_or("");
-    let (good, mood) = {
-        let mut script = provider.script.lock().unwrap();
-        let sent =
-            headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
-        script.seen = (sent, body.clone());
-        if script.leaves_jwts && token.contains('.') {
-            let error = json!({ "error": "unsupported_token_type" });
-            return (StatusCode::BAD_REQUEST, axum::Json(error)).into_response();
-        }
-        let mut claims = json!({ "active": token.starts_with("good") });
-        if token.starts_with("good") {
-            let usual = json!({
-                "iss": provider.issuer, "exp": NOW + 3600, "sub": "alice", "client_id": "c",
-                "scope": "mcp",
-            });
-            merge(&mut claims, &usual);
-            merge(&mut claims, &script.claims);
-        }
-        (claims, script.introspection)
-    };
-    answer(mood, good).await
 }

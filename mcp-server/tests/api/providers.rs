@@ -24,7 +24,7 @@ pub(crate) struct Scene {
 }
 
 /// A server that knows its provider by these settings, whatever the provider does.
-async fn unready(provider: Provider, settings: &[(&str, &str)]) -> Scene {
+pub(crate) async fn unready(provider: Provider, settings: &[(&str, &str)]) -> Scene {
     let clock = clock();
     let mut all = vec![("AUTH_SERVER_URL", provider.issuer.as_str())];
     all.extend(settings);
@@ -64,11 +64,21 @@ impl Scene {
         self.provider.token(&self.world.endpoint(), kid, changes)
     }
 
-    async fn call(&self, token: &str) -> Reply {
+    /// Waits until the metadata has been read, and is repeated here.
+    pub(crate) async fn found(&self) {
+        let http = Http::new(&self.world.base);
+        let found = async || {
+            let answer = http.get("/.well-known/oauth-authorization-server").await;
+            (answer.status == 200).then_some(())
+        };
+        testkit::eventually(testkit::PATIENCE, found).await;
+    }
+
+    pub(crate) async fn call(&self, token: &str) -> Reply {
         self.modern.clone().bearer(token).call("tools/list", json!({})).await
     }
 
-    async fn status(&self, token: &str) -> u16 {
+    pub(crate) async fn status(&self, token: &str) -> u16 {
         let reply = self.call(token).await;
         let status = reply.status.as_u16();
         drop(reply.expect(status));
@@ -76,10 +86,9 @@ impl Scene {
     }
 }
 
-/// Shorter than usual where a provider hangs, longer where the machine has much to do.
-const IMPATIENT: (&str, &str) = ("MCP_AUTH_TIMEOUT", "2");
+/// Longer than usual where the machine has much to do.
 const PATIENT: (&str, &str) = ("MCP_AUTH_TIMEOUT", "60");
-const JWT: (&str, &str) = ("MCP_AUTH_VALIDATION", "jwt");
+pub(crate) const JWT: (&str, &str) = ("MCP_AUTH_VALIDATION", "jwt");
 const BOTH: (&str, &str) = ("MCP_AUTH_VALIDATION", "both");
 
 #[tokio::test]
@@ -203,68 +212,6 @@ async fn our_own_rejected_credentials_are_503_and_not_ready_until_they_are_accep
     }
 }
 
-/// Every way to fail that is not the token's fault.
-const FAULTS: [Mood; 11] = [
-    Mood::Status(500),
-    Mood::Status(502),
-    Mood::Status(503),
-    Mood::Status(404),
-    Mood::Status(429),
-    Mood::Html,
-    Mood::Garbage,
-    Mood::Huge,
-    Mood::Redirect,
-    Mood::Hang,
-    Mood::Reset,
-];
-
-#[tokio::test]
-async fn a_fault_of_introspection_is_503_without_a_challenge_and_heals() {
-    for fault in FAULTS {
-        let scene = scene(&[IMPATIENT]).await;
-        scene.provider.set(|script| script.introspection = fault);
-        let reply = scene.call("good").await.expect_error(503, -32000);
-        assert!(reply.header("www-authenticate").is_none(), "{fault:?}");
-        let wait = if fault == Mood::Status(429) { "7" } else { "5" };
-        assert_eq!(reply.header("retry-after"), Some(wait), "{fault:?}");
-        drop(reply);
-        scene.provider.set(|script| script.introspection = Mood::Well);
-        scene.advance(7);
-        assert_eq!(scene.status("good").await, 200, "{fault:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_fault_at_the_start_is_503_and_heals() {
-    for fault in FAULTS {
-        let provider = Provider::start().await;
-        provider.set(|script| script.metadata = fault);
-        let scene = unready(provider, &[IMPATIENT]).await;
-        assert_eq!(scene.status("good").await, 503, "{fault:?}");
-        let http = Http::new(&scene.world.base);
-        drop(http.get("/readyz").await.expect(503));
-        for path in ["/livez", "/health", "/", "/.well-known/oauth-protected-resource/mcp"] {
-            drop(http.get(path).await.expect(200));
-        }
-        scene.provider.set(|script| script.metadata = Mood::Well);
-        scene.available(true).await;
-        assert_eq!(scene.status("good").await, 200, "{fault:?}");
-    }
-}
-
-#[tokio::test]
-async fn a_fault_of_the_keys_is_503_and_heals() {
-    for fault in FAULTS {
-        let scene = scene(&[JWT, IMPATIENT]).await;
-        scene.provider.set(|script| script.jwks = fault);
-        let token = scene.token("k1", &json!({}));
-        assert_eq!(scene.status(&token).await, 503, "{fault:?}");
-        scene.provider.set(|script| script.jwks = Mood::Well);
-        scene.advance(2);
-        assert_eq!(scene.status(&token).await, 200, "{fault:?}");
-    }
-}
-
 #[tokio::test]
 async fn a_provider_that_fails_again_and_again_is_left_alone() {
     let scene = scene(&[("MCP_AUTH_NEGATIVE_TTL", "0")]).await;
@@ -342,6 +289,18 @@ async fn another_issuer_in_the_metadata_is_told_at_the_start() {
     let unusable = testkit::within(testkit::PATIENCE, scene.world.server.unusable()).await;
     let text = unusable.to_string();
     assert!(text.contains("set AUTH_SERVER_URL to exactly that"), "{text}");
+}
+
+#[tokio::test]
+async fn an_issuer_that_changes_while_running_closes() {
+    let scene = scene(&[]).await;
+    assert_eq!(scene.status("good").await, 200);
+    scene.provider.set(|script| script.changes = vec![("issuer", json!("https://other.example"))]);
+    scene.available(false).await;
+    assert_eq!((scene.status("good").await, scene.status("good-2").await), (503, 503));
+    scene.provider.set(|script| script.changes.clear());
+    scene.available(true).await;
+    assert_eq!(scene.status("good-2").await, 200);
 }
 
 #[tokio::test]

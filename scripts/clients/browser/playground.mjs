@@ -47,9 +47,11 @@ try {
     await step('the page of an elicitation', visitPage);
     await step('a person answers as the model', sample);
     await step('a resource, a template and a prompt', readAndGet);
+    await step('what the server says by itself', listen);
     await step('the raw messages, without the token', watchMessages);
     if (revision === '2025-11-25') await step('a stream that is cut goes on', cutStream);
     await step('a call that is cancelled says so', cancel);
+    await step('a call that goes on as a task', followTask);
     await step('it stays logged in over a reload, until the log-out', reload);
     await check(`${revision}: the browser has nothing to complain about`, () => assert.deepEqual(complaints, []));
     await context.close();
@@ -202,6 +204,35 @@ async function cutStream(page) {
   await result(page, /complete/i);
   const titles = await page.locator('#messages summary').allInnerTexts();
   assert.ok(titles.some((title) => title.includes('GET, after event')), titles.join());
+}
+
+async function listen(page, revision, looks) {
+  const heard = page.locator('#heard li', { hasText: 'notifications/resources/updated' }).first();
+  const uri = 'test://static/resource/1';
+  await page.locator('#uris').fill(uri);
+  await page.locator('#listen button[type=submit]').click();
+  await page.locator('#status', { hasText: revision === '2026-07-28' ? 'Listening.' : 'Watching' }).waitFor();
+  await choose(page, 'toggle-subscriber-updates');
+  await submit(page);
+  await page.locator('.result pre').first().waitFor();
+  await heard.waitFor({ timeout: 30_000 });
+  await consider(page, `playground-heard-${revision}`, looks);
+  await submit(page);
+  await page.locator('.result pre').first().waitFor();
+  if (revision !== '2026-07-28') return;
+  await page.locator('#silence').click();
+  await page.locator('#status', { hasText: 'No longer listening.' }).waitFor();
+}
+
+async function followTask(page) {
+  await page.locator('#tasks').check();
+  await page.locator('#connect').click();
+  await page.locator('#status', { hasText: 'Connected' }).waitFor();
+  await choose(page, 'simulate-research-query');
+  await page.locator('#detail input').first().fill('tasks');
+  await submit(page);
+  await page.locator('#detail', { hasText: /Task [0-9a-f]{8}…/ }).waitFor();
+  await result(page, /tasks/i);
 }
 
 async function cancel(page) {

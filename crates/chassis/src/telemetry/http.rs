@@ -20,7 +20,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use super::context;
 use crate::{
     RequestId,
-    layers::{Around, Begun},
+    around::{Around, Begun},
 };
 
 /// The buckets that the conventions advise for HTTP, in seconds.

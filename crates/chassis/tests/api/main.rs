@@ -1,5 +1,6 @@
 //! The chassis over real sockets: what a client sees of limits, stops, layers and health.
 
+mod asked_faults;
 mod client;
 mod dressing;
 mod faults;

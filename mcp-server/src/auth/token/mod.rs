@@ -8,6 +8,7 @@ mod claims;
 mod json;
 mod jws;
 mod keys;
+mod ours;
 mod policy;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ pub(crate) use self::{
     claims::Claims,
     jws::{Jws, looks_encrypted, looks_signed},
     keys::{KeySet, Signed},
+    ours::looks_broken,
     policy::{Policy, Said, folded},
 };
 

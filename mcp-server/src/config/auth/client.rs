@@ -9,7 +9,10 @@ use ambient::{
 use jsonwebtoken::{Algorithm, EncodingKey};
 use url::{Host, Url};
 
-use super::super::{profile::Profile, values::ClientAuth};
+use super::{
+    super::{profile::Profile, values::ClientAuth},
+    jwk,
+};
 
 /// The credentials that both servers share on a developer's machine. Refused for any issuer that
 /// is not on loopback.
@@ -168,7 +171,7 @@ fn secret(
 fn key(read: &mut Reader<'_>) -> Option<ClientKey> {
     const FILE: &str = "MCP_AUTH_CLIENT_KEY_FILE";
     let path = read
-        .setting(FILE, "PEM file of the private key for MCP_AUTH_CLIENT_AUTH=private_key_jwt.")
+        .setting(FILE, "Private key for MCP_AUTH_CLIENT_AUTH=private_key_jwt: a PEM or JWK file.")
         .optional::<PathBuf>();
     let id = read
         .setting(
@@ -183,35 +186,41 @@ fn key(read: &mut Reader<'_>) -> Option<ClientKey> {
         )
         .optional::<Algorithm>();
     let path = path?;
-    let pem = match fs::read(&path) {
-        Ok(pem) => pem,
+    let text = match fs::read(&path) {
+        Ok(text) => text,
         Err(error) => {
             read.mistake(FILE, format!("names a file that cannot be read: {error}"));
             return None;
         }
     };
-    let key = private_key(&pem, algorithm);
+    let key = private_key(&text, algorithm, id.as_ref());
     if key.is_none() {
         read.mistake(
             FILE,
-            "holds no private key in PEM form that fits MCP_AUTH_CLIENT_KEY_ALG; `openssl genpkey \
+            "holds no private key as PEM or JWK that fits MCP_AUTH_CLIENT_KEY_ALG; `openssl genpkey \
              -algorithm EC -pkeyopt ec_paramgen_curve:P-256` makes one",
         );
     }
-    key.map(|(key, algorithm)| ClientKey { key, algorithm, id })
+    key
 }
 
 /// The key, with the algorithm it is for. It has signed something once, so that it will again.
-fn private_key(pem: &[u8], wanted: Option<Algorithm>) -> Option<(EncodingKey, Algorithm)> {
-    let kinds = [
-        (EncodingKey::from_ec_pem(pem).ok(), Algorithm::ES256),
-        (EncodingKey::from_ed_pem(pem).ok(), Algorithm::EdDSA),
-        (EncodingKey::from_rsa_pem(pem).ok(), Algorithm::RS256),
+fn private_key(text: &[u8], wanted: Option<Algorithm>, id: Option<&String>) -> Option<ClientKey> {
+    let jwk = jwk::read(text).map(|found| (found.key, found.usual, found.id));
+    let pem = [
+        (EncodingKey::from_ec_pem(text).ok(), Algorithm::ES256),
+        (EncodingKey::from_ec_pem(text).ok(), Algorithm::ES384),
+        (EncodingKey::from_ed_pem(text).ok(), Algorithm::EdDSA),
+        (EncodingKey::from_rsa_pem(text).ok(), Algorithm::RS256),
     ];
-    let candidates = kinds.into_iter().filter_map(|(key, usual)| Some((key?, usual)));
-    let mut candidates = candidates.map(|(key, usual)| (key, wanted.unwrap_or(usual)));
-    candidates
-        .find(|(key, algorithm)| jsonwebtoken::crypto::sign(b"trial", key, *algorithm).is_ok())
+    let pem = pem.into_iter().filter_map(|(key, usual)| Some((key?, usual, None)));
+    let found = jwk.into_iter().chain(pem);
+    let mut candidates = found.map(|(key, usual, named)| ClientKey {
+        key,
+        algorithm: wanted.unwrap_or(usual),
+        id: id.cloned().or(named),
+    });
+    candidates.find(|one| jsonwebtoken::crypto::sign(b"trial", &one.key, one.algorithm).is_ok())
 }
 
 fn method(read: &mut Reader<'_>, profile: &Profile, endpoint: Option<&Url>) -> Option<ClientAuth> {

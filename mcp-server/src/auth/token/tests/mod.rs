@@ -1,6 +1,6 @@
 //! The rules against forged tokens and the dialects of providers, with real signatures.
 
-mod dialects;
+mod any;
 mod forged;
 mod keys;
 

@@ -1,0 +1,128 @@
+//! One step of a message: from where to where, what it is, and to what it belongs.
+
+use ambient::Timestamp;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use shared::mcp::RequestId;
+
+/// Where messages are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Place {
+    Client,
+    /// The instance that notes the hop.
+    Instance,
+    Store,
+    Auth,
+}
+
+/// What a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    Request,
+    /// What answers a request.
+    Response,
+    Notification,
+    /// A request of the server.
+    Question,
+    /// What answers a question.
+    Answer,
+    /// Something kept, or passed on to another instance.
+    Kept,
+    /// Between a client and the authorization server.
+    Oauth,
+}
+
+/// A step, noted by the instance that took it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Hop {
+    /// When, in milliseconds since 1970.
+    at: u64,
+    from: Place,
+    to: Place,
+    kind: Kind,
+    /// A method and its target, a channel, a path, a status.
+    what: String,
+    /// The id of the JSON-RPC message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    /// The digest of the session's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<usize>,
+    #[serde(skip_serializing_if = "is_false")]
+    failed: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands members over by reference")]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+/// What a client has chosen may be long; people need no more of it than this.
+const LONGEST: usize = 120;
+
+impl Hop {
+    pub(crate) fn new(from: Place, to: Place, kind: Kind, what: impl Into<String>) -> Self {
+        let mut what = what.into();
+        what.truncate(what.floor_char_boundary(LONGEST));
+        let (id, session, ms, bytes) = (None, None, None, None);
+        Self { at: 0, from, to, kind, what, id, session, ms, bytes, failed: false }
+    }
+
+    pub(super) const fn at(mut self, moment: Timestamp) -> Self {
+        self.at = moment.as_millis();
+        self
+    }
+
+    pub(crate) fn id(mut self, id: Option<&RequestId>) -> Self {
+        self.id = id.map(|id| match id {
+            RequestId::Number(number) => number.to_string(),
+            RequestId::String(text) => text[..text.floor_char_boundary(40)].to_owned(),
+        });
+        self
+    }
+
+    /// Only its digest leaves this function: whoever has the name has the session.
+    pub(crate) fn session(mut self, name: Option<&str>) -> Self {
+        self.session = name.map(|name| {
+            let digest = Sha256::digest(name.as_bytes());
+            digest[..4].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+        });
+        self
+    }
+
+    pub(crate) const fn bytes(mut self, bytes: usize) -> Self {
+        self.bytes = Some(bytes);
+        self
+    }
+
+    pub(crate) const fn took(mut self, ms: u64) -> Self {
+        self.ms = Some(ms);
+        self
+    }
+
+    pub(crate) const fn failed(mut self, failed: bool) -> Self {
+        self.failed = failed;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hop_is_short_and_does_not_open_a_session() {
+        let name = "0123456789abcdef0123456789abcdef";
+        let hop = Hop::new(Place::Client, Place::Instance, Kind::Request, "ä".repeat(1000));
+        let hop = hop.session(Some(name)).id(Some(&RequestId::String("x".repeat(500))));
+        let text = serde_json::to_string(&hop).unwrap();
+        assert!(text.len() < 400 && !text.contains(name), "{text}");
+        assert!(text.contains("\"from\":\"client\",\"to\":\"instance\",\"kind\":\"request\""));
+    }
+}

@@ -1,0 +1,188 @@
+// Draws messages as they travel: a lane per place, a row per hop, an arrow from lane to lane.
+// What is drawn is what is kept: the newest thousand, in memory of this page only.
+
+const MOST = 1000;
+const $ = (id) => document.getElementById(id);
+const STORE_NAME = $('kept').parentElement.textContent.trim() === 'Redis' ? 'Redis' : 'Store';
+
+/** Everything that was heard, in order of time. */
+let hops = [];
+let paused = false;
+let chosen = null;
+let lost = 0;
+
+/** The lane of one end of a hop; an instance is a lane of its own. */
+const lane = (hop, end) => (hop[end] === 'instance' ? `instance ${hop.instance}` : hop[end]);
+
+/** What belongs together: the messages of one JSON-RPC id, within one session. */
+const journey = (hop) => (hop.id === undefined ? null : `${hop.session ?? ''} ${hop.id}`);
+
+function lanes() {
+  const instances = [...new Set(hops.map((hop) => hop.instance))].sort();
+  return ['client', ...instances.map((name) => `instance ${name}`), 'store', 'auth'];
+}
+
+const NAMES = { client: 'Clients', store: STORE_NAME, auth: 'Authori\u00adzation' };
+
+/** Keys of everything that more than one instance has had a hand in. */
+function crossed() {
+  const seen = new Map();
+  for (const hop of hops) {
+    for (const key of [journey(hop), hop.session && `session ${hop.session}`]) {
+      if (!key) continue;
+      if (!seen.has(key)) seen.set(key, new Set());
+      seen.get(key).add(hop.instance);
+    }
+  }
+  return new Set([...seen].filter(([, instances]) => instances.size > 1).map(([key]) => key));
+}
+
+function wanted() {
+  const words = $('words').value.trim().toLowerCase().split(/\s+/).filter(Boolean);
+  const crossing = $('crossing').checked ? crossed() : null;
+  return (hop) => {
+    if (!$('kept').checked && hop.kind === 'kept') return false;
+    if (crossing && !crossing.has(journey(hop)) && !crossing.has(`session ${hop.session}`)) return false;
+    const text = `${hop.what} ${hop.kind} ${hop.session ?? ''} ${hop.id ?? ''} ${hop.instance}`.toLowerCase();
+    return words.every((word) => text.includes(word));
+  };
+}
+
+function element(tag, attributes, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  made.append(...children);
+  return made;
+}
+
+const time = (at) => new Date(at).toISOString().slice(11, 23);
+
+/** A row. Classes place the arrow: the page's policy allows no styles of their own. */
+function row(hop, order) {
+  const [from, to] = [order.indexOf(lane(hop, 'from')), order.indexOf(lane(hop, 'to'))];
+  const [left, right] = [Math.min(from, to), Math.max(from, to)];
+  const name = (index) => NAMES[order[index]] ?? order[index];
+  const button = element(
+    'button',
+    { type: 'button', class: `hop ${hop.kind}${hop.failed ? ' failed' : ''}` },
+    element('span', { class: 'at' }, time(hop.at)),
+    element(
+      'span',
+      { class: `track lanes-${Math.min(order.length, 12)}`, 'aria-hidden': 'true' },
+      element('span', { class: `arrow from-${left} to-${right} ${from < to ? 'rightwards' : 'leftwards'}` }),
+    ),
+    element(
+      'span',
+      { class: 'what' },
+      hop.what,
+      element('span', { class: 'unseen' }, `, from ${name(from)} to ${name(to)}`),
+      ...[hop.id && `#${hop.id}`, hop.session, hop.ms !== undefined && `${hop.ms} ms`]
+        .filter(Boolean)
+        .map((text) => element('span', { class: 'tag' }, text)),
+    ),
+  );
+  button.addEventListener('click', () => choose(hop));
+  const item = element('li', {}, button);
+  if (chosen && (hop === chosen || (journey(hop) && journey(hop) === journey(chosen)))) item.className = 'together';
+  return item;
+}
+
+function choose(hop) {
+  chosen = hop;
+  $('detail').hidden = false;
+  $('text').textContent = JSON.stringify(hop, null, 2);
+  draw();
+}
+
+let drawing = false;
+function draw() {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    const order = lanes();
+    const list = $('hops');
+    const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+    const shown = hops.filter(wanted());
+    $('lanes').className = `lanes lanes-${Math.min(order.length, 12)}`;
+    $('lanes').replaceChildren(...order.map((name) => element('span', {}, NAMES[name] ?? name)));
+    list.replaceChildren(...shown.map((hop) => row(hop, order)));
+    $('empty').hidden = hops.length > 0;
+    if (atEnd) list.scrollTop = list.scrollHeight;
+    const instances = order.length - 3;
+    const words = [`${shown.length} of ${hops.length} messages`, `${instances} instance${instances === 1 ? '' : 's'}`];
+    if (lost) words.push(`${lost} lost`);
+    if (paused) words.push('paused');
+    $('status').textContent = `${live ? 'Live' : 'Not connected'} · ${words.join(' · ')}`;
+  });
+}
+
+function add(more) {
+  hops = [...hops, ...more].sort((one, other) => one.at - other.at).slice(-MOST);
+  draw();
+}
+
+let live = false;
+function listen() {
+  const source = new EventSource('/flow/events');
+  source.onopen = () => {
+    live = true;
+    draw();
+  };
+  source.onerror = () => {
+    live = false;
+    draw();
+  };
+  source.onmessage = ({ data }) => {
+    const batch = JSON.parse(data);
+    lost += batch.lost ?? 0;
+    if (!paused) add(batch.hops.map((hop) => ({ ...hop, instance: batch.instance })));
+  };
+  source.addEventListener('gap', () => {
+    lost += 1;
+    draw();
+  });
+}
+
+$('pause').addEventListener('click', () => {
+  paused = !paused;
+  $('pause').setAttribute('aria-pressed', String(paused));
+  $('pause').textContent = paused ? 'Go on' : 'Pause';
+  draw();
+});
+$('clear').addEventListener('click', () => {
+  [hops, chosen, lost] = [[], null, 0];
+  $('detail').hidden = true;
+  draw();
+});
+$('save').addEventListener('click', () => {
+  const text = hops.map((hop) => `${JSON.stringify(hop)}\n`).join('');
+  const url = URL.createObjectURL(new Blob([text], { type: 'application/x-ndjson' }));
+  element('a', { href: url, download: 'flow.ndjson' }).click();
+  URL.revokeObjectURL(url);
+});
+$('open').addEventListener('change', async () => {
+  const text = await $('open').files[0]?.text();
+  if (!text) return;
+  const fits = (hop) => ['from', 'to', 'kind', 'what', 'instance'].every((name) => typeof hop?.[name] === 'string');
+  try {
+    const read = text.split('\n').filter(Boolean).map((line) => JSON.parse(line)).filter(fits);
+    if (!paused) $('pause').click();
+    hops = [];
+    add(read);
+  } catch {
+    $('status').textContent = 'This file was not saved by this page.';
+  }
+});
+for (const id of ['words', 'crossing', 'kept']) $(id).addEventListener('input', draw);
+$('hops').addEventListener('keydown', (event) => {
+  const steps = { ArrowDown: 'nextElementSibling', ArrowUp: 'previousElementSibling' };
+  const step = steps[event.key];
+  if (!step) return;
+  const item = document.activeElement.closest('li');
+  const next = item ? item[step] : $('hops').firstElementChild;
+  next?.querySelector('button').focus();
+  event.preventDefault();
+});
+listen();
+draw();

@@ -1,0 +1,111 @@
+//! The flow page: what one instance does is seen at another, and nothing of what was said.
+
+use std::time::Duration;
+
+use ambient::Clock;
+use chassis::client::{Timeouts, http_client};
+use serde_json::{Value, json};
+use store::Store;
+use testkit::http::Http;
+
+use crate::world::{World, instance, world};
+
+const ON: [(&str, &str); 2] = [("MCP_AUTH", "none"), ("MCP_FLOW", "1")];
+
+/// Somebody who watches at an instance.
+struct Viewer {
+    response: reqwest::Response,
+    seen: String,
+}
+
+impl Viewer {
+    async fn at(world: &World) -> Self {
+        let limit = Duration::from_mins(1);
+        let http = http_client("viewer", Timeouts { connect: limit, total: limit }).unwrap();
+        let response = http.get(format!("{}/flow/events", world.base)).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        Self { response, seen: String::new() }
+    }
+
+    /// Reads on until all of this was seen.
+    async fn until(&mut self, all: &[&str]) {
+        while !all.iter().all(|text| self.seen.contains(text)) {
+            self.more().await;
+        }
+    }
+
+    /// Reads what comes next.
+    async fn more(&mut self) {
+        let chunk = testkit::within(testkit::PATIENCE, self.response.chunk()).await;
+        let chunk = chunk.unwrap().unwrap_or_else(|| panic!("only {}", self.seen));
+        self.seen.push_str(std::str::from_utf8(&chunk).unwrap());
+    }
+
+    /// Every hop, with its instance.
+    fn hops(&self) -> Vec<Value> {
+        let batches = self.seen.lines().filter_map(|line| line.strip_prefix("data: "));
+        let batches = batches.map(|text| serde_json::from_str::<Value>(text).unwrap());
+        batches.flat_map(|batch| batch["hops"].as_array().unwrap().clone()).collect()
+    }
+}
+
+async fn two_shown() -> (World, World) {
+    let clock = Clock::system();
+    let store = Store::memory(clock.clone());
+    (instance(&store, clock.clone(), &ON).await, instance(&store, clock, &ON).await)
+}
+
+#[tokio::test]
+async fn nothing_is_shown_where_the_page_is_off() {
+    let http = world().await;
+    for path in ["/flow", "/flow/events", "/flow/flow.js"] {
+        let _ = Http::new(&http.base).get(path).await.expect(404);
+    }
+}
+
+#[tokio::test]
+async fn the_page_is_small_and_runs_no_script_but_its_own() {
+    let (here, _) = two_shown().await;
+    let http = Http::new(&here.base);
+    let page = http.get("/flow").await.expect(200);
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.contains("script-src 'self'") && !policy.contains("unsafe"), "{policy}");
+    let files = [http.get("/flow/flow.js").await, http.get("/flow/flow.css").await];
+    let size: usize = files.into_iter().map(|file| file.expect(200).body.len()).sum();
+    assert!(page.body.len() + size < 50 * 1024);
+}
+
+#[tokio::test]
+async fn what_one_instance_does_is_seen_at_another_without_what_was_said() {
+    let (here, there) = two_shown().await;
+    let mut viewer = Viewer::at(&here).await;
+    let modern = there.modern();
+    // Other instances learn a moment later that somebody watches.
+    while !viewer.seen.contains("tools/call echo") {
+        let _ = modern.tool("echo", json!({ "message": "a secret" })).await.expect(200);
+        viewer.more().await;
+    }
+    viewer.until(&["\"what\":\"result: complete\""]).await;
+    assert!(!viewer.seen.contains("a secret"), "{}", viewer.seen);
+}
+
+#[tokio::test]
+async fn a_session_that_crosses_is_one_digest_on_both() {
+    let (here, there) = two_shown().await;
+    let session = here.session().await;
+    let mut viewer = Viewer::at(&here).await;
+    let elsewhere = session.at(&there.endpoint());
+    let instances = |viewer: &Viewer| {
+        let names = viewer.seen.split("\"instance\":\"").skip(1).map(|rest| rest[..4].to_owned());
+        names.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    while instances(&viewer) < 2 {
+        let _ = session.tool("echo", json!({ "message": "x" })).await.expect(200);
+        let _ = elsewhere.tool("echo", json!({ "message": "x" })).await.expect(200);
+        viewer.more().await;
+    }
+    let hops = viewer.hops();
+    let sessions: Vec<_> = hops.iter().filter_map(|hop| hop["session"].as_str()).collect();
+    assert!(!sessions.is_empty() && sessions.iter().all(|one| *one == sessions[0]), "{sessions:?}");
+    assert!(!viewer.seen.contains(session.id.as_deref().unwrap()));
+}
