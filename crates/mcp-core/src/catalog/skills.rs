@@ -363,6 +363,19 @@ mod tests {
         assert_eq!(refused(both), NotASkill::Taken("skill://good/a".to_owned()));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_begin_with_frontmatter_or_are_refused(
+            front in "[-:a-z \"&*{}\\[\\]\n]{0,60}", fenced: bool,
+        ) {
+            let text = if fenced { format!("---\n{front}\n---\n") } else { front };
+            if let Ok(read) = frontmatter(text.as_bytes()) {
+                assert!(fenced || text.starts_with("---"));
+                assert!(serde_json::to_string(&read).is_ok());
+            }
+        }
+    }
+
     #[test]
     fn what_no_host_has_to_take_is_not_offered() {
         let many = (0..MOST_FILES).fold(Skill::at("good").file(MANIFEST, GOOD), |skill, number| {
