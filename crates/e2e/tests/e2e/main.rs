@@ -36,7 +36,6 @@ mod processes;
 mod races;
 mod restart;
 mod rmcp;
-mod rmcp_features;
 mod signed_tokens;
 mod support;
 mod telemetry;
