@@ -55,7 +55,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::config::{
     AuthConfig, AuthSettings, CacheSettings, ClientAuth, ClientKey, Config, Credentials, Discovery,
-    JwksSettings, Outage, PageSettings, Profile, Validation,
+    JwksSettings, Outage, PageSettings, Profile, SessionCheck, Validation,
 };
 pub use self::session::SessionLimits;
 use self::{
@@ -67,7 +67,7 @@ use self::{
     operation::Operations,
     pace::Pace,
     quota::Streams,
-    session::{Control, Instances, SessionId, Sessions, calls::Calls},
+    session::{Control, Instances, Near, SessionId, Sessions, calls::Calls},
     subscriptions::Feed,
     tasks::Tasks,
     vitals::Vitals,
@@ -173,10 +173,13 @@ impl Server {
         let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
         let key = key.unwrap_or_else(|| parts.entropy.bytes());
         let calls = Calls::default();
+        let near = match config.session_check {
+            SessionCheck::Near => Near::new(&parts.clock, config.sessions.idle),
+            SessionCheck::Strict => Near::default(),
+        };
         let sessions = Sessions::new(&parts.store, &parts.clock, config.sessions, instances.own());
-        let sessions = sessions.shown_in(&flow);
-        let control = Control::new(&parts.store, calls.clone(), sessions.readers().clone());
-        let control = control.shown_in(&flow);
+        let sessions = sessions.remembering(near).shown_in(&flow);
+        let control = Control::new(&parts.store, calls.clone(), &sessions).shown_in(&flow);
         look_after(&parts, control.clone(), instances.clone(), calls.clone());
         let tasks = Tasks::new(&parts.store, &instances, &parts.clock, &parts.entropy);
         let vitals = Vitals::new(&parts.store, &parts.clock, &parts.entropy, config.sessions.idle);
