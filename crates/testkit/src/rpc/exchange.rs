@@ -15,6 +15,7 @@ use super::{
 use crate::{
     fail::OrFail as _,
     schema::{Asked, Heard, check_refusal, check_server_message},
+    secrets,
     wait::PATIENCE,
     within,
 };
@@ -74,6 +75,7 @@ impl Exchange {
         heard: Heard,
     ) -> reqwest::Result<Self> {
         let (status, headers) = (response.status(), response.headers().clone());
+        secrets::note_answer(&headers, &[]);
         let form = promises::head(revision, status, &headers);
         let mut exchange = Self {
             status,
