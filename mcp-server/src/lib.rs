@@ -158,7 +158,7 @@ impl Server {
             AuthConfig::Off => None,
             AuthConfig::Required(settings) => {
                 let seen = (&metrics, &flow);
-                let started = Auth::start(settings, &parts, config.resource(), seen);
+                let started = Auth::start(settings, &parts, config.base.to_string(), seen);
                 Some(started.map_err(StartAuthError)?)
             }
         };
@@ -167,8 +167,6 @@ impl Server {
         }
         let instruments = (metrics.instruments(), &flow);
         let operations = Operations::new(instruments, &parts.clock, features.names());
-        let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
-        let key = key.unwrap_or_else(|| parts.entropy.bytes());
         let calls = Calls::default();
         let near = match config.session_check {
             SessionCheck::Near => Near::new(&parts.clock, config.sessions.idle),
@@ -203,7 +201,7 @@ impl Server {
             calls,
             streams: Streams::new(config.max_streams),
             control,
-            sealer: Sealer::new(vec![SealKey::new(key)]),
+            sealer: sealer(&config, &parts.entropy),
             config,
             features,
             parts,
@@ -374,6 +372,13 @@ impl Server {
             lent: Lent::default(),
         }
     }
+}
+
+/// What seals the state of calls that wait for their clients: with the operator's key, or with one of
+/// this process alone.
+fn sealer(config: &Config, entropy: &Entropy) -> Sealer {
+    let chosen = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
+    Sealer::new(vec![SealKey::new(chosen.unwrap_or_else(|| entropy.bytes()))])
 }
 
 /// Listens to the other instances and gives them signs of life, until the end. Calls may go on after

@@ -1,5 +1,4 @@
-//! Clients that all want the same thing at once: authorization codes and refresh tokens, and what
-//! became of each request.
+//! Clients that all want the same authorization code at once, and what became of each request.
 
 use std::time::Duration;
 
@@ -79,17 +78,6 @@ impl Crowd {
         self.oauth.redemption(&self.client, &request, &code)
     }
 
-    /// The form that redeems the refresh token of an answer.
-    #[must_use]
-    pub fn refreshing(&self, answer: &Value) -> Form {
-        let token = answer["refresh_token"].as_str().unwrap_or_default();
-        vec![
-            ("grant_type", "refresh_token".to_owned()),
-            ("refresh_token", token.to_owned()),
-            ("client_id", self.client.id.clone()),
-        ]
-    }
-
     /// Sends the same form so many times at once.
     pub async fn rush(&self, form: &Form, times: usize) -> Outcomes {
         join_all((0..times).map(|_| self.redeem(form))).await
@@ -111,26 +99,12 @@ impl Crowd {
         let operation = Operation { what, began, ended: self.watch.elapsed() };
         Outcome { operation, status, body }
     }
-
-    /// Whether the access token of an answer is good, as the resource server is told.
-    pub async fn is_active(&self, site: &Site, answer: &Value) -> bool {
-        let token = answer["access_token"].as_str().unwrap_or_default();
-        let told = self.oauth.introspect(site.credentials(), token).await;
-        told.json()["active"] == true
-    }
 }
 
 /// How many of the requests for a code ended like this.
 #[must_use]
 pub fn count(outcomes: &Outcomes, what: Redeemed) -> usize {
     outcomes.iter().filter(|one| one.operation.what == what).count()
-}
-
-/// The answer of whoever has won.
-#[must_use]
-pub fn prize(outcomes: &Outcomes) -> Option<&Value> {
-    let won = outcomes.iter().find(|one| one.operation.what == Redeemed::Won);
-    won.map(|one| &one.body)
 }
 
 /// Writes down what came of codes, and what of it may never be: a code that was good twice, an

@@ -11,6 +11,7 @@ pub mod crowd;
 pub mod events;
 pub mod groups;
 pub mod history;
+pub mod issuer;
 pub mod linear;
 pub mod load;
 pub mod probe;

@@ -138,12 +138,6 @@ impl Site {
         self.program("auth-server").setting("AUTH_SERVER_PORT", port).start()
     }
 
-    /// What the MCP servers show to the authorization servers.
-    #[must_use]
-    pub fn credentials(&self) -> (&str, &str) {
-        ("mcp-server", &self.secret)
-    }
-
     /// Kills an authorization server.
     pub async fn kill_issuer(&mut self, index: usize) {
         if let Some(process) = self.issuers[index].take() {

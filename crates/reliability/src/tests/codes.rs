@@ -1,4 +1,4 @@
-//! Authorization codes and refresh tokens in a crowd, while nothing is broken and while much is.
+//! T2: crowds that redeem authorization codes while Redis dies, with what it knows or without.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use futures_util::future::{join, join_all};
 use testkit::eventually;
 
 use crate::{
-    crowd::{Crowd, Outcomes, count, doubles, impossible, prize, strange, verdict},
+    crowd::{Crowd, Outcomes, count, doubles, impossible, strange, verdict},
     groups::Sentinels,
     linear::Redeemed,
     redis::Redis,
@@ -17,12 +17,6 @@ use crate::{
 
 /// How many redeem one code at once.
 const REDEEMERS: usize = 64;
-/// How many redeem one refresh token at once.
-const REFRESHERS: usize = 32;
-/// How many of these crowds come at the same time.
-const CROWDS: usize = 4;
-/// How long a refresh token may be redeemed again, in seconds: a crowd has to be through by then.
-const GRACE: u64 = 20;
 /// How long it may take until servers have found the new primary.
 const FOUND: Duration = Duration::from_secs(30);
 
@@ -32,70 +26,12 @@ fn plan(redis: &str) -> Plan {
     let plan = Plan::new(1, redis)
         .issuers(2)
         .setting("AUTH_LADDER_ACCOUNT", 0)
-        .setting("AUTH_LADDER_ADDRESS", 0)
-        .setting("REFRESH_GRACE_SECS", GRACE);
+        .setting("AUTH_LADDER_ADDRESS", 0);
     limits.into_iter().fold(plan, Plan::unlimited)
 }
 
 async fn pause(millis: u64) {
     Clock::system().sleep(Duration::from_millis(millis)).await;
-}
-
-/// T1: of a crowd with one code one gets tokens, and the others end them.
-pub(super) async fn single_use(scale: Size) -> Report {
-    let redis = Redis::start(false).await;
-    let site = plan(&redis.url()).start().await;
-    let mut report = Report::default();
-    let crowd = Crowd::at(&site).await;
-    let (mut codes, mut alive) = (Vec::new(), 0);
-    // As many as can be asked for and redeemed within the minute that a code lives.
-    for _ in 0..scale.pick(2, 125) {
-        let forms = crowd.codes(8).await;
-        for some in forms.chunks(CROWDS) {
-            codes.extend(join_all(some.iter().map(|form| crowd.rush(form, REDEEMERS))).await);
-        }
-    }
-    for code in codes.iter().rev().take(8) {
-        // Those who came too late have shown that the code is in wrong hands.
-        let tokens = prize(code).cloned().unwrap_or_default();
-        alive += usize::from(crowd.is_active(&site, &tokens).await);
-    }
-    verdict(&mut report, &codes);
-    let unlucky = codes.iter().filter(|code| count(code, Redeemed::Won) != 1).count();
-    report.none("codes without a winner, or with several", unlucky);
-    let unknown: usize = codes.iter().map(|code| count(code, Redeemed::Unknown)).sum();
-    report.none("requests without an answer of the protocol", unknown);
-    report.none("tokens of replayed codes that are good", alive);
-    report
-}
-
-/// T2 (a): authorization servers are killed while crowds redeem.
-pub(super) async fn killed_servers(scale: Size) -> Report {
-    let redis = Redis::start(false).await;
-    let mut site = plan(&redis.url()).start().await;
-    let mut report = Report::default();
-    let crowd = Crowd::at(&site).await;
-    let mut codes = Vec::new();
-    for round in 0..scale.pick(3, 30) {
-        let forms = crowd.codes(8).await;
-        let index = round % 2;
-        let redeemed = async {
-            let mut codes = Vec::new();
-            for some in forms.chunks(2) {
-                codes.extend(join_all(some.iter().map(|form| crowd.rush(form, REDEEMERS))).await);
-            }
-            codes
-        };
-        // At another moment of the work in each round.
-        let kill = async {
-            pause(20 + 60 * u64::try_from(round % 7).unwrap_or(0)).await;
-            site.kill_issuer(index).await;
-        };
-        codes.extend(join(redeemed, kill).await.0);
-        site.issuer_again(index).await;
-    }
-    verdict(&mut report, &codes);
-    report
 }
 
 /// T2 (b): Redis dies with all it knows while crowds redeem.
@@ -177,41 +113,4 @@ async fn failover(scale: Size, waits: u8) -> Vec<Outcomes> {
 /// Waits until the servers have found the new primary.
 async fn serves(site: &Site) {
     eventually(FOUND, || async { site.issuers_are_ready().await.then_some(()) }).await;
-}
-
-/// T6: a crowd that refreshes at once stays together, and whoever comes late ends the login.
-pub(super) async fn rotation(scale: Size) -> Report {
-    let redis = Redis::start(false).await;
-    let site = plan(&redis.url()).start().await;
-    let mut report = Report::default();
-    let crowd = Crowd::at(&site).await;
-    let (mut refused, mut split, mut dead, mut revived, mut alive, mut families) =
-        (0, 0, 0, 0, 0, 0);
-    for _ in 0..scale.pick(1, 50) {
-        let mut logins = Vec::new();
-        for form in crowd.codes(scale.pick(6, 10)).await {
-            let redeemed = crowd.redeem(&form).await;
-            let form = crowd.refreshing(&redeemed.body);
-            let outcomes = crowd.rush(&form, REFRESHERS).await;
-            refused += outcomes.iter().filter(|one| one.status != 200).count();
-            let token = |one: &crate::crowd::Outcome| one.body["refresh_token"].clone();
-            split += outcomes.iter().filter(|one| token(one) != token(&outcomes[0])).count();
-            let pair = prize(&outcomes).cloned().unwrap_or_default();
-            dead += usize::from(!crowd.is_active(&site, &pair).await);
-            logins.push((form, pair));
-        }
-        families += logins.len();
-        pause(GRACE * 1000 + 1000).await;
-        for (form, pair) in &logins {
-            revived += usize::from(crowd.redeem(form).await.operation.what != Redeemed::Lost);
-            alive += usize::from(crowd.is_active(&site, pair).await);
-        }
-    }
-    report.figure("families", families);
-    report.none("refreshes that were refused in their time", refused);
-    report.none("refreshes that got another pair than the rest", split);
-    report.none("pairs that did not work", dead);
-    report.none("refreshes after their time that were not refused", revived);
-    report.none("tokens that outlived that", alive);
-    report
 }

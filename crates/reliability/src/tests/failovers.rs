@@ -33,8 +33,8 @@ pub(super) async fn sentinel(scale: Size) -> Report {
     let mut report = Report::default();
     let probe = scene.probe();
     pause(1).await;
-    redis.primary.kill().await;
     let killed = probe.elapsed();
+    redis.primary.kill().await;
     pause(scale.pick(20, 12)).await;
     let noted = probe.end().await;
     statuses(&mut report, "before", &noted, Duration::ZERO, killed);
@@ -67,8 +67,8 @@ pub(super) async fn cluster(scale: Size) -> Report {
 
     let probe = scene.probe();
     pause(1).await;
-    redis.nodes[2].kill().await;
     let killed = probe.elapsed();
+    redis.nodes[2].kill().await;
     pause(scale.pick(20, 14)).await;
     let noted = probe.end().await;
     statuses(&mut report, "after the death of a master", &noted, killed, Duration::MAX);

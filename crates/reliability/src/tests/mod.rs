@@ -2,6 +2,7 @@
 
 mod bounds;
 mod codes;
+mod crowds;
 mod failovers;
 mod floods;
 mod histories;
@@ -13,7 +14,7 @@ mod restarts;
 mod soak;
 mod streams;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::LocalBoxFuture;
 
 use crate::report::{Report, Size};
 
@@ -26,23 +27,11 @@ pub struct Test {
     /// Whether it is one of those that run when nobody has named any and the run is a small one.
     pub is_usual: bool,
     /// Does it.
-    pub run: fn(Size) -> BoxFuture<'static, Report>,
+    pub run: fn(Size) -> LocalBoxFuture<'static, Report>,
 }
 
 /// All of them.
 pub const TESTS: &[Test] = &[
-    Test {
-        name: "T1",
-        about: "crowds redeem authorization codes",
-        is_usual: false,
-        run: |size| Box::pin(codes::single_use(size)),
-    },
-    Test {
-        name: "T2a",
-        about: "authorization servers are killed while crowds redeem",
-        is_usual: false,
-        run: |size| Box::pin(codes::killed_servers(size)),
-    },
     Test {
         name: "T2b",
         about: "Redis dies with all it knows while crowds redeem",
@@ -60,12 +49,6 @@ pub const TESTS: &[Test] = &[
         about: "a failover loses writes that nobody waited for",
         is_usual: false,
         run: |size| Box::pin(codes::without_waiting(size)),
-    },
-    Test {
-        name: "T6",
-        about: "crowds refresh, and one comes late",
-        is_usual: false,
-        run: |size| Box::pin(codes::rotation(size)),
     },
     Test {
         name: "T7",
@@ -168,5 +151,29 @@ pub const TESTS: &[Test] = &[
         about: "Redis behind TLS with a password, both from files",
         is_usual: true,
         run: |size| Box::pin(locked::tls(size)),
+    },
+    Test {
+        name: "C1",
+        about: "crowds redeem codes at two instances of the authorization server",
+        is_usual: true,
+        run: |size| Box::pin(crowds::codes(size, false)),
+    },
+    Test {
+        name: "C2",
+        about: "crowds redeem refresh tokens there",
+        is_usual: true,
+        run: |size| Box::pin(crowds::refreshes(size, false)),
+    },
+    Test {
+        name: "C3",
+        about: "C1 while an instance is killed every two seconds",
+        is_usual: true,
+        run: |size| Box::pin(crowds::codes(size, true)),
+    },
+    Test {
+        name: "C4",
+        about: "C2 while an instance is killed every two seconds",
+        is_usual: true,
+        run: |size| Box::pin(crowds::refreshes(size, true)),
     },
 ];

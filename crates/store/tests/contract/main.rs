@@ -13,6 +13,7 @@ mod outage;
 mod replicas;
 mod ring;
 mod roster;
+mod rotating;
 mod table;
 mod tally;
 mod world;
