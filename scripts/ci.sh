@@ -37,7 +37,7 @@ STEPS=(
     'tls          180 scripts/tls.sh'
     'conformance  420 scripts/conformance.sh'
     'stores       600 scripts/stores.sh'
-    'reliability  600 scripts/reliability.sh'
+    'reliability  780 scripts/reliability.sh'
     'alerts       120 scripts/observability.sh'
     'packaging    120 scripts/packaging.sh'
 )
