@@ -6,7 +6,7 @@
 #
 # Without arguments every step runs; one that fails does not keep the others from running, but
 # those that need the programs are left out when these do not build.
-# Needs what .ci/run installs: jq, openssl, curl, redis-server, chromium, npm, python3, nginx, caddy,
+# Needs what .ci/run installs: jq, openssl, curl, redis-server, valgrind, chromium, npm, python3, nginx, caddy,
 # haproxy, promtool, python3-yaml.
 
 set -euo pipefail
@@ -26,6 +26,7 @@ STEPS=(
     'supply-chain 120 python3 -B scripts/supply_chain.py'
     'requirements 300 cargo xtask requirements'
     'generated    300 cargo xtask gen --check'
+    'counts       900 cargo xtask counts'
     'e2e          300 scripts/test-e2e.sh'
     'docs         300 scripts/docs.sh'
     'clients      900 scripts/clients.sh typescript python commands'
@@ -41,7 +42,7 @@ STEPS=(
     'packaging    120 scripts/packaging.sh'
 )
 # These run the programs that `build` has made.
-NEED_BUILD=' e2e docs clients examples browser foreign oauth-clients proxies tls conformance reliability packaging '
+NEED_BUILD=' counts e2e docs clients examples browser foreign oauth-clients proxies tls conformance reliability packaging '
 
 PASSED=0
 FAILED=0
