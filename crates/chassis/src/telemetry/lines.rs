@@ -199,11 +199,11 @@ mod tests {
                 Ok(())
             }
         }
-        let (told, hears) = mpsc::channel();
+        let (told, writes) = mpsc::channel();
         let lines: &'static Lines = Box::leak(Box::new(Lines::to(Told(told))));
         thread::spawn(|| lines.write_for_ever());
         lines.append(b"one\n");
-        let heard = hears.recv_timeout(Duration::from_secs(10)).unwrap();
-        assert_eq!(heard, b"one\n");
+        let first = writes.recv_timeout(Duration::from_secs(10)).unwrap();
+        assert_eq!(first, b"one\n");
     }
 }
