@@ -158,7 +158,7 @@ impl Server {
             AuthConfig::Off => None,
             AuthConfig::Required(settings) => {
                 let seen = (&metrics, &flow);
-                let started = Auth::start(settings, &parts, config.resource(), seen);
+                let started = Auth::start(settings, &parts, config.base.to_string(), seen);
                 Some(started.map_err(StartAuthError)?)
             }
         };
