@@ -1,5 +1,7 @@
 //! The cases: what a client sends, header by header.
 
+use std::fmt::Write as _;
+
 use http::{Method, Request, header};
 use serde_json::{Value, json};
 
@@ -89,6 +91,16 @@ impl Case {
 }
 
 impl Ask {
+    /// The headers as they go over the wire, a line each.
+    #[must_use]
+    pub fn header_lines(&self) -> String {
+        self.headers.iter().fold(String::new(), |mut lines, (name, value)| {
+            // A text takes whatever is written.
+            let _ = write!(lines, "{name}: {value}\r\n");
+            lines
+        })
+    }
+
     /// The request.
     ///
     /// # Panics

@@ -240,8 +240,7 @@ pub fn post(port: u16, path: &str, ask: &Ask) -> io::Result<Got> {
 /// A POST as it goes over the wire.
 #[must_use]
 pub fn written(path: &str, ask: &Ask, more: &str) -> String {
-    let headers: String =
-        ask.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers = ask.header_lines();
     let (length, body) = (ask.body.len(), &ask.body);
     format!(
         "POST {path} HTTP/1.1\r\nhost: localhost\r\n{headers}{more}content-length: {length}\r\n\r\n{body}"

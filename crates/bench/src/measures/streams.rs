@@ -12,7 +12,7 @@ use tokio::{
 
 use super::memory::mib;
 use crate::{
-    cases::{Ask, opening},
+    cases::opening,
     report::Table,
     rounds::{Effort, approximate, median, quantile},
     site::{Instance, Kept, Site},
@@ -124,12 +124,9 @@ async fn bounded<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> 
 }
 
 fn request(method: &str, token: &str, session: &str) -> String {
-    let Ask { headers, .. } = opening(Some(token));
-    let headers: String = headers
-        .iter()
-        .filter(|(name, _)| *name != "content-type")
-        .map(|(name, value)| format!("{name}: {value}\r\n"))
-        .collect();
+    let mut ask = opening(Some(token));
+    ask.headers.retain(|(name, _)| *name != "content-type");
+    let headers = ask.header_lines();
     format!(
         "{method} /mcp HTTP/1.1\r\nhost: localhost\r\nmcp-session-id: {session}\r\n\
          mcp-protocol-version: 2025-11-25\r\nconnection: close\r\n{headers}\r\n"

@@ -59,8 +59,8 @@ fn refresh(runtime: &Runtime, site: &Site, login: &Login, effort: Effort) -> io:
             once(subject, CONNECTIONS, length)
         },
         |length| {
-            let side = Side { server: &ceiling, url: &url, script: &unchanging };
-            once(side, CONNECTIONS, length)
+            let other = Side { server: &ceiling, url: &url, script: &unchanging };
+            once(other, CONNECTIONS, length)
         },
         effort,
     )
