@@ -175,8 +175,6 @@ impl Server {
         }
         let instruments = (metrics.instruments(), &flow);
         let operations = Operations::new(instruments, &parts.clock, features.names());
-        let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
-        let key = key.unwrap_or_else(|| parts.entropy.bytes());
         let calls = Calls::default();
         let sessions = Sessions::new(&parts.store, &parts.clock, config.sessions, instances.own());
         let sessions = sessions.remembering(near(&config, &parts.clock)).shown_in(&flow);
@@ -207,7 +205,7 @@ impl Server {
             calls,
             streams: Streams::new(config.max_streams),
             control,
-            sealer: Sealer::new(vec![SealKey::new(key)]),
+            sealer: sealer(&config, &parts.entropy),
             config,
             features,
             parts,
@@ -378,6 +376,13 @@ impl Server {
             lent: Lent::default(),
         }
     }
+}
+
+/// What seals the state of calls that wait for their clients: with the operator's key, or with one of
+/// this process alone.
+fn sealer(config: &Config, entropy: &Entropy) -> Sealer {
+    let chosen = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
+    Sealer::new(vec![SealKey::new(chosen.unwrap_or_else(|| entropy.bytes()))])
 }
 
 /// Listens to the other instances and gives them signs of life, until the end. Calls may go on after

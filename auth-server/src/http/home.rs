@@ -14,13 +14,16 @@ use crate::{
 };
 
 /// What programs use, in the order in which they do.
-const ENDPOINTS: [Endpoint; 9] = [
+const ENDPOINTS: [Endpoint; 12] = [
     Endpoint::link(well_known::AUTHORIZATION_SERVER, "metadata, RFC 8414"),
     Endpoint::link(well_known::OPENID_CONFIGURATION, "the same, OpenID Connect"),
     Endpoint::link("/jwks", "public keys"),
     Endpoint::new("/register", "clients register"),
+    Endpoint::new("/par", "clients hand requests in"),
+    Endpoint::new("/device_authorization", "devices begin"),
     Endpoint::new("/authorize", "users let clients in"),
     Endpoint::new("/token", "clients get tokens"),
+    Endpoint::new("/userinfo", "who the user is"),
     Endpoint::new("/introspect", "the MCP server asks about tokens"),
     Endpoint::new("/revoke", "clients give tokens back"),
     Endpoint::link("/health", "state of this server"),

@@ -101,8 +101,10 @@ async function logIn(look) {
 async function account(look) {
   const script = look.javaScriptEnabled;
   await withPage(look, async (page) => {
-    await page.goto(authorizationUrl().url);
+    const { url, verifier } = authorizationUrl();
+    await page.goto(url);
     await passThrough(page);
+    await redeem(arrived(page).get('code'), verifier);
     await page.goto(authorizationUrl().url);
     await consider(page, `consent-known-${look.name}`, script);
     await page.goto(`${world.issuer}/apps`);
@@ -153,6 +155,17 @@ async function choose(look) {
     await page.getByRole('alert').waitFor();
     await consider(page, `away-${look.name}`, look.javaScriptEnabled);
   }, { refusals: true });
+}
+
+/** What the application does with a code: from then on it is connected. */
+function redeem(code, verifier) {
+  return json(`${world.issuer}/token`, new URLSearchParams({
+    grant_type: 'authorization_code',
+    client_id: world.clientId,
+    redirect_uri: listener.url,
+    code,
+    code_verifier: verifier,
+  }));
 }
 
 /** Consent and login, as fast as one can. */
@@ -365,7 +378,8 @@ async function json(url, body) {
 
 function authorizationUrl({ endpoint, clientId } = world) {
   const state = randomBytes(16).toString('hex');
-  const challenge = createHash('sha256').update(randomBytes(32).toString('hex')).digest('base64url');
+  const verifier = randomBytes(32).toString('hex');
+  const challenge = createHash('sha256').update(verifier).digest('base64url');
   const url = new URL(endpoint);
   url.search = new URLSearchParams({
     response_type: 'code',
@@ -377,7 +391,7 @@ function authorizationUrl({ endpoint, clientId } = world) {
     code_challenge: challenge,
     code_challenge_method: 'S256',
   });
-  return { url: url.href, state };
+  return { url: url.href, state, verifier };
 }
 
 function findChromium() {

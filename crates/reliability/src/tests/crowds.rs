@@ -102,7 +102,7 @@ pub(super) async fn codes(scale: Size, kills: bool) -> Report {
 
 /// All who redeem a refresh token at once hold one pair that works; who comes late ends it.
 pub(super) async fn refreshes(scale: Size, kills: bool) -> Report {
-    let grace = Duration::from_secs(scale.pick(30, 60));
+    let grace = Duration::from_secs(scale.pick(20, 60));
     let (redis, mut report) = (Redis::start(false).await, Report::default());
     let mut issuer = Issuer::start(&redis.url(), grace).await;
     let mut visitor = Visitor::new(&issuer).await;
