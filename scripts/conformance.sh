@@ -234,7 +234,9 @@ judge() {
         counts=$(jq -c 'map(.status) | group_by(.) | map({ (.[0]): length }) | add // {}' "$checks")
         total=$(jq -cn --argjson a "$total" --argjson b "$counts" \
             'reduce ($b | to_entries[]) as $e ($a; .[$e.key] += $e.value)')
-        if jq -e '(.FAILURE // 0) + (.WARNING // 0) == 0' <<<"$counts" >/dev/null; then
+        if ! is_tried "$scenario" "$counts"; then
+            unclean "$run" "$scenario: nothing in it was tried"
+        elif jq -e '(.FAILURE // 0) + (.WARNING // 0) == 0' <<<"$counts" >/dev/null; then
             clean=$((clean + 1))
         else
             unclean "$run" "$scenario"
@@ -254,6 +256,11 @@ judge() {
     jq -r --arg run "$run" --arg clean "$clean" '"\($run): \($clean) scenarios clean; checks: " +
         "\(.SUCCESS // 0) passed, \(.FAILURE // 0) failed, \(.WARNING // 0) warnings, " +
         "\(.SKIPPED // 0) skipped"' <<<"$total"
+}
+
+# is_tried SCENARIO COUNTS : a scenario that only skips shows nothing. One of the suite always does.
+is_tried() {
+    [[ $1 == tasks-status-notifications ]] || jq -e '(.SKIPPED // 0) < add' <<<"$2" >/dev/null
 }
 
 unclean() {

@@ -54,6 +54,8 @@ pub struct Config {
     pub max_body: usize,
     /// How many streams one caller may hold open on an instance.
     pub max_streams: usize,
+    /// How many requests one caller may make in a second; zero is any number.
+    pub requests_per_second: u32,
     /// What is served beside the protocol.
     pub pages: PageSettings,
     /// Whether faults may be asked for.
@@ -130,6 +132,12 @@ impl Config {
             max_streams: read
                 .setting("MCP_MAX_STREAMS", "Open streams of one caller on one instance.")
                 .or(256),
+            requests_per_second: read
+                .setting(
+                    "MCP_REQUESTS_PER_SECOND",
+                    "Requests of one caller in a second on one instance; 0 is any number.",
+                )
+                .or(0),
             pages: pages::read(read, is_private),
             faults: FaultSettings::read(read, is_private),
             log_format: read

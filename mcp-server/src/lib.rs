@@ -29,6 +29,7 @@ mod flow;
 mod http;
 mod metrics;
 mod operation;
+mod pace;
 mod quota;
 mod rhythms;
 pub mod run;
@@ -64,6 +65,7 @@ use self::{
     http::Guard,
     metrics::McpMetrics,
     operation::Operations,
+    pace::Pace,
     quota::Streams,
     session::{Control, Instances, Near, SessionId, Sessions, calls::Calls},
     subscriptions::Feed,
@@ -104,6 +106,7 @@ struct Inner {
     feed: Feed,
     calls: Calls,
     streams: Streams,
+    pace: Pace,
     control: Control,
     sealer: Sealer,
     vitals: Vitals,
@@ -204,6 +207,7 @@ impl Server {
             feed: Feed::new(&parts.store).shown_in(&flow),
             calls,
             streams: Streams::new(config.max_streams),
+            pace: Pace::new(config.requests_per_second, &parts.clock),
             control,
             sealer: sealer(&config, &parts.entropy),
             config,
@@ -303,6 +307,10 @@ impl Server {
 
     fn sessions(&self) -> &Sessions {
         &self.0.sessions
+    }
+
+    fn pace(&self) -> &Pace {
+        &self.0.pace
     }
 
     fn instances(&self) -> &Instances {

@@ -89,6 +89,7 @@ mod prompt;
 mod resource;
 mod rhythm;
 mod schema;
+mod skill;
 mod state;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -110,6 +111,7 @@ pub use self::{
     prompt::{Prompt, PromptError, assistant, user},
     resource::{Argument, ReadError, Resource, ResourceInfo},
     rhythm::{Beats, Due, Rhythm, Switch, Told},
+    skill::Skill,
     state::{Kept, NoState, Shelf, ShelfAddress, State, StateError, StateStore, Tally},
     tool::{Info, IntoOutput, Json, Tool, ToolError, Worded},
     vitals::{InstanceFacts, NoVitals, SessionFacts, Snapshot, Vitals},

@@ -4,6 +4,7 @@
 //! it answers, a notification or a question against the one of its own. The schemas leave a lot
 //! open that the text of the specification closes; that is checked as well.
 
+mod client;
 mod documents;
 mod rules;
 
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use shared::mcp::{Era, Incoming, Message, Revision};
 
+pub use self::client::{Heard, check_client_message, client_violations};
 use self::documents::Document;
 
 /// What a client has asked, so that answers can be told from each other.
@@ -213,6 +215,15 @@ fn answer(document: &Document, message: &Value, result: &Value, asked: &Asked) -
         found.extend(rules::task(definition, result));
         return found;
     }
+    if document.revision.era() == Era::Modern
+        && let Some((skills, definition)) = Document::of_skills(method)
+    {
+        found.extend(skills.check(definition, result));
+        for child in result["resources"].as_array().into_iter().flatten() {
+            found.extend(document.check("Resource", child));
+        }
+        return found;
+    }
     let Some(definition) = document.result_definition(method, result) else {
         found.push(format!("the revision has no method `{method}` that could succeed"));
         return found;
@@ -232,9 +243,10 @@ fn granted(revision: Revision, message: &Value, asked: &Asked) -> Vec<String> {
 }
 
 fn malformed(revision: Revision, Request { method, message, .. }: &Request) -> Vec<String> {
-    let document = Document::of(revision);
-    let definition = document.definition_of("ClientRequest", method);
-    let (Some(definition), Some(message)) = (definition, message) else { return Vec::new() };
+    let known = Document::of_request(revision, method);
+    let (Some((document, definition)), Some(message)) = (known, message) else {
+        return Vec::new();
+    };
     let found = document.check(definition, message).into_iter();
     found.map(|wrong| format!("it grants a request that is none: {wrong}")).collect()
 }

@@ -5,6 +5,7 @@
 
 mod prompts;
 mod resources;
+mod skills;
 mod tools;
 
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ pub(crate) struct App;
 pub(crate) const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4nGP4z8DwHwAFAAH/iZk9HQAAAABJRU5ErkJggg==";
 
 fn catalog() -> Catalog<App> {
-    prompts::add_to(resources::add_to(tools::add_to(Catalog::new())))
+    skills::add_to(prompts::add_to(resources::add_to(tools::add_to(Catalog::new()))))
 }
 
 #[tokio::main]

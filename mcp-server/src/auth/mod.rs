@@ -27,7 +27,7 @@ use ambient::Secret;
 use axum::{
     extract::{Request, State},
     middleware::Next,
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use http::{HeaderMap, header};
 use mcp_core::Principal;
@@ -244,6 +244,9 @@ pub(crate) async fn require(
             }
         }
     };
+    if let Err(refused) = server.pace().admit(&caller) {
+        return refused.into_response();
+    }
     request.extensions_mut().insert(caller);
     let response = next.run(request).await;
     match nonce {

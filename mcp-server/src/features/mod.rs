@@ -11,6 +11,7 @@ mod fetch;
 #[cfg(test)]
 mod listings;
 mod options;
+mod skills;
 mod toolsets;
 
 use mcp_core::Catalog;

@@ -4,14 +4,14 @@ use std::{fmt, str::FromStr};
 
 use mcp_core::Catalog;
 
-use super::{App, apps, calculator, diagnostics, everything, fetch};
+use super::{App, apps, calculator, diagnostics, everything, fetch, skills};
 
 /// Features that are switched on and off together.
 struct Toolset {
     /// What an operator calls it.
     name: &'static str,
-    /// Whether it is there unless something else is said: what reaches beyond the server, or shows
-    /// what is not the caller's, is not.
+    /// Whether it is there unless something else is said: what reaches beyond the server, shows
+    /// what is not the caller's, or is not of the originals, is not.
     by_default: bool,
     /// Adds it to a catalog.
     add: fn(Catalog<App>) -> Catalog<App>,
@@ -22,6 +22,7 @@ const TOOLSETS: &[Toolset] = &[
     Toolset { name: "everything", by_default: true, add: everything::add_to },
     Toolset { name: "calculator", by_default: true, add: calculator::add },
     Toolset { name: "apps", by_default: true, add: apps::add },
+    Toolset { name: "skills", by_default: false, add: skills::add_to },
     Toolset { name: "fetch", by_default: false, add: fetch::add_to },
     Toolset { name: "diagnostics", by_default: false, add: diagnostics::add_to },
 ];

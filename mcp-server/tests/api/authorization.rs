@@ -150,6 +150,20 @@ async fn a_caller_without_a_token_is_told_where_to_get_one() {
 }
 
 #[tokio::test]
+async fn a_caller_has_so_many_requests_in_a_second_and_is_told_when_to_come_back() {
+    let Scene { world, _serving, .. } = scene_with(&[("MCP_REQUESTS_PER_SECOND", "2")]).await;
+    let [alice, bob] = ["alice.mcp", "bob.mcp"].map(|token| world.modern().bearer(token));
+    for _ in 0..2 {
+        drop(alice.call("tools/list", json!({})).await.expect(200));
+    }
+    let refused = alice.call("tools/list", json!({})).await.expect_error(429, -32600);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    drop(bob.call("tools/list", json!({})).await.expect(200));
+    world.clock.advance(Duration::from_secs(1));
+    drop(alice.call("tools/list", json!({})).await.expect(200));
+}
+
+#[tokio::test]
 async fn metadata_names_the_endpoint_and_the_issuer_at_both_urls() {
     let Scene { world, fake, _serving } = scene().await;
     let http = Http::new(&world.base);

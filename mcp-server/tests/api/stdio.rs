@@ -110,7 +110,8 @@ async fn what_is_wrong_is_answered_and_ends_nothing() {
     pipe.request(1, "tools/list", json!({})).await;
     assert_eq!(pipe.next().await.unwrap()["error"]["code"], -32600);
     pipe.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" })).await;
-    pipe.send(&json!({ "jsonrpc": "2.0", "id": 5, "result": {} })).await;
+    // An answer to what nobody has asked.
+    pipe.write(b"{\"jsonrpc\":\"2.0\",\"id\":5,\"result\":{}}\n").await;
     drop(pipe.initialize(Revision::V2025_11_25, json!({})).await);
     pipe.request("again", "initialize", json!({})).await;
     assert_eq!(pipe.next().await.unwrap()["error"]["code"], -32600);

@@ -196,7 +196,8 @@ async fn a_notification_is_measured_like_a_request_and_has_no_id() {
     let (world, _listening) = world_of(&collector).await;
     let session = world.session().await;
     session.notify("notifications/roots/list_changed", Value::Null).await;
-    session.notify("notifications/made-up", Value::Null).await;
+    let made_up = json!({ "jsonrpc": "2.0", "method": "notifications/made-up" });
+    drop(session.send(session.post(made_up).malformed()).await.expect(202));
     let spans = spans_of(&collector, &world).await;
     let note = named(&spans, "notifications/roots/list_changed");
     assert_eq!(

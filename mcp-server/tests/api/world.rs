@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use ambient::{Clock, Entropy, Env, Timestamp};
 use chassis::{Lifecycle, Limits, telemetry::Telemetry};
 use mcp_core::{
-    Announced, Catalog, Change, Ctx, Features, Info, ReadError, Resource, Rhythm, Told, Tool,
-    ToolError,
+    Announced, Catalog, Change, Ctx, Features, Info, ReadError, Resource, Rhythm, Skill, Told,
+    Tool, ToolError,
 };
 use mcp_server::{Config, Parts, Server, run};
 use schemars::JsonSchema;
@@ -274,6 +274,14 @@ fn catalog() -> Catalog<App> {
         .rhythm::<Drum>()
         .tool::<Vault>()
         .resource::<Watched>()
+        .skill(knots())
+}
+
+/// Has a file and a directory.
+fn knots() -> Skill {
+    Skill::at("test/knots")
+        .file("SKILL.md", b"---\nname: knots\ndescription: Ties knots.\n---\nSee rope/.\n")
+        .file("rope/bowline.md", b"Around the tree.\n")
 }
 
 /// A server that listens.

@@ -21,6 +21,7 @@ mod request;
 mod resources;
 mod result;
 mod revision;
+mod skills;
 mod tasks;
 mod tools;
 
@@ -62,6 +63,10 @@ pub use result::{
     CacheHint, CacheScope, EmptyResult, Head, ListenResult, ResultMeta, ResultType, ServerResult,
 };
 pub use revision::{Era, Revision, UnknownRevision};
+pub use skills::{
+    DIRECTORY, DirectoryParams, GetSkillResult, ListSkillsResult, ReadDirectoryResult,
+    SKILLS_EXTENSION, Sha256Digest, Skill, SkillFile,
+};
 pub use tasks::{
     CoreTask, DetailedTask, TASKS_EXTENSION, Task, TaskBody, TaskParams, TaskRequest, TaskResult,
     TaskStatus, TaskSupport, ToolExecution, UpdateTaskParams,

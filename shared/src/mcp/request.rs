@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{
-    CompleteParams, Era, GetPromptParams, InitializeParams, ListenFilter, LogLevel, RawJson,
-    Revision, TaskParams, TaskRequest, UpdateTaskParams,
+    CompleteParams, DirectoryParams, Era, GetPromptParams, InitializeParams, ListenFilter,
+    LogLevel, RawJson, Revision, TaskParams, TaskRequest, UpdateTaskParams,
 };
 
 /// A method of the protocol. Which of them a revision has is [`Method::exists_in`].
@@ -53,11 +53,17 @@ pub enum Method {
     TaskPayload,
     /// `tasks/list`
     ListTasks,
+    /// `skills/list`
+    ListSkills,
+    /// `skills/get`
+    GetSkill,
+    /// `resources/directory/read`
+    ReadDirectory,
 }
 
 impl Method {
     /// All methods.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 23] = [
         Self::Initialize,
         Self::Discover,
         Self::Ping,
@@ -78,6 +84,9 @@ impl Method {
         Self::CancelTask,
         Self::TaskPayload,
         Self::ListTasks,
+        Self::ListSkills,
+        Self::GetSkill,
+        Self::ReadDirectory,
     ];
 
     /// Its name on the wire.
@@ -104,6 +113,9 @@ impl Method {
             Self::CancelTask => "tasks/cancel",
             Self::TaskPayload => "tasks/result",
             Self::ListTasks => "tasks/list",
+            Self::ListSkills => "skills/list",
+            Self::GetSkill => "skills/get",
+            Self::ReadDirectory => "resources/directory/read",
         }
     }
 
@@ -117,9 +129,12 @@ impl Method {
     #[must_use]
     pub const fn exists_in(self, revision: Revision) -> bool {
         match self {
-            Self::Discover | Self::Listen | Self::UpdateTask => {
-                matches!(revision.era(), Era::Modern)
-            }
+            Self::Discover
+            | Self::Listen
+            | Self::UpdateTask
+            | Self::ListSkills
+            | Self::GetSkill
+            | Self::ReadDirectory => matches!(revision.era(), Era::Modern),
             Self::GetTask | Self::CancelTask => {
                 matches!(revision.era(), Era::Modern) || revision.has_core_tasks()
             }
@@ -177,6 +192,12 @@ pub enum ClientRequest {
     TaskPayload(TaskParams),
     /// Which tasks are there?
     ListTasks(ListParams),
+    /// Which skills are there?
+    ListSkills(ListParams),
+    /// What is this skill made of?
+    GetSkill(UriParams),
+    /// What is in this directory?
+    ReadDirectory(DirectoryParams),
 }
 
 /// The parameters do not have the shape of their method: code -32602.
@@ -217,6 +238,9 @@ impl ClientRequest {
             Method::CancelTask => Self::CancelTask(read(params)?),
             Method::TaskPayload => Self::TaskPayload(read(params)?),
             Method::ListTasks => Self::ListTasks(read(params)?),
+            Method::ListSkills => Self::ListSkills(read(params)?),
+            Method::GetSkill => Self::GetSkill(read(params)?),
+            Method::ReadDirectory => Self::ReadDirectory(read(params)?),
         })
     }
 
@@ -243,7 +267,7 @@ fn read<'a, T: Deserialize<'a>>(params: Option<&'a RawJson>) -> Result<T, Malfor
 /// Answers to what an earlier round asked, by key.
 pub type InputResponses = BTreeMap<String, Value>;
 
-/// The parameters of the four list methods.
+/// The parameters of the list methods.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct ListParams {
     /// Where the page begins; the first one when absent.
@@ -312,7 +336,7 @@ pub struct ReadResourceParams {
     pub request_state: Option<String>,
 }
 
-/// The parameters of `resources/subscribe` and `resources/unsubscribe`.
+/// The parameters of `resources/subscribe`, `resources/unsubscribe` and `skills/get`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct UriParams {
     /// Which resource.

@@ -6,9 +6,10 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
 use super::{
-    CallToolResult, CompleteResult, DiscoverResult, GetPromptResult, Implementation,
-    InitializeResult, InputRequiredResult, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, ReadResourceResult, RequestId, TaskResult, keys,
+    CallToolResult, CompleteResult, DiscoverResult, GetPromptResult, GetSkillResult,
+    Implementation, InitializeResult, InputRequiredResult, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult, ListToolsResult,
+    ReadDirectoryResult, ReadResourceResult, RequestId, TaskResult, keys,
 };
 
 /// Whether a result is the last word; only since 2026-07-28.
@@ -131,6 +132,12 @@ pub enum ServerResult {
     Listen(ListenResult),
     /// To a call that cannot go on without the client.
     InputRequired(InputRequiredResult),
+    /// To `skills/list`.
+    ListSkills(ListSkillsResult),
+    /// To `skills/get`.
+    GetSkill(Box<GetSkillResult>),
+    /// To `resources/directory/read`.
+    ReadDirectory(ReadDirectoryResult),
     /// To the methods of tasks, and to a call that goes on as one.
     Task(TaskResult),
     /// To `ping`, `logging/setLevel`, `resources/subscribe` and `resources/unsubscribe`.
@@ -153,6 +160,9 @@ impl ServerResult {
             Self::Complete(result) => &mut result.head,
             Self::Listen(result) => &mut result.head,
             Self::InputRequired(result) => &mut result.head,
+            Self::ListSkills(result) => &mut result.head,
+            Self::GetSkill(result) => &mut result.head,
+            Self::ReadDirectory(result) => &mut result.head,
             Self::Task(result) => &mut result.head,
             Self::Empty(result) => &mut result.head,
         }
@@ -167,6 +177,8 @@ impl ServerResult {
             Self::ListResourceTemplates(result) => Some(&mut result.cache),
             Self::ReadResource(result) => Some(&mut result.cache),
             Self::ListPrompts(result) => Some(&mut result.cache),
+            Self::ListSkills(result) => Some(&mut result.cache),
+            Self::GetSkill(result) => Some(&mut result.cache),
             _ => None,
         }
     }

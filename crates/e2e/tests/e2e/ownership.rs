@@ -60,7 +60,8 @@ async fn a_question_is_not_answered_by_somebody_else(setup: Setup) {
     let _ = stolen.respond(&question["id"], Ok(filled_in("Bob"))).await.expect(404);
     // Through a session of his own he reaches only himself.
     let own = self::session(&world, bob.access()).await;
-    let _ = own.respond(&question["id"], Ok(filled_in("Bob"))).await.expect(202);
+    let forged = json!({ "jsonrpc": "2.0", "id": question["id"], "result": filled_in("Bob") });
+    let _ = own.send(own.post(forged).malformed()).await.expect(202);
     let _ = session.respond(&question["id"], Ok(filled_in("Alice"))).await.expect(202);
     assert_eq!(told_name(call.finish().await.result()), "Alice");
 }

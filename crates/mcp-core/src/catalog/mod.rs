@@ -2,6 +2,7 @@
 
 mod prompts;
 mod resources;
+mod skills;
 mod tools;
 
 use std::{
@@ -15,10 +16,11 @@ use futures_util::future::BoxFuture;
 pub(crate) use self::{
     prompts::{PromptEntry, Rendered},
     resources::{Listed, ResourceEntry},
+    skills::Skills,
     tools::{MisfitArguments, ToolEntry},
 };
 use crate::{
-    Argument, Info, ListCtx, Metered, Prompt, Resource, Rhythm, Suggestions, Tool,
+    Argument, Info, ListCtx, Metered, Prompt, Resource, Rhythm, Skill, Suggestions, Tool,
     rhythm::RhythmEntry,
 };
 
@@ -38,6 +40,7 @@ pub struct Catalog<S> {
     tools_by_name: HashMap<Cow<'static, str>, usize>,
     pub(crate) resources: Vec<ResourceEntry<S>>,
     pub(crate) prompts: Vec<PromptEntry<S>>,
+    pub(crate) skills: Skills,
     taken: HashSet<&'static str>,
     pub(crate) extensions: BTreeSet<&'static str>,
     pub(crate) rhythms: Vec<RhythmEntry>,
@@ -62,6 +65,7 @@ impl<S> Default for Catalog<S> {
             tools_by_name: HashMap::new(),
             resources: Vec::new(),
             prompts: Vec::new(),
+            skills: Skills::default(),
             taken: HashSet::new(),
             extensions: BTreeSet::new(),
             rhythms: Vec::new(),
@@ -149,7 +153,24 @@ impl<S: Send + Sync + 'static> Catalog<S> {
     #[must_use]
     pub fn resource<R: Resource<S>>(mut self) -> Self {
         assert!(self.taken.insert(R::URI), "two resources are at `{}`", R::URI);
+        assert!(self.skills.file(R::URI).is_none(), "a skill has a file at `{}`", R::URI);
         self.resources.push(ResourceEntry::new::<R>());
+        self
+    }
+
+    /// Adds a skill: a directory of instructions, whose files are read as resources.
+    ///
+    /// # Panics
+    /// When it is none by the rules of the Agent Skills specification, is larger than every host
+    /// must take, or has a file at an address that is taken.
+    #[must_use]
+    pub fn skill(mut self, skill: Skill) -> Self {
+        let path = skill.path;
+        for uri in skill.addresses() {
+            assert!(!self.taken.contains(&*uri), "`{uri}` is a resource and a file of a skill");
+        }
+        let added = self.skills.add(skill);
+        added.unwrap_or_else(|wrong| panic!("the skill `{path}` cannot be offered: {wrong}"));
         self
     }
 

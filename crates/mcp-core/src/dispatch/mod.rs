@@ -2,6 +2,7 @@
 
 mod prompts;
 mod resources;
+mod skills;
 mod tools;
 
 use std::{
@@ -14,8 +15,8 @@ use futures_util::{FutureExt as _, future::BoxFuture};
 use serde_json::{Map, Value, json};
 use shared::mcp::{
     ClientCapabilities, ClientRequest, ElicitParams, Era, Implementation, ListChangedCapability,
-    Method, ResourcesCapability, Revision, ServerCapabilities, ServerResult, TASKS_EXTENSION,
-    TaskSupport,
+    Method, ResourcesCapability, Revision, SKILLS_EXTENSION, ServerCapabilities, ServerResult,
+    TASKS_EXTENSION, TaskSupport,
 };
 
 use crate::{
@@ -125,6 +126,9 @@ impl Features {
         let mut extensions = self.inner.extensions();
         if has_tasks && revision.era() == Era::Modern {
             extensions.insert(TASKS_EXTENSION.to_owned(), Value::Object(Map::new()));
+        }
+        if self.offers(Method::ListSkills) && revision.era() == Era::Modern {
+            extensions.insert(SKILLS_EXTENSION.to_owned(), json!({ "directoryRead": true }));
         }
         ServerCapabilities {
             tools: self
@@ -248,12 +252,13 @@ struct Inner<S> {
 
 impl<S: Send + Sync + 'static> Erased for Inner<S> {
     fn offers(&self, method: Method) -> bool {
-        let Catalog { resources, prompts, .. } = &self.catalog;
+        let Catalog { resources, prompts, skills, .. } = &self.catalog;
         match method {
             Method::ListTools | Method::CallTool => !self.catalog.tools().is_empty(),
             Method::ListResources | Method::ListResourceTemplates | Method::ReadResource => {
-                !resources.is_empty()
+                !resources.is_empty() || !skills.is_empty()
             }
+            Method::ListSkills | Method::GetSkill | Method::ReadDirectory => !skills.is_empty(),
             Method::ListPrompts | Method::GetPrompt => !prompts.is_empty(),
             Method::Complete => !resources.is_empty() || !prompts.is_empty(),
             Method::SetLevel => true,
@@ -305,6 +310,9 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
                 ClientRequest::ListResources(params) => self.list_resources(&params, call).await,
                 ClientRequest::ListResourceTemplates(params) => self.list_templates(&params),
                 ClientRequest::ReadResource(params) => self.read_resource(params, call).await,
+                ClientRequest::ListSkills(params) => self.list_skills(&params),
+                ClientRequest::GetSkill(params) => self.get_skill(&params),
+                ClientRequest::ReadDirectory(params) => self.read_directory(&params),
                 ClientRequest::ListPrompts(params) => self.list_prompts(&params),
                 ClientRequest::GetPrompt(params) => self.get_prompt(params, call).await,
                 ClientRequest::Complete(params) => self.complete(params, call).await,

@@ -28,6 +28,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
                 }
             }
         }
+        all.extend(self.catalog.skills.listed());
         let (resources, next_cursor) = page(all, params.cursor.as_deref())?;
         let list = ListResourcesResult { resources, next_cursor, ..ListResourcesResult::default() };
         Ok(ServerResult::ListResources(list))
@@ -49,6 +50,11 @@ impl<S: Send + Sync + 'static> Inner<S> {
         call: Call,
     ) -> Result<ServerResult, Refusal> {
         let uri = params.uri;
+        if let Some(file) = self.catalog.skills.file(&uri) {
+            let contents = vec![file.contents(&uri)];
+            let result = ReadResourceResult { contents, ..ReadResourceResult::default() };
+            return Ok(ServerResult::ReadResource(result));
+        }
         let Some((entry, values)) = self.catalog.resource_at(&uri) else {
             return Err(Refusal::ResourceNotFound { uri });
         };

@@ -12,6 +12,8 @@ pub struct Draft {
     pub(super) verb: Method,
     pub(super) headers: HeaderMap,
     pub(super) body: Body,
+    /// Whether what it says is wrong on purpose, and accepted nevertheless.
+    pub(super) is_malformed: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -23,7 +25,7 @@ pub(super) enum Body {
 
 impl Draft {
     pub(super) fn new(verb: Method, headers: HeaderMap, body: Body) -> Self {
-        Self { verb, headers, body }
+        Self { verb, headers, body, is_malformed: false }
     }
 
     /// Sets a header field, in place of any of that name.
@@ -47,6 +49,14 @@ impl Draft {
     #[must_use]
     pub fn without_header(mut self, name: &str) -> Self {
         self.headers.remove(name);
+        self
+    }
+
+    /// Says that the message is wrong on purpose, and is going to be accepted nevertheless: a test of
+    /// what a server puts up with. Without it, what is accepted has to be right.
+    #[must_use]
+    pub fn malformed(mut self) -> Self {
+        self.is_malformed = true;
         self
     }
 
@@ -111,6 +121,14 @@ impl Draft {
             let meta = message["params"]["_meta"].as_object_mut().or_fail("there is a _meta");
             meta.remove(key);
         })
+    }
+
+    /// The message, unless it is wrong on purpose.
+    pub(super) fn meant(&self) -> Option<Value> {
+        match &self.body {
+            Body::Message(message) if !self.is_malformed => Some(message.clone()),
+            _ => None,
+        }
     }
 
     /// What this asks, if it can be read at all.

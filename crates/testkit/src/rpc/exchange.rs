@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     fail::OrFail as _,
-    schema::{Asked, check_refusal, check_server_message},
+    schema::{Asked, Heard, check_refusal, check_server_message},
     secrets,
     wait::PATIENCE,
     within,
@@ -40,6 +40,7 @@ pub struct Exchange {
     pub headers: HeaderMap,
     revision: Revision,
     asked: Asked,
+    heard: Heard,
     /// The body of an answer that was no stream.
     text: String,
     stream: Option<Stream>,
@@ -71,6 +72,7 @@ impl Exchange {
         response: reqwest::Response,
         revision: Revision,
         asked: Asked,
+        heard: Heard,
     ) -> reqwest::Result<Self> {
         let (status, headers) = (response.status(), response.headers().clone());
         secrets::note_answer(&headers, &[]);
@@ -80,6 +82,7 @@ impl Exchange {
             headers,
             revision,
             asked,
+            heard,
             text: String::new(),
             stream: None,
             waiting: VecDeque::new(),
@@ -249,6 +252,7 @@ impl Exchange {
             let over = !self.asked.is_empty() && self.is_answered();
             assert!(!over, "after its answer a request is over, but then came {message:#}");
             self.check_progress(&message);
+            self.heard.note(&message);
             self.seen.push(message.clone());
             self.waiting.push_back(message);
         }

@@ -8,7 +8,7 @@ use tokio::io::{
 
 use crate::{
     fail::OrFail as _,
-    schema::{Asked, check_refusal, check_server_message},
+    schema::{Asked, Heard, check_client_message, check_refusal, check_server_message},
     wait::PATIENCE,
     within,
 };
@@ -18,6 +18,7 @@ pub struct Pipe {
     lines: Lines<BufReader<Box<dyn AsyncRead + Send + Unpin>>>,
     input: Box<dyn AsyncWrite + Send + Unpin>,
     asked: Asked,
+    heard: Heard,
     /// What the server's messages are checked against.
     pub revision: Revision,
 }
@@ -34,6 +35,7 @@ impl Pipe {
             lines: BufReader::new(output).lines(),
             input: Box::new(input),
             asked: Asked::nothing(),
+            heard: Heard::default(),
             revision: Revision::LATEST_LEGACY,
         }
     }
@@ -44,8 +46,9 @@ impl Pipe {
         self.input.flush().await.or_fail("the server reads");
     }
 
-    /// Writes a message as one line.
+    /// Writes a message as one line. What is wrong on purpose is written with [`write`](Self::write).
     pub async fn send(&mut self, message: &Value) {
+        check_client_message(self.revision, message, &self.heard);
         self.asked.and(message);
         self.write(format!("{message}\n").as_bytes()).await;
     }
@@ -79,6 +82,7 @@ impl Pipe {
         } else {
             check_server_message(self.revision, &message, &self.asked);
         }
+        self.heard.note(&message);
         Some(message)
     }
 

@@ -61,8 +61,10 @@ pub(super) fn error_status(revision: Revision, status: StatusCode, message: &Val
     let expected = match (revision.era(), code) {
         (Era::Modern, -32601) => 404,
         (Era::Modern, -32700 | -32022..=-32020) => 400,
-        // What HTTP has a word of its own for keeps it: wrong host, verb, form, size or type.
-        (Era::Modern, -32600) if matches!(status.as_u16(), 403 | 405 | 406 | 413 | 415) => return,
+        // What HTTP has a word of its own for keeps it: wrong host, verb, form, size, type or pace.
+        (Era::Modern, -32600) if matches!(status.as_u16(), 403 | 405 | 406 | 413 | 415 | 429) => {
+            return;
+        }
         (Era::Modern, -32600) => 400,
         _ => return,
     };

@@ -9,7 +9,7 @@ use super::sse::{Event, Parser};
 use crate::{
     fail::OrFail as _,
     http::client,
-    schema::{Asked, check_server_message},
+    schema::{Asked, Heard, check_client_message, check_server_message},
     wait::PATIENCE,
     within,
 };
@@ -20,6 +20,7 @@ pub struct OldSession {
     parser: Parser,
     ready: std::collections::VecDeque<Event>,
     asked: Asked,
+    heard: Heard,
     /// Where messages go: what the first event said.
     pub messages: Url,
     /// The token of the caller.
@@ -43,6 +44,7 @@ impl OldSession {
             parser: Parser::default(),
             ready: std::collections::VecDeque::new(),
             asked: Asked::nothing(),
+            heard: Heard::default(),
             messages: url.clone(),
             bearer: bearer.map(str::to_owned),
             revision: Revision::V2024_11_05,
@@ -55,6 +57,7 @@ impl OldSession {
 
     /// Sends a message; gives the status of the answer, which says nothing more.
     pub async fn send(&mut self, message: &Value) -> u16 {
+        check_client_message(self.revision, message, &self.heard);
         self.asked.and(message);
         let mut request = client().post(self.messages.clone()).json(message);
         if let Some(token) = &self.bearer {
@@ -90,6 +93,7 @@ impl OldSession {
             let Some(data) = event.message() else { continue };
             let message = serde_json::from_str(data).or_fail("the data of an event is JSON");
             check_server_message(self.revision, &message, &self.asked);
+            self.heard.note(&message);
             return Some(message);
         }
     }

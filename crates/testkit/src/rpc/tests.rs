@@ -168,3 +168,24 @@ async fn a_session_comes_back_for_an_answer() {
     assert!(requests[3].starts_with("GET /mcp "));
     assert!(requests[3].contains("last-event-id: 7"));
 }
+
+#[tokio::test]
+#[should_panic(expected = "without saying that it is wrong")]
+async fn what_a_server_accepts_has_to_be_right() {
+    let [opened, accepted] = initialized();
+    let played = play([opened, accepted.clone(), accepted]).await;
+    let session = Session::opening(&played.url("/mcp")).open().await;
+    let _ = session.notify("notifications/progress", json!({})).await;
+}
+
+#[tokio::test]
+async fn what_is_refused_or_wrong_on_purpose_may_be_wrong() {
+    let [opened, accepted] = initialized();
+    let refusal = json!({"jsonrpc": "2.0", "error": {"code": -32600, "message": "no"}});
+    let refused = answer(400, JSON, &refusal.to_string());
+    let played = play([opened, accepted.clone(), refused, accepted]).await;
+    let session = Session::opening(&played.url("/mcp")).open().await;
+    assert_eq!(session.notify("notifications/progress", json!({})).await.status, 400);
+    let wrong = session.post(json!({"jsonrpc": "2.0", "method": "x"})).malformed();
+    assert_eq!(session.send(wrong).await.status, 202);
+}

@@ -5,7 +5,13 @@ use shared::mcp::Revision;
 use url::Url;
 
 use super::{Draft, Exchange, draft};
-use crate::{fail::OrFail as _, http::client, wait::PATIENCE, within};
+use crate::{
+    fail::OrFail as _,
+    http::client,
+    schema::{Heard, check_client_message},
+    wait::PATIENCE,
+    within,
+};
 
 /// An endpoint and who speaks to it.
 #[derive(Clone, Debug)]
@@ -13,11 +19,13 @@ pub(super) struct Wire {
     client: reqwest::Client,
     url: Url,
     bearer: Option<String>,
+    heard: Heard,
 }
 
 impl Wire {
     pub(super) fn new(url: &str) -> Self {
-        Self { client: client(), url: Url::parse(url).or_fail("an endpoint"), bearer: None }
+        let url = Url::parse(url).or_fail("an endpoint");
+        Self { client: client(), url, bearer: None, heard: Heard::default() }
     }
 
     pub(super) fn bearer(mut self, token: &str) -> Self {
@@ -41,9 +49,9 @@ impl Wire {
         headers
     }
 
-    /// Sends a draft, and reads the head of the answer.
+    /// Sends a draft, and reads the head of the answer. What is accepted has to be right.
     pub(super) async fn send(&self, draft: Draft, revision: Revision) -> reqwest::Result<Exchange> {
-        let asked = draft.asked();
+        let (asked, meant) = (draft.asked(), draft.meant());
         let request = self.client.request(draft.verb, self.url.clone()).headers(draft.headers);
         let request = match draft.body {
             draft::Body::None => request,
@@ -52,7 +60,10 @@ impl Wire {
         };
         within(PATIENCE, async {
             let response = request.send().await?;
-            Exchange::receive(response, revision, asked).await
+            if let Some(message) = meant.filter(|_| response.status().is_success()) {
+                check_client_message(revision, &message, &self.heard);
+            }
+            Exchange::receive(response, revision, asked, self.heard.clone()).await
         })
         .await
     }

@@ -8,7 +8,7 @@ use std::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use jsonschema::Validator;
 use serde_json::{Value, json};
-use shared::mcp::Revision;
+use shared::mcp::{Era, Revision};
 
 use crate::fail::OrFail as _;
 
@@ -42,6 +42,10 @@ static TASKS: LazyLock<Document> = LazyLock::new(|| {
     Document::read(Revision::V2026_07_28, text)
 });
 
+static SKILLS: LazyLock<Document> = LazyLock::new(|| {
+    Document::read(Revision::V2026_07_28, include_str!("../../schema/skills-extension.json"))
+});
+
 impl Document {
     /// The schema of the tasks extension, and what `method` is answered with according to it; none
     /// if that answer is one of the core.
@@ -54,6 +58,37 @@ impl Document {
             _ => return None,
         };
         Some((&TASKS, definition))
+    }
+
+    /// The same for the skills extension.
+    pub(super) fn of_skills(method: &str) -> Option<(&'static Self, &'static str)> {
+        let definition = match method {
+            "skills/list" => "ListSkillsResult",
+            "skills/get" => "GetSkillResult",
+            "resources/directory/read" => "ReadResourceDirectoryResult",
+            _ => return None,
+        };
+        Some((&SKILLS, definition))
+    }
+
+    /// The schema that knows a client's request, and what it is called there: that of `revision`,
+    /// or of an extension.
+    pub(super) fn of_request(revision: Revision, method: &str) -> Option<(&'static Self, &str)> {
+        let core = Self::of(revision);
+        if let Some(definition) = core.definition_of("ClientRequest", method) {
+            return Some((core, definition));
+        }
+        let extension = match method {
+            _ if revision.era() == Era::Legacy => return None,
+            "tasks/get" => (&TASKS, "GetTaskRequest"),
+            "tasks/update" => (&TASKS, "UpdateTaskRequest"),
+            "tasks/cancel" => (&TASKS, "CancelTaskRequest"),
+            "skills/list" => (&SKILLS, "ListSkillsRequest"),
+            "skills/get" => (&SKILLS, "GetSkillRequest"),
+            "resources/directory/read" => (&SKILLS, "ReadResourceDirectoryRequest"),
+            _ => return None,
+        };
+        Some((extension.0, extension.1))
     }
 
     /// What keeps a message from being a notification about a task, according to the extension.
@@ -92,8 +127,12 @@ impl Document {
         self.json[self.container].get(definition).is_some()
     }
 
-    /// Which member of a union such as `ServerNotification` has this method.
-    pub(super) fn definition_of(&self, union: &str, method: &str) -> Option<&str> {
+    /// Which member of a union such as `ServerNotification` has this method. A union of one is that
+    /// one.
+    pub(super) fn definition_of<'a>(&'a self, union: &'a str, method: &str) -> Option<&'a str> {
+        if self.json[self.container][union]["properties"]["method"]["const"] == method {
+            return Some(union);
+        }
         let members = self.json[self.container][union]["anyOf"].as_array()?;
         let names = members.iter().filter_map(|member| member["$ref"].as_str()?.rsplit('/').next());
         names
@@ -106,16 +145,29 @@ impl Document {
     /// The names follow a rule: `CallToolRequest`, `CallToolResult`. A request whose result has no
     /// name is answered with nothing.
     pub(super) fn result_definition(&self, method: &str, result: &Value) -> Option<String> {
-        let request = self.definition_of("ClientRequest", method)?;
+        self.answer_definition("ClientRequest", method, result)
+    }
+
+    /// The same for the requests of either side.
+    pub(super) fn answer_definition(
+        &self,
+        requests: &str,
+        method: &str,
+        result: &Value,
+    ) -> Option<String> {
+        let request = self.definition_of(requests, method)?;
         if self.has("InputRequiredResult") && result["resultType"] == "input_required" {
             return Some("InputRequiredResult".into());
         }
-        if method == "tools/call" && result.get("task").is_some() && self.has("CreateTaskResult") {
+        let may_become_task =
+            matches!(method, "tools/call" | "sampling/createMessage" | "elicitation/create");
+        if may_become_task && result.get("task").is_some() && self.has("CreateTaskResult") {
             return Some("CreateTaskResult".into());
         }
         // It is open; what is inside is the result of the call that became a task.
         if method == "tasks/result" {
-            return Some("CallToolResult".into());
+            let of_server = requests == "ClientRequest";
+            return Some(if of_server { "CallToolResult" } else { "GetTaskPayloadResult" }.into());
         }
         let named = format!("{}Result", request.strip_suffix("Request")?);
         Some(if self.has(&named) { named } else { "EmptyResult".into() })

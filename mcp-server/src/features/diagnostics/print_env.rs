@@ -1,6 +1,8 @@
 //! Shows the variables of the environment that an operator has allowed.
 
-use mcp_core::{Ctx, Info, Tool, ToolError};
+use std::collections::BTreeMap;
+
+use mcp_core::{Ctx, Info, Tool, ToolError, Worded};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -13,7 +15,7 @@ pub(crate) struct PrintEnv {}
 
 impl Tool<App> for PrintEnv {
     const NAME: &'static str = "print-env";
-    type Output = String;
+    type Output = Worded<BTreeMap<String, String>>;
 
     fn info(info: Info) -> Info {
         info.title("Print Environment")
@@ -25,9 +27,10 @@ impl Tool<App> for PrintEnv {
             .closed_world()
     }
 
-    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+    async fn call(self, ctx: &Ctx<App>) -> Result<Self::Output, ToolError> {
         tracing::info!(target: "audit", "the environment was looked at");
-        Ok(serde_json::to_string_pretty(&ctx.app().shown.0)?)
+        let value = ctx.app().shown.0.clone();
+        Ok(Worded { text: serde_json::to_string_pretty(&value)?, value })
     }
 }
 
@@ -66,6 +69,7 @@ mod tests {
                 let expected =
                     json!({ "DEMO_VAR": "demo", "DEMO_TOKEN": masked, "OTHER_URL": masked });
                 assert_eq!(shown, expected);
+                assert_eq!(result["structuredContent"], expected);
             }
         }
     }

@@ -11,7 +11,7 @@ use mcp_core::testing::tool_names;
 use serde_json::Value;
 
 use super::{everything_listed, toolset};
-use crate::features::{apps, calculator, diagnostics, everything, fetch, toolsets};
+use crate::features::{apps, calculator, diagnostics, everything, fetch, skills, toolsets};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/catalogue.md");
 
@@ -60,6 +60,8 @@ async fn every_tool_prompt_resource_and_template_is_on_the_page_and_nothing_else
     let resources = names(&all, "resources", "uri").into_iter().filter(single);
     // The documents have a row of their own, and are a family.
     let documents = |uri: &String| !uri.starts_with("demo://resource/static/document/");
+    // A row of a skill stands for its files.
+    let resources = resources.filter(|uri| !uri.starts_with("skill://"));
     assert_eq!(told("Resources"), resources.filter(documents).collect());
     assert_eq!(told("Templates"), names(&all, "resourceTemplates", "uriTemplate"));
 }
@@ -78,10 +80,11 @@ async fn every_other_name_is_on_the_page_with_the_tool_that_answers_to_it() {
 
 #[tokio::test]
 async fn every_row_names_the_toolset_that_offers_it() {
-    let toolsets: [(&str, fn(_) -> _); 5] = [
+    let toolsets: [(&str, fn(_) -> _); 6] = [
         ("everything", everything::add_to),
         ("calculator", calculator::add),
         ("apps", apps::add),
+        ("skills", skills::add_to),
         ("fetch", fetch::add_to),
         ("diagnostics", diagnostics::add_to),
     ];
@@ -107,6 +110,7 @@ fn every_row_names_a_test_that_exists() {
         "Prompts",
         "Resources",
         "Templates",
+        "Skills",
         "Completions",
         "Faults of the originals",
     ];

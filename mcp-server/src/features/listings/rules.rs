@@ -72,7 +72,7 @@ async fn every_argument_is_described_and_bounded_at_any_depth() {
 }
 
 /// Tools whose result is words, pictures or links, and no data that a program would take apart.
-const WITHOUT_DATA: [&str; 19] = [
+const WITHOUT_DATA: [&str; 17] = [
     "echo",
     "add",
     "long-running-operation",
@@ -80,7 +80,6 @@ const WITHOUT_DATA: [&str; 19] = [
     "get-tiny-image",
     "get-resource-links",
     "get-resource-reference",
-    "get-roots-list",
     "sampling-request",
     "elicitation-request",
     "url-elicitation",
@@ -91,7 +90,6 @@ const WITHOUT_DATA: [&str; 19] = [
     "toggle-subscriber-updates",
     "demo_progress",
     "gzip-file-as-resource",
-    "print-env",
 ];
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Lists the folders that the client says matter.
 
-use mcp_core::{Ctx, Info, Tool, ToolError};
+use mcp_core::{Ctx, Info, Tool, ToolError, Worded};
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use shared::mcp::Root;
 
 use crate::features::App;
@@ -15,17 +15,41 @@ const MOST: usize = 100;
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct GetRootsList {}
 
+/// What the client has said.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Roots {
+    /// How many the client has
+    total: usize,
+    /// The first hundred of them
+    roots: Vec<Shown>,
+}
+
+/// A folder or file that the client says matters.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Shown {
+    /// Where it is
+    uri: String,
+    /// What the client calls it
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+}
+
 impl Tool<App> for GetRootsList {
     const NAME: &'static str = "get-roots-list";
-    type Output = String;
+    type Output = Worded<Roots>;
 
     fn info(info: Info) -> Info {
         info.title("Get Roots List").alias("listRoots").read_only().idempotent().closed_world()
     }
 
-    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+    async fn call(self, ctx: &Ctx<App>) -> Result<Worded<Roots>, ToolError> {
         let roots = ctx.roots("roots").await?;
-        Ok(if roots.is_empty() { NONE.to_owned() } else { listed(&roots) })
+        let text = if roots.is_empty() { NONE.to_owned() } else { listed(&roots) };
+        let total = roots.len();
+        let shown = roots.into_iter().take(MOST);
+        let roots = shown.map(|Root { uri, name, .. }| Shown { uri, name }).collect();
+        Ok(Worded { text, value: Roots { total, roots } })
     }
 }
 
@@ -55,10 +79,23 @@ mod tests {
 
     use crate::features::{App, catalog};
 
-    async fn told(roots: Value) -> String {
+    async fn answered(roots: Value) -> Value {
         let answers = [("roots", json!({ "roots": roots }))];
-        let result = both_eras(catalog, App::default, "get-roots-list", json!({}), answers).await;
-        result["content"][0]["text"].as_str().unwrap().to_owned()
+        both_eras(catalog, App::default, "get-roots-list", json!({}), answers).await
+    }
+
+    async fn told(roots: Value) -> String {
+        answered(roots).await["content"][0]["text"].as_str().unwrap().to_owned()
+    }
+
+    #[tokio::test]
+    async fn programs_get_the_roots_as_data() {
+        let roots = json!([{ "uri": "file:///a", "name": "A" }, { "uri": "file:///b" }]);
+        let expected = json!({ "total": 2, "roots": roots });
+        assert_eq!(answered(roots).await["structuredContent"], expected);
+        let many: Vec<Value> = (0..150).map(|n| json!({ "uri": format!("file:///{n}") })).collect();
+        let cut = answered(json!(many)).await["structuredContent"].clone();
+        assert_eq!((&cut["total"], cut["roots"].as_array().unwrap().len()), (&json!(150), 100));
     }
 
     #[tokio::test]
