@@ -36,7 +36,8 @@ STEPS=(
     'proxies      300 scripts/proxies.sh'
     'tls          180 scripts/tls.sh'
     'conformance  420 scripts/conformance.sh'
-    'reliability  540 scripts/reliability.sh'
+    'stores       600 scripts/stores.sh'
+    'reliability  780 scripts/reliability.sh'
     'alerts       120 scripts/observability.sh'
     'packaging    120 scripts/packaging.sh'
 )
