@@ -6,7 +6,7 @@
 #
 # Without arguments every step runs; one that fails does not keep the others from running, but
 # those that need the programs are left out when these do not build.
-# Needs what .ci/run installs: jq, openssl, curl, redis-server, chromium, npm, python3, nginx, caddy,
+# Needs what .ci/run installs: jq, openssl, curl, redis-server, valgrind, chromium, npm, python3, nginx, caddy,
 # haproxy, promtool, python3-yaml.
 
 set -euo pipefail
