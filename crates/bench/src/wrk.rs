@@ -100,8 +100,8 @@ impl Script {
 fn headers(ask: &Ask) -> String {
     let mut script = "wrk.method = \"POST\"\n".to_owned();
     for (name, value) in &ask.headers {
-        // A text takes whatever is written.
-        let _ = writeln!(script, "wrk.headers[{}] = {}", quoted(name), quoted(value));
+        // A text takes whatever is written. Without the spaces Lua would see another bracket.
+        let _ = writeln!(script, "wrk.headers[ {} ] = {}", quoted(name), quoted(value));
     }
     script
 }
