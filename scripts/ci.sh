@@ -6,7 +6,7 @@
 #
 # Without arguments every step runs; one that fails does not keep the others from running, but
 # those that need the programs are left out when these do not build.
-# Needs what .ci/run installs: jq, openssl, curl, redis-server, chromium, npm, python3, nginx, caddy,
+# Needs what .ci/run installs: jq, openssl, curl, redis-server, valgrind, chromium, npm, python3, nginx, caddy,
 # haproxy, promtool, python3-yaml.
 
 set -euo pipefail
@@ -36,7 +36,8 @@ STEPS=(
     'proxies      300 scripts/proxies.sh'
     'tls          180 scripts/tls.sh'
     'conformance  420 scripts/conformance.sh'
-    'reliability  540 scripts/reliability.sh'
+    'stores       600 scripts/stores.sh'
+    'reliability  780 scripts/reliability.sh'
     'alerts       120 scripts/observability.sh'
     'packaging    120 scripts/packaging.sh'
 )

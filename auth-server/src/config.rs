@@ -62,7 +62,7 @@ pub struct Config {
     /// What access tokens look like.
     pub token_format: TokenFormat,
     /// Redis for all state; in memory if there is none.
-    pub redis_url: Option<Secret>,
+    pub redis: Option<store::RedisOptions>,
     /// Whether faults may be asked for.
     pub faults: FaultSettings,
     /// How log lines look.
@@ -161,9 +161,7 @@ impl Config {
         let upstreams = UpstreamSettings::read(read, &issuer);
         let resource_server = resource_server(read, &issuer);
         let scopes = scopes(read);
-        let redis_url = read
-            .setting("REDIS_URL", "Redis or Valkey for all state; in memory when not set.")
-            .secret();
+        let redis = store::RedisOptions::read(read);
         Self {
             host,
             port,
@@ -182,8 +180,8 @@ impl Config {
             lifetimes: lifetimes(read),
             guard: GuardSettings::read(read),
             faults: FaultSettings::read(read, host.is_loopback() && issuer.is_loopback()),
-            signing_keys: SigningKeys::read(read, &issuer, redis_url.is_some()),
-            redis_url,
+            signing_keys: SigningKeys::read(read, &issuer, redis.is_some()),
+            redis,
             id_jag: TrustedIssuers::read(read),
             token_format: read
                 .setting("AUTH_TOKEN_FORMAT", "Form of access tokens: opaque, or jwt (RFC 9068).")

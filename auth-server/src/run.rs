@@ -7,7 +7,7 @@ use chassis::{
     Limits, ListenError,
     telemetry::{self, DbMetrics, Service, Telemetry},
 };
-use store::{Observer, RedisOptions, Store, StoreError};
+use store::{Observer, Store, StoreError};
 use tokio::net::TcpListener;
 
 use crate::{AuthServer, Config, Parts, StartError};
@@ -49,11 +49,8 @@ pub async fn serve(env: &Env) -> Result<(), RunError> {
     telemetry.offer_metrics(config.telemetry.metrics, &lifecycle).await?;
     let signals = lifecycle.clone();
     lifecycle.spawn(async move { signals.on_signal().await });
-    let store = match &config.redis_url {
-        Some(url) => {
-            let observer = observer(&telemetry);
-            Store::redis(&RedisOptions { observer, ..RedisOptions::new(url.clone()) }).await?
-        }
+    let store = match &config.redis {
+        Some(options) => Store::redis(&options.clone().observed(observer(&telemetry))).await?,
         None => Store::memory(clock.clone()),
     };
     let address = SocketAddr::new(config.host, config.port);

@@ -39,7 +39,7 @@ pub struct Config {
     /// How callers are told apart.
     pub auth: AuthConfig,
     /// Where state lives; in memory when absent.
-    pub redis_url: Option<Secret>,
+    pub redis: Option<store::RedisOptions>,
     /// How many sessions there may be, and for how long.
     pub sessions: SessionLimits,
     /// How a request makes sure that its session is still there.
@@ -106,9 +106,7 @@ impl Config {
             port,
             base,
             auth,
-            redis_url: read
-                .setting("REDIS_URL", "Redis or Valkey for all state; in memory when not set.")
-                .secret(),
+            redis: store::RedisOptions::read(read),
             sessions: sessions(read),
             session_check: read
                 .setting(

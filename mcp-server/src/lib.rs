@@ -141,6 +141,14 @@ pub struct UnusableAuthServer {
     why: Arc<auth::DiscoveryError>,
 }
 
+/// What is remembered of sessions, if anything is.
+fn near(config: &Config, clock: &Clock) -> Near {
+    match config.session_check {
+        SessionCheck::Near => Near::new(clock, config.sessions.idle),
+        SessionCheck::Strict => Near::default(),
+    }
+}
+
 impl Server {
     /// A server that offers `features`. It begins to look after its authorization server at once.
     pub fn new(config: Config, features: Features, parts: Parts) -> Result<Self, StartError> {
@@ -171,12 +179,8 @@ impl Server {
         let instruments = (metrics.instruments(), &flow);
         let operations = Operations::new(instruments, &parts.clock, features.names());
         let calls = Calls::default();
-        let near = match config.session_check {
-            SessionCheck::Near => Near::new(&parts.clock, config.sessions.idle),
-            SessionCheck::Strict => Near::default(),
-        };
         let sessions = Sessions::new(&parts.store, &parts.clock, config.sessions, instances.own());
-        let sessions = sessions.remembering(near).shown_in(&flow);
+        let sessions = sessions.remembering(near(&config, &parts.clock)).shown_in(&flow);
         let control = Control::new(&parts.store, calls.clone(), &sessions).shown_in(&flow);
         look_after(&parts, control.clone(), instances.clone(), calls.clone());
         let tasks = Tasks::new(&parts.store, &instances, &parts.clock, &parts.entropy);

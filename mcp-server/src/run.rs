@@ -8,7 +8,7 @@ use chassis::{
     telemetry::{self, DbMetrics, Service, Telemetry},
 };
 use mcp_core::Features;
-use store::{Observer, RedisOptions, Store, StoreError};
+use store::{Observer, Store, StoreError};
 use tokio::{io::BufReader, net::TcpListener};
 
 use crate::{AuthConfig, Config, Parts, Server, StartError, UnusableAuthServer};
@@ -115,11 +115,8 @@ pub async fn open_store(
     clock: &Clock,
     telemetry: &Telemetry,
 ) -> Result<Store, StoreError> {
-    match &config.redis_url {
-        Some(url) => {
-            let observer = observer(telemetry);
-            Store::redis(&RedisOptions { observer, ..RedisOptions::new(url.clone()) }).await
-        }
+    match &config.redis {
+        Some(options) => Store::redis(&options.clone().observed(observer(telemetry))).await,
         None => Ok(Store::memory(clock.clone())),
     }
 }

@@ -31,9 +31,6 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// How long a report counts: a few may be late or lost.
 const REPORT_LIFETIME: Duration = Duration::from_secs(20);
 
-/// How long the use of a session is remembered without being used.
-const FACTS_LIFETIME: Duration = Duration::from_hours(24);
-
 /// How many instances are told of.
 const MOST_INSTANCES: u16 = 100;
 
@@ -134,12 +131,20 @@ impl Vitals {
 
     /// A session is still there, although no request has come.
     pub(crate) async fn stays(&self, session: &SessionId) {
+        let kept = self.0.tally.count(&facts(session.as_str()), &[], self.0.idle).await;
+        noticed(kept);
         self.counts_as_there(session.as_str()).await;
     }
 
-    /// A session has ended.
+    /// A session has ended, and its use is forgotten.
     pub(crate) async fn ended(&self, session: &SessionId) {
-        noticed(self.0.roster.leave(SESSIONS, &hashed(session.as_str())).await);
+        let (member, facts) = (hashed(session.as_str()), facts(session.as_str()));
+        let (left, forgotten) = tokio::join!(
+            self.0.roster.leave(SESSIONS, &member),
+            self.0.tally.count(&facts, &[], Duration::ZERO),
+        );
+        noticed(left);
+        noticed(forgotten);
     }
 
     async fn counts_as_there(&self, session: &str) {
@@ -170,7 +175,8 @@ impl Vitals {
             ("last_used", Count::AtLeast(last.as_millis())),
             ("opened", Count::AtLeast(opened.map_or(0, Timestamp::as_millis))),
         ];
-        noticed(self.0.tally.count(&facts(session), &counts, FACTS_LIFETIME).await);
+        // What is known of the use of a session is kept as long as the session.
+        noticed(self.0.tally.count(&facts(session), &counts, self.0.idle).await);
     }
 
     async fn put_report(&self) -> Result<(), StoreError> {
@@ -313,6 +319,25 @@ mod tests {
         let facts = here.session(session.as_str()).await.unwrap().unwrap();
         assert_eq!(facts, SessionFacts { opened, last_used: clock.now(), requests: 2 });
         assert_eq!(here.session("other").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn the_use_of_a_session_is_forgotten_with_it() {
+        let (clock, store) = world();
+        let here = instance(&store, &clock, 1);
+        let (left, ended) =
+            (SessionId::random(&Entropy::seeded(3)), SessionId::random(&Entropy::seeded(4)));
+        here.opened(&left).await;
+        here.opened(&ended).await;
+        here.ended(&ended).await;
+        clock.advance(IDLE / 2);
+        assert_eq!(here.session(ended.as_str()).await.unwrap(), None);
+        // One with an open stream is not used, and stays.
+        here.stays(&left).await;
+        clock.advance(IDLE / 2);
+        assert!(here.session(left.as_str()).await.unwrap().is_some());
+        clock.advance(IDLE / 2);
+        assert_eq!(here.session(left.as_str()).await.unwrap(), None);
     }
 
     #[tokio::test]

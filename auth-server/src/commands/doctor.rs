@@ -52,7 +52,7 @@ pub(super) async fn run(env: &Env, world: &World) -> Result<String, CommandError
         let (finding, public) = look_at_keys(&config, store, world).await;
         findings.push(("keys", finding));
         ours = public;
-    } else if config.redis_url.is_none() {
+    } else if config.redis.is_none() {
         let text = "in memory: a restart forgets clients, tokens and keys; set REDIS_URL";
         findings.push(("store", Doubtful(text.to_owned())));
     }
@@ -81,7 +81,7 @@ fn secrets(config: &Config) -> Vec<(&'static str, Finding)> {
     } else {
         Good("the MCP server has credentials of its own".into())
     };
-    let is_open = config.redis_url.is_some() && config.signing_keys.is_development();
+    let is_open = config.redis.is_some() && config.signing_keys.is_development();
     let keys = is_open.then(|| {
         Doubtful("AUTH_SECRET is not set: the signing keys in Redis are open to everybody".into())
     });

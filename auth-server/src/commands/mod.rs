@@ -13,7 +13,7 @@ use std::{fmt, io, path::PathBuf};
 
 use ambient::{Clock, Entropy, Env, Mistakes};
 use clap::{Parser, Subcommand};
-use store::{RedisOptions, Store, StoreError};
+use store::{Store, StoreError};
 
 use crate::{Config, keys::KeyError, run};
 
@@ -135,8 +135,8 @@ pub async fn run(cli: Cli, env: &Env) -> Result<String, CommandError> {
 
 /// The store that running instances share, if there is one.
 async fn shared_store(config: &Config) -> Result<Option<Store>, StoreError> {
-    match &config.redis_url {
-        Some(url) => Store::redis(&RedisOptions::new(url.clone())).await.map(Some),
+    match &config.redis {
+        Some(options) => Store::redis(options).await.map(Some),
         None => Ok(None),
     }
 }

@@ -5,6 +5,7 @@ use std::{error::Error, io::Write as _, process::ExitCode};
 /// Success, or the error with its causes on the standard error stream and a failure: what `main`
 /// returns.
 pub fn exit_code<E: Into<Box<dyn Error + Send + Sync>>>(ended: Result<(), E>) -> ExitCode {
+    crate::telemetry::flush();
     let Err(error) = ended else { return ExitCode::SUCCESS };
     let error = error.into();
     let mut stderr = std::io::stderr().lock();

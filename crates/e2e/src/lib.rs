@@ -22,7 +22,7 @@ use testkit::{
 
 pub use self::{
     instance::Instance,
-    login::{Asking, CALLBACK, Login, approve, sign_in},
+    login::{Asking, CALLBACK, Login, approve, sign_in, walk},
     setup::{Backend, Setup},
 };
 

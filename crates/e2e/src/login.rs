@@ -103,7 +103,7 @@ impl Login {
 }
 
 /// Opens the address of an authorization request, agrees, logs in, and comes back to the client.
-async fn walk(browser: &mut Browser, url: &str, user: &str) -> Url {
+pub async fn walk(browser: &mut Browser, url: &str, user: &str) -> Url {
     let consent = browser.open(url).await.page().expect(200);
     let login = approve(browser, &consent).await.page().expect(200);
     sign_in(browser, &login, user).await.callback()

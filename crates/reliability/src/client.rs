@@ -1,7 +1,7 @@
 //! A client of 2025-11-25 that survives what happens: a call is tried once more when its connection
 //! breaks, a stream that ends early is taken up again where it ended.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use ambient::{Clock, Entropy};
 use chassis::client::{Timeouts, http_client};
@@ -140,6 +140,41 @@ impl Link {
             answer.body = json!({ "error": "the answer is that of another call" });
         }
         answer
+    }
+
+    /// A request as it is on the wire, for those who write it by hand.
+    #[must_use]
+    pub fn request(&self, message: &Value, host: SocketAddr) -> String {
+        let body = message.to_string();
+        format!(
+            "POST /mcp HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {}\r\n\
+             mcp-session-id: {}\r\nmcp-protocol-version: {REVISION}\r\n\
+             content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
+             content-length: {}\r\n\r\n{body}",
+            self.caller.token,
+            self.session,
+            body.len(),
+        )
+    }
+
+    /// Follows the rest of a call whose stream has ended early.
+    pub async fn take_up(&self, token: &str, steps: u64, last: String) -> Seen {
+        let mut seen = Seen::new(token.to_owned(), steps);
+        let clock = Clock::system();
+        let whole = async {
+            let mut place = Place { id: Some(last), ..Place::default() };
+            while seen.end.is_none() {
+                if let Ok(response) = self.listen(place.id.as_deref()).await {
+                    read(response, &mut seen, &mut place).await;
+                }
+                if seen.end.is_none() {
+                    clock.sleep(place.retry).await;
+                }
+            }
+        };
+        // What has not ended then is counted by whoever looks at `seen`.
+        let _ = clock.timeout(STREAM_PATIENCE, whole).await;
+        seen
     }
 
     /// Ends the session.

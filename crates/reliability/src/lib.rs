@@ -1,16 +1,22 @@
 //! Real processes, real faults, and what came of them in numbers.
 //!
 //! A [`site::Site`] is a deployment on this machine. A [`load::Load`] or a [`probe::Probe`] is what
-//! its clients do meanwhile, [`history`] what they must have seen. [`tests`] break things.
+//! its clients do meanwhile, [`history`] what they must have seen.
+//! A [`crowd::Crowd`] wants one thing many times, [`linear`] says whether what it saw can have happened.
+//! [`tests`] break things.
 
 pub mod balancer;
 pub mod client;
+pub mod crowd;
 pub mod events;
+pub mod groups;
 pub mod history;
 pub mod issuer;
+pub mod linear;
 pub mod load;
 pub mod probe;
 pub mod redis;
 pub mod report;
 pub mod site;
+pub mod stalled;
 pub mod tests;

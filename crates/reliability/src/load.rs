@@ -150,15 +150,32 @@ impl Tally {
 
     /// Writes down what was seen, and what of it may not be.
     pub fn report(&self, report: &mut Report) {
-        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
-        let shared = &self.0;
-        report.figure("short calls answered", count(&shared.answered));
-        report.figure("of them after one retry", count(&shared.retried));
-        let failed = lock(&shared.failed).clone();
+        let failed = lock(&self.0.failed).clone();
         report.none("short calls failed after a retry", failed.len());
         if let Some(status) = failed.first() {
             report.figure("the first of them with status", status);
         }
+        self.seen(report);
+        report.none("calls that ended with another error", self.ends(Some(End::Error)));
+    }
+
+    /// The same where more is down than a retry can bridge: then 503 is an answer, and a call may
+    /// end with an error that says so.
+    pub fn report_with_outages(&self, report: &mut Report) {
+        let failed = lock(&self.0.failed).clone();
+        report.figure("short calls failed after a retry", failed.len());
+        let other = failed.iter().filter(|status| **status != 503).count();
+        report.none("of them not with 503", other);
+        self.seen(report);
+        report.figure("calls that ended with an error", self.ends(Some(End::Error)));
+        report.figure("calls that lost their instance", self.ends(Some(End::InstanceLost)));
+    }
+
+    fn seen(&self, report: &mut Report) {
+        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        let shared = &self.0;
+        report.figure("short calls answered", count(&shared.answered));
+        report.figure("of them after one retry", count(&shared.retried));
         let times = &mut *lock(&shared.times);
         report.figure("median and p99 of short calls", {
             let (median, p99) = (percentile(times, 0.5), percentile(times, 0.99));
@@ -173,7 +190,6 @@ impl Tally {
         report.none("events of another stream", flaws.crossed);
         report.none("events out of order or repeated", flaws.repeated);
         report.none("calls without an end", self.ends(None));
-        report.none("calls that ended with another error", self.ends(Some(End::Error)));
     }
 }
 

@@ -15,10 +15,10 @@ const HELP: &str = "\
 Usage: cargo xtask reliability [--full] [TEST…]
 
 Starts Redis, the servers and a balancer as processes, breaks something, and checks what clients
-have seen. The programs must be built: cargo build --bins. Without names every test runs, small;
---full puts on the load of the design and wants a quiet machine.
+have seen. The programs must be built: cargo build --bins. Without names the usual tests run, small;
+--full runs all, puts on the load of the design, and wants a quiet machine.
 
-Tests:
+Tests; those with a star are not usual:
 ";
 
 #[tokio::main]
@@ -31,7 +31,10 @@ async fn main() -> ExitCode {
         return help();
     }
     let size = if is_full { Size::Full } else { Size::Small };
-    let wanted = |test: &&Test| names.is_empty() || names.iter().any(|name| *name == test.name);
+    let wanted = |test: &&Test| match names.as_slice() {
+        [] => is_full || test.is_usual,
+        names => names.iter().any(|name| *name == test.name),
+    };
     let mut failed = Vec::new();
     for test in TESTS.iter().filter(wanted) {
         if !run(test, size).await {
@@ -59,7 +62,8 @@ async fn run(test: &Test, size: Size) -> bool {
 fn help() -> ExitCode {
     say(HELP);
     for test in TESTS {
-        say(&format!("  {:<6}{}\n", test.name, test.about));
+        let star = if test.is_usual { ' ' } else { '*' };
+        say(&format!("{star} {:<6}{}\n", test.name, test.about));
     }
     ExitCode::FAILURE
 }

@@ -28,11 +28,14 @@ pub struct Redis {
     process: Option<Process>,
 }
 
+/// The name of the file that a sentinel keeps what it knows in.
+const CONFIG: &str = "redis.conf";
+
 impl Redis {
     /// A server that keeps its data in memory only, and one that writes everything down.
     pub async fn start(keeps_data: bool) -> Self {
         let appends = if keeps_data { "yes" } else { "no" };
-        Self::with(&["--appendonly", appends, "--appendfsync", "always"]).await
+        Self::with(&["--save", "", "--appendonly", appends, "--appendfsync", "always"]).await
     }
 
     /// A server with arguments of its own.
@@ -40,20 +43,36 @@ impl Redis {
     /// # Panics
     /// When it does not start.
     pub async fn with(arguments: &[&str]) -> Self {
-        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let directory = TempDir::new().expect("there is room for a directory");
-        let mut server = Self { port: free_port(), arguments, directory, process: None };
+        let mut server = Self::stopped(arguments);
         server.again().await;
         server
+    }
+
+    /// A sentinel, which must have a file for what it finds out.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn sentinel(config: &str) -> Self {
+        let mut server = Self::stopped(&["--sentinel"]);
+        std::fs::write(server.file(CONFIG), config).expect("a new directory can be written to");
+        server.again().await;
+        server
+    }
+
+    fn stopped(arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        let directory = TempDir::new().expect("there is room for a directory");
+        Self { port: free_port(), arguments, directory, process: None }
     }
 
     /// Starts it again after an end, with what is left of its data.
     pub async fn again(&mut self) {
         let directory = self.directory.path().to_string_lossy().into_owned();
-        let common = ["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""]
-            .map(str::to_owned)
-            .into_iter()
-            .chain(["--dir".to_owned(), directory]);
+        let config = self.file(CONFIG);
+        let config = config.is_file().then(|| config.to_string_lossy().into_owned());
+        let port = self.port.to_string();
+        let common = ["--port", &port, "--bind", "127.0.0.1", "--dir", &directory];
+        let common = config.into_iter().chain(common.map(str::to_owned));
         let all = common.chain(self.arguments.iter().cloned());
         let program = all.fold(Program::new(SERVER), Program::argument);
         self.process = Some(program.start());
@@ -135,10 +154,11 @@ impl Redis {
 pub async fn command(port: u16, words: &[&str]) -> io::Result<String> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     let words: Vec<_> = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len())).collect();
-    let request = format!("*{}\r\n{}*1\r\n$4\r\nQUIT\r\n", words.len(), words.concat());
+    let request = format!("*{}\r\n{}", words.len(), words.concat());
     stream.write_all(request.as_bytes()).await?;
+    // Nothing more comes: it answers, and closes. A sentinel does not know QUIT.
+    stream.shutdown().await?;
     let mut text = Vec::new();
     stream.read_to_end(&mut text).await?;
-    let text = String::from_utf8_lossy(&text).into_owned();
-    Ok(text.trim_end_matches("+OK\r\n").to_owned())
+    Ok(String::from_utf8_lossy(&text).into_owned())
 }

@@ -25,6 +25,8 @@
 //!    identifier, a value or the password of a URL.
 //!
 //! An asynchronous failover of Redis may lose the last writes (promises 2 to 4 hold per primary).
+//! With [`wait_replicas`](RedisOptions::wait_replicas), a record that a replica does not have yet is
+//! an error instead of a success.
 //! A lifetime that is a security property is therefore also written into the record.
 
 mod bus;
@@ -37,12 +39,13 @@ mod redis;
 mod ring;
 mod roster;
 mod rotating;
+mod settings;
 mod table;
 mod tally;
 
 use std::{sync::Arc, time::Duration};
 
-use ambient::{Clock, Secret};
+use ambient::Clock;
 
 pub use bus::{Bus, Delivery, Subscription, Traffic};
 pub use counter::{Counted, Counter};
@@ -52,6 +55,7 @@ pub use observer::{Observer, Ran};
 pub use ring::Ring;
 pub use roster::Roster;
 pub use rotating::{Age, Rotates, Rotating};
+pub use settings::RedisOptions;
 pub use table::{Record, Table};
 pub use tally::{Count, Tally};
 
@@ -71,35 +75,6 @@ struct Shared {
 pub(crate) enum Backend {
     Memory(memory::Memory),
     Redis(redis::Redis),
-}
-
-/// How to reach Redis.
-#[derive(Clone, Debug)]
-pub struct RedisOptions {
-    /// `redis://`, `rediss://` (TLS), `redis-sentinel://` or `redis-cluster://`, with credentials.
-    pub url: Secret,
-    /// Put in front of every key and channel, so that tests can share a server. Empty in production.
-    pub namespace: String,
-    /// How long an operation waits for its answer.
-    pub command_timeout: Duration,
-    /// How long one attempt to connect may take.
-    pub connect_timeout: Duration,
-    /// Who is told of every command.
-    pub observer: Option<Observer>,
-}
-
-impl RedisOptions {
-    /// The server at `url` with the defaults: no namespace, 500 ms for a command and 1 s to connect.
-    #[must_use]
-    pub fn new(url: Secret) -> Self {
-        Self {
-            url,
-            namespace: String::new(),
-            command_timeout: Duration::from_millis(500),
-            connect_timeout: Duration::from_secs(1),
-            observer: None,
-        }
-    }
 }
 
 impl Store {
@@ -233,11 +208,5 @@ mod tests {
         assert_eq!(lifetime_millis(Duration::ZERO), 1);
         assert_eq!(lifetime_millis(Duration::from_secs(2)), 2000);
         assert_eq!(lifetime_millis(Duration::MAX), 3_153_600_000_000);
-    }
-
-    #[test]
-    fn options_do_not_print_the_url() {
-        let options = RedisOptions::new(Secret::new("redis://:hunter2@localhost"));
-        assert!(!format!("{options:?}").contains("hunter2"));
     }
 }

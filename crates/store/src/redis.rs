@@ -14,6 +14,8 @@ mod roster;
 mod script;
 mod table;
 mod tally;
+mod tls;
+mod write;
 
 use std::{
     future::Future,
@@ -47,6 +49,7 @@ pub(crate) struct Redis {
     namespace: String,
     command_timeout: Duration,
     observer: Option<Observer>,
+    wait_replicas: u8,
     scripts: script::Scripts,
     closed: AtomicBool,
     /// Dropping this ends the tasks, and with them the connections.

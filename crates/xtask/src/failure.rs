@@ -19,6 +19,10 @@ pub(crate) enum Failure {
     NotRust { path: PathBuf, source: syn::Error },
     #[error("{setting} has two defaults, `{one}` and `{other}`; one .env serves both servers")]
     TwoDefaults { setting: &'static str, one: String, other: String },
+    #[error("`{name}` cannot be run: {source}")]
+    Program { name: String, source: io::Error },
+    #[error("`{name}` failed:\n{said}")]
+    ProgramFailed { name: String, said: String },
     #[error("the output cannot be written: {0}")]
     Output(io::Error),
 }

@@ -1,5 +1,7 @@
 //! `cargo xtask`: development tasks that need more than a cargo command.
 
+mod bench;
+mod counts;
 mod deps;
 mod failure;
 mod generate;
@@ -19,6 +21,9 @@ const HELP: &str = "\
 Usage: cargo xtask TASK
 
 Tasks:
+  bench         measures the servers under load, with a bare handler beside them; --help lists what
+  counts        counts instructions and allocations of requests; fails if they are 5 % worse
+  counts --record   records them in crates/bench/counts.json; --release shows those of production
   deps          checks who uses whom, and the rules of the house: lints, sizes, no `#[allow]`
   gen           writes .env.example and docs/configuration.md from what the servers read
   gen --check   fails if one of those files is not what `gen` would write
@@ -34,6 +39,9 @@ enum Task {
     Generate,
     CheckGenerated,
     Requirements,
+    Count,
+    RecordCounts,
+    ShowCounts,
     Help,
 }
 
@@ -44,6 +52,9 @@ impl Task {
             ["gen"] => Some(Self::Generate),
             ["gen", "--check"] => Some(Self::CheckGenerated),
             ["requirements"] => Some(Self::Requirements),
+            ["counts"] => Some(Self::Count),
+            ["counts", "--record"] => Some(Self::RecordCounts),
+            ["counts", "--release"] => Some(Self::ShowCounts),
             ["help" | "--help" | "-h"] | [] => Some(Self::Help),
             _ => None,
         }
@@ -56,6 +67,9 @@ impl Task {
             Self::Generate => generate::write(&Workspace::read()?.root).map(|()| Vec::new()),
             Self::CheckGenerated => generate::check(&Workspace::read()?.root),
             Self::Requirements => requirements::check(&Workspace::read()?.root),
+            Self::Count => counts::check(&Workspace::read()?.root),
+            Self::RecordCounts => counts::record(&Workspace::read()?.root).map(|()| Vec::new()),
+            Self::ShowCounts => counts::show(&Workspace::read()?.root).map(|()| Vec::new()),
             Self::Help => say(HELP).map(|()| Vec::new()),
         }
     }
@@ -64,8 +78,10 @@ impl Task {
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    if let ["reliability", rest @ ..] = words.as_slice() {
-        return reliability::run(rest);
+    match words.as_slice() {
+        ["reliability", rest @ ..] => return reliability::run(rest),
+        ["bench", rest @ ..] => return bench::run(rest),
+        _ => {}
     }
     let outcome = match Task::named(&words) {
         Some(task) => task.run(),

@@ -1,7 +1,7 @@
 //! What can be told from the settings and the store.
 
 use ambient::Clock;
-use store::{RedisOptions, Store};
+use store::Store;
 use url::Url;
 
 use super::{Bad, Doubtful, Finding, Findings, Good};
@@ -13,7 +13,7 @@ const NO_EVICTION: &str = "noeviction";
 /// Settings that are right by themselves and may be wrong together.
 pub(super) fn settings(config: &Config) -> Findings {
     let mut findings = vec![("settings", public(config))];
-    if config.redis_url.is_some() && config.state_key.is_none() {
+    if config.redis.is_some() && config.state_key.is_none() {
         let words = "MCP_STATE_KEY is not set: with several instances, a call that waits for its \
                      client goes on at the same instance only";
         findings.push(("state key", Doubtful(words.to_owned())));
@@ -57,11 +57,11 @@ fn public(config: &Config) -> Finding {
 
 /// Whether the store answers, and keeps what it is given.
 pub(super) async fn store(config: &Config, clock: &Clock) -> Findings {
-    let Some(url) = &config.redis_url else {
+    let Some(options) = &config.redis else {
         let words = "in memory: a restart ends every session; set REDIS_URL to keep them";
         return vec![("store", Doubtful(words.to_owned()))];
     };
-    let store = match Store::redis(&RedisOptions::new(url.clone())).await {
+    let store = match Store::redis(options).await {
         Ok(store) => store,
         Err(error) => return vec![("store", Bad(format!("{error}; is REDIS_URL right?")))],
     };

@@ -488,7 +488,7 @@ mod tests {
         fn any_name_in_a_header_is_let_through_for_its_body_and_for_no_other(
             text in "[ -~äß\n]{0,30}", other in "[ -~äß\n]{0,30}",
         ) {
-            let header = HeaderValue::try_from(headers::encode_value(&text)).unwrap();
+            let header = HeaderValue::from_str(&headers::encode_value(&text)).unwrap();
             assert!(mirrors(&header, &text));
             assert_eq!(mirrors(&header, &other), text == other);
         }

@@ -11,6 +11,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, jwk::Jwk};
 use serde_json::{Value, json};
 use store::Store;
+use testkit::rpc::Modern;
 use url::Url;
 
 use self::table::{Dialect, all};
@@ -108,7 +109,7 @@ impl Play {
         let clock = clock();
         let pairs: Vec<_> = settings.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         let world = instance(&Store::memory(clock.clone()), clock, &pairs).await;
-        let modern = world.modern();
+        let modern = Modern::new(&format!("{}/mcp", world.address));
         let claims = serde_json::from_str(&here(&dialect.claims.to_string())).unwrap();
         let scene = Scene { world, provider, modern };
         scene.available(true).await;

@@ -1,10 +1,13 @@
 //! One event, one line, one flat JSON object: `timestamp`, `level`, `target`, which process it is,
 //! where in a trace, the fields of the spans around it (`request_id`, for one) and its own fields.
+//!
+//! Every request writes a line, so one is written as it comes, without a value or a name being
+//! copied. Only where a name would be in it twice are the members gathered first ([`gathered`]).
 
-use std::fmt;
+mod gathered;
 
-use serde::Serializer as _;
-use serde_json::{Map, Value};
+use std::{cell::Cell, fmt, fmt::Write as _};
+
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
@@ -15,17 +18,94 @@ use tracing_subscriber::{
         format::{JsonFields, Writer},
         time::{FormatTime as _, SystemTime},
     },
-    registry::{LookupSpan, Scope},
+    registry::{LookupSpan, Scope, SpanRef},
 };
 
 use super::context;
 
 /// The format. `tracing-subscriber`'s own nests the spans, and collectors search flat keys.
-pub(super) struct FlatJson(pub(super) Process);
+pub(super) struct FlatJson {
+    process: Process,
+    /// What the process says of itself, as it stands in every line.
+    written: String,
+}
 
 /// Which process writes: what every line says, by the names of OpenTelemetry.
 #[derive(Clone, Default)]
 pub(super) struct Process(pub(super) Vec<(&'static str, String)>);
+
+/// The names that every line has room for.
+const ALWAYS: [&str; 5] = ["timestamp", "level", "target", "trace_id", "span_id"];
+
+thread_local! {
+    /// Room for the members of an event and for its line.
+    static ROOM: Cell<(String, String)> = const { Cell::new((String::new(), String::new())) };
+}
+
+impl FlatJson {
+    pub(super) fn new(process: Process) -> Self {
+        let mut written = Members(String::new());
+        process.0.iter().for_each(|(name, value)| written.text(name, value));
+        Self { process, written: written.0 }
+    }
+
+    /// Writes a line; nothing if a name would be in it twice.
+    fn line<'a, S: for<'s> LookupSpan<'s> + 'a>(
+        &self,
+        line: &mut String,
+        event: &Event<'_>,
+        own: &Own,
+        spans: impl Iterator<Item = SpanRef<'a, S>>,
+    ) -> Option<()> {
+        let is_said = |name: &str| {
+            ALWAYS.contains(&name) || self.process.0.iter().any(|(said, _)| *said == name)
+        };
+        if !own.fits() || own.names().iter().any(|name| is_said(name)) {
+            return None;
+        }
+        line.push_str("{\"timestamp\":\"");
+        SystemTime.format_time(&mut Writer::new(line)).ok()?;
+        line.push('"');
+        let mut members = Members(std::mem::take(line));
+        members.text("level", event.metadata().level().as_str());
+        members.text("target", event.metadata().target());
+        members.0.push_str(&self.written);
+        let span = context::current_span();
+        // Without a trace there are no ids: made-up ones would lead nowhere.
+        if span.is_valid() {
+            members.shown("trace_id", &span.trace_id());
+            members.shown("span_id", &span.span_id());
+        }
+        *line = members.0;
+        let mut said = 0;
+        for span in spans {
+            let extensions = span.extensions();
+            let fields = extensions.get::<FormattedFields<JsonFields>>();
+            let Some(fields) = fields.map(inner).filter(|fields| !fields.is_empty()) else {
+                continue;
+            };
+            let names = || span.fields().iter().map(|field| field.name());
+            if names().all(|name| own.names().contains(&name)) {
+                continue;
+            }
+            said += 1;
+            // Of two spans nobody looks which names they share.
+            if said > 1 || names().any(|name| is_said(name) || own.names().contains(&name)) {
+                return None;
+            }
+            line.push(',');
+            line.push_str(fields);
+        }
+        line.push_str(&own.members.0);
+        line.push_str("}\n");
+        Some(())
+    }
+}
+
+/// The members of an object without what encloses them.
+fn inner(fields: &FormattedFields<JsonFields>) -> &str {
+    fields.fields.trim_start_matches('{').strip_suffix('}').unwrap_or_default()
+}
 
 impl<S> FormatEvent<S, JsonFields> for FlatJson
 where
@@ -37,76 +117,133 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut timestamp = String::new();
-        SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
-        let mut line = Line::default();
-        line.set("timestamp", timestamp);
-        line.set("level", event.metadata().level().as_str());
-        line.set("target", event.metadata().target());
-        self.0.0.iter().for_each(|(name, value)| line.set(name, value.as_str()));
-        let span = context::current_span();
-        // Without a trace there are no ids: made-up ones would lead nowhere.
-        if span.is_valid() {
-            line.set("trace_id", span.trace_id().to_string());
-            line.set("span_id", span.span_id().to_string());
-        }
-        for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
-            let extensions = span.extensions();
-            let Some(fields) = extensions.get::<FormattedFields<JsonFields>>() else {
-                continue;
-            };
-            let fields: Map<String, Value> = serde_json::from_str(fields).unwrap_or_default();
-            fields.into_iter().for_each(|(name, value)| line.set(&name, value));
-        }
-        event.record(&mut line);
-        line.write(&mut writer)
+        let spans = || context.event_scope().into_iter().flat_map(Scope::from_root);
+        // Taken, not borrowed: what a field shows may log by itself.
+        let (mut members, mut line) = ROOM.take();
+        members.clear();
+        line.clear();
+        let mut own = Own { members: Members(members), names: [""; MOST], count: 0 };
+        event.record(&mut own);
+        let done = match self.line(&mut line, event, &own, spans()) {
+            Some(()) => writer.write_str(&line),
+            None => gathered::write(&mut writer, event, &self.process, spans()),
+        };
+        ROOM.set((own.members.0, line));
+        done
     }
 }
 
-/// Members in the order in which they were first set.
-#[derive(Default)]
-struct Line(Vec<(String, Value)>);
+/// Members of an object, each with a comma before it.
+struct Members(String);
 
-impl Line {
-    fn set(&mut self, name: &str, value: impl Into<Value>) {
-        let value = value.into();
-        match self.0.iter_mut().find(|(known, _)| known == name) {
-            Some((_, old)) => *old = value,
-            None => self.0.push((name.to_owned(), value)),
-        }
+impl Members {
+    fn text(&mut self, name: &str, value: &str) {
+        self.shown(name, &value);
     }
 
-    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
-        let mut text = Vec::new();
-        let members = self.0.iter().map(|(name, value)| (name, value));
-        serde_json::Serializer::new(&mut text).collect_map(members).map_err(|_| fmt::Error)?;
-        writer.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)?;
-        writer.write_char('\n')
+    /// A value as text, escaped as it is shown.
+    fn shown(&mut self, name: &str, value: &dyn fmt::Display) {
+        self.name(name);
+        self.0.push('"');
+        // A text takes whatever is written.
+        let _ = write!(Escaped(&mut self.0), "{value}");
+        self.0.push('"');
+    }
+
+    /// A number or a boolean.
+    fn plain(&mut self, name: &str, value: &dyn fmt::Display) {
+        self.name(name);
+        let _ = write!(self.0, "{value}");
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.push_str(",\"");
+        let _ = Escaped(&mut self.0).write_str(name);
+        self.0.push_str("\":");
     }
 }
 
-impl Visit for Line {
+/// Writes text as it stands in a JSON string.
+struct Escaped<'a>(&'a mut String);
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let mut rest = text;
+        let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
+        while let Some(at) = rest.bytes().position(is_special) {
+            self.0.push_str(&rest[..at]);
+            match rest.as_bytes()[at] {
+                b'"' => self.0.push_str("\\\""),
+                b'\\' => self.0.push_str("\\\\"),
+                b'\n' => self.0.push_str("\\n"),
+                b'\r' => self.0.push_str("\\r"),
+                b'\t' => self.0.push_str("\\t"),
+                control => write!(self.0, "\\u{control:04x}")?,
+            }
+            rest = &rest[at + 1..];
+        }
+        self.0.push_str(rest);
+        Ok(())
+    }
+}
+
+/// How many fields of an event are told apart without gathering them.
+const MOST: usize = 24;
+
+/// The fields of an event.
+struct Own {
+    members: Members,
+    names: [&'static str; MOST],
+    count: usize,
+}
+
+impl Own {
+    /// A field that is said, once.
+    fn say(&mut self, field: &Field) -> &mut Members {
+        if let Some(name) = self.names.get_mut(self.count) {
+            *name = field.name();
+        }
+        self.count += 1;
+        &mut self.members
+    }
+
+    fn fits(&self) -> bool {
+        self.count <= MOST
+    }
+
+    fn names(&self) -> &[&'static str] {
+        &self.names[..self.count.min(MOST)]
+    }
+}
+
+impl Visit for Own {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(field.name(), value);
+        self.say(field).text(field.name(), value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.set(field.name(), value);
+        self.say(field).plain(field.name(), &value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.set(field.name(), value);
+        self.say(field).plain(field.name(), &value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.set(field.name(), value);
+        let members = self.say(field);
+        // JSON has no other numbers.
+        if value.is_finite() {
+            members.plain(field.name(), &format_args!("{value:?}"));
+        } else {
+            members.plain(field.name(), &"null");
+        }
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.set(field.name(), value);
+        self.say(field).plain(field.name(), &value);
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.set(field.name(), format!("{value:?}"));
+        self.say(field).shown(field.name(), &format_args!("{value:?}"));
     }
 }

@@ -9,6 +9,7 @@ pub mod context;
 mod db;
 pub mod http;
 mod json;
+mod lines;
 mod metrics;
 mod process;
 mod settings;
@@ -24,6 +25,7 @@ use std::{
 
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt as format};
 
+pub(crate) use self::lines::flush;
 pub use self::{
     asking::Asking,
     db::DbMetrics,
@@ -135,7 +137,7 @@ where
         LogFormat::Compact => layer.compact().boxed(),
         LogFormat::Json => layer
             .fmt_fields(format::format::JsonFields::new())
-            .event_format(json::FlatJson(process))
+            .event_format(json::FlatJson::new(process))
             .boxed(),
     }
 }

@@ -1,6 +1,6 @@
 //! From settings to telemetry that runs, and to its end.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use ambient::Entropy;
 use axum::Router;
@@ -17,8 +17,8 @@ use tracing_subscriber::{
 };
 
 use super::{
-    LogFormat, Metrics, MetricsAddr, SPANS, TelemetryError, TelemetrySettings, json, layer, parse,
-    process, traces,
+    LogFormat, Metrics, MetricsAddr, SPANS, TelemetryError, TelemetrySettings, json, layer, lines,
+    parse, process, traces,
 };
 use crate::{Lifecycle, Limits, serve};
 
@@ -89,11 +89,12 @@ impl Telemetry {
     /// # Errors
     /// [`TelemetryError::Filter`], or [`TelemetryError::Twice`] at a second call.
     pub fn install(&self, format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
-        let subscriber = self.subscriber(format, filter, io::stderr)?;
+        let subscriber = self.subscriber(format, filter, lines::stderr())?;
         subscriber.try_init().map_err(|_| TelemetryError::Twice)?;
         std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string);
             tracing::error!(place, message = panic.payload_as_str(), "panic");
+            lines::flush();
         }));
         Ok(())
     }
@@ -181,6 +182,7 @@ impl Telemetry {
         if let Some(provider) = &self.0.tracer {
             traces::shut_down(Arc::clone(provider)).await;
         }
+        lines::flush();
     }
 }
 

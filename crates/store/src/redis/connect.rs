@@ -22,7 +22,7 @@ use futures_util::future::try_join_all;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Redis, bus::Channels, failure, script::Scripts};
+use super::{Redis, bus::Channels, failure, script::Scripts, tls};
 use crate::{
     RedisOptions,
     error::{Action, StoreError},
@@ -38,11 +38,11 @@ const HEARTBEAT: u32 = 4;
 /// How many messages wait between the connection and the mailboxes before a gap is reported.
 const MESSAGE_BUFFER: usize = 1024;
 
-const CONNECT: Action = Action::new("connect to", "Redis");
+pub(super) const CONNECT: Action = Action::new("connect to", "Redis");
 
 impl Redis {
     pub(crate) async fn connect(options: &RedisOptions) -> Result<Self, StoreError> {
-        let config = config(options.url.expose())?;
+        let config = config(options)?;
         let commands = Pool::new(
             config.clone(),
             Some(performance(options, 32)),
@@ -78,6 +78,7 @@ impl Redis {
             namespace: options.namespace.clone(),
             command_timeout: options.command_timeout,
             observer: options.observer.clone(),
+            wait_replicas: options.wait_replicas,
             scripts: Scripts::default(),
             closed: AtomicBool::new(false),
             tasks: Mutex::new(tasks),
@@ -133,9 +134,10 @@ async fn silence(client: &Client, heartbeat: Duration) {
     }
 }
 
-fn config(url: &str) -> Result<Config, StoreError> {
+fn config(options: &RedisOptions) -> Result<Config, StoreError> {
     const SCHEMES: [&str; 6] =
         ["redis", "rediss", "redis-sentinel", "rediss-sentinel", "redis-cluster", "rediss-cluster"];
+    let url = options.url.expose();
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     if !SCHEMES.contains(&scheme) {
         return Err(CONNECT.refused(
@@ -158,7 +160,30 @@ fn config(url: &str) -> Result<Config, StoreError> {
     })?;
     // In RESP3 a connection with subscriptions still answers PING, which the bus relies on.
     config.version = RespVersion::RESP3;
+    if let Some(password) = &options.password {
+        config.password = Some(password.expose().to_owned());
+    }
+    config.username = config.username.map(word);
+    config.password = config.password.map(word);
+    if let Some(pem) = &options.trusted {
+        config.tls = Some(tls::trusting(pem)?);
+    }
     Ok(config)
+}
+
+/// A user or a password as a word of a line. The client says `HELLO` in a line and not in counted
+/// words, so a space or a quotation mark would end the password; in quotation marks, with everything
+/// unusual as `\xHH`, Redis reads it as it is.
+fn word(text: String) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
+    if text.bytes().all(is_plain) {
+        return text;
+    }
+    let escaped = text.bytes().fold(String::new(), |escaped, byte| match byte {
+        byte if is_plain(byte) => escaped + char::from(byte).encode_utf8(&mut [0; 4]),
+        byte => escaped + &format!("\\x{byte:02x}"),
+    });
+    format!("\"{escaped}\"")
 }
 
 fn performance(options: &RedisOptions, event_buffer: usize) -> PerformanceConfig {
@@ -193,7 +218,31 @@ fn policy() -> ReconnectPolicy {
 
 #[cfg(test)]
 mod tests {
+    use ambient::Secret;
+
     use super::*;
+
+    fn config(url: &str) -> Result<Config, StoreError> {
+        super::config(&RedisOptions::new(Secret::new(url)))
+    }
+
+    #[test]
+    fn a_password_beside_the_url_is_that_of_the_user_in_it() {
+        let options = RedisOptions {
+            password: Some(Secret::new("hunter2")),
+            ..RedisOptions::new(Secret::new("redis://ann@localhost"))
+        };
+        let config = super::config(&options).unwrap();
+        assert_eq!(config.username.as_deref(), Some("ann"));
+        assert_eq!(config.password.as_deref(), Some("hunter2"));
+    }
+
+    #[test]
+    fn a_password_is_one_word_whatever_is_in_it() {
+        assert_eq!(word("hunter2#?/".to_owned()), "hunter2#?/");
+        assert_eq!(word("a b\"c\n".to_owned()), r#""a\x20b\x22c\x0a""#);
+        assert_eq!(word("é'".to_owned()), r#""\xc3\xa9\x27""#);
+    }
 
     #[test]
     fn every_documented_form_of_the_url_is_understood() {

@@ -86,8 +86,8 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'LIMIT', 0, ARGV
 /// A script and its hash.
 #[derive(Debug)]
 pub(super) struct Script {
-    text: &'static str,
-    hash: String,
+    pub(super) text: &'static str,
+    pub(super) hash: String,
 }
 
 /// All scripts, hashed once.

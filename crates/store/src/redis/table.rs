@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use fred::{
     interfaces::{ClientLike, KeysInterface},
-    types::{ClusterHash, CustomCommand, Expiration, SetOptions, Value},
+    types::{ClusterHash, CustomCommand, Value},
 };
 
 use super::Redis;
@@ -42,8 +42,9 @@ impl Redis {
         value: Bytes,
         millis: i64,
     ) -> Result<(), StoreError> {
-        let (key, keep) = (self.key(key), Some(Expiration::PX(millis)));
-        self.run(action, |client| client.set(key, value, keep, None, false)).await
+        let arguments = vec![Value::Bytes(value), Value::from_static_str("PX"), millis.into()];
+        self.write(action, "SET", self.key(key), arguments).await?;
+        Ok(())
     }
 
     pub(crate) async fn claim(
@@ -53,11 +54,10 @@ impl Redis {
         value: Bytes,
         millis: i64,
     ) -> Result<bool, StoreError> {
-        let (key, keep) = (self.key(key), Some(Expiration::PX(millis)));
-        let absent = Some(SetOptions::NX);
-        let done: Option<String> =
-            self.run(action, |client| client.set(key, value, keep, absent, false)).await?;
-        Ok(done.is_some())
+        let (px, nx) = (Value::from_static_str("PX"), Value::from_static_str("NX"));
+        let arguments = vec![Value::Bytes(value), px, millis.into(), nx];
+        let done = self.write(action, "SET", self.key(key), arguments).await?;
+        Ok(!done.is_null())
     }
 
     pub(crate) async fn take(
@@ -65,14 +65,13 @@ impl Redis {
         action: Action,
         key: String,
     ) -> Result<Option<Bytes>, StoreError> {
-        let key = self.key(key);
-        self.run(action, |client| client.getdel(key)).await
+        let taken = self.write(action, "GETDEL", self.key(key), Vec::new()).await?;
+        taken.convert().map_err(|_| action.corrupt("another type than text"))
     }
 
     pub(crate) async fn remove(&self, action: Action, key: String) -> Result<bool, StoreError> {
-        let key = self.key(key);
-        let removed: i64 = self.run(action, |client| client.del(key)).await?;
-        Ok(removed > 0)
+        let removed = self.write(action, "DEL", self.key(key), Vec::new()).await?;
+        Ok(removed.as_i64().is_some_and(|removed| removed > 0))
     }
 
     pub(crate) async fn swap(
@@ -83,7 +82,7 @@ impl Redis {
         new: Bytes,
     ) -> Result<Swap, StoreError> {
         let arguments = vec![Value::Bytes(old), Value::Bytes(new)];
-        let reply = self.script(action, &self.scripts.swap, self.key(key), arguments).await?;
+        let reply = self.write_script(action, &self.scripts.swap, self.key(key), arguments).await?;
         match reply {
             Value::Integer(1) => Ok(Swap::Done),
             Value::Integer(_) => Ok(Swap::Gone),

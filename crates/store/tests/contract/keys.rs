@@ -3,8 +3,12 @@
 use fred::{
     clients::Client,
     interfaces::{ClientLike, PubsubInterface},
-    types::{ClusterHash, CustomCommand, FromValue, Value, config::Config},
+    types::{
+        ClusterHash, CustomCommand, FromValue, Value,
+        config::{Config, ServerConfig},
+    },
 };
+use futures_util::future::join_all;
 use store::StoreError;
 use testkit::redis::Namespace;
 
@@ -13,15 +17,43 @@ use crate::{
     world::{LONG, until},
 };
 
-/// A plain connection to a server.
-async fn operator(url: &str) -> Client {
-    let client = Client::new(Config::from_url(url).unwrap(), None, None, None);
+/// A plain connection to a server, or to a cluster.
+pub(crate) async fn operator(url: &str) -> Client {
+    connected(Config::from_url(url).unwrap()).await
+}
+
+async fn connected(config: Config) -> Client {
+    let client = Client::new(config, None, None, None);
     client.init().await.unwrap();
     client
 }
 
-async fn ask<T: FromValue>(client: &Client, command: &'static str, arguments: &[&str]) -> T {
-    let command = CustomCommand::new_static(command, ClusterHash::Random, false);
+/// Connections to every server that the URL names: what is asked without a key, each node of a
+/// cluster answers for itself. The URL of a cluster must name all of its masters here.
+async fn everywhere(url: &str) -> Vec<Client> {
+    let config = Config::from_url(url).unwrap();
+    let nodes = config.server.hosts().into_iter();
+    let alone = nodes
+        .map(|server| Config { server: ServerConfig::Centralized { server }, ..config.clone() });
+    join_all(alone.map(connected)).await
+}
+
+/// The names of all keys of a place.
+async fn names(place: &Namespace) -> Vec<String> {
+    let mut all = Vec::new();
+    for server in everywhere(&place.url).await {
+        let pattern = format!("{}*", place.prefix);
+        all.extend(ask::<Vec<String>>(&server, "KEYS", &[&pattern]).await);
+    }
+    all
+}
+
+pub(crate) async fn ask<T: FromValue>(
+    client: &Client,
+    command: &'static str,
+    arguments: &[&str],
+) -> T {
+    let command = CustomCommand::new_static(command, ClusterHash::FirstKey, false);
     let arguments = arguments.iter().map(|text| Value::from(*text)).collect();
     client.custom(command, arguments).await.unwrap()
 }
@@ -29,8 +61,7 @@ async fn ask<T: FromValue>(client: &Client, command: &'static str, arguments: &[
 /// Fails if a key of `place` would stay for ever.
 pub(crate) async fn all_have_a_lifetime(place: &Namespace) {
     let redis = operator(&place.url).await;
-    let keys: Vec<String> = ask(&redis, "KEYS", &[&format!("{}*", place.prefix)]).await;
-    for key in &keys {
+    for key in &names(place).await {
         let millis: i64 = ask(&redis, "PTTL", &[key]).await;
         // -1 is "for ever", -2 is "gone in the meantime".
         assert_ne!(millis, -1, "{key} has no lifetime");
@@ -91,13 +122,17 @@ async fn a_server_that_only_we_use_has_no_key_outside_the_namespaces() {
 #[tokio::test]
 async fn dropping_the_last_subscription_of_a_channel_unsubscribes() {
     let world = World::redis().await;
-    let (redis, prefix) = (operator(&world.namespace().url).await, &world.namespace().prefix);
+    let (servers, prefix) = (everywhere(&world.namespace().url).await, &world.namespace().prefix);
     let channel = format!("{prefix}a");
     let bus = world.store.bus();
     let (one, two) = (bus.subscribe("a").await.unwrap(), bus.subscribe("a").await.unwrap());
     let subscribers = async || {
-        let reply: (String, i64) = ask(&redis, "PUBSUB", &["NUMSUB", &channel]).await;
-        reply.1
+        let mut number = 0;
+        for server in &servers {
+            let reply: (String, i64) = ask(server, "PUBSUB", &["NUMSUB", &channel]).await;
+            number += reply.1;
+        }
+        number
     };
     assert_eq!(subscribers().await, 1);
     drop(one);

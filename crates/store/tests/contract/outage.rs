@@ -13,6 +13,7 @@ use testkit::{
 
 use crate::{
     Note,
+    keys::{ask, operator},
     world::{LONG, store_on, until},
 };
 
@@ -186,6 +187,21 @@ async fn a_wrong_password_is_refused_at_the_start() {
     let error = Store::redis(&options).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_password_may_have_anything_in_it() {
+    const PASSWORD: &str = "p@ss \"word\" \\ 'é'";
+    let server = RedisServer::start().await;
+    let operator = operator(&server.url()).await;
+    let _: String = ask(&operator, "CONFIG", &["SET", "requirepass", PASSWORD]).await;
+    let options = RedisOptions {
+        password: Some(Secret::new(PASSWORD)),
+        ..RedisOptions::new(Secret::new(server.url()))
+    };
+    Store::redis(&options).await.unwrap().ping().await.unwrap();
+    let none = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await;
+    assert!(none.is_err());
 }
 
 #[tokio::test]

@@ -33,6 +33,10 @@ const XTASK: &[&str] = &["ambient", "auth-server", "mcp-server", "e2e"];
 /// It breaks programs, not parts of them; from the world of tests it has the way through the pages.
 const RELIABILITY: &[&str] = &["ambient", "chassis", "testkit", "e2e"];
 
+/// It counts parts of the MCP server, and measures programs beside a bare handler.
+const BENCH: &[&str] =
+    &["shared", "ambient", "store", "chassis", "mcp-core", "testkit", "mcp-server", "e2e"];
+
 const EVERYTHING_BUT_TASKS: &[&str] = &[
     "shared",
     "ambient",
@@ -57,6 +61,7 @@ const TABLE: &[Rule] = &[
     Rule { name: "mcp-server", may_use: MCP_SERVER, never: &["fred", "rmcp"] },
     Rule { name: "standalone", may_use: STANDALONE, never: &[] },
     Rule { name: "e2e", may_use: EVERYTHING_BUT_TASKS, never: &[] },
+    Rule { name: "bench", may_use: BENCH, never: &["rmcp"] },
     Rule { name: "reliability", may_use: RELIABILITY, never: &["axum", "fred", "rmcp"] },
     Rule { name: "xtask", may_use: XTASK, never: &[] },
 ];

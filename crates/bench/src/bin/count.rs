@@ -1,0 +1,177 @@
+//! Runs every case many times in one process, for callgrind to count: `count TIMES`. It says the name
+//! of each case on a line; after each, callgrind writes down what was counted.
+//!
+//! Only what happens in [`measured`] is counted. A call that needs nobody else is ready at its first
+//! poll, so no timer, no other task and no socket is in the numbers.
+
+use std::{
+    env,
+    hint::black_box,
+    io::{self, Write as _},
+    process::ExitCode,
+    time::Duration,
+};
+
+use ambient::{Clock, Entropy, Env};
+use axum::{Router, body::Body, response::Response};
+use bench::{
+    cases::{Case, opening},
+    ceiling::{Answer, of_json},
+};
+use bytes::Bytes;
+use chassis::{Lifecycle, telemetry::Telemetry};
+use e2e::{Backend, Setup, World};
+use futures_util::FutureExt as _;
+use http::{HeaderValue, Request};
+use http_body_util::BodyExt as _;
+use mcp_core::Features;
+use mcp_server::{Config, Parts, Server, features, run::SERVICE};
+use shared::mcp::{Incoming, Message, RequestMeta};
+use store::Store;
+use tower::ServiceExt as _;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let times = env::args().nth(1).and_then(|times| times.parse().ok());
+    let times: usize = times.unwrap_or(100);
+    let world = Setup::new(Backend::Memory)
+        .setting("MCP_AUTH_CLIENT_SECRET", SECRET)
+        .setting("MCP_AUTH_DISCOVERY_REFRESH", "1")
+        .start()
+        .await;
+    let token = world.login("alice").await.access().to_owned();
+    let counter = Counter { host: host(&world), times };
+    counter.pieces("parse", parse);
+    counter.pieces("classify", classify);
+    let router = server(&world, false);
+    counter.until_known(&router, &token).await;
+    counter.whole("call", &router, Case::Call, Some(&token)).await;
+    counter.bare(&router, &token).await;
+    for case in [Case::SessionCall, Case::List, Case::Discover, Case::Read, Case::Initialize] {
+        counter.whole(case.name(), &router, case, Some(&token)).await;
+    }
+    let open = server(&world, true);
+    counter.whole("call/open", &open, Case::Call, None).await;
+    ExitCode::SUCCESS
+}
+
+/// What is counted: one request to its answer.
+#[inline(never)]
+fn measured<T>(work: impl FnOnce() -> T) -> T {
+    black_box(work())
+}
+
+/// Callgrind writes down what was counted when this is called, and begins anew.
+#[inline(never)]
+fn end_of_case(name: &str) {
+    // Nobody reads what cannot be written.
+    let _ = writeln!(io::stdout(), "{}", black_box(name));
+}
+
+fn parse(body: Bytes) {
+    assert!(Message::parse(body).is_ok());
+}
+
+fn classify(body: Bytes) {
+    let Ok(Message::One(Incoming::Request { params, .. })) = Message::parse(body) else { return };
+    assert!(RequestMeta::claim(params.as_ref()).is_modern);
+}
+
+struct Counter {
+    host: String,
+    times: usize,
+}
+
+impl Counter {
+    fn pieces(&self, name: &str, piece: fn(Bytes)) {
+        let body = Case::Call.ask(None, None).body;
+        for _ in 0..self.times {
+            let body = Bytes::copy_from_slice(body.as_bytes());
+            measured(|| piece(body));
+        }
+        end_of_case(name);
+    }
+
+    /// A case through the whole router.
+    async fn whole(&self, name: &str, router: &Router, case: Case, token: Option<&str>) {
+        let session = match case {
+            Case::SessionCall => self.session(router, token).await,
+            _ => None,
+        };
+        let ask = case.ask(token, session.as_deref());
+        // What is made at the first request is not made again.
+        drop(self.send(router, ask.request(&self.host)).await);
+        for _ in 0..self.times {
+            let (router, request) = (router.clone(), ask.request::<Body>(&self.host));
+            let answered = measured(|| router.oneshot(request).now_or_never());
+            let Some(Ok(response)) = answered else { panic!("{name}: the call has waited") };
+            assert!(response.status().is_success(), "{name}: {}", response.status());
+            // A task that never waits is made to wait after a while; here that would look like a
+            // call that needs somebody else.
+            tokio::task::yield_now().await;
+        }
+        end_of_case(name);
+    }
+
+    /// The bare handler with the answer of a call.
+    async fn bare(&self, router: &Router, token: &str) {
+        let response =
+            self.send(router, Case::Call.ask(Some(token), None).request(&self.host)).await;
+        let body = response.into_body().collect().await.map(|body| body.to_bytes());
+        let media_type = HeaderValue::from_static("application/json");
+        let bare = of_json("/mcp", Answer { body: body.unwrap_or_default(), media_type });
+        self.whole("ceiling", &bare, Case::Call, Some(token)).await;
+    }
+
+    /// The first request of a token is a question to the authorization server; the next ones are not.
+    async fn until_known(&self, router: &Router, token: &str) {
+        let clock = Clock::system();
+        while !self
+            .send(router, opening(Some(token)).request(&self.host))
+            .await
+            .status()
+            .is_success()
+        {
+            clock.sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn session(&self, router: &Router, token: Option<&str>) -> Option<String> {
+        let response = self.send(router, opening(token).request(&self.host)).await;
+        let id = response.headers().get("mcp-session-id")?;
+        id.to_str().ok().map(str::to_owned)
+    }
+
+    async fn send(&self, router: &Router, request: Request<Body>) -> Response {
+        let Ok(response) = router.clone().oneshot(request).await;
+        response
+    }
+}
+
+fn host(world: &World) -> String {
+    world.mcp[0].origin.trim_start_matches("http://").to_owned()
+}
+
+/// Another instance of the world's MCP server, without a socket. It logs and measures as one does
+/// that serves; standard error goes where the caller wants it.
+fn server(world: &World, open: bool) -> Router {
+    let env = Env::from([])
+        .with("MCP_AUTH_CLIENT_SECRET", SECRET)
+        .with("MCP_AUTH_DISCOVERY_REFRESH", "1")
+        .with("AUTH_SERVER_URL", &world.issuer())
+        .with("BASE_URI", &world.mcp[0].origin);
+    let env = if open { env.with("MCP_AUTH", "none") } else { env };
+    let config = Config::from_env(&env).0.expect("the settings are right");
+    let (clock, entropy) = (Clock::system(), Entropy::system());
+    let telemetry = Telemetry::new(SERVICE, &config.telemetry, &entropy);
+    let telemetry = telemetry.expect("metrics can be made");
+    // A second server of this process logs with the first.
+    let _ = telemetry.install(config.log_format, &config.log_filter);
+    let lifecycle = Lifecycle::new(clock.clone(), Duration::ZERO);
+    let parts = Parts { store: Store::memory(clock.clone()), clock, entropy, lifecycle };
+    let offered = Features::new(features::server(), features::catalog(), features::App::default());
+    let server = Server::observed(config, offered, parts, telemetry);
+    server.expect("it can be made").router()
+}

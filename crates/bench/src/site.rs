@@ -1,0 +1,287 @@
+//! What is measured: Redis, an authorization server on it, and MCP servers in the ways that a session
+//! can be kept. Each is a release build with its defaults; its log and its metrics are on.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    net::{Ipv4Addr, TcpStream},
+    path::Path,
+};
+
+use ambient::Entropy;
+use e2e::{Asking, CALLBACK, Login};
+use testkit::{browser::Browser, process::free_port};
+
+use crate::{
+    cases::Ask,
+    process::{OTHERS, Running, SUBJECT, beside, start, until},
+};
+
+/// Where a server keeps its sessions, and how it makes sure that one is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// In its own memory.
+    Memory,
+    /// In Redis, asked at every request.
+    Strict,
+    /// In Redis, asked once a second.
+    Near,
+}
+
+/// Redis and an authorization server.
+#[derive(Debug)]
+pub struct Site {
+    /// The authorization server.
+    pub auth: Running,
+    auth_port: u16,
+    redis_port: u16,
+    _redis: Running,
+    /// The port of the MCP server that tokens are for.
+    base_port: u16,
+    secret: String,
+    key: String,
+}
+
+/// An MCP server.
+#[derive(Debug)]
+pub struct Instance {
+    /// Its process.
+    pub server: Running,
+    /// Where it listens.
+    pub port: u16,
+}
+
+/// The whole answer to a request.
+#[derive(Clone, Debug)]
+pub struct Got {
+    /// The status line and the headers.
+    pub head: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Site {
+    /// Starts both.
+    ///
+    /// # Errors
+    /// When a program is not there, or is never ready.
+    pub fn start() -> io::Result<Self> {
+        let entropy = Entropy::system();
+        let (redis_port, auth_port, base_port) = (free_port(), free_port(), free_port());
+        let port = redis_port.to_string();
+        let arguments =
+            ["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+        let redis = start(OTHERS, Path::new("redis-server"), &arguments, &[])?;
+        until("Redis", || TcpStream::connect((Ipv4Addr::LOCALHOST, redis_port)).ok())?;
+        let (secret, key) = (entropy.hex::<32>(), entropy.hex::<32>());
+        let settings = [
+            ("AUTH_SERVER_PORT", auth_port.to_string()),
+            ("AUTH_SERVER_URL", format!("http://localhost:{auth_port}")),
+            ("BASE_URI", format!("http://localhost:{base_port}")),
+            ("REDIS_URL", format!("redis://127.0.0.1:{redis_port}")),
+            ("MCP_AUTH_CLIENT_SECRET", secret.clone()),
+            ("AUTH_SECRET", key.clone()),
+            ("METRICS_ADDR", metrics()),
+            // Everything here comes from one address.
+            ("AUTH_LIMIT_REGISTER", "0".to_owned()),
+            ("AUTH_LIMIT_AUTHORIZE", "0".to_owned()),
+            ("AUTH_LIMIT_TOKEN", "0".to_owned()),
+        ];
+        let nothing: [&str; 0] = [];
+        let auth = start(SUBJECT, &beside("auth-server")?, &nothing, &settings)?;
+        until("the authorization server", || ready(auth_port))?;
+        Ok(Self { auth, auth_port, redis_port, _redis: redis, base_port, secret, key })
+    }
+
+    /// Where Redis is.
+    #[must_use]
+    pub fn redis(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.redis_port)
+    }
+
+    /// The port of the authorization server.
+    #[must_use]
+    pub const fn auth_port(&self) -> u16 {
+        self.auth_port
+    }
+
+    /// A URL of the authorization server.
+    #[must_use]
+    pub fn auth_url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.auth_port)
+    }
+
+    /// The credentials of the MCP server there, as `Authorization` says them.
+    #[must_use]
+    pub fn credentials(&self) -> String {
+        use base64::{Engine as _, engine::general_purpose::STANDARD};
+        format!("Basic {}", STANDARD.encode(format!("mcp-server:{}", self.secret)))
+    }
+
+    /// The settings of an MCP server on a port.
+    #[must_use]
+    pub fn settings(&self, kept: Kept, port: u16) -> Vec<(&'static str, String)> {
+        let mut settings = vec![
+            ("PORT", port.to_string()),
+            ("BASE_URI", format!("http://localhost:{}", self.base_port)),
+            ("AUTH_SERVER_URL", format!("http://localhost:{}", self.auth_port)),
+            ("MCP_AUTH_CLIENT_SECRET", self.secret.clone()),
+            ("MCP_STATE_KEY", self.key.clone()),
+            ("METRICS_ADDR", metrics()),
+            ("MCP_SESSIONS_PER_OWNER", "60000".to_owned()),
+            ("MCP_MAX_SESSIONS", "60000".to_owned()),
+            ("MCP_MAX_STREAMS", "60000".to_owned()),
+        ];
+        let check = match kept {
+            Kept::Memory => return settings,
+            Kept::Strict => "strict",
+            Kept::Near => "near",
+        };
+        settings.push(("REDIS_URL", self.redis()));
+        settings.push(("SESSION_CHECK", check.to_owned()));
+        settings
+    }
+
+    /// Starts the MCP server that tokens are for: others may follow on other ports.
+    ///
+    /// # Errors
+    /// When it is not there, or is never ready.
+    pub fn first(&self, kept: Kept) -> io::Result<Instance> {
+        self.instance(kept, self.base_port)
+    }
+
+    /// Starts another one.
+    ///
+    /// # Errors
+    /// When it is not there, or is never ready.
+    pub fn another(&self, kept: Kept) -> io::Result<Instance> {
+        self.instance(kept, free_port())
+    }
+
+    fn instance(&self, kept: Kept, port: u16) -> io::Result<Instance> {
+        let nothing: [&str; 0] = [];
+        let server = start(SUBJECT, &beside("mcp-server")?, &nothing, &self.settings(kept, port))?;
+        until("an MCP server", || ready(port))?;
+        Ok(Instance { server, port })
+    }
+
+    /// A user, logged in through the pages with a new client. The server that tokens are for must
+    /// run.
+    pub async fn login(&self) -> Login {
+        let endpoint = format!("http://localhost:{}/mcp", self.base_port);
+        let mut browser = Browser::default().with_callback(CALLBACK);
+        Asking::at(&endpoint).await.let_in(&mut browser, "alice").await
+    }
+
+    /// The refresh tokens of so many further logins with the client of one.
+    pub async fn refresh_tokens(&self, login: &Login, count: usize) -> Vec<String> {
+        let mut tokens = Vec::new();
+        for _ in 0..count {
+            let (oauth, client) = (login.oauth.clone(), login.client.clone());
+            let request = oauth.authorization(&client);
+            let mut browser = Browser::default().with_callback(CALLBACK);
+            let again = Asking { oauth, client, request }.let_in(&mut browser, "alice").await;
+            tokens.push(again.refresh().to_owned());
+        }
+        tokens
+    }
+}
+
+impl Instance {
+    /// Its endpoint.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}/mcp", self.port)
+    }
+
+    /// Opens a session, and gives its name.
+    ///
+    /// # Errors
+    /// When none is opened.
+    pub fn session(&self, token: Option<&str>) -> io::Result<String> {
+        let got = post(self.port, "/mcp", &crate::cases::opening(token))?;
+        let header = got.head.lines().find_map(|line| line.strip_prefix("mcp-session-id: "));
+        header.map(|id| id.trim().to_owned()).ok_or_else(|| got.unexpected())
+    }
+}
+
+impl Got {
+    /// The value of a header, by its name in lower case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let values = self.head.lines().filter_map(|line| line.split_once(": "));
+        values.into_iter().find(|(given, _)| *given == name).map(|(_, value)| value.trim())
+    }
+
+    /// An error that shows it.
+    #[must_use]
+    pub fn unexpected(&self) -> io::Error {
+        io::Error::other(format!("{}{}", self.head, String::from_utf8_lossy(&self.body)))
+    }
+}
+
+fn metrics() -> String {
+    format!("127.0.0.1:{}", free_port())
+}
+
+fn ready(port: u16) -> Option<()> {
+    let request = "GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    send(port, request).ok()?.head.starts_with("HTTP/1.1 200").then_some(())
+}
+
+/// Sends a request on a connection of its own, and reads all of the answer, which must be a success.
+///
+/// # Errors
+/// When nobody answers, or it is no success.
+pub fn post(port: u16, path: &str, ask: &Ask) -> io::Result<Got> {
+    let got = send(port, &written(path, ask, "connection: close\r\n"))?;
+    if got.head.starts_with("HTTP/1.1 20") { Ok(got) } else { Err(got.unexpected()) }
+}
+
+/// A POST as it goes over the wire.
+#[must_use]
+pub fn written(path: &str, ask: &Ask, more: &str) -> String {
+    let headers = ask.header_lines();
+    let (length, body) = (ask.body.len(), &ask.body);
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\n{headers}{more}content-length: {length}\r\n\r\n{body}"
+    )
+}
+
+fn send(port: u16, request: &str) -> io::Result<Got> {
+    let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    socket.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer)?;
+    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
+    let end = end.ok_or_else(|| io::Error::other("an answer without an end of its headers"))?;
+    let body = answer.split_off(end + 4);
+    let got = Got { head: String::from_utf8_lossy(&answer).into_owned(), body };
+    let is_chunked = got.header("transfer-encoding") == Some("chunked");
+    Ok(if is_chunked { Got { body: whole(&got.body), ..got } } else { got })
+}
+
+/// A body without the lengths of its chunks.
+fn whole(mut chunks: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    while let Some(end) = chunks.windows(2).position(|bytes| bytes == b"\r\n") {
+        let length = std::str::from_utf8(&chunks[..end]).unwrap_or_default();
+        let length = usize::from_str_radix(length, 16).unwrap_or(0);
+        let Some(chunk) = chunks.get(end + 2..end + 2 + length).filter(|_| length > 0) else {
+            break;
+        };
+        body.extend_from_slice(chunk);
+        chunks = chunks.get(end + 4 + length..).unwrap_or_default();
+    }
+    body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_put_together() {
+        assert_eq!(whole(b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), b"abcde");
+        assert_eq!(whole(b""), b"");
+    }
+}

@@ -1,0 +1,166 @@
+//! Several Redis servers that stand in for each other: a primary with its replica and sentinels, and
+//! a cluster.
+
+use std::time::Duration;
+
+use testkit::{eventually, process::Program};
+
+use crate::redis::Redis;
+
+/// How long a group may take until its members know each other.
+const FORMATION: Duration = Duration::from_mins(1);
+/// How many sentinels there are; two of them must agree.
+const SENTINELS: usize = 3;
+/// After so many milliseconds without an answer a sentinel thinks that a server is down.
+const DOWN_AFTER: u32 = 1000;
+/// After so many milliseconds without an answer a node of a cluster is thought to have failed.
+const NODE_TIMEOUT: u32 = 2000;
+/// With what the replica logs in at its primary, so that a test can shut it out.
+const REPLICATION: [&str; 2] = ["replication", "replication-password"];
+
+/// A primary, its replica, and the sentinels that watch them.
+pub struct Sentinels {
+    /// What is the primary at the beginning.
+    pub primary: Redis,
+    /// What stands in for it.
+    pub replica: Redis,
+    watchers: Vec<Redis>,
+}
+
+impl Sentinels {
+    /// Starts them, and waits until each knows the others.
+    pub async fn start() -> Self {
+        let [user, password] = REPLICATION;
+        let secret = format!(">{password}");
+        let access = ["--user", user, "on", &secret, "~*", "&*", "+@all"];
+        let memory = ["--save", "", "--appendonly", "no"];
+        let primary = Redis::with(&[&memory[..], &access].concat()).await;
+        let port = primary.port().to_string();
+        let follows = ["--replicaof", "127.0.0.1", &port, "--masteruser", user];
+        let replica =
+            Redis::with(&[&memory[..], &follows, &["--masterauth", password], &access].concat())
+                .await;
+        eventually(FORMATION, || async {
+            let info = replica.command(&["INFO", "replication"]).await.ok()?;
+            info.contains("master_link_status:up").then_some(())
+        })
+        .await;
+        let mut watchers = Vec::new();
+        for _ in 0..SENTINELS {
+            let config = format!(
+                "sentinel monitor main 127.0.0.1 {port} 2\n\
+                 sentinel down-after-milliseconds main {DOWN_AFTER}\n\
+                 sentinel failover-timeout main 5000\n"
+            );
+            watchers.push(Redis::sentinel(&config).await);
+        }
+        let group = Self { primary, replica, watchers };
+        for sentinel in &group.watchers {
+            group.is_known_to(sentinel).await;
+        }
+        group
+    }
+
+    async fn is_known_to(&self, sentinel: &Redis) {
+        eventually(FORMATION, || async {
+            let info = sentinel.command(&["INFO", "sentinel"]).await.ok()?;
+            info.contains(&format!("slaves=1,sentinels={SENTINELS}")).then_some(())
+        })
+        .await;
+    }
+
+    /// Where it is, for servers.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let hosts = self.watchers.iter().map(|one| format!("127.0.0.1:{}", one.port()));
+        let hosts: Vec<_> = hosts.collect();
+        let hosts = hosts.join("&node=").replacen("&node=", "/0?sentinelServiceName=main&node=", 1);
+        format!("redis-sentinel://{hosts}")
+    }
+
+    /// Keeps the replica from hearing anything more of its primary: what is written from now on is
+    /// lost with the primary.
+    ///
+    /// # Errors
+    /// When the primary does not answer.
+    pub async fn shut_replica_out(&self) -> std::io::Result<()> {
+        self.primary.command(&["ACL", "SETUSER", REPLICATION[0], "off"]).await?;
+        self.primary.command(&["CLIENT", "KILL", "TYPE", "replica"]).await?;
+        Ok(())
+    }
+
+    /// Waits until the replica has become the primary.
+    pub async fn promoted(&self) {
+        eventually(FORMATION, || async {
+            let info = self.replica.command(&["INFO", "replication"]).await.ok()?;
+            info.contains("role:master").then_some(())
+        })
+        .await;
+    }
+}
+
+/// Three masters, each with a replica.
+pub struct Cluster {
+    /// The masters first.
+    pub nodes: Vec<Redis>,
+}
+
+impl Cluster {
+    /// Starts it, and waits until each node says that all is well.
+    ///
+    /// # Panics
+    /// When the nodes do not become a cluster.
+    pub async fn start() -> Self {
+        let timeout = NODE_TIMEOUT.to_string();
+        let mut nodes = Vec::new();
+        for _ in 0..6 {
+            let is_node = ["--cluster-enabled", "yes", "--cluster-node-timeout", &timeout];
+            nodes.push(Redis::with(&[&["--save", ""], &is_node[..]].concat()).await);
+        }
+        let hosts = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port()));
+        let program = ["--cluster", "create"].into_iter().fold(cli(), Program::argument);
+        let program = hosts.fold(program, Program::argument);
+        let rest = ["--cluster-replicas", "1", "--cluster-yes"];
+        let program = rest.into_iter().fold(program, Program::argument);
+        let (status, said) = program.start().ended_within(FORMATION).await;
+        assert!(status.success(), "the cluster was not made:\n{said}");
+        for node in &nodes {
+            eventually(FORMATION, || async {
+                let info = node.command(&["CLUSTER", "INFO"]).await.ok()?;
+                let known = info.contains("cluster_known_nodes:6");
+                (known && info.contains("cluster_state:ok")).then_some(())
+            })
+            .await;
+        }
+        Self { nodes }
+    }
+
+    /// Where it is, for servers: two of its nodes are named, the others are found.
+    #[must_use]
+    pub fn url(&self) -> String {
+        let [one, other] = [0, 1].map(|index| self.nodes[index].port());
+        format!("redis-cluster://127.0.0.1:{one}?node=127.0.0.1:{other}")
+    }
+
+    /// Moves slots from the first master to the second, with what is in them; whether that went well.
+    pub async fn move_slots(&self, slots: u32) -> bool {
+        let (from, to) = (name(&self.nodes[0]).await, name(&self.nodes[1]).await);
+        let (host, slots) = (format!("127.0.0.1:{}", self.nodes[0].port()), slots.to_string());
+        let program = ["--cluster", "reshard", &host].into_iter().fold(cli(), Program::argument);
+        let ends = ["--cluster-from", &from, "--cluster-to", &to];
+        let program = ends.into_iter().fold(program, Program::argument);
+        let rest = ["--cluster-slots", &slots, "--cluster-yes"];
+        let program = rest.into_iter().fold(program, Program::argument);
+        let (status, _) = program.start().ended_within(FORMATION * 2).await;
+        status.success()
+    }
+}
+
+async fn name(node: &Redis) -> String {
+    let said = node.command(&["CLUSTER", "MYID"]).await.unwrap_or_default();
+    said.lines().last().unwrap_or_default().to_owned()
+}
+
+fn cli() -> Program {
+    Program::new("redis-cli")
+}

@@ -1,0 +1,66 @@
+//! Clients that take and do not give back: readers that do not read, sessions that nobody ends.
+
+use std::time::Duration;
+
+use ambient::Clock;
+use futures_util::future::join_all;
+use testkit::eventually;
+
+use crate::{
+    client::Caller,
+    redis::Redis,
+    report::{Report, Size},
+    site::{Plan, open_files, resident},
+};
+
+/// How many clients open sessions at the same time.
+const AT_ONCE: usize = 25;
+/// How long an unused session lives in these tests, in seconds.
+const IDLE: u64 = 4;
+
+/// T16: sessions that are opened and left leave nothing.
+pub(super) async fn churn(scale: Size) -> Report {
+    let redis = Redis::start(false).await;
+    let plan = Plan::new(1, &redis.url())
+        .setting("SESSION_TTL", IDLE)
+        .setting("SESSION_MAX_AGE", IDLE * 2)
+        .setting("MCP_SESSIONS_PER_OWNER", u16::MAX)
+        .setting("MCP_MAX_SESSIONS", 1_000_000);
+    let site = plan.start().await;
+    let mut report = Report::default();
+    let caller = site.login("alice").await.at(&site.endpoint_at(0));
+    // What the first sessions leave in caches is not a leak.
+    open(&caller, 200).await;
+    settle().await;
+    let process = site.process(0);
+    let (keys, memory, files) = (redis.keys().await, resident(process), open_files(process));
+    let sessions = scale.pick(1000, 20_000);
+    let opened = open(&caller, sessions).await;
+    report.equal("sessions opened and left", opened, sessions);
+    settle().await;
+    eventually(Duration::from_mins(2), || async { (redis.keys().await <= keys + 5).then_some(()) })
+        .await;
+    report.at_most("keys that are left", redis.keys().await, keys + 5);
+    report.at_most("open files that are left", open_files(process), files + 5);
+    let grown = resident(process).saturating_sub(memory);
+    report.figure("memory before, and growth", format!("{memory} KiB, {grown} KiB"));
+    // The slope of the design, and room for what an allocator keeps.
+    let allowed = u64::try_from(sessions / 100).unwrap_or(0) + 16 * 1024;
+    report.at_most("growth of memory in KiB", grown, allowed);
+    report.figure("connections to Redis", redis.info("connected_clients").await);
+    report
+}
+
+async fn settle() {
+    Clock::system().sleep(Duration::from_secs(IDLE * 2 + 2)).await;
+}
+
+/// Opens sessions and leaves them; how many were opened.
+async fn open(caller: &Caller, sessions: usize) -> usize {
+    let mut opened = 0;
+    for left in (0..sessions).step_by(AT_ONCE) {
+        let batch = (left..sessions.min(left + AT_ONCE)).map(|_| async { caller.open().await });
+        opened += join_all(batch).await.iter().filter(|link| link.is_ok()).count();
+    }
+    opened
+}

@@ -1,0 +1,185 @@
+//! `cargo xtask counts`: what a request costs in instructions and allocations, counted by callgrind
+//! and compared with what was recorded. Counts do not depend on how busy the machine is.
+//!
+//! The recorded numbers are of the development profile, which CI builds in any case: allocations
+//! are the same in every profile, and a path that does more work does so in each of them. What a
+//! request costs in production is counted by `cargo xtask counts --release`, and not recorded.
+
+mod callgrind;
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde::{Deserialize, Serialize};
+
+use self::callgrind::Cost;
+use crate::failure::Failure;
+
+/// Where the numbers are kept.
+const RECORD: &str = "crates/bench/counts.json";
+
+/// How often each case runs in one profile.
+const TIMES: u64 = 200;
+
+/// How much worse a number may be, in percent, before it is a finding.
+const TOLERANCE: u64 = 5;
+
+/// What one request of a case costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct PerRequest {
+    instructions: u64,
+    allocations: u64,
+}
+
+type Record = BTreeMap<String, PerRequest>;
+
+/// Which programs are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Profile {
+    Dev,
+    Release,
+}
+
+/// Counts, and tells what has become worse than recorded.
+pub(crate) fn check(root: &Path) -> Result<Vec<String>, Failure> {
+    let path = root.join(RECORD);
+    let text = fs::read_to_string(&path).map_err(Failure::of_file(&path))?;
+    let recorded: Record = serde_json::from_str(&text).map_err(Failure::Metadata)?;
+    let counted = count(root, Profile::Dev)?;
+    crate::say(&table(&recorded, &counted))?;
+    Ok(worse(&recorded, &counted))
+}
+
+/// Counts, and records what was counted.
+pub(crate) fn record(root: &Path) -> Result<(), Failure> {
+    let counted = count(root, Profile::Dev)?;
+    crate::say(&table(&counted, &counted))?;
+    let path = root.join(RECORD);
+    let text = serde_json::to_string_pretty(&counted).map_err(Failure::Metadata)?;
+    fs::write(&path, text + "\n").map_err(Failure::of_file(path))
+}
+
+/// Counts what is built for production, and only shows it.
+pub(crate) fn show(root: &Path) -> Result<(), Failure> {
+    let counted = count(root, Profile::Release)?;
+    crate::say(&table(&counted, &counted))
+}
+
+fn count(root: &Path, profile: Profile) -> Result<Record, Failure> {
+    let (name, folder) = match profile {
+        Profile::Dev => ("dev", "debug"),
+        Profile::Release => ("release", "release"),
+    };
+    // All of the workspace, as CI builds it: alone, the program would have other features below it.
+    let build = ["build", "--quiet", "--workspace", "--bin", "count", "--profile", name];
+    let _ = run(Command::new("cargo").args(build).current_dir(root))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR");
+    let target = target.map_or_else(|| root.join("target"), PathBuf::from);
+    let out = target.join("callgrind");
+    // What an earlier run has left would be read as ours.
+    let _ = fs::remove_dir_all(&out);
+    fs::create_dir_all(&out).map_err(Failure::of_file(&out))?;
+    let cases = callgrind(&target.join(folder).join("count"), &out.join("out"))?;
+    let mut counted = Record::new();
+    for (number, case) in cases.lines().enumerate() {
+        let path = out.join(format!("out.{}", number + 1));
+        let text = fs::read_to_string(&path).map_err(Failure::of_file(&path))?;
+        let Cost { instructions, allocations } = callgrind::read(&text);
+        let per = |total: u64| (total + TIMES / 2) / TIMES;
+        let cost = PerRequest { instructions: per(instructions), allocations: per(allocations) };
+        counted.insert(case.to_owned(), cost);
+    }
+    Ok(counted)
+}
+
+/// Runs all cases under callgrind, which writes a profile for each; gives their names, a line each.
+fn callgrind(program: &Path, out: &Path) -> Result<String, Failure> {
+    let mut valgrind = Command::new("valgrind");
+    valgrind
+        .args(["--tool=callgrind", "--quiet", "--collect-atstart=no"])
+        .args(["--toggle-collect=*count::measured*", "--dump-before=*count::end_of_case*"])
+        .arg(format!("--callgrind-out-file={}", out.display()))
+        .arg(program)
+        .arg(TIMES.to_string());
+    run(&mut valgrind)
+}
+
+fn run(command: &mut Command) -> Result<String, Failure> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.map_err(|source| Failure::Program { name: name.clone(), source })?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(Failure::ProgramFailed { name, said: String::from_utf8_lossy(&output.stderr).into() })
+}
+
+fn table(recorded: &Record, counted: &Record) -> String {
+    let mut text = format!(
+        "{:14}{:>14}{:>14}{:>8}{:>8}\n",
+        "case", "instructions", "recorded", "allocs", "rec."
+    );
+    for (case, now) in counted {
+        let then = recorded.get(case).copied().unwrap_or(*now);
+        let _ = writeln!(
+            text,
+            "{case:14}{:>14}{:>14}{:>8}{:>8}",
+            now.instructions, then.instructions, now.allocations, then.allocations
+        );
+    }
+    text
+}
+
+/// Every number that is worse by more than the tolerance, and every case that was not recorded.
+fn worse(recorded: &Record, counted: &Record) -> Vec<String> {
+    let mut findings = Vec::new();
+    for (case, now) in counted {
+        let Some(then) = recorded.get(case) else {
+            findings.push(format!("{case} is not in {RECORD}"));
+            continue;
+        };
+        let numbers = [
+            ("instructions", now.instructions, then.instructions),
+            ("allocations", now.allocations, then.allocations),
+        ];
+        for (what, now, then) in numbers {
+            if now * 100 > then * (100 + TOLERANCE) {
+                findings.push(format!("{case}: {now} {what} a request, recorded are {then}"));
+            }
+        }
+    }
+    if !findings.is_empty() {
+        findings.push(
+            "if that is the price of something worth it, say so in the commit and record the new \
+             numbers: cargo xtask counts --record"
+                .to_owned(),
+        );
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(instructions: u64, allocations: u64) -> Record {
+        Record::from([("call".to_owned(), PerRequest { instructions, allocations })])
+    }
+
+    #[test]
+    fn five_percent_are_not_worse_and_more_are() {
+        assert_eq!(worse(&of(1000, 20), &of(1050, 21)), Vec::<String>::new());
+        assert_eq!(worse(&of(1000, 20), &of(1051, 22)).len(), 3);
+        assert_eq!(worse(&of(1000, 20), &of(10, 1)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_case_without_a_record_is_a_finding() {
+        assert_eq!(worse(&Record::new(), &of(1, 1)).len(), 2);
+    }
+}
