@@ -5,14 +5,14 @@
 #
 # usage: examples/curl-examples.sh [URL]
 #
-# URL is the MCP endpoint, http://localhost:3232/mcp unless told. The pages are filled in as the demo
-# user alice would; DEMO_USERNAME and DEMO_PASSWORD name somebody else.
+# URL is the MCP endpoint; without it MCP_URL is, or http://localhost:3232/mcp. The pages are filled in
+# as the demo user alice would; DEMO_USERNAME and DEMO_PASSWORD name somebody else.
 # Shows what is sent, without tokens and codes. Needs curl, jq and openssl.
 
 set -euo pipefail
 
 main() {
-    MCP_URL=${1:-http://localhost:3232/mcp}
+    MCP_URL=${1:-${MCP_URL:-http://localhost:3232/mcp}}
     REDIRECT_URI=http://127.0.0.1:41790/callback # nobody listens there: the walk ends at the redirect
     WORK=$(mktemp -d)
     trap 'rm -rf "$WORK"' EXIT

@@ -29,6 +29,7 @@ use axum::{
     middleware::Next,
     response::Response,
 };
+use chassis::Requester;
 use http::{HeaderMap, Method, header};
 use mcp_core::Principal;
 use serde_json::Value;
@@ -47,7 +48,7 @@ pub(crate) use self::{
     caller::{Caller, over},
     check::check,
     discovery::DiscoveryError,
-    outbound::OutboundStartError,
+    outbound::{OutboundStartError, trusted},
     scope::{allow, allow_message, allow_messages},
     token::{Policy, folded},
 };
@@ -240,8 +241,19 @@ pub(crate) async fn require(
             }
         },
     };
+    let requester = requester(&caller);
     request.extensions_mut().insert(caller);
-    next.run(request).await
+    let mut response = next.run(request).await;
+    if let Some(requester) = requester {
+        response.extensions_mut().insert(requester);
+    }
+    response
+}
+
+/// Who calls, for the log.
+fn requester(caller: &Principal) -> Option<Requester> {
+    let user = caller.user.as_deref().map(Requester::user);
+    user.or_else(|| caller.client.as_deref().map(Requester::client))
 }
 
 /// The token of the one `Authorization` header (RFC 6750 section 2.1), of `longest` bytes at most.
