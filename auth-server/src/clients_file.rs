@@ -48,6 +48,12 @@ struct Entry {
     /// Where it is answered, if it acts for users.
     #[serde(default)]
     redirect_uris: Vec<String>,
+    /// Where a browser may be sent after a logout.
+    #[serde(default)]
+    post_logout_redirect_uris: Vec<String>,
+    /// Whether it always shows a key (RFC 9449).
+    #[serde(default)]
+    dpop_bound_access_tokens: bool,
 }
 
 impl GivenClients {
@@ -120,10 +126,7 @@ impl Entry {
         if self.scope.as_ref().is_some_and(|scope| scope.is_empty() || !scope.is_within(scopes)) {
             return Err("its scope is empty or names one that is not in AUTH_SCOPES");
         }
-        let uris = self.redirect_uris.iter().map(|uri| RedirectUri::register(uri));
-        let redirect_uris: Vec<_> = uris.collect::<Result<_, _>>().map_err(
-            |_| "redirect_uris has one that is not https, on this computer or of an app",
-        )?;
+        let redirect_uris = addresses(&self.redirect_uris)?;
         let acts_for_users = !redirect_uris.is_empty();
         Ok(Client {
             id: self.client_id,
@@ -136,9 +139,19 @@ impl Entry {
             takes_assertions: true,
             scope: self.scope,
             application_type: None,
+            shows_key: self.dpop_bound_access_tokens,
+            after_logout: addresses(&self.post_logout_redirect_uris)?,
             issued_at: Timestamp::default(),
         })
     }
+}
+
+fn addresses(uris: &[String]) -> Result<Vec<RedirectUri>, &'static str> {
+    let checked = uris.iter().map(|uri| RedirectUri::register(uri));
+    checked.collect::<Result<_, _>>().map_err(|_| {
+        "redirect_uris or post_logout_redirect_uris has one that is not https, on this computer or \
+         of an app"
+    })
 }
 
 /// Neither a URL nor what registration gives out, so that no client can be taken for another.

@@ -17,7 +17,7 @@ use store::Store;
 pub use crate::domain::TokenFormat;
 use crate::{
     clients_file::GivenClients,
-    domain::KeySource,
+    domain::{KeySource, RedirectHosts},
     grants::TrustedIssuers,
     guard::GuardSettings,
     keys::{Keys, Policy, SigningKeys},
@@ -43,8 +43,12 @@ pub struct Config {
     pub clients: GivenClients,
     /// Clients that are known by a document of theirs.
     pub documents: ClientDocuments,
+    /// The hosts that answers may go to.
+    pub(crate) redirect_hosts: RedirectHosts,
     /// Whether authorization requests must be handed in ahead of the browser (RFC 9126).
     pub require_pushed: bool,
+    /// Whether proofs of possession must carry a nonce (RFC 9449 section 8).
+    pub dpop_nonce: bool,
     /// How long things live.
     pub lifetimes: Lifetimes,
     /// How often what may be done.
@@ -172,7 +176,9 @@ impl Config {
             upstreams,
             scopes,
             documents: documents(read, &issuer),
+            redirect_hosts: redirect_hosts(read),
             require_pushed: require_pushed(read),
+            dpop_nonce: dpop_nonce(read),
             lifetimes: lifetimes(read),
             guard: GuardSettings::read(read),
             faults: FaultSettings::read(read, host.is_loopback() && issuer.is_loopback()),
@@ -304,6 +310,19 @@ fn require_pushed(read: &mut Reader<'_>) -> bool {
     let meaning = "1 to accept only authorization requests that were pushed ahead (RFC 9126); \
                    few MCP clients do that.";
     read.setting("AUTH_REQUIRE_PAR", meaning).or(Switch(false)).0
+}
+
+fn redirect_hosts(read: &mut Reader<'_>) -> RedirectHosts {
+    let meaning = "Hosts that answers to clients may go to over https, comma separated; all when \
+                   not set. Clients in AUTH_CLIENTS_FILE may name others.";
+    let hosts: Option<List> = read.setting("AUTH_REDIRECT_HOSTS", meaning).optional();
+    RedirectHosts::new(hosts.unwrap_or_default().0)
+}
+
+fn dpop_nonce(read: &mut Reader<'_>) -> bool {
+    let meaning = "1 to accept only proofs of possession that carry a nonce (RFC 9449); clients \
+                   need one request more every few minutes.";
+    read.setting("AUTH_DPOP_NONCE", meaning).or(Switch(false)).0
 }
 
 fn lifetimes(read: &mut Reader<'_>) -> Lifetimes {

@@ -24,7 +24,7 @@ pub use self::{
     auth::{AuthSettings, CacheSettings, ClientKey, Credentials, Discovery, JwksSettings},
     pages::PageSettings,
     profile::Profile,
-    values::{ClientAuth, Outage, Validation},
+    values::{ClientAuth, Outage, SessionCheck, Validation},
 };
 
 /// Everything that can be set.
@@ -42,6 +42,8 @@ pub struct Config {
     pub redis_url: Option<Secret>,
     /// How many sessions there may be, and for how long.
     pub sessions: SessionLimits,
+    /// How a request makes sure that its session is still there.
+    pub session_check: SessionCheck,
     /// Seals what a modern call gives the client to bring back; random when absent.
     pub state_key: Option<Secret>,
     /// Host names under which this server may be addressed, beside that of `base` and loopback.
@@ -106,6 +108,13 @@ impl Config {
                 .setting("REDIS_URL", "Redis or Valkey for all state; in memory when not set.")
                 .secret(),
             sessions: sessions(read),
+            session_check: read
+                .setting(
+                    "SESSION_CHECK",
+                    "`near` believes for up to a second what this instance has seen of a session; \
+                     `strict` asks the store at every request.",
+                )
+                .or(SessionCheck::Strict),
             state_key: state_key(read),
             allowed_hosts: read
                 .setting("ALLOWED_HOSTS", "Further host names of this server, comma separated.")

@@ -54,7 +54,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::config::{
     AuthConfig, AuthSettings, CacheSettings, ClientAuth, ClientKey, Config, Credentials, Discovery,
-    JwksSettings, Outage, PageSettings, Profile, Validation,
+    JwksSettings, Outage, PageSettings, Profile, SessionCheck, Validation,
 };
 pub use self::session::SessionLimits;
 use self::{
@@ -65,7 +65,7 @@ use self::{
     metrics::McpMetrics,
     operation::Operations,
     quota::Streams,
-    session::{Control, Instances, SessionId, Sessions, calls::Calls},
+    session::{Control, Instances, Near, SessionId, Sessions, calls::Calls},
     subscriptions::Feed,
     tasks::Tasks,
     vitals::Vitals,
@@ -158,7 +158,7 @@ impl Server {
             AuthConfig::Off => None,
             AuthConfig::Required(settings) => {
                 let seen = (&metrics, &flow);
-                let started = Auth::start(settings, &parts, config.resource(), seen);
+                let started = Auth::start(settings, &parts, config.base.to_string(), seen);
                 Some(started.map_err(StartAuthError)?)
             }
         };
@@ -167,13 +167,14 @@ impl Server {
         }
         let instruments = (metrics.instruments(), &flow);
         let operations = Operations::new(instruments, &parts.clock, features.names());
-        let key = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
-        let key = key.unwrap_or_else(|| parts.entropy.bytes());
         let calls = Calls::default();
+        let near = match config.session_check {
+            SessionCheck::Near => Near::new(&parts.clock, config.sessions.idle),
+            SessionCheck::Strict => Near::default(),
+        };
         let sessions = Sessions::new(&parts.store, &parts.clock, config.sessions, instances.own());
-        let sessions = sessions.shown_in(&flow);
-        let control = Control::new(&parts.store, calls.clone(), sessions.readers().clone());
-        let control = control.shown_in(&flow);
+        let sessions = sessions.remembering(near).shown_in(&flow);
+        let control = Control::new(&parts.store, calls.clone(), &sessions).shown_in(&flow);
         look_after(&parts, control.clone(), instances.clone(), calls.clone());
         let tasks = Tasks::new(&parts.store, &instances, &parts.clock, &parts.entropy);
         let vitals = Vitals::new(&parts.store, &parts.clock, &parts.entropy, config.sessions.idle);
@@ -200,7 +201,7 @@ impl Server {
             calls,
             streams: Streams::new(config.max_streams),
             control,
-            sealer: Sealer::new(vec![SealKey::new(key)]),
+            sealer: sealer(&config, &parts.entropy),
             config,
             features,
             parts,
@@ -371,6 +372,13 @@ impl Server {
             lent: Lent::default(),
         }
     }
+}
+
+/// What seals the state of calls that wait for their clients: with the operator's key, or with one of
+/// this process alone.
+fn sealer(config: &Config, entropy: &Entropy) -> Sealer {
+    let chosen = config.state_key.as_ref().and_then(|key| config::decode_hex(key.expose()));
+    Sealer::new(vec![SealKey::new(chosen.unwrap_or_else(|| entropy.bytes()))])
 }
 
 /// Listens to the other instances and gives them signs of life, until the end. Calls may go on after

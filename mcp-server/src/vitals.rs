@@ -4,7 +4,10 @@
 //! counted as long as it is used or has a stream. None of this decides anything: what fails here is
 //! logged, and the call goes on.
 
+mod uses;
+
 use std::{
+    fmt::Write as _,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -19,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use store::{Bus, Count, Record, Roster, Store, StoreError, Table, Tally};
 
+use self::uses::Uses;
 use crate::{feature_state::unavailable, session::SessionId};
 
 /// How often an instance reports.
@@ -61,6 +65,7 @@ struct Inner {
     /// How long a session is counted after its last sign of life.
     idle: Duration,
     streams: Arc<AtomicU64>,
+    uses: Uses,
     bus: Bus,
     roster: Roster,
     tally: Tally,
@@ -84,6 +89,7 @@ impl Vitals {
             clock: clock.clone(),
             idle,
             streams: Arc::default(),
+            uses: Uses::default(),
             bus: store.bus(),
             roster: store.roster(),
             tally: store.tally(),
@@ -96,12 +102,14 @@ impl Vitals {
         let mut stopping = std::pin::pin!(stopping);
         loop {
             noticed(self.put_report().await);
+            self.count_all().await;
             tokio::select! {
                 biased;
                 () = &mut stopping => break,
                 () = self.0.clock.sleep(PERIOD) => {}
             }
         }
+        self.count_all().await;
         noticed(self.0.roster.leave(INSTANCES, &self.0.name).await);
     }
 
@@ -113,17 +121,20 @@ impl Vitals {
 
     /// A session has been opened.
     pub(crate) async fn opened(&self, session: &SessionId) {
-        self.count(session, true).await;
+        self.count(session.as_str(), 1, Some(self.0.clock.now())).await;
     }
 
-    /// A request has come in a session.
+    /// A request has come in a session. The store hears of it at once, or within some seconds if it
+    /// has just heard of another.
     pub(crate) async fn used(&self, session: &SessionId) {
-        self.count(session, false).await;
+        if let Some(due) = self.0.uses.note(session.as_str(), self.0.clock.now()) {
+            self.count(session.as_str(), due, None).await;
+        }
     }
 
     /// A session is still there, although no request has come.
     pub(crate) async fn stays(&self, session: &SessionId) {
-        noticed(self.0.roster.enter(SESSIONS, &hashed(session.as_str()), self.0.idle).await);
+        self.counts_as_there(session.as_str()).await;
     }
 
     /// A session has ended.
@@ -131,19 +142,35 @@ impl Vitals {
         noticed(self.0.roster.leave(SESSIONS, &hashed(session.as_str())).await);
     }
 
-    async fn count(&self, session: &SessionId, opens: bool) {
-        let Inner { tally, clock, .. } = &*self.0;
-        let now = clock.now().as_millis();
-        let opened = if opens { now } else { 0 };
+    async fn counts_as_there(&self, session: &str) {
+        noticed(self.0.roster.enter(SESSIONS, &hashed(session), self.0.idle).await);
+    }
+
+    /// What has been noted and not told to the store.
+    async fn count_all(&self) {
+        for (session, uses, last) in self.0.uses.take(self.0.clock.now()) {
+            self.tally(&session, uses, last, None).await;
+        }
+    }
+
+    async fn count(&self, session: &str, requests: u64, opened: Option<Timestamp>) {
+        let tallied = self.tally(session, requests, self.0.clock.now(), opened);
+        tokio::join!(tallied, self.counts_as_there(session));
+    }
+
+    async fn tally(
+        &self,
+        session: &str,
+        requests: u64,
+        last: Timestamp,
+        opened: Option<Timestamp>,
+    ) {
         let counts = [
-            ("requests", Count::Add(1)),
-            ("last_used", Count::AtLeast(now)),
-            ("opened", Count::AtLeast(opened)),
+            ("requests", Count::Add(requests)),
+            ("last_used", Count::AtLeast(last.as_millis())),
+            ("opened", Count::AtLeast(opened.map_or(0, Timestamp::as_millis))),
         ];
-        let name = facts(session.as_str());
-        let counting = tally.count(&name, &counts, FACTS_LIFETIME);
-        let (counted, ()) = tokio::join!(counting, self.stays(session));
-        noticed(counted);
+        noticed(self.0.tally.count(&facts(session), &counts, FACTS_LIFETIME).await);
     }
 
     async fn put_report(&self) -> Result<(), StoreError> {
@@ -193,6 +220,9 @@ impl Vitals {
     }
 
     async fn facts(&self, session: &str) -> Result<Option<SessionFacts>, StoreError> {
+        if let Some((uses, last)) = self.0.uses.take_one(session) {
+            self.tally(session, uses, last, None).await;
+        }
         let counts = self.0.tally.counts(&facts(session)).await?;
         let moment = |counter| counts.get(counter).copied().map(Timestamp::from_millis);
         let Some(last_used) = moment("last_used") else { return Ok(None) };
@@ -219,7 +249,11 @@ impl mcp_core::Vitals for Vitals {
 /// The name of a session opens it: it is not stored where it need not be.
 fn hashed(session: &str) -> String {
     let hash = Sha256::digest(session);
-    hash.iter().fold(String::with_capacity(64), |text, byte| format!("{text}{byte:02x}"))
+    hash.iter().fold(String::with_capacity(64), |mut text, byte| {
+        // A text takes whatever is written.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn facts(session: &str) -> String {
@@ -279,6 +313,24 @@ mod tests {
         let facts = here.session(session.as_str()).await.unwrap().unwrap();
         assert_eq!(facts, SessionFacts { opened, last_used: clock.now(), requests: 2 });
         assert_eq!(here.session("other").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn uses_that_follow_each_other_are_counted_together_and_none_is_lost() {
+        let (clock, store) = world();
+        let (here, there) = (instance(&store, &clock, 1), instance(&store, &clock, 2));
+        let session = SessionId::random(&Entropy::seeded(3));
+        for _ in 0..5 {
+            here.used(&session).await;
+        }
+        let requests =
+            async |at: &Vitals| at.session(session.as_str()).await.unwrap().unwrap().requests;
+        assert_eq!(requests(&there).await, 1);
+        assert_eq!(requests(&here).await, 5);
+        assert_eq!(requests(&there).await, 5);
+        here.used(&session).await;
+        here.clone().report(std::future::ready(())).await;
+        assert_eq!(requests(&there).await, 6);
     }
 
     #[tokio::test]

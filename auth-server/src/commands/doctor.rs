@@ -12,7 +12,7 @@ use serde_json::Value;
 use shared::oauth::well_known;
 use store::Store;
 
-use super::{CommandError, World, shared_store};
+use super::{CommandError, World, doctor_store, shared_store};
 use crate::Config;
 
 /// Clocks that are further apart refuse each other's signatures.
@@ -22,7 +22,7 @@ const SKEW: Duration = Duration::from_secs(30);
 const MAX_DOCUMENT: usize = 256 * 1024;
 
 /// What was found about one thing.
-enum Finding {
+pub(super) enum Finding {
     Good(String),
     /// It works, and should not stay so.
     Doubtful(String),
@@ -48,7 +48,7 @@ pub(super) async fn run(env: &Env, world: &World) -> Result<String, CommandError
     };
     let mut ours = None;
     if let Some(store) = &store {
-        findings.push(("store", look_at_store(store).await));
+        findings.extend(doctor_store::look_at(store, &world.entropy).await);
         let (finding, public) = look_at_keys(&config, store, world).await;
         findings.push(("keys", finding));
         ours = public;
@@ -89,13 +89,6 @@ fn secrets(config: &Config) -> Vec<(&'static str, Finding)> {
         Doubtful("AUTH_CLIENTS_FILE has secrets in clear; write client_secret_sha256".into())
     });
     [Some(server), keys, clients].into_iter().flatten().map(|one| ("secrets", one)).collect()
-}
-
-async fn look_at_store(store: &Store) -> Finding {
-    match store.ping().await {
-        Ok(()) => Good("Redis answers".to_owned()),
-        Err(error) => Bad(error.to_string()),
-    }
 }
 
 /// Whether the key that signs can be opened, and the public keys.

@@ -6,6 +6,7 @@
 mod clients;
 mod config;
 mod doctor;
+mod doctor_store;
 mod keys;
 
 use std::{fmt, io, path::PathBuf};

@@ -37,6 +37,12 @@ pub(crate) struct Client {
     pub(crate) scope: Option<ScopeSet>,
     /// `native` or `web`, if it said so.
     pub(crate) application_type: Option<String>,
+    /// Whether it always shows a key, to which its tokens are bound.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) shows_key: bool,
+    /// Where a browser may be sent after a logout.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) after_logout: Vec<RedirectUri>,
     /// When it was registered.
     pub(crate) issued_at: Timestamp,
 }

@@ -148,6 +148,8 @@ mod tests {
             takes_assertions: false,
             scope: None,
             application_type: None,
+            shows_key: false,
+            after_logout: Vec::new(),
             issued_at: NOW,
         }
     }

@@ -14,6 +14,7 @@ mod family;
 mod identity;
 mod issued_token;
 mod login;
+mod redirect_hosts;
 mod redirect_uri;
 mod registration;
 mod request;
@@ -41,6 +42,7 @@ pub(crate) use self::{
     identity::{EMAIL, OPENID, PROFILE, identity_scopes, user_id},
     issued_token::IssuedToken,
     login::{Freshness, Goal, Login, LoginWish, login_nonce, login_verifier},
+    redirect_hosts::RedirectHosts,
     redirect_uri::{Destination, RedirectUri},
     registration::{MetadataError, Registration},
     request::{AuthorizationRequest, Offer, RequestError, Wanted},

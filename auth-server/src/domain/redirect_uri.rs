@@ -61,6 +61,8 @@ pub(crate) enum BadRedirectUri {
     Host,
     #[error("this scheme cannot be redirected to")]
     Scheme,
+    #[error("the operator of this server has not named its host in AUTH_REDIRECT_HOSTS")]
+    NotAllowed,
 }
 
 /// The three parts of `scheme://authority/rest`, cut from the text without changing it.
@@ -114,6 +116,14 @@ impl RedirectUri {
     /// The URI as it was written.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The host of an https address, without its port.
+    pub(crate) fn https_host(uri: &str) -> Option<&str> {
+        let parts = Parts::cut(uri).filter(|parts| parts.scheme == "https")?;
+        let authority = parts.authority?;
+        let has_port = |(_, port): &(&str, &str)| is_port(port);
+        Some(authority.rsplit_once(':').filter(has_port).map_or(authority, |(host, _)| host))
     }
 
     /// Where an answer would go, for people: a host, or the application that owns a scheme.

@@ -21,6 +21,10 @@ pub(crate) enum MetadataError {
     RedirectUriCount,
     #[error("redirect_uris, number {}: {why}", index + 1)]
     RedirectUri { index: usize, why: BadRedirectUri },
+    #[error(
+        "post_logout_redirect_uris names at most {MAX_REDIRECT_URIS} URIs, each one that could be a redirect URI"
+    )]
+    AfterLogout,
     #[error("client_name has at most {MAX_NAME} characters and no control characters")]
     Name,
     #[error(
@@ -111,7 +115,7 @@ impl Registration {
 pub(super) fn metadata(client: &Client) -> ClientMetadata {
     let (jwks, jwks_uri) = client.keys();
     ClientMetadata {
-        redirect_uris: client.redirect_uris.iter().map(ToString::to_string).collect(),
+        redirect_uris: texts(&client.redirect_uris),
         client_name: client.name.clone(),
         token_endpoint_auth_method: Some(client.method()),
         grant_types: Some(client.grant_types()),
@@ -119,8 +123,15 @@ pub(super) fn metadata(client: &Client) -> ClientMetadata {
         scope: client.scope.clone(),
         jwks,
         jwks_uri,
+        dpop_bound_access_tokens: client.shows_key.then_some(true),
+        post_logout_redirect_uris: Some(texts(&client.after_logout))
+            .filter(|uris| !uris.is_empty()),
         application_type: client.application_type.clone(),
     }
+}
+
+fn texts(uris: &[RedirectUri]) -> Vec<String> {
+    uris.iter().map(ToString::to_string).collect()
 }
 
 /// A client of this name that is as `metadata` says, or what is wrong with it.
@@ -164,6 +175,10 @@ pub(super) fn client(
             && grant_types.is_some_and(|types| types.contains(&GrantType::JwtBearer)),
         scope: metadata.scope,
         application_type,
+        shows_key: metadata.dpop_bound_access_tokens.unwrap_or_default(),
+        after_logout: after_logout(
+            metadata.post_logout_redirect_uris.as_deref().unwrap_or_default(),
+        )?,
         issued_at: now,
     })
 }
@@ -176,6 +191,14 @@ fn redirect_uris(texts: &[String]) -> Result<Vec<RedirectUri>, MetadataError> {
         RedirectUri::register(text).map_err(|why| MetadataError::RedirectUri { index, why })
     });
     checked.collect()
+}
+
+/// Where a browser may be sent after a logout: nobody is told anything there, but a script is a
+/// script.
+fn after_logout(texts: &[String]) -> Result<Vec<RedirectUri>, MetadataError> {
+    let checked = texts.iter().map(|text| RedirectUri::register(text));
+    let uris: Vec<_> = checked.collect::<Result<_, _>>().map_err(|_| MetadataError::AfterLogout)?;
+    if uris.len() > MAX_REDIRECT_URIS { Err(MetadataError::AfterLogout) } else { Ok(uris) }
 }
 
 fn is_name(name: &str) -> bool {
@@ -272,6 +295,8 @@ mod tests {
         };
         assert_eq!(with("redirect_uris", json!([])), MetadataError::RedirectUriCount);
         assert_eq!(with("client_name", json!("a\u{7}b")), MetadataError::Name);
+        let script = json!(["javascript:alert(1)"]);
+        assert_eq!(with("post_logout_redirect_uris", script), MetadataError::AfterLogout);
         assert_eq!(with("grant_types", json!(["refresh_token"])), MetadataError::GrantTypes);
         assert_eq!(with("response_types", json!(["token"])), MetadataError::ResponseTypes);
         assert_eq!(with("application_type", json!("x")), MetadataError::ApplicationType);

@@ -150,6 +150,8 @@ mod tests {
             takes_assertions: false,
             scope: None,
             application_type: None,
+            shows_key: false,
+            after_logout: Vec::new(),
             issued_at: Timestamp::default(),
         };
         Transaction::begin(request, client, browser, Timestamp::from_secs(10))

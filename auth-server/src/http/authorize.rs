@@ -123,7 +123,7 @@ pub(super) async fn get(
     let client_id = params.take("client_id")?.ok_or(RouteError::NoClient)?;
     let mut params = pushed::resolve(&server, &client_id, params).await?;
     let client = client(&server, &client_id, &caller).await?;
-    let redirect_uri = redirect_uri(&client, params.take("redirect_uri")?)?;
+    let redirect_uri = redirect_uri(&server, &client, params.take("redirect_uri")?)?;
     let request = request(&server, &client, redirect_uri, params)?;
     let signed_in = session::signed_in(&server, &headers).await?;
     let accepts = |session: &Session| request.login.accepts(session.auth_time, server.now());
@@ -192,14 +192,19 @@ async fn client(
 }
 
 /// Where the answer goes.
-pub(super) fn redirect_uri(client: &Client, sent: Option<String>) -> Result<String, RouteError> {
-    match sent {
-        Some(uri) if client.may_be_answered_at(&uri) => Ok(uri),
-        Some(_) => Err(RouteError::RedirectUri { client: client.id.clone() }),
-        None => {
-            let only = client.only_redirect_uri().ok_or(RouteError::NoRedirectUri)?;
-            Ok(only.as_str().to_owned())
-        }
+pub(super) fn redirect_uri(
+    server: &AuthServer,
+    client: &Client,
+    sent: Option<String>,
+) -> Result<String, RouteError> {
+    let only = || client.only_redirect_uri().map(|only| only.as_str().to_owned());
+    let uri = sent.or_else(only).ok_or(RouteError::NoRedirectUri)?;
+    // Registered before the operator has named hosts, or nowhere but in a document.
+    let is_allowed = server.is_given(&client.id) || server.config().redirect_hosts.allow(&uri);
+    if client.may_be_answered_at(&uri) && is_allowed {
+        Ok(uri)
+    } else {
+        Err(RouteError::RedirectUri { client: client.id.clone() })
     }
 }
 

@@ -1,8 +1,11 @@
 //! `/logout`: this browser forgets who is logged in. What applications have got stays; `/apps` is
 //! where that ends.
+//!
+//! A person is asked, because a link of somebody else must not log anybody out. Who comes with an
+//! identity token of the same person is not (`logout_wish.rs`).
 
 use axum::{
-    extract::State,
+    extract::{RawQuery, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
@@ -10,9 +13,10 @@ use serde::Deserialize;
 use store::StoreError;
 
 use super::{
-    answer,
+    answer::{self, see_other},
     browser::comes_from_our_page,
-    params::{Form, ParamsError},
+    logout_wish::Wish,
+    params::{Form, Params, ParamsError},
     session::{self, SignedIn},
 };
 use crate::{
@@ -22,11 +26,13 @@ use crate::{
     pages::{ErrorPage, LogoutPage, page},
 };
 
-/// The form of the page.
+/// The form of the page, or of an application.
 #[derive(Deserialize)]
 pub(super) struct LogoutForm {
     /// Shows that the form comes from our page.
-    token: String,
+    token: Option<String>,
+    #[serde(flatten)]
+    wish: Wish,
 }
 
 /// Why nobody is logged out.
@@ -60,12 +66,24 @@ impl IntoResponse for RouteError {
     }
 }
 
-/// Asks: a link of somebody else must not log anybody out.
+/// Asks, or does what an application has the right to ask for. If another person is logged in here
+/// than the one it means, that person is asked.
 pub(super) async fn get(
     State(server): State<AuthServer>,
     headers: HeaderMap,
+    RawQuery(query): RawQuery,
 ) -> Result<Response, RouteError> {
+    let wish: Wish = Params::parse(query.unwrap_or_default().as_bytes()).read()?;
     let signed_in = session::signed_in(&server, &headers).await?;
+    let is_meant = |sub: &str| signed_in.as_ref().is_none_or(|it| it.session.user.sub == sub);
+    if let Some(granted) = wish.granted(&server).await?.filter(|granted| is_meant(&granted.sub)) {
+        if session::sign_out(&server, &headers).await? {
+            Event::Logout.line().subject(&granted.sub).write();
+        }
+        let back = granted.back.as_deref().map(see_other);
+        let shown = || page(StatusCode::OK, &LogoutPage { user: None });
+        return Ok(session::forgotten(&server, back.unwrap_or_else(shown)));
+    }
     Ok(match signed_in {
         Some(SignedIn { key, session }) => {
             let token = session_token(&key);
@@ -83,12 +101,15 @@ pub(super) async fn post(
     form: Result<Form<LogoutForm>, ParamsError>,
 ) -> Result<Response, RouteError> {
     let Form(form) = form?;
+    let Some(token) = form.token else {
+        return Ok(see_other(&form.wish.address(server.issuer())));
+    };
     if !comes_from_our_page(&headers, server.issuer()) {
         return Err(RouteError::CrossSite);
     }
     if let Some(SignedIn { key, session }) = session::signed_in(&server, &headers).await? {
         // Timing tells nothing: only who has the key can compute the token.
-        if form.token != session_token(&key) {
+        if token != session_token(&key) {
             return Err(RouteError::Token);
         }
         session::sign_out(&server, &headers).await?;

@@ -91,6 +91,7 @@ pub(super) async fn put(
     let body = Json::<Object<Change>>::from_request(request, &server).await;
     let Json(Object(change)) = body.map_err(|why: JsonRejection| RegisterError::from(why))?;
     let client = change.apply(&kept.client)?;
+    server.config().redirect_hosts.check(&client).map_err(RegisterError::from)?;
     server.repo().clients.change(kept, client.clone()).await?;
     Event::ClientChanged.line().client(&client.id).write();
     Ok(show(&server, client, token))

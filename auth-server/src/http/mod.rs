@@ -19,6 +19,7 @@ pub(crate) mod jwks;
 pub(crate) mod limits;
 mod login;
 mod logout;
+mod logout_wish;
 mod manage;
 mod metadata;
 mod original;
@@ -80,7 +81,7 @@ const MAX_FORM: usize = 16 * 1024;
 /// POST /introspect                              the MCP server asks about a token (RFC 7662)
 /// POST /revoke                                  a client gives a token back (RFC 7009)
 /// GET  /apps                          (POST)    what the user has let in; the user throws it out
-/// GET  /logout                        (POST)    the browser forgets the user
+/// GET  /logout                        (POST)    the browser forgets the user (OpenID Connect)
 /// GET  /, /styles.css                           for people
 /// GET  /health                                  in the original's shape
 /// GET  /livez, /readyz                          for orchestrators
@@ -162,6 +163,7 @@ fn cors() -> CorsLayer {
         .expose_headers([
             header::WWW_AUTHENTICATE,
             header::RETRY_AFTER,
+            proof::DPOP_NONCE,
             HeaderName::from_static("x-request-id"),
         ])
 }

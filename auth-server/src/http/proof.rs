@@ -1,8 +1,8 @@
 //! The `DPoP` header of a request (RFC 9449): the key that its tokens will be bound to, or are.
 
 use axum::response::{IntoResponse, Response};
-use dpop::{BadProof, Request, Thumbprint};
-use http::{HeaderMap, HeaderName, Method};
+use dpop::{BadProof, Proof, Request, Thumbprint};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use shared::oauth::ErrorCode;
 use store::StoreError;
 
@@ -10,6 +10,9 @@ use super::answer::{self, OAuthError};
 use crate::AuthServer;
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
+
+/// What the next proof has to carry (section 8).
+pub(super) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// Why a proof does not count.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +23,10 @@ pub(super) enum ProofError {
     Bad(#[from] BadProof),
     #[error("the DPoP proof was used before; make one for every request")]
     Used,
+    #[error("this client is registered for tokens that are bound to a key; send a DPoP header")]
+    Missing,
+    #[error("the DPoP proof needs the nonce of the DPoP-Nonce header, which is a new one")]
+    Nonce(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -28,7 +35,11 @@ impl IntoResponse for ProofError {
     fn into_response(self) -> Response {
         match self {
             Self::Store(error) => answer::store_failure(error),
-            Self::Several | Self::Bad(_) | Self::Used => {
+            Self::Nonce(ref nonce) => {
+                let error = OAuthError::new(ErrorCode::UseDpopNonce, self.to_string());
+                with_header(error.into(), nonce)
+            }
+            Self::Several | Self::Bad(_) | Self::Used | Self::Missing => {
                 tracing::warn!(reason = %self, "proof of possession refused");
                 OAuthError::new(ErrorCode::InvalidDpopProof, self.to_string()).into()
             }
@@ -68,8 +79,39 @@ async fn check(
     let now = server.now();
     let request = Request { method: method.as_str(), url: &url, token, now };
     let proof = dpop::verify(proof.to_str().unwrap_or_default(), &request)?;
+    if server.config().dpop_nonce && !is_recent(server, &proof).await? {
+        let nonce = server.repo().nonces.current(now, server.entropy()).await?;
+        return Err(ProofError::Nonce(nonce));
+    }
     if !server.repo().proofs.spend(&proof, now).await? {
         return Err(ProofError::Used);
     }
     Ok(Some(proof.key))
+}
+
+/// Whether a proof was made just now, and not beforehand on a machine that somebody else has had.
+async fn is_recent(server: &AuthServer, proof: &Proof) -> Result<bool, StoreError> {
+    match &proof.nonce {
+        Some(nonce) => Ok(server.repo().nonces.age(nonce, server.now()).await?.is_some()),
+        None => Ok(false),
+    }
+}
+
+/// The nonce for the next proof, with an answer that is good (section 8.2). That there is none now is
+/// no reason to keep the answer back.
+pub(super) async fn with_nonce(server: &AuthServer, response: Response) -> Response {
+    if !server.config().dpop_nonce {
+        return response;
+    }
+    match server.repo().nonces.current(server.now(), server.entropy()).await {
+        Ok(nonce) => with_header(response, &nonce),
+        Err(_) => response,
+    }
+}
+
+pub(super) fn with_header(mut response: Response, nonce: &str) -> Response {
+    if let Ok(nonce) = HeaderValue::from_str(nonce) {
+        response.headers_mut().insert(DPOP_NONCE, nonce);
+    }
+    response
 }

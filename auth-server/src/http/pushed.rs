@@ -85,7 +85,7 @@ pub(super) async fn post(
         // The same parser as for browsers; what it makes of it is made again when one comes.
         let mut params = Params::pushed(parameters.clone());
         let sent = params.take("redirect_uri").map_err(authorize::RouteError::from)?;
-        let redirect_uri = authorize::redirect_uri(&client, sent)?;
+        let redirect_uri = authorize::redirect_uri(&server, &client, sent)?;
         authorize::request(&server, &client, redirect_uri, params)?;
     }
     let name: PushedName = Ticket::random(server.entropy());

@@ -62,6 +62,7 @@ const fn code(why: &MetadataError) -> ErrorCode {
             ErrorCode::InvalidRedirectUri
         }
         MetadataError::Name
+        | MetadataError::AfterLogout
         | MetadataError::AuthMethod
         | MetadataError::Keys(_)
         | MetadataError::GrantTypes
@@ -88,6 +89,7 @@ pub(super) async fn post(
     let body = Json::<Object<ClientMetadata>>::from_request(request, &server).await?;
     let Json(Object(metadata)) = body;
     let mut registration = Registration::new(metadata, server.now(), server.entropy())?;
+    server.config().redirect_hosts.check(&registration.client)?;
     let clients = &server.repo().clients;
     if !clients.name(&mut registration).await? {
         server.guard().spend_for_all(Budget::NewClient).await?;

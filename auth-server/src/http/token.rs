@@ -78,6 +78,10 @@ pub(super) async fn post(
     let (client, request) = auth.client(&server).await?;
     let grant = name(&request);
     let key = proof::shown(&server, &headers, "/token").await?;
+    let shows_key = key.is_some();
+    if client.shows_key && !shows_key {
+        return Err(ProofError::Missing.into());
+    }
     let answered = match request {
         TokenRequest::AuthorizationCode(request) => {
             redeem_code(&server, &client, request, key).await
@@ -95,7 +99,8 @@ pub(super) async fn post(
         TokenRequest::Unsupported => return Err(RouteError::UnsupportedGrantType),
     };
     server.metrics().redeemed(grant, answered.as_ref().map_or_else(counted, |_| Redeemed::Issued));
-    Ok(answer::no_store(StatusCode::OK, answered?))
+    let response = answer::no_store(StatusCode::OK, answered?);
+    Ok(if shows_key { proof::with_nonce(&server, response).await } else { response })
 }
 
 /// What metrics call a grant.

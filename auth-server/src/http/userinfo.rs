@@ -61,6 +61,7 @@ impl IntoResponse for RouteError {
             Self::BadToken | Self::Bound | Self::NotBound => {
                 (StatusCode::UNAUTHORIZED, Some("invalid_token"))
             }
+            Self::Proof(ProofError::Nonce(_)) => (StatusCode::UNAUTHORIZED, Some("use_dpop_nonce")),
             Self::Proof(_) => (StatusCode::UNAUTHORIZED, Some("invalid_dpop_proof")),
             Self::Scope => (StatusCode::FORBIDDEN, Some("insufficient_scope")),
         };
@@ -83,7 +84,10 @@ impl IntoResponse for RouteError {
         if let Ok(challenge) = HeaderValue::from_str(&challenge) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
-        response
+        match &self {
+            Self::Proof(ProofError::Nonce(nonce)) => proof::with_header(response, nonce),
+            _ => response,
+        }
     }
 }
 

@@ -16,6 +16,7 @@
 //! | `auth:device:{sha256(device code)}` | a device that waits for its user | twenty minutes |
 //! | `auth:par:{sha256(end of the request_uri)}` | a request that was handed in ahead of the browser | a minute |
 //! | `auth:dpop:{hash of key and jti}` | a proof of possession that was used | until it is too old |
+//! | `auth:nonce:{number}` | the nonce of a stretch of two minutes, for proofs of possession | six minutes |
 //! | `auth:usercode:{sha256(user code)}` | which device that is | ten minutes |
 //! | `auth:visit:{sha256(key)}` | which device somebody is deciding about | ten minutes |
 //! | `auth:keys:ring` | the signing keys (`keys`) | 400 days from each use |
@@ -33,6 +34,7 @@ mod clients;
 mod codes;
 mod devices;
 mod logins;
+mod nonces;
 mod proofs;
 mod pushed;
 mod sessions;
@@ -48,6 +50,7 @@ pub(crate) use self::{
     codes::{CODE_LIFE, Codes},
     devices::{DEVICE_LIFE, Devices},
     logins::Logins,
+    nonces::Nonces,
     proofs::Proofs,
     pushed::{PUSHED_LIFE, Pushed, PushedRequest},
     sessions::Sessions,
@@ -67,6 +70,7 @@ pub(crate) struct Repo {
     pub(crate) devices: Devices,
     pub(crate) pushed: Pushed,
     pub(crate) proofs: Proofs,
+    pub(crate) nonces: Nonces,
     pub(crate) tokens: Tokens,
 }
 
@@ -82,6 +86,7 @@ impl Repo {
             devices: Devices::new(store),
             pushed: Pushed::new(store),
             proofs: Proofs::new(store),
+            nonces: store.rotating(),
             tokens: Tokens::new(store),
         }
     }

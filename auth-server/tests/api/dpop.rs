@@ -1,11 +1,15 @@
 //! Tokens that are bound to a key of the client (RFC 9449).
 
+use ambient::{Clock, Secret};
+use futures_util::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
+use store::{RedisOptions, Store};
 use testkit::{
     dpop::ProofKey,
     http::{Answer, Http},
     oauth::query,
+    redis::RedisServer,
 };
 
 use crate::{
@@ -19,7 +23,7 @@ fn proof(world: &World, key: &ProofKey, path: &str) -> String {
     key.proof("POST", &format!("{}{path}", world.issuer), world.clock.now())
 }
 
-async fn post(http: &Http, path: &str, form: &[(&str, &str)], proof: &str) -> Answer {
+pub(crate) async fn post(http: &Http, path: &str, form: &[(&str, &str)], proof: &str) -> Answer {
     http.send(http.request(Method::POST, path).header("dpop", proof).form(form)).await
 }
 
@@ -29,7 +33,7 @@ async fn token(world: &World, form: &[(&str, &str)], key: &ProofKey) -> Answer {
 }
 
 #[track_caller]
-fn bound(answer: &Answer) -> Value {
+pub(crate) fn bound(answer: &Answer) -> Value {
     let tokens = answer.clone().expect(200).json();
     assert_eq!(tokens["token_type"], "DPoP", "{answer}");
     tokens
@@ -93,6 +97,25 @@ async fn a_proof_is_used_once_on_all_instances() {
     bound(&post(&world.http, "/token", &form, &proof).await);
     let replayed = post(&other, "/token", &form, &proof).await;
     replayed.expect_oauth_error(400, "invalid_dpop_proof");
+}
+
+#[tokio::test]
+async fn on_redis_one_instance_of_several_takes_a_proof() {
+    let server = RedisServer::start().await;
+    let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
+    let world = World::on(store, Clock::system()).await;
+    let other = world.another(&[]).await;
+    let (client, key) = (world.confidential().await, ProofKey::p256());
+    let tokens = world.tokens(&client).await;
+    let form = refreshing(&client, tokens.refresh.as_deref().unwrap());
+    let proof = proof(&world, &key, "/token");
+    let crowd = (0..16).map(|n| if n % 2 == 0 { &world.http } else { &other });
+    let answers = join_all(crowd.map(|http| post(http, "/token", &form, &proof))).await;
+    let (taken, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|it| it.status == 200);
+    assert_eq!((taken.len(), refused.len()), (1, 15));
+    for answer in refused {
+        answer.expect_oauth_error(400, "invalid_dpop_proof");
+    }
 }
 
 #[tokio::test]
@@ -194,7 +217,7 @@ async fn a_bound_token_is_no_bearer_token_at_userinfo() {
     }
 }
 
-async fn userinfo(world: &World, credentials: &str, proof: Option<&str>) -> Answer {
+pub(crate) async fn userinfo(world: &World, credentials: &str, proof: Option<&str>) -> Answer {
     let request = world.http.request(Method::GET, "/userinfo").header("authorization", credentials);
     world.http.send(proof.into_iter().fold(request, |request, it| request.header("dpop", it))).await
 }
@@ -224,4 +247,17 @@ async fn a_client_that_may_leave_its_signature_away_refreshes_with_its_key_only(
     let refresh = refreshing(&client, text(&tokens, "refresh_token"));
     world.token(&refresh).await.expect_oauth_error(400, "invalid_grant");
     bound(&token(&world, &refresh, &key).await);
+}
+
+#[tokio::test]
+async fn a_client_that_is_registered_for_it_always_shows_its_key() {
+    let world = World::start().await;
+    let metadata =
+        json!({ "token_endpoint_auth_method": "none", "dpop_bound_access_tokens": true });
+    let (client, key) = (world.app_with(metadata).await, ProofKey::p256());
+    assert_eq!(client.registration["dpop_bound_access_tokens"], true);
+    let (request, code) = world.code(&client).await;
+    let form = redemption(&client, &request, &code);
+    world.token(&form).await.expect_oauth_error(400, "invalid_dpop_proof");
+    bound(&token(&world, &form, &key).await);
 }

@@ -27,6 +27,7 @@ async fn the_document_says_what_there_is_and_nothing_else() {
         "revocation_endpoint": at("/revoke"),
         "introspection_endpoint": at("/introspect"),
         "device_authorization_endpoint": at("/device_authorization"),
+        "end_session_endpoint": at("/logout"),
         "pushed_authorization_request_endpoint": at("/par"),
         "dpop_signing_alg_values_supported": ["ES256", "ES384", "EdDSA", "RS256", "PS256"],
         "scopes_supported": ["mcp", "notes", "email", "openid", "profile"],
@@ -44,6 +45,7 @@ async fn the_document_says_what_there_is_and_nothing_else() {
         "userinfo_endpoint": at("/userinfo"),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
+        "service_documentation": at("/"),
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "name", "email",
             "email_verified",
@@ -70,7 +72,7 @@ async fn every_endpoint_in_it_answers() {
         assert!(matches!(status, 400 | 401), "{name}: {status}");
         count += 1;
     }
-    assert_eq!(count, 8);
+    assert_eq!(count, 9);
 }
 
 #[tokio::test]

@@ -136,3 +136,32 @@ async fn a_client_that_is_used_is_kept() {
     let (request, code) = world.code(&client).await;
     let _ = world.token(&redemption(&client, &request, &code)).await.expect(200);
 }
+
+#[tokio::test]
+async fn the_operator_can_say_where_answers_go() {
+    let world = World::with(&[("AUTH_REDIRECT_HOSTS", "claude.ai, App.example")]).await;
+    let register = async |uri: &str| {
+        let metadata = json!({ "redirect_uris": [uri], "token_endpoint_auth_method": "none" });
+        world.register(&metadata).await
+    };
+    for uri in ["https://claude.ai/api/mcp/auth_callback", "https://app.example:8443/cb", CALLBACK]
+    {
+        let _ = register(uri).await.expect(201);
+    }
+    for uri in ["https://evil.example/cb", "https://claude.ai.evil.example/cb"] {
+        register(uri).await.expect_oauth_error(400, "invalid_redirect_uri");
+    }
+}
+
+#[tokio::test]
+async fn a_client_from_before_the_operator_said_so_is_not_answered_elsewhere() {
+    let world = World::start().await;
+    let uri = "https://elsewhere.example/cb";
+    let metadata = json!({ "redirect_uris": [uri], "token_endpoint_auth_method": "none" });
+    let registration = world.register(&metadata).await.expect(201).json();
+    let id = registration["client_id"].as_str().unwrap();
+    let http = world.another(&[("AUTH_REDIRECT_HOSTS", "claude.ai")]).await;
+    let query = format!("client_id={id}&redirect_uri={uri}&response_type=code");
+    let page = http.get(&format!("/authorize?{query}")).await.expect(400);
+    assert!(page.text().contains("cannot be answered") && page.header("location").is_none());
+}

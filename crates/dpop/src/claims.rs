@@ -19,6 +19,8 @@ pub(crate) struct Claims {
     htu: String,
     iat: f64,
     ath: Option<String>,
+    /// What the server wanted to see in it (section 8).
+    pub(crate) nonce: Option<String>,
 }
 
 impl Claims {

@@ -68,6 +68,8 @@ pub struct Proof {
     pub name: String,
     /// When the proof is too old, and its name can be forgotten.
     pub expires_at: Timestamp,
+    /// The nonce that it carries, if any (RFC 9449 section 8). Whether it is one is for the caller.
+    pub nonce: Option<String>,
 }
 
 /// Why a proof does not hold. The texts are for the client's developer.
@@ -139,7 +141,7 @@ pub fn verify(proof: &str, request: &Request<'_>) -> Result<Proof, BadProof> {
     let issued_at = claims.check(request)?;
     let key = key.thumbprint();
     let name = hash(&[key.as_str(), &claims.jti]);
-    Ok(Proof { key, name, expires_at: issued_at + MAX_AGE })
+    Ok(Proof { key, name, expires_at: issued_at + MAX_AGE, nonce: claims.nonce })
 }
 
 impl Header {

@@ -7,6 +7,7 @@ pub mod balancer;
 pub mod client;
 pub mod events;
 pub mod history;
+pub mod issuer;
 pub mod load;
 pub mod probe;
 pub mod redis;

@@ -2,8 +2,8 @@
 //!
 //! A [`Store`] offers [`Table`] for typed records, [`Log`] for numbered events and [`Bus`] for
 //! messages to whoever listens now; and, for what many write at once, [`Counter`] for counts that
-//! end, [`Ring`] for the newest entries, [`Tally`] for sums and [`Roster`] for who is there. Two
-//! backends exist, and both keep these promises;
+//! end, [`Ring`] for the newest entries, [`Tally`] for sums and [`Roster`] for who is there;
+//! [`Rotating`] is a random value that all instances share for a while. Two backends exist, and both keep these promises;
 //! `tests/contract` is one suite that runs on both.
 //!
 //! 1. **Everything ends.** Every record, log, ring, tally and member has a lifetime, in whole milliseconds and at
@@ -36,6 +36,7 @@ mod observer;
 mod redis;
 mod ring;
 mod roster;
+mod rotating;
 mod table;
 mod tally;
 
@@ -50,6 +51,7 @@ pub use log::{EventId, Heard, Log, MAX_BYTES, MAX_EVENTS, NotAnEventId, Page, St
 pub use observer::{Observer, Ran};
 pub use ring::Ring;
 pub use roster::Roster;
+pub use rotating::{Age, Rotates, Rotating};
 pub use table::{Record, Table};
 pub use tally::{Count, Tally};
 
@@ -122,6 +124,12 @@ impl Store {
     #[must_use]
     pub fn table<T: Record>(&self) -> Table<T> {
         Table::new(self.clone())
+    }
+
+    /// The random values of kind `R`, which change every so often.
+    #[must_use]
+    pub fn rotating<R: Rotates>(&self) -> Rotating<R> {
+        Rotating::new(self)
     }
 
     /// Counts whose keys begin with `kind`, which is also what errors name.

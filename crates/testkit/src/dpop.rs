@@ -13,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::fail::OrFail as _;
+use crate::{fail::OrFail as _, secrets};
 
 /// A key of a client.
 #[derive(Debug)]
@@ -137,6 +137,7 @@ impl Draft<'_> {
                 text(&signature)
             }
         };
+        secrets::note(&signature);
         format!("{message}.{signature}")
     }
 }

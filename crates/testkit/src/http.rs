@@ -12,7 +12,7 @@ use serde_json::Value;
 use url::Url;
 
 pub(crate) use self::promises::{check_head, check_text, header, media_type};
-use crate::{fail::OrFail as _, wait::PATIENCE, within};
+use crate::{fail::OrFail as _, secrets, wait::PATIENCE, within};
 
 /// A client for one origin. It follows no redirect and knows no proxy.
 #[derive(Clone, Debug)]
@@ -66,6 +66,7 @@ impl Http {
             let (status, headers) = (response.status(), response.headers().clone());
             let url = response.url().clone();
             let answer = Answer { url, status, headers, body: response.bytes().await? };
+            secrets::note_answer(&answer.headers, &answer.body);
             promises::check(&answer);
             Ok(answer)
         })

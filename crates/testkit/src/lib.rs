@@ -6,6 +6,7 @@
 //! - [`dpop`]: keys of clients, and proofs that they have them
 //! - [`process`], [`redis`], [`faults`]: programs, a real Redis, and lines that break on command
 //! - [`otlp`]: a collector of spans
+//! - [`secrets`]: what all of them have made that nobody else must see
 //! - [`wait`]: the one way to wait for something
 //!
 //! What is received is checked without being asked, and what is wrong ends the test: a panic here
@@ -28,6 +29,7 @@ pub mod process;
 pub mod redis;
 pub mod rpc;
 pub mod schema;
+pub mod secrets;
 pub mod wait;
 
 pub use wait::{PATIENCE, eventually, within};

@@ -15,6 +15,7 @@ use url::Url;
 use crate::{
     fail::OrFail as _,
     http::{Answer, Http},
+    secrets,
 };
 
 /// What a client has found out about an MCP server and its authorization server.
@@ -127,6 +128,7 @@ impl OAuth {
     #[must_use]
     pub fn authorization(&self, client: &Client) -> Authorization {
         let verifier = random();
+        secrets::note(&verifier);
         let state = random();
         let challenge = s256(&verifier);
         let query = [

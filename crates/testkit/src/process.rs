@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     fail::OrFail as _,
-    http,
+    http, secrets,
     wait::{PATIENCE, eventually},
     within,
 };
@@ -170,6 +170,17 @@ impl Process {
         let status = within(limit, self.child.wait()).await.or_fail("a child can be waited for");
         while self.readers.join_next().await.is_some() {}
         (status, self.output())
+    }
+}
+
+impl Drop for Process {
+    /// Whatever test this is: nothing that could be stolen stands in the log.
+    fn drop(&mut self) {
+        if !std::thread::panicking()
+            && let Some((secret, line)) = secrets::told_in(&self.output())
+        {
+            panic!("the program has told {secret}: {line}");
+        }
     }
 }
 

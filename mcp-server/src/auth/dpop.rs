@@ -2,12 +2,16 @@
 //! has the key as well. A bound token without that is of no use here, and neither is a proof that was
 //! used before.
 
-use ambient::{Clock, Secret};
-use dpop::{ALGORITHMS, BadProof, Request};
+use std::time::Duration;
+
+use ambient::{Clock, Entropy, Secret};
+use dpop::{ALGORITHMS, BadProof, Proof, Request};
 use http::{HeaderMap, HeaderName, Method, header};
 use serde::{Deserialize, Serialize};
 use shared::oauth::BearerChallenge;
-use store::{Record, Store, StoreError, Table};
+use store::{Age, Record, Rotates, Rotating, StoreError, Table};
+
+use crate::Parts;
 
 /// The scheme of the `Authorization` header (RFC 9449 section 7.1).
 const SCHEME: &str = "DPoP";
@@ -20,6 +24,17 @@ struct Used {}
 
 impl Record for Used {
     const PREFIX: &'static str = "mcp:dpop:";
+}
+
+/// What the next proof has to carry (section 8).
+pub(crate) const NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
+
+/// There is one nonce for each stretch of time, the same for all clients and on all instances.
+struct Nonce;
+
+impl Rotates for Nonce {
+    const PREFIX: &'static str = "mcp:nonce:";
+    const EVERY: Duration = Duration::from_mins(2);
 }
 
 /// Why a token is not accepted, although it is good.
@@ -37,6 +52,9 @@ pub(super) enum Failure {
     OtherKey,
     #[error("The DPoP proof was used before; make one for every request")]
     Used,
+    /// The proof has none of our nonces, or an old one. This is the one of now.
+    #[error("The DPoP proof needs the nonce of the DPoP-Nonce header, which is a new one")]
+    Nonce(String),
     /// Whether the proof was used before cannot be known.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -48,6 +66,7 @@ impl Failure {
         match self {
             Self::NotShown | Self::NotBound | Self::OtherKey | Self::Store(_) => "invalid_token",
             Self::NotOne | Self::Bad(_) | Self::Used => "invalid_dpop_proof",
+            Self::Nonce(_) => "use_dpop_nonce",
         }
     }
 }
@@ -55,43 +74,74 @@ impl Failure {
 /// Checks proofs and remembers those that were used, for all instances.
 pub(super) struct Proofs {
     used: Table<Used>,
-    /// The public URL of the endpoint.
-    url: String,
+    /// If the operator wants them.
+    nonces: Option<Rotating<Nonce>>,
+    /// The public URL of the server.
+    base: String,
     clock: Clock,
+    entropy: Entropy,
+}
+
+/// The request that shows a token, as far as a proof speaks of it.
+#[derive(Clone, Copy)]
+pub(super) struct Shown<'a> {
+    pub(super) method: &'a Method,
+    /// Its path here; the rest of its URL is a setting.
+    pub(super) path: &'a str,
+    pub(super) headers: &'a HeaderMap,
 }
 
 impl Proofs {
-    pub(super) fn new(store: &Store, url: String, clock: Clock) -> Self {
-        Self { used: store.table(), url, clock }
+    pub(super) fn new(parts: &Parts, base: String, wants_nonces: bool) -> Self {
+        let Parts { store, clock, entropy, .. } = parts.clone();
+        let nonces = wants_nonces.then(|| store.rotating());
+        Self { used: store.table(), nonces, base, clock, entropy }
     }
 
-    /// Whether a request may use `token`, which is bound to `key` if there is one.
+    /// Whether a request may use `token`, which is bound to `key` if there is one. Tells the nonce
+    /// for the next proof, if it is another than that of this one.
     pub(super) async fn check(
         &self,
         key: Option<&str>,
         token: &Secret,
-        method: &Method,
-        headers: &HeaderMap,
-    ) -> Result<(), Failure> {
-        let is_shown = is_scheme(headers);
+        shown: Shown<'_>,
+    ) -> Result<Option<String>, Failure> {
+        let is_shown = is_scheme(shown.headers);
         let key = match (key, is_shown) {
-            (None, false) => return Ok(()),
+            (None, false) => return Ok(None),
             (None, true) => return Err(Failure::NotBound),
             (Some(_), false) => return Err(Failure::NotShown),
             (Some(key), true) => key,
         };
-        let mut sent = headers.get_all(PROOF).iter();
+        let mut sent = shown.headers.get_all(PROOF).iter();
         let (Some(proof), None) = (sent.next(), sent.next()) else { return Err(Failure::NotOne) };
         let now = self.clock.now();
-        let (method, token) = (method.as_str(), Some(token.expose()));
-        let request = Request { method, url: &self.url, token, now };
+        let url = format!("{}{}", self.base, shown.path);
+        let (method, token) = (shown.method.as_str(), Some(token.expose()));
+        let request = Request { method, url: &url, token, now };
         let proof = dpop::verify(proof.to_str().unwrap_or_default(), &request)?;
         if proof.key.as_str() != key {
             return Err(Failure::OtherKey);
         }
+        let next = self.next_nonce(&proof).await?;
         let keep = proof.expires_at.since(now);
         let is_first = self.used.claim(&proof.name, &Used {}, keep).await?;
-        if is_first { Ok(()) } else { Err(Failure::Used) }
+        if is_first { Ok(next) } else { Err(Failure::Used) }
+    }
+
+    /// The nonce to use from now on, if it is another than that of a proof that has a good one.
+    async fn next_nonce(&self, proof: &Proof) -> Result<Option<String>, Failure> {
+        let Some(nonces) = &self.nonces else { return Ok(None) };
+        let now = self.clock.now();
+        let age = match &proof.nonce {
+            Some(nonce) => nonces.age(nonce, now).await?,
+            None => None,
+        };
+        if age == Some(Age::Current) {
+            return Ok(None);
+        }
+        let current = nonces.current(now, &self.entropy).await?;
+        if age.is_some() { Ok(Some(current)) } else { Err(Failure::Nonce(current)) }
     }
 }
 
@@ -116,11 +166,14 @@ pub(super) fn challenge(bearer: &BearerChallenge) -> String {
 #[cfg(test)]
 mod tests {
     use ambient::Timestamp;
+    use chassis::Lifecycle;
     use http::HeaderValue;
+    use store::Store;
     use testkit::dpop::ProofKey;
 
     use super::*;
 
+    const BASE: &str = "https://mcp.example";
     const URL: &str = "https://mcp.example/mcp";
 
     struct Scene {
@@ -131,7 +184,13 @@ mod tests {
 
     fn scene() -> Scene {
         let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
-        let proofs = Proofs::new(&Store::memory(clock.clone()), URL.to_owned(), clock.clone());
+        let parts = Parts {
+            clock: clock.clone(),
+            entropy: Entropy::seeded(1),
+            store: Store::memory(clock.clone()),
+            lifecycle: Lifecycle::new(clock.clone(), Duration::ZERO),
+        };
+        let proofs = Proofs::new(&parts, BASE.to_owned(), false);
         Scene { key: ProofKey::p256(), clock, proofs }
     }
 
@@ -140,7 +199,12 @@ mod tests {
             self.key.draft("POST", URL, self.clock.now()).token(token).sign()
         }
 
-        async fn check(&self, bound: bool, scheme: &str, proofs: &[&str]) -> Result<(), Failure> {
+        async fn check(
+            &self,
+            bound: bool,
+            scheme: &str,
+            proofs: &[&str],
+        ) -> Result<Option<String>, Failure> {
             let key = bound.then(|| self.key.thumbprint());
             let mut headers = HeaderMap::new();
             let credentials = HeaderValue::from_str(&format!("{scheme} token")).unwrap();
@@ -149,7 +213,8 @@ mod tests {
                 headers.append(PROOF, HeaderValue::from_str(proof).unwrap());
             }
             let token = Secret::new("token");
-            self.proofs.check(key.as_deref(), &token, &Method::POST, &headers).await
+            let shown = Shown { method: &Method::POST, path: "/mcp", headers: &headers };
+            self.proofs.check(key.as_deref(), &token, shown).await
         }
     }
 

@@ -30,16 +30,15 @@ use axum::{
     response::Response,
 };
 use chassis::Requester;
-use http::{HeaderMap, Method, header};
+use http::{HeaderMap, header};
 use mcp_core::Principal;
 use serde_json::Value;
 use shared::oauth::{Scope, ScopeSet};
 
-pub(crate) use self::refusal::Refusal;
 use self::{
     availability::Watch,
     discovery::AuthorizationServer,
-    dpop::Proofs,
+    dpop::{Proofs, Shown},
     outbound::Outbound,
     token::{Inactive, Validated},
     validator::{Failure, RETRY_AFTER, Validator},
@@ -52,6 +51,7 @@ pub(crate) use self::{
     scope::{allow, allow_message, allow_messages},
     token::{Policy, folded},
 };
+pub(crate) use self::{dpop::NONCE, refusal::Refusal};
 use crate::{
     Parts, Server,
     config::{AuthSettings, Outage, Validation},
@@ -72,16 +72,16 @@ impl Auth {
     pub(crate) fn start(
         settings: &AuthSettings,
         parts: &Parts,
-        resource: String,
+        base: String,
         (metrics, flow): (&McpMetrics, &Flow),
     ) -> Result<Arc<Self>, OutboundStartError> {
-        let Parts { clock, entropy, lifecycle, store } = parts;
+        let Parts { clock, entropy, lifecycle, .. } = parts;
         warn(settings);
         let outbound = Outbound::new(settings, clock.clone(), metrics.asking())?;
         let outbound = outbound.shown_in(flow);
         let validator =
             Arc::new(Validator::new(settings, &outbound, (clock, entropy), metrics.clone()));
-        let proofs = Proofs::new(store, resource, clock.clone());
+        let proofs = Proofs::new(parts, base, settings.dpop_nonce);
         let watch = Watch::default();
         let monitor = monitor::Monitor {
             settings: settings.clone(),
@@ -157,16 +157,17 @@ impl Auth {
         self.watch.first_finding().await
     }
 
-    async fn check(&self, method: &Method, headers: &HeaderMap) -> Result<Caller, Refusal> {
+    /// Who calls; and the nonce for the next proof of possession, if there is a new one.
+    async fn check(&self, shown: Shown<'_>) -> Result<(Caller, Option<String>), Refusal> {
         let server = self.whom_to_ask()?;
-        let token = bearer(headers, self.settings.max_token)?;
+        let token = bearer(shown.headers, self.settings.max_token)?;
         let Validated { principal, confirmation, .. } = self.look_at(server, &token).await?;
         let key = bound_key(confirmation.as_deref()).map_err(Refusal::InvalidToken)?;
-        self.proofs.check(key, &token, method, headers).await?;
+        let nonce = self.proofs.check(key, &token, shown).await?;
         if self.lacking_scope(&principal).is_some() {
             return Err(Refusal::InsufficientScope);
         }
-        Ok(Caller::new(principal, token))
+        Ok((Caller::new(principal, token), nonce))
     }
 
     /// The authorization server, if it answers. While it does not, everybody is refused, unless the
@@ -231,15 +232,18 @@ pub(crate) async fn require(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let caller = match server.auth() {
-        None => Caller::anonymous(&server),
-        Some(auth) => match auth.check(request.method(), request.headers()).await {
-            Ok(caller) => caller,
-            Err(refusal) => {
-                server.metrics().refused(refusal.name());
-                return refusal.answer(&server, auth);
+    let (caller, nonce) = match server.auth() {
+        None => (Caller::anonymous(&server), None),
+        Some(auth) => {
+            let (method, path) = (request.method(), request.uri().path());
+            match auth.check(Shown { method, path, headers: request.headers() }).await {
+                Ok(found) => found,
+                Err(refusal) => {
+                    server.metrics().refused(refusal.name());
+                    return refusal.answer(&server, auth);
+                }
             }
-        },
+        }
     };
     let requester = requester(&caller);
     request.extensions_mut().insert(caller);
@@ -247,7 +251,10 @@ pub(crate) async fn require(
     if let Some(requester) = requester {
         response.extensions_mut().insert(requester);
     }
-    response
+    match nonce {
+        Some(nonce) => refusal::with_nonce(response, &nonce),
+        None => response,
+    }
 }
 
 /// Who calls, for the log.

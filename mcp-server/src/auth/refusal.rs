@@ -27,6 +27,8 @@ pub(crate) enum Refusal {
     InvalidToken(Inactive),
     /// Its token is good, but not in its hands: 401.
     Proof(&'static str, String),
+    /// The same, until the proof has this nonce: 401.
+    Nonce(String),
     /// Its token allows too little: 403.
     InsufficientScope,
     /// Nobody can say whether its token is good: 503. It may be known after this time.
@@ -54,7 +56,7 @@ impl Refusal {
             Self::NoToken => "no_token",
             Self::Malformed(_) => "malformed",
             Self::InvalidToken(_) => "invalid_token",
-            Self::Proof(..) => "proof",
+            Self::Proof(..) | Self::Nonce(_) => "proof",
             Self::InsufficientScope => "insufficient_scope",
             Self::Unavailable(_) => "unavailable",
         }
@@ -63,6 +65,7 @@ impl Refusal {
     /// The status, the challenge and a body for people.
     pub(crate) fn answer(self, server: &Server, auth: &Auth) -> Response {
         let mut is_proof = false;
+        let mut nonce = None;
         let (status, error, description) = match self {
             Self::Unavailable(retry_after) => return unavailable(auth.issuer(), retry_after),
             Self::NoToken => {
@@ -78,6 +81,11 @@ impl Refusal {
                 is_proof = true;
                 (StatusCode::UNAUTHORIZED, Some(error), why)
             }
+            Self::Nonce(new) => {
+                (is_proof, nonce) = (true, Some(new));
+                let why = "The DPoP proof needs the nonce of the DPoP-Nonce header";
+                (StatusCode::UNAUTHORIZED, Some("use_dpop_nonce"), why.to_owned())
+            }
             Self::InsufficientScope => {
                 let description = "The token lacks a scope".to_owned();
                 (StatusCode::FORBIDDEN, Some("insufficient_scope"), description)
@@ -88,8 +96,18 @@ impl Refusal {
             json!({ "error": error.unwrap_or("invalid_token"), "error_description": description });
         let bearer = challenge(server, needed, error, &description);
         let challenge = if is_proof { dpop::challenge(&bearer) } else { bearer.to_string() };
-        challenged(status, &challenge, axum::Json(body))
+        let response = challenged(status, &challenge, axum::Json(body));
+        nonce.iter().fold(response, |response, nonce| with_nonce(response, nonce))
     }
+}
+
+/// An answer with the nonce for the next proof of possession (RFC 9449 section 8).
+pub(super) fn with_nonce(mut response: Response, nonce: &str) -> Response {
+    // It is hexadecimal by its making.
+    if let Ok(nonce) = HeaderValue::from_str(nonce) {
+        response.headers_mut().insert(dpop::NONCE, nonce);
+    }
+    response
 }
 
 impl From<dpop::Failure> for Refusal {
@@ -99,6 +117,7 @@ impl From<dpop::Failure> for Refusal {
                 tracing::error!(%error, "proofs of possession cannot be checked");
                 Self::Unavailable(RETRY_AFTER)
             }
+            dpop::Failure::Nonce(nonce) => Self::Nonce(nonce),
             other => Self::Proof(other.code(), other.to_string()),
         }
     }

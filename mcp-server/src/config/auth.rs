@@ -63,6 +63,8 @@ pub struct AuthSettings {
     pub max_token: usize,
     /// What holds while tokens cannot be checked.
     pub outage: Outage,
+    /// Whether proofs of possession must carry a nonce of ours (RFC 9449 section 9).
+    pub dpop_nonce: bool,
     /// Certificates that are trusted beside those of the system.
     pub ca_file: Option<PathBuf>,
     /// The time between two looks at the metadata.
@@ -187,6 +189,7 @@ fn settings(read: &mut Reader<'_>, place: &Place<'_>) -> AuthSettings {
             .or(256 * 1024),
         max_token: max_token(read),
         outage: outage(read),
+        dpop_nonce: dpop_nonce(read),
         ca_file: read
             .setting("MCP_AUTH_CA_FILE", "PEM file of certificates to trust beside the system's.")
             .optional(),
@@ -226,6 +229,12 @@ fn outage(read: &mut Reader<'_>) -> Outage {
          before.",
     )
     .or(Outage::Closed)
+}
+
+fn dpop_nonce(read: &mut Reader<'_>) -> bool {
+    let meaning = "1 to accept only proofs of possession that carry a nonce (RFC 9449); clients \
+                   need one request more every few minutes.";
+    read.setting("MCP_AUTH_DPOP_NONCE", meaning).or(Switch(false)).0
 }
 
 fn discovery(read: &mut Reader<'_>) -> Discovery {

@@ -129,6 +129,16 @@ choice! {
 }
 
 choice! {
+    /// How a request makes sure that its session is still there.
+    pub SessionCheck {
+        /// What this instance has seen within the last second holds, unless another says otherwise.
+        Near = "near",
+        /// The store is asked at every request.
+        Strict = "strict",
+    }
+}
+
+choice! {
     /// How this server proves to the introspection endpoint who it is.
     pub ClientAuth {
         /// Id and secret in a header (RFC 6749 section 2.3.1).

@@ -9,15 +9,16 @@ use http::{HeaderName, HeaderValue, Method, header};
 use shared::mcp::headers;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use crate::Server;
+use crate::{Server, auth};
 
 /// What a page may read of an answer.
-const EXPOSED: [HeaderName; 5] = [
+const EXPOSED: [HeaderName; 6] = [
     HeaderName::from_static(headers::SESSION_ID),
     HeaderName::from_static(headers::PROTOCOL_VERSION),
     HeaderName::from_static("x-request-id"),
     header::WWW_AUTHENTICATE,
     header::RETRY_AFTER,
+    auth::NONCE,
 ];
 
 /// The endpoint: pages of the origins that the guard lets through. Preflights are answered before

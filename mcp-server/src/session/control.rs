@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use shared::mcp::RequestId;
 use store::{Bus, Delivery, Store, StoreError};
 
-use super::{SessionId, calls::Calls, readers::Readers, streams::StreamName};
+use super::{SessionId, Sessions, calls::Calls, near::Near, readers::Readers, streams::StreamName};
 use crate::{flow::Flow, operation};
 
 const CHANNEL: &str = "mcp:control";
@@ -36,6 +36,8 @@ enum What {
     Cancelled(RequestId),
     /// All calls are.
     Ended,
+    /// What an instance has seen of it holds no longer.
+    Changed,
     /// A client reads a stream over a new connection, which has this name.
     Replaced { stream: StreamName, by: String },
 }
@@ -46,6 +48,7 @@ impl What {
         match self {
             Self::Cancelled(_) => "mcp:control: a call is cancelled",
             Self::Ended => "mcp:control: a session ends",
+            Self::Changed => "mcp:control: a session has changed",
             Self::Replaced { .. } => "mcp:control: a stream is read elsewhere",
         }
     }
@@ -57,12 +60,14 @@ pub(crate) struct Control {
     bus: Bus,
     calls: Calls,
     readers: Readers,
+    near: Near,
     flow: Flow,
 }
 
 impl Control {
-    pub(crate) fn new(store: &Store, calls: Calls, readers: Readers) -> Self {
-        Self { bus: store.bus(), calls, readers, flow: Flow::default() }
+    pub(crate) fn new(store: &Store, calls: Calls, sessions: &Sessions) -> Self {
+        let (readers, near) = (sessions.readers().clone(), sessions.near().clone());
+        Self { bus: store.bus(), calls, readers, near, flow: Flow::default() }
     }
 
     /// What is told and heard is shown to whoever watches.
@@ -94,9 +99,7 @@ impl Control {
     async fn tell(&self, session: &SessionId, what: What) -> Result<(), StoreError> {
         self.apply(session, &what);
         self.flow.kept(what.shown(), None, Some(session.as_str()));
-        let told = Told { session: session.to_string(), place: context::traceparent(), what };
-        // Names and ids can be written.
-        self.bus.publish(CHANNEL, &serde_json::to_string(&told).unwrap_or_default()).await
+        tell(&self.bus, session, what).await
     }
 
     /// Listens to the other instances. Never ends by itself.
@@ -104,9 +107,13 @@ impl Control {
         loop {
             match self.bus.subscribe(CHANNEL).await {
                 Ok(mut subscription) => {
+                    self.near.hears(true);
                     while let Some(delivery) = subscription.next().await {
-                        // A cancellation that was missed is one that came too late.
-                        let Delivery::Message(text) = delivery else { continue };
+                        let Delivery::Message(text) = delivery else {
+                            // A cancellation that was missed is one that came too late.
+                            self.near.hears(true);
+                            continue;
+                        };
                         let Ok(told) = serde_json::from_str::<Told>(&text) else { continue };
                         let _seen = operation::received(CHANNEL, told.place.as_deref()).entered();
                         if let Some(session) = SessionId::parse(&told.session) {
@@ -118,6 +125,7 @@ impl Control {
                 }
                 Err(error) => tracing::warn!(%error, "other instances cannot be heard"),
             }
+            self.near.hears(false);
             clock.sleep(PAUSE).await;
         }
     }
@@ -126,7 +134,19 @@ impl Control {
         match what {
             What::Cancelled(id) => self.calls.cancel(session, id),
             What::Ended => self.calls.cancel_all(session),
+            What::Changed => self.near.forget(session),
             What::Replaced { stream, by } => self.readers.replace(session, stream, by),
         }
     }
+}
+
+/// Tells all instances that a session is not what it was, or is gone.
+pub(super) async fn tell_changed(bus: &Bus, session: &SessionId) -> Result<(), StoreError> {
+    tell(bus, session, What::Changed).await
+}
+
+async fn tell(bus: &Bus, session: &SessionId, what: What) -> Result<(), StoreError> {
+    let told = Told { session: session.to_string(), place: context::traceparent(), what };
+    // Names and ids can be written.
+    bus.publish(CHANNEL, &serde_json::to_string(&told).unwrap_or_default()).await
 }

@@ -9,6 +9,7 @@ pub(crate) mod calls;
 mod control;
 pub(crate) mod instances;
 pub(crate) mod live;
+mod near;
 pub(crate) mod quota;
 pub(crate) mod readers;
 mod record;
@@ -18,6 +19,7 @@ pub(crate) mod voice;
 
 pub(crate) use control::Control;
 pub(crate) use instances::Instances;
+pub(crate) use near::Near;
 pub(crate) use quota::OpenError;
 pub use quota::SessionLimits;
 pub(crate) use record::{Owner, SessionId, SessionRecord, Transport};

@@ -95,6 +95,15 @@ pub(crate) struct Owner {
     client: Option<String>,
 }
 
+impl Owner {
+    /// Whether this is the caller.
+    pub(crate) fn is(&self, principal: &Principal) -> bool {
+        self.issuer == principal.issuer
+            && self.user == principal.user
+            && self.client == principal.client
+    }
+}
+
 impl From<&Principal> for Owner {
     fn from(principal: &Principal) -> Self {
         Self {

@@ -11,7 +11,9 @@ use shared::mcp::{
 use store::{Bus, Store, StoreError, Subscription, Table, UpdateError};
 
 use super::{
+    control::tell_changed,
     live::{Delivered, is_question},
+    near::Near,
     quota::{OpenError, Quota, SessionLimits},
     readers::Readers,
     record::{Owner, SessionId, SessionRecord, Transport},
@@ -61,6 +63,7 @@ pub(crate) struct Sessions {
     bus: Bus,
     streams: Streams,
     readers: Readers,
+    near: Near,
     quota: Quota,
     limits: SessionLimits,
     clock: Clock,
@@ -76,11 +79,23 @@ impl Sessions {
             bus: store.bus(),
             streams: Streams::new(store, limits.idle, instance),
             readers: Readers::default(),
+            near: Near::default(),
             quota: Quota::new(store, limits),
             limits,
             clock: clock.clone(),
             flow: Flow::default(),
         }
+    }
+
+    /// Not every request looks into the store.
+    #[must_use]
+    pub(crate) fn remembering(self, near: Near) -> Self {
+        Self { near, ..self }
+    }
+
+    /// What was seen of them lately.
+    pub(crate) const fn near(&self) -> &Near {
+        &self.near
     }
 
     /// What is kept and passed on is shown to whoever watches.
@@ -153,13 +168,28 @@ impl Sessions {
         principal: &Principal,
     ) -> Result<Option<Session>, StoreError> {
         let Some(id) = SessionId::parse(id) else { return Ok(None) };
-        self.flow.fetched("session: read and renewed", None, Some(id.as_str()));
-        let Some(record) = self.kept(&id).await? else { return Ok(None) };
-        if record.owner != Owner::from(principal) {
+        let Some(record) = self.seen(&id).await? else { return Ok(None) };
+        if !record.owner.is(principal) {
             tracing::warn!(target: "audit", "a session was used by somebody who does not own it");
             return Ok(None);
         }
-        Ok(Some(Session { id, record: Arc::new(record) }))
+        Ok(Some(Session { id, record }))
+    }
+
+    /// What this instance has seen of a session within the last second, or what the store has.
+    async fn seen(&self, id: &SessionId) -> Result<Option<Arc<SessionRecord>>, StoreError> {
+        if let Some(record) = self.near.get(id)
+            && !self.is_too_old(&record)
+        {
+            return Ok(Some(record));
+        }
+        self.flow.fetched("session: read and renewed", None, Some(id.as_str()));
+        let look = self.near.look();
+        let found = self.kept(id).await?.map(Arc::new);
+        if let Some(record) = &found {
+            self.near.remember(look, id, record);
+        }
+        Ok(found)
     }
 
     /// Keeps a session alive while one of its streams is open; false when it has ended.
@@ -171,13 +201,15 @@ impl Sessions {
     /// now if it is too old.
     async fn kept(&self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
         let found = self.table.get_and_keep(id.as_str(), self.limits.idle).await?;
-        if let Some(record) = &found
-            && record.opened_at + self.limits.age <= self.clock.now()
-        {
+        if found.as_ref().is_some_and(|record| self.is_too_old(record)) {
             self.end(id).await?;
             return Ok(None);
         }
         Ok(found)
+    }
+
+    fn is_too_old(&self, record: &SessionRecord) -> bool {
+        record.opened_at + self.limits.age <= self.clock.now()
     }
 
     /// Remembers which log messages the client wants.
@@ -190,10 +222,20 @@ impl Sessions {
             Ok::<_, std::convert::Infallible>(SessionRecord { level: Some(level), ..record })
         };
         match self.table.update(id.as_str(), change).await {
-            Ok(_) => self.announce(id, WATCHED).await,
+            Ok(_) => {
+                self.changed(id).await?;
+                self.announce(id, WATCHED).await
+            }
             Err(UpdateError::Store(error)) => Err(error),
             Err(UpdateError::Change(never)) => match never {},
         }
+    }
+
+    /// Nobody may go on with what was seen before.
+    async fn changed(&self, id: &SessionId) -> Result<(), StoreError> {
+        self.near.forget(id);
+        self.flow.kept("mcp:control: a session has changed", None, Some(id.as_str()));
+        tell_changed(&self.bus, id).await
     }
 
     /// Begins or ends to watch a resource, and tells the session's stream.
@@ -247,6 +289,7 @@ impl Sessions {
         if let Some(record) = self.table.take(id.as_str()).await? {
             self.quota.leave(&record.owner, id).await?;
         }
+        self.changed(id).await?;
         self.bus.publish(&control_channel(id), ENDED).await
     }
 

@@ -11,14 +11,15 @@ use std::{
 use ambient::{Clock, Timestamp};
 use axum::{Json, Router, extract::State, response::IntoResponse as _, routing};
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::Store;
 use testkit::http::Http;
 use tokio::{net::TcpListener, task::JoinSet};
 
 use crate::world::{World, instance};
 
-/// Issues nothing, but vouches for tokens of the form `user.scope`.
+/// Issues nothing, but vouches for tokens of the form `user.scope`, and for those of the form
+/// `user.scope.key`, which are bound to a key by its thumbprint.
 #[derive(Clone)]
 struct Fake {
     issuer: String,
@@ -60,13 +61,19 @@ async fn introspect(
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     let token = body.strip_prefix("token=").and_then(|rest| rest.split('&').next()).unwrap_or("");
-    let claims: Value = match token.split_once('.') {
-        Some((user, scope)) => json!({
-            "active": true, "iss": fake.issuer, "aud": fake.resource.get(), "exp": 1_900_000_000,
-            "sub": user, "client_id": "c", "scope": scope,
-        }),
-        None => json!({ "active": false }),
+    let parts: Vec<_> = token.split('.').collect();
+    let (user, scope, key) = match parts[..] {
+        [user, scope] => (user, scope, None),
+        [user, scope, key] => (user, scope, Some(json!({ "jkt": key }))),
+        _ => return Json(json!({ "active": false })).into_response(),
     };
+    let mut claims = json!({
+        "active": true, "iss": fake.issuer, "aud": fake.resource.get(), "exp": 1_900_000_000,
+        "sub": user, "client_id": "c", "scope": scope,
+    });
+    if let Some(key) = key {
+        claims["cnf"] = key;
+    }
     Json(claims).into_response()
 }
 
@@ -82,6 +89,12 @@ async fn scene() -> Scene {
 
 /// The same, with further settings.
 pub(crate) async fn scene_with(further: &[(&str, &str)]) -> Scene {
+    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+    scene_on(&Store::memory(clock.clone()), clock, further).await
+}
+
+/// The same, on a store.
+pub(crate) async fn scene_on(store: &Store, clock: Clock, further: &[(&str, &str)]) -> Scene {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let issuer = format!("http://{}", listener.local_addr().unwrap());
     let fake = Fake::new(issuer.clone());
@@ -91,9 +104,8 @@ pub(crate) async fn scene_with(further: &[(&str, &str)]) -> Scene {
         .with_state(fake.clone());
     let mut serving = JoinSet::new();
     serving.spawn(async move { axum::serve(listener, router).await.unwrap() });
-    let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
     let settings = [&[("AUTH_SERVER_URL", issuer.as_str())], further].concat();
-    let world = instance(&Store::memory(clock.clone()), clock, &settings).await;
+    let world = instance(store, clock, &settings).await;
     fake.resource.set(world.endpoint()).unwrap();
     let scene = Scene { world, fake, _serving: serving };
     scene.available(true).await;
@@ -101,6 +113,14 @@ pub(crate) async fn scene_with(further: &[(&str, &str)]) -> Scene {
 }
 
 impl Scene {
+    /// Another instance of the same server, with further settings.
+    pub(crate) async fn another(&self, store: &Store, further: &[(&str, &str)]) -> World {
+        let same = [("AUTH_SERVER_URL", &*self.fake.issuer), ("BASE_URI", &*self.world.base)];
+        let other = instance(store, self.world.clock.clone(), &[&same, further].concat()).await;
+        available(&other, true).await;
+        other
+    }
+
     /// Where in a trace the last question about a token belonged.
     pub(crate) fn last_traceparent(&self) -> Option<String> {
         self.fake.traceparent.lock().unwrap().clone()
@@ -108,12 +128,16 @@ impl Scene {
 
     /// Waits until the server has noticed; time passes meanwhile.
     async fn available(&self, expected: bool) {
-        testkit::eventually(testkit::PATIENCE, || async {
-            self.world.clock.advance(Duration::from_secs(1));
-            (self.world.server.is_available() == expected).then_some(())
-        })
-        .await;
+        available(&self.world, expected).await;
     }
+}
+
+async fn available(world: &World, expected: bool) {
+    testkit::eventually(testkit::PATIENCE, || async {
+        world.clock.advance(Duration::from_secs(1));
+        (world.server.is_available() == expected).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

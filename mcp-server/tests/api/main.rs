@@ -7,6 +7,7 @@ mod authorization;
 mod bad_input;
 mod dialects;
 mod doctor;
+mod dpop;
 mod faults;
 mod flow;
 mod legacy;

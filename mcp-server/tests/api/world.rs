@@ -279,6 +279,8 @@ fn catalog() -> Catalog<App> {
 /// A server that listens.
 pub(crate) struct World {
     pub(crate) base: String,
+    /// Where it listens itself, which is not the public URL if that is a setting.
+    pub(crate) address: String,
     pub(crate) clock: Clock,
     pub(crate) server: Server,
     pub(crate) lifecycle: Lifecycle,
@@ -304,7 +306,9 @@ pub(crate) fn still() -> (Store, Clock) {
 /// A server with these settings, on a store that others may use too.
 pub(crate) async fn instance(store: &Store, clock: Clock, settings: &[(&str, &str)]) -> World {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let given = settings.iter().find(|(name, _)| *name == "BASE_URI");
+    let base = given.map_or_else(|| address.clone(), |(_, base)| (*base).to_owned());
     let mut env = Env::default().with("BASE_URI", &base).with("METRICS_ADDR", "off");
     for (name, value) in settings {
         env = env.with(name, value);
@@ -330,7 +334,7 @@ pub(crate) async fn instance(store: &Store, clock: Clock, settings: &[(&str, &st
     serving.spawn(async move {
         chassis::serve(listener, router, Limits::default(), &stop).await.unwrap();
     });
-    World { base, clock, server, lifecycle, telemetry, told, events, _serving: serving }
+    World { base, address, clock, server, lifecycle, telemetry, told, events, _serving: serving }
 }
 
 /// Two instances on one store.

@@ -1,9 +1,11 @@
-// The pages of both servers in a real browser: consent, login and the way back to the client.
+// The pages of both servers in a real browser: consent, login and the way back to the client, and all
+// that a person can open there besides.
 //
 // usage: MCP_URL=http://localhost:3232/mcp node pages.mjs
 //
+// CHOOSER_ISSUER names an authorization server with two identity providers, one of which is away.
 // Every page is seen narrow and wide, light and dark, with JavaScript and without, and must show no
-// error, break no policy, need no sideways scrolling and have no accessibility violation that axe
+// error, have a strict policy and break it nowhere, need no sideways scrolling and have no accessibility violation that axe
 // finds. Screenshots go to target/screenshots (or SCREENSHOTS).
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -36,9 +38,11 @@ const LOOKS = [
   { name: '1280-dark', viewport: WIDE, colorScheme: 'dark' },
   { name: '400-no-script', viewport: NARROW, colorScheme: 'light', javaScriptEnabled: false },
 ];
+const CHOOSER = process.env.CHOOSER_ISSUER;
 const USERNAME = process.env.DEMO_USERNAME ?? 'alice';
 const PASSWORD = process.env.DEMO_PASSWORD ?? 'wonderland';
 const CONTINUES = /approve|allow|accept|authori[sz]e/i;
+const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 const REFUSES = /deny|cancel|refuse/i;
 
 mkdirSync(SHOTS, { recursive: true });
@@ -60,6 +64,10 @@ try {
   for (const look of LOOKS) {
     await check(`${look.name}: consent, login, and back to the client`, () => logIn(look));
     await check(`${look.name}: the page of the MCP server`, () => visit(look, world.origin, 'splash'));
+    await check(`${look.name}: the page of the authorization server`, () => visit(look, world.issuer, 'home'));
+    await check(`${look.name}: connected apps, and logging out`, () => account(look));
+    await check(`${look.name}: a device`, () => device(look));
+    if (CHOOSER) await check(`${look.name}: several identity providers`, () => choose(look));
   }
   await check('a person can deny', () => deny(LOOKS[0]));
   await check('a wrong password is told, and can be corrected', () => mistype(LOOKS[0]));
@@ -83,11 +91,81 @@ async function logIn(look) {
     await button(page, CONTINUES).click();
     await page.locator('input[type=password]').waitFor();
     await consider(page, `login-${look.name}`, look.javaScriptEnabled);
-    await fillIn(page);
-    await page.locator('form:has(input[type=password]) button').first().click();
+    await signIn(page);
     await arrive(page, { state, iss: world.issuer });
     assert.ok(arrived(page).get('code'));
   });
+}
+
+/** Once with nobody, then with one application, then with none, and out again. */
+async function account(look) {
+  const script = look.javaScriptEnabled;
+  await withPage(look, async (page) => {
+    await page.goto(authorizationUrl().url);
+    await passThrough(page);
+    await page.goto(authorizationUrl().url);
+    await consider(page, `consent-known-${look.name}`, script);
+    await page.goto(`${world.issuer}/apps`);
+    await consider(page, `apps-${look.name}`, script);
+    for (const part of ['mcp', MCP_URL]) await page.getByText(part, { exact: true }).first().waitFor();
+    while (await button(page, /remove access/i).count()) {
+      await button(page, /remove access/i).click();
+      await page.getByRole('status').waitFor();
+    }
+    await consider(page, `apps-none-${look.name}`, script);
+    await page.goto(`${world.issuer}/logout`);
+    await consider(page, `logout-${look.name}`, script);
+    await button(page, /log out/i).click();
+    await page.getByRole('status').waitFor();
+    await consider(page, `logged-out-${look.name}`, script);
+  });
+}
+
+/** A wrong code, the right one, consent, and the end. */
+async function device(look) {
+  const script = look.javaScriptEnabled;
+  await withPage(look, async (page) => {
+    const told = await json(`${world.issuer}/device_authorization`, new URLSearchParams({ client_id: world.clientId }));
+    await page.goto(told.verification_uri);
+    await page.locator('#user_code').fill('BCDF-GHJK');
+    await button(page, /continue/i).click();
+    await page.getByRole('alert').waitFor();
+    await consider(page, `device-wrong-${look.name}`, script);
+    await page.goto(told.verification_uri_complete);
+    await consider(page, `device-${look.name}`, script);
+    await button(page, /continue/i).click();
+    await button(page, CONTINUES).waitFor();
+    await consider(page, `device-consent-${look.name}`, script);
+    await button(page, CONTINUES).click();
+    await signIn(page);
+    await page.getByRole('status').waitFor();
+    await consider(page, `device-done-${look.name}`, script);
+  }, { refusals: true });
+}
+
+async function choose(look) {
+  await withPage(look, async (page) => {
+    const issuer = { ...world, issuer: CHOOSER, endpoint: `${CHOOSER}/authorize`, clientId: (await register(CHOOSER)).client_id };
+    await page.goto(authorizationUrl(issuer).url);
+    await button(page, CONTINUES).click();
+    await consider(page, `chooser-${look.name}`, look.javaScriptEnabled);
+    await button(page, /company/i).click();
+    await page.getByRole('alert').waitFor();
+    await consider(page, `away-${look.name}`, look.javaScriptEnabled);
+  }, { refusals: true });
+}
+
+/** Consent and login, as fast as one can. */
+async function passThrough(page) {
+  await button(page, CONTINUES).click();
+  await signIn(page);
+  await arrive(page, { iss: world.issuer });
+}
+
+async function signIn(page) {
+  await page.locator('input[type=password]').waitFor();
+  await fillIn(page);
+  await page.locator('form:has(input[type=password]) button').first().click();
 }
 
 async function deny(look) {
@@ -182,6 +260,7 @@ async function withPage({ viewport, colorScheme, javaScriptEnabled = true }, run
     const expected = refusals && /Failed to load resource/.test(message.text());
     if (['error', 'warning'].includes(message.type()) && !expected) complaints.push(message.text());
   });
+  page.on('response', (response) => complaints.push(...looseness(response)));
   page.on('pageerror', (error) => complaints.push(String(error)));
   page.on('requestfailed', (request) => complaints.push(`${request.url()} ${request.failure()?.errorText}`));
   try {
@@ -193,6 +272,19 @@ async function withPage({ viewport, colorScheme, javaScriptEnabled = true }, run
   } finally {
     await context.close();
   }
+}
+
+/** What is wrong with the policy of a page of the authorization server. */
+function looseness(response) {
+  const { 'content-type': type = '', 'content-security-policy': policy = '', ...headers } = response.headers();
+  const ours = [world.issuer, CHOOSER].includes(new URL(response.url()).origin);
+  if (!ours || !type.startsWith('text/html')) return [];
+  const wanted = ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"];
+  const wrong = wanted.filter((part) => !policy.includes(part)).map((part) => `no ${part}`);
+  if (/unsafe|script-src|form-action/.test(policy)) wrong.push(`loose: ${policy}`);
+  if (headers['x-frame-options'] !== 'DENY') wrong.push('can be framed');
+  if (!/no-store/.test(headers['cache-control']) && new URL(response.url()).pathname !== '/') wrong.push('is kept');
+  return wrong.map((text) => `${response.url()}: ${text}`);
 }
 
 async function consider(page, name, javaScript = true) {
@@ -248,35 +340,40 @@ async function discover() {
   const resource = await json(`${origin}/.well-known/oauth-protected-resource/mcp`);
   const issuer = resource.authorization_servers[0];
   const metadata = await json(`${issuer}/.well-known/oauth-authorization-server`);
-  const clientName = 'A client with quite a long name, as people give them';
-  const client = await json(metadata.registration_endpoint, {
-    client_name: clientName,
+  const { client_id: clientId, client_name: clientName } = await register(issuer);
+  return { origin, issuer, clientName, clientId, endpoint: metadata.authorization_endpoint };
+}
+
+function register(issuer) {
+  return json(`${issuer}/register`, {
+    client_name: 'A client with quite a long name, as people give them',
     redirect_uris: [listener.url],
-    grant_types: ['authorization_code'],
+    grant_types: ['authorization_code', DEVICE_GRANT],
     response_types: ['code'],
     token_endpoint_auth_method: 'none',
   });
-  return { origin, issuer, clientName, clientId: client.client_id, endpoint: metadata.authorization_endpoint };
 }
 
 async function json(url, body) {
-  const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  const isForm = body instanceof URLSearchParams;
+  const headers = isForm ? {} : { 'content-type': 'application/json' };
+  const post = { method: 'POST', headers, body: isForm ? body : JSON.stringify(body) };
   const response = await fetch(url, { ...(body && post), signal: AbortSignal.timeout(10_000) });
   if (!response.ok) throw new Error(`${response.status} from ${url}: ${await response.text()}`);
   return response.json();
 }
 
-function authorizationUrl() {
+function authorizationUrl({ endpoint, clientId } = world) {
   const state = randomBytes(16).toString('hex');
   const challenge = createHash('sha256').update(randomBytes(32).toString('hex')).digest('base64url');
-  const url = new URL(world.endpoint);
+  const url = new URL(endpoint);
   url.search = new URLSearchParams({
     response_type: 'code',
-    client_id: world.clientId,
+    client_id: clientId,
     redirect_uri: listener.url,
     state,
     scope: 'mcp',
-    resource: MCP_URL,
+    ...(endpoint === world.endpoint && { resource: MCP_URL }),
     code_challenge: challenge,
     code_challenge_method: 'S256',
   });

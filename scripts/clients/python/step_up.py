@@ -48,6 +48,8 @@ async def step_up(mode: str) -> None:
         create_mcp_http_client(auth=provider) as http,
         Client(streamable_http_client(MCP_URL, http_client=http), mode=mode) as client,
     ):
+        # A stateless client logs in with its first request, and asks for more once in each.
+        await client.list_tools()
         result = await client.call_tool("print-env", {})
     assert not result.is_error, result
     assert len(person.scopes) == 2, person.scopes

@@ -54,6 +54,8 @@ pub enum ErrorCode {
     ExpiredToken,
     /// The proof of possession does not hold (RFC 9449).
     InvalidDpopProof,
+    /// The proof of possession lacks a nonce of this server, which comes with the answer (RFC 9449).
+    UseDpopNonce,
 }
 
 impl ErrorCode {
@@ -84,6 +86,7 @@ impl ErrorCode {
             Self::SlowDown => "slow_down",
             Self::ExpiredToken => "expired_token",
             Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
         }
     }
 }
@@ -121,6 +124,7 @@ mod tests {
             ErrorCode::SlowDown,
             ErrorCode::ExpiredToken,
             ErrorCode::InvalidDpopProof,
+            ErrorCode::UseDpopNonce,
         ];
         for code in codes {
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());

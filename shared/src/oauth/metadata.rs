@@ -39,6 +39,9 @@ pub struct AuthorizationServerMetadata {
     /// Where devices without a browser begin (RFC 8628).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_authorization_endpoint: Option<String>,
+    /// Where a user's browser is sent to log out (`OpenID` Connect RP-Initiated Logout).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_session_endpoint: Option<String>,
     /// Where clients hand in authorization requests ahead of the browser (RFC 9126).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed_authorization_request_endpoint: Option<String>,
@@ -89,6 +92,9 @@ pub struct AuthorizationServerMetadata {
     /// How identity tokens are signed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub id_token_signing_alg_values_supported: Vec<String>,
+    /// A page for developers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_documentation: Option<String>,
     /// The claims that can be told of a user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims_supported: Vec<String>,

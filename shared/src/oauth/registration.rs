@@ -71,6 +71,12 @@ pub struct ClientMetadata {
     /// Where its public keys are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwks_uri: Option<String>,
+    /// Whether all its token requests show a key (RFC 9449 section 5.2).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_bound_access_tokens: Option<bool>,
+    /// Where a browser may be sent after a logout (`OpenID` Connect RP-Initiated Logout section 3.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post_logout_redirect_uris: Option<Vec<String>>,
     /// `native` or `web` (`OpenID` Connect Dynamic Client Registration section 2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub application_type: Option<String>,

@@ -7,6 +7,10 @@ use testkit::{
     process::{Process, Program, free_port},
     redis::RedisServer,
 };
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 const SECRET: &str = "a secret that the keys are sealed with";
 
@@ -81,7 +85,8 @@ async fn the_doctor_sees_a_server_that_is_well_and_one_that_is_not() {
     let running = place.instance(0).await;
     let _ = place.kids(0).await;
     let said = place.command(&["doctor"]).await;
-    for about in ["settings", "store", "keys", "issuer", "clock", "jwks"] {
+    let all = ["settings", "store", "single use", "eviction", "keys", "issuer", "clock", "jwks"];
+    for about in all {
         assert!(said.contains(&format!("ok    {about}: ")), "{about}: {said}");
     }
     let other = place.program().setting("AUTH_SECRET", "the secret of somebody else entirely");
@@ -100,4 +105,42 @@ async fn settings_are_shown_without_what_is_secret() {
     assert!(!said.contains(SECRET) && !said.contains(&place.redis.url()), "{said}");
     assert!(place.command(&["config", "check"]).await.contains(&place.issuer));
     assert!(place.command(&["--help"]).await.contains("Usage: auth-server"));
+}
+
+#[tokio::test]
+async fn the_doctor_sees_a_redis_that_throws_things_away() {
+    let place = Place::new().await;
+    let _running = place.instance(0).await;
+    let mut line = TcpStream::connect(("127.0.0.1", place.redis.port())).await.expect("Redis");
+    line.write_all(b"CONFIG SET maxmemory-policy allkeys-lru\r\nQUIT\r\n").await.expect("a line");
+    let mut said = String::new();
+    line.read_to_string(&mut said).await.expect("an answer");
+    let (status, said) = place.program().argument("doctor").run().await;
+    assert!(!status.success() && said.contains("BAD   eviction: "), "{said}");
+    assert!(said.contains("allkeys-lru") && said.contains("noeviction"), "{said}");
+}
+
+#[tokio::test]
+async fn without_redis_every_command_says_what_it_can() {
+    let port = free_port();
+    let issuer = format!("http://localhost:{port}");
+    let program = || {
+        let program = Program::built("auth-server").setting("AUTH_SERVER_URL", &issuer);
+        program.setting("AUTH_SERVER_PORT", port)
+    };
+    let _running = program().start_ready(&format!("{issuer}/readyz")).await;
+    let say = async |words: &[&str]| {
+        words.iter().fold(program(), |program, word| program.argument(*word)).run().await
+    };
+    let (status, said) = say(&["doctor"]).await;
+    assert!(status.success() && said.contains("hm    store: in memory"), "{said}");
+    for words in [["config", "check"], ["config", "dump"]] {
+        assert!(say(&words).await.0.success(), "{words:?}");
+    }
+    for (words, hint) in
+        [(["keys", "rotate"], "REDIS_URL"), (["client", "list"], "AUTH_CLIENTS_FILE")]
+    {
+        let (status, said) = say(&words).await;
+        assert!(!status.success() && said.contains(hint), "{words:?}: {said}");
+    }
 }

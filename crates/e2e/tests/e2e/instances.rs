@@ -2,7 +2,7 @@
 
 use e2e::{Setup, World, approve, sign_in};
 use serde_json::json;
-use testkit::{browser::Browser, oauth::Tokens};
+use testkit::{PATIENCE, browser::Browser, eventually, oauth::Tokens, rpc::Session};
 
 use crate::support::{
     asking, filled_in, forms, person, redeem, session, standing, told_name, works,
@@ -16,6 +16,8 @@ on_both_stores![
     a_login_that_begins_at_one_instance_ends_at_another,
     a_token_revoked_here_is_worth_nothing_there,
     a_session_opened_here_is_used_and_ended_there,
+    a_session_used_here_and_ended_there_is_gone_here,
+    without_a_choice_no_instance_believes_what_it_saw,
     a_stream_opened_here_ends_when_its_session_is_ended_there,
     a_question_asked_here_is_answered_there,
     a_call_that_runs_here_is_cancelled_there,
@@ -115,6 +117,34 @@ async fn a_session_opened_here_is_used_and_ended_there(setup: Setup) {
     let reply = there.tool("echo", json!({ "message": "hi" })).await.expect(200);
     assert_eq!(reply.content_text(), "Echo: hi");
     let _ = there.end().await.expect(204);
+    let _ = here.call("ping", json!({})).await.expect_error(404, -32001);
+}
+
+/// An instance that has just seen a session hears of its end by a message, which takes a moment.
+async fn ended(session: &Session) {
+    let gone = async || {
+        let reply = session.call("ping", json!({})).await;
+        (reply.status != 200).then_some(reply)
+    };
+    let _ = eventually(PATIENCE, gone).await.expect_error(404, -32001);
+}
+
+async fn a_session_used_here_and_ended_there_is_gone_here(setup: Setup) {
+    // Time stands still: what was seen here would count for ever, so it is the message that ends it.
+    let world = two(setup.clock(standing()).setting("SESSION_CHECK", "near")).await;
+    let here = session(&world, world.login("alice").await.access()).await;
+    for _ in 0..3 {
+        let _ = here.call("ping", json!({})).await.expect(200);
+    }
+    let _ = here.at(&world.endpoint_at(1)).end().await.expect(204);
+    ended(&here).await;
+}
+
+async fn without_a_choice_no_instance_believes_what_it_saw(setup: Setup) {
+    let world = two(setup).await;
+    let here = session(&world, world.login("alice").await.access()).await;
+    let _ = here.call("ping", json!({})).await.expect(200);
+    let _ = here.at(&world.endpoint_at(1)).end().await.expect(204);
     let _ = here.call("ping", json!({})).await.expect_error(404, -32001);
 }
 

@@ -36,6 +36,7 @@ mod processes;
 mod races;
 mod restart;
 mod rmcp;
+mod secrets;
 mod signed_tokens;
 mod support;
 mod telemetry;

@@ -13,43 +13,45 @@ use testkit::{
 };
 
 /// Two ports, and what follows from them.
-struct Place {
-    issuer: String,
+pub(crate) struct Place {
+    pub(crate) issuer: String,
     base: String,
     ports: [u16; 2],
     redis: Option<String>,
 }
 
 impl Place {
-    fn new(redis: Option<&RedisServer>) -> Self {
+    pub(crate) fn new(redis: Option<&RedisServer>) -> Self {
         let ports = [free_port(), free_port()];
         let [issuer, base] = ports.map(|port| format!("http://localhost:{port}"));
         Self { issuer, base, ports, redis: redis.map(RedisServer::url) }
     }
 
-    /// One of our programs, told where everybody is.
+    /// One of our programs, told where everybody is. It tells all it can: `testkit` sees to it that
+    /// no secret is in it.
     fn program(&self, name: &str) -> Program {
         let program = Program::built(name)
             .setting("AUTH_SERVER_PORT", self.ports[0])
             .setting("AUTH_SERVER_URL", &self.issuer)
             .setting("PORT", self.ports[1])
             .setting("BASE_URI", &self.base)
-            .setting("MCP_AUTH_CACHE_TTL", 0);
+            .setting("MCP_AUTH_CACHE_TTL", 0)
+            .setting("RUST_LOG", "trace");
         match &self.redis {
             Some(url) => program.setting("REDIS_URL", url),
             None => program,
         }
     }
 
-    async fn auth(&self) -> Process {
+    pub(crate) async fn auth(&self) -> Process {
         self.program("auth-server").start_ready(&format!("{}/readyz", self.issuer)).await
     }
 
-    async fn mcp(&self) -> Process {
+    pub(crate) async fn mcp(&self) -> Process {
         self.program("mcp-server").start_ready(&format!("{}/readyz", self.base)).await
     }
 
-    fn endpoint(&self) -> String {
+    pub(crate) fn endpoint(&self) -> String {
         format!("{}/mcp", self.base)
     }
 

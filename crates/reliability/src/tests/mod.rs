@@ -1,10 +1,11 @@
 //! The tests, by the numbers of the design.
 
+mod crowds;
 mod outages;
 mod restarts;
 mod streams;
 
-use futures_util::future::BoxFuture;
+use futures_util::future::LocalBoxFuture;
 
 use crate::report::{Report, Size};
 
@@ -15,7 +16,7 @@ pub struct Test {
     /// What it does, in a line.
     pub about: &'static str,
     /// Does it.
-    pub run: fn(Size) -> BoxFuture<'static, Report>,
+    pub run: fn(Size) -> LocalBoxFuture<'static, Report>,
 }
 
 /// All of them.
@@ -49,5 +50,25 @@ pub const TESTS: &[Test] = &[
         name: "T11b",
         about: "Redis is restarted with its data",
         run: |size| Box::pin(outages::with_data(size)),
+    },
+    Test {
+        name: "C1",
+        about: "crowds redeem codes at two instances of the authorization server",
+        run: |size| Box::pin(crowds::codes(size, false)),
+    },
+    Test {
+        name: "C2",
+        about: "crowds redeem refresh tokens there",
+        run: |size| Box::pin(crowds::refreshes(size, false)),
+    },
+    Test {
+        name: "C3",
+        about: "C1 while an instance is killed every two seconds",
+        run: |size| Box::pin(crowds::codes(size, true)),
+    },
+    Test {
+        name: "C4",
+        about: "C2 while an instance is killed every two seconds",
+        run: |size| Box::pin(crowds::refreshes(size, true)),
     },
 ];

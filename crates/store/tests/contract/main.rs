@@ -11,6 +11,7 @@ mod log;
 mod outage;
 mod ring;
 mod roster;
+mod rotating;
 mod table;
 mod tally;
 mod world;

@@ -5,7 +5,7 @@ use scraper::{ElementRef, Html};
 use url::Url;
 
 use super::page::{css, text};
-use crate::fail::OrFail as _;
+use crate::{fail::OrFail as _, secrets};
 
 /// A form as the page has filled it in, waiting for the person.
 #[derive(Clone, Debug)]
@@ -59,6 +59,9 @@ impl Form {
     #[track_caller]
     pub fn fill(mut self, name: &str, value: &str) -> Self {
         let field = self.field(name, |field| field.kind == Kind::Text);
+        if name.contains("password") {
+            secrets::note(value);
+        }
         value.clone_into(&mut field.value);
         self
     }

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     fail::OrFail as _,
     schema::{Asked, check_refusal, check_server_message},
+    secrets,
     wait::PATIENCE,
     within,
 };
@@ -72,6 +73,7 @@ impl Exchange {
         asked: Asked,
     ) -> reqwest::Result<Self> {
         let (status, headers) = (response.status(), response.headers().clone());
+        secrets::note_answer(&headers, &[]);
         let form = promises::head(revision, status, &headers);
         let mut exchange = Self {
             status,

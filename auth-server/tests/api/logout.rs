@@ -1,0 +1,145 @@
+//! Applications that log their user out (`OpenID` Connect RP-Initiated Logout 1.0).
+
+use http::Method;
+use serde_json::json;
+use testkit::{
+    browser::{Browser, Page, Visit},
+    oauth::{Client, query},
+};
+use url::Url;
+
+use crate::support::{CALLBACK, World, redemption};
+
+/// An application, its user's browser, and the identity token that it got for him.
+struct Story {
+    world: World,
+    client: Client,
+    browser: Browser,
+    hint: String,
+}
+
+impl Story {
+    async fn begin(user: &str) -> Self {
+        let world = World::with(&[("AUTH_TOKEN_FORMAT", "jwt")]).await;
+        let metadata = json!({
+            "token_endpoint_auth_method": "none", "post_logout_redirect_uris": [CALLBACK],
+        });
+        let client = world.app_with(metadata).await;
+        let (browser, hint) = (world.browser(), String::new());
+        let mut story = Self { world, client, browser, hint };
+        story.hint = story.login(user).await;
+        story
+    }
+
+    /// Logs in and gives the identity token.
+    async fn login(&mut self, user: &str) -> String {
+        let request = self.world.request(&self.client).with("scope", "openid");
+        let callback = self.world.go(&mut self.browser, &request.url(), user).await;
+        let code = query(&callback, "code").unwrap();
+        let form = redemption(&self.client, &request, &code);
+        let tokens = self.world.token(&form).await.expect(200).json();
+        tokens["id_token"].as_str().unwrap().to_owned()
+    }
+
+    async fn leave(&mut self, parameters: &[(&str, &str)]) -> Visit {
+        let address = format!("{}/logout", self.world.issuer);
+        let address = Url::parse_with_params(&address, parameters).unwrap();
+        self.browser.open(address.as_str()).await
+    }
+
+    async fn is_logged_in(&mut self) -> bool {
+        let page = self.leave(&[]).await.page().expect(200);
+        page.has_button("Log out")
+    }
+}
+
+fn asks(page: &Page) -> bool {
+    page.has_button("Log out")
+}
+
+#[tokio::test]
+async fn an_application_logs_its_user_out_and_gets_the_browser_back() {
+    let mut story = Story::begin("alice").await;
+    let hint = story.hint.clone();
+    let wish = [
+        ("id_token_hint", &*hint),
+        ("post_logout_redirect_uri", CALLBACK),
+        ("state", "a state/+=&"),
+    ];
+    let back = story.leave(&wish).await.callback();
+    assert_eq!(query(&back, "state").as_deref(), Some("a state/+=&"));
+    assert!(!story.is_logged_in().await);
+    let again = story.leave(&wish).await.callback();
+    assert!(again.as_str().starts_with(CALLBACK), "who is out already is no mistake: {again}");
+}
+
+#[tokio::test]
+async fn a_token_that_has_ended_still_says_who_is_meant() {
+    let mut story = Story::begin("alice").await;
+    story.world.pass(3600);
+    let hint = story.hint.clone();
+    let page = story.leave(&[("id_token_hint", &hint)]).await.page().expect(200);
+    assert!(!asks(&page) && page.text().contains("You are logged out"), "{page}");
+    assert!(!story.is_logged_in().await);
+}
+
+#[tokio::test]
+async fn an_address_that_is_not_registered_leads_nowhere() {
+    let mut story = Story::begin("alice").await;
+    let hint = story.hint.clone();
+    let elsewhere = ["https://evil.example/", "http://127.0.0.1:5999/callback2", "javascript:x"];
+    for address in elsewhere {
+        let wish = [("id_token_hint", &*hint), ("post_logout_redirect_uri", address)];
+        let page = story.leave(&wish).await.page().expect(200);
+        assert!(page.text().contains("You are logged out"), "{page}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_good_token_the_user_is_asked_and_nobody_is_redirected() {
+    let mut story = Story::begin("alice").await;
+    let access = story.world.tokens(&story.client).await.access;
+    let forged = format!("{}A", &story.hint[..story.hint.len() - 1]);
+    let (hint, id) = (story.hint.clone(), story.client.id.clone());
+    let table: [&[(&str, &str)]; 6] = [
+        &[],
+        &[("id_token_hint", "nonsense")],
+        &[("id_token_hint", &access)],
+        &[("id_token_hint", &forged)],
+        &[("id_token_hint", &hint), ("client_id", "another")],
+        &[("client_id", &id)],
+    ];
+    for wish in table {
+        let wish = [wish, &[("post_logout_redirect_uri", CALLBACK)]].concat();
+        let page = story.leave(&wish).await.page().expect(200);
+        assert!(asks(&page), "{wish:?} {page}");
+    }
+    let twice = [("id_token_hint", &*hint), ("id_token_hint", &*hint)];
+    let _ = story.leave(&twice).await.page().expect(400);
+    assert!(story.is_logged_in().await);
+}
+
+#[tokio::test]
+async fn somebody_else_who_is_logged_in_is_asked() {
+    let mut story = Story::begin("alice").await;
+    let for_alice = story.hint.clone();
+    let page = story.leave(&[]).await.page().expect(200);
+    let _ = story.browser.submit(&page, page.form("Log out")).await.page().expect(200);
+    story.login("bob").await;
+    let wish = [("id_token_hint", &*for_alice), ("post_logout_redirect_uri", CALLBACK)];
+    let page = story.leave(&wish).await.page().expect(200);
+    assert!(asks(&page) && page.text().contains("Bob Brown"), "{page}");
+}
+
+/// It comes without our cookies, so it could log nobody out.
+#[tokio::test]
+async fn a_form_of_another_site_becomes_a_link() {
+    let story = Story::begin("alice").await;
+    let form = [("id_token_hint", &*story.hint), ("post_logout_redirect_uri", CALLBACK)];
+    let request = story.world.http.request(Method::POST, "/logout").form(&form);
+    let answer = story.world.http.send(request).await.expect(303);
+    let link = Url::parse(answer.header("location").unwrap()).unwrap();
+    assert_eq!(link.path(), "/logout");
+    assert_eq!(query(&link, "id_token_hint"), Some(story.hint));
+    assert_eq!(query(&link, "post_logout_redirect_uri").as_deref(), Some(CALLBACK));
+}

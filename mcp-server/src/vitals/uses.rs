@@ -1,0 +1,69 @@
+//! Uses of sessions that the store has not heard of yet. A session that is used a thousand times a
+//! second is told of once a second.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use ambient::Timestamp;
+
+/// How soon the store hears of the next use.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How many sessions are noted. Uses of the others are told at once.
+const MOST: usize = 20_000;
+
+/// What has been noted, by the names of sessions.
+#[derive(Default)]
+pub(super) struct Uses(Mutex<HashMap<String, Noted>>);
+
+struct Noted {
+    told: Timestamp,
+    untold: u64,
+    last: Timestamp,
+}
+
+impl Uses {
+    /// Notes a use; gives how many are to be told now, if any are.
+    pub(super) fn note(&self, session: &str, now: Timestamp) -> Option<u64> {
+        let mut noted = self.lock();
+        if let Some(noted) = noted.get_mut(session) {
+            noted.last = now;
+            if noted.told <= now && now < noted.told + EVERY {
+                noted.untold += 1;
+                return None;
+            }
+            noted.told = now;
+            return Some(std::mem::take(&mut noted.untold) + 1);
+        }
+        if noted.len() < MOST {
+            noted.insert(session.to_owned(), Noted { told: now, untold: 0, last: now });
+        }
+        Some(1)
+    }
+
+    /// What is untold of one session, and when it was used last.
+    pub(super) fn take_one(&self, session: &str) -> Option<(u64, Timestamp)> {
+        let mut noted = self.lock();
+        let noted = noted.get_mut(session).filter(|noted| noted.untold > 0)?;
+        Some((std::mem::take(&mut noted.untold), noted.last))
+    }
+
+    /// What is untold of all of them. Those that have not been used for a while are forgotten.
+    pub(super) fn take(&self, now: Timestamp) -> Vec<(String, u64, Timestamp)> {
+        let mut untold = Vec::new();
+        self.lock().retain(|session, noted| {
+            if noted.untold > 0 {
+                untold.push((session.clone(), std::mem::take(&mut noted.untold), noted.last));
+            }
+            noted.told <= now && now < noted.told + EVERY
+        });
+        untold
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Noted>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
