@@ -108,13 +108,7 @@ impl Config {
             auth,
             redis: store::RedisOptions::read(read),
             sessions: sessions(read),
-            session_check: read
-                .setting(
-                    "SESSION_CHECK",
-                    "`near` believes for up to a second what this instance has seen of a session; \
-                     `strict` asks the store at every request.",
-                )
-                .or(SessionCheck::Strict),
+            session_check: session_check(read),
             state_key: state_key(read),
             allowed_hosts: read
                 .setting("ALLOWED_HOSTS", "Further host names of this server, comma separated.")
@@ -157,6 +151,12 @@ impl Config {
     pub fn resource(&self) -> String {
         format!("{}{ENDPOINT}", self.base)
     }
+}
+
+fn session_check(read: &mut Reader<'_>) -> SessionCheck {
+    let meaning = "`near` believes for up to a second what this instance has seen of a session; \
+                   `strict` asks the store at every request.";
+    read.setting("SESSION_CHECK", meaning).or(SessionCheck::Strict)
 }
 
 fn sessions(read: &mut Reader<'_>) -> SessionLimits {

@@ -44,9 +44,9 @@ async fn an_entry_lists_every_file_with_the_digest_of_what_is_read() {
         let contents = &read["contents"][0];
         assert_eq!(contents["uri"], file["uri"]);
         let Some(text) = contents["text"].as_str() else { continue };
-        let digest = Sha256::digest(text);
-        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(file["digest"], format!("sha256:{digest}"));
+        let hex = |digest: String, byte: &u8| format!("{digest}{byte:02x}");
+        let digest = Sha256::digest(text).iter().fold("sha256:".to_owned(), hex);
+        assert_eq!(file["digest"], digest);
         assert_eq!(file["size"], text.len());
     }
 }

@@ -28,8 +28,9 @@ where
         let clock = Clock::system();
         let deadline = clock.now() + limit;
         loop {
-            // The bound holds for an attempt that hangs, too.
-            match clock.timeout(deadline.since(clock.now()), attempt()).await {
+            // The bound holds for an attempt that hangs, too. Attempts are exchanges, which are large.
+            let attempt = Box::pin(attempt());
+            match clock.timeout(deadline.since(clock.now()), attempt).await {
                 Ok(Some(value)) => return value,
                 Ok(None) if clock.now() < deadline => clock.sleep(INTERVAL).await,
                 _ => panic!("what {caller} waits for did not happen within {limit:?}"),

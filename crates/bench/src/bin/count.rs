@@ -23,7 +23,7 @@ use chassis::{Lifecycle, telemetry::Telemetry};
 use e2e::{Backend, Setup, World};
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Request};
-use http_body_util::BodyExt as _;
+use http_body_util::{BodyExt as _, Collected};
 use mcp_core::Features;
 use mcp_server::{Config, Parts, Server, features, run::SERVICE};
 use shared::mcp::{Incoming, Message, RequestMeta};
@@ -119,7 +119,7 @@ impl Counter {
     async fn bare(&self, router: &Router, token: &str) {
         let response =
             self.send(router, Case::Call.ask(Some(token), None).request(&self.host)).await;
-        let body = response.into_body().collect().await.map(|body| body.to_bytes());
+        let body = response.into_body().collect().await.map(Collected::to_bytes);
         let media_type = HeaderValue::from_static("application/json");
         let bare = of_json("/mcp", Answer { body: body.unwrap_or_default(), media_type });
         self.whole("ceiling", &bare, Case::Call, Some(token)).await;

@@ -378,11 +378,11 @@ mod tests {
 
     #[test]
     fn what_no_host_has_to_take_is_not_offered() {
+        static LARGE: [u8; 16 * 1024 * 1024] = [0; 16 * 1024 * 1024];
         let many = (0..MOST_FILES).fold(Skill::at("good").file(MANIFEST, GOOD), |skill, number| {
             skill.file(Box::leak(format!("{number}.txt").into_boxed_str()), b"")
         });
         assert_eq!(refused(many), NotASkill::TooLarge);
-        static LARGE: [u8; 16 * 1024 * 1024] = [0; 16 * 1024 * 1024];
         let large = Skill::at("good").file(MANIFEST, GOOD).file("large.bin", &LARGE);
         assert_eq!(refused(large), NotASkill::TooLarge);
     }
