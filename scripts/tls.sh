@@ -65,6 +65,7 @@ journey() {
     check 'so does the authorization server' metadata_documents_agree
     check 'browsers are told to stay with https' stays_with_https
     check '/mcp/ answers without a redirect' trailing_slash_answers
+    check 'the doctor finds nothing bad' "$BIN_DIR/mcp-server" doctor
     stop proxy
     stop mcp-server
     stop auth-server

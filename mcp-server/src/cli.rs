@@ -3,7 +3,7 @@
 use std::io::{self, Read as _, Write};
 
 use ambient::{Clock, Entropy, Env, Mistakes, Secret, Settings};
-use clap::{CommandFactory as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use mcp_core::Features;
 use url::Url;
@@ -15,7 +15,7 @@ use crate::{
     run,
 };
 
-/// An MCP server. Settings come from the environment and from the file `.env`.
+/// An MCP server. Settings come from the environment and from the file `.env`; `--help` explains them.
 #[derive(Debug, Parser)]
 #[command(name = "mcp-server", version)]
 struct Cli {
@@ -102,11 +102,14 @@ pub enum CliError {
     Terminal(#[from] io::Error),
 }
 
-/// Does what the command line of this process says; `offered` is what is served, by its settings.
-pub async fn run(offered: impl FnOnce(&Env) -> Result<Features, Mistakes>) -> Result<(), CliError> {
-    match Cli::parse().command {
-        None | Some(Command::Serve) => Ok(run::serve_chosen(offered).await?),
-        Some(Command::Stdio) => Ok(run::serve_stdio(offered).await?),
+/// Does what the command line of this process says; `described` is what is served, by its settings, and
+/// these settings.
+pub async fn run(
+    described: impl Fn(&Env) -> (Result<Features, Mistakes>, Settings),
+) -> Result<(), CliError> {
+    match told(&described).command {
+        None | Some(Command::Serve) => Ok(run::serve_chosen(|env| described(env).0).await?),
+        Some(Command::Stdio) => Ok(run::serve_stdio(|env| described(env).0).await?),
         Some(Command::CheckAuth { token }) => {
             let env = Env::process()?;
             let token = token.map(from_standard_input).transpose()?;
@@ -127,7 +130,8 @@ pub async fn run(offered: impl FnOnce(&Env) -> Result<Features, Mistakes>) -> Re
         }
         Some(Command::Connect { client, url }) => {
             let env = Env::process()?;
-            let (config, features) = Mistakes::of_both(Config::from_env(&env).0, offered(&env))?;
+            let (config, features) =
+                Mistakes::of_both(Config::from_env(&env).0, described(&env).0)?;
             let url = url.map_or_else(|| config.resource(), String::from);
             let target = Target::new(&features.implementation().name, &url);
             Ok(connect(&target, client, &mut io::stdout().lock())?)
@@ -137,16 +141,42 @@ pub async fn run(offered: impl FnOnce(&Env) -> Result<Features, Mistakes>) -> Re
             clap_complete::generate(shell, &mut Cli::command(), "mcp-server", &mut script);
             Ok(io::stdout().lock().write_all(&script)?)
         }
-        Some(Command::Config { what }) => {
-            let env = Env::process()?;
-            let (config, settings) = Config::from_env(&env);
-            config?;
-            offered(&env)?;
-            match what {
-                ConfigCommand::Check => Ok(()),
-                ConfigCommand::Dump => Ok(dump(&env, &settings, "", &mut io::stdout().lock())?),
-            }
-        }
+        Some(Command::Config { what }) => configured(&what, described),
+    }
+}
+
+/// What this process was told to do. The long help ends with every setting, in the words of the code
+/// that reads them.
+fn told(described: impl Fn(&Env) -> (Result<Features, Mistakes>, Settings)) -> Cli {
+    let nothing = Env::default();
+    let mut settings = Config::from_env(&nothing).1;
+    settings.extend(described(&nothing).1);
+    let matches = Cli::command().after_long_help(explained(&settings)).get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+fn explained(settings: &Settings) -> String {
+    let lines = settings.iter().map(|setting| {
+        let default = setting.default.as_deref().filter(|default| !default.is_empty());
+        let default = default.unwrap_or("not set");
+        format!("\n  {} [{default}]\n          {}\n", setting.name, setting.meaning)
+    });
+    let lines: Vec<_> = lines.collect();
+    format!("Settings, with what holds when they are not set:\n{}", lines.concat())
+}
+
+/// Checks the settings of the server and of its features, or shows them.
+fn configured(
+    what: &ConfigCommand,
+    described: impl Fn(&Env) -> (Result<Features, Mistakes>, Settings),
+) -> Result<(), CliError> {
+    let env = Env::process()?;
+    let ((config, mut settings), (features, more)) = (Config::from_env(&env), described(&env));
+    Mistakes::of_both(config, features)?;
+    settings.extend(more);
+    match what {
+        ConfigCommand::Check => Ok(()),
+        ConfigCommand::Dump => Ok(dump(&env, &settings, "", &mut io::stdout().lock())?),
     }
 }
 
@@ -221,6 +251,19 @@ mod tests {
     fn the_command_line_is_well_made() {
         Cli::command().debug_assert();
         assert!(Cli::parse_from(["mcp-server"]).command.is_none());
+    }
+
+    #[test]
+    fn the_help_explains_every_setting() {
+        let settings = Config::from_env(&Env::default()).1;
+        let help = Cli::command().after_long_help(explained(&settings)).render_long_help();
+        let help = help.to_string();
+        for setting in settings {
+            assert!(help.contains(&format!("\n  {} [", setting.name)), "{}", setting.name);
+        }
+        assert!(
+            help.contains("SESSION_TTL [300]\n          Seconds that an unused session lives.")
+        );
     }
 
     #[test]

@@ -4,7 +4,6 @@
 
 use std::process::ExitCode;
 
-use ambient::Env;
 use mcp_server::{cli, features};
 
 fn main() -> ExitCode {
@@ -12,8 +11,7 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return chassis::exit_code(Err::<(), _>(error)),
     };
-    let offered = |env: &Env| features::offered(env).0;
-    let ended = runtime.block_on(cli::run(offered));
+    let ended = runtime.block_on(cli::run(features::offered));
     // A read of standard input cannot be taken back; nobody waits for it.
     runtime.shutdown_background();
     chassis::exit_code(ended)

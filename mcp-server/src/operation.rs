@@ -28,7 +28,7 @@ use crate::{
 
 pub(crate) use self::{
     network::Network,
-    place::{note_in_place, received, write_place},
+    place::{detached, note_in_place, received, write_place},
 };
 
 /// Instead of a name that a client has made up.

@@ -99,7 +99,8 @@ async fn an_address_that_is_not_registered_leads_nowhere() {
 async fn without_a_good_token_the_user_is_asked_and_nobody_is_redirected() {
     let mut story = Story::begin("alice").await;
     let access = story.world.tokens(&story.client).await.access;
-    let forged = format!("{}A", &story.hint[..story.hint.len() - 1]);
+    let last = if story.hint.ends_with('A') { 'Q' } else { 'A' };
+    let forged = format!("{}{last}", &story.hint[..story.hint.len() - 1]);
     let (hint, id) = (story.hint.clone(), story.client.id.clone());
     let table: [&[(&str, &str)]; 6] = [
         &[],

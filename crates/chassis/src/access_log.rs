@@ -3,12 +3,19 @@
 //! A line has the path without its query and no header: codes and tokens travel in those.
 
 use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
 use ambient::{Clock, Timestamp};
-use axum::{BoxError, body::Body, extract::Request, response::Response};
+use axum::{
+    BoxError,
+    body::Body,
+    extract::{ConnectInfo, Request},
+    response::Response,
+};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use http_body::{Body as _, Frame, SizeHint};
@@ -35,6 +42,44 @@ pub(crate) struct LogAccess {
     pub(crate) session: Option<HeaderName>,
 }
 
+/// Who has made a request, as the log names him: told apart, and not told who. A server that knows
+/// puts it into the extensions of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requester {
+    kind: &'static str,
+    digest: [u8; 4],
+}
+
+impl Requester {
+    /// A user, by his name at his provider.
+    #[must_use]
+    pub fn user(name: &str) -> Self {
+        Self { kind: "user", digest: digest(name.as_bytes()) }
+    }
+
+    /// A client that acts for itself, by its id.
+    #[must_use]
+    pub fn client(id: &str) -> Self {
+        Self { kind: "client", digest: digest(id.as_bytes()) }
+    }
+}
+
+impl fmt::Display for Requester {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind, hex(self.digest))
+    }
+}
+
+/// The beginning of a hash: enough to tell things apart in a log.
+fn digest(bytes: &[u8]) -> [u8; 4] {
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(bytes));
+    [a, b, c, d]
+}
+
+fn hex(digest: [u8; 4]) -> String {
+    digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}
+
 /// What a line says about the request.
 pub(crate) struct Line {
     clock: Clock,
@@ -44,6 +89,9 @@ pub(crate) struct Line {
     id: Option<RequestId>,
     /// The header that names a session.
     session: Option<HeaderValue>,
+    /// The other end of the connection.
+    address: Option<IpAddr>,
+    requester: Option<Requester>,
     /// Where in a trace: the end of a stream is written when nothing else of its request is left.
     span: SpanContext,
 }
@@ -59,11 +107,14 @@ impl Around for LogAccess {
             uri: request.uri().clone(),
             id: request.extensions().get().cloned(),
             session: self.session.as_ref().and_then(|name| request.headers().get(name).cloned()),
+            address: address(request),
+            requester: None,
             span: context::current_span(),
         })
     }
 
-    fn after(line: Line, response: Response) -> Response {
+    fn after(mut line: Line, response: Response) -> Response {
+        line.requester = response.extensions().get().copied();
         let status = response.status().as_u16();
         let bytes = response.size_hint().exact();
         let level = line.level(status);
@@ -73,6 +124,12 @@ impl Around for LogAccess {
             None => response.map(|body| Body::new(Stream { body, line, bytes: 0, end: "dropped" })),
         }
     }
+}
+
+/// The other end of the connection, which is a proxy's where there is one.
+pub(crate) fn address(request: &Request) -> Option<IpAddr> {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    peer.map(|ConnectInfo(peer)| peer.ip().to_canonical())
 }
 
 /// `tracing::event!` wants its level at compile time.
@@ -105,6 +162,8 @@ impl Line {
             url.path = self.path(),
             http.response.status_code = status,
             http.response.body.size = bytes,
+            client.address = self.address.map(display),
+            requester = self.requester.map(display),
             session = self.session(),
             duration_ms = self.duration(),
             "answered"
@@ -122,6 +181,8 @@ impl Line {
             url.path = self.path(),
             http.response.body.size = bytes,
             end,
+            client.address = self.address.map(display),
+            requester = self.requester.map(display),
             session = self.session(),
             trace_id = trace.as_deref(),
             span_id = span.as_deref(),
@@ -137,8 +198,7 @@ impl Line {
 
     /// What tells sessions apart in a log and opens none: the beginning of the hash of the name.
     fn session(&self) -> Option<String> {
-        let digest = Sha256::digest(self.session.as_ref()?);
-        Some(digest[..4].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
+        Some(hex(digest(self.session.as_ref()?.as_bytes())))
     }
 
     fn id(&self) -> Option<&str> {

@@ -46,6 +46,7 @@ mod size;
 pub mod telemetry;
 mod version;
 
+pub use access_log::Requester;
 pub use exit::exit_code;
 pub use fault::Fault;
 pub use health::Health;

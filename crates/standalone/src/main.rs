@@ -103,11 +103,13 @@ fn welcome(
         std::io::stdout().lock(),
         "\n  MCP server            {base}\n  authorization server  {issuer}\n\n  \
          Paste into an MCP client:  {endpoint}\n  \
+         Or look around:            {base} in a browser, {base}/playground to call{flow}\n  \
          Log in as alice, bob or carol with the password the login page shows.\n\n  \
          State is {state}.\n  Stop with Ctrl-C.\n",
         base = mcp.base,
         issuer = auth.issuer,
         endpoint = mcp.resource(),
+        flow = if mcp.pages.flow { ", /flow to watch" } else { "" },
     )
 }
 

@@ -29,6 +29,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use chassis::Requester;
 use http::{HeaderMap, header};
 use mcp_core::Principal;
 use serde_json::Value;
@@ -46,7 +47,7 @@ pub(crate) use self::{
     caller::{Caller, over},
     check::check,
     discovery::DiscoveryError,
-    outbound::OutboundStartError,
+    outbound::{OutboundStartError, trusted},
     scope::{allow, allow_message, allow_messages},
     token::{Policy, folded},
 };
@@ -244,15 +245,28 @@ pub(crate) async fn require(
             }
         }
     };
-    if let Err(refused) = server.pace().admit(&caller) {
-        return refused.into_response();
+    // Who asks too often is named in the log as well.
+    let requester = requester(&caller);
+    let mut response = match server.pace().admit(&caller) {
+        Ok(()) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(refused) => refused.into_response(),
+    };
+    if let Some(requester) = requester {
+        response.extensions_mut().insert(requester);
     }
-    request.extensions_mut().insert(caller);
-    let response = next.run(request).await;
     match nonce {
         Some(nonce) => refusal::with_nonce(response, &nonce),
         None => response,
     }
+}
+
+/// Who calls, for the log.
+fn requester(caller: &Principal) -> Option<Requester> {
+    let user = caller.user.as_deref().map(Requester::user);
+    user.or_else(|| caller.client.as_deref().map(Requester::client))
 }
 
 /// The token of the one `Authorization` header (RFC 6750 section 2.1), of `longest` bytes at most.

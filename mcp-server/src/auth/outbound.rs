@@ -66,23 +66,21 @@ pub(crate) enum OutboundStartError {
     Client(#[from] reqwest::Error),
 }
 
+/// The certificates that are trusted beside those of the system.
+pub(crate) fn trusted(settings: &AuthSettings) -> Result<Vec<Certificate>, OutboundStartError> {
+    let Some(path) = &settings.ca_file else { return Ok(Vec::new()) };
+    let pem = fs::read(path).map_err(OutboundStartError::CaFile)?;
+    let found = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+    if found.is_empty() { Err(OutboundStartError::NoCertificates) } else { Ok(found) }
+}
+
 impl Outbound {
     pub(crate) fn new(
         settings: &AuthSettings,
         clock: Clock,
         measured: Asking,
     ) -> Result<Self, OutboundStartError> {
-        let trusted = match &settings.ca_file {
-            None => Vec::new(),
-            Some(path) => {
-                let pem = fs::read(path).map_err(OutboundStartError::CaFile)?;
-                let found = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-                if found.is_empty() {
-                    return Err(OutboundStartError::NoCertificates);
-                }
-                found
-            }
-        };
+        let trusted = trusted(settings)?;
         let agent = concat!("mcp-server/", env!("CARGO_PKG_VERSION"));
         let timeouts = Timeouts { connect: CONNECT.min(settings.timeout), total: settings.timeout };
         Ok(Self {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use ambient::{Clock, Entropy, Env, Secret};
-use chassis::client::{Timeouts, http_client};
+use chassis::client::{Timeouts, http_client_trusting};
 
 use crate::{AuthConfig, Config, auth};
 
@@ -53,7 +53,7 @@ pub(crate) async fn examine(
     let mut findings = inside::settings(&config);
     findings.extend(inside::store(&config, &world.clock).await);
     findings.push(("issuer", issuer(&config, world).await?));
-    match http_client("mcp-server-doctor", TIMEOUTS) {
+    match client(&config) {
         Ok(http) => {
             let patient = outside::Patient { config: &config, http: &http, clock: &world.clock };
             let seen = patient.examine().await;
@@ -65,9 +65,18 @@ pub(crate) async fn examine(
                 findings.push(("stream", stream::look(&patient, token.as_ref()).await));
             }
         }
-        Err(error) => findings.push(("HTTP client", Bad(error.to_string()))),
+        Err(error) => findings.push(("HTTP client", Bad(error))),
     }
     report(&findings, out)
+}
+
+/// A client that trusts whom the server trusts: both public URLs may be those of one authority.
+fn client(config: &Config) -> Result<reqwest::Client, String> {
+    let trusted = match &config.auth {
+        AuthConfig::Off => Vec::new(),
+        AuthConfig::Required(settings) => auth::trusted(settings).map_err(|e| e.to_string())?,
+    };
+    http_client_trusting("mcp-server-doctor", TIMEOUTS, trusted).map_err(|e| e.to_string())
 }
 
 /// Whether tokens can be checked, by the code that checks them.

@@ -11,10 +11,11 @@ use shared::mcp::{
 };
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::{downgrade, refusal};
 use crate::{
-    Server,
+    Server, operation,
     session::live::Live,
     tasks::{Answer, InTask, Outcome, TaskId, TaskRecord},
 };
@@ -31,7 +32,8 @@ pub(super) fn run_on(
     cancelled: CancellationToken,
 ) {
     let (server, ended) = (server.clone(), server.lifecycle().clone());
-    ended.spawn(async move {
+    let span = operation::detached("task");
+    let run = async move {
         let outcome = tokio::select! {
             biased;
             outcome = until_cancelled(&server, &id) => outcome,
@@ -44,7 +46,8 @@ pub(super) fn run_on(
         if let Some(outcome) = outcome {
             conclude(&server, &id, outcome).await;
         }
-    });
+    };
+    ended.spawn(run.instrument(span));
 }
 
 /// Keeps what has come of a task.

@@ -1,6 +1,7 @@
 //! What a hop says of a message: read off the message itself, in both eras alike.
 
 use axum::{Router, extract::Request, middleware::Next, response::Response};
+use http::StatusCode;
 use serde::{Deserialize, de::IgnoredAny};
 use shared::mcp::RequestId;
 
@@ -50,7 +51,19 @@ impl Flow {
 
     /// A message goes out to a client: an answer, a question or a notification.
     pub(crate) fn went(&self, message: &[u8], session: Option<&str>) {
-        self.note(|| told(message).session(session).bytes(message.len()));
+        self.note(|| {
+            let hop = told(message).unwrap_or_else(|| answer("an answer", false));
+            hop.session(session).bytes(message.len())
+        });
+    }
+
+    /// An answer with a status goes out; there may be no message in it, as with a challenge.
+    pub(crate) fn answers(&self, status: StatusCode, body: &[u8], session: Option<&str>) {
+        self.note(|| {
+            let failed = !status.is_success();
+            let hop = told(body).unwrap_or_else(|| answer(status.as_str(), failed));
+            hop.session(session).bytes(body.len())
+        });
     }
 
     /// A client has answered a question, which goes to the instance that asked.
@@ -106,27 +119,32 @@ impl Flow {
     }
 }
 
-fn told(message: &[u8]) -> Hop {
+/// What has no message in it.
+fn answer(what: &str, failed: bool) -> Hop {
+    Hop::new(Place::Instance, Place::Client, Kind::Response, what).failed(failed)
+}
+
+fn told(message: &[u8]) -> Option<Hop> {
     let hop = |kind, what: String| Hop::new(Place::Instance, Place::Client, kind, what);
-    match serde_json::from_slice::<Looked>(message) {
-        Err(_) if serde_json::from_slice::<Vec<IgnoredAny>>(message).is_ok() => {
-            hop(Kind::Response, "several answers".to_owned())
-        }
-        Err(_) => hop(Kind::Response, "an answer".to_owned()),
-        Ok(Looked { id, method: Some(method), .. }) => {
+    let Ok(looked) = serde_json::from_slice::<Looked>(message) else {
+        let batch = serde_json::from_slice::<Vec<IgnoredAny>>(message).ok()?;
+        return Some(answer(&format!("{} answers", batch.len()), false));
+    };
+    Some(match looked {
+        Looked { id, method: Some(method), .. } => {
             let kind = if id.is_some() { Kind::Question } else { Kind::Notification };
             hop(kind, method).id(id.as_ref())
         }
-        Ok(Looked { id, error: Some(Code { code }), .. }) => {
+        Looked { id, error: Some(Code { code }), .. } => {
             hop(Kind::Response, format!("error {code}")).id(id.as_ref()).failed(true)
         }
-        Ok(Looked { id, result, .. }) => {
+        Looked { id, result, .. } => {
             let failed = result.as_ref().is_some_and(|result| result.is_error);
             let kind = result.and_then(|result| result.kind);
             let what = kind.map_or_else(|| "result".to_owned(), |kind| format!("result: {kind}"));
             hop(Kind::Response, what).id(id.as_ref()).failed(failed)
         }
-    }
+    })
 }
 
 #[cfg(test)]
@@ -134,7 +152,8 @@ mod tests {
     use super::*;
 
     fn line(message: &str) -> String {
-        serde_json::to_string(&told(message.as_bytes())).unwrap()
+        let hop = told(message.as_bytes()).unwrap_or_else(|| answer("an answer", false));
+        serde_json::to_string(&hop).unwrap()
     }
 
     #[test]
@@ -145,7 +164,7 @@ mod tests {
             (r#"{"id":1,"error":{"code":-32602,"message":"secret"}}"#, "error -32602"),
             (r#"{"id":"q","method":"elicitation/create","params":"secret"}"#, "question"),
             (r#"{"method":"notifications/progress","params":"secret"}"#, "notification"),
-            (r#"[{"id":1,"result":{}}]"#, "several"),
+            (r#"[{"id":1,"result":{}}]"#, "1 answers"),
             ("secret", "an answer"),
         ] {
             let line = line(message);

@@ -63,10 +63,8 @@ async fn shown(server: &Server, session: Option<HeaderValue>, response: Response
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
     let session = session.or_else(|| head.headers.get(headers::SESSION_ID).cloned());
-    let shown = Shown { flow: server.flow().clone(), session };
-    if !body.is_empty() {
-        shown.went(&body);
-    }
+    let session = session.as_ref().and_then(|session| session.to_str().ok());
+    server.flow().answers(head.status, &body, session);
     Response::from_parts(head, Body::from(body))
 }
 

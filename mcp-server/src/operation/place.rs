@@ -35,6 +35,24 @@ pub(crate) fn note_in_place(note: &ServerNotification) -> Bytes {
     message.to_string().into()
 }
 
+/// The span of work that goes on after its request was answered, in the trace of the request: a child
+/// that does not keep the request's own span open. No span, if the request has none.
+pub(crate) fn detached(name: &'static str) -> Span {
+    if !context::current_span().is_valid() {
+        return Span::none();
+    }
+    let span = tracing::trace_span!(
+        target: "otel::span",
+        parent: None,
+        "detached",
+        otel.name = name,
+        otel.kind = "internal",
+    );
+    // Fails only where no spans are recorded.
+    let _ = span.set_parent(opentelemetry::Context::current());
+    span
+}
+
 /// The span of a message that another instance has sent from `place`, over `channel`. It belongs to
 /// the trace of its sender, and is linked to the call that it is for, if that is being recorded.
 pub(crate) fn received(channel: &'static str, place: Option<&str>) -> Span {

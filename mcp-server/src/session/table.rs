@@ -139,6 +139,7 @@ impl Sessions {
             has_listened: false,
             watched: BTreeSet::new(),
         };
+        self.flow.kept("session: opened", None, Some(id.as_str()));
         self.table.put(id.as_str(), &record, self.limits.idle).await?;
         Ok(id)
     }

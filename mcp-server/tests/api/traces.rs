@@ -206,3 +206,23 @@ async fn a_notification_is_measured_like_a_request_and_has_no_id() {
     );
     assert_eq!(attribute(named(&spans, "_OTHER"), "mcp.method.name").as_deref(), Some("_OTHER"));
 }
+
+#[tokio::test]
+async fn a_task_goes_on_in_the_trace_of_its_call() {
+    let collector = Collector::start().await;
+    let (mut world, _listening) = world_of(&collector).await;
+    let able = json!({ "extensions": { shared::mcp::TASKS_EXTENSION: {} } });
+    let modern = world.modern().capabilities(able);
+    let draft = modern.draft("tools/call", json!({ "name": "job", "arguments": {} }));
+    let created = modern.send(draft.meta("traceparent", PARENT)).await.expect(200);
+    assert_eq!(created.result()["resultType"], "task");
+    world.happened("started").await;
+    let id = created.result()["taskId"].clone();
+    let _ = modern.call("tasks/cancel", json!({ "taskId": id })).await.expect(200);
+    world.happened("dropped").await;
+    world.lifecycle.stop();
+    let spans = spans_of(&collector, &world).await;
+    let (task, call) = (named(&spans, "task"), named(&spans, "tools/call job"));
+    assert_eq!((hex(&task.trace_id).as_str(), &task.parent_span_id), (TRACE, &call.span_id));
+    assert_eq!(task.kind, SpanKind::Internal as i32);
+}

@@ -20,6 +20,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use super::context;
 use crate::{
     RequestId,
+    access_log::address,
     around::{Around, Begun},
 };
 
@@ -210,6 +211,7 @@ fn span(request: &Request, https: bool) -> Span {
         url.path = request.uri().path(),
         url.scheme = if https { "https" } else { "http" },
         network.protocol.version = version(request.version()),
+        client.address = address(request).map(display),
         request_id = id,
         http.response.status_code = Empty,
         error.type = Empty,

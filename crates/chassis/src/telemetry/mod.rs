@@ -131,7 +131,8 @@ fn layer<W>(
 where
     W: for<'w> format::MakeWriter<'w> + Send + Sync + 'static,
 {
-    let layer = format::layer().with_writer(writer);
+    // Colours are for people: in a file they are noise.
+    let layer = format::layer().with_writer(writer).with_ansi(io::stderr().is_terminal());
     match log {
         LogFormat::Pretty => layer.pretty().boxed(),
         LogFormat::Compact => layer.compact().boxed(),

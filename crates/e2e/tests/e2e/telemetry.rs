@@ -181,6 +181,7 @@ async fn a_whole_flow_leaves_no_secret_in_the_finest_log_of_both_servers() {
     world.modern("no-such-token-anywhere").call("tools/list", json!({})).await;
     let log = String::from_utf8(written.0.lock().expect("unlocked").clone()).expect("text");
     assert!(log.contains("\"answered\"") && log.contains("TRACE"), "it is not the finest log");
+    assert!(log.contains(r#""requester":"user:"#) && log.contains(r#""client.address":"127"#));
     keys_are_told(&log);
     let basic = ["mcp-server:", "Basic "];
     let secrets = [&*old, &*refresh, &*again.access, &*name, "word-of-a-user", "no-such-token"];
