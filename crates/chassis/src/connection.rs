@@ -12,7 +12,7 @@ use std::{
 };
 
 use axum::{BoxError, Router, body::Body, extract::ConnectInfo, routing::future::RouteFuture};
-use http::{Request, Response, Version};
+use http::{HeaderValue, Request, Response, Version, header};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -173,11 +173,14 @@ impl hyper::service::Service<Request<Incoming>> for Entrance {
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
-        let busy = self.pulse.begin(request.version() == Version::HTTP_2);
+        let is_http2 = request.version() == Version::HTTP_2;
+        let busy = self.pulse.begin(is_http2);
         let mut request =
             request.map(|body| TimedBody::wrap(body, self.body_timeout, Arc::clone(&self.pulse)));
         request.extensions_mut().insert(ConnectInfo(self.peer));
-        Answering { answer: self.router.clone().call(request), busy: Some(busy) }
+        let answer = self.router.clone().call(request);
+        let closing = (!is_http2).then(|| Arc::clone(&self.pulse));
+        Answering { answer, closing, busy: Some(busy) }
     }
 }
 
@@ -186,6 +189,8 @@ pin_project! {
     struct Answering {
         #[pin]
         answer: RouteFuture<Infallible>,
+        // Where the end of a connection is announced: HTTP/1.
+        closing: Option<Arc<Pulse>>,
         busy: Option<Busy>,
     }
 }
@@ -195,7 +200,13 @@ impl Future for Answering {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.answer.poll(cx))?;
+        let mut response = ready!(this.answer.poll(cx))?;
+        // The rest of a body that nobody reads is in the way of the next request, and hyper may close
+        // behind the answer. A client that is not told sends its next request into that (RFC 9112,
+        // section 9.6).
+        if this.closing.as_ref().is_some_and(|pulse| pulse.lingers()) {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         let busy = this.busy.take();
         Poll::Ready(Ok(response.map(|body| Held::new(body, busy))))
     }

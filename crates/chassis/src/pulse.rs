@@ -133,7 +133,7 @@ impl Pulse {
     }
 
     /// Whether the closing connection should read on.
-    fn lingers(&self) -> bool {
+    pub(crate) fn lingers(&self) -> bool {
         self.state().body_left
     }
 }

@@ -104,6 +104,31 @@ async fn a_body_that_does_not_end_is_refused() {
 }
 
 #[tokio::test]
+async fn whoever_is_answered_before_its_body_is_read_is_told_that_the_connection_ends() {
+    let router = Router::new().route("/", post(async || "unread"));
+    let server = Server::bare(router, Limits::default()).await;
+    let mut connection = server.connect().await;
+    // As some clients do: the header first, the body when the answer is already on its way.
+    connection.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n").await;
+    let answer = connection.answer().await;
+    assert_eq!((answer.body.as_str(), answer.header("connection")), ("unread", Some("close")));
+    connection.send("late").await;
+    assert_eq!(connection.rest().await, "");
+}
+
+#[tokio::test]
+async fn a_body_that_is_read_leaves_the_connection_open() {
+    let router = Router::new().route("/", post(async |_: Bytes| "read"));
+    let server = Server::bare(router, Limits::default()).await;
+    let mut connection = server.connect().await;
+    for _ in 0..2 {
+        connection.send("POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\nbody").await;
+        let answer = connection.answer().await;
+        assert_eq!((answer.body.as_str(), answer.header("connection")), ("read", None));
+    }
+}
+
+#[tokio::test]
 async fn a_client_that_does_not_read_is_cut() {
     let (held, dropped) = oneshot::channel::<()>();
     let body = Body::from_stream(stream::repeat_with(move || {
