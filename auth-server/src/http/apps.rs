@@ -13,10 +13,9 @@ use store::StoreError;
 
 use super::{
     answer::{self, see_other},
-    authorize::cookie,
-    browser::comes_from_our_page,
+    browser::transaction_cookie,
     login::{self, Trip},
-    params::{Form, Params, ParamsError},
+    page_form::{PageError, PageForm, check_token, read_query},
     session::{self, SignedIn},
 };
 use crate::{
@@ -26,7 +25,7 @@ use crate::{
         BrowserKey, ClientUrl, Family, Goal, Grant, Handle, LoginWish, RedirectUri, Ticket,
         session_token,
     },
-    pages::{App, AppsPage, ErrorPage, destination_in_words, page, visible},
+    pages::{App, AppsPage, destination_in_words, page, visible},
 };
 
 /// The query of the page.
@@ -46,12 +45,8 @@ pub(super) struct RevokeForm {
 /// Why nothing is shown or revoked.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RouteError {
-    #[error("the request is malformed: {0}")]
-    Params(#[from] ParamsError),
-    #[error("the form was sent by another site")]
-    CrossSite,
-    #[error("the form has a wrong token, or nobody is logged in")]
-    Token,
+    #[error(transparent)]
+    Page(#[from] PageError),
     #[error(transparent)]
     Login(#[from] login::RouteError),
     #[error(transparent)]
@@ -60,21 +55,11 @@ pub(super) enum RouteError {
 
 impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
-        let (status, title, text) = match self {
-            Self::Store(error) => return answer::store_failure_page(error),
-            Self::Login(error) => return error.into_response(),
-            Self::Params(ref why) => {
-                (why.status(), "This request cannot be read", "Open the page again.")
-            }
-            Self::CrossSite | Self::Token => (
-                StatusCode::FORBIDDEN,
-                "This form does not belong to this browser",
-                "It was not sent from the page that was shown here, or you have logged out \
-                 meanwhile. Open the page again.",
-            ),
-        };
-        tracing::warn!(reason = %self, "applications not shown");
-        page(status, &ErrorPage { title, text })
+        match self {
+            Self::Store(error) => answer::store_failure_page(error),
+            Self::Login(error) => error.into_response(),
+            Self::Page(error) => error.into_response(),
+        }
     }
 }
 
@@ -91,7 +76,7 @@ pub(super) async fn get(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, RouteError> {
-    let entry: Entry = Params::parse(query.unwrap_or_default().as_bytes()).read()?;
+    let entry: Entry = read_query(query)?;
     let Some(SignedIn { key, session }) = session::signed_in(&server, &headers).await? else {
         return log_in(&server).await;
     };
@@ -111,7 +96,7 @@ async fn log_in(server: &AuthServer) -> Result<Response, RouteError> {
     let wish = LoginWish::default();
     let trip = Trip { handle: &handle, key: &key, goal: Goal::Apps, wish: &wish };
     let away = trip.begin_anywhere(server).await?;
-    Ok((cookie(server, &handle).set(&key), away).into_response())
+    Ok((transaction_cookie(server, &handle).set(&key), away).into_response())
 }
 
 /// What a user's clients may do, by client and resource. Logins that have ended are forgotten on the
@@ -176,16 +161,12 @@ async fn describe(server: &AuthServer, access: Access) -> Result<App, StoreError
 pub(super) async fn post(
     State(server): State<AuthServer>,
     headers: HeaderMap,
-    form: Result<Form<RevokeForm>, ParamsError>,
+    PageForm(form): PageForm<RevokeForm>,
 ) -> Result<Response, RouteError> {
-    let Form(form) = form?;
-    if !comes_from_our_page(&headers, server.issuer()) {
-        return Err(RouteError::CrossSite);
-    }
     let signed_in = session::signed_in(&server, &headers).await?;
-    // Timing tells nothing: only who has the key can compute the token.
-    let ours = signed_in.filter(|signed_in| form.token == session_token(&signed_in.key));
-    let user = ours.ok_or(RouteError::Token)?.session.user.sub;
+    let SignedIn { key, session } = signed_in.ok_or(PageError::Token)?;
+    check_token(&form.token, &session_token(&key))?;
+    let user = session.user.sub;
     let repo = server.repo();
     // First what would let it in again.
     repo.apps.forget(&user, &form.client_id).await?;

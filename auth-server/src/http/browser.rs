@@ -5,7 +5,8 @@ use cookie::{Cookie, SameSite, time::Duration};
 use http::{HeaderMap, header};
 
 use crate::{
-    domain::{BrowserKey, Kind, Ticket, sha256_hex},
+    AuthServer,
+    domain::{BrowserKey, Handle, Kind, Ticket, sha256_hex},
     repo::TRANSACTION_LIFE,
 };
 
@@ -19,6 +20,11 @@ pub(crate) struct BrowserCookie {
 
 /// The header that sets or removes a cookie.
 pub(crate) struct SetCookie(String);
+
+/// The cookie of a transaction.
+pub(super) fn transaction_cookie(server: &AuthServer, handle: &Handle) -> BrowserCookie {
+    BrowserCookie::new("txn", handle.expose(), server.config().is_https())
+}
 
 impl BrowserCookie {
     /// The cookie for what `subject` names. Its name tells the transaction, its value opens it.

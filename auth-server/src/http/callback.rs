@@ -17,8 +17,8 @@ use store::StoreError;
 
 use super::{
     answer::{self, see_other},
-    authorize::{cookie, fail},
-    browser::SetCookie,
+    authorization_response::fail,
+    browser::{SetCookie, transaction_cookie},
     conclude::{Conclusion, ConclusionError, Consent},
     login::upstream_failure,
     params::{Params, ParamsError},
@@ -70,9 +70,8 @@ pub(super) enum RouteError {
 impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let (status, title, text) = match self {
-            Self::Store(error) | Self::Conclusion(ConclusionError::Store(error)) => {
-                return answer::store_failure_page(error);
-            }
+            Self::Store(error) => return answer::store_failure_page(error),
+            Self::Conclusion(error) => return error.into_response(),
             Self::Upstream { ref name, ref error }
                 if !matches!(error, UpstreamError::UnknownLogin) =>
             {
@@ -94,8 +93,7 @@ impl IntoResponse for RouteError {
             | Self::OtherIssuer
             | Self::Unknown
             | Self::WrongTurn(_)
-            | Self::Upstream { .. }
-            | Self::Conclusion(_) => (
+            | Self::Upstream { .. } => (
                 StatusCode::BAD_REQUEST,
                 "This login has ended",
                 "It was used already, or it took too long. Go back to the application and start \
@@ -155,7 +153,7 @@ async fn arrive<'a>(
     let login = found.filter(|login| login.upstream == upstream.name());
     let login = login.ok_or(RouteError::Unknown)?;
     let handle = Handle::parse(&login.handle).ok_or(RouteError::Unknown)?;
-    let key = cookie(server, &handle).read(headers);
+    let key = transaction_cookie(server, &handle).read(headers);
     login.check(key.as_ref(), server.now())?;
     let key = key.ok_or(WrongTurn::OtherBrowser)?;
     Ok(Arrival { upstream, login, handle, state, key })
@@ -168,7 +166,7 @@ async fn for_client(
     arrival: Arrival<'_>,
     code: Option<String>,
 ) -> Result<Response, RouteError> {
-    let (handle, cookie) = (&arrival.handle, cookie(server, &arrival.handle));
+    let (handle, cookie) = (&arrival.handle, transaction_cookie(server, &arrival.handle));
     let transactions = &server.repo().transactions;
     let transaction = transactions.find(handle).await?.ok_or(RouteError::Unknown)?;
     transaction.check(Some(&arrival.key), server.now())?;
@@ -204,7 +202,7 @@ async fn for_apps(
     let identity = arrival.redeem(server, &code).await?;
     let auth_time = identity.auth_time.unwrap_or_else(|| server.now());
     let session = arrival.sign_in(server, headers, (&identity.user, auth_time)).await?;
-    let cookie = cookie(server, &arrival.handle);
+    let cookie = transaction_cookie(server, &arrival.handle);
     Ok((cookie.clear(), session, see_other("/apps")).into_response())
 }
 

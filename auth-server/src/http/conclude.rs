@@ -1,10 +1,13 @@
 //! The end of an authorization: the user is known and has agreed, and the client gets its code.
 
 use ambient::Timestamp;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use store::StoreError;
 
-use super::authorize::respond;
+use super::{
+    answer,
+    authorization_response::{respond, unanswerable},
+};
 use crate::{
     AuthServer,
     audit::Event,
@@ -40,6 +43,18 @@ pub(super) enum ConclusionError {
     RedirectUri,
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl IntoResponse for ConclusionError {
+    fn into_response(self) -> Response {
+        match self {
+            Self::RedirectUri => {
+                tracing::warn!(reason = %self, "authorization refused");
+                unanswerable()
+            }
+            Self::Store(error) => answer::store_failure_page(error),
+        }
+    }
 }
 
 impl Conclusion {

@@ -12,11 +12,11 @@ use store::StoreError;
 
 use super::{
     answer,
-    authorize::{cookie, fail},
-    browser::comes_from_our_page,
+    authorization_response::fail,
+    browser::transaction_cookie,
     conclude::{Conclusion, ConclusionError, Consent},
     login::{self, Trip},
-    params::{Form, ParamsError},
+    page_form::{PageError, PageForm, check_token},
     session,
 };
 use crate::{
@@ -52,12 +52,8 @@ enum Decision {
 /// Why a decision does not count.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RouteError {
-    #[error("the form is malformed: {0}")]
-    Params(#[from] ParamsError),
-    #[error("the form was sent by another site")]
-    CrossSite,
-    #[error("the form has a wrong token")]
-    Token,
+    #[error(transparent)]
+    Page(#[from] PageError),
     #[error("there is no such transaction, or it has ended")]
     Unknown,
     #[error(transparent)]
@@ -73,26 +69,18 @@ pub(super) enum RouteError {
 impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let (status, title, text) = match self {
-            Self::Store(error) | Self::Conclusion(ConclusionError::Store(error)) => {
-                return answer::store_failure_page(error);
-            }
+            Self::Store(error) => return answer::store_failure_page(error),
+            Self::Conclusion(error) => return error.into_response(),
             Self::Login(error) => return error.into_response(),
-            Self::Params(ref why) => (
-                why.status(),
-                "This form cannot be read",
-                "Go back to the application and start again.",
-            ),
-            Self::Unknown | Self::Conclusion(_) | Self::WrongTurn(WrongTurn::Expired) => (
+            Self::Page(error) => return error.into_response(),
+            Self::WrongTurn(WrongTurn::OtherBrowser) => {
+                return PageError::OtherBrowser.into_response();
+            }
+            Self::Unknown | Self::WrongTurn(_) => (
                 StatusCode::BAD_REQUEST,
                 "This request has ended",
                 "It was answered already, or it took too long. Go back to the application and \
                  start again.",
-            ),
-            Self::CrossSite | Self::Token | Self::WrongTurn(_) => (
-                StatusCode::FORBIDDEN,
-                "This form does not belong to this browser",
-                "It was not sent from the page that was shown here. Go back to the application \
-                 and start again; cookies must be allowed.",
             ),
         };
         tracing::warn!(reason = %self, "decision refused");
@@ -103,21 +91,15 @@ impl IntoResponse for RouteError {
 pub(super) async fn post(
     State(server): State<AuthServer>,
     headers: HeaderMap,
-    form: Result<Form<ConsentForm>, ParamsError>,
+    PageForm(form): PageForm<ConsentForm>,
 ) -> Result<Response, RouteError> {
-    let Form(form) = form?;
-    if !comes_from_our_page(&headers, server.issuer()) {
-        return Err(RouteError::CrossSite);
-    }
     let handle = Handle::parse(&form.transaction).ok_or(RouteError::Unknown)?;
     let transactions = &server.repo().transactions;
     let transaction = transactions.find(&handle).await?.ok_or(RouteError::Unknown)?;
-    let cookie = cookie(&server, &handle);
-    let key = cookie.read(&headers);
+    let key = transaction_cookie(&server, &handle).read(&headers);
     transaction.check(key.as_ref(), server.now())?;
-    // Timing tells nothing: only who has the key can compute the token.
-    let key = key.filter(|key| form.token == form_token(&handle, key));
-    let key = key.ok_or(RouteError::Token)?;
+    let key = key.ok_or(PageError::Token)?;
+    check_token(&form.token, &form_token(&handle, &key))?;
     let asked = Asked { handle, key, transaction };
     match form.decision {
         Decision::Deny => asked.deny(&server).await,
@@ -162,7 +144,7 @@ impl Asked {
         let failure = (ErrorCode::AccessDenied, "the user said no");
         let state = request.state.as_deref();
         let response = fail(server.issuer(), &request.redirect_uri, state, failure);
-        Ok((cookie(server, &self.handle).clear(), response).into_response())
+        Ok((transaction_cookie(server, &self.handle).clear(), response).into_response())
     }
 
     /// Somebody who is logged in agrees.
@@ -172,7 +154,7 @@ impl Asked {
         let Session { user, auth_time, .. } = session;
         let conclusion = Conclusion { user, auth_time, consent: Consent::Given };
         let response = conclusion.hand_out(server, &client, request).await?;
-        Ok((cookie(server, &self.handle).clear(), response).into_response())
+        Ok((transaction_cookie(server, &self.handle).clear(), response).into_response())
     }
 
     /// Somebody agrees, and has to say who it is.

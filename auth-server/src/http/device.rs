@@ -10,16 +10,14 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use shared::oauth::{CodeVerifier, NotACodeVerifier};
 use store::StoreError;
 
 use super::{
-    answer, authorize,
-    browser::comes_from_our_page,
-    limits,
-    params::{Form, Params, ParamsError},
+    answer, authorize, limits,
+    page_form::{PageError, PageForm, read_query},
 };
 use crate::{
     AuthServer,
@@ -53,10 +51,8 @@ struct Decision {
 /// Why nothing is decided.
 #[derive(Debug, thiserror::Error)]
 enum RouteError {
-    #[error("the request is malformed: {0}")]
-    Params(#[from] ParamsError),
-    #[error("the form was sent by another site")]
-    CrossSite,
+    #[error(transparent)]
+    Page(#[from] PageError),
     #[error("no device waits with this code")]
     UnknownCode { typed: String },
     #[error(transparent)]
@@ -83,17 +79,9 @@ impl IntoResponse for RouteError {
         let (status, title, text) = match self {
             Self::Store(error) => return answer::store_failure_page(error),
             Self::Asking(error) => return error.into_response(),
+            Self::Page(error) => return error.into_response(),
             Self::UnknownCode { typed } => return unknown_code(typed),
             Self::TooOften(why) => return limits::too_many_page(Budget::UserCode, why),
-            Self::CrossSite => (
-                StatusCode::FORBIDDEN,
-                "This form does not belong to this page",
-                "It was sent from another site. Open the address that your device shows and type \
-                 the code there.",
-            ),
-            Self::Params(ref why) => {
-                (why.status(), "This request cannot be read", "Type the code again.")
-            }
             Self::UnknownClient
             | Self::Unknown
             | Self::Code(_)
@@ -128,7 +116,7 @@ fn done(server: &AuthServer) -> String {
 
 /// Shows the field. A code in the address is shown and not used: the user compares it first.
 async fn enter(RawQuery(query): RawQuery) -> Result<Response, RouteError> {
-    let entry: Entry = Params::parse(query.unwrap_or_default().as_bytes()).read()?;
+    let entry: Entry = read_query(query)?;
     let code = entry.user_code.filter(|typed| typed.len() <= MAX_TYPED);
     let linked = code.is_some();
     let code = code.unwrap_or_default();
@@ -139,13 +127,8 @@ async fn enter(RawQuery(query): RawQuery) -> Result<Response, RouteError> {
 async fn look_up(
     State(server): State<AuthServer>,
     caller: Caller,
-    headers: HeaderMap,
-    form: Result<Form<Entry>, ParamsError>,
+    PageForm(entry): PageForm<Entry>,
 ) -> Result<Response, RouteError> {
-    let Form(entry) = form?;
-    if !comes_from_our_page(&headers, server.issuer()) {
-        return Err(RouteError::CrossSite);
-    }
     // Counted before the code is looked at, right or wrong, so that no crowd gets in between.
     server.guard().spend(Budget::UserCode, &caller).await?;
     let typed = entry.user_code.filter(|typed| typed.len() <= MAX_TYPED).unwrap_or_default();
@@ -192,7 +175,7 @@ async fn decide(
     State(server): State<AuthServer>,
     RawQuery(query): RawQuery,
 ) -> Result<Response, RouteError> {
-    let decision: Decision = Params::parse(query.unwrap_or_default().as_bytes()).read()?;
+    let decision: Decision = read_query(query)?;
     if decision.iss != server.issuer() {
         return Err(RouteError::Unknown);
     }

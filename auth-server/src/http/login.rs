@@ -13,9 +13,8 @@ use store::{StoreError, UpdateError};
 
 use super::{
     answer::{self, see_other},
-    authorize::cookie,
-    browser::comes_from_our_page,
-    params::{Form, Params, ParamsError},
+    browser::transaction_cookie,
+    page_form::{PageError, PageForm, check_token, read_query},
     query,
 };
 use crate::{
@@ -48,12 +47,8 @@ pub(super) struct ChoiceForm {
 /// Why nobody is sent to log in.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RouteError {
-    #[error("the request is malformed: {0}")]
-    Params(#[from] ParamsError),
-    #[error("the form was sent by another site")]
-    CrossSite,
-    #[error("the form has a wrong token")]
-    Token,
+    #[error(transparent)]
+    Page(#[from] PageError),
     #[error("there is no such transaction, or it has ended")]
     Unknown,
     #[error("there is no such identity provider")]
@@ -79,18 +74,11 @@ impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
         let (status, title, text) = match self {
             Self::Store(error) => return answer::store_failure_page(error),
+            Self::Page(error) => return error.into_response(),
+            Self::WrongTurn(WrongTurn::OtherBrowser) => {
+                return PageError::OtherBrowser.into_response();
+            }
             Self::Upstream { ref name, ref error } => return upstream_failure(name, error),
-            Self::Params(ref why) => (
-                why.status(),
-                "This request cannot be read",
-                "Go back to the application and start again.",
-            ),
-            Self::CrossSite | Self::Token | Self::WrongTurn(WrongTurn::OtherBrowser) => (
-                StatusCode::FORBIDDEN,
-                "This form does not belong to this browser",
-                "It was not sent from the page that was shown here. Go back to the application \
-                 and start again; cookies must be allowed.",
-            ),
             Self::Unknown | Self::NoUpstream | Self::WrongTurn(_) => (
                 StatusCode::BAD_REQUEST,
                 "This login has ended",
@@ -129,13 +117,13 @@ pub(super) async fn get(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, RouteError> {
-    let entry: Entry = Params::parse(query.unwrap_or_default().as_bytes()).read()?;
+    let entry: Entry = read_query(query)?;
     let handle = Handle::parse(&entry.transaction).ok_or(RouteError::Unknown)?;
     let transaction = server.repo().transactions.find(&handle).await?.ok_or(RouteError::Unknown)?;
-    let key = cookie(&server, &handle).read(&headers);
+    let key = transaction_cookie(&server, &handle).read(&headers);
     transaction.check(key.as_ref(), server.now())?;
     transaction.check_agreed()?;
-    let key = key.ok_or(RouteError::Token)?;
+    let key = key.ok_or(PageError::Token)?;
     Ok(choose(&server, &handle, &key, Goal::Client))
 }
 
@@ -143,18 +131,11 @@ pub(super) async fn get(
 pub(super) async fn post(
     State(server): State<AuthServer>,
     headers: HeaderMap,
-    form: Result<Form<ChoiceForm>, ParamsError>,
+    PageForm(form): PageForm<ChoiceForm>,
 ) -> Result<Response, RouteError> {
-    let Form(form) = form?;
-    if !comes_from_our_page(&headers, server.issuer()) {
-        return Err(RouteError::CrossSite);
-    }
     let handle = Handle::parse(&form.transaction).ok_or(RouteError::Unknown)?;
-    let key = cookie(&server, &handle).read(&headers).ok_or(WrongTurn::OtherBrowser)?;
-    // Timing tells nothing: only who has the key can compute the token.
-    if form.token != form_token(&handle, &key) {
-        return Err(RouteError::Token);
-    }
+    let key = transaction_cookie(&server, &handle).read(&headers).ok_or(WrongTurn::OtherBrowser)?;
+    check_token(&form.token, &form_token(&handle, &key))?;
     let upstream = server.upstreams().find(&form.upstream).ok_or(RouteError::NoUpstream)?;
     let wish = match form.goal {
         Goal::Apps => LoginWish::default(),

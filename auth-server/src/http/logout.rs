@@ -14,16 +14,16 @@ use store::StoreError;
 
 use super::{
     answer::{self, see_other},
-    browser::comes_from_our_page,
     logout_wish::Wish,
-    params::{Form, Params, ParamsError},
+    page_form::{PageError, check_origin, check_token, read_query},
+    params::{Form, ParamsError},
     session::{self, SignedIn},
 };
 use crate::{
     AuthServer,
     audit::Event,
     domain::session_token,
-    pages::{ErrorPage, LogoutPage, page},
+    pages::{LogoutPage, page},
 };
 
 /// The form of the page, or of an application.
@@ -38,31 +38,18 @@ pub(super) struct LogoutForm {
 /// Why nobody is logged out.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RouteError {
-    #[error("the form is malformed: {0}")]
-    Params(#[from] ParamsError),
-    #[error("the form was sent by another site")]
-    CrossSite,
-    #[error("the form has a wrong token")]
-    Token,
+    #[error(transparent)]
+    Page(#[from] PageError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
-        let (status, title, text) = match self {
-            Self::Store(error) => return answer::store_failure_page(error),
-            Self::Params(ref why) => {
-                (why.status(), "This form cannot be read", "Open the page again.")
-            }
-            Self::CrossSite | Self::Token => (
-                StatusCode::FORBIDDEN,
-                "This form does not belong to this browser",
-                "It was not sent from the page that was shown here. Open the page again.",
-            ),
-        };
-        tracing::warn!(reason = %self, "not logged out");
-        page(status, &ErrorPage { title, text })
+        match self {
+            Self::Store(error) => answer::store_failure_page(error),
+            Self::Page(error) => error.into_response(),
+        }
     }
 }
 
@@ -73,7 +60,7 @@ pub(super) async fn get(
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, RouteError> {
-    let wish: Wish = Params::parse(query.unwrap_or_default().as_bytes()).read()?;
+    let wish: Wish = read_query(query)?;
     let signed_in = session::signed_in(&server, &headers).await?;
     let is_meant = |sub: &str| signed_in.as_ref().is_none_or(|it| it.session.user.sub == sub);
     if let Some(granted) = wish.granted(&server).await?.filter(|granted| is_meant(&granted.sub)) {
@@ -100,18 +87,13 @@ pub(super) async fn post(
     headers: HeaderMap,
     form: Result<Form<LogoutForm>, ParamsError>,
 ) -> Result<Response, RouteError> {
-    let Form(form) = form?;
+    let Form(form) = form.map_err(PageError::from)?;
     let Some(token) = form.token else {
         return Ok(see_other(&form.wish.address(server.issuer())));
     };
-    if !comes_from_our_page(&headers, server.issuer()) {
-        return Err(RouteError::CrossSite);
-    }
+    check_origin(&headers, &server)?;
     if let Some(SignedIn { key, session }) = session::signed_in(&server, &headers).await? {
-        // Timing tells nothing: only who has the key can compute the token.
-        if token != session_token(&key) {
-            return Err(RouteError::Token);
-        }
+        check_token(&token, &session_token(&key))?;
         session::sign_out(&server, &headers).await?;
         Event::Logout.line().subject(&session.user.sub).write();
     }

@@ -2,6 +2,8 @@
 
 pub(crate) mod answer;
 mod apps;
+mod authorization_request;
+mod authorization_response;
 mod authorize;
 pub(crate) mod browser;
 mod callback;
@@ -23,6 +25,7 @@ mod logout_wish;
 mod manage;
 mod metadata;
 mod original;
+mod page_form;
 pub(crate) mod params;
 mod proof;
 mod pushed;

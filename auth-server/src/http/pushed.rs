@@ -13,7 +13,7 @@ use shared::oauth::ErrorCode;
 
 use super::{
     answer::{self, OAuthError},
-    authorize,
+    authorization_request::{self, AuthorizationRequestError, PREFIX},
     client_auth::{ClientAuth, ClientAuthError},
     params::Params,
     proof::{self, ProofError},
@@ -23,9 +23,6 @@ use crate::{
     domain::{PushedName, Ticket},
     repo::{PUSHED_LIFE, PushedRequest},
 };
-
-/// What our names for requests begin with (RFC 9126 section 2.2).
-const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 
 /// The answer to a request that was taken (RFC 9126 section 2.2).
 #[derive(Serialize)]
@@ -46,7 +43,7 @@ pub(super) enum RouteError {
     #[error("dpop_jkt is not the key of the DPoP proof")]
     OtherKey,
     #[error(transparent)]
-    Request(#[from] authorize::RouteError),
+    Request(#[from] AuthorizationRequestError),
 }
 
 impl IntoResponse for RouteError {
@@ -54,10 +51,10 @@ impl IntoResponse for RouteError {
         let code = match self {
             Self::Client(error) => return error.into_response(),
             Self::Proof(error) => return error.into_response(),
-            Self::Request(authorize::RouteError::Store(error)) => {
+            Self::Request(AuthorizationRequestError::Store(error)) => {
                 return answer::store_failure(error);
             }
-            Self::Request(authorize::RouteError::Request { ref error, .. }) => error.code(),
+            Self::Request(AuthorizationRequestError::Request { ref error, .. }) => error.code(),
             Self::Nested | Self::OtherKey | Self::Request(_) => ErrorCode::InvalidRequest,
         };
         tracing::warn!(reason = %self, "pushed request refused");
@@ -83,33 +80,14 @@ pub(super) async fn post(
     }
     if let Some(client) = client {
         // The same parser as for browsers; what it makes of it is made again when one comes.
-        let mut params = Params::pushed(parameters.clone());
-        let sent = params.take("redirect_uri").map_err(authorize::RouteError::from)?;
-        let redirect_uri = authorize::redirect_uri(&server, &client, sent)?;
-        authorize::request(&server, &client, redirect_uri, params)?;
+        authorization_request::request(&server, &client, Params::pushed(parameters.clone()))?;
     }
     let name: PushedName = Ticket::random(server.entropy());
     let expires_at = server.now() + PUSHED_LIFE;
     let request = PushedRequest { client_id, parameters, expires_at };
     let kept = server.repo().pushed.add(&name, &request).await;
-    kept.map_err(authorize::RouteError::from)?;
+    kept.map_err(AuthorizationRequestError::from)?;
     let request_uri = format!("{PREFIX}{}", name.expose());
     let taken = Taken { request_uri, expires_in: PUSHED_LIFE.as_secs() };
     Ok(answer::no_store(StatusCode::CREATED, taken))
-}
-
-/// The parameters that a browser comes with, or those that they name. What else comes beside a name
-/// of ours does not count.
-pub(super) async fn resolve(
-    server: &AuthServer,
-    client_id: &str,
-    params: Params,
-) -> Result<Params, authorize::RouteError> {
-    let Some(name) = params.peek("request_uri").and_then(|uri| uri.strip_prefix(PREFIX)) else {
-        return Ok(params);
-    };
-    let name = PushedName::parse(name).ok_or(authorize::RouteError::UnknownPush)?;
-    let request = server.repo().pushed.take(&name, client_id, server.now()).await?;
-    let request = request.ok_or(authorize::RouteError::UnknownPush)?;
-    Ok(Params::pushed(request.parameters))
 }

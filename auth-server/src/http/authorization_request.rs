@@ -1,0 +1,216 @@
+//! An authorization request (OAuth 2.1 section 4.1.1), read: whose it is, where the answer goes, and
+//! what it wants.
+//!
+//! As long as client and redirect URI are not known to be good, mistakes are shown to the user and
+//! nobody is redirected anywhere (section 4.1.2.1). After that, every answer goes to the client.
+
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use store::StoreError;
+
+use super::{
+    answer,
+    authorization_response::{fail, unanswerable},
+    limits,
+    params::{Params, ParamsError},
+};
+use crate::{
+    AuthServer,
+    documents::DocumentError,
+    domain::{
+        AuthorizationRequest, BadClientUrl, Client, ClientUrl, Offer, PushedName, RequestError,
+        Wanted,
+    },
+    guard::{Budget, Caller, Refusal},
+    pages::{ErrorPage, page},
+};
+
+/// What our names for requests begin with (RFC 9126 section 2.2).
+pub(super) const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
+
+/// Why there is nothing to ask the user.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AuthorizationRequestError {
+    #[error("the request is malformed: {0}")]
+    Params(#[from] ParamsError),
+    #[error("client_id is missing")]
+    NoClient,
+    #[error("the client is unknown, or its registration has expired")]
+    UnknownClient,
+    #[error("the client cannot be known: {0}")]
+    ClientUrl(#[from] BadClientUrl),
+    #[error("client {client} cannot be known: {why}")]
+    Document { client: String, why: DocumentError },
+    #[error("request_uri is unknown, too old, used, or another client's")]
+    UnknownPush,
+    #[error("redirect_uri is missing, and the client has several")]
+    NoRedirectUri,
+    #[error("redirect_uri is not registered for client {client}")]
+    RedirectUri { client: String },
+    #[error("{error}")]
+    Request { error: RequestError, issuer: String, redirect_uri: String, state: Option<String> },
+    #[error(transparent)]
+    TooMany(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl IntoResponse for AuthorizationRequestError {
+    fn into_response(self) -> Response {
+        let (title, text) = match self {
+            Self::Store(error) => return answer::store_failure_page(error),
+            Self::RedirectUri { .. } => {
+                tracing::warn!(reason = %self, "authorization refused");
+                return unanswerable();
+            }
+            Self::TooMany(refusal) => return limits::too_many_page(Budget::Document, refusal),
+            Self::Request { ref error, ref issuer, ref redirect_uri, ref state } => {
+                tracing::warn!(reason = %self, "authorization refused");
+                let failure = (error.code(), &*error.to_string());
+                return fail(issuer, redirect_uri, state.as_deref(), failure);
+            }
+            Self::Params(_) | Self::NoClient | Self::NoRedirectUri => (
+                "This request cannot be read",
+                "The application that sent you here has made a mistake. It has to be corrected \
+                 there.",
+            ),
+            Self::Document { ref why, .. } if why.is_passing() => {
+                tracing::warn!(reason = %self, "authorization refused");
+                let (title, text) = (
+                    "This application cannot be checked right now",
+                    "The document in which it says what it is could not be fetched. Try again in \
+                     a minute.",
+                );
+                return page(StatusCode::SERVICE_UNAVAILABLE, &ErrorPage { title, text });
+            }
+            Self::ClientUrl(_) | Self::Document { .. } => (
+                "This application does not say what it is",
+                "The document in which it should do so is missing, has mistakes or is not \
+                 accepted here. It has to be corrected there.",
+            ),
+            Self::UnknownClient => (
+                "This application is not known here",
+                "Its registration has expired or never was. Remove the server from the \
+                 application and add it again.",
+            ),
+            Self::UnknownPush => (
+                "This request has ended",
+                "It was opened already, or it took too long. Go back to the application and start \
+                 again.",
+            ),
+        };
+        tracing::warn!(reason = %self, "authorization refused");
+        page(StatusCode::BAD_REQUEST, &ErrorPage { title, text })
+    }
+}
+
+/// The request that a browser comes with, and the client that has sent it.
+pub(super) async fn read(
+    server: &AuthServer,
+    caller: &Caller,
+    mut params: Params,
+) -> Result<(Client, AuthorizationRequest), AuthorizationRequestError> {
+    let client_id = params.take("client_id")?.ok_or(AuthorizationRequestError::NoClient)?;
+    let params = resolve(server, &client_id, params).await?;
+    let client = client(server, &client_id, caller).await?;
+    let request = request(server, &client, params)?;
+    Ok((client, request))
+}
+
+/// The parameters that a browser comes with, or those that they name. What else comes beside a name
+/// of ours does not count.
+async fn resolve(
+    server: &AuthServer,
+    client_id: &str,
+    params: Params,
+) -> Result<Params, AuthorizationRequestError> {
+    let Some(name) = params.peek("request_uri").and_then(|uri| uri.strip_prefix(PREFIX)) else {
+        return Ok(params);
+    };
+    let name = PushedName::parse(name).ok_or(AuthorizationRequestError::UnknownPush)?;
+    let request = server.repo().pushed.take(&name, client_id, server.now()).await?;
+    let request = request.ok_or(AuthorizationRequestError::UnknownPush)?;
+    Ok(Params::pushed(request.parameters))
+}
+
+/// The client of this name, registered or known by its document. Only here are documents fetched:
+/// where a person is waiting.
+async fn client(
+    server: &AuthServer,
+    client_id: &str,
+    caller: &Caller,
+) -> Result<Client, AuthorizationRequestError> {
+    let clients = &server.repo().clients;
+    if !ClientUrl::is_meant(client_id) {
+        return server.client(client_id).await?.ok_or(AuthorizationRequestError::UnknownClient);
+    }
+    let url = ClientUrl::parse(client_id, server.config().documents.allow_private)?;
+    if !server.documents().knows(&url).await {
+        server.guard().spend(Budget::Document, caller).await?;
+    }
+    match server.documents().client(&url).await {
+        Ok(client) => Ok(client),
+        Err(why) => {
+            if why.is_withdrawal() {
+                clients.remove(client_id).await?;
+            }
+            Err(AuthorizationRequestError::Document { client: client_id.to_owned(), why })
+        }
+    }
+}
+
+/// Where the answer goes.
+fn redirect_uri(
+    server: &AuthServer,
+    client: &Client,
+    sent: Option<String>,
+) -> Result<String, AuthorizationRequestError> {
+    let only = || client.only_redirect_uri().map(|only| only.as_str().to_owned());
+    let uri = sent.or_else(only).ok_or(AuthorizationRequestError::NoRedirectUri)?;
+    // Registered before the operator has named hosts, or nowhere but in a document.
+    let is_allowed = server.is_given(&client.id) || server.config().redirect_hosts.allow(&uri);
+    if client.may_be_answered_at(&uri) && is_allowed {
+        Ok(uri)
+    } else {
+        Err(AuthorizationRequestError::RedirectUri { client: client.id.clone() })
+    }
+}
+
+/// What a client wants. Once it is known where the answer goes, mistakes go there.
+pub(super) fn request(
+    server: &AuthServer,
+    client: &Client,
+    mut params: Params,
+) -> Result<AuthorizationRequest, AuthorizationRequestError> {
+    let redirect_uri = redirect_uri(server, client, params.take("redirect_uri")?)?;
+    let repeated = params.repeated().map(|name| RequestError::Repeated(name.to_owned()));
+    let refused = if server.config().require_pushed && !params.pushed {
+        Some(RequestError::NotPushed)
+    } else {
+        repeated
+    };
+    let wanted: Wanted = params.read_single()?;
+    let state = wanted.state.clone();
+    let offer = Offer { resources: server.resources(), scopes: server.scopes() };
+    let made = match refused {
+        Some(error) => Err(error),
+        None => AuthorizationRequest::new(wanted, client, redirect_uri.clone(), offer),
+    };
+    let issuer = server.issuer().to_owned();
+    made.map_err(|error| AuthorizationRequestError::Request { error, issuer, redirect_uri, state })
+}
+
+/// A request that was good, and cannot be granted as it was made.
+pub(super) fn ungranted(
+    server: &AuthServer,
+    error: RequestError,
+    request: AuthorizationRequest,
+) -> AuthorizationRequestError {
+    let AuthorizationRequest { redirect_uri, state, .. } = request;
+    AuthorizationRequestError::Request {
+        error,
+        issuer: server.issuer().to_owned(),
+        redirect_uri,
+        state,
+    }
+}
