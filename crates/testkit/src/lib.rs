@@ -32,4 +32,4 @@ pub mod schema;
 pub mod secrets;
 pub mod wait;
 
-pub use wait::{PATIENCE, eventually, within};
+pub use wait::{PATIENCE, as_time_passes, eventually, within};

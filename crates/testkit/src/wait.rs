@@ -51,9 +51,35 @@ pub fn within<T>(limit: Duration, work: impl Future<Output = T>) -> impl Future<
     }
 }
 
+/// The output of `work`, while the manual `clock` goes on by `step` as often as that takes.
+///
+/// For work that waits for the clock more than once, at moments that a test cannot see. Bounded by
+/// [`PATIENCE`].
+#[track_caller]
+pub fn as_time_passes<T>(
+    clock: &Clock,
+    step: Duration,
+    work: impl Future<Output = T>,
+) -> impl Future<Output = T> {
+    let passing = async move {
+        loop {
+            Clock::system().sleep(INTERVAL).await;
+            clock.advance(step);
+        }
+    };
+    within(PATIENCE, async {
+        tokio::select! {
+            output = work => output,
+            () = passing => unreachable!("time does not end"),
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
+
+    use ambient::Timestamp;
 
     use super::*;
 
@@ -66,6 +92,17 @@ mod tests {
         });
         assert_eq!(value.await, "there");
         assert_eq!(looks.get(), 3);
+    }
+
+    #[tokio::test]
+    async fn time_passes_until_the_work_is_done() {
+        let clock = Clock::manual(Timestamp::from_secs(0));
+        let work = async {
+            clock.sleep(Duration::from_secs(5)).await;
+            clock.sleep(Duration::from_secs(5)).await;
+            "done"
+        };
+        assert_eq!(as_time_passes(&clock, Duration::from_secs(1), work).await, "done");
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use axum::{
     routing::post,
 };
 use mcp_server::cli;
-use testkit::redis::RedisServer;
+use testkit::{as_time_passes, redis::RedisServer};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -87,17 +87,9 @@ async fn a_setting_that_is_wrong_is_all_that_is_found() {
 async fn a_proxy_that_buffers_a_missing_preflight_and_a_wrong_clock_are_found() {
     let (base, _serving) = bad_proxy().await;
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
-    let patience = async {
-        loop {
-            Clock::system().sleep(Duration::from_millis(20)).await;
-            clock.advance(Duration::from_secs(1));
-        }
-    };
     let settings = [("MCP_AUTH", "none"), ("BASE_URI", base.as_str())];
-    let (text, well) = tokio::select! {
-        found = examined_with(&settings, clock.clone()) => found,
-        () = patience => unreachable!("time does not end"),
-    };
+    let examined = examined_with(&settings, clock.clone());
+    let (text, well) = as_time_passes(&clock, Duration::from_secs(1), examined).await;
     for words in [
         "BAD   stream: nothing of a stream arrives while it is open: a proxy holds it back",
         "BAD   CORS: a preflight from http://localhost:6274 is answered 405",

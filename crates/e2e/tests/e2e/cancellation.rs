@@ -6,7 +6,7 @@ use ambient::Clock;
 use e2e::{Setup, World};
 use serde_json::{Value, json};
 use shared::mcp::TASKS_EXTENSION;
-use testkit::{PATIENCE, eventually, rpc::Exchange};
+use testkit::{PATIENCE, as_time_passes, eventually, rpc::Exchange};
 
 on_both_stores![
     a_cancelled_call_says_nothing_more_whatever_it_was,
@@ -82,13 +82,7 @@ async fn a_call_that_was_left_stops_without_sessions(setup: Setup) {
     drop(running);
     // The next call ends after the time that the one that was left would have taken.
     let next = modern.tool("calculate", json!({ "a": 1, "b": 2, "op": "add", "stream": true }));
-    let passing = async {
-        loop {
-            Clock::system().sleep(Duration::from_millis(20)).await;
-            world.clock.advance(Duration::from_millis(100));
-        }
-    };
-    let reply = tokio::select! { reply = next => reply, () = passing => unreachable!() };
+    let reply = as_time_passes(&world.clock, Duration::from_millis(100), next).await;
     assert_eq!(reply.expect(200).content_text(), "1 add 2 = 3");
     let history = json!({ "uri": "calculator://history" });
     let history = modern.call("resources/read", history).await.expect(200);
