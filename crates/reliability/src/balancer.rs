@@ -6,7 +6,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -15,6 +15,7 @@ use ambient::Clock;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinSet,
 };
 
@@ -27,13 +28,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub struct Balancer {
     address: SocketAddr,
+    backends: Vec<Arc<Backend>>,
     _tasks: JoinSet<()>,
 }
 
 #[derive(Debug)]
 struct Backend {
     address: SocketAddr,
-    is_ready: AtomicBool,
+    is_ready: watch::Sender<bool>,
 }
 
 impl Balancer {
@@ -46,15 +48,23 @@ impl Balancer {
         let address = listener.local_addr()?;
         let backend = |port: &u16| {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, *port));
-            Arc::new(Backend { address, is_ready: AtomicBool::new(false) })
+            Arc::new(Backend { address, is_ready: watch::Sender::new(false) })
         };
         let backends: Vec<_> = ports.iter().map(backend).collect();
         let mut tasks = JoinSet::new();
         for backend in &backends {
             tasks.spawn(probe(Arc::clone(backend)));
         }
-        tasks.spawn(accept(listener, backends));
-        Ok(Self { address, _tasks: tasks })
+        tasks.spawn(accept(listener, backends.clone()));
+        Ok(Self { address, backends, _tasks: tasks })
+    }
+
+    /// Waits until it has found every instance ready.
+    pub async fn all_ready(&self) {
+        for backend in &self.backends {
+            // The sender is the backend's own, so that it outlives the wait.
+            let _ = backend.is_ready.subscribe().wait_for(|is_ready| *is_ready).await;
+        }
     }
 
     /// Where it listens.
@@ -68,7 +78,7 @@ async fn probe(backend: Arc<Backend>) {
     let clock = Clock::system();
     loop {
         let ready = clock.timeout(PATIENCE, is_ready(backend.address)).await;
-        backend.is_ready.store(matches!(ready, Ok(Ok(true))), Ordering::Relaxed);
+        backend.is_ready.send_replace(matches!(ready, Ok(Ok(true))));
         clock.sleep(PROBE).await;
     }
 }
@@ -98,7 +108,7 @@ async fn accept(listener: TcpListener, backends: Vec<Arc<Backend>>) {
 /// Those that are ready first, each in its turn; the others may have become so.
 fn in_turn(backends: &[Arc<Backend>], turn: usize) -> Vec<SocketAddr> {
     let (ready, other): (Vec<_>, Vec<_>) =
-        backends.iter().partition(|backend| backend.is_ready.load(Ordering::Relaxed));
+        backends.iter().partition(|backend| *backend.is_ready.borrow());
     let from = turn.checked_rem(ready.len()).unwrap_or(0);
     let ready = ready[from..].iter().chain(&ready[..from]);
     ready.chain(&other).map(|backend| backend.address).collect()
@@ -124,7 +134,7 @@ mod tests {
     fn whoever_is_ready_takes_turns_and_the_rest_is_a_last_resort() {
         let backend = |port, ready| {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            Arc::new(Backend { address, is_ready: AtomicBool::new(ready) })
+            Arc::new(Backend { address, is_ready: watch::Sender::new(ready) })
         };
         let backends = [backend(1, true), backend(2, false), backend(3, true)];
         let ports =

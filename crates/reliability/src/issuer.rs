@@ -10,10 +10,12 @@ use ambient::{Clock, Entropy};
 use e2e::{CALLBACK, approve, sign_in};
 use serde_json::json;
 use testkit::{
+    PATIENCE,
     browser::Browser,
     http::Http,
     oauth::{Authorization, query, s256},
     process::{Process, Program, free_port},
+    within,
 };
 use url::Url;
 
@@ -55,8 +57,7 @@ impl Issuer {
         let mut issuer = Self { redis, grace, ports, instances: [None, None], balancer };
         issuer.again(0).await;
         issuer.again(1).await;
-        // The balancer has to find out too.
-        Clock::system().sleep(Duration::from_millis(500)).await;
+        within(PATIENCE, issuer.balancer.all_ready()).await;
         issuer
     }
 

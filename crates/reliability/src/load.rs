@@ -31,6 +31,8 @@ pub struct Load {
 
 /// How many events one call has. A call is as long as that takes.
 const STEPS: u64 = 20;
+/// How long a client waits before it tries a call once more.
+const BEFORE_RETRY: Duration = Duration::from_millis(100);
 
 /// What was seen until now. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -117,7 +119,7 @@ async fn ask(links: Vec<Link>, load: Load, tally: Tally) {
                 return tally.answered(&first);
             }
             tally.0.retried.fetch_add(1, Ordering::Relaxed);
-            Clock::system().sleep(Duration::from_millis(100)).await;
+            Clock::system().sleep(BEFORE_RETRY).await;
             let second = link.echo(&text).await;
             if second.is_ok() {
                 tally.answered(&second);

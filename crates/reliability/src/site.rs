@@ -11,8 +11,10 @@ use ambient::{Clock, Entropy};
 use e2e::{Asking, CALLBACK};
 use rustix::process::Signal;
 use testkit::{
+    PATIENCE,
     browser::Browser,
     process::{Process, Program, free_port},
+    within,
 };
 
 use crate::{balancer::Balancer, client::Caller};
@@ -111,8 +113,8 @@ impl Plan {
         for index in 0..site.ports.len() {
             site.ready(index).await;
         }
-        // The balancer has to find out too.
-        Clock::system().sleep(Duration::from_millis(500)).await;
+        within(PATIENCE, site.issuer_balancer.all_ready()).await;
+        within(PATIENCE, site.balancer.all_ready()).await;
         site
     }
 }

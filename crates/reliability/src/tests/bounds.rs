@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use ambient::Clock;
 use futures_util::future::join_all;
 use testkit::eventually;
 
@@ -17,6 +16,8 @@ use crate::{
 const AT_ONCE: usize = 25;
 /// How long an unused session lives in these tests, in seconds.
 const IDLE: u64 = 4;
+/// How long it may take until nothing of them is left.
+const FORGOTTEN: Duration = Duration::from_mins(2);
 
 /// T16: sessions that are opened and left leave nothing.
 pub(super) async fn churn(scale: Size) -> Report {
@@ -30,16 +31,16 @@ pub(super) async fn churn(scale: Size) -> Report {
     let mut report = Report::default();
     let caller = site.login("alice").await.at(&site.endpoint_at(0));
     // What the first sessions leave in caches is not a leak.
+    let keys = redis.keys().await;
     open(&caller, 200).await;
-    settle().await;
     let process = site.process(0);
-    let (keys, memory, files) = (redis.keys().await, resident(process), open_files(process));
+    forgotten(&redis, keys).await;
+    let (memory, files) = (resident(process), open_files(process));
     let sessions = scale.pick(1000, 20_000);
     let opened = open(&caller, sessions).await;
     report.equal("sessions opened and left", opened, sessions);
-    settle().await;
-    eventually(Duration::from_mins(2), || async { (redis.keys().await <= keys + 5).then_some(()) })
-        .await;
+    forgotten(&redis, keys).await;
+    eventually(FORGOTTEN, || async { (open_files(process) <= files + 5).then_some(()) }).await;
     report.at_most("keys that are left", redis.keys().await, keys + 5);
     report.at_most("open files that are left", open_files(process), files + 5);
     let grown = resident(process).saturating_sub(memory);
@@ -51,8 +52,10 @@ pub(super) async fn churn(scale: Size) -> Report {
     report
 }
 
-async fn settle() {
-    Clock::system().sleep(Duration::from_secs(IDLE * 2 + 2)).await;
+/// Waits until no more keys are left than there were `before`, but for a few.
+async fn forgotten(redis: &Redis, before: u64) {
+    let few = before + 5;
+    eventually(FORGOTTEN, || async { (redis.keys().await <= few).then_some(()) }).await;
 }
 
 /// Opens sessions and leaves them; how many were opened.
