@@ -84,6 +84,12 @@ impl Running {
         kib.unwrap_or(0) * 1024
     }
 
+    /// How many files and sockets it has open.
+    #[must_use]
+    pub fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.0.id())).map_or(0, Iterator::count)
+    }
+
     /// Whether it has ended by itself.
     pub fn has_ended(&mut self) -> bool {
         !matches!(self.0.try_wait(), Ok(None))

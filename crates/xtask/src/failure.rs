@@ -23,6 +23,8 @@ pub(crate) enum Failure {
     Program { name: String, source: io::Error },
     #[error("`{name}` failed:\n{said}")]
     ProgramFailed { name: String, said: String },
+    #[error("what case {0} has cost was not counted")]
+    NoCount(String),
     #[error("the output cannot be written: {0}")]
     Output(io::Error),
 }

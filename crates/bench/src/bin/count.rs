@@ -1,8 +1,10 @@
 //! Runs every case many times in one process, for callgrind to count: `count TIMES`. It says the name
-//! of each case on a line; after each, callgrind writes down what was counted.
+//! of each case on a line, and how often memory was asked for; after each line, callgrind writes down
+//! how many instructions there were.
 //!
 //! Only what happens in [`measured`] is counted. A call that needs nobody else is ready at its first
-//! poll, so no timer, no other task and no socket is in the numbers.
+//! poll, so no timer, no other task and no socket is in the numbers. Counting the allocations costs a
+//! few instructions with each of them.
 
 use std::{
     env,
@@ -28,6 +30,7 @@ use mcp_core::Features;
 use mcp_server::{Config, Parts, Server, features, run::SERVICE};
 use shared::mcp::{Incoming, Message, RequestMeta};
 use store::Store;
+use testkit::{PATIENCE, eventually};
 use tower::ServiceExt as _;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -63,11 +66,19 @@ fn measured<T>(work: impl FnOnce() -> T) -> T {
     black_box(work())
 }
 
+/// The same, and how often it has asked for memory.
+fn counted<T>(allocations: &mut u64, work: impl FnOnce() -> T) -> T {
+    let mut output = None;
+    let info = allocation_counter::measure(|| output = Some(measured(work)));
+    *allocations += info.count_total;
+    output.expect("measured work has an output")
+}
+
 /// Callgrind writes down what was counted when this is called, and begins anew.
 #[inline(never)]
-fn end_of_case(name: &str) {
+fn end_of_case(name: &str, allocations: u64) {
     // Nobody reads what cannot be written.
-    let _ = writeln!(io::stdout(), "{}", black_box(name));
+    let _ = writeln!(io::stdout(), "{} {allocations}", black_box(name));
 }
 
 fn parse(body: Bytes) {
@@ -87,11 +98,12 @@ struct Counter {
 impl Counter {
     fn pieces(&self, name: &str, piece: fn(Bytes)) {
         let body = Case::Call.ask(None, None).body;
+        let mut allocations = 0;
         for _ in 0..self.times {
             let body = Bytes::copy_from_slice(body.as_bytes());
-            measured(|| piece(body));
+            counted(&mut allocations, || piece(body));
         }
-        end_of_case(name);
+        end_of_case(name, allocations);
     }
 
     /// A case through the whole router.
@@ -103,16 +115,17 @@ impl Counter {
         let ask = case.ask(token, session.as_deref());
         // What is made at the first request is not made again.
         drop(self.send(router, ask.request(&self.host)).await);
+        let mut allocations = 0;
         for _ in 0..self.times {
             let (router, request) = (router.clone(), ask.request::<Body>(&self.host));
-            let answered = measured(|| router.oneshot(request).now_or_never());
+            let answered = counted(&mut allocations, || router.oneshot(request).now_or_never());
             let Some(Ok(response)) = answered else { panic!("{name}: the call has waited") };
             assert!(response.status().is_success(), "{name}: {}", response.status());
             // A task that never waits is made to wait after a while; here that would look like a
             // call that needs somebody else.
             tokio::task::yield_now().await;
         }
-        end_of_case(name);
+        end_of_case(name, allocations);
     }
 
     /// The bare handler with the answer of a call.
@@ -127,15 +140,11 @@ impl Counter {
 
     /// The first request of a token is a question to the authorization server; the next ones are not.
     async fn until_known(&self, router: &Router, token: &str) {
-        let clock = Clock::system();
-        while !self
-            .send(router, opening(Some(token)).request(&self.host))
-            .await
-            .status()
-            .is_success()
-        {
-            clock.sleep(Duration::from_millis(50)).await;
-        }
+        eventually(PATIENCE, || async {
+            let asked = opening(Some(token)).request(&self.host);
+            self.send(router, asked).await.status().is_success().then_some(())
+        })
+        .await;
     }
 
     async fn session(&self, router: &Router, token: Option<&str>) -> Option<String> {

@@ -13,6 +13,7 @@ use tokio::{
 use super::memory::mib;
 use crate::{
     cases::opening,
+    process::until,
     report::Table,
     rounds::{Effort, approximate, median, quantile},
     site::{Instance, Kept, Site},
@@ -20,6 +21,9 @@ use crate::{
 
 /// How long a stream may take to begin, or to hear of something.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the processor's time is counted while nothing happens but keeping alive.
+const WINDOW: Duration = Duration::from_secs(20);
 
 /// Streams that are opened before memory is looked at for the first time.
 const FIRST: usize = 200;
@@ -39,7 +43,7 @@ pub(super) fn run(runtime: &Runtime, effort: Effort) -> io::Result<Vec<Table>> {
 
 /// Idle streams of sessions, their sessions included.
 async fn idle(instance: &Instance, token: &str, streams: usize) -> io::Result<Table> {
-    let before_all = instance.server.resident();
+    let (before_all, files) = (instance.server.resident(), instance.server.open_files());
     let mut open = Vec::new();
     for _ in 0..FIRST {
         open.push(listen(instance, token, &instance.session(Some(token))?).await?);
@@ -50,13 +54,16 @@ async fn idle(instance: &Instance, token: &str, streams: usize) -> io::Result<Ta
     }
     let with = instance.server.resident();
     let used = instance.server.on_processor();
-    Clock::system().sleep(Duration::from_secs(20)).await;
+    Clock::system().sleep(WINDOW).await;
     let used = instance.server.on_processor().saturating_sub(used);
     drop(open);
-    Clock::system().sleep(Duration::from_secs(5)).await;
+    // Requests of this program leave a few connections behind, which are kept for the next ones.
+    until("the end of the streams", || {
+        (instance.server.open_files() < files + FIRST).then_some(())
+    })?;
     let after = instance.server.resident();
     let each = approximate(with.saturating_sub(before)) / 1024.0 / approximate(streams as u64);
-    let core = used.as_secs_f64() / 20.0 * 100.0;
+    let core = used.as_secs_f64() / WINDOW.as_secs_f64() * 100.0;
     let mut table =
         Table::new("Idle streams of sessions, state in Redis", &["what", "figure", "aim"]);
     table.row([

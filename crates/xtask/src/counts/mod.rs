@@ -17,7 +17,6 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use self::callgrind::Cost;
 use crate::failure::Failure;
 
 /// Where the numbers are kept.
@@ -86,18 +85,21 @@ fn count(root: &Path, profile: Profile) -> Result<Record, Failure> {
     fs::create_dir_all(&out).map_err(Failure::of_file(&out))?;
     let cases = callgrind(&target.join(folder).join("count"), &out.join("out"))?;
     let mut counted = Record::new();
-    for (number, case) in cases.lines().enumerate() {
+    let per_request = |total: u64| (total + TIMES / 2) / TIMES;
+    let cases = cases.lines().filter_map(|line| line.split_once(' '));
+    for (number, (case, allocations)) in cases.enumerate() {
         let path = out.join(format!("out.{}", number + 1));
         let text = fs::read_to_string(&path).map_err(Failure::of_file(&path))?;
-        let Cost { instructions, allocations } = callgrind::read(&text);
-        let per = |total: u64| (total + TIMES / 2) / TIMES;
-        let cost = PerRequest { instructions: per(instructions), allocations: per(allocations) };
-        counted.insert(case.to_owned(), cost);
+        let numbers = callgrind::instructions(&text).zip(allocations.parse().ok());
+        let (instructions, allocations) = numbers.ok_or(Failure::NoCount(case.to_owned()))?;
+        let (instructions, allocations) = (per_request(instructions), per_request(allocations));
+        counted.insert(case.to_owned(), PerRequest { instructions, allocations });
     }
     Ok(counted)
 }
 
-/// Runs all cases under callgrind, which writes a profile for each; gives their names, a line each.
+/// Runs all cases under callgrind, which writes a profile for each; gives a line for each, its name
+/// and how often memory was asked for.
 fn callgrind(program: &Path, out: &Path) -> Result<String, Failure> {
     let mut valgrind = Command::new("valgrind");
     valgrind
