@@ -102,9 +102,9 @@ impl Strace {
 /// The names and numbers of strace's table: its fourth column, and its last.
 fn parsed(text: &str) -> BTreeMap<String, u64> {
     let row = |line: &str| {
-        let cells: Vec<_> = line.split_whitespace().collect();
-        let (calls, name) = (cells.get(3)?.parse().ok()?, *cells.last()?);
-        (name != "total").then(|| (name.to_owned(), calls))
+        let row: Vec<_> = line.split_whitespace().collect();
+        let (count, name) = (row.get(3)?.parse().ok()?, *row.last()?);
+        (name != "total").then(|| (name.to_owned(), count))
     };
     text.lines().filter_map(row).collect()
 }
