@@ -1,6 +1,10 @@
 //! The authorization server as a program: settings from the environment, commands from its line.
 
-use std::{error::Error, io::Write as _, process::ExitCode};
+use std::{
+    error::Error,
+    io::{ErrorKind, Write as _},
+    process::ExitCode,
+};
 
 use ambient::Env;
 use auth_server::commands::{self, Cli};
@@ -16,6 +20,9 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<(), Box<dyn Error + Send + Sync>> {
     let text = commands::run(cli, &Env::process()?).await?;
     let mut stdout = std::io::stdout().lock();
-    stdout.write_all(text.as_bytes())?;
-    Ok(stdout.flush()?)
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        // Whoever read has seen enough, as `head` and `grep --quiet` do.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }

@@ -107,6 +107,16 @@ pub enum CliError {
 pub async fn run(
     described: impl Fn(&Env) -> (Result<Features, Mistakes>, Settings),
 ) -> Result<(), CliError> {
+    match obey(described).await {
+        // Whoever read has seen enough, as `head` and `grep --quiet` do.
+        Err(CliError::Terminal(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        ended => ended,
+    }
+}
+
+async fn obey(
+    described: impl Fn(&Env) -> (Result<Features, Mistakes>, Settings),
+) -> Result<(), CliError> {
     match told(&described).command {
         None | Some(Command::Serve) => Ok(run::serve_chosen(|env| described(env).0).await?),
         Some(Command::Stdio) => Ok(run::serve_stdio(|env| described(env).0).await?),

@@ -119,10 +119,11 @@ impl Around for LogAccess {
         let bytes = response.size_hint().exact();
         let level = line.level(status);
         line.write(level, status, bytes);
-        match bytes {
-            Some(_) => response,
-            None => response.map(|body| Body::new(Stream { body, line, bytes: 0, end: "dropped" })),
+        if bytes.is_some() {
+            return response;
         }
+        let line = line.apart();
+        response.map(|body| Body::new(Stream { body, line, bytes: 0, end: "dropped" }))
     }
 }
 
@@ -145,6 +146,15 @@ macro_rules! event_at {
 }
 
 impl Line {
+    /// The same in memory of its own. Header and target are parts of the buffer that the request was
+    /// read into, and a stream would keep all of that for a few bytes.
+    fn apart(self) -> Self {
+        let uri = self.path().parse().unwrap_or_default();
+        let session = self.session.as_ref().map(HeaderValue::as_bytes);
+        let session = session.and_then(|name| HeaderValue::from_bytes(name).ok());
+        Self { uri, session, ..self }
+    }
+
     fn level(&self, status: u16) -> Level {
         match status {
             _ if HEALTH_PATHS.contains(&self.path()) => Level::DEBUG,

@@ -132,9 +132,17 @@ impl Pulse {
         }
     }
 
-    /// Whether the closing connection should read on.
+    /// Whether what was written waits for the client to read.
+    pub(crate) fn is_held_up(&self) -> bool {
+        self.state().write_waits_since.is_some()
+    }
+
+    /// Whether the client may still be sending what nobody reads: a body that was left, or a header
+    /// that was too long. A closing connection reads on then.
     pub(crate) fn lingers(&self) -> bool {
-        self.state().body_left
+        let state = self.state();
+        let half_a_header = state.in_progress == 0 && matches!(state.phase, Phase::Header);
+        state.body_left || half_a_header
     }
 }
 
@@ -219,6 +227,11 @@ pub(crate) struct Watched<T> {
 impl<T> Watched<T> {
     pub(crate) fn new(io: T, pulse: Arc<Pulse>) -> Self {
         Self { io, pulse, is_shut: false }
+    }
+
+    /// The socket, which nobody watches any more.
+    pub(crate) fn into_inner(self) -> T {
+        self.io
     }
 }
 

@@ -103,18 +103,14 @@ async fn serve_from(
 ) {
     let tracker = TaskTracker::new();
     let room = Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS)));
-    let connections = Connections::new(router, limits, lifecycle, &tracker);
+    let connections = Arc::new(Connections::new(router, limits, lifecycle, &tracker));
     loop {
         let (stream, peer, permit) = tokio::select! {
             biased;
             () = lifecycle.stopping() => break,
             next = next_connection(&mut listener, &room) => next,
         };
-        let connection = connections.run(stream, peer);
-        tracker.spawn(async move {
-            connection.await;
-            drop(permit);
-        });
+        tracker.spawn(Arc::clone(&connections).run(stream, peer, permit));
     }
     // Closing the socket lets a successor bind it and makes load balancers look elsewhere.
     drop(listener);

@@ -88,9 +88,23 @@ impl Program {
     #[must_use]
     #[track_caller]
     pub fn start(&self) -> Process {
+        self.start_writing_to(Stdio::piped())
+    }
+
+    /// Starts it with a standard output that nobody reads any more.
+    #[must_use]
+    #[track_caller]
+    pub fn start_unread(&self) -> Process {
+        let (reader, writer) = std::io::pipe().or_fail("there are pipes");
+        drop(reader);
+        self.start_writing_to(writer.into())
+    }
+
+    #[track_caller]
+    fn start_writing_to(&self, stdout: Stdio) -> Process {
         let directory = TempDir::new().or_fail("there is room for a directory");
         let mut command = self.command(directory.path());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn().or_fail(self.path.display());
         let output = Arc::new(Mutex::new(String::new()));
         let mut readers = JoinSet::new();

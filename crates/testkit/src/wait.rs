@@ -61,6 +61,8 @@ pub fn as_time_passes<T>(
     step: Duration,
     work: impl Future<Output = T>,
 ) -> impl Future<Output = T> {
+    // Such work is an exchange, which is large.
+    let work = Box::pin(work);
     let passing = async move {
         loop {
             Clock::system().sleep(INTERVAL).await;

@@ -78,6 +78,7 @@ fn prepare(
         session: None,
         transport: headers.map_or(Transport::Stdio, |_| Transport::Streamable),
     });
+    let lasts = method == Method::Listen;
     let decoded = ClientRequest::decode(method, envelope.params.as_ref());
     if let (Ok(request), Some(headers)) = (&decoded, headers) {
         mirrored_name(headers, request)?;
@@ -94,13 +95,7 @@ fn prepare(
         }
         Ok(ClientRequest::Listen(params)) => {
             listenable(form, &params, &envelope)?;
-            let place = server.streams().enter(&caller)?;
-            let wanted = params.notifications;
-            let call = listen(server.clone(), caller, envelope.id, wanted, Arc::clone(&outbox));
-            Box::pin(async move {
-                let _place = place;
-                call.await
-            })
+            subscription(server, caller, envelope.id, params.notifications, Arc::clone(&outbox))?
         }
         Ok(
             request @ (ClientRequest::GetTask(_)
@@ -119,7 +114,8 @@ fn prepare(
             ))
         }
     };
-    Ok(Running::new(begun.watch(call), outbox, form))
+    let running = Running::new(begun.watch(call), outbox, form);
+    Ok(if lasts { running.lasting() } else { running })
 }
 
 /// `Mcp-Method` repeats the method, byte for byte.
@@ -236,6 +232,22 @@ fn listenable(form: Form, params: &ListenParams, envelope: &Envelope) -> Result<
         return Err(Rejection::of(status, error));
     }
     Ok(())
+}
+
+/// A subscription, if there is room for one more.
+fn subscription(
+    server: &Server,
+    caller: Caller,
+    id: RequestId,
+    wanted: ListenFilter,
+    outbox: Arc<Outbox>,
+) -> Result<BoxFuture<'static, Answer>, Rejection> {
+    let place = server.streams().enter(&caller)?;
+    let call = listen(server.clone(), caller, id, wanted, outbox);
+    Ok(Box::pin(async move {
+        let _place = place;
+        call.await
+    }))
 }
 
 async fn listen(

@@ -82,10 +82,10 @@ async fn events(State(server): State<Server>) -> Result<Response, Rejection> {
         server,
         viewer,
     };
-    Ok(reply::event_stream(stream::unfold(watching, |mut watching| async move {
+    Ok(reply::lasting(reply::event_stream(stream::unfold(watching, |mut watching| async move {
         let event = watching.next().await?;
         Some((event, watching))
-    })))
+    }))))
 }
 
 fn unavailable(status: StatusCode, message: &'static str) -> Rejection {

@@ -12,7 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::{BufMut as _, Bytes, BytesMut};
-use chassis::Lifecycle;
+use chassis::{Lasting, Lifecycle};
 use futures_util::{Stream, future::BoxFuture, stream};
 use http::{HeaderValue, StatusCode, header};
 use tokio::sync::mpsc;
@@ -89,6 +89,8 @@ pub(crate) struct Running {
     outbox: Reader,
     form: Form,
     resumable: Option<Resumable>,
+    /// Whether it goes on until somebody ends it.
+    lasts: bool,
 }
 
 /// What makes the stream of a call one that a client can come back to.
@@ -121,13 +123,19 @@ impl Running {
         if form == Form::Json {
             outbox.close();
         }
-        Self { call, outbox: Reader(outbox), form, resumable: None }
+        Self { call, outbox: Reader(outbox), form, resumable: None, lasts: false }
     }
 
     /// The client can come back to the stream of this call.
     #[must_use]
     pub(crate) fn resumable(self, resumable: Resumable) -> Self {
         Self { resumable: Some(resumable), ..self }
+    }
+
+    /// The call goes on until the client ends it.
+    #[must_use]
+    pub(crate) fn lasting(self) -> Self {
+        Self { lasts: true, ..self }
     }
 
     /// Runs the call as far as the form of the answer is decided, and answers.
@@ -191,7 +199,7 @@ impl Running {
 
     /// Answers with a stream, of a call that has ended or goes on.
     async fn stream(self, answer: Option<Answer>, clock: &Clock) -> Response {
-        let Self { call, outbox, resumable, .. } = self;
+        let Self { call, outbox, resumable, lasts, .. } = self;
         let (mut first, mut replaced, mut handover) = (None, None, None);
         // What has ended without a word needs no coming back.
         if let Some(resumable) = resumable
@@ -204,7 +212,9 @@ impl Running {
             handover = first.is_some().then(|| handed_over(resumable, clock.clone()));
         }
         let call = answer.map_or(Call::Running(call), Call::Ended);
-        events(Events { first, call, outbox, replaced, handover, clock: clock.clone() })
+        let stream =
+            events(Events { first, call, outbox, replaced, handover, clock: clock.clone() });
+        if lasts { lasting(stream) } else { stream }
     }
 }
 
@@ -332,6 +342,12 @@ pub(crate) fn retry(retry: Duration) -> Bytes {
 /// Says nothing, so that the connection does not look dead.
 pub(crate) const fn comment() -> Bytes {
     Bytes::from_static(b": keep-alive\n\n")
+}
+
+/// Says of a stream that it goes on until somebody ends it.
+pub(crate) fn lasting(mut stream: Response) -> Response {
+    stream.extensions_mut().insert(Lasting);
+    stream
 }
 
 /// A response that is a stream of events.

@@ -17,7 +17,9 @@ use store::{Delivery, EventId, Start, StoreError, Subscription};
 
 use super::{
     Rejection, Said, note_message,
-    reply::{KEEP_ALIVE, RETRY, come_back_in, comment, event, event_stream, priming, retry},
+    reply::{
+        KEEP_ALIVE, RETRY, come_back_in, comment, event, event_stream, lasting, priming, retry,
+    },
 };
 use crate::{
     Server,
@@ -53,13 +55,13 @@ pub(super) async fn listen(
 
 /// A response that begins with `first` and goes on with what is said aside.
 pub(super) fn stream_of(aside: Aside, first: Bytes) -> Response {
-    event_stream(stream::unfold((Some(first), aside), |(first, mut aside)| async move {
+    lasting(event_stream(stream::unfold((Some(first), aside), |(first, mut aside)| async move {
         let frame = match first {
             Some(first) => first,
             None => aside.next().await?.to_frame(),
         };
         Some((frame, (None, aside)))
-    }))
+    })))
 }
 
 /// What is said beside the calls of a session.
@@ -198,13 +200,14 @@ impl Aside {
                         return None;
                     }
                     if watches_others(&delivery) {
-                        self.look_again().await?;
+                        // Rare, and large: in a box it takes no room in every stream.
+                        Box::pin(self.look_again()).await?;
                     }
                 }
                 // Comes before the changes, which must not keep the session from being kept.
                 () = clock.sleep_until(self.keep_alive_at) => {
                     self.keep_alive_at = clock.now() + KEEP_ALIVE;
-                    let there = still_there(&self.server, &self.session).await;
+                    let there = Box::pin(still_there(&self.server, &self.session)).await;
                     return there.then_some(Item::Silence);
                 }
                 followed = self.follower.next() => match followed? {

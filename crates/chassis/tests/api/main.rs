@@ -6,6 +6,7 @@ mod dressing;
 mod faults;
 mod health;
 mod http2;
+mod lasting;
 mod limits;
 mod logs;
 mod metrics;

@@ -166,10 +166,12 @@ pub(crate) fn endless() -> (Body, oneshot::Receiver<()>) {
 
 /// A router whose only answer is `body`, once.
 pub(crate) fn once(body: Body) -> Router {
-    let body = Arc::new(Mutex::new(Some(body)));
-    Router::new().route("/", get(async move || take(&body)))
+    let body = given_once(body);
+    Router::new().route("/", get(async move || body()))
 }
 
-fn take(body: &Mutex<Option<Body>>) -> Body {
-    body.lock().expect("nobody panics with it").take().unwrap_or_default()
+/// Gives `body` the first time, and an empty one after that.
+pub(crate) fn given_once(body: Body) -> impl Fn() -> Body + Clone + Send + Sync {
+    let body = Arc::new(Mutex::new(Some(body)));
+    move || body.lock().expect("nobody panics with it").take().unwrap_or_default()
 }

@@ -171,6 +171,15 @@ async fn a_wrong_environment_is_refused_with_every_mistake_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn whoever_stops_reading_the_output_of_a_command_has_seen_enough() {
+    for (name, words) in [("mcp-server", "config dump"), ("auth-server", "config dump")] {
+        let program = words.split(' ').fold(Program::built(name), Program::argument);
+        let (status, output) = program.start_unread().ended().await;
+        assert!(status.success() && output.is_empty(), "{name}: {status} {output}");
+    }
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_named_with_its_setting() {
     let taken = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let port = taken.local_addr().unwrap().port();
