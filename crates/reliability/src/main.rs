@@ -15,10 +15,10 @@ const HELP: &str = "\
 Usage: cargo xtask reliability [--full] [TEST…]
 
 Starts Redis, the servers and a balancer as processes, breaks something, and checks what clients
-have seen. The programs must be built: cargo build --bins. Without names the usual tests run, small;
---full runs all, puts on the load of the design, and wants a quiet machine.
+have seen. The programs must be built: cargo build --bins. Without names all tests run, small; --full
+puts on the load of the design, and wants a quiet machine.
 
-Tests; those with a star are not usual:
+Tests:
 ";
 
 #[tokio::main]
@@ -31,10 +31,7 @@ async fn main() -> ExitCode {
         return help();
     }
     let size = if is_full { Size::Full } else { Size::Small };
-    let wanted = |test: &&Test| match names.as_slice() {
-        [] => is_full || test.is_usual,
-        names => names.iter().any(|name| *name == test.name),
-    };
+    let wanted = |test: &&Test| names.is_empty() || names.iter().any(|name| *name == test.name);
     let (mut failed, mut times) = (Vec::new(), Vec::new());
     for test in TESTS.iter().filter(wanted) {
         let (is_good, seconds) = run(test, size).await;
@@ -68,8 +65,7 @@ async fn run(test: &Test, size: Size) -> (bool, u64) {
 fn help() -> ExitCode {
     say(HELP);
     for test in TESTS {
-        let star = if test.is_usual { ' ' } else { '*' };
-        say(&format!("{star} {:<6}{}\n", test.name, test.about));
+        say(&format!("  {:<6}{}\n", test.name, test.about));
     }
     ExitCode::FAILURE
 }

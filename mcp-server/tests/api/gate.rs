@@ -36,6 +36,24 @@ async fn a_connection_that_ends_is_a_reason_to_look_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_server_that_hangs_up_again_and_again_has_time_between_and_nobody_is_refused() {
+    let scene = scene(&[]).await;
+    is_held(&scene).await;
+    for _ in 0..5 {
+        let (looks, held) = (scene.provider.described(), scene.provider.held());
+        scene.provider.hang_up();
+        eventually(PATIENCE, || async { (scene.provider.described() > looks).then_some(()) }).await;
+        assert_eq!((scene.status("good").await, scene.provider.held()), (200, held));
+        eventually(PATIENCE, || async {
+            scene.advance(1);
+            assert!(scene.world.server.is_available());
+            (scene.provider.held() > held).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn nothing_is_held_where_an_end_would_say_nothing() {
     let once_an_hour = ("MCP_AUTH_DISCOVERY_REFRESH", "3600");
     for settings in [once_an_hour, JWT] {

@@ -24,8 +24,6 @@ pub struct Test {
     pub name: &'static str,
     /// What it does, in a line.
     pub about: &'static str,
-    /// Whether it is one of those that run when nobody has named any and the run is a small one.
-    pub is_usual: bool,
     /// Does it.
     pub run: fn(Size) -> LocalBoxFuture<'static, Report>,
 }
@@ -35,145 +33,121 @@ pub const TESTS: &[Test] = &[
     Test {
         name: "T2b",
         about: "Redis dies with all it knows while crowds redeem",
-        is_usual: false,
         run: |size| Box::pin(codes::killed_redis(size)),
     },
     Test {
         name: "T2c",
         about: "a failover loses writes that were waited for",
-        is_usual: false,
         run: |size| Box::pin(codes::with_waiting(size)),
     },
     Test {
         name: "T2d",
         about: "a failover loses writes that nobody waited for",
-        is_usual: false,
         run: |size| Box::pin(codes::without_waiting(size)),
     },
     Test {
         name: "T7",
         about: "three instances are restarted one by one under load",
-        is_usual: true,
         run: |size| Box::pin(restarts::rolling(size)),
     },
     Test {
         name: "T8",
         about: "three instances are killed one by one under load",
-        is_usual: true,
         run: |size| Box::pin(restarts::killed(size)),
     },
     Test {
         name: "T9",
         about: "idle streams on one instance, and its end",
-        is_usual: true,
         run: |size| Box::pin(streams::idle(size)),
     },
     Test {
         name: "T10",
         about: "Redis does not answer for ten seconds",
-        is_usual: true,
         run: |size| Box::pin(outages::black_hole(size)),
     },
     Test {
         name: "T11a",
         about: "Redis is restarted and empty",
-        is_usual: true,
         run: |size| Box::pin(outages::empty(size)),
     },
     Test {
         name: "T11b",
         about: "Redis is restarted with its data",
-        is_usual: true,
         run: |size| Box::pin(outages::with_data(size)),
     },
     Test {
         name: "T12",
         about: "Sentinel promotes the replica of a primary that dies",
-        is_usual: true,
         run: |size| Box::pin(failovers::sentinel(size)),
     },
     Test {
         name: "T13",
         about: "slots of a cluster move, and a master dies",
-        is_usual: true,
         run: |size| Box::pin(failovers::cluster(size)),
     },
     Test {
         name: "T14a",
         about: "the authorization server is away, silent, or comes and goes",
-        is_usual: false,
         run: |size| Box::pin(issuers::closed(size)),
     },
     Test {
         name: "T14b",
         about: "tokens that were checked are good for a while without it",
-        is_usual: true,
         run: |size| Box::pin(issuers::stale(size)),
     },
     Test {
         name: "T15",
         about: "clients do not read what they have asked for",
-        is_usual: true,
         run: |size| Box::pin(readers::slow(size)),
     },
     Test {
         name: "T16",
         about: "sessions are opened and left",
-        is_usual: true,
         run: |size| Box::pin(bounds::churn(size)),
     },
     Test {
         name: "T17",
         about: "everybody who may not come in comes at once",
-        is_usual: true,
         run: |size| Box::pin(floods::all(size)),
     },
     Test {
         name: "T20a",
         about: "sessions are used and ended while instances are killed",
-        is_usual: true,
         run: |size| Box::pin(histories::kills(size)),
     },
     Test {
         name: "T20b",
         about: "sessions are used and ended while a primary dies",
-        is_usual: false,
         run: |size| Box::pin(histories::failover(size)),
     },
     Test {
         name: "T25",
         about: "everything at once, and now and then something breaks",
-        is_usual: false,
         run: |size| Box::pin(soak::mixed(size)),
     },
     Test {
         name: "TLS",
         about: "Redis behind TLS with a password, both from files",
-        is_usual: true,
         run: |size| Box::pin(locked::tls(size)),
     },
     Test {
         name: "C1",
         about: "crowds redeem codes at two instances of the authorization server",
-        is_usual: true,
         run: |size| Box::pin(crowds::codes(size, false)),
     },
     Test {
         name: "C2",
         about: "crowds redeem refresh tokens there",
-        is_usual: true,
         run: |size| Box::pin(crowds::refreshes(size, false)),
     },
     Test {
         name: "C3",
         about: "C1 while an instance is killed every two seconds",
-        is_usual: true,
         run: |size| Box::pin(crowds::codes(size, true)),
     },
     Test {
         name: "C4",
         about: "C2 while an instance is killed every two seconds",
-        is_usual: true,
         run: |size| Box::pin(crowds::refreshes(size, true)),
     },
 ];
