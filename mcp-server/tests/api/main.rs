@@ -18,6 +18,7 @@ mod modern;
 mod pages;
 mod provider;
 mod providers;
+mod requirements;
 mod resume;
 mod skills;
 mod sse_2024;
