@@ -1,8 +1,9 @@
-//! `cargo xtask requirements`: docs/requirements.md and docs/oauth-features.md are whole, and what
-//! they name exists.
+//! `cargo xtask requirements`: docs/requirements.md, docs/oauth-features.md and
+//! docs/mcp-requirements.md are whole, and what they name exists.
 //!
 //! Every id of the kept list has one line, no other id has one, and every line names a test that
-//! there is, a scenario of the conformance suite, a decision, or says why none is needed.
+//! there is, a scenario of the conformance suite, a decision, or says why none is needed. The lines
+//! of the last page, `R`, name tests over a socket only.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -13,7 +14,8 @@ use std::{
 use crate::failure::Failure;
 
 /// Where the tables are.
-const TABLES: [&str; 2] = ["docs/requirements.md", "docs/oauth-features.md"];
+const TABLES: [&str; 3] =
+    ["docs/requirements.md", "docs/oauth-features.md", "docs/mcp-requirements.md"];
 
 /// What complaints begin with.
 const TABLE: &str = "requirements";
@@ -38,6 +40,9 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>, Failure> {
             wrong.push(format!("{TABLE}: {} names nothing that shows it", row.id));
         }
         for proof in proofs {
+            if row.needs_socket() && !proof.is_over_socket() {
+                wrong.push(format!("{TABLE}: {} names what is no test over a socket", row.id));
+            }
             if let Some(problem) = files.problem(&proof)? {
                 wrong.push(format!("{TABLE}: {}: {problem}", row.id));
             }
@@ -89,9 +94,24 @@ impl<'a> Row<'a> {
         is_id.then_some(Self { id, shown_by })
     }
 
+    /// Whether it is of the rules that are shown as clients see them.
+    fn needs_socket(&self) -> bool {
+        self.id.starts_with("R.")
+    }
+
     fn proofs(&self) -> Vec<Proof<'a>> {
         let each = self.shown_by.split("; ").map(str::trim).filter(|each| !each.is_empty());
         each.map(proof).collect()
+    }
+}
+
+/// Where tests speak to a server as clients do.
+const OVER_SOCKETS: [&str; 2] = ["mcp-server/tests/api/", "crates/e2e/tests/e2e/"];
+
+impl Proof<'_> {
+    fn is_over_socket(&self) -> bool {
+        let begins = |file: &str| OVER_SOCKETS.iter().any(|folder| file.starts_with(folder));
+        matches!(self, Self::Test { file, .. } if begins(file))
     }
 }
 
@@ -165,6 +185,15 @@ mod tests {
         assert_eq!(proof("somehow"), Proof::Unknown("somehow"));
         assert!(Row::read("| id | what | shown by |").is_none());
         assert!(Row::read("|---|---|---|").is_none());
+    }
+
+    #[test]
+    fn a_rule_that_clients_see_is_shown_over_a_socket() {
+        let over = |shown_by| Row { id: "R.1", shown_by }.proofs()[0].is_over_socket();
+        assert!(over("`mcp-server/tests/api/a.rs::b`") && over("`crates/e2e/tests/e2e/a.rs::b`"));
+        assert!(!over("`mcp-server/src/era/mod.rs::b`") && !over("conformance `ping`"));
+        assert!(Row { id: "R.1", shown_by: "" }.needs_socket());
+        assert!(!Row { id: "M.R1", shown_by: "" }.needs_socket());
     }
 
     #[test]

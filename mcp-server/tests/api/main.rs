@@ -19,6 +19,7 @@ mod modern;
 mod pages;
 mod provider;
 mod providers;
+mod requirements;
 mod resume;
 mod skills;
 mod sse_2024;

@@ -161,7 +161,10 @@ fn typed<'a, T: Deserialize<'a>>(
     raw: Option<&'a RawValue>,
     key: &'static str,
 ) -> Result<Option<T>, MalformedMeta> {
-    raw.map(|raw| serde_json::from_str(raw.get())).transpose().map_err(|_| MalformedMeta { key })
+    // A list of members would do for a struct, and is none of the reserved types.
+    let is_list = raw.is_some_and(|raw| raw.get().starts_with('['));
+    let read = raw.filter(|_| !is_list).map(|raw| serde_json::from_str(raw.get())).transpose();
+    read.ok().filter(|_| !is_list).ok_or(MalformedMeta { key })
 }
 
 /// Trace context is untrusted decoration: a wrong type is dropped, never an error.
@@ -195,6 +198,8 @@ mod tests {
         assert_eq!(key(json!(5)), "_meta");
         assert_eq!(key(json!({ keys::PROTOCOL_VERSION: 5 })), keys::PROTOCOL_VERSION);
         assert_eq!(key(json!({ keys::CLIENT_CAPABILITIES: null })), keys::CLIENT_CAPABILITIES);
+        assert_eq!(key(json!({ keys::CLIENT_CAPABILITIES: [] })), keys::CLIENT_CAPABILITIES);
+        assert_eq!(key(json!({ keys::CLIENT_INFO: ["a", null, "1"] })), keys::CLIENT_INFO);
         assert_eq!(key(json!({ keys::LOG_LEVEL: "loud" })), keys::LOG_LEVEL);
         assert_eq!(key(json!({ "progressToken": 1.5 })), "progressToken");
     }

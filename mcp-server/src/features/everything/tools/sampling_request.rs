@@ -31,6 +31,7 @@ pub(crate) struct SamplingRequest {
 /// As in `toolChoice` of the protocol.
 #[derive(Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 enum Choice {
     Auto,
     Required,
