@@ -114,7 +114,7 @@ fn call(at: &Instance, token: &str, sessions: &[String]) -> io::Result<()> {
 async fn listened(at: &Instance, token: &str, sessions: &[String]) -> io::Result<Vec<TcpStream>> {
     let mut streams = Vec::new();
     for session in sessions {
-        streams.push(listen(at, token, session).await?);
+        streams.push(listen(at, Some(token), session).await?);
     }
     Ok(streams)
 }
@@ -128,7 +128,8 @@ async fn end(
 ) -> io::Result<()> {
     for (session, mut stream) in sessions.iter().zip(streams) {
         let (mut ending, mut rest) = (connect(at).await?, Vec::new());
-        ending.write_all(request("DELETE", token, session).as_bytes()).await?;
+        let delete = request("DELETE", at, Some(token), session);
+        ending.write_all(delete.as_bytes()).await?;
         bounded(ending.read_to_end(&mut rest)).await?;
         bounded(stream.read_to_end(&mut rest)).await?;
     }

@@ -53,11 +53,11 @@ async fn idle(instance: &Instance, token: &str, streams: usize) -> io::Result<Ta
     let (before_all, files) = (instance.server.resident(), instance.server.open_files());
     let mut open = Vec::new();
     for _ in 0..FIRST {
-        open.push(listen(instance, token, &instance.session(Some(token))?).await?);
+        open.push(listen(instance, Some(token), &instance.session(Some(token))?).await?);
     }
     let before = instance.server.resident();
     for _ in 0..streams {
-        open.push(listen(instance, token, &instance.session(Some(token))?).await?);
+        open.push(listen(instance, Some(token), &instance.session(Some(token))?).await?);
     }
     let with = instance.server.resident();
     let used = instance.server.on_processor();
@@ -98,10 +98,11 @@ async fn events(from: &Instance, to: &Instance, token: &str, count: usize) -> io
     let mut times = Vec::new();
     for _ in 0..count {
         let session = to.session(Some(token))?;
-        let mut stream = listen(to, token, &session).await?;
+        let mut stream = listen(to, Some(token), &session).await?;
         let mut ending = connect(from).await?;
         let watch = clock.stopwatch();
-        ending.write_all(request("DELETE", token, &session).as_bytes()).await?;
+        let delete = request("DELETE", from, Some(token), &session);
+        ending.write_all(delete.as_bytes()).await?;
         let mut rest = Vec::new();
         bounded(stream.read_to_end(&mut rest)).await?;
         times.push(watch.elapsed().as_secs_f64() * 1000.0);
@@ -121,11 +122,11 @@ async fn events(from: &Instance, to: &Instance, token: &str, count: usize) -> io
 /// Opens the stream of a session, and waits until it has begun.
 pub(super) async fn listen(
     instance: &Instance,
-    token: &str,
+    token: Option<&str>,
     session: &str,
 ) -> io::Result<TcpStream> {
     let mut stream = connect(instance).await?;
-    stream.write_all(request("GET", token, session).as_bytes()).await?;
+    stream.write_all(request("GET", instance, token, session).as_bytes()).await?;
     let mut head = vec![0; 4096];
     let length = bounded(stream.read(&mut head)).await?;
     if head.starts_with(b"HTTP/1.1 200") {
@@ -143,12 +144,17 @@ pub(super) async fn bounded<T>(work: impl Future<Output = io::Result<T>>) -> io:
     limited.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
-pub(super) fn request(method: &str, token: &str, session: &str) -> String {
-    let mut ask = opening(Some(token));
+pub(super) fn request(
+    method: &str,
+    instance: &Instance,
+    token: Option<&str>,
+    session: &str,
+) -> String {
+    let mut ask = opening(token);
     ask.headers.retain(|(name, _)| *name != "content-type");
-    let headers = ask.header_lines();
+    let (headers, port) = (ask.header_lines(), instance.port);
     format!(
-        "{method} /mcp HTTP/1.1\r\nhost: localhost\r\nmcp-session-id: {session}\r\n\
+        "{method} /mcp HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nmcp-session-id: {session}\r\n\
          mcp-protocol-version: 2025-11-25\r\nconnection: close\r\n{headers}\r\n"
     )
 }

@@ -88,6 +88,12 @@ impl Peer {
         format!("`{}` {version} ({language}), {}", self.package, self.way)
     }
 
+    /// Whether its clients have sessions.
+    #[must_use]
+    pub fn has_sessions(&self) -> bool {
+        self.case == Case::SessionCall
+    }
+
     /// Starts it, and asks once.
     ///
     /// # Errors
@@ -98,10 +104,7 @@ impl Peer {
         let server = self.kit.start(kits, self.word, port)?;
         until("the peer", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok())?;
         let instance = Instance { server, port };
-        let session = match self.case {
-            Case::SessionCall => Some(opened(&instance)?),
-            _ => None,
-        };
+        let session = if self.has_sessions() { Some(opened(&instance)?) } else { None };
         let ask = self.case.ask(None, session.as_deref());
         let answer = post(port, "/mcp", &ask)?;
         let took = watch.elapsed();
@@ -114,7 +117,10 @@ impl Peer {
 }
 
 /// A session, opened as the specification wants it: some serve nothing in one before that.
-fn opened(instance: &Instance) -> io::Result<String> {
+///
+/// # Errors
+/// When it is not opened.
+pub fn opened(instance: &Instance) -> io::Result<String> {
     let session = instance.session(None)?;
     post(instance.port, "/mcp", &initialized(&session))?;
     Ok(session)

@@ -3,6 +3,7 @@
 //! reason.
 
 mod calls;
+mod streams;
 mod tokens;
 
 use std::io;
@@ -21,6 +22,7 @@ use crate::{
 pub(super) fn run(runtime: &Runtime, effort: Effort) -> io::Result<Vec<Table>> {
     let kits = Kits::install();
     let mut tables = calls::tables(runtime, &kits, effort)?;
+    tables.push(streams::table(runtime, &kits));
     tables.extend(tokens::tables(runtime, &kits, effort)?);
     Ok(tables)
 }
