@@ -142,7 +142,7 @@ fn with(journal: Journal, key: &str, answer: Value) -> Journal {
     journal.with_answers([(key.to_owned(), answer)].into())
 }
 
-fn said(content: Value) -> Value {
+fn said(content: &Value) -> Value {
     json!({ "role": "assistant", "model": "m", "content": content })
 }
 
@@ -151,7 +151,7 @@ fn press(id: &str, force: i64) -> Value {
 }
 
 fn done() -> Value {
-    said(json!({ "type": "text", "text": "done" }))
+    said(&json!({ "type": "text", "text": "done" }))
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn a_model_is_lent_what_the_caller_may_use_and_told_what_came_of_it() {
     let names: Vec<_> = first["tools"].as_array().unwrap().iter().map(|t| &t["name"]).collect();
     assert_eq!(names, ["press"], "the scope of the other is missing");
     assert_eq!(first["toolChoice"], json!({ "mode": "required" }));
-    let journal = with(journal, "model", said(json!([press("a", 1), press("b", 0)])));
+    let journal = with(journal, "model", said(&json!([press("a", 1), press("b", 0)])));
     let (second, _) = rounds.asks("model-2", journal).await;
     assert_eq!(second["messages"][0]["content"], json!([press("a", 1), press("b", 0)]));
     let told = &second["messages"][1];
@@ -175,7 +175,7 @@ async fn a_model_is_lent_what_the_caller_may_use_and_told_what_came_of_it() {
 async fn what_a_model_uses_is_used_once_however_many_rounds_follow() {
     let rounds = Rounds::new();
     let (_, journal) = rounds.asks("model", Journal::default()).await;
-    let journal = with(journal, "model", said(press("a", 1)));
+    let journal = with(journal, "model", said(&press("a", 1)));
     let (_, journal) = rounds.asks("model-2", journal).await;
     let (_, journal) = rounds.asks("model-2", journal).await;
     let outcome = rounds.run(with(journal, "model-2", done())).await;
@@ -187,8 +187,8 @@ async fn what_a_model_uses_is_used_once_however_many_rounds_follow() {
 #[tokio::test]
 async fn both_eras_agree() {
     let answers = [
-        ("model", said(json!([press("a", 1)]))),
-        ("model-2", said(json!([press("a", 99)]))),
+        ("model", said(&json!([press("a", 1)]))),
+        ("model-2", said(&json!([press("a", 99)]))),
         ("model-3", done()),
     ];
     let result = both_eras(catalog, App::default, "consult", json!({}), answers).await;
@@ -198,7 +198,7 @@ async fn both_eras_agree() {
 #[tokio::test]
 async fn a_model_has_to_answer_in_the_end() {
     let names = ["model", "model-2", "model-3", "model-4", "model-5", "model-6"];
-    let wants = |name| (name, said(json!([press("a", 1)])));
+    let wants = |name| (name, said(&json!([press("a", 1)])));
     let answers = names.map(wants).into_iter().chain([("model-6", done())]);
     // The sixth time it is told that it must not, so its wish is of no use and it is asked again.
     let result = both_eras(catalog, App::default, "consult", json!({}), answers).await;
@@ -228,7 +228,7 @@ async fn an_answer_that_cannot_be_gone_on_with_is_asked_for_again() {
     let launch = json!({ "type": "tool_use", "id": "a", "name": "launch", "input": {} });
     let many: Vec<_> = (0..11).map(|id| press(&id.to_string(), 1)).collect();
     for unusable in [result, foreign, launch, json!([press("a", 1), press("a", 2)]), json!(many)] {
-        let journal = with(journal.clone(), "model", said(unusable.clone()));
+        let journal = with(journal.clone(), "model", said(&unusable));
         let (_, _) = rounds.asks("model", journal).await;
     }
     assert_eq!(rounds.app.0.load(SeqCst), 0);
