@@ -13,6 +13,7 @@ mod listings;
 mod options;
 mod skills;
 mod toolsets;
+mod uuid;
 
 use mcp_core::Catalog;
 use shared::mcp::Implementation;

@@ -17,7 +17,10 @@ fn listing(modern: &Modern) -> Draft {
 fn place(modern: &Modern, region: Option<&str>) -> Draft {
     let params = json!({ "name": "place", "arguments": { "region": "eu" } });
     let draft = modern.draft("tools/call", params);
-    region.map_or_else(|| draft.clone(), |region| draft.clone().header("mcp-param-region", region))
+    match region {
+        Some(region) => draft.header("mcp-param-region", region),
+        None => draft,
+    }
 }
 
 fn who(name: &str) -> Script {

@@ -189,20 +189,22 @@ pub(crate) async fn walk(client: &Connected) {
 
 async fn ask(client: &Connected, method: &str, params: Value) -> Value {
     match method {
+        // Boxed, because what the SDK does to answer questions meanwhile is large.
         "tools/call" => {
-            json_of(client.call_tool(of::<CallToolRequestParams>(params)).await.expect("a result"))
+            let params: CallToolRequestParams = of(params);
+            json_of(Box::pin(client.call_tool(params)).await.expect("a result"))
         }
         "prompts/get" => {
-            let made = client.get_prompt(of::<GetPromptRequestParams>(params)).await;
-            json_of(made.expect("a prompt"))
+            let params: GetPromptRequestParams = of(params);
+            json_of(Box::pin(client.get_prompt(params)).await.expect("a prompt"))
         }
         "resources/read" => {
-            let read = client.read_resource(of::<ReadResourceRequestParams>(params)).await;
-            json_of(read.expect("a resource"))
+            let params: ReadResourceRequestParams = of(params);
+            json_of(Box::pin(client.read_resource(params)).await.expect("a resource"))
         }
         "completion/complete" => {
-            let completed = client.complete(of::<CompleteRequestParams>(params)).await;
-            json_of(completed.expect("suggestions"))
+            let params: CompleteRequestParams = of(params);
+            json_of(client.complete(params).await.expect("suggestions"))
         }
         other => panic!("no way is known to ask {other}"),
     }

@@ -30,13 +30,13 @@ fn asking() -> Value {
     json!({ "name": "sampling-request", "arguments": arguments })
 }
 
-fn said(content: Value) -> Value {
+fn said(content: &Value) -> Value {
     json!({ "role": "assistant", "model": "stub", "content": content })
 }
 
 fn wants_a_sum() -> Value {
     let input = json!({ "a": 2, "b": 3 });
-    said(json!([{ "type": "tool_use", "id": "call-1", "name": "add", "input": input }]))
+    said(&json!([{ "type": "tool_use", "id": "call-1", "name": "add", "input": input }]))
 }
 
 /// A model that wants a sum first, and then says what it was told.
@@ -45,7 +45,7 @@ fn adds() -> Script {
         let told = params["messages"].as_array().and_then(|messages| messages.get(2));
         match told {
             None => wants_a_sum(),
-            Some(message) => said(message["content"][0]["content"][0].clone()),
+            Some(message) => said(&message["content"][0]["content"][0]),
         }
     })
 }
@@ -108,7 +108,7 @@ async fn a_client_whose_model_has_no_use_for_tools_is_told_what_is_missing(setup
 async fn a_model_is_asked_without_tools_as_ever(setup: Setup) {
     let world = setup.start().await;
     let alice = world.login("alice").await;
-    let says = |_: &Value| said(json!({ "type": "text", "text": "hello" }));
+    let says = |_: &Value| said(&json!({ "type": "text", "text": "hello" }));
     let script = Script::default().on("sampling/createMessage", says);
     let opening = world.session(alice.access()).capabilities(json!({ "sampling": {} }));
     let session = opening.script(script).open().await;
@@ -145,7 +145,7 @@ async fn a_conversation_belongs_to_its_caller(setup: Setup) {
     let stolen = alice.with_answers(asking(), first.result());
     let _ = bob.call("tools/call", stolen.clone()).await.expect_error(200, -32602);
     let mut forged = stolen;
-    forged["inputResponses"]["sample"] = said(json!({ "type": "text", "text": "other words" }));
+    forged["inputResponses"]["sample"] = said(&json!({ "type": "text", "text": "other words" }));
     let reply = alice.call("tools/call", forged).await.expect(200);
     assert!(reply.content_text().contains("other words"), "its own answers are its own");
 }

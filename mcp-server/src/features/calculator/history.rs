@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ambient::{Entropy, Timestamp};
+use ambient::Timestamp;
 use mcp_core::{Ctx, Kept, Metered, Shelf, State, StateError, Tally};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use time::{
 };
 
 use super::{arithmetic, number};
-use crate::features::App;
+use crate::features::{App, uuid};
 
 /// How many calculations have been made, by operation, on all instances.
 pub(super) const CALCULATIONS: Tally =
@@ -54,7 +54,7 @@ impl Calculation {
     /// A calculation that is made now.
     pub(super) fn new(ctx: &Ctx<App>, operation: &str, inputs: Vec<f64>, result: f64) -> Self {
         Self {
-            id: uuid(ctx.entropy()),
+            id: uuid::random(ctx.entropy()),
             timestamp: iso_8601(ctx.clock().now()),
             operation: operation.to_owned(),
             inputs,
@@ -93,15 +93,6 @@ pub(super) async fn keep(
     Ok(())
 }
 
-/// A random UUID (RFC 9562, version 4), as the original named its calculations.
-fn uuid(entropy: &Entropy) -> String {
-    let mut bytes = entropy.bytes::<16>();
-    bytes[6] = bytes[6] & 0x0f | 0x40;
-    bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex = bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
-}
-
 /// A moment as `Date.prototype.toISOString` of ECMAScript writes it.
 pub(super) fn iso_8601(at: Timestamp) -> String {
     const FORM: StaticFormatDescription =
@@ -121,14 +112,5 @@ mod tests {
         let at = Timestamp::from_millis(1_795_227_360_216);
         assert_eq!(iso_8601(at), "2026-11-21T02:16:00.216Z");
         assert_eq!(iso_8601(Timestamp::from_secs(0)), "1970-01-01T00:00:00.000Z");
-    }
-
-    #[test]
-    fn an_id_is_a_random_uuid() {
-        let id = uuid(&Entropy::seeded(1));
-        let lengths: Vec<_> = id.split('-').map(str::len).collect();
-        assert_eq!(lengths, [8, 4, 4, 4, 12]);
-        assert_eq!(&id[14..15], "4");
-        assert!("89ab".contains(&id[19..20]));
     }
 }

@@ -106,7 +106,7 @@ fn of_a_kind(difference: &Difference) -> Option<&'static str> {
 }
 
 /// Differences of one item, and why: the item, the path, the reason.
-const DELIBERATE: [(&str, &str, &str); 23] = [
+const DELIBERATE: [(&str, &str, &str); 22] = [
     ("print-env", "/description", "E4: only what the operator has chosen is shown"),
     (
         "get-resource-reference",
@@ -128,7 +128,6 @@ const DELIBERATE: [(&str, &str, &str); 23] = [
         "/inputSchema/properties/url/description",
         "E3: people are sent to known hosts only",
     ),
-    ("url-elicitation", "/inputSchema/properties/elicitationId/description", "it is no UUID"),
     (
         "url-elicitation",
         "/inputSchema/properties/errorPath/description",
@@ -280,7 +279,9 @@ async fn everything_that_the_originals_list_is_listed_as_it_was_or_has_a_reason(
         let name = name_in(list, theirs);
         match ours.get(&(list, ours_of(name).to_owned())) {
             Some(here) => differences(ours_of(name), theirs, here, "", &mut found),
-            None => drop(missing.insert(name)),
+            None => {
+                missing.insert(name);
+            }
         }
     }
     let known = ELSEWHERE.iter().map(|(name, _)| *name).chain(ANSWERED_ONLY);

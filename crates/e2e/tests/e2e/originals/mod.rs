@@ -2,6 +2,7 @@
 //! that was recorded. A difference has a reason here, or is a mistake; a reason that no difference
 //! needs any more is a mistake as well.
 
+mod answers;
 mod listings;
 
 use std::{fs, path::Path};

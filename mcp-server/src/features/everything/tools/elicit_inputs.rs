@@ -44,7 +44,7 @@ struct Form {
     /// Your favorite number
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.0, max = 1000.0), extend("default" = NUMBER))]
-    number: Option<f64>,
+    number: Option<serde_json::Number>,
     /// Your favorite kind of pet
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend(

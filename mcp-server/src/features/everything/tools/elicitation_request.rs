@@ -55,7 +55,7 @@ struct Form {
         title = "Number in range 0-1000",
         extend("default" = NUMBER)
     )]
-    number: Option<f64>,
+    number: Option<serde_json::Number>,
     /// Choose your favorite friend
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(title = "Untitled Single Select Enum", extend("default" = "Monica"))]

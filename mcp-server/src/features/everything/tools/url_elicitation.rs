@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use shared::mcp::{ContentBlock, ElicitParams, Era, UrlMode};
 use url::Url;
 
-use crate::features::App;
+use crate::features::{App, uuid};
 
 /// Trigger a URL elicitation so the client can direct the user to a browser flow. Supports two
 /// mechanisms: the request path (elicitation/create, default), which awaits the user's response,
@@ -24,7 +24,7 @@ pub(crate) struct UrlElicitation {
     #[serde(default = "please")]
     #[schemars(length(max = 500))]
     message: String,
-    /// Optional explicit elicitation ID. Defaults to a random one.
+    /// Optional explicit elicitation ID. Defaults to a random UUID.
     #[schemars(length(min = 1, max = 64), regex(pattern = "^[A-Za-z0-9_.-]+$"))]
     elicitation_id: Option<String>,
     /// When true, the call fails with -32042 and names a page to go to first; the next call with
@@ -127,7 +127,7 @@ fn can_be_sent(ctx: &Ctx<App>) -> bool {
 }
 
 fn random_id(ctx: &Ctx<App>) -> String {
-    ctx.entropy().hex::<16>()
+    uuid::random(ctx.entropy())
 }
 
 fn page_first(id: String) -> ElicitParams {
