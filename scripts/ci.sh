@@ -23,6 +23,7 @@ STEPS=(
     'doc-test     900 cargo test --workspace --doc --locked --quiet'
     'doc          900 cargo doc --workspace --no-deps --locked --quiet'
     'deps         300 cargo xtask deps'
+    'counts       300 cargo xtask counts'
     'supply-chain 120 python3 -B scripts/supply_chain.py'
     'requirements 300 cargo xtask requirements'
     'generated    300 cargo xtask gen --check'

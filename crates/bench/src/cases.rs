@@ -20,6 +20,8 @@ pub enum Case {
     Initialize,
     /// `resources/read` of a short text.
     Read,
+    /// `resources/read` of 1 MiB, of the server that `bin/large.rs` is.
+    ReadLarge,
     /// `tools/call` of `echo` with 100,000 characters, in and out.
     Large,
     /// `tools/call` with a stream of 20 notifications of progress.
@@ -37,13 +39,14 @@ pub struct Ask {
 
 impl Case {
     /// All of them, in the order of the tables.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Call,
         Self::SessionCall,
         Self::List,
         Self::Discover,
         Self::Initialize,
         Self::Read,
+        Self::ReadLarge,
         Self::Large,
         Self::Progress,
     ];
@@ -58,6 +61,7 @@ impl Case {
             Self::Discover => "discover",
             Self::Initialize => "initialize",
             Self::Read => "read",
+            Self::ReadLarge => "read-large",
             Self::Large => "large",
             Self::Progress => "progress",
         }
@@ -76,6 +80,9 @@ impl Case {
             Self::Call => modern(token, "tools/call", Some("echo"), echo("hello")),
             Self::Large => modern(token, "tools/call", Some("echo"), echo(&"x".repeat(100_000))),
             Self::Read => modern(token, "resources/read", Some(TEXT), json!({ "uri": TEXT })),
+            Self::ReadLarge => {
+                modern(token, "resources/read", Some(LARGE), json!({ "uri": LARGE }))
+            }
             Self::Progress => modern(token, "tools/call", Some(SLOW), progress()),
             Self::List => modern(token, "tools/list", None, json!({})),
             Self::Discover => modern(token, "server/discover", None, json!({})),
@@ -128,19 +135,44 @@ pub fn form(body: String, authorization: Option<String>) -> Ask {
 /// What opens a session.
 #[must_use]
 pub fn opening(token: Option<&str>) -> Ask {
+    opening_able(token, &json!({}))
+}
+
+/// What opens a session of a client that can do this.
+#[must_use]
+pub fn opening_able(token: Option<&str>, capabilities: &Value) -> Ask {
     legacy(
         token,
         "initialize",
         &json!({
             "protocolVersion": "2025-11-25",
-            "capabilities": {},
+            "capabilities": capabilities,
             "clientInfo": { "name": "bench", "version": "1" },
         }),
     )
 }
 
+/// What a client says when its session is open.
+#[must_use]
+pub fn initialized(session: &str) -> Ask {
+    let said = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    in_session(None, session, &said)
+}
+
+/// A message in a session of 2025-11-25.
+#[must_use]
+pub fn in_session(token: Option<&str>, session: &str, message: &Value) -> Ask {
+    let mut headers = common(token);
+    headers.push(("mcp-protocol-version", "2025-11-25".to_owned()));
+    headers.push(("mcp-session-id", session.to_owned()));
+    Ask { headers, body: message.to_string() }
+}
+
 /// A resource that is a short text.
 const TEXT: &str = "test://static/resource/1";
+
+/// A resource that is a text of 1 MiB.
+pub const LARGE: &str = "bench://large";
 
 /// The tool that tells how far it is.
 const SLOW: &str = "long-running-operation";
@@ -154,11 +186,16 @@ fn progress() -> Value {
     json!({ "name": SLOW, "arguments": { "duration": 0, "steps": 20 }, "_meta": meta })
 }
 
-fn modern(token: Option<&str>, method: &str, name: Option<&str>, mut params: Value) -> Ask {
-    params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
-    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
-    params["_meta"]["io.modelcontextprotocol/clientInfo"] =
-        json!({ "name": "bench", "version": "1" });
+/// A request of 2026-07-28, of a client that can do nothing but what `params` says already.
+#[must_use]
+pub fn modern(token: Option<&str>, method: &str, name: Option<&str>, mut params: Value) -> Ask {
+    let meta = &mut params["_meta"];
+    meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
+    meta["io.modelcontextprotocol/clientInfo"] = json!({ "name": "bench", "version": "1" });
+    let capabilities = &mut meta["io.modelcontextprotocol/clientCapabilities"];
+    if capabilities.is_null() {
+        *capabilities = json!({});
+    }
     let mut ask = legacy(token, method, &params);
     ask.headers.push(("mcp-protocol-version", "2026-07-28".to_owned()));
     ask.headers.push(("mcp-method", method.to_owned()));
@@ -167,11 +204,15 @@ fn modern(token: Option<&str>, method: &str, name: Option<&str>, mut params: Val
 }
 
 fn legacy(token: Option<&str>, method: &str, params: &Value) -> Ask {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+    Ask { headers: common(token), body: body.to_string() }
+}
+
+fn common(token: Option<&str>) -> Vec<(&'static str, String)> {
     let mut headers = vec![
         ("content-type", "application/json".to_owned()),
         ("accept", "application/json, text/event-stream".to_owned()),
     ];
     headers.extend(token.map(|token| ("authorization", format!("Bearer {token}"))));
-    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-    Ask { headers, body: body.to_string() }
+    headers
 }

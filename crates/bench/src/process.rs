@@ -63,7 +63,33 @@ pub fn pinned(core: usize, program: &Path) -> Command {
     command
 }
 
+/// A command that runs on both cores: what is built is not measured.
+#[must_use]
+pub fn on_both_cores(program: &str) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", &format!("{SUBJECT},{OTHERS}")]).arg(program);
+    command.stdin(Stdio::null());
+    command
+}
+
 impl Running {
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Whether another program watches all of its threads.
+    #[must_use]
+    pub fn is_traced(&self) -> bool {
+        let Ok(threads) = fs::read_dir(format!("/proc/{}/task", self.0.id())) else { return false };
+        threads.flatten().all(|thread| {
+            let status = fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+            let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:"));
+            tracer.is_some_and(|tracer| tracer.trim() != "0")
+        })
+    }
+
     /// How long it has been on a processor.
     #[must_use]
     pub fn on_processor(&self) -> Duration {

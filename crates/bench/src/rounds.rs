@@ -1,4 +1,5 @@
-//! A B A B: the subject and its ceiling in turns, so that what else the machine does hits both.
+//! A B A B: the subject and its ceiling in turns, so that what else the machine does hits both. With
+//! several subjects A B C D A B C D, for the same reason.
 //!
 //! Of each pair of neighbours a ratio is made, and of the ratios the median. The time on the
 //! processor is a second ratio: it hardly depends on how busy the machine is.
@@ -26,6 +27,9 @@ impl Effort {
     /// For a glance: three pairs of a second.
     pub const QUICK: Self = Self { rounds: 3, length: Duration::from_secs(1) };
 }
+
+/// How long each side runs before anything counts.
+const WARM: Duration = Duration::from_secs(1);
 
 /// A server under load.
 #[derive(Clone, Copy, Debug)]
@@ -106,7 +110,6 @@ pub fn in_turns(
     mut ceiling: impl FnMut(Duration) -> io::Result<Sample>,
     effort: Effort,
 ) -> io::Result<Compared> {
-    const WARM: Duration = Duration::from_secs(1);
     subject(WARM)?;
     ceiling(WARM)?;
     let mut compared = Compared { subject: Vec::new(), ceiling: Vec::new() };
@@ -115,6 +118,37 @@ pub fn in_turns(
         compared.ceiling.push(ceiling(effort.length)?);
     }
     Ok(compared)
+}
+
+/// A way to run one side for so long.
+pub type Run<'a> = Box<dyn FnMut(Duration) -> io::Result<Sample> + 'a>;
+
+/// Runs many beside one ceiling: every round has all of them. One that fails is left out from then
+/// on and gives its error; the others go on.
+///
+/// # Errors
+/// When the ceiling fails.
+pub fn all_in_turns(
+    mut ceiling: impl FnMut(Duration) -> io::Result<Sample>,
+    subjects: &mut [Run<'_>],
+    effort: Effort,
+) -> io::Result<Vec<io::Result<Compared>>> {
+    ceiling(WARM)?;
+    let warm = |run: &mut Run<'_>| run(WARM).map(|_| Vec::new());
+    let mut taken: Vec<io::Result<Vec<Sample>>> = subjects.iter_mut().map(warm).collect();
+    let mut ceilings = Vec::new();
+    for _ in 0..effort.rounds {
+        ceilings.push(ceiling(effort.length)?);
+        for (run, taken) in subjects.iter_mut().zip(&mut taken) {
+            let Ok(samples) = taken else { continue };
+            match run(effort.length) {
+                Ok(sample) => samples.push(sample),
+                Err(error) => *taken = Err(error),
+            }
+        }
+    }
+    let compared = |subject| Compared { subject, ceiling: ceilings.clone() };
+    Ok(taken.into_iter().map(|samples| samples.map(compared)).collect())
 }
 
 impl Compared {
@@ -198,6 +232,24 @@ mod tests {
         assert!((compared.throughput() - 0.9).abs() < 1e-9);
         assert!((compared.cpu() - 0.9).abs() < 1e-9);
         assert!((compared.subject(|sample| sample.rate) - 45.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_that_fails_is_left_out_and_the_others_go_on() {
+        let effort = Effort { rounds: 2, length: Duration::ZERO };
+        let mut runs = 0;
+        let failing = |_| {
+            runs += 1;
+            if runs < 3 { Ok(sample(1.0, 1.0)) } else { Err(io::Error::other("gone")) }
+        };
+        let mut subjects: [Run<'_>; 2] = [Box::new(failing), Box::new(|_| Ok(sample(50.0, 2.0)))];
+        let compared = all_in_turns(|_| Ok(sample(100.0, 1.0)), &mut subjects, effort).unwrap();
+        drop(subjects);
+        assert_eq!(runs, 3);
+        assert_eq!(compared[0].as_ref().unwrap_err().to_string(), "gone");
+        let other = compared[1].as_ref().unwrap();
+        assert_eq!(other.subject.len(), 2);
+        assert!((other.throughput() - 0.5).abs() < 1e-9);
     }
 
     #[test]

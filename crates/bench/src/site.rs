@@ -104,6 +104,12 @@ impl Site {
         self.auth_port
     }
 
+    /// The port of Redis.
+    #[must_use]
+    pub const fn redis_port(&self) -> u16 {
+        self.redis_port
+    }
+
     /// A URL of the authorization server.
     #[must_use]
     pub fn auth_url(&self, path: &str) -> String {
@@ -157,11 +163,29 @@ impl Site {
         self.instance(kept, free_port())
     }
 
+    /// Starts one that lets everybody in, with state in its memory.
+    ///
+    /// # Errors
+    /// When it is not there, or is never ready.
+    pub fn open_to_all(&self) -> io::Result<Instance> {
+        let port = free_port();
+        let mut settings = self.settings(Kept::Memory, port);
+        settings.retain(|(name, _)| !name.contains("AUTH"));
+        settings.push(("MCP_AUTH", "none".to_owned()));
+        running("mcp-server", port, &settings)
+    }
+
+    /// Starts another program that is an MCP server, with state in its memory.
+    ///
+    /// # Errors
+    /// When it is not there, or is never ready.
+    pub fn fork(&self, program: &str) -> io::Result<Instance> {
+        let port = free_port();
+        running(program, port, &self.settings(Kept::Memory, port))
+    }
+
     fn instance(&self, kept: Kept, port: u16) -> io::Result<Instance> {
-        let nothing: [&str; 0] = [];
-        let server = start(SUBJECT, &beside("mcp-server")?, &nothing, &self.settings(kept, port))?;
-        until("an MCP server", || ready(port))?;
-        Ok(Instance { server, port })
+        running("mcp-server", port, &self.settings(kept, port))
     }
 
     /// A user, logged in through the pages with a new client. The server that tokens are for must
@@ -198,7 +222,15 @@ impl Instance {
     /// # Errors
     /// When none is opened.
     pub fn session(&self, token: Option<&str>) -> io::Result<String> {
-        let got = post(self.port, "/mcp", &crate::cases::opening(token))?;
+        self.open(&crate::cases::opening(token))
+    }
+
+    /// Opens a session with this request, and gives its name.
+    ///
+    /// # Errors
+    /// When none is opened.
+    pub fn open(&self, opening: &Ask) -> io::Result<String> {
+        let got = post(self.port, "/mcp", opening)?;
         let header = got.head.lines().find_map(|line| line.strip_prefix("mcp-session-id: "));
         header.map(|id| id.trim().to_owned()).ok_or_else(|| got.unexpected())
     }
@@ -219,6 +251,13 @@ impl Got {
     }
 }
 
+fn running(program: &str, port: u16, settings: &[(&str, String)]) -> io::Result<Instance> {
+    let nothing: [&str; 0] = [];
+    let server = start(SUBJECT, &beside(program)?, &nothing, settings)?;
+    until("an MCP server", || ready(port))?;
+    Ok(Instance { server, port })
+}
+
 fn metrics() -> String {
     format!("127.0.0.1:{}", free_port())
 }
@@ -233,17 +272,17 @@ fn ready(port: u16) -> Option<()> {
 /// # Errors
 /// When nobody answers, or it is no success.
 pub fn post(port: u16, path: &str, ask: &Ask) -> io::Result<Got> {
-    let got = send(port, &written(path, ask, "connection: close\r\n"))?;
+    let got = send(port, &written(port, path, ask, "connection: close\r\n"))?;
     if got.head.starts_with("HTTP/1.1 20") { Ok(got) } else { Err(got.unexpected()) }
 }
 
 /// A POST as it goes over the wire.
 #[must_use]
-pub fn written(path: &str, ask: &Ask, more: &str) -> String {
+pub fn written(port: u16, path: &str, ask: &Ask, more: &str) -> String {
     let headers = ask.header_lines();
     let (length, body) = (ask.body.len(), &ask.body);
     format!(
-        "POST {path} HTTP/1.1\r\nhost: localhost\r\n{headers}{more}content-length: {length}\r\n\r\n{body}"
+        "POST {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{headers}{more}content-length: {length}\r\n\r\n{body}"
     )
 }
 

@@ -50,6 +50,7 @@ pub mod telemetry;
 mod version;
 
 pub use access_log::Requester;
+pub use around::{Around, AroundLayer, Begun};
 pub use exit::exit_code;
 pub use fault::Fault;
 pub use health::Health;

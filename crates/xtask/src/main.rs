@@ -24,6 +24,7 @@ Tasks:
   bench         measures the servers under load, with a bare handler beside them; --help lists what
   counts        counts instructions and allocations of requests; fails if they are 5 % worse
   counts --record   records them in crates/bench/counts.json; --release shows those of production
+  counts --sites CASE  shows where requests of a case ask for memory
   deps          checks who uses whom, and the rules of the house: lints, sizes, no `#[allow]`
   gen           writes .env.example and docs/configuration.md from what the servers read
   gen --check   fails if one of those files is not what `gen` would write
@@ -83,9 +84,14 @@ fn main() -> ExitCode {
         ["bench", rest @ ..] => return bench::run(rest),
         _ => {}
     }
-    let outcome = match Task::named(&words) {
-        Some(task) => task.run(),
-        None => Err(Failure::UnknownTask(words.join(" "))),
+    let outcome = match words.as_slice() {
+        ["counts", "--sites", case] => Workspace::read()
+            .and_then(|workspace| counts::show_sites(&workspace.root, case))
+            .map(|()| Vec::new()),
+        words => match Task::named(words) {
+            Some(task) => task.run(),
+            None => Err(Failure::UnknownTask(words.join(" "))),
+        },
     };
     let wrong = outcome.unwrap_or_else(|failure| vec![failure.to_string()]);
     let told = wrong.iter().try_for_each(|line| say(&format!("{line}\n")));

@@ -17,7 +17,8 @@ Usage: cargo xtask bench [--quick] [MEASURE…]
 
 Measures release builds of the servers with wrk, each on one core, in turns with a bare handler on
 the same core. Wants two cores that do nothing else, redis-server, taskset and wrk. Without names
-everything is measured, in about ten minutes; --quick takes two and is less exact.
+everything is measured, in about twenty minutes; --quick takes eight and is less exact. What is
+measured as `peers` is installed below target/peers first; one that cannot be is named in its table.
 
 Measures:
 ";
@@ -54,7 +55,7 @@ fn main() -> ExitCode {
 fn help() {
     say(HELP);
     for measure in &ALL {
-        say(&format!("  {:<9}{}\n", measure.name, measure.about));
+        say(&format!("  {:<12}{}\n", measure.name, measure.about));
     }
 }
 

@@ -1,15 +1,20 @@
 //! Requests of both eras, each against a bare handler that reads the same body and answers with the
 //! same bytes.
 
-use std::{io, io::Write as _, path::Path};
+use std::{
+    io::{self, Write as _},
+    net::{Ipv4Addr, TcpStream},
+    path::Path,
+};
 
 use tempfile::NamedTempFile;
 use testkit::process::free_port;
 use tokio::runtime::Runtime;
 
+use super::connect;
 use crate::{
     cases::{Ask, Case},
-    process::{Running, SUBJECT, beside, start, until},
+    process::{SUBJECT, beside, start, until},
     report::Table,
     rounds::{Compared, Effort, Side, compare},
     site::{Got, Instance, Kept, Site, post},
@@ -67,11 +72,14 @@ pub(super) fn run(runtime: &Runtime, effort: Effort) -> io::Result<Vec<Table>> {
         let ask = case.ask(token, session.as_deref());
         table.row(cells(what, &against_bare(instance, &ask, effort)?, aim));
     }
+    let large = site.fork("large")?;
+    let read = against_bare(&large, &Case::ReadLarge.ask(token, None), effort)?;
+    table.row(cells("`resources/read` of 1 MiB, by a fork", &read, ""));
     let mut ask = Case::Call.ask(token, None);
     ask.headers.push(("connection", "close".to_owned()));
     let connecting = against_bare(&memory, &ask, effort)?;
-    table.row(cells("`tools/call`, a connection each", &connecting, "median ≤ 1.1 ×"));
-    Ok(vec![table])
+    table.row(cells("`tools/call`, a connection each", &connecting, ""));
+    Ok(vec![table, connect::table(&memory, token, effort)?])
 }
 
 /// Compares a server with a handler that gives the same answer.
@@ -81,30 +89,36 @@ pub(super) fn against_bare(instance: &Instance, ask: &Ask, effort: Effort) -> io
     let script = Script::of(ask)?;
     let own = instance.url();
     let subject = Side { server: &instance.server, url: &own, script: &script };
-    compare(subject, Side { server: &bare, url: &url, script: &script }, CONNECTIONS, effort)
+    let bare = Side { server: &bare.server, url: &url, script: &script };
+    compare(subject, bare, CONNECTIONS, effort)
 }
 
 /// An answer. The first request with a token may have to wait until it is known.
-fn first(instance: &Instance, ask: &Ask) -> io::Result<Got> {
+pub(super) fn first(instance: &Instance, ask: &Ask) -> io::Result<Got> {
     until("a success", || post(instance.port, "/mcp", ask).ok())
         .or_else(|_| post(instance.port, "/mcp", ask))
 }
 
 /// Starts a bare handler with an answer.
-pub(super) fn bare(path: &str, answer: &Got, redis: Option<&str>) -> io::Result<(Running, String)> {
+pub(super) fn bare(
+    path: &str,
+    answer: &Got,
+    redis: Option<&str>,
+) -> io::Result<(Instance, String)> {
     let mut body = NamedTempFile::new()?;
     body.write_all(&answer.body)?;
-    let port = free_port().to_string();
+    let port = free_port();
+    let url = format!("http://127.0.0.1:{port}{path}");
+    let text = port.to_string();
     let media_type = answer.header("content-type").unwrap_or("application/json");
     let file = body.path().to_string_lossy();
-    let mut words = vec![port.as_str(), path, media_type, &*file];
+    let mut words = vec![text.as_str(), path, media_type, &*file];
     words.extend(redis);
     let program = beside("ceiling")?;
-    let bare = start(SUBJECT, Path::new(&program), &words, &[])?;
-    let url = format!("http://127.0.0.1:{port}{path}");
+    let server = start(SUBJECT, Path::new(&program), &words, &[])?;
     // It has read the file when it listens.
-    until("the bare handler", || std::net::TcpStream::connect(format!("127.0.0.1:{port}")).ok())?;
-    Ok((bare, url))
+    until("the bare handler", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok())?;
+    Ok((Instance { server, port }, url))
 }
 
 /// A comparison as a row.

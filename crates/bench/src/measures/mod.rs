@@ -1,10 +1,15 @@
 //! What can be measured, by name.
 
 mod calls;
+mod connect;
+mod cost;
+mod elicitation;
 mod memory;
+mod peers;
 mod scale;
 mod start;
 mod streams;
+mod system;
 mod tokens;
 
 use std::io;
@@ -32,11 +37,16 @@ impl Measure {
 }
 
 /// All of them, in the order of the page.
-pub const ALL: [Measure; 6] = [
+pub const ALL: [Measure; 9] = [
     Measure {
         name: "calls",
         about: "requests of both eras against a bare handler",
         run: calls::run,
+    },
+    Measure {
+        name: "elicitation",
+        about: "a question to the user and the answer, in both eras",
+        run: elicitation::run,
     },
     Measure { name: "tokens", about: "introspection, refresh and login", run: tokens::run },
     Measure {
@@ -50,5 +60,15 @@ pub const ALL: [Measure; 6] = [
         about: "idle streams, and events between instances",
         run: streams::run,
     },
-    Measure { name: "scale", about: "connections, sessions and instances", run: scale::run },
+    Measure { name: "system", about: "system calls, counted by strace", run: system::run },
+    Measure {
+        name: "scale",
+        about: "connections, sessions and instances, and what they cost Redis",
+        run: scale::run,
+    },
+    Measure {
+        name: "peers",
+        about: "servers that others have written, installed from npm, PyPI and crates.io",
+        run: peers::run,
+    },
 ];

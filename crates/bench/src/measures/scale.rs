@@ -4,6 +4,7 @@ use std::{io, time::Duration};
 
 use tokio::runtime::Runtime;
 
+use super::cost;
 use crate::{
     cases::{Ask, Case},
     report::Table,
@@ -46,7 +47,8 @@ pub(super) fn run(runtime: &Runtime, effort: Effort) -> io::Result<Vec<Table>> {
         let sample = of(newest, &Case::SessionCall.ask(token, Some(&session)), 32, length)?;
         instances.row(cells(&count.to_string(), &sample));
     }
-    Ok(vec![connections, sessions, instances])
+    let redis = cost::table(runtime, &site, login.access())?;
+    Ok(vec![connections, sessions, instances, redis])
 }
 
 fn of(instance: &Instance, ask: &Ask, connections: usize, length: Duration) -> io::Result<Sample> {

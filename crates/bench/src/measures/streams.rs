@@ -25,15 +25,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the processor's time is counted while nothing happens but keeping alive.
 const WINDOW: Duration = Duration::from_secs(20);
 
+/// Files that neither side opens for a stream.
+const SPARE: usize = 300;
+
+/// How many streams there are, for the page and for a glance, if the limit on files allows it.
+const MOST: usize = 19_500;
+const FEW: usize = 3_000;
+
 /// Streams that are opened before memory is looked at for the first time.
 const FIRST: usize = 200;
 
 pub(super) fn run(runtime: &Runtime, effort: Effort) -> io::Result<Vec<Table>> {
+    let wanted = if effort.rounds < Effort::FULL.rounds { FEW } else { MOST };
+    let streams = wanted.min(raise_limit(wanted + SPARE).saturating_sub(SPARE + FIRST));
     let site = Site::start()?;
     let one = site.first(Kept::Near)?;
     let token = runtime.block_on(site.login()).access().to_owned();
-    let streams = effort.rounds * 1000;
-    raise_limit(streams * 2);
     let mut tables = Vec::new();
     tables.push(runtime.block_on(idle(&one, &token, streams))?);
     let other = site.another(Kept::Near)?;
@@ -72,7 +79,9 @@ async fn idle(instance: &Instance, token: &str, streams: usize) -> io::Result<Ta
         "≤ 12 KiB".to_owned(),
     ]);
     table.row(["before".to_owned(), mib(before_all), String::new()]);
-    table.row([format!("with {}", streams + FIRST), mib(with), String::new()]);
+    let all = streams + FIRST;
+    let aim = format!("≤ {} MiB", 250 * all / MOST);
+    table.row([format!("with {all}"), mib(with), aim]);
     table.row(["after they have closed".to_owned(), mib(after), String::new()]);
     table.row([
         "of a core for keeping them alive".to_owned(),
@@ -110,7 +119,11 @@ async fn events(from: &Instance, to: &Instance, token: &str, count: usize) -> io
 }
 
 /// Opens the stream of a session, and waits until it has begun.
-async fn listen(instance: &Instance, token: &str, session: &str) -> io::Result<TcpStream> {
+pub(super) async fn listen(
+    instance: &Instance,
+    token: &str,
+    session: &str,
+) -> io::Result<TcpStream> {
     let mut stream = connect(instance).await?;
     stream.write_all(request("GET", token, session).as_bytes()).await?;
     let mut head = vec![0; 4096];
@@ -121,16 +134,16 @@ async fn listen(instance: &Instance, token: &str, session: &str) -> io::Result<T
     Err(io::Error::other(String::from_utf8_lossy(&head[..length]).into_owned()))
 }
 
-async fn connect(instance: &Instance) -> io::Result<TcpStream> {
+pub(super) async fn connect(instance: &Instance) -> io::Result<TcpStream> {
     bounded(TcpStream::connect((Ipv4Addr::LOCALHOST, instance.port))).await
 }
 
-async fn bounded<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+pub(super) async fn bounded<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     let limited = Clock::system().timeout(PATIENCE, work).await;
     limited.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
-fn request(method: &str, token: &str, session: &str) -> String {
+pub(super) fn request(method: &str, token: &str, session: &str) -> String {
     let mut ask = opening(Some(token));
     ask.headers.retain(|(name, _)| *name != "content-type");
     let headers = ask.header_lines();
@@ -140,11 +153,15 @@ fn request(method: &str, token: &str, session: &str) -> String {
     )
 }
 
-/// Each stream is a file of this process too, and of the server, which inherits the limit.
-fn raise_limit(files: usize) {
+/// Each stream is a file of this process, and of the server, which inherits the limit if it is started
+/// afterwards. Gives how many files there may be.
+pub(super) fn raise_limit(files: usize) -> usize {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let wanted = Some(files as u64 + 1000);
-    let current = current.max(maximum.map_or(wanted, |most| wanted.map(|files| files.min(most))));
-    // With less, a stream that is not opened says so.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current, maximum });
+    let wanted = (files as u64).min(maximum.unwrap_or(u64::MAX));
+    if current.is_none_or(|current| current >= wanted) {
+        return files;
+    }
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
+    let allowed = if raised.is_ok() { wanted } else { current.unwrap_or(wanted) };
+    usize::try_from(allowed).unwrap_or(files)
 }

@@ -38,7 +38,8 @@ fn introspection(site: &Site, login: &Login, effort: Effort) -> io::Result<Compa
     let script = Script::of(&ask)?;
     let own = site.auth_url("/introspect");
     let subject = Side { server: &site.auth, url: &own, script: &script };
-    compare(subject, Side { server: &ceiling, url: &url, script: &script }, CONNECTIONS, effort)
+    let ceiling = Side { server: &ceiling.server, url: &url, script: &script };
+    compare(subject, ceiling, CONNECTIONS, effort)
 }
 
 /// A token is redeemed once, so every run begins with tokens of new logins: one for each connection,
@@ -59,7 +60,7 @@ fn refresh(runtime: &Runtime, site: &Site, login: &Login, effort: Effort) -> io:
             once(subject, CONNECTIONS, length)
         },
         |length| {
-            let other = Side { server: &ceiling, url: &url, script: &unchanging };
+            let other = Side { server: &ceiling.server, url: &url, script: &unchanging };
             once(other, CONNECTIONS, length)
         },
         effort,

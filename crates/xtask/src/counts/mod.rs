@@ -6,6 +6,7 @@
 //! request costs in production is counted by `cargo xtask counts --release`, and not recorded.
 
 mod callgrind;
+mod sites;
 
 use std::{
     collections::BTreeMap,
@@ -24,6 +25,9 @@ const RECORD: &str = "crates/bench/counts.json";
 
 /// How often each case runs in one profile.
 const TIMES: u64 = 200;
+
+/// How many lines are shown of what a program has said before it failed.
+const LAST: usize = 20;
 
 /// How much worse a number may be, in percent, before it is a finding.
 const TOLERANCE: u64 = 5;
@@ -69,7 +73,24 @@ pub(crate) fn show(root: &Path) -> Result<(), Failure> {
     crate::say(&table(&counted, &counted))
 }
 
-fn count(root: &Path, profile: Profile) -> Result<Record, Failure> {
+/// Shows where the requests of one case ask for memory.
+pub(crate) fn show_sites(root: &Path, case: &str) -> Result<(), Failure> {
+    let (program, out) = built(root, Profile::Dev)?;
+    let file = out.join("sites.json");
+    let mut valgrind = Command::new("valgrind");
+    valgrind
+        .args(["--tool=dhat", "--quiet", "--num-callers=400"])
+        .arg(format!("--dhat-out-file={}", file.display()))
+        .arg(program)
+        .args([&TIMES.to_string(), case]);
+    let _ = run(&mut valgrind)?;
+    let text = fs::read_to_string(&file).map_err(Failure::of_file(&file))?;
+    let list = sites::list(&text, TIMES).filter(|list| !list.is_empty());
+    crate::say(&list.ok_or_else(|| Failure::NoCount(case.to_owned()))?)
+}
+
+/// The program that is counted, and an empty folder for what valgrind writes.
+fn built(root: &Path, profile: Profile) -> Result<(PathBuf, PathBuf), Failure> {
     let (name, folder) = match profile {
         Profile::Dev => ("dev", "debug"),
         Profile::Release => ("release", "release"),
@@ -83,7 +104,12 @@ fn count(root: &Path, profile: Profile) -> Result<Record, Failure> {
     // What an earlier run has left would be read as ours.
     let _ = fs::remove_dir_all(&out);
     fs::create_dir_all(&out).map_err(Failure::of_file(&out))?;
-    let cases = callgrind(&target.join(folder).join("count"), &out.join("out"))?;
+    Ok((target.join(folder).join("count"), out))
+}
+
+fn count(root: &Path, profile: Profile) -> Result<Record, Failure> {
+    let (program, out) = built(root, profile)?;
+    let cases = callgrind(&program, &out.join("out"))?;
     let mut counted = Record::new();
     let per_request = |total: u64| (total + TIMES / 2) / TIMES;
     let cases = cases.lines().filter_map(|line| line.split_once(' '));
@@ -118,7 +144,11 @@ fn run(command: &mut Command) -> Result<String, Failure> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    Err(Failure::ProgramFailed { name, said: String::from_utf8_lossy(&output.stderr).into() })
+    // A server that is counted logs every request; what went wrong is at the end.
+    let said = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<_> = said.lines().collect();
+    let said = lines[lines.len().saturating_sub(LAST)..].join("\n");
+    Err(Failure::ProgramFailed { name, said })
 }
 
 fn table(recorded: &Record, counted: &Record) -> String {
