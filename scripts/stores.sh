@@ -78,17 +78,25 @@ cluster() {
         mapfile -t place < <(place "$port")
         mkdir -p "$WORK/$1-$port"
         start "$1-$port" redis-server "${place[@]}" --bind 127.0.0.1 --save '' \
-            --dir "$WORK/$1-$port" --cluster-enabled yes "${SERVING[@]}"
+            --dir "$WORK/$1-$port" --cluster-enabled yes --cluster-port "$(free_port)" "${SERVING[@]}"
     done
+    # The port for the other nodes is named too: 10,000 above may be one of an outgoing connection.
     for port in "${ports[@]}"; do
-        wait_until 20 asked "$port" ping
+        wait_until 20 asked "$port" ping || show_end "$1-$port"
     done
     hosts=("${ports[@]/#/127.0.0.1:}")
     redis-cli "${ASKING[@]}" --cluster create "${hosts[@]}" --cluster-yes >"$WORK/$1.log"
     for port in "${ports[@]}"; do
-        wait_until 30 is_formed "$port"
+        wait_until 30 is_formed "$port" || show_end "$1-$port"
     done
     NODES="${hosts[0]}?node=${hosts[1]}&node=${hosts[2]}"
+}
+
+# show_end NAME : what a server has said that does not do what it should; the end of all.
+show_end() {
+    echo "$1 is not as it should be; its output ends so:"
+    tail -n 20 "$WORK/$1.log"
+    exit 1
 }
 
 # A primary with a replica, and a Sentinel that says where the primary is. That it promotes the

@@ -16,12 +16,13 @@ use crate::support::{becomes, session, standing, still_works, works};
 
 on_both_stores![
     a_token_that_cannot_be_checked_is_503_and_the_outage_known_to_all,
-    an_outage_is_noticed_within_ten_seconds_and_over_within_one,
+    an_end_is_noticed_while_no_time_passes_and_over_within_a_second,
+    a_silence_is_noticed_within_five_seconds_and_over_within_one,
     what_is_public_lives_on_without_the_authorization_server,
 ];
 
 /// How often the authorization server is looked at while all is well.
-const CALM: Duration = Duration::from_secs(10);
+const CALM: Duration = Duration::from_secs(5);
 
 /// How often it is looked at while it is away.
 const EAGER: Duration = Duration::from_secs(1);
@@ -63,11 +64,25 @@ async fn a_token_that_cannot_be_checked_is_503_and_the_outage_known_to_all(setup
     works(&world, fresh.access()).await;
 }
 
-async fn an_outage_is_noticed_within_ten_seconds_and_over_within_one(setup: Setup) {
+async fn an_end_is_noticed_while_no_time_passes_and_over_within_a_second(setup: Setup) {
     let world = setup.clock(standing()).start().await;
     let alice = world.login("alice").await;
     works(&world, alice.access()).await;
+    // Nobody asks it about a token: the connection that is held has ended.
     world.auth_line.set(Line::Cut);
+    becomes(&world, alice.access(), 503).await;
+    check_degraded(&world, &list(&world, &alice).await);
+    world.auth_line.set(Line::Open);
+    world.clock.advance(EAGER);
+    becomes(&world, alice.access(), 200).await;
+    still_works(&world).await;
+}
+
+async fn a_silence_is_noticed_within_five_seconds_and_over_within_one(setup: Setup) {
+    let world = setup.clock(standing()).start().await;
+    let alice = world.login("alice").await;
+    works(&world, alice.access()).await;
+    world.auth_line.set(Line::Frozen);
     let _ = list(&world, &alice).await.expect(200);
     world.clock.advance(CALM);
     becomes(&world, alice.access(), 503).await;
