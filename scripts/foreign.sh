@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
 #
-# mcp-server with authorization servers that nobody here wrote: npm oidc-provider and PyPI canaille,
-# pinned. Nothing of auth-server runs.
+# mcp-server with authorization servers that nobody here wrote: npm oidc-provider, PyPI canaille and
+# PyPI django-oauth-toolkit, pinned. Nothing of auth-server runs.
 #
-# usage: scripts/foreign.sh [oidc-provider] [clients] [canaille] [--help]
+# usage: scripts/foreign.sh [oidc-provider] [clients] [canaille] [django-oauth-toolkit] [--help]
 #
 # oidc-provider: opaque tokens and JWTs, every way of client authentication that it has, wrong
 #   credentials, audience and issuer, keys that change, revocation, an outage and its end.
 # clients: the official TypeScript and Python clients register there, log in and call tools, and ask
 #   for a wider scope when a tool needs it.
 # canaille: the same matrix as far as that server goes.
-# Without arguments all three run. BIN_DIR names a directory with mcp-server; without it that is built.
+# django-oauth-toolkit: introspection with a token of our own (bearer), the same matrix.
+# Without arguments all four run. BIN_DIR names a directory with mcp-server; without it that is built.
 # Installs the pinned packages from npm and PyPI into scripts/foreign, scripts/clients and target.
 
 set -euo pipefail
@@ -26,17 +27,19 @@ source "$FOREIGN/resource.sh"
 source "$FOREIGN/oidc-provider.sh"
 # shellcheck source-path=SCRIPTDIR source=foreign/canaille.sh
 source "$FOREIGN/canaille.sh"
+# shellcheck source-path=SCRIPTDIR source=foreign/django-oauth-toolkit.sh
+source "$FOREIGN/django-oauth-toolkit.sh"
 
 main() {
     local wanted=() each
     for each in "$@"; do
         case $each in
-            oidc-provider | clients | canaille) wanted+=("$each") ;;
-            --help | -h) sed -n '3,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;;
+            oidc-provider | clients | canaille | django-oauth-toolkit) wanted+=("$each") ;;
+            --help | -h) sed -n '3,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;;
             *) echo "unknown argument: $each; see --help" >&2 && exit 2 ;;
         esac
     done
-    ((${#wanted[@]} > 0)) || wanted=(oidc-provider clients canaille)
+    ((${#wanted[@]} > 0)) || wanted=(oidc-provider clients canaille django-oauth-toolkit)
     need npm node curl jq python3 openssl
     binaries mcp-server
     for each in "${wanted[@]}"; do

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 #
 # The promises of the store on more than one Redis: on a cluster, behind TLS with a password, on
-# Valkey.
+# Valkey; and some of them on a cluster and on a group with a Sentinel that speak nothing but TLS.
 #
-# usage: scripts/stores.sh [cluster] [tls] [valkey] [--help]
+# usage: scripts/stores.sh [cluster] [tls] [valkey] [cluster-tls] [sentinel-tls] [--help]
 #
 # Without names all are tried. What the tests share lies on the server that is named; those that
 # break a server have their own `redis-server`, as always.
@@ -20,60 +20,139 @@ main() {
     local each stores=()
     for each in "$@"; do
         case $each in
-            cluster | tls | valkey) stores+=("$each") ;;
-            --help | -h) sed -n '3,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;;
+            cluster | tls | valkey | cluster-tls | sentinel-tls) stores+=("$each") ;;
+            --help | -h) sed -n '3,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;;
             *) echo "unknown argument: $each; see --help" >&2 && exit 2 ;;
         esac
     done
-    ((${#stores[@]} > 0)) || stores=(cluster tls valkey)
+    ((${#stores[@]} > 0)) || stores=(cluster tls valkey cluster-tls sentinel-tls)
     need cargo openssl python3 redis-cli redis-server
     for each in "${stores[@]}"; do
         echo "--- $each"
-        "on_$each"
+        "on_${each//-/_}"
     done
     summary
 }
 
-# promises NAME URL [NAME=VALUE] [ARGUMENT…] : a check of the suite on the server at the URL.
+# What a server needs for TLS, and what redis-cli needs to ask it; nothing without.
+SERVING=()
+ASKING=()
+
+# promises NAME URL [NAME=VALUE] [TEST…] : a check of the suite on the server at the URL.
 promises() {
     check "the promises hold on $1" suite "${@:2}"
 }
 
-# suite URL [NAME=VALUE] [ARGUMENT…] : one test after the other, since a busy machine is no outage.
+# suite URL [NAME=VALUE] [TEST…] : one test after the other, since a busy machine is no outage.
 suite() {
     local environment=(REDIS_URL_TEST="$1")
     shift
     [[ ${1:-} != *=* ]] || { environment+=("$1") && shift; }
+    (($# > 0)) || set -- on_redis keys:: model::
     (cd "$ROOT" && env "${environment[@]}" timeout 600 \
-        cargo test --quiet --locked --workspace --test contract -- \
-        --test-threads=1 on_redis keys:: model:: "$@")
+        cargo test --quiet --locked --workspace --test contract -- --test-threads=1 "$@")
 }
 
 on_cluster() {
-    local ports=() port hosts
+    cluster cluster
+    # What is published at one node is on its way to the others for a moment: who subscribes
+    # meanwhile may hear it, and loses nothing by that.
+    promises "a cluster of three" "redis-cluster://$NODES" \
+        on_redis keys:: model:: --skip what_was_published_before_is_not_delivered
+}
+
+on_cluster_tls() {
+    with_tls
+    cluster cluster-tls
+    promises 'a cluster of three behind TLS' "rediss-cluster://$NODES" "SSL_CERT_FILE=$WORK/ca.pem" \
+        table::on_redis log::on_redis bus::on_redis --skip what_was_published_before_is_not_delivered
+    without_tls
+}
+
+# cluster NAME : makes one of three nodes; $NODES has their addresses as a URL has them.
+cluster() {
+    local ports=() port place hosts
     for _ in 1 2 3; do
         port=$(free_port)
         ports+=("$port")
-        mkdir -p "$WORK/cluster-$port"
-        start "cluster-$port" redis-server --port "$port" --bind 127.0.0.1 --save '' \
-            --dir "$WORK/cluster-$port" --cluster-enabled yes
+        mapfile -t place < <(place "$port")
+        mkdir -p "$WORK/$1-$port"
+        start "$1-$port" redis-server "${place[@]}" --bind 127.0.0.1 --save '' \
+            --dir "$WORK/$1-$port" --cluster-enabled yes "${SERVING[@]}"
     done
     for port in "${ports[@]}"; do
-        wait_until 20 redis-cli -p "$port" ping
+        wait_until 20 asked "$port" ping
     done
     hosts=("${ports[@]/#/127.0.0.1:}")
-    redis-cli --cluster create "${hosts[@]}" --cluster-yes >"$WORK/cluster.log"
+    redis-cli "${ASKING[@]}" --cluster create "${hosts[@]}" --cluster-yes >"$WORK/$1.log"
     for port in "${ports[@]}"; do
         wait_until 30 is_formed "$port"
     done
-    # What is published at one node is on its way to the others for a moment: who subscribes
-    # meanwhile may hear it, and loses nothing by that.
-    promises "a cluster of three" "redis-cluster://${hosts[0]}?node=${hosts[1]}&node=${hosts[2]}" \
-        --skip what_was_published_before_is_not_delivered
+    NODES="${hosts[0]}?node=${hosts[1]}&node=${hosts[2]}"
+}
+
+# A primary with a replica, and a Sentinel that says where the primary is. That it promotes the
+# replica is shown by `cargo xtask reliability T12`.
+on_sentinel_tls() {
+    local primary replica sentinel place
+    with_tls
+    primary=$(free_port)
+    replica=$(free_port)
+    sentinel=$(free_port)
+    mapfile -t place < <(place "$primary")
+    start primary redis-server "${place[@]}" --bind 127.0.0.1 --save '' --dir "$WORK" "${SERVING[@]}"
+    mapfile -t place < <(place "$replica")
+    start replica redis-server "${place[@]}" --bind 127.0.0.1 --save '' --dir "$WORK" "${SERVING[@]}" \
+        --replicaof 127.0.0.1 "$primary"
+    printf '%s\n' "sentinel monitor main 127.0.0.1 $primary 1" >"$WORK/sentinel.conf"
+    mapfile -t place < <(place "$sentinel")
+    start sentinel redis-server "$WORK/sentinel.conf" --sentinel "${place[@]}" --bind 127.0.0.1 \
+        --dir "$WORK" "${SERVING[@]}"
+    wait_until 20 asked "$primary" ping
+    wait_until 20 follows "$replica"
+    wait_until 20 asked "$sentinel" sentinel get-master-addr-by-name main
+    promises 'a group with a Sentinel behind TLS' \
+        "rediss-sentinel://127.0.0.1:$sentinel/0?sentinelServiceName=main" \
+        "SSL_CERT_FILE=$WORK/ca.pem" table::on_redis log::on_redis bus::on_redis
+    without_tls
+}
+
+# follows PORT : whether that replica has found its primary.
+follows() {
+    asked "$1" info replication | grep --quiet 'master_link_status:up'
+}
+
+with_tls() {
+    certificate
+    ASKING=(--tls --cacert "$WORK/ca.pem")
+    SERVING=(--tls-cert-file "$WORK/server.pem" --tls-key-file "$WORK/server.key"
+        --tls-ca-cert-file "$WORK/ca.pem" --tls-auth-clients no --tls-replication yes
+        --tls-cluster yes)
+}
+
+without_tls() {
+    ASKING=()
+    SERVING=()
+}
+
+# place PORT : the arguments for a server there, a line each; with TLS it speaks nothing else.
+place() {
+    if ((${#SERVING[@]} > 0)); then
+        printf '%s\n' --port 0 --tls-port "$1"
+    else
+        printf '%s\n' --port "$1"
+    fi
+}
+
+# asked PORT WORD… : what that server answers.
+asked() {
+    local port=$1
+    shift
+    redis-cli "${ASKING[@]}" -p "$port" "$@"
 }
 
 is_formed() {
-    redis-cli -p "$1" cluster info | grep --quiet 'cluster_state:ok'
+    asked "$1" cluster info | grep --quiet 'cluster_state:ok'
 }
 
 on_tls() {

@@ -304,4 +304,25 @@ mod tests {
         assert!(text.contains("MCP_AUTH_CLIENT_SECRET=[redacted]  # test"), "{text}");
         assert!(!text.contains("hunter2"));
     }
+
+    /// What is set or usual about tokens, a line each.
+    fn effective(env: &Env) -> Vec<String> {
+        let mut out = Vec::new();
+        dump(env, &Config::from_env(env).1, "AUTH", &mut out).unwrap();
+        String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_settings_of_every_provider_are_what_they_were() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/auth");
+        let usual = effective(&Env::default());
+        insta::assert_snapshot!("config_of_nobody", usual.join("\n"));
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            let all = effective(&Env::from_file(&path).unwrap());
+            let own: Vec<_> = all.into_iter().filter(|line| !usual.contains(line)).collect();
+            insta::assert_snapshot!(format!("config_of_{name}"), own.join("\n"));
+        }
+    }
 }

@@ -6,6 +6,11 @@ use std::process::ExitCode;
 
 use mcp_server::{cli, features};
 
+/// Gives the memory of what has ended back to the system (decision 0032).
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

@@ -7,7 +7,7 @@ with_oidc_provider() {
     node "$FOREIGN/new-key.mjs" "$WORK/keys"
     provider_start "$WORK/keys"
     local method
-    for method in basic post private_key_jwt; do
+    for method in basic post private_key_jwt none; do
         introspecting "$method"
         tokens_of_both_kinds "asked with $method"
         stop mcp-server
@@ -32,7 +32,11 @@ provider_start() {
 # introspecting METHOD : mcp-server, which authenticates by it. The clients have its name.
 introspecting() {
     local credentials=(MCP_AUTH_CLIENT_SECRET="secret of $1")
-    [[ $1 != private_key_jwt ]] || credentials=(MCP_AUTH_CLIENT_KEY_FILE="$KEY")
+    case $1 in
+        private_key_jwt) credentials=(MCP_AUTH_CLIENT_KEY_FILE="$KEY") ;;
+        # Only an endpoint that is near may be asked so.
+        none) credentials=(MCP_AUTH_INTROSPECTION_URL="$ISSUER/token/introspection") ;;
+    esac
     resource_start MCP_AUTH_CLIENT_ID="$1" "${credentials[@]}" MCP_AUTH_CLIENT_AUTH="$1"
     resource_ready
 }

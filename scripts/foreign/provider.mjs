@@ -29,6 +29,14 @@ const provider = new Provider(`http://localhost:${port}`, {
       token_endpoint_auth_signing_alg: 'ES256',
       jwks: { keys: [{ ...key, use: 'sig' }] },
     }),
+    // A public client that asks about tokens says who it is, and nothing else.
+    client('none', {
+      client_secret: undefined,
+      token_endpoint_auth_method: 'none',
+      grant_types: ['authorization_code'],
+      response_types: ['code'],
+      redirect_uris: ['http://127.0.0.1:41791/callback'],
+    }),
     client('agent-opaque', { token_endpoint_auth_method: 'client_secret_post' }),
     client('agent-jwt', { token_endpoint_auth_method: 'client_secret_post' }),
     // Known beforehand: one that registers itself gets the scope of its first request and no more.

@@ -221,6 +221,9 @@ fn is_port(text: &str) -> bool {
 }
 
 #[cfg(test)]
+mod any;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -1,5 +1,6 @@
-//! The small service that the layers of this crate are made of: something before a request, something
-//! after it, and no box.
+//! The small service that layers are made of: something before a request, something after it, and no
+//! box. A layer that clones what is below it for every request, as a function of axum does, clones all
+//! that is further in with it.
 
 use std::{
     future::Future,
@@ -13,23 +14,29 @@ use tower::{Layer, Service};
 use tracing::Span;
 
 /// Something done before a request is handled and after it was.
-pub(crate) trait Around: Clone {
+pub trait Around: Clone {
     /// What is remembered in between.
     type Kept;
 
+    /// Looks at a request, and lets it on or not.
     fn before(&self, request: &mut Request) -> Begun<Self::Kept>;
+
+    /// Looks at the answer, or at the refusal.
     fn after(kept: Self::Kept, response: Response) -> Response;
 }
 
 /// How a request goes on after [`Around::before`].
-pub(crate) struct Begun<K> {
+#[derive(Debug)]
+pub struct Begun<K> {
     kept: K,
     span: Span,
     refusal: Option<Response>,
 }
 
 impl<K> Begun<K> {
-    pub(crate) fn with(kept: K) -> Self {
+    /// The request goes on.
+    #[must_use]
+    pub fn with(kept: K) -> Self {
         Self::with_span(kept, Span::none())
     }
 
@@ -39,14 +46,15 @@ impl<K> Begun<K> {
     }
 
     /// The request goes no further and is answered with `refusal`.
-    pub(crate) fn refused(kept: K, refusal: Response) -> Self {
+    #[must_use]
+    pub fn refused(kept: K, refusal: Response) -> Self {
         Self { kept, span: Span::none(), refusal: Some(refusal) }
     }
 }
 
 /// An [`Around`] as a tower layer. The futures are named types: nothing is boxed per request.
-#[derive(Clone)]
-pub(crate) struct AroundLayer<A>(pub(crate) A);
+#[derive(Clone, Debug)]
+pub struct AroundLayer<A>(pub A);
 
 impl<A: Around, S> Layer<S> for AroundLayer<A> {
     type Service = AroundService<A, S>;
@@ -56,8 +64,9 @@ impl<A: Around, S> Layer<S> for AroundLayer<A> {
     }
 }
 
-#[derive(Clone)]
-pub(crate) struct AroundService<A, S> {
+/// What [`AroundLayer`] makes.
+#[derive(Clone, Debug)]
+pub struct AroundService<A, S> {
     around: A,
     inner: S,
 }
@@ -86,7 +95,8 @@ where
 }
 
 pin_project! {
-    pub(crate) struct AroundFuture<A: Around, F> {
+    /// What [`AroundService`] answers with.
+    pub struct AroundFuture<A: Around, F> {
         #[pin]
         progress: Progress<F>,
         span: Span,

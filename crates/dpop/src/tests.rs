@@ -1,5 +1,7 @@
 //! What holds and what does not, one mistake at a time, with keys and signatures that are real.
 
+mod any;
+
 use serde_json::{Value, json};
 use testkit::dpop::ProofKey;
 

@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use shared::mcp::{
-    ClientCapabilities, CreateMessageParams, CreateMessageResult, ElicitAction, ElicitParams,
-    ElicitResult, ElicitationCapability, InputRequest, ListRootsResult, LogLevel, LogParams,
-    ProgressParams, Root, RootsCapability, SamplingCapability, ServerNotification, UrlMode,
+    ClientCapabilities, ElicitAction, ElicitParams, ElicitResult, ElicitationCapability,
+    InputRequest, ListRootsResult, LogLevel, LogParams, ProgressParams, Root, RootsCapability,
+    ServerNotification, UrlMode,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -308,23 +308,6 @@ impl<S: Send + Sync> Ctx<S> {
         .await
     }
 
-    /// Asks the client's model. Deprecated by the newest revision, which still has it.
-    ///
-    /// # Errors
-    /// When the client cannot be asked at all, or refuses.
-    pub async fn sample(
-        &self,
-        key: &str,
-        params: CreateMessageParams,
-    ) -> Result<CreateMessageResult, AskError> {
-        require(self.capabilities().sampling.is_some(), || ClientCapabilities {
-            sampling: Some(SamplingCapability::default()),
-            ..ClientCapabilities::default()
-        })?;
-        self.ask(key, &InputRequest::Sample(params), |answer| serde_json::from_value(answer).ok())
-            .await
-    }
-
     /// Asks which folders matter. Deprecated by the newest revision, which still has it.
     ///
     /// # Errors
@@ -361,11 +344,12 @@ impl<S: Send + Sync> Ctx<S> {
         Ok(value)
     }
 
-    fn capabilities(&self) -> &ClientCapabilities {
+    pub(crate) fn capabilities(&self) -> &ClientCapabilities {
         &self.peer().profile.capabilities
     }
 
-    async fn ask<T>(
+    /// Asks, and asks again while the answer cannot be read.
+    pub(crate) async fn ask<T>(
         &self,
         key: &str,
         question: &InputRequest,

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::mcp::{
-    ClientCapabilities, CreateMessageParams, ElicitParams, InputRequest, TaskStatus,
+    ClientCapabilities, CreateMessageParams, ElicitParams, InputRequest, SamplingCapability,
+    TaskStatus,
 };
 
 use crate::{Ctx, ctx::require, flow::AskError, schema};
@@ -63,10 +64,10 @@ impl<S: Send + Sync> Ctx<S> {
         keep: Duration,
     ) -> Result<Delegated, AskError> {
         let needed = json!({
-            "sampling": {}, "tasks": { "requests": { "sampling": { "createMessage": {} } } }
+            "sampling": SamplingCapability::needed_for(&params),
+            "tasks": { "requests": { "sampling": { "createMessage": {} } } }
         });
-        let capabilities = &self.peer().profile.capabilities;
-        let able = capabilities.sampling.is_some() && capabilities.has_sampling_tasks();
+        let able = self.may_sample(&params) && self.capabilities().has_sampling_tasks();
         self.delegate(able, &needed, &InputRequest::Sample(params), keep).await
     }
 

@@ -132,8 +132,7 @@ async fn in_flight<T>(clock: &Clock, work: impl Future<Output = T>) -> T {
 
 /// A client that can do everything.
 fn peer(revision: Revision) -> Peer {
-    let capabilities =
-        json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {}, "roots": {} });
+    let capabilities = json!({ "elicitation": { "form": {}, "url": {} }, "sampling": { "tools": {} }, "roots": {} });
     let capabilities: ClientCapabilities =
         serde_json::from_value(capabilities).expect("they are capabilities");
     let profile = ClientProfile { revision, capabilities, info: None };

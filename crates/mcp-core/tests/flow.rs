@@ -97,6 +97,8 @@ impl Tool<App> for AskThree {
             max_tokens: 1,
             system_prompt: None,
             temperature: None,
+            tools: Vec::new(),
+            tool_choice: None,
         };
         let (size, sampled, roots) = tokio::join!(
             ctx.elicit::<Size>("size", "?"),

@@ -15,6 +15,8 @@ const SENTINELS: usize = 3;
 const DOWN_AFTER: u32 = 1000;
 /// After so many milliseconds without an answer a node of a cluster is thought to have failed.
 const NODE_TIMEOUT: u32 = 2000;
+/// A primary sends its data to a replica at once, and does not wait five seconds for others.
+const AT_ONCE: [&str; 2] = ["--repl-diskless-sync-delay", "0"];
 /// With what the replica logs in at its primary, so that a test can shut it out.
 const REPLICATION: [&str; 2] = ["replication", "replication-password"];
 
@@ -33,18 +35,14 @@ impl Sentinels {
         let [user, password] = REPLICATION;
         let secret = format!(">{password}");
         let access = ["--user", user, "on", &secret, "~*", "&*", "+@all"];
-        let memory = ["--save", "", "--appendonly", "no"];
+        let memory = [&["--save", "", "--appendonly", "no"], &AT_ONCE[..]].concat();
         let primary = Redis::with(&[&memory[..], &access].concat()).await;
         let port = primary.port().to_string();
         let follows = ["--replicaof", "127.0.0.1", &port, "--masteruser", user];
         let replica =
             Redis::with(&[&memory[..], &follows, &["--masterauth", password], &access].concat())
                 .await;
-        eventually(FORMATION, || async {
-            let info = replica.command(&["INFO", "replication"]).await.ok()?;
-            info.contains("master_link_status:up").then_some(())
-        })
-        .await;
+        follows_its_primary(&replica).await;
         let mut watchers = Vec::new();
         for _ in 0..SENTINELS {
             let config = format!(
@@ -99,6 +97,15 @@ impl Sentinels {
     }
 }
 
+/// Waits until a replica has what its primary has. Before that, it is not let to take over.
+async fn follows_its_primary(replica: &Redis) {
+    eventually(FORMATION, || async {
+        let info = replica.command(&["INFO", "replication"]).await.ok()?;
+        info.contains("master_link_status:up").then_some(())
+    })
+    .await;
+}
+
 /// Three masters, each with a replica.
 pub struct Cluster {
     /// The masters first.
@@ -106,7 +113,7 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts it, and waits until each node says that all is well.
+    /// Starts it, and waits until each node says that all is well, and each replica follows.
     ///
     /// # Panics
     /// When the nodes do not become a cluster.
@@ -115,7 +122,7 @@ impl Cluster {
         let mut nodes = Vec::new();
         for _ in 0..6 {
             let is_node = ["--cluster-enabled", "yes", "--cluster-node-timeout", &timeout];
-            nodes.push(Redis::with(&[&["--save", ""], &is_node[..]].concat()).await);
+            nodes.push(Redis::with(&[&["--save", ""], &AT_ONCE[..], &is_node].concat()).await);
         }
         let hosts = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port()));
         let program = ["--cluster", "create"].into_iter().fold(cli(), Program::argument);
@@ -131,6 +138,9 @@ impl Cluster {
                 (known && info.contains("cluster_state:ok")).then_some(())
             })
             .await;
+        }
+        for replica in &nodes[3..] {
+            follows_its_primary(replica).await;
         }
         Self { nodes }
     }

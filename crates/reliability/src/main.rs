@@ -35,12 +35,17 @@ async fn main() -> ExitCode {
         [] => is_full || test.is_usual,
         names => names.iter().any(|name| *name == test.name),
     };
-    let mut failed = Vec::new();
+    let (mut failed, mut times) = (Vec::new(), Vec::new());
     for test in TESTS.iter().filter(wanted) {
-        if !run(test, size).await {
+        let (is_good, seconds) = run(test, size).await;
+        if !is_good {
             failed.push(test.name);
         }
+        times.push((test.name, seconds));
     }
+    let each: Vec<_> = times.iter().map(|(name, seconds)| format!("{name} {seconds}")).collect();
+    let all: u64 = times.iter().map(|(_, seconds)| seconds).sum();
+    say(&format!("seconds: {}; all {all}\n", each.join(", ")));
     if failed.is_empty() {
         say("reliability: all as promised\n");
         ExitCode::SUCCESS
@@ -50,13 +55,14 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Runs one test; whether all was as promised.
-async fn run(test: &Test, size: Size) -> bool {
+/// Runs one test; whether all was as promised, and how many seconds it took.
+async fn run(test: &Test, size: Size) -> (bool, u64) {
     say(&format!("{}: {}\n", test.name, test.about));
     let watch = Clock::system().stopwatch();
     let report = (test.run)(size).await;
-    say(&format!("{report}  {:<44} {} s\n\n", "took", watch.elapsed().as_secs()));
-    report.wrong().is_empty()
+    let seconds = watch.elapsed().as_secs();
+    say(&format!("{report}  {:<44} {seconds} s\n\n", "took"));
+    (report.wrong().is_empty(), seconds)
 }
 
 fn help() -> ExitCode {

@@ -16,6 +16,11 @@ use mcp_server::{Server, features, run};
 /// Who it is, in telemetry.
 const SERVICE: Service = Service { name: "standalone", version: env!("CARGO_PKG_VERSION") };
 
+/// Gives the memory of what has ended back to the system (decision 0032).
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> ExitCode {
     chassis::exit_code(both().await)

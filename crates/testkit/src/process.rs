@@ -74,6 +74,16 @@ impl Program {
         self
     }
 
+    /// For whoever starts programs itself: in `directory`, which holds no settings.
+    #[must_use]
+    pub fn command(&self, directory: &Path) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(&self.arguments).env_clear().current_dir(directory);
+        command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
     /// Starts it, without waiting for anything.
     #[must_use]
     #[track_caller]
@@ -93,10 +103,7 @@ impl Program {
     #[track_caller]
     fn start_writing_to(&self, stdout: Stdio) -> Process {
         let directory = TempDir::new().or_fail("there is room for a directory");
-        let mut command = Command::new(&self.path);
-        command.args(&self.arguments).env_clear().current_dir(directory.path());
-        command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
-        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        let mut command = self.command(directory.path());
         command.stdin(Stdio::null()).stdout(stdout).stderr(Stdio::piped());
         let mut child = command.kill_on_drop(true).spawn().or_fail(self.path.display());
         let output = Arc::new(Mutex::new(String::new()));

@@ -7,6 +7,7 @@
 mod client;
 mod documents;
 mod rules;
+mod sampling;
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -182,6 +183,9 @@ fn question(document: &Document, message: &Value, method: &str) -> Vec<String> {
     match document.definition_of("ServerRequest", method) {
         Some(definition) => found.extend(document.check(definition, message)),
         None => found.push(format!("a server has no request `{method}`")),
+    }
+    if method == "sampling/createMessage" {
+        found.extend(sampling::conversation(&message["params"]));
     }
     found
 }

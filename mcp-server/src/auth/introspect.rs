@@ -79,7 +79,12 @@ impl Introspector {
     ) -> Result<Option<Secret>, &'static str> {
         let Credentials { id, secret, bearer, .. } = &self.credentials;
         match method {
-            ClientAuth::None => Ok(None),
+            // A public client says which one it is (RFC 6749 section 3.2.1); an endpoint that is open
+            // to everybody does not mind.
+            ClientAuth::None => {
+                form.push(("client_id", id.clone()));
+                Ok(None)
+            }
             ClientAuth::Basic => {
                 let secret = secret.as_ref().ok_or("MCP_AUTH_CLIENT_SECRET is not set")?;
                 Ok(Some(basic(id, secret)))

@@ -14,6 +14,7 @@ mod dpop;
 mod flight;
 mod introspect;
 mod jwks;
+mod line;
 mod monitor;
 mod outbound;
 mod refusal;

@@ -1,26 +1,44 @@
 //! Looks after the authorization server: closes when it is gone, opens when it is back.
 //!
 //! Requests never do this: while it is closed they are answered at once, and a probe a second
-//! finds out when that ends. It also tries our own credentials, so that an instance whose are wrong
-//! is not ready.
+//! finds out when that ends. A connection that is only held says at once when a server ends
+//! (decision 0060). It also tries our own credentials, so that an instance whose are wrong is not
+//! ready.
 
 use std::{sync::Arc, time::Duration};
 
 use ambient::Clock;
+use url::Url;
 
 use super::{
     availability::{Availability, Watch},
-    discovery::{self, AuthorizationServer, Way},
+    discovery::{self, AuthorizationServer, DiscoveryError, Way},
+    line::{End, Line},
     outbound::Outbound,
     validator::Validator,
 };
-use crate::config::AuthSettings;
+use crate::config::{AuthSettings, Discovery};
 
 /// How often a server is looked at that answers and is of no use, at least.
 const CALM: Duration = Duration::from_secs(10);
 
 /// How often a server that does not answer is looked at, and at most one whose checks fail.
 const EAGER: Duration = Duration::from_secs(1);
+
+/// A server that is looked at less often than this is somebody else's, behind machines whose
+/// connections say nothing of it: none is held.
+const NEAR: Duration = Duration::from_mins(1);
+
+/// Why somebody looks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// It is time.
+    Due,
+    /// A check has failed.
+    Doubt,
+    /// The held connection has ended.
+    Hangup(End),
+}
 
 pub(super) struct Monitor {
     pub(super) settings: AuthSettings,
@@ -33,25 +51,50 @@ pub(super) struct Monitor {
 impl Monitor {
     /// Never ends by itself.
     pub(super) async fn run(self) {
-        let mut in_doubt = false;
+        let mut line = Line::to(self.near(), self.clock.clone());
+        let mut cause = Cause::Due;
         loop {
-            let mut pause = self.look().await;
-            if in_doubt {
+            let mut pause = self.look(cause).await;
+            if !self.is_asked() {
+                line.give_up();
+            } else if cause != Cause::Hangup(End::Mute) {
+                line.restore().await;
+            }
+            if cause != Cause::Due {
                 // Checks may fail by the thousand while the metadata is fine.
                 self.clock.sleep(EAGER).await;
                 pause = pause.saturating_sub(EAGER);
             }
-            in_doubt = tokio::select! {
+            cause = tokio::select! {
                 biased;
-                () = self.watch.doubted() => true,
-                () = self.clock.sleep(pause) => false,
+                () = self.watch.doubted() => Cause::Doubt,
+                end = line.ended() => Cause::Hangup(end),
+                () = self.clock.sleep(pause) => Cause::Due,
             };
         }
     }
 
-    async fn look(&self) -> Duration {
+    /// Where the metadata is, if that is a server whose connections say how it is. Those of https end
+    /// at a proxy, as a rule.
+    fn near(&self) -> Option<Url> {
+        let url = match &self.settings.discovery {
+            Discovery::Off => None,
+            Discovery::At(url) => Some(url.clone()),
+            Discovery::WellKnown => {
+                discovery::well_known(&self.settings.issuer)?.into_iter().next()
+            }
+        };
+        url.filter(|url| url.scheme() == "http" && self.calm() <= NEAR)
+    }
+
+    /// Whether tokens are asked about there, so that nothing can be checked without it.
+    fn is_asked(&self) -> bool {
+        self.watch.open().is_some_and(|server| !matches!(server.way, Way::Jwt { .. }))
+    }
+
+    async fn look(&self, cause: Cause) -> Duration {
         let issuer = &self.settings.issuer;
-        match discovery::fetch(&self.outbound, &self.settings).await {
+        match self.fetch(cause).await {
             Ok(server) => {
                 let server = Arc::new(server);
                 let opens = self.watch.found(Availability::Open(Arc::clone(&server)));
@@ -78,6 +121,17 @@ impl Monitor {
                 }
                 EAGER
             }
+        }
+    }
+
+    async fn fetch(&self, cause: Cause) -> Result<AuthorizationServer, DiscoveryError> {
+        let found = discovery::fetch(&self.outbound, &self.settings).await;
+        match (&found, cause) {
+            // The connection that this was asked on may have ended with the one that was held.
+            (Err(why), Cause::Hangup(_)) if !why.is_final() => {
+                discovery::fetch(&self.outbound, &self.settings).await
+            }
+            _ => found,
         }
     }
 

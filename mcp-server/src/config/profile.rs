@@ -36,7 +36,7 @@ const GENERIC: Profile = Profile {
     must_pin: None,
     required_scopes: "mcp",
     cache_ttl: 30,
-    discovery_refresh: 10,
+    discovery_refresh: 5,
 };
 
 /// A provider that somebody else runs: its metadata is not a pulse to be felt, and it knows no

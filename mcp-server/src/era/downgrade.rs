@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use shared::mcp::{
-    Annotations, CallToolResult, ContentBlock, ElicitParams, Implementation, InputRequest,
-    ListToolsResult, Revision, ServerCapabilities, ServerResult, Tool, ToolExecution,
+    Annotations, CallToolResult, ContentBlock, CreateMessageParams, ElicitParams, Implementation,
+    InputRequest, ListToolsResult, OneOrMany, Revision, SamplingContent, ServerCapabilities,
+    ServerResult, Tool, ToolExecution,
 };
 
 /// A result as a revision can read it.
@@ -170,9 +171,25 @@ pub(crate) fn question(question: &InputRequest, revision: Revision) -> Value {
             json!({ "message": message, "requestedSchema": older_form(requested_schema) })
         }
         InputRequest::Elicit(params) => json!(params),
+        InputRequest::Sample(params) if !revision.has_any_structured_content() => {
+            json!(older_conversation(params.clone()))
+        }
         InputRequest::Sample(params) => json!(params),
         InputRequest::Roots {} => json!({}),
     }
+}
+
+/// Before 2026-07-28 the structured part of a result is an object; others are words only.
+fn older_conversation(mut params: CreateMessageParams) -> CreateMessageParams {
+    for message in &mut params.messages {
+        let OneOrMany::Many(contents) = &mut message.content else { continue };
+        for content in contents {
+            if let SamplingContent::ToolResult(result) = content {
+                result.structured_content.take_if(|value| !value.is_object());
+            }
+        }
+    }
+    params
 }
 
 /// Forms of 2025-06-18: choices have `enumNames` in place of `oneOf`, and only a yes or no can
@@ -285,6 +302,22 @@ mod tests {
         assert_eq!(fields["y"]["default"], true);
         let newer = question(&elicit, Revision::V2025_11_25);
         assert_eq!(newer["requestedSchema"]["properties"]["x"]["default"], "a");
+    }
+
+    #[test]
+    fn what_a_tool_told_a_model_is_an_object_or_words() {
+        let told = |value: Value| {
+            json!({ "role": "user", "content": [{
+                "type": "tool_result", "toolUseId": "1", "content": [], "structuredContent": value
+            }] })
+        };
+        let messages = [told(json!({ "a": 1 })), told(json!([1]))];
+        let params = json!({ "messages": messages, "maxTokens": 1 });
+        let asked = InputRequest::Sample(serde_json::from_value(params.clone()).unwrap());
+        assert_eq!(question(&asked, Revision::V2026_07_28), params);
+        let older = question(&asked, Revision::V2025_11_25);
+        assert_eq!(older["messages"][0], params["messages"][0]);
+        assert!(older["messages"][1]["content"][0].get("structuredContent").is_none());
     }
 
     mod properties {

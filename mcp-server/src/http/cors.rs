@@ -1,10 +1,7 @@
 //! Which pages of a browser may call, and what they may see.
 
-use axum::{
-    extract::{Request, State},
-    middleware::Next,
-    response::Response,
-};
+use axum::{extract::Request, response::Response};
+use chassis::{Around, Begun};
 use http::{HeaderName, HeaderValue, Method, header};
 use shared::mcp::headers;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
@@ -45,25 +42,31 @@ pub(super) fn public() -> CorsLayer {
 
 /// What is refused further out than the endpoint, such as a body that is too large, can be read by
 /// the pages that may call as well: otherwise a page learns no more than that something failed.
-pub(super) async fn on_errors(
-    State(server): State<Server>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let origin = request.headers().get(header::ORIGIN).cloned();
-    let mut response = next.run(request).await;
-    let failed = response.status().is_client_error() || response.status().is_server_error();
-    let headers = response.headers_mut();
-    if let Some(origin) = origin
-        && failed
-        && !headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
-        && server.guard().allows_origin(&origin)
-    {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.append(header::VARY, HeaderValue::from_static("origin"));
-        for name in EXPOSED {
-            headers.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from(name));
-        }
+#[derive(Clone)]
+pub(super) struct OnErrors(pub(super) Server);
+
+impl Around for OnErrors {
+    /// The origin of the page that asks, if it may.
+    type Kept = Option<HeaderValue>;
+
+    fn before(&self, request: &mut Request) -> Begun<Self::Kept> {
+        let origin = request.headers().get(header::ORIGIN);
+        Begun::with(origin.filter(|origin| self.0.guard().allows_origin(origin)).cloned())
     }
-    response
+
+    fn after(origin: Self::Kept, mut response: Response) -> Response {
+        let failed = response.status().is_client_error() || response.status().is_server_error();
+        let headers = response.headers_mut();
+        if let Some(origin) = origin
+            && failed
+            && !headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN)
+        {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.append(header::VARY, HeaderValue::from_static("origin"));
+            for name in EXPOSED {
+                headers.append(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from(name));
+            }
+        }
+        response
+    }
 }

@@ -4,10 +4,10 @@
 //! recognised by the `Host` and `Origin` that the browser sends and the page cannot choose.
 
 use axum::{
-    extract::{Request, State},
-    middleware::Next,
+    extract::Request,
     response::{IntoResponse as _, Response},
 };
+use chassis::{Around, Begun};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use shared::mcp::ErrorCode;
 use url::Url;
@@ -69,7 +69,25 @@ fn is_loopback(name: &str) -> bool {
 }
 
 /// Refuses what was not meant for this server, or comes from a page that may not call.
-pub(super) async fn check(State(server): State<Server>, request: Request, next: Next) -> Response {
+#[derive(Clone)]
+pub(super) struct Check(pub(super) Server);
+
+impl Around for Check {
+    type Kept = ();
+
+    fn before(&self, request: &mut Request) -> Begun<()> {
+        checked(self.0.guard(), request).map_or_else(
+            |refused| Begun::refused((), refused.into_response()),
+            |()| Begun::with(()),
+        )
+    }
+
+    fn after((): (), response: Response) -> Response {
+        response
+    }
+}
+
+fn checked(guard: &Guard, request: &Request) -> Result<(), Rejection> {
     let headers = request.headers();
     // HTTP/2 has the host in the URL.
     let host = match headers.get(header::HOST) {
@@ -77,15 +95,15 @@ pub(super) async fn check(State(server): State<Server>, request: Request, next: 
         None => request.uri().authority().map(http::uri::Authority::as_str),
     };
     let forbidden = |message: &str| {
-        Rejection::new(StatusCode::FORBIDDEN, ErrorCode::INVALID_REQUEST, message).into_response()
+        Err(Rejection::new(StatusCode::FORBIDDEN, ErrorCode::INVALID_REQUEST, message))
     };
-    if !host.is_some_and(|host| server.guard().allows_host(host)) {
+    if !host.is_some_and(|host| guard.allows_host(host)) {
         return forbidden("This host name is not served; add it to ALLOWED_HOSTS");
     }
-    if headers.get(header::ORIGIN).is_some_and(|origin| !server.guard().allows_origin(origin)) {
+    if headers.get(header::ORIGIN).is_some_and(|origin| !guard.allows_origin(origin)) {
         return forbidden("Pages of this origin may not call; add it to ALLOWED_ORIGINS");
     }
-    next.run(request).await
+    Ok(())
 }
 
 /// A POST holds JSON.

@@ -25,7 +25,7 @@ use axum::{
     routing::{any, get, post},
 };
 use bytes::Bytes;
-use chassis::{Dress, Health, RequestId, dress, version};
+use chassis::{AroundLayer, Dress, Health, RequestId, dress, version};
 use http::{HeaderName, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -69,8 +69,7 @@ pub(crate) fn router(server: &Server) -> Router {
         .route(&slashed, endpoint())
         .route("/sse", get(sse_2024::get).head(endpoint::other).fallback(sse_2024::only_get))
         .route(sse_2024::MESSAGES, post(sse_2024::post).fallback(sse_2024::only_post))
-        .route_layer(middleware::from_fn_with_state(server.clone(), auth::require))
-        .route_layer(middleware::from_fn_with_state(server.clone(), splash::for_browsers));
+        .route_layer(middleware::from_fn_with_state(server.clone(), splash::or_protected));
     let faults = faults::of(server);
     let protected =
         faults::around(protected, faults.as_ref(), server).layer(cors::protected(server));
@@ -82,10 +81,8 @@ pub(crate) fn router(server: &Server) -> Router {
         .merge(described.layer(cors::public()))
         .merge(chosen(server.config().pages));
     let planning = faults.map(|faults| faults.router()).unwrap_or_default();
-    let guarded = protected
-        .merge(public)
-        .merge(planning)
-        .layer(middleware::from_fn_with_state(server.clone(), guard::check));
+    let guarded =
+        protected.merge(public).merge(planning).layer(AroundLayer(guard::Check(server.clone())));
     let router = Router::new()
         .route("/health", get(health::get))
         .merge(guarded)
@@ -94,8 +91,7 @@ pub(crate) fn router(server: &Server) -> Router {
         .merge(server.telemetry().main_port())
         .merge(version(SERVICE, json!({ "protocolVersions": SERVED })))
         .fallback(any(not_found));
-    dress(router, clothes(server))
-        .layer(middleware::from_fn_with_state(server.clone(), cors::on_errors))
+    dress(router, clothes(server)).layer(AroundLayer(cors::OnErrors(server.clone())))
 }
 
 /// What an operator may switch off.

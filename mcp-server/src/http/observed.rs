@@ -10,14 +10,15 @@ use ambient::Stopwatch;
 use axum::{
     BoxError, Router,
     body::Body,
-    extract::{Request, State},
-    middleware::{self, Next},
+    extract::Request,
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
-use chassis::Lifecycle;
+use chassis::{Around, AroundLayer, Begun, Lifecycle};
+use futures_util::FutureExt as _;
 use http::{HeaderValue, Method, StatusCode, header};
-use http_body::{Frame, SizeHint};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use shared::mcp::headers;
 
 use super::Rejected;
@@ -28,40 +29,56 @@ pub(super) fn around(router: Router<Server>, server: &Server) -> Router<Server> 
     if server.metrics().instruments().is_none() && !server.flow().is_on() {
         return router;
     }
-    router.layer(middleware::from_fn_with_state(server.clone(), observe))
+    router.layer(AroundLayer(Observe(server.clone())))
 }
 
-async fn observe(State(server): State<Server>, request: Request, next: Next) -> Response {
-    let kind = kind(&request);
-    let session = request.headers().get(headers::SESSION_ID).cloned();
-    let response = next.run(request).await;
-    if let Some(Rejected(code)) = response.extensions().get() {
-        server.metrics().rejected(reason(&response), code.0);
-    }
-    let streams = response.headers().get(header::CONTENT_TYPE)
-        == Some(&HeaderValue::from_static("text/event-stream"));
-    if !streams {
-        return if server.flow().is_watched() {
-            shown(&server, session, response).await
-        } else {
-            response
-        };
-    }
-    let metrics = server.metrics().clone();
-    metrics.stream_opened(kind);
-    let watch = server.clock().stopwatch();
-    let lifecycle = server.lifecycle().clone();
-    let shown = Shown { flow: server.flow().clone(), session };
-    let end = "client";
-    response.map(|body| Body::new(Watched { body, metrics, kind, watch, lifecycle, shown, end }))
+#[derive(Clone)]
+struct Observe(Server);
+
+/// What is remembered of a request.
+struct Asked {
+    server: Server,
+    kind: &'static str,
+    session: Option<HeaderValue>,
 }
 
-/// Shows an answer that is no stream to whoever watches. It is all there: nothing is waited for.
-async fn shown(server: &Server, session: Option<HeaderValue>, response: Response) -> Response {
+impl Around for Observe {
+    type Kept = Asked;
+
+    fn before(&self, request: &mut Request) -> Begun<Asked> {
+        let session = request.headers().get(headers::SESSION_ID).cloned();
+        Begun::with(Asked { server: self.0.clone(), kind: kind(request), session })
+    }
+
+    fn after(asked: Asked, response: Response) -> Response {
+        let Asked { server, kind, session } = asked;
+        if let Some(Rejected(code)) = response.extensions().get() {
+            server.metrics().rejected(reason(&response), code.0);
+        }
+        let streams = response.headers().get(header::CONTENT_TYPE)
+            == Some(&HeaderValue::from_static("text/event-stream"));
+        if !streams {
+            let is_shown = server.flow().is_watched() && response.size_hint().exact().is_some();
+            return if is_shown { shown(&server, session, response) } else { response };
+        }
+        let metrics = server.metrics().clone();
+        metrics.stream_opened(kind);
+        let watch = server.clock().stopwatch();
+        let lifecycle = server.lifecycle().clone();
+        let shown = Shown { flow: server.flow().clone(), session };
+        let end = "client";
+        response
+            .map(|body| Body::new(Watched { body, metrics, kind, watch, lifecycle, shown, end }))
+    }
+}
+
+/// Shows an answer whose length is known to whoever watches. It is all there: nothing is waited for.
+fn shown(server: &Server, session: Option<HeaderValue>, response: Response) -> Response {
     let (head, body) = response.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, usize::MAX).await else {
+    let Some(Ok(body)) = body.collect().now_or_never() else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
+    let body = body.to_bytes();
     let session = session.or_else(|| head.headers.get(headers::SESSION_ID).cloned());
     let session = session.as_ref().and_then(|session| session.to_str().ok());
     server.flow().answers(head.status, &body, session);

@@ -12,7 +12,7 @@ use shared::mcp::{Era, Revision};
 use super::{glance, guard};
 use crate::{
     PageSettings, Server,
-    auth::Auth,
+    auth::{self, Auth},
     config::ENDPOINT,
     connect::{Target, Way},
 };
@@ -133,7 +133,8 @@ pub(super) async fn style() -> impl IntoResponse {
 }
 
 /// A person who opens the endpoint in a browser gets the page: a client never asks for HTML first.
-pub(super) async fn for_browsers(
+/// Everybody else has to be [let in](auth::require).
+pub(super) async fn or_protected(
     State(server): State<Server>,
     request: Request,
     next: Next,
@@ -144,7 +145,7 @@ pub(super) async fn for_browsers(
         response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
         return response;
     }
-    next.run(request).await
+    auth::require(State(server), request, next).await
 }
 
 /// Whether HTML is asked for by name, and no stream is.

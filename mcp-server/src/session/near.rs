@@ -207,4 +207,80 @@ mod tests {
         near.remember(near.look(), &SessionId::random(&entropy), &shared);
         assert_eq!(len(), 1);
     }
+
+    /// What somebody does next. Each is one critical section, or one look at the store: so the
+    /// schedules that there can be are the orders of these, and all of them are tried.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Look(usize),
+        Read(usize),
+        Remember(usize),
+        End,
+        Tell,
+        Deaf,
+        Hear,
+    }
+
+    /// Two requests for a session, another instance that ends it, and a line to that one which
+    /// breaks and is mended.
+    const ACTORS: [&[Step]; 4] = [
+        &[Step::Look(0), Step::Read(0), Step::Remember(0)],
+        &[Step::Look(1), Step::Read(1), Step::Remember(1)],
+        &[Step::End, Step::Tell],
+        &[Step::Deaf, Step::Hear],
+    ];
+
+    /// Shows `see` every order of what is left to do.
+    fn orders(left: [&'static [Step]; 4], done: &mut Vec<Step>, see: &mut dyn FnMut(&[Step])) {
+        if left.iter().all(|steps| steps.is_empty()) {
+            return see(done);
+        }
+        for actor in 0..left.len() {
+            if let Some((next, rest)) = left[actor].split_first() {
+                let mut left = left;
+                left[actor] = rest;
+                done.push(*next);
+                orders(left, done, see);
+                done.pop();
+            }
+        }
+    }
+
+    fn play(order: &[Step]) {
+        let (near, _, id) = world();
+        let (record, mut looks, mut found) =
+            (record(Transport::Streamable), [Look(None); 2], [false; 2]);
+        let (mut ended, mut told, mut hears) = (false, false, true);
+        for step in order {
+            match *step {
+                Step::Look(who) => looks[who] = near.look(),
+                Step::Read(who) => found[who] = !ended,
+                Step::Remember(who) if found[who] => near.remember(looks[who], &id, &record),
+                Step::Remember(_) => {}
+                Step::End => ended = true,
+                // Whoever does not hear it is not told.
+                Step::Tell => {
+                    told = true;
+                    if hears {
+                        near.forget(&id);
+                    }
+                }
+                Step::Deaf | Step::Hear => {
+                    hears = matches!(step, Step::Hear);
+                    near.hears(hears);
+                }
+            }
+            assert!(!told || near.get(&id).is_none(), "{order:?}");
+        }
+    }
+
+    #[test]
+    fn in_no_order_of_steps_is_a_session_seen_whose_end_was_told() {
+        let mut number = 0;
+        orders(ACTORS, &mut Vec::new(), &mut |order| {
+            number += 1;
+            play(order);
+        });
+        assert_eq!(number, 25_200);
+    }
 }

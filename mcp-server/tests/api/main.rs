@@ -11,6 +11,7 @@ mod dpop;
 mod envelope;
 mod faults;
 mod flow;
+mod gate;
 mod legacy;
 mod long_streams;
 mod metrics;

@@ -12,7 +12,7 @@ use ambient::{Clock, Timestamp};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, jwk::Jwk};
 use serde_json::{Value, json};
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 pub(crate) use self::wire::Mood;
 use self::wire::{Asked, Wire};
@@ -52,7 +52,10 @@ pub(crate) struct Provider {
     script: Arc<Mutex<Script>>,
     introspected: Arc<AtomicUsize>,
     fetched: Arc<AtomicUsize>,
+    described: Arc<AtomicUsize>,
+    held: Arc<AtomicUsize>,
     poured: Arc<AtomicUsize>,
+    hung_up: watch::Sender<()>,
     // Serves until the last one is dropped.
     _serving: Arc<JoinSet<()>>,
 }
@@ -74,10 +77,17 @@ impl Provider {
             seen: (None, String::new()),
             leaves_jwts: false,
         };
-        let (script, introspected, fetched, poured) =
-            (Arc::new(Mutex::new(script)), Arc::default(), Arc::default(), Arc::default());
-        let serving = Arc::new(JoinSet::new());
-        let shown = Self { issuer, script, introspected, fetched, poured, _serving: serving };
+        let shown = Self {
+            issuer,
+            script: Arc::new(Mutex::new(script)),
+            introspected: Arc::default(),
+            fetched: Arc::default(),
+            described: Arc::default(),
+            held: Arc::default(),
+            poured: Arc::default(),
+            hung_up: watch::Sender::default(),
+            _serving: Arc::default(),
+        };
         let mut serving = JoinSet::new();
         serving.spawn(listen(listener, shown.clone()));
         Self { _serving: Arc::new(serving), ..shown }
@@ -93,6 +103,21 @@ impl Provider {
 
     pub(crate) fn keys_fetched(&self) -> usize {
         self.fetched.load(Ordering::SeqCst)
+    }
+
+    /// How often the metadata was read.
+    pub(crate) fn described(&self) -> usize {
+        self.described.load(Ordering::SeqCst)
+    }
+
+    /// How many connections were made to be held.
+    pub(crate) fn held(&self) -> usize {
+        self.held.load(Ordering::SeqCst)
+    }
+
+    /// Ends all connections, and goes on.
+    pub(crate) fn hang_up(&self) {
+        self.hung_up.send_replace(());
     }
 
     /// How many bytes were written of answers that do not end.
@@ -133,6 +158,7 @@ impl Provider {
     }
 
     fn metadata(&self) -> (Mood, Value) {
+        self.described.fetch_add(1, Ordering::SeqCst);
         let issuer = &self.issuer;
         let mut document = json!({
             "issuer": issuer, "introspection_endpoint": format!("{issuer}/introspect"),
@@ -186,13 +212,26 @@ async fn listen(listener: TcpListener, provider: Provider) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let provider = provider.clone();
+        let mut hung_up = provider.hung_up.subscribe();
         connections.spawn(async move {
             let mut wire = Wire::new(stream);
-            while let Some(asked) = wire.read().await {
-                let (mood, good) = provider.says(asked);
-                if !wire.answer(mood, &good, &provider.poured).await {
-                    break;
+            let serving = async {
+                while let Some(asked) = wire.read().await {
+                    // Whoever asks for nothing but a head wants the connection.
+                    if asked.method == "HEAD" {
+                        provider.held.fetch_add(1, Ordering::SeqCst);
+                        wire.nod().await;
+                        continue;
+                    }
+                    let (mood, good) = provider.says(asked);
+                    if !wire.answer(mood, &good, &provider.poured).await {
+                        break;
+                    }
                 }
+            };
+            tokio::select! {
+                () = serving => {}
+                _ = hung_up.changed() => {}
             }
         });
         while connections.try_join_next().is_some() {}

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Head, Role};
+use super::{Head, Role, SamplingTool, ToolChoice, ToolUse, ToolUseResult};
 
 /// Something that only the client can answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,6 +108,20 @@ pub struct CreateMessageParams {
     /// How free the model is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
+    /// What the model may use; since 2025-11-25, for clients that declare it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<SamplingTool>,
+    /// Whether it may, must or must not; the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool_choice: Option<ToolChoice>,
+}
+
+impl CreateMessageParams {
+    /// Whether it says anything of tools, which only some clients may be told.
+    #[must_use]
+    pub const fn uses_tools(&self) -> bool {
+        !self.tools.is_empty() || self.tool_choice.is_some()
+    }
 }
 
 /// One message of a conversation with a model.
@@ -127,6 +141,17 @@ pub enum OneOrMany<T> {
     Many(Vec<T>),
     /// One.
     One(T),
+}
+
+impl<T> OneOrMany<T> {
+    /// All of them, in their order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[T] {
+        match self {
+            Self::Many(things) => things,
+            Self::One(thing) => std::slice::from_ref(thing),
+        }
+    }
 }
 
 /// One piece of a conversation with a model.
@@ -154,6 +179,10 @@ pub enum SamplingContent {
         /// Of the sound.
         mime_type: String,
     },
+    /// The model wants a tool to be used; since 2025-11-25.
+    ToolUse(ToolUse),
+    /// What came of that, told to the model; since 2025-11-25.
+    ToolResult(ToolUseResult),
 }
 
 /// The answer to `sampling/createMessage`.
@@ -169,6 +198,16 @@ pub struct CreateMessageResult {
     /// Why it stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stop_reason: Option<String>,
+}
+
+impl CreateMessageResult {
+    /// The tools that the model wants to be used before it goes on.
+    pub fn tool_uses(&self) -> impl Iterator<Item = &ToolUse> {
+        self.content.as_slice().iter().filter_map(|content| match content {
+            SamplingContent::ToolUse(wanted) => Some(wanted),
+            _ => None,
+        })
+    }
 }
 
 /// The answer to `roots/list`.

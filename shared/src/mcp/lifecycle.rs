@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CacheHint, Head, Icon, Revision};
+use super::{CacheHint, CreateMessageParams, Head, Icon, Revision};
 
 /// Name and version of a program. What a client says of itself is for people to read, never a
 /// reason to behave differently.
@@ -104,6 +104,12 @@ impl ClientCapabilities {
         self.elicitation.as_ref().is_some_and(|modes| modes.form.is_some() || modes.url.is_none())
     }
 
+    /// Whether its model can use tools.
+    #[must_use]
+    pub fn has_sampling_tools(&self) -> bool {
+        self.sampling.as_ref().is_some_and(|sampling| sampling.tools.is_some())
+    }
+
     /// Whether it declares an extension.
     #[must_use]
     pub fn has_extension(&self, id: &str) -> bool {
@@ -143,6 +149,15 @@ pub struct SamplingCapability {
     /// Its model can use tools.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tools: Option<Map<String, Value>>,
+}
+
+impl SamplingCapability {
+    /// What a client must have declared before it is asked this.
+    #[must_use]
+    pub fn needed_for(params: &CreateMessageParams) -> Self {
+        let tools = params.uses_tools().then(Map::new);
+        Self { tools, ..Self::default() }
+    }
 }
 
 /// Elicitation, as a client declares it.

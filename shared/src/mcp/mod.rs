@@ -21,6 +21,7 @@ mod request;
 mod resources;
 mod result;
 mod revision;
+mod sampling;
 mod skills;
 mod tasks;
 mod tools;
@@ -63,6 +64,7 @@ pub use result::{
     CacheHint, CacheScope, EmptyResult, Head, ListenResult, ResultMeta, ResultType, ServerResult,
 };
 pub use revision::{Era, Revision, UnknownRevision};
+pub use sampling::{SamplingTool, ToolChoice, ToolChoiceMode, ToolUse, ToolUseResult};
 pub use skills::{
     DIRECTORY, DirectoryParams, GetSkillResult, ListSkillsResult, ReadDirectoryResult,
     SKILLS_EXTENSION, Sha256Digest, Skill, SkillFile,

@@ -126,6 +126,12 @@ impl Revision {
         matches!(self, Self::V2025_11_25 | Self::V2026_07_28)
     }
 
+    /// Whether the client's model can be lent tools.
+    #[must_use]
+    pub const fn has_sampling_tools(self) -> bool {
+        self.has_icons()
+    }
+
     /// Whether a stream starts with an empty event and may be left and polled.
     #[must_use]
     pub const fn has_stream_polling(self) -> bool {

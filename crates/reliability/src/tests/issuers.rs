@@ -14,6 +14,14 @@ use crate::{
 
 /// The MCP server notices within this that the authorization server is gone or back.
 const NOTICE: Duration = Duration::from_secs(2);
+/// Everybody is refused this long after its death at the latest, also who is known: its connections
+/// end with it.
+const CLOSED: Duration = Duration::from_secs(1);
+/// How long a question to it may take.
+const QUESTION: Duration = Duration::from_secs(3);
+/// How long after it has fallen silent everybody is refused: five seconds until somebody looks, the
+/// time of the question, and one.
+const SILENCE: Duration = Duration::from_secs(9);
 /// A refusal while that is known asks nobody. The small run shares its processors.
 const REFUSAL: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(10)];
 /// How often it comes and goes.
@@ -23,43 +31,58 @@ async fn pause(millis: u64) {
     Clock::system().sleep(Duration::from_millis(millis)).await;
 }
 
-/// T14 (a): nobody is told that a token is bad because it cannot be checked.
+/// T14 (a): nobody is told that a token is bad because it cannot be checked, and nobody is let in.
 pub(super) async fn closed(scale: Size) -> Report {
     let redis = Redis::start(false).await;
     let mut scene = Scene::start(Plan::new(2, &redis.url()), scale).await;
     let mut report = Report::default();
+    dies(&mut scene, &mut report, scale).await;
+    falls_silent(&scene, &mut report, scale).await;
+    comes_and_goes(&scene, &mut report, scale).await;
+    report
+}
+
+async fn dies(scene: &mut Scene, report: &mut Report, scale: Size) {
     let probe = scene.probe();
     pause(1000).await;
-    scene.site.kill_issuer(0).await;
     let killed = probe.elapsed();
-    pause(scale.pick(8, 30) * 1000).await;
-    scene.site.issuer_again(0).await;
+    scene.site.kill_issuer(0).await;
+    pause(scale.pick(5, 30) * 1000).await;
     let back = probe.elapsed();
-    pause(scale.pick(8, 4) * 1000).await;
+    scene.site.issuer_again(0).await;
+    let ready = probe.elapsed();
+    pause(4000).await;
     let noted = probe.end().await;
-    statuses(&mut report, "while it is away", &noted, killed, back);
-    statuses(&mut report, "after", &noted, back, Duration::MAX);
-    only_outages(&mut report, &noted, scale.at_most(NOTICE));
+    statuses(report, "while it is away", &noted, killed, back);
+    statuses(report, "after", &noted, ready, Duration::MAX);
+    only_outages(report, &noted, scale.at_most(NOTICE));
+    let open = closing(&noted, killed, back);
+    report.within("until everybody was refused", open, scale.at_most(CLOSED));
     let [small, full] = REFUSAL;
-    let limit = scale.pick(small, full);
-    report.within(
-        "p99 of the 503 once that is known",
-        refusals(&noted, killed + NOTICE, back),
-        limit,
-    );
-    report.within("recovery", recovery(&noted, back), scale.at_most(NOTICE));
+    let p99 = refusals(&noted, killed + NOTICE, back);
+    report.within("p99 of the 503 once that is known", p99, scale.pick(small, full));
+    report.within("recovery", recovery(&noted, ready), scale.at_most(NOTICE));
+}
 
+async fn falls_silent(scene: &Scene, report: &mut Report, scale: Size) {
     let probe = scene.probe();
+    let frozen = probe.elapsed();
     scene.site.freeze_issuer(0);
-    pause(scale.pick(4, 10) * 1000).await;
-    scene.site.thaw_issuer(0);
+    pause(12_000).await;
     let thawed = probe.elapsed();
-    pause(scale.pick(8, 4) * 1000).await;
+    scene.site.thaw_issuer(0);
+    pause(4000).await;
     let noted = probe.end().await;
-    statuses(&mut report, "while it is silent, and after", &noted, Duration::ZERO, Duration::MAX);
-    only_outages(&mut report, &noted, scale.at_most(NOTICE));
+    statuses(report, "while it is silent", &noted, frozen, thawed);
+    statuses(report, "after", &noted, thawed, Duration::MAX);
+    // Who asks before that is known waits as long as a question may take.
+    only_outages(report, &noted, scale.at_most(NOTICE + QUESTION));
+    let open = closing(&noted, frozen, thawed);
+    report.within("until everybody was refused in silence", open, SILENCE);
     report.within("recovery from silence", recovery(&noted, thawed), scale.at_most(NOTICE));
+}
 
+async fn comes_and_goes(scene: &Scene, report: &mut Report, scale: Size) {
     let probe = scene.probe();
     for _ in 0..FLAPS {
         scene.site.freeze_issuer(0);
@@ -68,18 +91,12 @@ pub(super) async fn closed(scale: Size) -> Report {
         pause(1000).await;
     }
     let last = probe.elapsed();
-    pause(scale.pick(8, 4) * 1000).await;
+    pause(4000).await;
     let noted = probe.end().await;
-    statuses(
-        &mut report,
-        "while it comes and goes, and after",
-        &noted,
-        Duration::ZERO,
-        Duration::MAX,
-    );
-    only_outages(&mut report, &noted, scale.at_most(NOTICE));
+    let name = "while it comes and goes, and after";
+    statuses(report, name, &noted, Duration::ZERO, Duration::MAX);
+    only_outages(report, &noted, scale.at_most(NOTICE + QUESTION));
     report.within("recovery from that", recovery(&noted, last), scale.at_most(NOTICE));
-    report
 }
 
 /// T14 (b): with `MCP_AUTH_OUTAGE=stale` a token that was checked a moment ago is good for a while.
@@ -110,6 +127,12 @@ pub(super) async fn stale(scale: Size) -> Report {
     report.none("calls that were let in after that", let_in);
     only_outages(&mut report, &noted, scale.at_most(NOTICE));
     report
+}
+
+/// How long after `from` somebody was last let in before `until`.
+fn closing(noted: &[Noted], from: Duration, until: Duration) -> Duration {
+    let let_in = noted.iter().filter(|one| (from..until).contains(&one.at) && one.answer.is_ok());
+    let_in.map(|one| one.at.saturating_sub(from)).max().unwrap_or_default()
 }
 
 /// How long refusals took that were asked for between two moments.

@@ -29,9 +29,13 @@ async fn connected(config: Config) -> Client {
 }
 
 /// Connections to every server that the URL names: what is asked without a key, each node of a
-/// cluster answers for itself. The URL of a cluster must name all of its masters here.
+/// cluster answers for itself. The URL of a cluster must name all of its masters here. Sentinels
+/// only say where the one server is.
 async fn everywhere(url: &str) -> Vec<Client> {
     let config = Config::from_url(url).unwrap();
+    if config.server.is_sentinel() {
+        return vec![connected(config).await];
+    }
     let nodes = config.server.hosts().into_iter();
     let alone = nodes
         .map(|server| Config { server: ServerConfig::Centralized { server }, ..config.clone() });

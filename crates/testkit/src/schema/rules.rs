@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 use shared::mcp::{Era, Revision};
 
-use super::documents::Document;
+use super::{documents::Document, sampling};
 
 /// Requests that may be answered with questions (2026-07-28 basic/patterns/mrtr).
 const MAY_ASK: [&str; 3] = ["tools/call", "prompts/get", "resources/read"];
@@ -66,11 +66,12 @@ fn modern_result(method: &str, result: &Value) -> Vec<String> {
 
 /// Questions in a result are no messages of their own (2026-07-28 basic/patterns/mrtr).
 fn bare_questions(result: &Value) -> Vec<String> {
-    let questions = result["inputRequests"].as_object().into_iter().flatten();
-    questions
+    let questions = || result["inputRequests"].as_object().into_iter().flatten();
+    let named = questions()
         .filter(|(_, question)| question.get("id").is_some() || question.get("jsonrpc").is_some())
-        .map(|(key, _)| format!("the question `{key}` has an id or a jsonrpc member"))
-        .collect()
+        .map(|(key, _)| format!("the question `{key}` has an id or a jsonrpc member"));
+    let models = questions().filter(|(_, question)| question["method"] == "sampling/createMessage");
+    named.chain(models.flat_map(|(_, asked)| sampling::conversation(&asked["params"]))).collect()
 }
 
 fn legacy_result(definition: &str, result: &Value) -> Vec<String> {

@@ -27,6 +27,8 @@ pub(super) fn prompt(text: &str) -> CreateMessageParams {
         max_tokens: 100,
         system_prompt: None,
         temperature: None,
+        tools: Vec::new(),
+        tool_choice: None,
     }
 }
 

@@ -18,7 +18,7 @@ impl Tool<App> for PrintEnv {
     type Output = Worded<BTreeMap<String, String>>;
 
     fn info(info: Info) -> Info {
-        info.title("Print Environment")
+        info.title("Print Environment Tool")
             .alias("printEnv")
             .alias("get-env")
             .scope("mcp:diagnostics")

@@ -30,6 +30,7 @@ pub(crate) struct GzipFileAsResource {
     /// How the resulting gzipped file should be returned. 'resourceLink' returns a link to a
     /// resource that can be read later, 'resource' returns a full resource object.
     #[serde(default)]
+    #[schemars(extend("default" = "resourceLink"))]
     output_type: OutputType,
 }
 
@@ -55,7 +56,7 @@ impl Tool<App> for GzipFileAsResource {
     type Output = Vec<ContentBlock>;
 
     fn info(info: Info) -> Info {
-        info.title("GZip File as Resource").additive().idempotent().open_world()
+        info.title("GZip File as Resource Tool").additive().idempotent().open_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Vec<ContentBlock>, ToolError> {

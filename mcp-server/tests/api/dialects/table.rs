@@ -324,5 +324,13 @@ fn own() -> Vec<Dialect> {
             wrong: vec![("aud", json!(["app"]))],
             ..hydra("canaille", "")
         },
+        Dialect {
+            claims: json!({
+                "active": true, "scope": "mcp", "exp": at(36_000), "client_id": "app",
+                "username": "alice", "aud": [RESOURCE],
+            }),
+            wrong: vec![("username", json!("")), ("username", json!(7))],
+            ..hydra("django-oauth-toolkit", "")
+        },
     ]
 }

@@ -50,6 +50,7 @@ pub(crate) enum Mood {
 
 /// A request, as far as anybody here wants to know it.
 pub(super) struct Asked {
+    pub(super) method: String,
     pub(super) path: String,
     pub(super) authorization: Option<String>,
     pub(super) body: String,
@@ -65,7 +66,9 @@ impl Wire {
 
     /// The next request; none if there is no other.
     pub(super) async fn read(&mut self) -> Option<Asked> {
-        let path = self.line().await?.split(' ').nth(1)?.to_owned();
+        let line = self.line().await?;
+        let mut words = line.split(' ').map(str::to_owned);
+        let (method, path) = (words.next()?, words.next()?);
         let (mut authorization, mut length) = (None, 0);
         loop {
             let line = self.line().await?;
@@ -78,7 +81,7 @@ impl Wire {
         }
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).await.ok()?;
-        Some(Asked { path, authorization, body: String::from_utf8(body).ok()? })
+        Some(Asked { method, path, authorization, body: String::from_utf8(body).ok()? })
     }
 
     async fn line(&mut self) -> Option<String> {
@@ -115,6 +118,11 @@ impl Wire {
             _ => {}
         }
         false
+    }
+
+    /// Answers without a body.
+    pub(super) async fn nod(&mut self) -> bool {
+        self.write(answer(200, "", "").as_bytes()).await
     }
 
     async fn write(&mut self, bytes: &[u8]) -> bool {

@@ -20,7 +20,7 @@ impl Tool<App> for Add {
     type Output = String;
 
     fn info(info: Info) -> Info {
-        info.title("Add").alias("get-sum").read_only().idempotent().closed_world()
+        info.title("Add Tool").alias("get-sum").read_only().idempotent().closed_world()
     }
 
     async fn call(self, _: &Ctx<App>) -> Result<String, ToolError> {

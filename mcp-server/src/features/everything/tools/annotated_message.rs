@@ -50,7 +50,7 @@ impl Tool<App> for AnnotatedMessage {
     type Output = Vec<ContentBlock>;
 
     fn info(info: Info) -> Info {
-        info.title("Annotated Message")
+        info.title("Get Annotated Message Tool")
             .alias("annotatedMessage")
             .alias("get-annotated-message")
             .read_only()

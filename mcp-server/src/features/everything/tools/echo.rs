@@ -19,7 +19,7 @@ impl Tool<App> for Echo {
     type Output = String;
 
     fn info(info: Info) -> Info {
-        info.title("Echo").read_only().idempotent().closed_world()
+        info.title("Echo Tool").read_only().idempotent().closed_world()
     }
 
     async fn call(self, _: &Ctx<App>) -> Result<String, ToolError> {

@@ -9,7 +9,7 @@ use shared::mcp::ContentBlock;
 use super::choices::{Fish, Friend, Hero, Instrument, LegacyPet, NUMBER};
 use crate::features::App;
 
-/// Asks the user to fill in a form, and tells what came of it
+/// Trigger a Request from the Server for User Elicitation
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct ElicitationRequest {}
 
@@ -111,7 +111,7 @@ impl Tool<App> for ElicitationRequest {
     type Output = Vec<ContentBlock>;
 
     fn info(info: Info) -> Info {
-        info.title("Elicitation Request")
+        info.title("Trigger Elicitation Request Tool")
             .alias("startElicitation")
             .alias("trigger-elicitation-request")
             .additive()

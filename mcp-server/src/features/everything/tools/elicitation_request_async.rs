@@ -54,7 +54,7 @@ impl Tool<App> for ElicitationRequestAsync {
     type Output = Vec<ContentBlock>;
 
     fn info(info: Info) -> Info {
-        info.title("Async Elicitation Request")
+        info.title("Trigger Async Elicitation Request Tool")
             .alias("trigger-elicitation-request-async")
             .additive()
             .closed_world()

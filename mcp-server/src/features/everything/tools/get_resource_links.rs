@@ -28,7 +28,7 @@ impl Tool<App> for GetResourceLinks {
     type Output = Vec<ContentBlock>;
 
     fn info(info: Info) -> Info {
-        info.title("Get Resource Links")
+        info.title("Get Resource Links Tool")
             .alias("getResourceLinks")
             .read_only()
             .idempotent()

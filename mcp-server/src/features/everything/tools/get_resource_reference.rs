@@ -19,6 +19,7 @@ use crate::features::{
 pub(crate) struct GetResourceReference {
     /// Type of resource to fetch
     #[serde(default)]
+    #[schemars(extend("default" = "Text"))]
     resource_type: Kind,
     /// ID of the resource to fetch: a positive integer
     #[serde(default = "one")]
@@ -35,7 +36,7 @@ impl Tool<App> for GetResourceReference {
     type Output = Vec<ContentBlock>;
 
     fn info(info: Info) -> Info {
-        info.title("Get Resource Reference").read_only().idempotent().closed_world()
+        info.title("Get Resource Reference Tool").read_only().idempotent().closed_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Vec<ContentBlock>, ToolError> {

@@ -40,7 +40,7 @@ impl Tool<App> for GetRootsList {
     type Output = Worded<Roots>;
 
     fn info(info: Info) -> Info {
-        info.title("Get Roots List").alias("listRoots").read_only().idempotent().closed_world()
+        info.title("Get Roots List Tool").alias("listRoots").read_only().idempotent().closed_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Worded<Roots>, ToolError> {

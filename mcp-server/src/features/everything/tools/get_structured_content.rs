@@ -25,6 +25,7 @@ enum City {
 
 /// The weather that is said to be.
 #[derive(Clone, Copy, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(crate) struct Weather {
     /// Temperature in celsius
     temperature: f64,
@@ -50,7 +51,7 @@ impl Tool<App> for GetStructuredContent {
     type Output = Worded<Weather>;
 
     fn info(info: Info) -> Info {
-        info.title("Get Structured Content").read_only().idempotent().closed_world()
+        info.title("Get Structured Content Tool").read_only().idempotent().closed_world()
     }
 
     async fn call(self, _: &Ctx<App>) -> Result<Worded<Weather>, ToolError> {

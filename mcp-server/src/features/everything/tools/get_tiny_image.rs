@@ -20,7 +20,7 @@ impl Tool<App> for GetTinyImage {
 
     fn info(info: Info) -> Info {
         // A frame with a mountain in it.
-        info.title("Get Tiny Image")
+        info.title("Get Tiny Image Tool")
             .icon(icon("M3 5h18v14H3zM3 16l5-5 4 4 4-3 5 5"))
             .read_only()
             .idempotent()

@@ -34,7 +34,7 @@ impl Tool<App> for LongRunningOperation {
     type Output = String;
 
     fn info(info: Info) -> Info {
-        info.title("Long Running Operation")
+        info.title("Long Running Operation Tool")
             .alias("longRunningOperation")
             .alias("trigger-long-running-operation")
             .read_only()

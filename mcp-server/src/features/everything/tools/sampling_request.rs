@@ -1,19 +1,46 @@
 //! Asks the client's model, and tells what it said, in the words of two generations of the original.
 
-use mcp_core::{Ctx, Info, Tool, ToolError};
+use mcp_core::{Catalog, Ctx, Info, Tool, ToolError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::mcp::{
     CreateMessageParams, CreateMessageResult, OneOrMany, Role, SamplingContent, SamplingMessage,
+    ToolChoice, ToolChoiceMode,
 };
 
+use super::{Add, GetStructuredContent};
 use crate::features::App;
 
-/// Sends the client a request for LLM sampling
+/// Sends the Client a Request for LLM Sampling
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct SamplingRequest {
+    /// The prompt to send to the LLM
+    #[schemars(length(max = 10_000))]
+    prompt: String,
+    /// Maximum number of tokens to generate
+    #[serde(default = "hundred")]
+    #[schemars(range(min = 1, max = 1000))]
+    max_tokens: u32,
+    /// Whether the LLM uses tools of this server (`add`, `get-structured-content`) while it answers:
+    /// as it likes, at least once, or not at all though it knows of them. Without this it is lent none
+    tool_choice: Option<Choice>,
+}
+
+/// As in `toolChoice` of the protocol.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Choice {
+    Auto,
+    Required,
+    None,
+}
+
+/// What every tool asks that asks a model.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Asked {
     /// The prompt to send to the LLM
     #[schemars(length(max = 10_000))]
     prompt: String,
@@ -33,17 +60,42 @@ impl Tool<App> for SamplingRequest {
 
     fn info(info: Info) -> Info {
         // Nothing changes here, but somebody else's model is used, and paid for.
-        info.title("Sampling Request").alias("trigger-sampling-request").additive().open_world()
+        info.title("Sampling Request Tool")
+            .alias("trigger-sampling-request")
+            .additive()
+            .open_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
-        let result = ctx.sample("sample", self.question(Self::NAME)).await?;
+        let Self { prompt, max_tokens, tool_choice } = self;
+        let mut question = Asked { prompt, max_tokens }.question(Self::NAME);
+        question.tool_choice = tool_choice.map(Choice::mode).map(ToolChoice::from);
+        let result = if question.uses_tools() {
+            ctx.sample_with("sample", question, &lent()).await?
+        } else {
+            ctx.sample("sample", question).await?
+        };
         let told = serde_json::to_string_pretty(&result)?;
         Ok(format!("LLM sampling result: \n{told}"))
     }
 }
 
-impl SamplingRequest {
+/// What a model may use: tools that change nothing and ask nobody.
+fn lent() -> Catalog<App> {
+    Catalog::new().tool::<Add>().tool::<GetStructuredContent>()
+}
+
+impl Choice {
+    const fn mode(self) -> ToolChoiceMode {
+        match self {
+            Self::Auto => ToolChoiceMode::Auto,
+            Self::Required => ToolChoiceMode::Required,
+            Self::None => ToolChoiceMode::None,
+        }
+    }
+}
+
+impl Asked {
     /// The question of the tool with this name.
     pub(super) fn question(self, asking: &str) -> CreateMessageParams {
         let text = format!("Resource {asking} context: {}", self.prompt);
@@ -53,6 +105,8 @@ impl SamplingRequest {
             max_tokens: self.max_tokens,
             system_prompt: Some("You are a helpful test server.".to_owned()),
             temperature: Some(0.7),
+            tools: Vec::new(),
+            tool_choice: None,
         }
     }
 }
@@ -61,7 +115,7 @@ impl SamplingRequest {
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct FormerSampling {
     #[serde(flatten)]
-    request: SamplingRequest,
+    asked: Asked,
 }
 
 impl Tool<App> for FormerSampling {
@@ -73,7 +127,7 @@ impl Tool<App> for FormerSampling {
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
-        let result = ctx.sample("sample", self.request.question(Self::NAME)).await?;
+        let result = ctx.sample("sample", self.asked.question(Self::NAME)).await?;
         Ok(format!("LLM sampling result: {}", first_text(&result)))
     }
 }
@@ -128,6 +182,25 @@ mod tests {
         picture["content"] = json!([{ "type": "image", "data": "AA==", "mimeType": "image/png" }]);
         let result = called("sampleLLM", json!({ "prompt": "hello" }), picture).await;
         assert_eq!(result["content"][0]["text"], "LLM sampling result: (image)");
+    }
+
+    fn wants(id: &str, name: &str, input: &Value) -> Value {
+        let wanted = json!({ "type": "tool_use", "id": id, "name": name, "input": input });
+        json!({ "model": "stub", "stopReason": "toolUse", "role": "assistant", "content": [wanted] })
+    }
+
+    #[tokio::test]
+    async fn a_model_uses_tools_of_this_server_until_it_answers() {
+        let arguments = json!({ "prompt": "2 + 3, and Chicago?", "toolChoice": "required" });
+        let answers = [
+            ("sample", wants("1", "add", &json!({ "a": 2, "b": 3 }))),
+            ("sample-2", wants("2", "get-structured-content", &json!({ "location": "Chicago" }))),
+            ("sample-3", answer()),
+        ];
+        let called = both_eras(catalog, App::default, "sampling-request", arguments, answers);
+        let result = called.await;
+        let text = result["content"][0]["text"].as_str().unwrap();
+        assert!(text.contains("stub reply"), "{text}");
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use mcp_core::{Ctx, Delegated, Info, Tool, ToolError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{followed, sampling_request::SamplingRequest};
+use super::{followed, sampling_request::Asked};
 use crate::features::App;
 
 /// How long the client keeps the task, and we look at it. The original looked for one minute and
@@ -19,7 +19,7 @@ const KEEP: Duration = Duration::from_mins(5);
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct SamplingRequestAsync {
     #[serde(flatten)]
-    request: SamplingRequest,
+    asked: Asked,
 }
 
 impl Tool<App> for SamplingRequestAsync {
@@ -27,7 +27,7 @@ impl Tool<App> for SamplingRequestAsync {
     type Output = String;
 
     fn info(info: Info) -> Info {
-        info.title("Async Sampling Request")
+        info.title("Trigger Async Sampling Request Tool")
             .alias("trigger-sampling-request-async")
             .additive()
             .open_world()
@@ -35,7 +35,7 @@ impl Tool<App> for SamplingRequestAsync {
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
-        let question = self.request.question(Self::NAME);
+        let question = self.asked.question(Self::NAME);
         let task = match ctx.delegate_sampling(question, KEEP).await? {
             Delegated::Answered(answer) => return Ok(followed::at_once(&answer)?),
             Delegated::Followed(task) => task,

@@ -26,8 +26,9 @@ pub(crate) struct SimulateResearchQuery {
     /// The research topic to investigate
     #[schemars(length(max = 1000))]
     topic: String,
-    /// Simulate an ambiguous query that requires clarification (triggers `input_required` status)
     #[serde(default)]
+    #[schemars(description = "Simulate an ambiguous query that requires clarification \
+        (triggers input_required status)")]
     ambiguous: bool,
 }
 
@@ -65,11 +66,7 @@ impl Tool<App> for SimulateResearchQuery {
     type Output = String;
 
     fn info(info: Info) -> Info {
-        info.title("Simulate Research Query")
-            .task(TaskSupport::Required)
-            .read_only()
-            .idempotent()
-            .closed_world()
+        info.title("Simulate Research Query").task(TaskSupport::Required).additive().closed_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {

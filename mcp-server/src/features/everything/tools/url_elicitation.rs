@@ -57,7 +57,10 @@ impl Tool<App> for UrlElicitation {
     type Output = Vec<ContentBlock>;
 
     fn info(info: Info) -> Info {
-        info.title("URL Elicitation").alias("trigger-url-elicitation").additive().open_world()
+        info.title("Trigger URL Elicitation Tool")
+            .alias("trigger-url-elicitation")
+            .additive()
+            .open_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Vec<ContentBlock>, ToolError> {
