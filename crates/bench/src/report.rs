@@ -1,6 +1,9 @@
 //! What was measured, as tables of Markdown, ready for `docs/performance.md`.
 
-use std::fmt;
+use std::{
+    fmt,
+    io::{self, Write as _},
+};
 
 /// A table.
 #[derive(Clone, Debug)]
@@ -46,6 +49,12 @@ fn line<'a>(f: &mut fmt::Formatter<'_>, cells: impl Iterator<Item = &'a str>) ->
         write!(f, "| {cell} ")?;
     }
     writeln!(f, "|")
+}
+
+/// Tells on standard error what is going on, for those who wait.
+pub fn progress(what: &str) {
+    // Nobody reads what cannot be written.
+    let _ = writeln!(io::stderr().lock(), "{what} …");
 }
 
 #[cfg(test)]

@@ -38,6 +38,24 @@ done = function(summary, latency)
 end
 "#;
 
+/// The id of every request of [`crate::cases`].
+const ID: &str = "\"id\":1,";
+
+/// Requests with ids of their own, made beforehand. Two calls of one session that have the same id at
+/// the same time are against the protocol, and some servers answer only one of them then.
+const NUMBERED: &str = r#"
+local requests, next = {}, 0
+init = function()
+  for number = 1, 1024 do
+    requests[number] = wrk.format(nil, nil, nil, before .. '"id":' .. number .. ',' .. after)
+  end
+end
+request = function()
+  next = next % 1024 + 1
+  return requests[next]
+end
+"#;
+
 /// Every connection redeems a refresh token of its own and remembers the next one. Answers come back
 /// in no order, so a token is taken out while it is on its way.
 const REFRESH: &str = r#"
@@ -52,12 +70,17 @@ end
 "#;
 
 impl Script {
-    /// Sends the same request again and again.
+    /// Sends the same request again and again; one of JSON-RPC with another id each time.
     ///
     /// # Errors
     /// When there is no room for a file.
     pub fn of(ask: &Ask) -> io::Result<Self> {
-        Self::write(&format!("{}wrk.body = {}\n{REPORT}", headers(ask), quoted(&ask.body)))
+        let headers = headers(ask);
+        let Some((before, after)) = ask.body.split_once(ID) else {
+            return Self::write(&format!("{headers}wrk.body = {}\n{REPORT}", quoted(&ask.body)));
+        };
+        let (before, after) = (quoted(before), quoted(after));
+        Self::write(&format!("{headers}before = {before}\nafter = {after}\n{NUMBERED}{REPORT}"))
     }
 
     /// Sends a form whose last member is a refresh token, each of them once, and then those that
@@ -126,6 +149,16 @@ fn read(output: &str) -> Option<Seen> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn requests_have_ids_of_their_own_and_forms_have_none() {
+        let call = crate::cases::Case::Call.ask(None, None);
+        let script = |ask| fs::read_to_string(Script::of(ask).unwrap().0.path()).unwrap();
+        let text = script(&call);
+        assert!(text.contains("requests[number]"), "{text}");
+        assert!(!text.contains(ID), "{text}");
+        assert!(script(&crate::cases::form("token=1".to_owned(), None)).contains("wrk.body ="));
+    }
 
     #[test]
     fn the_line_of_the_script_is_found_among_what_wrk_says() {

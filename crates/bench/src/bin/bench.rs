@@ -8,6 +8,7 @@ use std::{
 
 use bench::{
     measures::{ALL, Measure},
+    report::progress,
     rounds::Effort,
 };
 use tokio::runtime::Runtime;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         |measure: &&Measure| names.is_empty() || names.iter().any(|name| *name == measure.name);
     let mut failed = false;
     for measure in ALL.iter().filter(wanted) {
+        progress(measure.name);
         match measure.run(&runtime, effort) {
             Ok(tables) => tables.iter().for_each(|table| say(&format!("{table}\n"))),
             Err(error) => {

@@ -25,7 +25,8 @@ pub(super) fn table(instance: &Instance, token: Option<&str>, effort: Effort) ->
     let (bare, _) = bare("/mcp", &first(instance, &ask)?, None)?;
     let (mut ours, mut others, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..effort.rounds {
-        let (own, other) = (to_first_byte(instance.port, &ask)?, to_first_byte(bare.port, &ask)?);
+        let own = to_first_byte(instance.port, &ask, EACH)?;
+        let other = to_first_byte(bare.port, &ask, EACH)?;
         ours.push(own);
         others.push(other);
         ratios.push(own / other);
@@ -44,10 +45,10 @@ pub(super) fn table(instance: &Instance, token: Option<&str>, effort: Effort) ->
 }
 
 /// The median of many, in microseconds.
-pub(super) fn to_first_byte(port: u16, ask: &Ask) -> io::Result<f64> {
+pub(super) fn to_first_byte(port: u16, ask: &Ask, count: usize) -> io::Result<f64> {
     let request = written(port, "/mcp", ask, "connection: close\r\n");
     let (clock, mut times) = (Clock::system(), Vec::new());
-    for _ in 0..EACH {
+    for _ in 0..count {
         let watch = clock.stopwatch();
         let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
         socket.write_all(request.as_bytes())?;

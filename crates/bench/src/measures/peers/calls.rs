@@ -14,11 +14,14 @@ use crate::{
         memory::mib,
     },
     peers::{self, Kits, Started},
-    report::Table,
+    report::{Table, progress},
     rounds::{Effort, Run},
     site::{Instance, Kept, Site},
     wrk::Script,
 };
+
+/// How many connections are made to each, one after the other.
+const CONNECTS: usize = 100;
 
 /// A server of this table that runs.
 struct Server {
@@ -32,6 +35,7 @@ pub(super) fn tables(runtime: &Runtime, kits: &Kits, effort: Effort) -> io::Resu
     let site = Site::start()?;
     let mut servers = ours(runtime, &site)?;
     for peer in peers::ALL {
+        progress(&peer.name());
         servers.push((peer.name(), peer.start(kits).and_then(Server::of)));
     }
     let (_, Ok(first_of_ours)) = &servers[0] else {
@@ -91,13 +95,14 @@ fn presence(bare: &Instance, servers: &[Named]) -> Table {
         &["server", "start to first answer", "connect to first byte", "memory before", "after"];
     let mut table = Table::new("The same servers: start, connections, memory", columns);
     let (_, Ok(ours)) = &servers[0] else { return table };
+    let bare = to_first_byte(bare.port, &ours.ask, CONNECTS).unwrap_or(f64::NAN);
     for (name, server) in servers {
+        progress(name);
         let cells = match server {
             Ok(server) => {
-                let ratio = to_first_byte(server.instance.port, &server.ask)
-                    .and_then(|own| Ok(own / to_first_byte(bare.port, &ours.ask)?));
+                let own = to_first_byte(server.instance.port, &server.ask, CONNECTS);
                 let ratio =
-                    ratio.map_or_else(|error| left_out(&error), |ratio| format!("{ratio:.1} ×"));
+                    own.map_or_else(|error| left_out(&error), |own| format!("{:.1} ×", own / bare));
                 let took = server.took.map_or_else(|| "see `start`".to_owned(), millis);
                 let resident = server.instance.server.resident();
                 vec![name.clone(), took, ratio, mib(server.at_rest), mib(resident)]

@@ -14,12 +14,13 @@ use super::calls::CONNECTIONS;
 use crate::{
     peers::Kits,
     process::Running,
-    report::Table,
+    report::{Table, progress},
     rounds::{Compared, Effort, Run, Side, all_in_turns, once},
     wrk::Script,
 };
 
 pub(super) fn run(runtime: &Runtime, effort: Effort) -> io::Result<Vec<Table>> {
+    progress("installing what is not there yet");
     let kits = Kits::install();
     let mut tables = calls::tables(runtime, &kits, effort)?;
     tables.push(streams::table(runtime, &kits));
@@ -60,6 +61,7 @@ fn table(
             Err(error) => reasons.push((name, error)),
         }
     }
+    progress(title);
     let compared = all_in_turns(ceiling, &mut runs, effort)?;
     let mut table = Table::new(title, COLUMNS);
     for (number, (name, compared)) in names.into_iter().zip(compared).enumerate() {

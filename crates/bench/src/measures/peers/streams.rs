@@ -9,7 +9,7 @@ use super::left_out;
 use crate::{
     measures::streams::{listen, raise_limit},
     peers::{self, Kits, opened},
-    report::Table,
+    report::{Table, progress},
     rounds::approximate,
     site::Instance,
 };
@@ -23,6 +23,7 @@ pub(super) fn table(runtime: &Runtime, kits: &Kits) -> Table {
     let title = "One idle stream of a session; ours is in the table of `streams`";
     let mut table = Table::new(title, &["server", "memory"]);
     for peer in peers::ALL.iter().filter(|peer| peer.has_sessions()) {
+        progress(&peer.name());
         let started = peer.start(kits);
         let cost = started.and_then(|started| runtime.block_on(kibibytes(&started.instance)));
         let cell = cost.map_or_else(|error| left_out(&error), |kib| format!("{kib:.0} KiB"));
