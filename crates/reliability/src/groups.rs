@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use testkit::{eventually, process::Program};
+use testkit::{
+    eventually,
+    process::{Program, free_port},
+};
 
 use crate::redis::Redis;
 
@@ -121,7 +124,10 @@ impl Cluster {
         let timeout = NODE_TIMEOUT.to_string();
         let mut nodes = Vec::new();
         for _ in 0..6 {
+            // By default it is 10,000 above the other, where the system takes ports for connections.
+            let bus = free_port().to_string();
             let is_node = ["--cluster-enabled", "yes", "--cluster-node-timeout", &timeout];
+            let is_node = [&is_node[..], &["--cluster-port", &bus]].concat();
             nodes.push(Redis::with(&[&["--save", ""], &AT_ONCE[..], &is_node].concat()).await);
         }
         let hosts = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port()));
