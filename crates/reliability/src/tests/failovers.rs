@@ -62,7 +62,7 @@ pub(super) async fn cluster(scale: Size) -> Report {
     report
         .figure("time for moving slots", format!("{} ms", done.saturating_sub(began).as_millis()));
     statuses(&mut report, "while slots move", &noted, began, Duration::MAX);
-    // A script that meets a slot half way is refused, and is not sent again: it might run twice.
+    // Now and then a call meets a slot on its way. Nothing is sent twice here; the client tries again.
     let refused = noted.iter().filter(|one| !one.answer.is_ok()).count();
     report.at_most("of them 503", refused, noted.len() / 4);
     only_outages(&mut report, &noted, scale.at_most(Duration::from_secs(1)));
