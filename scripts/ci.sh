@@ -5,12 +5,13 @@
 # usage: scripts/ci.sh [STEP…] [--list] [--help]
 #
 # Without arguments every step runs; one that fails does not keep the others from running, but
-# those that need the programs are left out when these do not build.
+# those that need the programs are left out when these do not build. With CI in the environment the
+# output of a step goes to target/ci/STEP.log, and only of one that fails it is printed, at the end.
 # Needs what .ci/run installs: jq, openssl, curl, redis-server, valgrind, chromium, npm, python3, nginx, caddy,
 # haproxy, promtool, python3-yaml.
 
 set -euo pipefail
-HELP=$(sed -n '3,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}")
+HELP=$(sed -n '3,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The steps in their order: a name, how long it may take in seconds, and what it runs.
@@ -49,6 +50,9 @@ PASSED=0
 FAILED=0
 SKIPPED=0
 REPORT=()
+FAILED_LOGS=()
+# The last lines of the log of a step that failed, and the lines before them that name a failure.
+TAIL=60
 
 main() {
     local wanted=() each
@@ -70,6 +74,7 @@ main() {
         ((${#wanted[@]} == 0)) || [[ " ${wanted[*]} " == *" ${each%% *} "* ]] || continue
         step "$each"
     done
+    for each in "${FAILED_LOGS[@]}"; do show_failure "$each"; done
     echo
     printf '%s\n' "${REPORT[@]}"
     local skipped=''
@@ -88,7 +93,7 @@ step() {
     fi
     printf '\n=== %s\n' "$name"
     # shellcheck disable=SC2086 # the words of the command are meant to be split
-    bounded "$limit" ${1#*"$limit" } || status=$?
+    kept "$name" bounded "$limit" ${1#*"$limit" } || status=$?
     if ((status == 0)); then
         PASSED=$((PASSED + 1))
         verdict=ok
@@ -100,6 +105,27 @@ step() {
     fi
     REPORT+=("$(printf '%-7s %4d s     %s' "$verdict" $((SECONDS - began)) "$name")")
     echo "=== $name: $verdict after $((SECONDS - began)) s"
+}
+
+# kept STEP COMMAND… : runs it, and in CI keeps its output for the case that it fails.
+kept() {
+    local log=target/ci/$1.log status=0
+    shift
+    if [[ -z ${CI:-} ]]; then
+        "$@"
+        return
+    fi
+    mkdir -p target/ci
+    "$@" >"$log" 2>&1 || status=$?
+    ((status == 0)) || FAILED_LOGS+=("$log")
+    return "$status"
+}
+
+# show_failure LOG
+show_failure() {
+    printf '\n=== %s\n' "$1"
+    head -n -"$TAIL" "$1" | grep -E '^(FAILED|not ok|error)|FAIL |panicked' | tail -n 20 || true
+    tail -n "$TAIL" "$1"
 }
 
 # bounded SECONDS COMMAND… : functions of this file run here, everything else under a time limit.
