@@ -63,6 +63,12 @@ is_answered() {
     check "$2: $1" answered "$1" "$3"
 }
 
+# comes_to_be_answered STATUS WHAT TOKEN : the same of what is remembered for a second, when that is over.
+comes_to_be_answered() {
+    wait_until 5 answered "$1" "$3" || true
+    is_answered "$@"
+}
+
 # refused_at_start WORDS SETTING… : mcp-server does not start, and says these words.
 refused_at_start() {
     local words=$1 status=0

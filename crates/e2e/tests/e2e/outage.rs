@@ -70,12 +70,7 @@ async fn an_end_is_noticed_while_no_time_passes_and_over_within_a_second(setup: 
     works(&world, alice.access()).await;
     // Nobody asks it about a token: the connection that is held has ended.
     world.auth_line.set(Line::Cut);
-    becomes(&world, alice.access(), 503).await;
-    check_degraded(&world, &list(&world, &alice).await);
-    world.auth_line.set(Line::Open);
-    world.clock.advance(EAGER);
-    becomes(&world, alice.access(), 200).await;
-    still_works(&world).await;
+    is_degraded_until_it_is_back(&world, &alice).await;
 }
 
 async fn a_silence_is_noticed_within_five_seconds_and_over_within_one(setup: Setup) {
@@ -85,12 +80,17 @@ async fn a_silence_is_noticed_within_five_seconds_and_over_within_one(setup: Set
     world.auth_line.set(Line::Frozen);
     let _ = list(&world, &alice).await.expect(200);
     world.clock.advance(CALM);
-    becomes(&world, alice.access(), 503).await;
-    check_degraded(&world, &list(&world, &alice).await);
+    is_degraded_until_it_is_back(&world, &alice).await;
+}
+
+/// Nothing is answered any more, and everything a second after the authorization server is back.
+async fn is_degraded_until_it_is_back(world: &World, alice: &Login) {
+    becomes(world, alice.access(), 503).await;
+    check_degraded(world, &list(world, alice).await);
     world.auth_line.set(Line::Open);
     world.clock.advance(EAGER);
-    becomes(&world, alice.access(), 200).await;
-    still_works(&world).await;
+    becomes(world, alice.access(), 200).await;
+    still_works(world).await;
 }
 
 async fn what_is_public_lives_on_without_the_authorization_server(setup: Setup) {
