@@ -7,7 +7,6 @@
 mod uses;
 
 use std::{
-    fmt::Write as _,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -254,12 +253,7 @@ impl mcp_core::Vitals for Vitals {
 
 /// The name of a session opens it: it is not stored where it need not be.
 fn hashed(session: &str) -> String {
-    let hash = Sha256::digest(session);
-    hash.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // A text takes whatever is written.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const_hex::encode(Sha256::digest(session))
 }
 
 fn facts(session: &str) -> String {

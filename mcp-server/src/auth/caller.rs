@@ -4,9 +4,10 @@
 use std::{future::pending, ops::Deref, sync::Arc, time::Duration};
 
 use ambient::{Secret, Timestamp};
+use chassis::Requester;
 use mcp_core::Principal;
 
-use super::{Auth, Refusal};
+use super::{Auth, Refusal, token::Validated};
 use crate::Server;
 
 /// How often a long stream asks whether its token is still good. Together with the lifetime of an
@@ -18,17 +19,24 @@ const LOOK_AGAIN: Duration = Duration::from_mins(1);
 pub(crate) struct Caller {
     principal: Arc<Principal>,
     token: Option<Secret>,
+    requester: Option<Requester>,
 }
 
 impl Caller {
-    /// A caller with a token.
-    pub(super) const fn new(principal: Arc<Principal>, token: Secret) -> Self {
-        Self { principal, token: Some(token) }
+    /// A caller with a token that is good.
+    pub(super) fn new(validated: Validated, token: Secret) -> Self {
+        let Validated { principal, requester, .. } = validated;
+        Self { principal, token: Some(token), requester }
     }
 
     /// The one caller of a server without authorization.
     pub(crate) fn anonymous(server: &Server) -> Self {
-        Self { principal: Arc::clone(server.anonymous()), token: None }
+        Self { principal: Arc::clone(server.anonymous()), token: None, requester: None }
+    }
+
+    /// Who it is, for the log.
+    pub(super) const fn requester(&self) -> Option<Requester> {
+        self.requester
     }
 
     /// Who it is, for somebody to keep.
