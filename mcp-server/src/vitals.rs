@@ -15,7 +15,7 @@ use std::{
 };
 
 use ambient::{Clock, Entropy, Timestamp};
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::{BoxFuture, OptionFuture, join_all};
 use mcp_core::{InstanceFacts, SessionFacts, Snapshot, StateError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -120,12 +120,14 @@ impl Vitals {
         self.count(session.as_str(), 1, Some(self.0.clock.now())).await;
     }
 
-    /// A request has come in a session. The store hears of it at once, or within some seconds if it
-    /// has just heard of another.
-    pub(crate) async fn used(&self, session: &SessionId) {
-        if let Some(due) = self.0.uses.note(session.as_str(), self.0.clock.now()) {
-            self.count(session.as_str(), due, None).await;
-        }
+    /// A request has come in a session. Gives what tells the store, which hears of it at once, or within
+    /// some seconds if it has just heard of another: then it is nothing.
+    pub(crate) fn used<'a>(&'a self, session: &'a SessionId) -> OptionFuture<BoxFuture<'a, ()>> {
+        let due = self.0.uses.note(session.as_str(), self.0.clock.now());
+        // Rare, and large: in a box it takes no room in every call.
+        let telling = due
+            .map(|due| -> BoxFuture<'a, ()> { Box::pin(self.count(session.as_str(), due, None)) });
+        telling.into()
     }
 
     /// A session is still there, although no request has come.

@@ -86,5 +86,8 @@ async fn both_ways_are_measured_by_the_same_labels() {
     });
     let counted: Vec<_> = counted.collect();
     assert_eq!(counted.len(), 1, "{counted:?}");
-    assert!(counted[0].contains("http_route=\"/mcp\"") && counted[0].ends_with(" 2"), "{counted:?}");
+    assert!(
+        counted[0].contains("http_route=\"/mcp\"") && counted[0].ends_with(" 2"),
+        "{counted:?}"
+    );
 }
