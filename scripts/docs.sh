@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 #
 # The documents: every relative link and anchor leads somewhere, every setting about tokens and every
-# test that they name exists, every error is in the catalogue, every snippet marked as checked runs.
+# test that they name exists, every error is in the catalogue, Rust is as its source says, every snippet
+# marked as checked runs.
 #
 # usage: scripts/docs.sh [--help]
 #
@@ -14,12 +15,12 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 main() {
-    [[ ${1:-} != --help ]] || { sed -n '3,10s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit; }
+    [[ ${1:-} != --help ]] || { sed -n '3,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit; }
     need python3 curl jq
     binaries standalone mcp-server
     server_start
     local each status
-    for each in links settings tests errors snippets; do
+    for each in links settings tests errors sources snippets; do
         echo "--- $each"
         status=0
         PATH=$BIN_DIR:$PATH python3 -B "$ROOT/scripts/docs/check.py" "$each" | tee "$WORK/$each.out" ||

@@ -6,7 +6,7 @@
 # usage: scripts/packaging.sh [--help]
 #
 # BIN_DIR names a directory with auth-server and mcp-server; without it they are built.
-# Needs what .ci/run installs: python3 with yaml, redis-server, curl; the linters come from PyPI.
+# Needs what .ci/run installs: python3 with yaml, redis-server, curl, openssl; the linters come from PyPI.
 
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
@@ -17,13 +17,18 @@ main() {
         sed -n '3,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
         exit
     fi
-    need python3 redis-server curl
+    need python3 redis-server curl openssl
     binaries auth-server mcp-server
     python_venv "$ROOT/target/packaging-venv" "$ROOT/scripts/packaging/requirements.txt"
     check 'hadolint has nothing to say about the Dockerfile' \
         "$ROOT/target/packaging-venv/bin/hadolint" "$ROOT/scripts/docker/Dockerfile"
     check 'the manifests are what Kubernetes expects' manifests_are_valid
     check 'what the files name exists' python3 "$ROOT/scripts/packaging/check.py" "$BIN_DIR"
+    local server
+    for server in auth-server mcp-server; do
+        check "$server would start in Kubernetes" starts_in_kubernetes "$server"
+    done
+    check 'without an identity provider auth-server would not' needs_a_login
     servers
     summary
 }
@@ -35,6 +40,23 @@ manifests_are_valid() {
         [[ $each == */kustomization.yaml ]] ||
             "$ROOT/target/packaging-venv/bin/kubernetes-validate" --strict "$each"
     done
+}
+
+# starts_in_kubernetes SERVER [NAME=VALUE…] : its settings and, filled in, its secrets are good.
+starts_in_kubernetes() {
+    local server=$1 folder=$ROOT/scripts/kubernetes settings secrets
+    mapfile -t settings < <(grep -h '^[A-Z]' "$folder/settings.env")
+    mapfile -t secrets < <(sed -n "s/^\([A-Z_]*\)=\$/\1=$(openssl rand -hex 32)/p" \
+        "$folder/$server.secrets.example.env")
+    cd "$WORK" || exit
+    env HOST=0.0.0.0 "${settings[@]}" "${secrets[@]}" "${@:2}" "$BIN_DIR/$server" config check
+}
+
+# The sentence that settings.env is there to spare people.
+needs_a_login() {
+    local said
+    said=$(starts_in_kubernetes auth-server AUTH_UPSTREAMS= 2>&1) && fail 'it would start'
+    like 'what it says' AUTH_UPSTREAMS "$said"
 }
 
 # Both servers as docker-compose.yml starts them, but for the ports, the addresses and the Redis.

@@ -1,12 +1,15 @@
 """Checks the Markdown of the repository: every relative link and anchor leads somewhere, and every
 shell snippet that is marked as checked runs.
 
-usage: check.py links | settings | tests | errors | snippets
+usage: check.py links | settings | tests | errors | sources | snippets
 
 Every test that a document names as `file::name` exists.
 Every setting of the servers that a document or a file of examples/auth names exists.
 `errors` compares docs/error-catalogue.md with the source: every code and every sentence that a server
 answers with has its line there.
+`sources` compares Rust snippets with the source that they are from. ```rust of FILE is the file without
+its tests, ```rust of FILE ITEM what begins with a line of it that begins with ITEM; a line of nothing but
+… leaves lines out. Everything else in Rust is marked ```rust sketch.
 
 A snippet is marked by the word after its language: ```sh checked. It runs with `bash -euo pipefail`
 in a folder of its own; what it needs of the servers it finds in the environment (MCP_URL, PATH).
@@ -133,6 +136,59 @@ def tests():
     return passed, failed
 
 
+def source_of(file, item):
+    """The lines of a file without its tests, or of one item with what is written above it."""
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    tests = next((at for at, line in enumerate(lines) if line == "#[cfg(test)]"), len(lines))
+    if not item:
+        return "\n".join(lines[:tests]).rstrip().split("\n")
+    begins = [at for at, line in enumerate(lines) if line.strip().startswith(item)]
+    if len(begins) != 1:
+        return []
+    first = last = begins[0]
+    indent = lines[first][: len(lines[first]) - len(lines[first].lstrip())]
+    while first > 0 and lines[first - 1].startswith((indent + "///", indent + "#[")) and item != "mod tests":
+        first -= 1
+    while last + 1 < len(lines) and lines[last] not in (indent + "}", indent + "};"):
+        last += 1
+    return lines[first:last + 1]
+
+
+def is_part(snippet, source):
+    """Whether the snippet is the source, but for lines that it leaves out by …"""
+    at, may_skip = 0, False
+    for line in snippet:
+        if line.strip() == "…":
+            may_skip = True
+            continue
+        if may_skip:
+            at = next((later for later in range(at, len(source)) if source[later] == line), len(source))
+        if at >= len(source) or source[at] != line:
+            return False
+        at, may_skip = at + 1, False
+    return at == len(source) or may_skip
+
+
+def sources():
+    """Rust snippets against the files that they are from."""
+    passed, failed = 0, 0
+    for path in documents():
+        for fence in parts(path)[1]:
+            if fence["info"][:1] != ["rust"] or fence["info"][1:2] == ["sketch"]:
+                continue
+            name, wrong = f"{path.relative_to(ROOT)}:{fence['line']}", None
+            if fence["info"][1:2] != ["of"] or len(fence["info"]) < 3:
+                wrong = "says neither where it is from nor that it is a sketch"
+            elif not (ROOT / fence["info"][2]).exists():
+                wrong = f"there is no {fence['info'][2]}"
+            elif not is_part(fence["text"], source_of(fence["info"][2], " ".join(fence["info"][3:]))):
+                wrong = f"is not what {' '.join(fence['info'][2:])} says"
+            passed, failed = passed + (not wrong), failed + bool(wrong)
+            if wrong:
+                print(f"FAILED  {name}: {wrong}")
+    return passed, failed
+
+
 def run(snippet):
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
@@ -215,7 +271,8 @@ def errors():
 
 
 def main():
-    work = {"links": links, "settings": settings, "tests": tests, "errors": errors, "snippets": snippets}.get(sys.argv[1] if len(sys.argv) == 2 else "")
+    work = {"links": links, "settings": settings, "tests": tests, "errors": errors,
+            "sources": sources, "snippets": snippets}.get(sys.argv[1] if len(sys.argv) == 2 else "")
     if work is None:
         raise SystemExit(__doc__)
     passed, failed = work()

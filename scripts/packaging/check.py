@@ -30,8 +30,14 @@ def text(name):
 
 def known_settings():
     """The settings of both servers with their defaults, as the programs themselves list them."""
-    lines = re.findall(r"^#([A-Z][A-Z0-9_]*)=(.*)$", text(".env.example"), re.M)
+    lines = re.findall(r"^#([A-Z][A-Z0-9_<>]*)=(.*)$", text(".env.example"), re.M)
     return dict(lines)
+
+
+def is_known(name, settings):
+    """A setting, or one of those that are there once for each name, as AUTH_UPSTREAM_<NAME>_ISSUER is."""
+    patterns = (setting.replace("<NAME>", "[A-Z0-9_]+") for setting in settings)
+    return any(re.fullmatch(pattern, name) for pattern in patterns)
 
 
 def grace(settings):
@@ -115,10 +121,15 @@ def check_compose(settings, stages):
         balanced = f"127.0.0.1:{port} " in text("scripts/docker/balancer.conf")
         expect(port in reached or balanced, f"{where}: nobody reaches its port {port}")
     scraped = yaml.safe_load(text("scripts/docker/observability/prometheus.yml"))
-    for job in scraped["scrape_configs"]:
-        for target in job["static_configs"][0]["targets"]:
-            address = services[job["job_name"]]["environment"]["METRICS_ADDR"]
-            expect(target.split(":")[1] == address.split(":")[1], f"Prometheus: {target} is {address}")
+    offered = {
+        (service["image"].split("/")[1], service["environment"]["METRICS_ADDR"].split(":")[1])
+        for service in services.values() if service["image"].startswith("mcp-example")
+    }
+    looked_at = {
+        (job["job_name"], target.split(":")[1])
+        for job in scraped["scrape_configs"] for target in job["static_configs"][0]["targets"]
+    }
+    expect(looked_at == offered, f"Prometheus: looks at {looked_at}, and there are {offered}")
     profiles = {profile for service in services.values() for profile in service.get("profiles", [])}
     expect(profiles == {"scaled", "sentinel", "observability"}, f"docker-compose.yml: {profiles}")
     return services
@@ -132,8 +143,8 @@ def check_kubernetes(settings):
         documents += yaml.safe_load_all((folder / name).read_text())
     configured = sorted(path for path in folder.glob("*.env") if not path.name.endswith(".secrets.env"))
     for path in configured:
-        for setting in re.findall(r"^([A-Z_]+)=", path.read_text(), re.M):
-            expect(setting in settings, f"{path.name}: no setting {setting}")
+        for setting in re.findall(r"^#?([A-Z_]+)=", path.read_text(), re.M):
+            expect(is_known(setting, settings), f"{path.name}: no setting {setting}")
     named = {(document["kind"], document["metadata"]["name"]) for document in documents}
     deployments = {d["metadata"]["name"]: d for d in documents if d["kind"] == "Deployment"}
     for server in SERVERS:

@@ -102,7 +102,7 @@ fn welcome(
     let state = if shared {
         "in Redis; sessions, clients and tokens outlive this process"
     } else {
-        "in memory; a restart ends every session and forgets every client and token"
+        "in memory; a restart ends every session and forgets every login and token"
     };
     writeln!(
         std::io::stdout().lock(),
