@@ -105,7 +105,7 @@ impl AuthMetrics {
         }
     }
 
-    /// A login ended: `success`, `failure` or `cancelled`.
+    /// A login ended: `success`, `failure`, `refused` or `cancelled`.
     pub(crate) fn login(&self, outcome: &'static str) {
         if let Some(to) = &self.0 {
             to.logins.add(1, &[KeyValue::new("outcome", outcome)]);
@@ -154,7 +154,7 @@ impl Instruments {
         }
         for (counter, label, values) in [
             (&self.introspections, "outcome", ["active", "inactive", "error"].as_slice()),
-            (&self.logins, "outcome", &["success", "failure", "cancelled"]),
+            (&self.logins, "outcome", &["success", "failure", "refused", "cancelled"]),
             (&self.consents, "decision", &["approve", "deny"]),
         ] {
             for value in values {
