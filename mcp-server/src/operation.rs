@@ -178,6 +178,7 @@ pub(crate) async fn asking<T>(
     let failed = answer.as_ref().err().map(|error| match error {
         AskError::Refused(error) => Cow::Owned(error.code.0.to_string()),
         AskError::TimedOut => Cow::Borrowed("timeout"),
+        AskError::NoStream => Cow::Borrowed("no_stream"),
         _ => Cow::Borrowed("disconnected"),
     });
     if let Some(kind) = &failed {

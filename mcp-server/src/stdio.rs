@@ -181,7 +181,10 @@ impl Pipe {
                 let running = modern::serve(&self.server, caller, None, form, *envelope)?;
                 self.run_modern(&id, running)
             }
-            Era::ModernNotification => Ok(()),
+            Era::ModernNotification(note) => {
+                self.cancel_modern(&note);
+                Ok(())
+            }
             Era::Opening { id, params } => self.open(&id, params.as_ref()).await,
             Era::Legacy(incoming) => self.legacy(incoming).await,
             Era::Batch(items) => {
@@ -223,8 +226,15 @@ impl Pipe {
             _ => None,
         };
         let Some(session) = self.session().await? else {
-            let rejection = no_session();
-            return id.map_or(Ok(()), |id| Err(rejection.to(&id)));
+            return match (id, incoming) {
+                // Whoever has not introduced himself may ask whether somebody is there.
+                (Some(id), Incoming::Request { method, .. }) if method == "ping" => {
+                    self.say(legacy::pong(&id)).await;
+                    Ok(())
+                }
+                (Some(id), _) => Err(no_session().to(&id)),
+                (None, _) => Ok(()),
+            };
         };
         let (server, principal) = (&self.server, self.caller.principal());
         let handled = legacy::serve(server, principal, session, Form::Either, incoming).await?;

@@ -8,10 +8,11 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use mcp_core::{Announced, Change, ChangeFeed};
 use shared::mcp::{
-    AboutSubscription, AcknowledgedParams, ListenFilter, ListenResult, RequestId,
-    ServerNotification, ServerResult, SubscriptionMeta, UpdatedParams,
+    AboutSubscription, AcknowledgedParams, ClientCapabilities, ListenFilter, ListenResult,
+    RequestId, ServerNotification, ServerResult, SubscriptionMeta, UpdatedParams,
 };
 use store::{EventId, Heard, Log, Start, Store, StoreError, Tail};
+use url::Url;
 
 use self::tasks::Followed;
 use crate::{
@@ -31,14 +32,21 @@ const KEPT: Duration = Duration::from_hours(1);
 /// How many resources one subscription or session may watch.
 pub(crate) const MOST_WATCHED: usize = 256;
 
-/// How many tasks one subscription may follow: as many as a caller may have.
+/// How many tasks one subscription may follow: as many as may run of one caller.
 pub(crate) const MOST_FOLLOWED: usize = 100;
 
 /// How long to wait before a log that could not be read is read again.
 pub(crate) const AGAIN: Duration = Duration::from_millis(500);
 
-/// The longest address that a session may watch, in bytes: it is kept as long as the session.
+/// The longest address that can be watched, in bytes: it is kept as long as who watches it.
 pub(crate) const LONGEST_WATCHED: usize = 2048;
+
+/// Whether a text can be the address of a resource: an absolute URI (RFC 3986 section 4.3), not too
+/// long. What `Url` would mend, such as space around it, is none.
+pub(crate) fn is_watchable(uri: &str) -> bool {
+    let is_written_out = !uri.chars().any(|char| char.is_whitespace() || char.is_control());
+    uri.len() <= LONGEST_WATCHED && is_written_out && Url::parse(uri).is_ok()
+}
 
 /// Carries what features announce to every instance.
 #[derive(Clone)]
@@ -143,10 +151,12 @@ impl Wish {
         }
     }
 
-    /// What of a client's wish is granted.
+    /// What of a client's wish is granted. What cannot be an address is left out, like everything
+    /// else that cannot be told.
     fn granted(wanted: ListenFilter, announced: Announced, id: &RequestId) -> Self {
-        let watched =
+        let mut watched =
             if announced.resource_updates { wanted.resource_subscriptions } else { Vec::new() };
+        watched.retain(|uri| is_watchable(uri));
         Self {
             tools: wanted.tools_list_changed && announced.tools,
             prompts: wanted.prompts_list_changed && announced.prompts,
@@ -202,19 +212,26 @@ impl Wish {
     }
 }
 
+/// What a client asks for with `subscriptions/listen`.
+pub(crate) struct Wanted {
+    pub(crate) filter: ListenFilter,
+    /// What it has declared on this request: it is told of no question that it cannot answer.
+    pub(crate) capabilities: ClientCapabilities,
+}
+
 /// Serves `subscriptions/listen`: acknowledges, tells what changes, and ends with a result when it
 /// is over. A client that goes away drops it.
 pub(crate) async fn listen(
     server: &Server,
     caller: &Caller,
     id: &RequestId,
-    wanted: ListenFilter,
+    wanted: Wanted,
     outbox: Arc<Outbox>,
 ) -> Result<ServerResult, StoreError> {
-    let mut wanted = wanted;
-    let task_ids = std::mem::take(&mut wanted.task_ids);
-    let wish = Wish::granted(wanted, server.features().announced(), id);
-    let mut tasks = Followed::of(server, caller, task_ids).await?;
+    let Wanted { mut filter, capabilities } = wanted;
+    let task_ids = std::mem::take(&mut filter.task_ids);
+    let wish = Wish::granted(filter, server.features().announced(), id);
+    let mut tasks = Followed::of(server, caller, capabilities, task_ids).await?;
     // Listening comes before the acknowledgement, which promises that nothing is missed from here.
     let mut listener = server.feed().listen(Start::Newest).await?;
     let _open = server.vitals().stream();
@@ -289,6 +306,23 @@ mod tests {
         let watched = Change::Resource("test://a".to_owned());
         assert_eq!(methods(&wish, Some(&watched)), ["notifications/resources/updated"]);
         assert!(methods(&wish, Some(&Change::Resource("test://b".to_owned()))).is_empty());
+    }
+
+    #[test]
+    fn what_is_no_address_is_not_granted() {
+        let long = format!("test://{}", "a".repeat(LONGEST_WATCHED - 7));
+        let good = ["test://a", "test://a/{id}", "urn:x:y", long.as_str()];
+        assert!(good.into_iter().all(is_watchable));
+        let longer = format!("{long}a");
+        let bad = ["", "%", "relative/path", "//a/b", " test://a", "test://a\n", "5:x", &longer];
+        for uri in bad {
+            assert!(!is_watchable(uri), "{uri}");
+        }
+        let wanted = ListenFilter {
+            resource_subscriptions: good.iter().chain(&bad).map(|uri| (*uri).to_owned()).collect(),
+            ..ListenFilter::default()
+        };
+        assert_eq!(Wish::granted(wanted, ALL, &RequestId::Number(1)).watched.len(), good.len());
     }
 
     #[test]

@@ -219,8 +219,17 @@ def snippets():
 
 CATALOGUE = ROOT / "docs" / "error-catalogue.md"
 # Where sentences are written, and how: as the argument of what refuses, or as a variable of this name.
-SENTENCES = ["mcp-server/src/http/*.rs", "mcp-server/src/era/*.rs", "mcp-server/src/*.rs", "mcp-server/src/auth/*.rs",
-             "mcp-server/src/auth/token/mod.rs", "mcp-server/src/tasks/record.rs"]
+SENTENCES = ["mcp-server/src/*.rs", "mcp-server/src/auth/*.rs", "mcp-server/src/auth/token/mod.rs"]
+# Where every text is part of an answer that begins like a sentence or with a name: what goes into the
+# log or into a panic begins otherwise, or is told apart by how it is said.
+ANSWERS = ["mcp-server/src/http/*.rs", "mcp-server/src/era/*.rs", "mcp-server/src/tasks/*.rs", "mcp-server/src/session/*.rs",
+           "crates/mcp-core/src/dispatch/*.rs", "crates/mcp-core/src/flow/*.rs", "crates/mcp-core/src/catalog/tools.rs",
+           "crates/mcp-core/src/catalog/prompts.rs", "crates/mcp-core/src/arguments.rs", "crates/mcp-core/src/constraints.rs",
+           "crates/mcp-core/src/ctx.rs", "crates/mcp-core/src/listing.rs", "shared/src/mcp/request.rs", "shared/src/mcp/meta.rs",
+           "shared/src/mcp/object.rs", "shared/src/mcp/jsonrpc.rs", "shared/src/mcp/misfit.rs"]
+# A text, whether it is told elsewhere, and whether it is said of something whatever it begins with.
+TEXT = re.compile(r'(panic!\(\s*|starts_with\()?' r'(#\[error\(\s*|because\(|wrong\()?' r'"((?:[^"\\]|\\.|\\\n)*)"')
+NO_ANSWERS = {"POST, GET, DELETE", "its schema cannot be checked: {0}", "the request state is not valid"}
 REFUSES = re.compile(
     r"(?:invalid_request\(|invalid_params\(|header_mismatch\(|forbidden\(|unavailable\(\s*StatusCode::\w+,|too_many\(format!\(|"
     r"Malformed\(|let message = |let message = format!\(|let description = |let missing = |format!\(|NO_BATCHES: &str = |"
@@ -241,9 +250,28 @@ def sentences():
                 continue
             source = path.read_text(encoding="utf-8").split("#[cfg(test)]")[0]
             for found in REFUSES.findall(source):
-                text = re.sub(r"\\\n\s*", "", found)
-                if " " in text and text[0] in "`ABCDEFGHIJKLMNOPQRSTUVWXYZ":
+                text = joined(found)
+                if is_sentence(text):
                     yield path, text
+    for pattern in ANSWERS:
+        for path in sorted(ROOT.glob(pattern)):
+            if path.name in TOLD_ELSEWHERE or path.name in ("faults.rs", "tests.rs"):
+                continue
+            source = path.read_text(encoding="utf-8").split("#[cfg(test)]")[0]
+            source = re.sub(r"^\s*//.*$", "", source, flags=re.MULTILINE)
+            for elsewhere, says, found in TEXT.findall(source):
+                text = joined(found).replace('\\"', '"')
+                is_said = is_sentence(text) or text.startswith("must ") or (says and " " in text)
+                if is_said and not elsewhere and text not in NO_ANSWERS:
+                    yield path, text
+
+
+def joined(literal):
+    return re.sub(r"\\\n\s*", "", literal)
+
+
+def is_sentence(text):
+    return " " in text and text[0] in "`ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def codes():

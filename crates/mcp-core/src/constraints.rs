@@ -2,10 +2,14 @@
 //!
 //! Serde decides about the shape of a value, also where it is more generous than the published
 //! schema, as with a field that still answers to an older name. What it cannot see, such as
-//! `#[schemars(range(min = 1))]` at any depth, is checked here, by the schema as it is published.
+//! `#[schemars(range(min = 1))]` at any depth, is checked here, by the schema as it is published;
+//! so is the one generosity that nobody has asked for, a list of members in place of an object.
 //! A schema without such demands costs nothing.
 
-use jsonschema::{Draft, ValidationError, Validator, error::ValidationErrorKind as Kind};
+use jsonschema::{
+    Draft, JsonType, ValidationError, Validator,
+    error::{TypeKind, ValidationErrorKind as Kind},
+};
 use serde_json::Value;
 
 /// The demands of one schema, prepared once.
@@ -87,26 +91,45 @@ fn harmless(schema: &Value) -> usize {
     harmless
 }
 
-/// Tells of every demand in a schema, with its value.
+/// Tells of every demand in a schema, with its value. That the whole is an object has been seen
+/// before it comes here; that a part is one is a demand.
 fn each_demand(schema: &Value, tell: &mut dyn FnMut(&str, &Value)) {
+    for (name, member) in schema.as_object().into_iter().flatten() {
+        if name != "type" {
+            within(name, member, tell);
+        }
+    }
+}
+
+fn each_demand_of_part(schema: &Value, tell: &mut dyn FnMut(&str, &Value)) {
     match schema {
         Value::Object(members) => {
-            for (name, member) in members {
-                match name.as_str() {
-                    "default" | "const" | "enum" | "examples" => {}
-                    // Names of fields are not keywords.
-                    "properties" | "$defs" => {
-                        let fields = member.as_object().into_iter().flatten();
-                        fields.for_each(|(_, field)| each_demand(field, tell));
-                    }
-                    keyword if DEMANDS.contains(&keyword) => tell(keyword, member),
-                    _ => each_demand(member, tell),
-                }
-            }
+            members.iter().for_each(|(name, member)| within(name, member, tell));
         }
-        Value::Array(items) => items.iter().for_each(|item| each_demand(item, tell)),
+        Value::Array(items) => items.iter().for_each(|item| each_demand_of_part(item, tell)),
         _ => {}
     }
+}
+
+/// The demands of one keyword of a schema.
+fn within(keyword: &str, member: &Value, tell: &mut dyn FnMut(&str, &Value)) {
+    match keyword {
+        "default" | "const" | "enum" | "examples" => {}
+        // Names of fields are not keywords.
+        "properties" | "$defs" => {
+            let fields = member.as_object().into_iter().flatten();
+            fields.for_each(|(_, field)| each_demand_of_part(field, tell));
+        }
+        "type" if takes_object(member) => tell(keyword, member),
+        keyword if DEMANDS.contains(&keyword) => tell(keyword, member),
+        _ => each_demand_of_part(member, tell),
+    }
+}
+
+/// Whether a type is that of objects and not of lists as well.
+fn takes_object(kind: &Value) -> bool {
+    let names = kind.as_array().map_or(std::slice::from_ref(kind), Vec::as_slice);
+    names.iter().any(|name| name == "object") && !names.iter().any(|name| name == "array")
 }
 
 /// What is wrong with a value, if it is the value and not its shape.
@@ -119,13 +142,30 @@ fn broken(error: &ValidationError<'_>) -> Option<String> {
                 all?.into_iter().next()
             })
         }
+        Kind::Type { .. } if is_list_for_object(error) => {
+            Some(format!("`{}` must be an object", place(error)))
+        }
         kind if DEMANDS.contains(&kind.keyword()) => {
-            let place = error.instance_path().as_str().trim_start_matches('/').replace('/', ".");
             // The value itself stays out: it may be long, and the caller has it.
-            Some(format!("`{place}`: {}", error.masked()))
+            Some(format!("`{}`: {}", place(error), error.masked()))
         }
         _ => None,
     }
+}
+
+/// Whether a list stands where only an object may: serde would read it as the members in their
+/// order.
+fn is_list_for_object(error: &ValidationError<'_>) -> bool {
+    let Kind::Type { kind } = error.kind() else { return false };
+    let takes_object = match kind {
+        TypeKind::Single(kind) => *kind == JsonType::Object,
+        TypeKind::Multiple(kinds) => kinds.contains(JsonType::Object),
+    };
+    takes_object && error.instance().is_array()
+}
+
+fn place(error: &ValidationError<'_>) -> String {
+    error.instance_path().as_str().trim_start_matches('/').replace('/', ".")
 }
 
 #[cfg(test)]
@@ -178,6 +218,18 @@ mod tests {
         assert_eq!(wrong(&json!({ "items": [item(1, "a")], "gift": null })), None);
         let gift = wrong(&json!({ "items": [item(1, "a")], "gift": item(0, "a") })).unwrap();
         assert!(gift.starts_with("`gift.amount`"), "{gift}");
+    }
+
+    #[test]
+    fn a_list_of_members_is_no_object_at_any_depth() {
+        assert_eq!(wrong(&json!({ "items": [[1, "a"]] })).unwrap(), "`items.0` must be an object");
+        let gift = wrong(&json!({ "items": [item(1, "a")], "gift": [1, "a"] })).unwrap();
+        assert_eq!(gift, "`gift` must be an object");
+        let nested = json!({ "properties": { "a": { "type": "object" } } });
+        assert!(Constraints::of(&nested).unwrap().check(&json!({ "a": [] })).is_err());
+        let either = json!({ "properties": { "a": { "type": ["object", "array"] } } });
+        assert!(Constraints::of(&either).unwrap().0.is_none());
+        assert!(Constraints::of(&json!({ "type": "object" })).unwrap().0.is_none(), "the root is");
     }
 
     #[test]

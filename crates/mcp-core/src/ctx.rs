@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     Change, ChangeFeed, NoState, NoVitals, NoWeb, Principal, State, StateStore, ToolError, Vitals,
-    Web,
+    Web, arguments,
     constraints::Constraints,
     flow::{AskError, Client, Peer, Steps},
     schema,
@@ -263,7 +263,7 @@ impl<S: Send + Sync> Ctx<S> {
                 ElicitAction::Accept => {
                     let content = Value::Object(result.content.unwrap_or_default());
                     constraints.check(&content).ok()?;
-                    Elicited::Accepted(serde_json::from_value(content).ok()?)
+                    Elicited::Accepted(arguments::filled_in(content)?)
                 }
                 ElicitAction::Decline => Elicited::Declined,
                 ElicitAction::Cancel => Elicited::Cancelled,
@@ -357,7 +357,8 @@ impl<S: Send + Sync> Ctx<S> {
     ) -> Result<T, AskError> {
         for _ in 0..ATTEMPTS {
             let answer = self.call.client.ask(key, question).await?;
-            match read(answer) {
+            // Every answer is an object: a derived type would read a list of members as well.
+            match answer.is_object().then(|| read(answer)).flatten() {
                 Some(answer) => return Ok(answer),
                 None => self.call.client.discard(key),
             }

@@ -73,6 +73,7 @@
 //! }
 //! ```
 
+mod arguments;
 mod catalog;
 mod changes;
 mod constraints;

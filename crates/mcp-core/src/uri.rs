@@ -58,6 +58,11 @@ impl UriTemplate {
         !self.parts.iter().any(|part| matches!(part, Part::Variable(_)))
     }
 
+    /// Whether it has a variable of this name.
+    pub(crate) fn has_variable(&self, name: &str) -> bool {
+        self.parts.iter().any(|part| matches!(part, Part::Variable(variable) if variable == name))
+    }
+
     /// The values of the variables, if an address is one of this template.
     pub(crate) fn matches(&self, uri: &str) -> Option<Vec<(String, String)>> {
         let mut values = Vec::new();

@@ -178,3 +178,16 @@ async fn arguments_and_variables_are_completed() {
     let found = complete(family, "id", "2").await.unwrap();
     assert_eq!(found["completion"]["values"], json!(["2", "20"]));
 }
+
+#[tokio::test]
+async fn a_variable_that_a_template_does_not_have_is_not_completed() {
+    for (uri, name) in
+        [("test://notes/{id}", "nope"), ("test://notes/2", ""), ("test://about", "id")]
+    {
+        let reference = json!({ "type": "ref/resource", "uri": uri });
+        let argument = json!({ "name": name, "value": "" });
+        let asked = json!({ "ref": reference, "argument": argument });
+        let found = ask(Method::Complete, asked).await.unwrap();
+        assert_eq!(found["completion"]["values"], json!([]), "{uri} {name}");
+    }
+}

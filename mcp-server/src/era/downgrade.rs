@@ -1,11 +1,12 @@
 //! What an older revision can read of a result or a question.
 //!
 //! Everything is made once, in the newest shape; here is taken away what a revision does not have.
-//! Pure: what goes in and the revision decide what comes out.
+//! `_meta` stays in every revision: it is where extensions speak, MCP Apps among them, a client that
+//! knows none of them passes it over, and every object of the older schemas is open. Pure: what goes in and the revision decide what comes out.
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use shared::mcp::{
     Annotations, CallToolResult, ContentBlock, CreateMessageParams, ElicitParams, Implementation,
     InputRequest, ListToolsResult, OneOrMany, Revision, SamplingContent, ServerCapabilities,
@@ -14,9 +15,6 @@ use shared::mcp::{
 
 /// A result as a revision can read it.
 pub(crate) fn result(mut result: ServerResult, revision: Revision) -> ServerResult {
-    if !revision.has_titles() {
-        result.head_mut().meta.other.clear();
-    }
     match &mut result {
         ServerResult::Initialize(result) => {
             let info = implementation(&result.server_info, revision);
@@ -46,7 +44,6 @@ pub(crate) fn result(mut result: ServerResult, revision: Revision) -> ServerResu
                 resource.icons.clear();
                 if !revision.has_titles() {
                     resource.title = None;
-                    resource.meta.clear();
                     hints(&mut resource.annotations, revision);
                 }
             }
@@ -59,9 +56,6 @@ pub(crate) fn result(mut result: ServerResult, revision: Revision) -> ServerResu
                     template.title = None;
                 }
             }
-        }
-        ServerResult::ReadResource(result) if !revision.has_titles() => {
-            result.contents.iter_mut().for_each(|contents| contents.meta.clear());
         }
         _ => {}
     }
@@ -108,7 +102,6 @@ fn older_tool(tool: &mut Tool, revision: Revision, foreign_output: bool) {
     }
     if !revision.has_titles() {
         tool.title = None;
-        tool.meta.clear();
     }
     if !revision.has_tool_annotations() {
         tool.annotations = None;
@@ -139,12 +132,8 @@ fn content(block: &mut ContentBlock, revision: Revision) {
         ContentBlock::Audio { mime_type, .. } if !revision.has_tool_annotations() => {
             format!("[audio of type {mime_type}, which this protocol revision cannot carry]")
         }
-        ContentBlock::Resource { resource, annotations } if !revision.has_titles() => {
-            resource.meta.clear();
-            hints(annotations, revision);
-            return;
-        }
         ContentBlock::Text { annotations, .. }
+        | ContentBlock::Resource { annotations, .. }
         | ContentBlock::Image { annotations, .. }
         | ContentBlock::Audio { annotations, .. } => {
             hints(annotations, revision);
@@ -193,13 +182,14 @@ fn older_conversation(mut params: CreateMessageParams) -> CreateMessageParams {
     params
 }
 
-/// Forms of 2025-06-18: choices have `enumNames` in place of `oneOf`, and only a yes or no can
-/// have a default.
+/// Forms of 2025-06-18: choices have `enumNames` in place of `oneOf`, one is chosen where newer
+/// forms let choose several, and only a yes or no can have a default.
 fn older_form(schema: &Value) -> Value {
     let mut schema = schema.clone();
     let Some(fields) = schema["properties"].as_object_mut() else { return schema };
-    for field in fields.values_mut() {
-        let Some(field) = field.as_object_mut() else { continue };
+    fields.retain(|_, field| !wants_several(field));
+    for field in fields.values_mut().filter_map(Value::as_object_mut) {
+        one_of_several(field);
         if field.get("type") != Some(&json!("boolean")) {
             field.remove("default");
         }
@@ -209,13 +199,60 @@ fn older_form(schema: &Value) -> Value {
             field.insert("enumNames".to_owned(), part("title"));
         }
     }
+    let left: Vec<_> = fields.keys().cloned().collect();
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.retain(|name| left.iter().any(|left| name == left));
+    }
     schema
+}
+
+fn is_choice_of_several(field: &Value) -> bool {
+    field["type"] == "array"
+}
+
+/// Whether one choice would never do: then the field is left out, and its question stays open.
+fn wants_several(field: &Value) -> bool {
+    is_choice_of_several(field) && field["minItems"].as_u64().is_some_and(|least| least > 1)
+}
+
+/// The choice of several as a choice of one.
+fn one_of_several(field: &mut Map<String, Value>) {
+    if field.get("type") != Some(&json!("array")) {
+        return;
+    }
+    let Some(Value::Object(mut items)) = field.remove("items") else { return };
+    field.insert("type".to_owned(), json!("string"));
+    field.retain(|name, _| !["minItems", "maxItems"].contains(&name.as_str()));
+    if let Some(values) = items.remove("enum") {
+        field.insert("enum".to_owned(), values);
+    }
+    if let Some(titled) = items.remove("anyOf") {
+        field.insert("oneOf".to_owned(), titled);
+    }
+}
+
+/// What a client of a revision has answered, as the question was meant: the one choice of an older
+/// form is the only one of several.
+pub(crate) fn answer(question: &InputRequest, mut answer: Value, revision: Revision) -> Value {
+    let InputRequest::Elicit(ElicitParams::Form { requested_schema, .. }) = question else {
+        return answer;
+    };
+    if revision.has_elicitation_modes() {
+        return answer;
+    }
+    let fields = requested_schema["properties"].as_object().into_iter().flatten();
+    for (name, _) in fields.filter(|(_, field)| is_choice_of_several(field)) {
+        if let Some(chosen) = answer.get_mut("content").and_then(|content| content.get_mut(name))
+            && chosen.is_string()
+        {
+            *chosen = json!([chosen.take()]);
+        }
+    }
+    answer
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Map;
-
     use super::*;
 
     fn tool(output: Value) -> Tool {
@@ -229,7 +266,7 @@ mod tests {
             annotations: Some(shared::mcp::ToolAnnotations::default()),
             execution: None,
             task_support: None,
-            meta: Map::new(),
+            meta: Map::from_iter([("ui".to_owned(), json!({}))]),
         }
     }
 
@@ -254,6 +291,7 @@ mod tests {
             let tool = listed(object.clone(), revision);
             let has = ["title", "outputSchema", "annotations"].map(|name| tool.get(name).is_some());
             assert_eq!(has, expected, "{revision}");
+            assert!(tool["_meta"]["ui"].is_object(), "apps are of every revision: {revision}");
         }
         let foreign = listed(json!({ "type": "array" }), Revision::V2025_11_25);
         assert!(foreign.get("outputSchema").is_none());
@@ -304,6 +342,46 @@ mod tests {
         assert_eq!(fields["y"]["default"], true);
         let newer = question(&elicit, Revision::V2025_11_25);
         assert_eq!(newer["requestedSchema"]["properties"]["x"]["default"], "a");
+    }
+
+    fn form(properties: Value, required: &[&str]) -> InputRequest {
+        let requested_schema =
+            json!({ "type": "object", "properties": properties, "required": required });
+        InputRequest::Elicit(ElicitParams::Form { message: "?".to_owned(), requested_schema })
+    }
+
+    fn several() -> Value {
+        let titled = json!({ "anyOf": [{ "const": "a", "title": "A" }] });
+        let plain = json!({ "type": "string", "enum": ["a", "b"] });
+        json!({
+            "plain": { "type": "array", "items": plain, "minItems": 1, "default": ["a"] },
+            "titled": { "type": "array", "title": "T", "items": titled, "maxItems": 2 },
+            "pair": { "type": "array", "items": plain, "minItems": 2 },
+        })
+    }
+
+    #[test]
+    fn forms_of_2025_06_18_have_one_choice_of_several() {
+        let asked = form(several(), &["plain", "pair"]);
+        let older = question(&asked, Revision::V2025_06_18)["requestedSchema"].take();
+        let plain = json!({ "type": "string", "enum": ["a", "b"] });
+        let titled = json!({ "type": "string", "title": "T", "enum": ["a"], "enumNames": ["A"] });
+        assert_eq!(older["properties"], json!({ "plain": plain, "titled": titled }));
+        assert_eq!(older["required"], json!(["plain"]));
+        let newer = question(&asked, Revision::V2025_11_25)["requestedSchema"].take();
+        assert_eq!(newer["properties"], several());
+    }
+
+    #[test]
+    fn the_one_choice_of_several_is_answered_as_a_list() {
+        let asked = form(several(), &[]);
+        let chosen = json!({ "action": "accept", "content": { "plain": "a", "other": "x" } });
+        let content = |revision| answer(&asked, chosen.clone(), revision)["content"].take();
+        assert_eq!(content(Revision::V2025_06_18), json!({ "plain": ["a"], "other": "x" }));
+        assert_eq!(content(Revision::V2025_11_25), chosen["content"]);
+        let declined = json!({ "action": "decline" });
+        assert_eq!(answer(&asked, declined.clone(), Revision::V2025_06_18), declined);
+        assert_eq!(answer(&asked, json!([1]), Revision::V2025_06_18), json!([1]));
     }
 
     #[test]
@@ -368,7 +446,37 @@ mod tests {
             proptest::option::of(any)
         }
 
+        /// A field of a form, of every kind that the newest revision has.
+        fn field() -> impl Strategy<Value = Value> {
+            let plain = json!({ "type": "string", "enum": ["a", "b"] });
+            let titled = json!([{ "const": "a", "title": "A" }]);
+            prop_oneof![
+                Just(json!({ "type": "string", "default": "x", "format": "email" })),
+                Just(json!({ "type": "integer", "default": 5, "minimum": 1 })),
+                Just(json!({ "type": "boolean", "default": true })),
+                Just(json!({ "type": "string", "oneOf": titled, "default": "a" })),
+                Just(json!({ "type": "array", "items": plain, "default": ["a"] })),
+                Just(json!({ "type": "array", "items": { "anyOf": titled }, "minItems": 1 })),
+                Just(json!({ "type": "array", "items": plain, "minItems": 2 })),
+            ]
+        }
+
         proptest! {
+            #[test]
+            fn what_is_asked_is_valid_in_every_revision_that_asks(
+                fields in proptest::collection::btree_map("[a-z]{1,3}", field(), 0..6),
+                older: bool,
+            ) {
+                let revision = if older { Revision::V2025_06_18 } else { Revision::V2025_11_25 };
+                let required: Vec<_> = fields.keys().map(String::as_str).collect();
+                let params = question(&form(json!(fields), &required), revision);
+                let asked = json!({
+                    "jsonrpc": "2.0", "id": "ask-1", "method": "elicitation/create", "params": params
+                });
+                let found = violations(revision, &asked, &Asked::nothing());
+                prop_assert!(found.is_empty(), "{revision}: {found:#?} in {asked:#}");
+            }
+
             #[test]
             fn what_a_tool_says_is_valid_in_every_revision_with_sessions(
                 blocks in proptest::collection::vec(block(), 0..5),

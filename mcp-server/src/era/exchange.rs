@@ -11,7 +11,9 @@ use mcp_core::{
 };
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-use shared::mcp::{ClientRequest, ErrorCode, ErrorObject, InputResponses, Method, RawJson};
+use shared::mcp::{
+    ClientRequest, ErrorCode, ErrorObject, InputResponses, Method, RawJson, malformed_answer,
+};
 
 use crate::Server;
 
@@ -69,6 +71,14 @@ impl Arguments {
     }
 }
 
+/// Whether everything in `inputResponses` is an answer. Whether it is a good one its question knows.
+pub(super) fn well_formed(answers: &InputResponses) -> Result<(), ErrorObject> {
+    malformed_answer(answers).map_or(Ok(()), |key| {
+        let message = format!("`inputResponses` has no answer at `{key}`");
+        Err(ErrorObject::new(ErrorCode::INVALID_PARAMS, message))
+    })
+}
+
 impl Exchange {
     fn binding<'a>(&'a self, principal: &'a str, digest: &'a str) -> Binding<'a> {
         let method = self.method.as_str();
@@ -84,6 +94,7 @@ impl Exchange {
         state: Option<String>,
     ) -> Result<Journal, ErrorObject> {
         let answers = answers.unwrap_or_default();
+        well_formed(&answers)?;
         let Some(state) = state else { return Ok(Journal::unasked(answers)) };
         let (identity, digest) = (principal.identity(), self.arguments.digest());
         let binding = self.binding(&identity, &digest);

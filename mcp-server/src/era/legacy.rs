@@ -13,16 +13,21 @@ use bytes::Bytes;
 use chassis::Lifecycle;
 use futures_util::future::{BoxFuture, join_all};
 use mcp_core::{Call, Principal, flow::Peer};
+use serde_json::Value;
 use shared::mcp::{
     CancelledParams, ClientRequest, EmptyResult, ErrorCode, ErrorObject, Head, Incoming,
     InitializeResult, Method, Outgoing, RawJson, RequestId, RequestMeta, Revision, ServerResult,
-    TaskSupport,
 };
 
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
 
-use super::{downgrade, modern::timed_out, refusal, tasks};
+use super::{
+    downgrade,
+    modern::timed_out,
+    refusal, tasks,
+    wants::{Wants, lists_tasks, wants},
+};
 use crate::{
     Server, auth,
     http::{Answer, Form, Outbox, Rejection, Resumable, Running, Said, error_message, to_bytes},
@@ -31,7 +36,7 @@ use crate::{
         OpenError, Session, SessionId, SessionRecord, Terms, Transport, WatchError, live::Live,
         voice::Voice,
     },
-    subscriptions::LONGEST_WATCHED,
+    subscriptions::{LONGEST_WATCHED, is_watchable},
 };
 
 /// How much a client may say of itself, in bytes of `initialize`. It is kept as long as the session
@@ -54,7 +59,7 @@ pub(crate) async fn open(
     let session = server.sessions().open(principal, terms, server.entropy()).await?;
     server.metrics().session_opened(revision.as_str());
     server.vitals().opened(&session).await;
-    Ok((Answer::ok(initialized(server, id, revision)), Some(session)))
+    Ok((Answer::ok(initialized(server, id, revision, transport)), Some(session)))
 }
 
 /// What a client wants of a session, or the error that answers it.
@@ -76,12 +81,18 @@ fn terms(id: &RequestId, params: Option<&RawJson>, transport: Transport) -> Resu
 }
 
 /// The answer to `initialize`.
-fn initialized(server: &Server, id: &RequestId, revision: Revision) -> Bytes {
+fn initialized(server: &Server, id: &RequestId, revision: Revision, transport: Transport) -> Bytes {
     let features = server.features();
+    let mut capabilities = features.capabilities(revision);
+    if let Some(Value::Object(tasks)) = &mut capabilities.tasks
+        && !lists_tasks(server, transport)
+    {
+        tasks.remove("list");
+    }
     let result = ServerResult::Initialize(InitializeResult {
         head: Head::default(),
         protocol_version: revision,
-        capabilities: features.capabilities(revision),
+        capabilities,
         server_info: Arc::clone(features.implementation()),
         instructions: features.instructions().map(str::to_owned),
     });
@@ -186,7 +197,7 @@ async fn agree(
         Err(refused) => refused,
         Ok(terms) if server.sessions().agree(session, &terms).await? => {
             server.metrics().session_opened(terms.revision.as_str());
-            initialized(server, id, terms.revision)
+            initialized(server, id, terms.revision, Transport::Sse)
         }
         Ok(_) => out_of_turn(id, "The session is initialized already"),
     })
@@ -207,7 +218,7 @@ fn voice(
     let outbox = Arc::clone(outbox);
     match form {
         _ if session.record.transport == Transport::Stdio => Voice::Fleeting(outbox),
-        Form::Json => Voice::Fleeting(outbox),
+        Form::Json => Voice::Silent,
         Form::Either | Form::Stream => {
             let reader = server.entropy().hex::<8>();
             Voice::of_call(server.sessions(), &session.id, id, outbox, reader)
@@ -234,7 +245,10 @@ pub(crate) async fn batch(
             Incoming::Request { id, method, params } => {
                 let request = Request { id, method, params };
                 let (server, principal) = (server.clone(), Arc::clone(principal));
-                let voice = Arc::new(Voice::Fleeting(Arc::clone(&outbox)));
+                let voice = Arc::new(match form {
+                    Form::Json => Voice::Silent,
+                    Form::Either | Form::Stream => Voice::Fleeting(Arc::clone(&outbox)),
+                });
                 calls.push(request.call(server, principal, session.clone(), voice));
             }
             Incoming::Notification { method, params } => {
@@ -396,6 +410,9 @@ impl Request {
                 });
             }
             _ if !server.features().offers(method) => return Err(not_found()),
+            ClientRequest::ListTasks(_) if !lists_tasks(server, session.record.transport) => {
+                return Err(not_found());
+            }
             ClientRequest::Subscribe(params) => {
                 return Box::pin(watch(server, session, params.uri, true)).await.map(Some);
             }
@@ -482,40 +499,6 @@ fn work<'a>(
     })
 }
 
-/// What a client wants of a request.
-enum Wants {
-    /// Its answer.
-    Answer,
-    /// A task, to be kept for so many milliseconds if it says so.
-    Task(Option<u64>),
-    /// Something about a task.
-    OfTask,
-}
-
-fn wants(
-    server: &Server,
-    record: &SessionRecord,
-    request: &ClientRequest,
-) -> Result<Wants, ErrorObject> {
-    let call = match request {
-        ClientRequest::GetTask(_)
-        | ClientRequest::CancelTask(_)
-        | ClientRequest::TaskPayload(_)
-        | ClientRequest::ListTasks(_) => return Ok(Wants::OfTask),
-        ClientRequest::CallTool(call) if record.revision.has_core_tasks() => call,
-        _ => return Ok(Wants::Answer),
-    };
-    let refused = |message| Err(ErrorObject::new(ErrorCode::METHOD_NOT_FOUND, message));
-    match (server.features().task_support(&call.name), call.task) {
-        (Some(TaskSupport::Required), None) => refused("This tool runs as a task only"),
-        (None, Some(_)) if server.features().offers(Method::GetTask) => {
-            refused("This tool cannot run as a task")
-        }
-        (Some(_), Some(task)) => Ok(Wants::Task(task.ttl)),
-        _ => Ok(Wants::Answer),
-    }
-}
-
 /// Keeps what a call has said while it goes on without a word.
 async fn lingering(server: &Server, voice: &Voice) -> std::convert::Infallible {
     loop {
@@ -531,8 +514,9 @@ async fn watch(
     uri: String,
     wanted: bool,
 ) -> Result<ServerResult, ErrorObject> {
-    if uri.len() > LONGEST_WATCHED {
-        let message = format!("An address that is watched may have {LONGEST_WATCHED} bytes");
+    if !is_watchable(&uri) {
+        let message =
+            format!("What is watched has an absolute URI of up to {LONGEST_WATCHED} bytes");
         return Err(ErrorObject::new(ErrorCode::INVALID_PARAMS, message));
     }
     match server.sessions().watch(&session.id, uri, wanted).await {
@@ -547,6 +531,11 @@ async fn watch(
             Err(ErrorObject::new(ErrorCode::INTERNAL_ERROR, message))
         }
     }
+}
+
+/// The answer to `ping` where there is no session yet (2025-11-25 basic/lifecycle).
+pub(crate) fn pong(id: &RequestId) -> Bytes {
+    answer(id, empty(), Revision::LATEST_LEGACY)
 }
 
 fn empty() -> ServerResult {

@@ -10,6 +10,7 @@ pub(crate) mod legacy;
 pub(crate) mod modern;
 mod refusal;
 mod tasks;
+mod wants;
 
 use http::HeaderMap;
 use shared::mcp::{
@@ -24,8 +25,8 @@ use crate::http::Rejection;
 pub(crate) enum Era {
     /// A request of 2026-07-28 or later, whole in itself.
     Modern(Box<Envelope>),
-    /// A notification of that era: accepted and dropped, since over HTTP it has no meaning.
-    ModernNotification,
+    /// A notification of that era. Over HTTP it has no meaning: it is accepted and dropped.
+    ModernNotification(Incoming),
     /// `initialize`: a new session.
     Opening { id: RequestId, params: Option<RawJson> },
     /// A message within a session.
@@ -136,7 +137,7 @@ fn request(
 }
 
 /// `initialize` opens a session unless it claims, well-formed, to be modern: then it is a method
-/// that does not exist.
+/// that does not exist, and its headers are held against the claim like those of any other.
 fn initialize(
     header: &Header<'_>,
     id: RequestId,
@@ -144,9 +145,8 @@ fn initialize(
     params: Option<RawJson>,
     claim: Claim,
 ) -> Result<Era, Rejection> {
-    if claim.is_modern
-        && let Ok(envelope) = envelope(header, id.clone(), method, params.clone(), claim.meta)
-    {
+    if is_whole(&claim) {
+        let envelope = envelope(header, id, method, params, claim.meta)?;
         return Ok(Era::Modern(Box::new(envelope)));
     }
     if !claim.is_modern && matches!(header, Header::Modern(_)) {
@@ -155,6 +155,14 @@ fn initialize(
         ));
     }
     Ok(Era::Opening { id, params })
+}
+
+/// Whether a claim has all that it must have and names a revision without sessions.
+fn is_whole(claim: &Claim) -> bool {
+    let Ok(meta) = &claim.meta else { return false };
+    let revision = meta.protocol_version.as_deref().map(str::parse::<Revision>);
+    let is_modern = revision.is_some_and(|named| named.map(Revision::era) == Ok(Kind::Modern));
+    is_modern && meta.client_capabilities.is_some()
 }
 
 fn envelope(
@@ -193,18 +201,19 @@ fn notification(
     params: Option<RawJson>,
 ) -> Result<Era, Rejection> {
     let claim = RequestMeta::claim(params.as_ref());
+    let note = Incoming::Notification { method, params };
     if claim.is_modern {
         let meta = claim.meta.map_err(|wrong| Rejection::invalid_params(wrong.to_string()))?;
         if header.text().is_some_and(|header| Some(header) != meta.protocol_version.as_deref()) {
             return Err(Rejection::header_mismatch("MCP-Protocol-Version differs from `_meta`"));
         }
-        return Ok(Era::ModernNotification);
+        return Ok(Era::ModernNotification(note));
     }
     if matches!(header, Header::Modern(_)) {
-        return Ok(Era::ModernNotification);
+        return Ok(Era::ModernNotification(note));
     }
     legacy_header(header)?;
-    Ok(Era::Legacy(Incoming::Notification { method, params }))
+    Ok(Era::Legacy(note))
 }
 
 fn batch(
@@ -228,8 +237,18 @@ fn batch(
         };
         Err(Rejection::invalid_request(refused))
     };
-    items.into_iter().map(member).collect::<Result<_, _>>().map(Era::Batch)
+    let items = items.into_iter().map(member).collect::<Result<Vec<_>, _>>()?;
+    let holds = |is: fn(&Incoming) -> bool| items.iter().any(is);
+    if holds(|item| matches!(item, Incoming::Request { .. }))
+        && holds(|item| matches!(item, Incoming::Response { .. }))
+    {
+        return Err(Rejection::invalid_request(MIXED));
+    }
+    Ok(Era::Batch(items))
 }
+
+/// 2025-03-26 basic/transports.
+const MIXED: &str = "A batch holds requests or responses, not both";
 
 const NO_BATCHES: &str = "Batches do not exist since 2025-06-18";
 
@@ -326,15 +345,23 @@ mod tests {
         }
         let modern = of(MODERN, &call("initialize", &claim("2026-07-28"))).unwrap();
         assert!(matches!(modern, Era::Modern(_)));
-        let odd = of(None, &call("initialize", &claim("2025-11-25"))).unwrap();
-        assert!(matches!(odd, Era::Opening { .. }));
+        for odd in
+            [claim("2025-11-25"), claim("v9"), json!({ keys::PROTOCOL_VERSION: "2026-07-28" })]
+        {
+            let opening = of(None, &call("initialize", &odd)).unwrap();
+            assert!(matches!(opening, Era::Opening { .. }), "{odd}");
+        }
+        for header in [None, Some("2025-11-25"), Some("whatever")] {
+            let whole = call("initialize", &claim("2026-07-28"));
+            assert_eq!(refused(header, &whole).await, (400, -32020), "{header:?}");
+        }
         assert_eq!(refused(MODERN, &call("initialize", &json!({}))).await, (400, -32020));
     }
 
     #[tokio::test]
     async fn notifications_and_responses_follow_the_header_where_the_body_is_silent() {
         let note = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled" });
-        assert_eq!(of(MODERN, &note).unwrap(), Era::ModernNotification);
+        assert!(matches!(of(MODERN, &note).unwrap(), Era::ModernNotification(_)));
         assert!(matches!(of(None, &note).unwrap(), Era::Legacy(_)));
         let response = json!({ "jsonrpc": "2.0", "id": 1, "result": {} });
         assert!(matches!(of(None, &response).unwrap(), Era::Legacy(_)));
@@ -347,7 +374,11 @@ mod tests {
         assert!(matches!(of(None, &json!([ping])).unwrap(), Era::Batch(_)));
         let initialize = call("initialize", &json!({}));
         let modern = call("tools/list", &claim("2026-07-28"));
-        for body in [json!([ping, 5]), json!([initialize]), json!([ping, modern])] {
+        let response = json!({ "jsonrpc": "2.0", "id": 1, "result": {} });
+        let note = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        assert!(matches!(of(None, &json!([response, note])).unwrap(), Era::Batch(_)));
+        let mixed = json!([ping, response]);
+        for body in [json!([ping, 5]), json!([initialize]), json!([ping, modern]), mixed] {
             assert_eq!(refused(None, &body).await, (400, -32600), "{body}");
         }
     }

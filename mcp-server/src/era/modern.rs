@@ -3,7 +3,7 @@
 //! `_meta` says who speaks and what it can do; headers repeat what proxies need to see. A question
 //! is not a message to the client but an answer, `input_required`, and the client calls again.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -14,7 +14,7 @@ use mcp_core::{
 use serde_json::Value;
 use shared::mcp::{
     CacheHint, CacheScope, ClientCapabilities, ClientProfile, ClientRequest, DiscoverResult,
-    ErrorCode, ErrorObject, Head, InputRequiredResult, ListenFilter, ListenParams, Method,
+    ErrorCode, ErrorObject, Head, InputRequiredResult, ListenParams, MalformedParams, Method,
     Outgoing, RawJson, RequestId, ResultType, Revision, ServerNotification, ServerResult,
     TASKS_EXTENSION, TaskBody, TaskResult, headers,
 };
@@ -31,7 +31,7 @@ use crate::{
     http::{Answer, Form, Outbox, Rejection, Running, SERVED, Said, error_message, to_bytes},
     operation::{self, Asked},
     session::Transport,
-    subscriptions::{self, MOST_FOLLOWED, MOST_WATCHED},
+    subscriptions::{self, MOST_FOLLOWED, MOST_WATCHED, Wanted},
     tasks::{Starter, Starting},
 };
 
@@ -80,8 +80,13 @@ fn prepare(
     });
     let lasts = method == Method::Listen;
     let decoded = ClientRequest::decode(method, envelope.params.as_ref());
-    if let (Ok(request), Some(headers)) = (&decoded, headers) {
-        mirrored_name(headers, request)?;
+    if let Some(headers) = headers {
+        mirrored_name(headers, method, &decoded, envelope.params.as_ref())?;
+    }
+    // Before the parameters are looked at: what a task is like is nobody's business who cannot
+    // follow one.
+    if method.is_of_tasks() {
+        follows_tasks(&envelope)?;
     }
     let outbox = Arc::<Outbox>::default();
     let call: BoxFuture<'static, Answer> = match decoded {
@@ -95,7 +100,9 @@ fn prepare(
         }
         Ok(ClientRequest::Listen(params)) => {
             listenable(form, &params, &envelope)?;
-            subscription(server, caller, envelope.id, params.notifications, Arc::clone(&outbox))?
+            let Envelope { id, capabilities, .. } = envelope;
+            let wanted = Wanted { filter: params.notifications, capabilities };
+            subscription(server, caller, id, wanted, Arc::clone(&outbox))?
         }
         Ok(
             request @ (ClientRequest::GetTask(_)
@@ -128,12 +135,23 @@ fn mirrored_method(headers: &HeaderMap, method: &str) -> Result<(), Rejection> {
 }
 
 /// `Mcp-Name` repeats the name of a tool or prompt, or the address of a resource. It is compared
-/// with what will be used: a second reading of the body could read something else.
-fn mirrored_name(headers: &HeaderMap, request: &ClientRequest) -> Result<(), Rejection> {
-    let Some((member, in_body)) = request.named() else { return Ok(()) };
+/// with what will be used: a second reading of the body could read something else. Where nothing
+/// will be used, because something else is wrong, it is compared with what the body says.
+fn mirrored_name(
+    headers: &HeaderMap,
+    method: Method,
+    decoded: &Result<ClientRequest, MalformedParams>,
+    params: Option<&RawJson>,
+) -> Result<(), Rejection> {
+    let Some(member) = method.named_by() else { return Ok(()) };
+    let in_body = match decoded {
+        Ok(request) => request.name().map(Cow::Borrowed),
+        Err(_) => params.and_then(|params| method.name_in(params)).map(Cow::Owned),
+    };
+    let Some(in_body) = in_body else { return Ok(()) };
     match sole(headers, headers::NAME)? {
         None => Err(Rejection::header_mismatch("Missing header: Mcp-Name")),
-        Some(value) if mirrors(value, in_body) => Ok(()),
+        Some(value) if mirrors(value, &in_body) => Ok(()),
         Some(_) => Err(Rejection::header_mismatch(format!("Mcp-Name differs from `{member}`"))),
     }
 }
@@ -225,13 +243,17 @@ fn listenable(form: Form, params: &ListenParams, envelope: &Envelope) -> Result<
         return Err(Rejection::invalid_params(message));
     }
     // Before a task is looked for, as with the methods of tasks.
-    if !wanted.task_ids.is_empty() && !envelope.capabilities.has_extension(TASKS_EXTENSION) {
-        let needed = Box::new(ClientCapabilities::of_extension(TASKS_EXTENSION));
-        let refusal = Refusal::MissingCapability(needed);
-        let (status, error) = refusal::error(refusal, envelope.revision);
-        return Err(Rejection::of(status, error));
+    if wanted.task_ids.is_empty() { Ok(()) } else { follows_tasks(envelope) }
+}
+
+/// Whether the client has declared on this request that it can follow tasks.
+fn follows_tasks(envelope: &Envelope) -> Result<(), Rejection> {
+    if envelope.capabilities.has_extension(TASKS_EXTENSION) {
+        return Ok(());
     }
-    Ok(())
+    let needed = Box::new(ClientCapabilities::of_extension(TASKS_EXTENSION));
+    let (status, error) = refusal::error(Refusal::MissingCapability(needed), envelope.revision);
+    Err(Rejection::of(status, error))
 }
 
 /// A subscription, if there is room for one more.
@@ -239,7 +261,7 @@ fn subscription(
     server: &Server,
     caller: Caller,
     id: RequestId,
-    wanted: ListenFilter,
+    wanted: Wanted,
     outbox: Arc<Outbox>,
 ) -> Result<BoxFuture<'static, Answer>, Rejection> {
     let place = server.streams().enter(&caller)?;
@@ -254,7 +276,7 @@ async fn listen(
     server: Server,
     caller: Caller,
     id: RequestId,
-    wanted: ListenFilter,
+    wanted: Wanted,
     outbox: Arc<Outbox>,
 ) -> Answer {
     match subscriptions::listen(&server, &caller, &id, wanted, outbox).await {

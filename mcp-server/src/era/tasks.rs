@@ -7,17 +7,17 @@ use mcp_core::{Call, Principal, Refusal};
 use serde_json::{Map, Value, json};
 use shared::mcp::{
     ClientCapabilities, ClientRequest, CoreTask, EmptyResult, ErrorCode, ErrorObject, Head,
-    Revision, ServerResult, TASKS_EXTENSION, TaskBody, TaskStatus,
+    Revision, ServerResult, TaskBody, TaskStatus,
 };
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use super::{downgrade, refusal};
+use super::{downgrade, exchange::well_formed, refusal};
 use crate::{
     Server, operation,
     session::live::Live,
-    tasks::{Answer, InTask, Outcome, TaskId, TaskRecord},
+    tasks::{Answer, CreateError, InTask, Outcome, TaskId, TaskRecord},
 };
 
 /// What a dispatched call gives.
@@ -95,7 +95,7 @@ fn task(body: TaskBody) -> ServerResult {
     ServerResult::Task(body.into())
 }
 
-/// Answers the methods of the extension.
+/// Answers the methods of the extension, for a client that has declared it.
 pub(super) async fn modern(
     server: &Server,
     principal: &Principal,
@@ -108,25 +108,14 @@ pub(super) async fn modern(
         ClientRequest::UpdateTask(params) => &params.task_id,
         _ => return Err(Refusal::MethodNotFound),
     };
-    // Before the task is looked for: that one exists is nobody's business who cannot follow it.
-    if !capabilities.has_extension(TASKS_EXTENSION) {
-        let needed = ClientCapabilities::of_extension(TASKS_EXTENSION);
-        return Err(Refusal::MissingCapability(Box::new(needed)));
-    }
     let found = server.tasks().find(id, principal, revision).await;
     let found = found.map_err(|error| unkept(&error))?;
-    let found = found.ok_or_else(|| Refusal::InvalidParams("Unknown task".to_owned()))?;
-    act(server, found, request).await
-}
-
-async fn act(
-    server: &Server,
-    (id, record): (TaskId, TaskRecord),
-    request: &ClientRequest,
-) -> Result<ServerResult, Refusal> {
+    let (id, record) = found.ok_or_else(|| Refusal::InvalidParams("Unknown task".to_owned()))?;
     let done = ServerResult::Empty(EmptyResult::default());
     match request {
         ClientRequest::UpdateTask(params) => {
+            well_formed(&params.input_responses)
+                .map_err(|error| Refusal::InvalidParams(error.message))?;
             let given =
                 |(key, value): (&String, &Value)| (key.clone(), Answer::Given(value.clone()));
             let answers = params.input_responses.iter().map(given).collect();
@@ -138,7 +127,14 @@ async fn act(
             ended.map_err(|error| unkept(&error))?;
             Ok(done)
         }
-        _ => Ok(task(TaskBody::Detailed(Box::new(record.detailed(id.as_str()))))),
+        _ => {
+            let detailed = record.detailed(id.as_str());
+            // The task waits on: a question is put to nobody who has not declared that it can be.
+            match detailed.lacking(capabilities) {
+                Some(needed) => Err(Refusal::MissingCapability(Box::new(needed))),
+                None => Ok(task(TaskBody::Detailed(Box::new(detailed)))),
+            }
+        }
     }
 }
 
@@ -158,8 +154,7 @@ pub(super) async fn start_core(
     let Live { peer, session, .. } = live;
     let revision = peer.profile.revision;
     let created = server.tasks().create(principal, revision, ttl).await;
-    let (id, record) =
-        created.map_err(|error| ErrorObject::new(ErrorCode::INTERNAL_ERROR, error.to_string()))?;
+    let (id, record) = created.map_err(|error| uncreated(&error))?;
     let (tasks, clock) = (server.tasks().clone(), server.clock().clone());
     let cancelled = CancellationToken::new();
     let call = Call {
@@ -175,6 +170,14 @@ pub(super) async fn start_core(
     run_on(server, id.clone(), revision, work, cancelled);
     let body = TaskBody::CoreCreated { task: CoreTask::from(record.task(id.as_str())) };
     Ok(task(body))
+}
+
+/// Why there is no task: the caller's doing or ours.
+fn uncreated(error: &CreateError) -> ErrorObject {
+    match error {
+        CreateError::TooMany | CreateError::TooManyKept => invalid(&error.to_string()),
+        CreateError::Store(error) => unkept_core(error),
+    }
 }
 
 /// Answers the methods of 2025-11-25. `live` asks what a task wants to know while its client waits

@@ -45,7 +45,7 @@ pub(super) async fn message(
             let running = modern::serve(server, caller, Some(&headers), form, *envelope)?;
             Ok(running.reply(server.clock()).await)
         }
-        Era::ModernNotification => Ok(StatusCode::ACCEPTED.into_response()),
+        Era::ModernNotification(_) => Ok(StatusCode::ACCEPTED.into_response()),
         Era::Opening { id, params } => {
             let (params, transport) = (params.as_ref(), Transport::Streamable);
             let begun = server.operations().begin(Asked::initialize(&id, params, transport));
@@ -138,10 +138,15 @@ async fn session_of(
         Some(Incoming::Request { id, .. }) => rejection.to(id),
         _ => rejection,
     };
-    let Some(name) = headers.get(headers::SESSION_ID) else {
+    let mut names = headers.get_all(headers::SESSION_ID).iter();
+    let Some(name) = names.next() else {
         let message = "Missing header: Mcp-Session-Id; open a session with `initialize`";
         return Err(to(Rejection::invalid_request(message)));
     };
+    // Of two, nobody can tell which one a proxy has acted on.
+    if names.next().is_some() {
+        return Err(to(Rejection::invalid_request("Given more than once: Mcp-Session-Id")));
+    }
     let found = match name.to_str() {
         Ok(name) => server.sessions().find(name, caller).await?,
         Err(_) => None,

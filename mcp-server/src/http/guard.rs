@@ -8,12 +8,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use chassis::{Around, Begun};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use shared::mcp::ErrorCode;
 use url::Url;
 
-use super::{Form, Rejection};
-use crate::{Config, Server};
+use super::{Form, Rejection, sse_2024};
+use crate::{Config, Server, config::ENDPOINT};
 
 /// Which hosts and origins are ours.
 #[derive(Clone, Debug)]
@@ -73,34 +73,56 @@ fn is_loopback(name: &str) -> bool {
 pub(super) struct Check(pub(super) Server);
 
 impl Around for Check {
-    type Kept = ();
+    /// What is allowed there, if that is asked for.
+    type Kept = Option<&'static str>;
 
-    fn before(&self, request: &mut Request) -> Begun<()> {
+    fn before(&self, request: &mut Request) -> Begun<Self::Kept> {
+        let asks = *request.method() == Method::OPTIONS;
+        let allowed = asks.then(|| allowed_at(request.uri().path())).flatten();
         checked(self.0.guard(), request).map_or_else(
-            |refused| Begun::refused((), refused.into_response()),
-            |()| Begun::with(()),
+            |refused| Begun::refused(None, refused.into_response()),
+            |()| Begun::with(allowed),
         )
     }
 
-    fn after((): (), response: Response) -> Response {
+    /// The router would count a HEAD that is refused.
+    fn after(allowed: Self::Kept, mut response: Response) -> Response {
+        if let Some(allowed) = allowed {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+        }
         response
     }
 }
 
-fn checked(guard: &Guard, request: &Request) -> Result<(), Rejection> {
+/// The methods of the protocol's addresses.
+fn allowed_at(path: &str) -> Option<&'static str> {
+    match path {
+        "/sse" => Some("GET"),
+        sse_2024::MESSAGES => Some("POST"),
+        _ => (path.trim_end_matches('/') == ENDPOINT).then_some("POST, GET, DELETE"),
+    }
+}
+
+fn checked<B>(guard: &Guard, request: &http::Request<B>) -> Result<(), Rejection> {
     let headers = request.headers();
-    // HTTP/2 has the host in the URL.
-    let host = match headers.get(header::HOST) {
-        Some(host) => host.to_str().ok(),
-        None => request.uri().authority().map(http::uri::Authority::as_str),
-    };
     let forbidden = |message: &str| {
         Err(Rejection::new(StatusCode::FORBIDDEN, ErrorCode::INVALID_REQUEST, message))
     };
-    if !host.is_some_and(|host| guard.allows_host(host)) {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (named, another) = (hosts.next(), hosts.next());
+    // HTTP/2 has the host in the URL, and so has a request that is written for a proxy: it counts
+    // for more than the header (RFC 9112 section 3.2.2), and whoever has read the header goes by that.
+    let target = request.uri().authority().map(http::uri::Authority::as_str);
+    if another.is_some() || (named.is_none() && target.is_none()) {
+        return Err(Rejection::invalid_request("There must be one Host header"));
+    }
+    let named = named.map(|host| host.to_str().unwrap_or_default());
+    if named.into_iter().chain(target).any(|host| !guard.allows_host(host)) {
         return forbidden("This host name is not served; add it to ALLOWED_HOSTS");
     }
-    if headers.get(header::ORIGIN).is_some_and(|origin| !guard.allows_origin(origin)) {
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    let origin = origins.next();
+    if origins.next().is_some() || origin.is_some_and(|origin| !guard.allows_origin(origin)) {
         return forbidden("Pages of this origin may not call; add it to ALLOWED_ORIGINS");
     }
     Ok(())
@@ -139,28 +161,47 @@ pub(super) fn accepted(headers: &HeaderMap) -> Result<Form, Rejection> {
 /// The media type of streams.
 pub(super) const EVENT_STREAM: &str = "text/event-stream";
 
-/// Whether a media type is accepted; without an `Accept` header everything is.
+/// Whether a media type is accepted; without an `Accept` header everything is. Of the ranges that it
+/// is in, the closest one decides (RFC 9110 section 12.5.1).
 pub(super) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
-    let mut ranges = ranges(headers).peekable();
     let kind = media_type.split('/').next().unwrap_or_default();
-    ranges.peek().is_none()
-        || ranges.any(|range| {
-            let of_kind =
-                || range.strip_suffix("/*").is_some_and(|of| of.eq_ignore_ascii_case(kind));
-            range == "*/*" || range.eq_ignore_ascii_case(media_type) || of_kind()
-        })
+    let (mut closest, mut is_empty) = (None, true);
+    for (range, is_wanted) in ranges(headers) {
+        is_empty = false;
+        let of_kind = || range.strip_suffix("/*").is_some_and(|of| of.eq_ignore_ascii_case(kind));
+        let closeness = match range {
+            range if range.eq_ignore_ascii_case(media_type) => 3,
+            _ if of_kind() => 2,
+            "*/*" => 1,
+            _ => continue,
+        };
+        closest = closest.max(Some((closeness, is_wanted)));
+    }
+    is_empty || closest.is_some_and(|(_, is_wanted)| is_wanted)
 }
 
 /// Whether a media type is accepted by its very name.
 pub(super) fn named(headers: &HeaderMap, media_type: &str) -> bool {
-    ranges(headers).any(|range| range.eq_ignore_ascii_case(media_type))
+    let mut ranges = ranges(headers);
+    ranges.any(|(range, is_wanted)| is_wanted && range.eq_ignore_ascii_case(media_type))
 }
 
-/// The media ranges of all `Accept` headers, without their parameters.
-fn ranges(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+/// The media ranges of all `Accept` headers, each with whether it is wanted: `q=0` says that it is
+/// not.
+fn ranges(headers: &HeaderMap) -> impl Iterator<Item = (&str, bool)> {
     let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let ranges = values.flat_map(|value| value.split(','));
-    ranges.map(|range| range.split(';').next().unwrap_or_default().trim())
+    values.flat_map(|value| value.split(',')).map(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        let name = parts.next().unwrap_or_default();
+        (name, !parts.any(is_weight_of_nothing))
+    })
+}
+
+/// `q=0`, in any of the ways to write it.
+fn is_weight_of_nothing(parameter: &str) -> bool {
+    let weight =
+        parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    weight.is_some_and(|(_, value)| value.trim().parse() == Ok(0.0_f32))
 }
 
 #[cfg(test)]
@@ -231,5 +272,46 @@ mod tests {
         assert_eq!(form(Some("application/*;q=0.5")), Some(Form::Json));
         assert_eq!(form(Some("text/event-stream")), Some(Form::Stream));
         assert_eq!(form(Some("text/html")), None);
+    }
+
+    #[test]
+    fn a_weight_of_nothing_refuses_and_the_closest_range_decides() {
+        let form = |accept: &'static str| {
+            let value = (header::ACCEPT, HeaderValue::from_static(accept));
+            accepted(&[value].into_iter().collect()).ok()
+        };
+        assert_eq!(form("application/json;q=0, text/event-stream"), Some(Form::Stream));
+        assert_eq!(form("text/event-stream; Q=0.000, */*;q=0.1"), Some(Form::Json));
+        assert_eq!(form("application/*;q=0, application/json, text/*;q=0"), Some(Form::Json));
+        assert_eq!(form("*/*;q=0"), None);
+        assert_eq!(form("application/json;q=0.001, text/event-stream;q=x"), Some(Form::Either));
+    }
+
+    #[test]
+    fn every_name_of_the_host_and_the_origin_is_judged() {
+        let status = |target: &str, headers: &[(&str, &str)]| {
+            let mut request = http::Request::builder().uri(target);
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            let refused = checked(&guard(), &request.body(()).unwrap()).err();
+            refused.map(|refused| axum::response::IntoResponse::into_response(refused).status())
+        };
+        let here = ("host", "localhost");
+        assert_eq!(status("/mcp", &[here]), None);
+        assert_eq!(status("http://localhost/mcp", &[here]), None);
+        assert_eq!(status("http://localhost/mcp", &[]), None);
+        assert_eq!(status("/mcp", &[]), Some(StatusCode::BAD_REQUEST));
+        assert_eq!(status("/mcp", &[here, here]), Some(StatusCode::BAD_REQUEST));
+        assert_eq!(
+            status("/mcp", &[here, ("host", "evil.example")]),
+            Some(StatusCode::BAD_REQUEST)
+        );
+        let foreign = Some(StatusCode::FORBIDDEN);
+        assert_eq!(status("http://evil.example/mcp", &[here]), foreign);
+        assert_eq!(status("http://localhost/mcp", &[("host", "evil.example")]), foreign);
+        let page = ("origin", "http://localhost:6274");
+        assert_eq!(status("/mcp", &[here, page]), None);
+        assert_eq!(status("/mcp", &[here, page, ("origin", "http://evil.example")]), foreign);
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn app(server: &Server) -> App {
     let protected = Router::new()
         .route(ENDPOINT, endpoint())
         .route(&slashed, endpoint())
-        .route("/sse", get(sse_2024::get).head(endpoint::other).fallback(sse_2024::only_get))
+        .route("/sse", get(sse_2024::get).head(sse_2024::only_get).fallback(sse_2024::only_get))
         .route(sse_2024::MESSAGES, post(sse_2024::post).fallback(sse_2024::only_post))
         .route_layer(middleware::from_fn_with_state(server.clone(), splash::or_protected));
     let faults = faults::of(server);

@@ -84,8 +84,10 @@ pub(super) fn is_question(text: &str) -> bool {
 
 impl Live {
     async fn put(&self, question: &InputRequest) -> Result<Value, AskError> {
-        let params = downgrade::question(question, self.peer.profile.revision);
-        self.send(question.method(), params).await
+        let revision = self.peer.profile.revision;
+        let params = downgrade::question(question, revision);
+        let answer = self.send(question.method(), params).await?;
+        Ok(downgrade::answer(question, answer, revision))
     }
 
     /// Asks on behalf of a task (2025-11-25 basic/utilities/tasks).
@@ -102,6 +104,9 @@ impl Live {
     }
 
     async fn send(&self, method: &'static str, mut params: Value) -> Result<Value, AskError> {
+        if matches!(*self.voice, Voice::Silent) {
+            return Err(AskError::NoStream);
+        }
         operation::write_place(&mut params);
         let id = RequestId::String(format!("{QUESTION}{}", self.entropy.hex::<8>()));
         // Listening comes before asking: an answer cannot be faster than that.

@@ -18,6 +18,8 @@ use crate::http::{Outbox, Said};
 
 /// One call's way to its client.
 pub(crate) enum Voice {
+    /// The client reads one object, the answer; what is said before that is lost.
+    Silent,
     /// Whoever is connected hears it, and nobody later.
     Fleeting(Arc<Outbox>),
     /// The call has a stream of its own, which a client can come back to.
@@ -75,6 +77,7 @@ impl Voice {
     /// Says something; false when nobody can hear it, now or later.
     pub(crate) async fn say(&self, message: Bytes) -> bool {
         match self {
+            Self::Silent => false,
             Self::Fleeting(outbox) => outbox.say(Said { id: None, message }).await,
             Self::Call(kept) => {
                 kept.begin().await;
@@ -99,7 +102,7 @@ impl Voice {
                 // What only streams need takes no room in the calls that have none.
                 Box::pin(kept.write(&entry)).await
             }
-            Self::Fleeting(_) | Self::Call(_) => None,
+            Self::Silent | Self::Fleeting(_) | Self::Call(_) => None,
             Self::Shared { .. } => {
                 if let Some(message) = message {
                     Box::pin(self.say(message.clone())).await;
@@ -114,7 +117,7 @@ impl Voice {
     pub(crate) async fn opening(&self) -> Option<String> {
         match self {
             Self::Call(kept) => kept.begin().await.at.clone(),
-            Self::Fleeting(_) | Self::Shared { .. } => None,
+            Self::Silent | Self::Fleeting(_) | Self::Shared { .. } => None,
         }
     }
 
@@ -127,7 +130,7 @@ impl Voice {
     pub(crate) fn replaced(&self) -> Option<CancellationToken> {
         match self {
             Self::Call(kept) => Some(kept.begun.get()?.reading.replaced().clone()),
-            Self::Fleeting(_) | Self::Shared { .. } => None,
+            Self::Silent | Self::Fleeting(_) | Self::Shared { .. } => None,
         }
     }
 
@@ -144,7 +147,7 @@ impl Voice {
     pub(crate) async fn silenced(&self) {
         match self {
             Self::Fleeting(outbox) => outbox.closed().await,
-            Self::Call(_) | Self::Shared { .. } => std::future::pending().await,
+            Self::Silent | Self::Call(_) | Self::Shared { .. } => std::future::pending().await,
         }
     }
 

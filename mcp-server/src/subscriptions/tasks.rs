@@ -3,7 +3,10 @@
 
 use futures_util::stream::{BoxStream, SelectAll, StreamExt as _, unfold};
 use mcp_core::Principal;
-use shared::mcp::{AboutSubscription, DetailedTask, Revision, ServerNotification, TaskNoteParams};
+use shared::mcp::{
+    AboutSubscription, ClientCapabilities, DetailedTask, Revision, ServerNotification,
+    TaskNoteParams,
+};
 use store::StoreError;
 
 use crate::{Server, tasks::TaskId};
@@ -12,6 +15,7 @@ use crate::{Server, tasks::TaskId};
 pub(super) struct Followed {
     server: Server,
     principal: Principal,
+    capabilities: ClientCapabilities,
     ids: Vec<String>,
     changes: SelectAll<BoxStream<'static, TaskId>>,
     /// What was told last, so that nothing is told twice.
@@ -34,11 +38,13 @@ impl Followed {
     pub(super) async fn of(
         server: &Server,
         principal: &Principal,
+        capabilities: ClientCapabilities,
         wanted: Vec<String>,
     ) -> Result<Self, StoreError> {
         let mut followed = Self {
             server: server.clone(),
             principal: principal.clone(),
+            capabilities,
             ids: Vec::new(),
             changes: SelectAll::new(),
             told: Vec::new(),
@@ -82,7 +88,11 @@ impl Followed {
             let told = self.told.iter_mut().find(|(each, _)| *each == id);
             if let Some((_, last)) = told.filter(|(_, last)| *last != now) {
                 *last = now.clone();
-                return Changed(now);
+                // A question is put to nobody who has not declared that it can be: `tasks/get`
+                // says what is missing, and the change after the answer is told again.
+                if now.lacking(&self.capabilities).is_none() {
+                    return Changed(now);
+                }
             }
         }
     }

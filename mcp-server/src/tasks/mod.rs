@@ -9,4 +9,4 @@ mod table;
 
 pub(crate) use client::{InTask, Starter, Starting};
 pub(crate) use record::{Answer, Outcome, TaskRecord};
-pub(crate) use table::{TaskId, Tasks};
+pub(crate) use table::{CreateError, TaskId, Tasks};

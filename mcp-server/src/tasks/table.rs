@@ -1,6 +1,10 @@
 //! Making, finding, answering and ending tasks.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 use ambient::{Clock, Entropy, Timestamp};
 use mcp_core::Principal;
@@ -18,8 +22,12 @@ const KEPT: Duration = Duration::from_hours(1);
 /// How long it is kept at most.
 const LONGEST: Duration = Duration::from_hours(24);
 
-/// How many tasks a caller may have at a time.
+/// How many tasks of a caller may run at a time.
 const MOST: usize = 100;
+
+/// How many tasks of a caller are kept, those that have ended among them: none is forgotten before
+/// its time.
+const MOST_KEPT: usize = 500;
 
 /// How long an instance must have been gone before its tasks are lost: after an outage of the store
 /// it may only not have said yet that it is there.
@@ -47,10 +55,35 @@ impl fmt::Display for TaskId {
     }
 }
 
-/// The tasks of one caller, under `mcp:tasks:{digest of the caller}`, each with its end.
+/// The tasks of one caller, under `mcp:tasks:{digest of the caller}`, each with the moment when it is
+/// forgotten.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Owned {
     tasks: BTreeMap<String, Timestamp>,
+    /// Which of them have ended.
+    #[serde(default)]
+    ended: BTreeSet<String>,
+}
+
+impl Owned {
+    /// Adds a task that runs until `end` at most.
+    fn with(mut self, id: &TaskId, end: Timestamp, now: Timestamp) -> Result<Self, CreateError> {
+        self.tasks.retain(|_, end| *end > now);
+        self.ended.retain(|id| self.tasks.contains_key(id));
+        if self.tasks.len() - self.ended.len() >= MOST {
+            return Err(CreateError::TooMany);
+        }
+        if self.tasks.len() >= MOST_KEPT {
+            return Err(CreateError::TooManyKept);
+        }
+        self.tasks.insert(id.0.clone(), end);
+        Ok(self)
+    }
+
+    /// Those that were not seen to end.
+    fn running(&self) -> impl Iterator<Item = &String> {
+        self.tasks.keys().filter(|id| !self.ended.contains(*id))
+    }
 }
 
 impl Record for Owned {
@@ -71,8 +104,10 @@ pub(crate) struct Tasks {
 /// Why there is no new task.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CreateError {
-    #[error("You have as many tasks as you may; cancel some or wait for them to end")]
+    #[error("You have {} tasks that run; cancel some or wait for them to end", MOST)]
     TooMany,
+    #[error("You have {} tasks that are kept; wait until the oldest are forgotten", MOST_KEPT)]
+    TooManyKept,
     #[error("A task could not be kept")]
     Store(#[from] StoreError),
 }
@@ -124,31 +159,63 @@ impl Tasks {
         Ok((id, record))
     }
 
-    /// Adds a task to those of its owner.
+    /// Adds a task to those of its owner. Where there is no room, those whose instance has died, or
+    /// whose end could not be noted, are looked for first.
     async fn own(&self, owner: &Owner, id: &TaskId, end: Timestamp) -> Result<(), CreateError> {
-        struct TooMany;
-        let (key, now) = (digest(owner), self.clock.now());
-        let fresh = Owned { tasks: BTreeMap::from([(id.0.clone(), end)]) };
-        if self.owned.claim(&key, &fresh, LONGEST).await? {
+        let key = digest(owner);
+        match self.add(&key, id, end).await {
+            Err(CreateError::TooMany) => {
+                self.look_through(&key).await?;
+                self.add(&key, id, end).await
+            }
+            other => other,
+        }
+    }
+
+    async fn add(&self, key: &str, id: &TaskId, end: Timestamp) -> Result<(), CreateError> {
+        let now = self.clock.now();
+        let fresh = Owned { tasks: BTreeMap::from([(id.0.clone(), end)]), ended: BTreeSet::new() };
+        if self.owned.claim(key, &fresh, LONGEST).await? {
             return Ok(());
         }
-        let add = |mut owned: Owned| {
-            owned.tasks.retain(|_, end| *end > now);
-            if owned.tasks.len() >= MOST {
-                return Err(TooMany);
-            }
-            owned.tasks.insert(id.0.clone(), end);
-            Ok(owned)
-        };
-        match self.owned.update(&key, add).await {
+        match self.owned.update(key, |owned: Owned| owned.with(id, end, now)).await {
             Ok(Some(_)) => {
                 // The list outlives its longest task.
-                self.owned.get_and_keep(&key, LONGEST).await?;
+                self.owned.get_and_keep(key, LONGEST).await?;
                 Ok(())
             }
-            Ok(None) => Ok(self.owned.put(&key, &fresh, LONGEST).await?),
-            Err(UpdateError::Change(TooMany)) => Err(CreateError::TooMany),
+            Ok(None) => Ok(self.owned.put(key, &fresh, LONGEST).await?),
+            Err(UpdateError::Change(refused)) => Err(refused),
             Err(UpdateError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// Looks at every task of a caller that is taken to run, and notes those that do not.
+    async fn look_through(&self, key: &str) -> Result<(), StoreError> {
+        let owned = self.owned.get(key).await?.unwrap_or_default();
+        for id in owned.running().filter_map(|id| TaskId::parse(id)) {
+            if let Some(record) = self.table.get(id.as_str()).await?
+                && let Some(record) = self.settled(&id, record).await?
+                && record.outcome.is_some()
+            {
+                self.free(&record.owner, &id).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that a task has ended, which makes room for another one of its owner.
+    async fn free(&self, owner: &Owner, id: &TaskId) -> Result<(), StoreError> {
+        struct Noted;
+        let note = |mut owned: Owned| {
+            if !owned.tasks.contains_key(id.as_str()) || !owned.ended.insert(id.0.clone()) {
+                return Err(Noted);
+            }
+            Ok(owned)
+        };
+        match self.owned.update(&digest(owner), note).await {
+            Ok(_) | Err(UpdateError::Change(Noted)) => Ok(()),
+            Err(UpdateError::Store(error)) => Err(error),
         }
     }
 
@@ -164,21 +231,29 @@ impl Tasks {
         if record.owner != Owner::from(principal) || record.revision.era() != revision.era() {
             return Ok(None);
         }
+        let record = self.settled(&id, record).await?;
+        Ok(record.map(|record| (id, record)))
+    }
+
+    /// A task as it is: failed, if its instance has been gone for long enough.
+    async fn settled(
+        &self,
+        id: &TaskId,
+        record: TaskRecord,
+    ) -> Result<Option<TaskRecord>, StoreError> {
         if record.outcome.is_some() || self.instances.is_alive(&record.instance).await? {
-            return Ok(Some((id, record)));
+            return Ok(Some(record));
         }
         let now = self.clock.now();
-        let record = self
-            .change(&id, |mut record| match record.missed_at {
-                Some(missed) if now.since(missed) >= GONE_FOR => ended(record, Outcome::lost()),
-                Some(_) => record,
-                None => {
-                    record.missed_at = Some(now);
-                    record
-                }
-            })
-            .await?;
-        Ok(record.map(|record| (id, record)))
+        self.change(id, |mut record| match record.missed_at {
+            Some(missed) if now.since(missed) >= GONE_FOR => ended(record, Outcome::lost()),
+            Some(_) => record,
+            None => {
+                record.missed_at = Some(now);
+                record
+            }
+        })
+        .await
     }
 
     /// The tasks of the caller, newest first.
@@ -270,28 +345,37 @@ impl Tasks {
         self.bus.subscribe(&channel(id)).await
     }
 
+    /// Changes a task that has not ended; one that has stays as it is. The one change that ends it
+    /// makes room for another.
     async fn change(
         &self,
         id: &TaskId,
         change: impl Fn(TaskRecord) -> TaskRecord,
     ) -> Result<Option<TaskRecord>, StoreError> {
-        let change = |record| Ok::<_, std::convert::Infallible>(change(record));
+        let change = |record: TaskRecord| match record.outcome {
+            Some(_) => Err(Box::new(record)),
+            None => Ok(change(record)),
+        };
         let changed = match self.table.update(id.as_str(), change).await {
             Ok(changed) => changed,
             Err(UpdateError::Store(error)) => return Err(error),
-            Err(UpdateError::Change(never)) => match never {},
+            Err(UpdateError::Change(as_it_was)) => return Ok(Some(*as_it_was)),
         };
         self.bus.publish(&channel(id), "changed").await?;
+        if let Some(record) = changed.as_ref().filter(|record| record.outcome.is_some()) {
+            // The task has ended all the same, and is looked for when there is no room.
+            if let Err(error) = self.free(&record.owner, id).await {
+                tracing::warn!(%error, "the place of a task that has ended could not be freed");
+            }
+        }
         Ok(changed)
     }
 }
 
 fn ended(mut record: TaskRecord, outcome: Outcome) -> TaskRecord {
-    if record.outcome.is_none() {
-        record.outcome = Some(outcome);
-        record.questions.clear();
-        record.answers.clear();
-    }
+    record.outcome = Some(outcome);
+    record.questions.clear();
+    record.answers.clear();
     record
 }
 

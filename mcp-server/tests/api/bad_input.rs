@@ -1,7 +1,7 @@
 //! Hostile input is normal input: each gets the answer that its page names, and the server lives.
 
 use serde_json::json;
-use shared::mcp::{Revision, keys};
+use shared::mcp::{Revision, TASKS_EXTENSION, keys};
 use testkit::http::Http;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -10,6 +10,17 @@ use crate::world::{World, world};
 async fn still_works(world: &World) {
     let reply = world.modern().tool("echo", json!({ "message": "alive" })).await.expect(200);
     assert_eq!(reply.content_text(), "alive");
+}
+
+/// Sends a head as it is, to `localhost`, and gives the whole answer.
+async fn bare(world: &World, head: &str) -> String {
+    let address = world.base.strip_prefix("http://").unwrap();
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!("{head}host: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
 }
 
 #[tokio::test]
@@ -117,6 +128,15 @@ async fn other_verbs_are_405_and_say_what_is_allowed() {
         let answer = http.send(http.request(verb, "/mcp")).await.expect(405);
         assert_eq!(answer.header("allow"), Some("POST, GET, DELETE"));
     }
+    for (path, allowed) in [
+        ("/mcp", "POST, GET, DELETE"),
+        ("/mcp/", "POST, GET, DELETE"),
+        ("/sse", "GET"),
+        ("/message", "POST"),
+    ] {
+        let answer = http.send(http.request(http::Method::OPTIONS, path)).await.expect(200);
+        assert_eq!(answer.header("allow"), Some(allowed), "{path}");
+    }
     let get = http.request(http::Method::GET, "/mcp").header("mcp-protocol-version", "2026-07-28");
     assert_eq!(http.send(get).await.expect(405).header("allow"), Some("POST"));
 }
@@ -158,6 +178,111 @@ async fn a_header_that_names_another_tool_is_refused_whatever_else_the_body_says
     drop(modern.send(draft().param("uri", 5)).await.expect_error(400, -32020));
     let unnamed = draft().param("uri", 5).without_header("mcp-name");
     drop(modern.send(unnamed).await.expect_error(400, -32020));
+}
+
+#[tokio::test]
+async fn a_header_is_held_against_a_body_that_is_wrong_elsewhere() {
+    let world = world().await;
+    let able = json!({ "extensions": { TASKS_EXTENSION: {} } });
+    let modern = world.modern().capabilities(able);
+    let wrong = [
+        ("tools/call", json!({ "name": "echo", "arguments": [1] })),
+        ("tools/call", json!({ "name": "echo", "requestState": 5 })),
+        ("tools/call", json!({ "name": "echo", "inputResponses": "x" })),
+        ("resources/read", json!({ "uri": "test://watched", "inputResponses": [] })),
+        ("tasks/update", json!({ "taskId": "x", "inputResponses": [] })),
+    ];
+    for (method, params) in wrong {
+        let draft = || modern.draft(method, params.clone());
+        let other = modern.send(draft().header("mcp-name", "other")).await;
+        drop(other.expect_error(400, -32020));
+        drop(modern.send(draft().without_header("mcp-name")).await.expect_error(400, -32020));
+        drop(modern.send(draft()).await.expect_error(200, -32602));
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_no_object_wherever_one_must_be() {
+    let world = world().await;
+    let modern = world.modern();
+    let capabilities = [
+        json!({ "elicitation": [] }),
+        json!({ "sampling": [] }),
+        json!({ "extensions": { TASKS_EXTENSION: 5 } }),
+    ];
+    for capabilities in capabilities {
+        let draft = modern.draft("tools/list", json!({}));
+        let draft = draft.meta(keys::CLIENT_CAPABILITIES, capabilities.clone());
+        drop(modern.send(draft).await.expect_error(400, -32602));
+        let opening = world.opening();
+        let draft = opening.draft().edit(|body| body["params"]["capabilities"] = capabilities);
+        drop(opening.send(draft).await.expect_error(200, -32602));
+    }
+    let listen = modern.call("subscriptions/listen", json!({ "notifications": [true] })).await;
+    drop(listen.expect_error(200, -32602));
+    let session = world.session().await;
+    let task = json!({ "name": "job", "arguments": {}, "task": [5] });
+    drop(session.call("tools/call", task).await.expect_error(200, -32602));
+}
+
+#[tokio::test]
+async fn what_is_no_address_is_not_watched() {
+    let world = world().await;
+    let (session, modern) = (world.session().await, world.modern());
+    let long = format!("test://{}", "a".repeat(5000));
+    let wrong = ["", "%", "relative", " test://a", long.as_str()];
+    for uri in wrong {
+        for method in ["resources/subscribe", "resources/unsubscribe"] {
+            let refused = session.call(method, json!({ "uri": uri })).await;
+            drop(refused.expect_error(200, -32602));
+        }
+    }
+    let watched = wrong.into_iter().chain(["test://watched"]).collect::<Vec<_>>();
+    let params = json!({ "notifications": { "resourceSubscriptions": watched } });
+    let mut stream = modern.open(modern.draft("subscriptions/listen", params)).await;
+    let acknowledged = stream.next().await.unwrap();
+    let granted = json!({ "resourceSubscriptions": ["test://watched"] });
+    assert_eq!(acknowledged["params"]["notifications"], granted);
+}
+
+#[tokio::test]
+async fn who_reads_one_object_only_is_told_why_it_cannot_be_asked() {
+    let world = world().await;
+    let session = world.opening().capabilities(json!({ "elicitation": {} })).open().await;
+    let draft = session.draft("tools/call", json!({ "name": "ask", "arguments": {} }));
+    for accept in ["application/json", "application/json, text/event-stream;q=0"] {
+        let reply = session.send(draft.clone().header("accept", accept)).await.expect(200);
+        assert_eq!(reply.result()["isError"], true);
+        assert!(reply.content_text().contains("Accept"), "{reply}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_an_origin_and_a_session_are_named_once() {
+    let world = world().await;
+    let (modern, session) = (world.modern(), world.session().await);
+    let draft = || modern.draft("server/discover", json!({}));
+    let host = world.address.strip_prefix("http://").unwrap();
+    let two = draft().header("host", host).another_header("host", "localhost");
+    drop(modern.send(two).await.expect_error(400, -32600));
+    let page = draft().header("origin", "http://localhost:1");
+    let two = page.another_header("origin", "http://evil.example.com");
+    drop(modern.send(two).await.expect_error(403, -32600));
+    let ping = session.draft("ping", json!({}));
+    let two = ping.another_header("mcp-session-id", &"0".repeat(32));
+    drop(session.send(two).await.expect_error(400, -32600));
+}
+
+#[tokio::test]
+async fn the_host_in_the_target_of_a_request_is_judged_too() {
+    let world = world().await;
+    let status = async |target: &str| {
+        let answer = bare(&world, &format!("PUT {target} HTTP/1.1\r\n")).await;
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    assert_eq!(status("/mcp").await, "405");
+    assert_eq!(status("http://localhost/mcp").await, "405");
+    assert_eq!(status("http://evil.example.com/mcp").await, "403");
 }
 
 #[tokio::test]
@@ -224,13 +349,10 @@ async fn head_opens_no_stream() {
     let session = world.session().await;
     let mut listening = session.listen(None).await;
     let id = session.id.as_deref().unwrap();
-    let head = format!("HEAD /mcp HTTP/1.1\r\nhost: localhost\r\nmcp-session-id: {id}\r\n");
-    let address = world.base.strip_prefix("http://").unwrap();
-    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    let answer = bare(&world, &format!("HEAD /mcp HTTP/1.1\r\nmcp-session-id: {id}\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 405"), "{answer}");
+    let old = bare(&world, "HEAD /sse HTTP/1.1\r\n").await;
+    assert!(old.starts_with("HTTP/1.1 405") && old.contains("\r\nallow: GET\r\n"), "{old}");
     // The stream that was open still is: it hears of the change.
     drop(listening.next_event().await);
     drop(session.tool("announce", json!({})).await.expect(200));

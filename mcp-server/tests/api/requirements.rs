@@ -189,6 +189,13 @@ async fn answers_that_are_missing_are_asked_for_again_and_strange_ones_ignored()
     for malformed in [json!([]), json!("x"), json!(5)] {
         drop(modern.call("tools/call", with(malformed)).await.expect_error(200, -32602));
     }
+    for malformed in [json!(["accept"]), json!("x"), json!({ "action": "nod" }), json!({})] {
+        let refused = modern.call("tools/call", with(json!({ "who": malformed }))).await;
+        assert!(refused.expect_error(200, -32602).error()["message"].to_string().contains("`who`"));
+    }
+    let misfit = json!({ "who": { "action": "accept", "content": { "name": 5 } } });
+    let asked = modern.call("tools/call", with(misfit)).await.expect(200);
+    assert!(asked.result()["inputRequests"]["who"].is_object(), "{asked}");
 }
 
 #[tokio::test]
@@ -220,6 +227,13 @@ async fn initialize_opens_a_session_unless_it_claims_to_be_modern() {
     };
     let reply = opening.send(claims("2025-11-25")).await.expect(200);
     assert_eq!(reply.result()["protocolVersion"], "2025-11-25");
+    for header in [None, Some("2025-11-25")] {
+        let whole = match header {
+            None => claims("2026-07-28").without_header("mcp-protocol-version"),
+            Some(legacy) => claims("2026-07-28").header("mcp-protocol-version", legacy),
+        };
+        drop(modern.send(whole).await.expect_error(400, -32020));
+    }
     let newest = opening.draft().param("protocolVersion", "2026-07-28");
     let reply = opening.send(newest).await.expect(200);
     assert_eq!(reply.result()["protocolVersion"], Revision::LATEST_LEGACY.as_str());
@@ -252,7 +266,8 @@ async fn a_batch_holds_neither_initialize_nor_a_claim_of_the_newer_era() {
     let meta = json!({ keys::PROTOCOL_VERSION: "2026-07-28", keys::CLIENT_CAPABILITIES: {} });
     let claims =
         json!({ "jsonrpc": "2.0", "id": 3, "method": "ping", "params": { "_meta": meta } });
-    for wrong in [initialize, claims, json!(5)] {
+    let answer = json!({ "jsonrpc": "2.0", "id": 4, "result": {} });
+    for wrong in [initialize, claims, answer, json!(5)] {
         let batch = session.post(json!([ping.clone(), wrong])).malformed();
         drop(session.send(batch).await.expect(400));
     }

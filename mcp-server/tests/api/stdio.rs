@@ -1,7 +1,7 @@
 //! Lines of text: both eras on one pipe, and input that ends, breaks and floods.
 
 use serde_json::{Value, json};
-use shared::mcp::Revision;
+use shared::mcp::{Revision, keys};
 use testkit::rpc::Pipe;
 use tokio::{
     io::{BufReader, duplex, split},
@@ -82,7 +82,9 @@ async fn a_cancelled_call_stops_and_is_not_answered_in_both_eras() {
     let (mut world, mut pipe, _serving) = pipe().await;
     drop(pipe.initialize(Revision::V2025_11_25, json!({})).await);
     let stay = json!({ "name": "stay", "arguments": {} });
-    for stateless in [false, true] {
+    let claim = json!({ keys::PROTOCOL_VERSION: "2026-07-28", keys::CLIENT_CAPABILITIES: {} });
+    let (bare, claiming) = (json!({ "requestId": 8 }), json!({ "requestId": 8, "_meta": claim }));
+    for (stateless, cancelled) in [(false, &bare), (true, &bare), (true, &claiming)] {
         world.forget();
         if stateless {
             pipe.stateless(8, "tools/call", stay.clone(), &json!({})).await;
@@ -90,7 +92,6 @@ async fn a_cancelled_call_stops_and_is_not_answered_in_both_eras() {
             pipe.request(8, "tools/call", stay.clone()).await;
         }
         world.happened("started").await;
-        let cancelled = json!({ "requestId": 8 });
         let method = "notifications/cancelled";
         pipe.send(&json!({ "jsonrpc": "2.0", "method": method, "params": cancelled })).await;
         world.happened("dropped").await;
@@ -115,6 +116,15 @@ async fn what_is_wrong_is_answered_and_ends_nothing() {
     drop(pipe.initialize(Revision::V2025_11_25, json!({})).await);
     pipe.request("again", "initialize", json!({})).await;
     assert_eq!(pipe.next().await.unwrap()["error"]["code"], -32600);
+}
+
+#[tokio::test]
+async fn a_ping_is_answered_before_there_is_a_session() {
+    let (_world, mut pipe, _serving) = pipe().await;
+    pipe.request("early", "ping", json!({})).await;
+    let answer = pipe.next().await.unwrap();
+    assert_eq!((&answer["id"], &answer["result"]), (&json!("early"), &json!({})));
+    drop(pipe.initialize(Revision::V2025_11_25, json!({})).await);
 }
 
 #[tokio::test]

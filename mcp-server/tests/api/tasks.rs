@@ -72,7 +72,12 @@ async fn the_methods_of_tasks_are_closed_to_who_does_not_declare_them() {
         drop(world.modern().call(method, params).await.expect_error(400, -32021));
         let unknown = json!({ "taskId": "0".repeat(32), "inputResponses": {} });
         drop(client(&world).call(method, unknown).await.expect_error(200, -32602));
+        let malformed = json!({ "taskId": 5, "inputResponses": [] });
+        drop(world.modern().call(method, malformed.clone()).await.expect_error(400, -32021));
+        drop(client(&world).call(method, malformed).await.expect_error(200, -32602));
     }
+    let unanswered = json!({ "taskId": id });
+    drop(client(&world).call("tasks/update", unanswered).await.expect_error(200, -32602));
     for method in ["tasks/list", "tasks/result"] {
         drop(client(&world).call(method, json!({ "taskId": id })).await.expect_error(404, -32601));
     }
@@ -126,15 +131,86 @@ async fn a_task_whose_instance_died_has_failed_and_says_so() {
     assert_eq!(failed["error"]["data"]["reason"], "instance_lost", "{failed}");
 }
 
-#[tokio::test]
-async fn a_caller_has_so_many_tasks_and_no_more() {
-    let world = world().await;
-    let modern = client(&world);
-    for _ in 0..100 {
-        start(&modern, "job").await;
-    }
+async fn no_room(modern: &Modern, session: &Session) {
     let reply = modern.tool("job", json!({})).await.expect(200);
     assert_eq!(reply.result()["isError"], true, "{reply}");
+    let core = json!({ "name": "job", "arguments": {}, "task": {} });
+    drop(session.call("tools/call", core).await.expect_error(200, -32602));
+}
+
+#[tokio::test]
+async fn a_caller_has_so_many_tasks_and_room_for_another_when_one_has_ended() {
+    let (here, there) = two().await;
+    let (modern, session) = (client(&here), session(&there).await);
+    let mut last = String::new();
+    for _ in 0..100 {
+        last = start(&modern, "job").await;
+    }
+    no_room(&modern, &session).await;
+    drop(client(&there).call("tasks/cancel", json!({ "taskId": last })).await.expect(200));
+    start_core(&session, "job").await;
+    no_room(&modern, &session).await;
+    here.clock.advance(Duration::from_secs(10));
+    until(&client(&there), &last, "cancelled").await;
+    let free = async || modern.tool("job", json!({})).await.result().get("taskId").cloned();
+    testkit::eventually(testkit::PATIENCE, free).await;
+}
+
+#[tokio::test]
+async fn the_tasks_of_an_instance_that_died_take_up_no_room() {
+    let (here, there) = two().await;
+    for _ in 0..100 {
+        start(&client(&here), "job").await;
+    }
+    here.lifecycle.abort();
+    here.lifecycle.finished().await;
+    let elsewhere = client(&there);
+    there.clock.advance(Duration::from_secs(6));
+    no_room(&elsewhere, &session(&there).await).await;
+    there.clock.advance(Duration::from_secs(3));
+    start(&elsewhere, "job").await;
+}
+
+#[tokio::test]
+async fn a_task_that_has_ended_does_not_change_any_more() {
+    let world = world().await;
+    let modern = client(&world);
+    let id = start(&modern, "job").await;
+    let cancel = async || {
+        drop(modern.call("tasks/cancel", json!({ "taskId": id })).await.expect(200));
+        get(&modern, &id).await
+    };
+    let ended = cancel().await;
+    world.clock.advance(Duration::from_secs(5));
+    assert_eq!(cancel().await, ended);
+}
+
+#[tokio::test]
+async fn what_a_task_asks_is_told_to_those_only_who_can_be_asked() {
+    let world = world().await;
+    let id = start(&client(&world), "ask-later").await;
+    until(&client(&world), &id, "input_required").await;
+    let follower = world.modern().capabilities(json!({ "extensions": { TASKS_EXTENSION: {} } }));
+    let refused = follower.call("tasks/get", json!({ "taskId": id })).await;
+    let needed = refused.expect_error(400, -32021).error()["data"]["requiredCapabilities"].clone();
+    assert_eq!(needed, json!({ "elicitation": {} }));
+    let wanted = json!({ "notifications": { "taskIds": [id] } });
+    let mut stream = follower.open(follower.draft("subscriptions/listen", wanted)).await;
+    assert_eq!(stream.next().await.unwrap()["params"]["notifications"]["taskIds"], json!([id]));
+    let answer = json!({ "action": "accept", "content": { "name": 5 } });
+    let update = json!({ "taskId": id, "inputResponses": { "who": answer } });
+    drop(follower.call("tasks/update", update).await.expect(200));
+    let asked_again = async || {
+        let waiting = client(&world).call("tasks/get", json!({ "taskId": id })).await;
+        waiting.result()["inputRequests"].get("who-2").cloned()
+    };
+    testkit::eventually(testkit::PATIENCE, asked_again).await;
+    drop(follower.call("tasks/cancel", json!({ "taskId": id })).await.expect(200));
+    let mut told = stream.next().await.unwrap();
+    while told["params"]["status"] == "working" {
+        told = stream.next().await.unwrap();
+    }
+    assert_eq!(told["params"]["status"], "cancelled", "{told}");
 }
 
 async fn session(world: &World) -> Session {
@@ -163,8 +239,6 @@ async fn a_session_waits_for_the_result_of_a_task_and_is_asked_meanwhile() {
     assert_eq!(result["_meta"]["io.modelcontextprotocol/related-task"], related);
     let asked = &elsewhere.questions()[0];
     assert_eq!(asked["params"]["_meta"]["io.modelcontextprotocol/related-task"], related);
-    let listed = session.call("tasks/list", Value::Null).await.expect(200);
-    assert_eq!(listed.result()["tasks"][0]["taskId"], id.as_str());
     drop(session.call("tasks/cancel", json!({ "taskId": id })).await.expect_error(200, -32602));
 }
 
@@ -181,6 +255,18 @@ async fn a_session_says_which_tools_can_be_tasks_and_refuses_the_others() {
     assert_eq!(execution("echo"), Value::Null);
     let params = json!({ "name": "echo", "arguments": { "message": "x" }, "task": {} });
     drop(session.call("tools/call", params).await.expect_error(200, -32601));
+    let unknown = json!({ "name": "nope", "arguments": {}, "task": {} });
+    let refused = session.call("tools/call", unknown).await.expect_error(200, -32602);
+    assert_eq!(refused.error()["message"], "Unknown tool: nope");
+}
+
+#[tokio::test]
+async fn where_everybody_is_the_same_caller_nobody_lists_tasks() {
+    let world = world().await;
+    let session = session(&world).await;
+    let tasks = &session.initialized["capabilities"]["tasks"];
+    assert!(tasks.get("list").is_none() && tasks["cancel"].is_object(), "{tasks}");
+    drop(session.call("tasks/list", Value::Null).await.expect_error(200, -32601));
 }
 
 #[tokio::test]

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Head;
+use super::{Head, object};
 
 /// The parameters of `completion/complete`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct CompleteParams {
     /// Whose argument.
-    #[serde(rename = "ref")]
+    #[serde(rename = "ref", deserialize_with = "object::required")]
     pub reference: CompletionReference,
     /// The argument so far.
+    #[serde(deserialize_with = "object::required")]
     pub argument: CompletionArgument,
     /// What is filled in already; since 2025-06-18.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::required")]
     pub context: CompletionContext,
 }
 

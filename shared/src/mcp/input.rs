@@ -8,7 +8,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Head, Role, SamplingTool, ToolChoice, ToolUse, ToolUseResult};
+use super::{
+    ClientCapabilities, ElicitationCapability, Head, InputResponses, Role, RootsCapability,
+    SamplingCapability, SamplingTool, ToolChoice, ToolUse, ToolUseResult,
+};
 
 /// Something that only the client can answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -34,6 +37,37 @@ impl InputRequest {
             Self::Sample(_) => "sampling/createMessage",
             Self::Roots {} => "roots/list",
         }
+    }
+
+    /// Whether a client has declared that it can answer this.
+    #[must_use]
+    pub fn is_for(&self, client: &ClientCapabilities) -> bool {
+        match self {
+            Self::Elicit(ElicitParams::Form { .. }) => client.has_form_elicitation(),
+            Self::Elicit(ElicitParams::Url { .. }) => client.has_url_elicitation(),
+            Self::Sample(params) => {
+                client.sampling.is_some() && (!params.uses_tools() || client.has_sampling_tools())
+            }
+            Self::Roots {} => client.roots.is_some(),
+        }
+    }
+
+    /// What a client must declare before it is asked this, and no more.
+    #[must_use]
+    pub fn needed(&self) -> ClientCapabilities {
+        let mut needed = ClientCapabilities::default();
+        match self {
+            Self::Elicit(ElicitParams::Form { .. }) => {
+                needed.elicitation = Some(ElicitationCapability::default());
+            }
+            Self::Elicit(ElicitParams::Url { .. }) => {
+                let url = Some(Map::new());
+                needed.elicitation = Some(ElicitationCapability { form: None, url });
+            }
+            Self::Sample(params) => needed.sampling = Some(SamplingCapability::needed_for(params)),
+            Self::Roots {} => needed.roots = Some(RootsCapability::default()),
+        }
+        needed
     }
 }
 
@@ -227,6 +261,23 @@ pub struct Root {
     pub name: Option<String>,
 }
 
+/// The first answer that is none: an answer is what a client may say to one of the questions, of
+/// whichever kind (2026-07-28 basic/patterns/mrtr).
+#[must_use]
+pub fn malformed_answer(answers: &InputResponses) -> Option<&str> {
+    fn is<'a, T: Deserialize<'a>>(answer: &'a Value) -> bool {
+        T::deserialize(answer).is_ok()
+    }
+    let is_answer = |answer| {
+        is::<ElicitResult>(answer)
+            || is::<CreateMessageResult>(answer)
+            || is::<ListRootsResult>(answer)
+    };
+    // A derived type would read a list of members as well.
+    let malformed = answers.iter().find(|(_, answer)| !answer.is_object() || !is_answer(answer));
+    malformed.map(|(key, _)| key.as_str())
+}
+
 /// The answer to a call that cannot go on without the client; since 2026-07-28.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -240,4 +291,26 @@ pub struct InputRequiredResult {
     /// To be sent back as it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_state: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_has_the_shape_of_one_to_some_question() {
+        let of =
+            |answer: Value| malformed_answer(&BTreeMap::from([("q".to_owned(), answer)])).is_none();
+        let text = json!({ "type": "text", "text": "hi" });
+        assert!(of(json!({ "action": "accept", "content": { "a": 1 } })));
+        assert!(of(json!({ "role": "assistant", "content": text, "model": "m" })));
+        assert!(of(json!({ "roots": [{ "uri": "file:///a" }] })));
+        let nod = json!({ "action": "nod" });
+        for wrong in [json!(5), json!([]), json!(["accept"]), json!({}), nod, json!({ "roots": 5 })]
+        {
+            assert!(!of(wrong.clone()), "{wrong}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CacheHint, CreateMessageParams, Head, Icon, Revision};
+use super::{CacheHint, CreateMessageParams, Head, Icon, Revision, object};
 
 /// Name and version of a program. What a client says of itself is for people to read, never a
 /// reason to behave differently.
@@ -56,19 +56,35 @@ impl Implementation {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ClientCapabilities {
     /// It can say which folders matter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub roots: Option<RootsCapability>,
     /// It can ask a model.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub sampling: Option<SamplingCapability>,
     /// It can ask its user.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub elicitation: Option<ElicitationCapability>,
     /// Which questions it can answer as tasks; 2025-11-25 only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "object::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub tasks: Option<ClientTasksCapability>,
-    /// Extensions by id, each with its settings.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    /// Extensions by id, each with its settings, which are an object.
+    #[serde(default, deserialize_with = "object::settings", skip_serializing_if = "Map::is_empty")]
     pub extensions: Map<String, Value>,
 }
 
@@ -225,8 +241,10 @@ pub struct InitializeParams {
     /// The newest revision the client speaks, as written: it may be unknown here.
     pub protocol_version: String,
     /// What the client can do.
+    #[serde(deserialize_with = "object::required")]
     pub capabilities: ClientCapabilities,
     /// Who the client is.
+    #[serde(deserialize_with = "object::required")]
     pub client_info: Implementation,
 }
 

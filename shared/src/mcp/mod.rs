@@ -15,7 +15,9 @@ mod input;
 mod jsonrpc;
 mod lifecycle;
 mod meta;
+mod misfit;
 mod notification;
+mod object;
 mod prompts;
 mod request;
 mod resources;
@@ -35,7 +37,7 @@ pub use content::{Annotations, ContentBlock, Icon, ResourceContents, ResourceDat
 pub use input::{
     CreateMessageParams, CreateMessageResult, ElicitAction, ElicitParams, ElicitResult,
     InputRequest, InputRequiredResult, ListRootsResult, OneOrMany, Root, SamplingContent,
-    SamplingMessage, UrlMode,
+    SamplingMessage, UrlMode, malformed_answer,
 };
 pub use jsonrpc::{
     ErrorCode, ErrorObject, Incoming, MalformedMessage, Message, Outgoing, RawJson, RequestId,
@@ -46,6 +48,7 @@ pub use lifecycle::{
     RootsCapability, SamplingCapability, ServerCapabilities,
 };
 pub use meta::{Claim, MalformedMeta, ProgressToken, RequestMeta, TraceContext, keys};
+pub use misfit::misfit;
 pub use notification::{
     AboutSubscription, AcknowledgedParams, CancelledParams, ListenFilter, LogLevel, LogParams,
     ProgressParams, ServerNotification, SubscriptionMeta, TaskNoteParams, UpdatedParams,

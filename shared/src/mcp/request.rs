@@ -1,13 +1,13 @@
 //! What clients ask: the closed set of methods and their parameters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::{
     CompleteParams, DirectoryParams, Era, GetPromptParams, InitializeParams, ListenFilter,
-    LogLevel, RawJson, Revision, TaskParams, TaskRequest, UpdateTaskParams,
+    LogLevel, RawJson, Revision, TaskParams, TaskRequest, UpdateTaskParams, misfit, object,
 };
 
 /// A method of the protocol. Which of them a revision has is [`Method::exists_in`].
@@ -149,6 +149,32 @@ impl Method {
     }
 }
 
+impl Method {
+    /// The member of the parameters that the `Mcp-Name` header repeats; since 2026-07-28.
+    #[must_use]
+    pub const fn named_by(self) -> Option<&'static str> {
+        match self {
+            Self::CallTool | Self::GetPrompt => Some("name"),
+            Self::ReadResource => Some("uri"),
+            Self::GetTask | Self::UpdateTask | Self::CancelTask => Some("taskId"),
+            _ => None,
+        }
+    }
+
+    /// What that member holds in parameters that do not decode: a text, whatever else is wrong.
+    #[must_use]
+    pub fn name_in(self, params: &RawJson) -> Option<String> {
+        let members = params.decode::<HashMap<String, &RawValue>>().ok()?;
+        serde_json::from_str(members.get(self.named_by()?)?.get()).ok()
+    }
+
+    /// Whether it belongs to the extension of tasks.
+    #[must_use]
+    pub const fn is_of_tasks(self) -> bool {
+        matches!(self, Self::GetTask | Self::UpdateTask | Self::CancelTask)
+    }
+}
+
 /// A request with its parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ClientRequest {
@@ -204,7 +230,7 @@ pub enum ClientRequest {
 #[derive(Debug, thiserror::Error)]
 pub enum MalformedParams {
     /// A member is missing or of the wrong type.
-    #[error("Invalid params: {0}")]
+    #[error("Invalid params: {}", misfit(.0))]
     Shape(#[from] serde_json::Error),
     /// Arguments are given by name.
     #[error("Invalid params: `arguments` must be an object")]
@@ -244,15 +270,15 @@ impl ClientRequest {
         })
     }
 
-    /// What the `Mcp-Name` header repeats, if the method has it: a member and its value.
+    /// What the `Mcp-Name` header repeats, if the method has it: the value of [`Method::named_by`].
     #[must_use]
-    pub fn named(&self) -> Option<(&'static str, &str)> {
+    pub fn name(&self) -> Option<&str> {
         match self {
-            Self::CallTool(call) => Some(("name", &call.name)),
-            Self::GetPrompt(get) => Some(("name", &get.name)),
-            Self::ReadResource(read) => Some(("uri", &read.uri)),
-            Self::GetTask(task) | Self::CancelTask(task) => Some(("taskId", &task.task_id)),
-            Self::UpdateTask(task) => Some(("taskId", &task.task_id)),
+            Self::CallTool(call) => Some(&call.name),
+            Self::GetPrompt(get) => Some(&get.name),
+            Self::ReadResource(read) => Some(&read.uri),
+            Self::GetTask(task) | Self::CancelTask(task) => Some(&task.task_id),
+            Self::UpdateTask(task) => Some(&task.task_id),
             _ => None,
         }
     }
@@ -300,7 +326,7 @@ struct CallToolMembers<'a> {
     input_responses: Option<InputResponses>,
     #[serde(default)]
     request_state: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object::optional")]
     task: Option<TaskRequest>,
 }
 
@@ -354,6 +380,7 @@ pub struct SetLevelParams {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct ListenParams {
     /// What is wanted.
+    #[serde(deserialize_with = "object::required")]
     pub notifications: ListenFilter,
 }
 
@@ -383,6 +410,61 @@ mod tests {
     fn missing_parameters_are_named() {
         let error = ClientRequest::decode(Method::CallTool, None).unwrap_err();
         assert!(error.to_string().contains("`name`"), "{error}");
+    }
+
+    #[test]
+    fn a_name_is_read_whatever_else_is_wrong() {
+        let params = RawJson::from(&json!({ "name": "echo", "task": 5, "arguments": [1] }));
+        assert!(ClientRequest::decode(Method::CallTool, Some(&params)).is_err());
+        assert_eq!(Method::CallTool.name_in(&params).as_deref(), Some("echo"));
+        assert_eq!(Method::ReadResource.name_in(&params), None);
+        assert_eq!(Method::CallTool.name_in(&RawJson::from(&json!({ "name": 5 }))), None);
+        let right = RawJson::from(&json!({ "taskId": "x", "inputResponses": {} }));
+        for method in [Method::GetTask, Method::UpdateTask, Method::CancelTask] {
+            let request = ClientRequest::decode(method, Some(&right)).unwrap();
+            assert_eq!(request.name(), method.name_in(&right).as_deref());
+        }
+    }
+
+    #[test]
+    fn a_list_of_members_is_no_object() {
+        let wrong = [
+            (Method::CallTool, json!({ "name": "x", "task": [5] })),
+            (Method::Listen, json!({ "notifications": [true] })),
+            (
+                Method::Initialize,
+                json!({ "protocolVersion": "x", "capabilities": [], "clientInfo": { "name": "x", "version": "1" } }),
+            ),
+            (
+                Method::Initialize,
+                json!({ "protocolVersion": "x", "capabilities": {}, "clientInfo": ["x", null, "1"] }),
+            ),
+            (
+                Method::Initialize,
+                json!({ "protocolVersion": "x", "capabilities": { "elicitation": [] }, "clientInfo": { "name": "x", "version": "1" } }),
+            ),
+            (
+                Method::Initialize,
+                json!({ "protocolVersion": "x", "capabilities": { "extensions": { "a/b": 5 } }, "clientInfo": { "name": "x", "version": "1" } }),
+            ),
+            (
+                Method::Complete,
+                json!({ "ref": { "type": "ref/prompt", "name": "x" }, "argument": ["a", "b"] }),
+            ),
+            (
+                Method::Complete,
+                json!({ "ref": ["ref/prompt", "x"], "argument": { "name": "a", "value": "b" } }),
+            ),
+            (
+                Method::Complete,
+                json!({ "ref": { "type": "ref/prompt", "name": "x" }, "argument": { "name": "a", "value": "b" }, "context": [] }),
+            ),
+            (Method::UpdateTask, json!({ "taskId": "x" })),
+        ];
+        for (method, params) in wrong {
+            let read = ClientRequest::decode(method, Some(&RawJson::from(&params)));
+            assert!(read.is_err(), "{params}");
+        }
     }
 
     #[test]

@@ -90,7 +90,7 @@ impl Revision {
         !matches!(self, Self::V2024_11_05)
     }
 
-    /// Whether there are titles, resource links and `_meta` on objects.
+    /// Whether there are titles and resource links.
     #[must_use]
     pub const fn has_titles(self) -> bool {
         !matches!(self, Self::V2024_11_05 | Self::V2025_03_26)

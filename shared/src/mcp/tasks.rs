@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{ErrorObject, Head, InputRequest, InputResponses};
+use super::{ClientCapabilities, ErrorObject, Head, InputRequest, InputResponses};
 
 /// The extension of 2026-07-28, as it is declared in `extensions`.
 pub const TASKS_EXTENSION: &str = "io.modelcontextprotocol/tasks";
@@ -71,7 +71,6 @@ pub struct UpdateTaskParams {
     /// Which task.
     pub task_id: String,
     /// Answers, by the keys of their questions.
-    #[serde(default)]
     pub input_responses: InputResponses,
 }
 
@@ -188,4 +187,56 @@ pub struct DetailedTask {
     /// Of one that waits: all that it wants to know, by key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input_requests: Option<BTreeMap<String, InputRequest>>,
+}
+
+impl DetailedTask {
+    /// What a client has to declare, and has not, before it is told what this task wants to know.
+    #[must_use]
+    pub fn lacking(&self, declared: &ClientCapabilities) -> Option<ClientCapabilities> {
+        let questions = self.input_requests.iter().flat_map(BTreeMap::values);
+        let mut foreign = questions.filter(|question| !question.is_for(declared));
+        foreign.next().map(InputRequest::needed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{ElicitationCapability, RootsCapability};
+    use super::*;
+
+    fn waiting(questions: Vec<InputRequest>) -> DetailedTask {
+        let task = Task {
+            task_id: "x".to_owned(),
+            status: TaskStatus::InputRequired,
+            status_message: None,
+            created_at: String::new(),
+            last_updated_at: String::new(),
+            ttl_ms: 1,
+            poll_interval_ms: 1,
+        };
+        let keyed =
+            questions.into_iter().enumerate().map(|(n, question)| (n.to_string(), question));
+        let input_requests = Some(keyed.collect());
+        DetailedTask { task, result: None, error: None, input_requests }
+    }
+
+    #[test]
+    fn a_task_that_asks_is_told_to_those_only_who_can_answer() {
+        let form = serde_json::json!({
+            "method": "elicitation/create",
+            "params": { "message": "?", "requestedSchema": { "type": "object", "properties": {} } }
+        });
+        let form: InputRequest = serde_json::from_value(form).unwrap();
+        let task = waiting(vec![InputRequest::Roots {}, form.clone()]);
+        let nobody = ClientCapabilities::default();
+        let folders = ClientCapabilities {
+            roots: Some(RootsCapability::default()),
+            ..ClientCapabilities::default()
+        };
+        assert_eq!(task.lacking(&nobody), Some(folders.clone()));
+        assert_eq!(task.lacking(&folders), Some(form.needed()));
+        let elicitation = Some(ElicitationCapability::default());
+        assert_eq!(task.lacking(&ClientCapabilities { elicitation, ..folders }), None);
+        assert_eq!(waiting(Vec::new()).lacking(&nobody), None);
+    }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
-use shared::mcp::{Prompt as ListedPrompt, PromptArgument, PromptMessage};
+use shared::mcp::{Prompt as ListedPrompt, PromptArgument, PromptMessage, misfit};
 
 use crate::{Ctx, Prompt, PromptError, catalog::Completing, fields, schema};
 
@@ -80,6 +80,7 @@ fn decode<P: serde::de::DeserializeOwned>(
 ) -> Result<P, PromptError> {
     let members: Map<String, Value> =
         arguments.into_iter().map(|(name, text)| (name, Value::String(text))).collect();
-    serde_json::from_value(Value::Object(members))
-        .map_err(|error| PromptError::Invalid(format!("The arguments do not fit: {error}")))
+    serde_json::from_value(Value::Object(members)).map_err(|error| {
+        PromptError::Invalid(format!("The arguments do not fit: {}", misfit(&error)))
+    })
 }

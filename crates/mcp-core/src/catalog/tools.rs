@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use serde::de::DeserializeOwned;
 use shared::mcp::{
     CallToolResult, RawJson, Revision, Tool as ListedTool, ToolAnnotations, Written,
 };
 
 use crate::{
-    Ctx, Info, Tool, ToolError,
+    Ctx, Info, Tool, ToolError, arguments,
     constraints::Constraints,
     mirrored::{self, MirroredParam},
     schema,
@@ -84,7 +83,7 @@ fn run<S: Send + Sync + 'static, T: Tool<S>>(listed: &ListedTool) -> Run<S> {
         .unwrap_or_else(|wrong| panic!("`{}` cannot be offered: {wrong}", T::NAME));
     Box::new(move |arguments, ctx| {
         let text = arguments.as_ref().map_or(b"{}".as_slice(), RawJson::as_bytes);
-        let tool = decode::<T>(text).and_then(|tool| {
+        let tool = arguments::decode::<T>(text).map_err(MisfitArguments).and_then(|tool| {
             let misfit = |wrong| MisfitArguments(format!("The arguments do not fit: {wrong}"));
             constraints.check_text(text).map(|()| tool).map_err(misfit)
         });
@@ -95,15 +94,5 @@ fn run<S: Send + Sync + 'static, T: Tool<S>>(listed: &ListedTool) -> Run<S> {
                 Err(error) => Err(error),
             })
         })
-    })
-}
-
-/// Reads arguments; says which one does not fit if they do not.
-fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, MisfitArguments> {
-    let mut deserializer = serde_json::Deserializer::from_slice(text);
-    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let (path, reason) = (error.path().to_string(), error.inner());
-        let place = if path == "." { String::new() } else { format!(" `{path}`:") };
-        MisfitArguments(format!("The arguments do not fit:{place} {reason}"))
     })
 }

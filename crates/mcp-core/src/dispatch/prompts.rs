@@ -62,6 +62,9 @@ impl<S: Send + Sync + 'static> Inner<S> {
                 let entry = by_template
                     .or_else(|| self.catalog.resource_at(uri).map(|(entry, _)| entry))
                     .ok_or_else(|| Refusal::ResourceNotFound { uri: uri.clone() })?;
+                if !entry.template.has_variable(&argument.name) {
+                    return Ok(ServerResult::Complete(CompleteResult::default()));
+                }
                 &entry.complete
             }
         };

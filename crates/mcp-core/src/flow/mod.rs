@@ -93,6 +93,12 @@ pub enum AskError {
     /// The client is gone.
     #[error("the client is gone")]
     Disconnected,
+    /// The client reads one JSON object as the answer to its call, and a question would be another.
+    #[error(
+        "the client cannot be asked during this call: its `Accept` has no text/event-stream, and a \
+         question comes on a stream"
+    )]
+    NoStream,
     /// Nobody has answered for too long.
     #[error("nobody has answered in time")]
     TimedOut,

@@ -61,6 +61,10 @@ impl Tool<App> for GzipFileAsResource {
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Vec<ContentBlock>, ToolError> {
         let Self { name, data, output_type } = self;
+        // As segments of an address they mean something else: clients would never come here.
+        if matches!(name.as_str(), "." | "..") {
+            return Err(ToolError::failed("A file cannot be named `.` or `..`."));
+        }
         let content = download(ctx, &data).await.map_err(|error| error.told(&data))?;
         let gzip = gzip::compressed(&content).await;
         let gzip = gzip.map_err(|_| DownloadError::TooLarge(gzip::MOST).told(&data))?;

@@ -4,7 +4,7 @@ use mcp_core::{Ctx, Info, Tool, ToolError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::features::App;
+use crate::features::{App, calculator::number};
 
 /// Adds two numbers
 #[derive(Deserialize, JsonSchema)]
@@ -29,6 +29,7 @@ impl Tool<App> for Add {
         if !sum.is_finite() {
             return Err(ToolError::failed("The sum is too large for a number."));
         }
+        let [a, b, sum] = [a, b, sum].map(number::text);
         Ok(format!("The sum of {a} and {b} is {sum}."))
     }
 }
@@ -47,6 +48,18 @@ mod tests {
         let result =
             both_eras(catalog, App::default, "get-sum", json!({ "a": 0.1, "b": 0.2 }), []).await;
         assert_eq!(result["content"][0]["text"], "The sum of 0.1 and 0.2 is 0.30000000000000004.");
+    }
+
+    #[tokio::test]
+    async fn numbers_are_written_as_the_original_wrote_them() {
+        let cases = [
+            (json!({ "a": 1e21, "b": 0 }), "The sum of 1e+21 and 0 is 1e+21."),
+            (json!({ "a": 1e-7, "b": -0.0 }), "The sum of 1e-7 and 0 is 1e-7."),
+        ];
+        for (arguments, expected) in cases {
+            let result = both_eras(catalog, App::default, "add", arguments, []).await;
+            assert_eq!(result["content"][0]["text"], expected);
+        }
     }
 
     #[tokio::test]

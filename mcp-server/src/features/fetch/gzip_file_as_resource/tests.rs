@@ -106,6 +106,16 @@ async fn a_file_of_any_name_can_be_read() {
 }
 
 #[tokio::test]
+async fn a_name_that_is_a_step_in_a_path_is_none() {
+    for asker in callers(&[]) {
+        for name in [".", ".."] {
+            assert_eq!(zip(&asker, name, "data:,hello").await["isError"], true, "{name}");
+        }
+        assert!(zip(&asker, "...", "data:,hello").await.get("isError").is_none());
+    }
+}
+
+#[tokio::test]
 async fn a_session_lists_its_files_and_a_list_without_sessions_stays_as_it_is() {
     let [legacy, modern] = callers(&[]);
     for asker in [&legacy, &modern] {
