@@ -49,7 +49,7 @@ mod size;
 pub mod telemetry;
 mod version;
 
-pub use access_log::Requester;
+pub use access_log::{Requester, address};
 pub use around::{Around, AroundLayer, Begun};
 pub use exit::exit_code;
 pub use fault::Fault;
