@@ -28,4 +28,5 @@ mod subscriptions;
 mod tasks;
 mod tokens;
 mod traces;
+mod trouble;
 mod world;
