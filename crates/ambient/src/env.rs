@@ -15,9 +15,9 @@
 //!
 //! The same description makes `.env.example` and the configuration page.
 
-use std::{collections::BTreeMap, fmt, ops::RangeInclusive, path::Path, str::FromStr};
+use std::{collections::BTreeMap, fmt, path::Path, str::FromStr};
 
-use crate::{Secret, misspelt};
+use crate::Secret;
 
 /// Where a value of the file comes from.
 const FILE: &str = ".env";
@@ -253,7 +253,7 @@ impl<'a> Reader<'a> {
         });
         let meant = unread.filter_map(|(name, _)| {
             let known = self.settings.iter().map(|known| known.name);
-            Some((name.clone(), misspelt::meant(name, known)?))
+            Some((name.clone(), crate::misspelt::meant(name, known)?))
         });
         for (name, meant) in meant.collect::<Vec<_>>() {
             let problem = format!("is not a setting; is {meant} meant? Mend its name or remove it");
@@ -294,7 +294,7 @@ impl Value<'_, '_> {
     }
 
     /// The value, or `default` when it is not set. One outside of `range` is a mistake.
-    pub fn within<T>(mut self, range: RangeInclusive<T>, default: T) -> T
+    pub fn within<T>(mut self, range: std::ops::RangeInclusive<T>, default: T) -> T
     where
         T: FromStr + fmt::Display + PartialOrd,
         T::Err: fmt::Display,
