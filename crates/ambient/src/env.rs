@@ -394,37 +394,6 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_nearly_a_setting_is_a_mistake_where_it_is_ours() {
-        let mut env = Env::from([("A_SESION_TTL", "1"), ("SESION_TTL", "1"), ("A_TIMEOUT", "1")]);
-        let wrong = |env: &Env| {
-            let (read, _) = env.read(|read| {
-                let ttls = ["A_SESSION_TTL", "SESSION_TTL"];
-                ttls.map(|name| read.setting(name, "").or(0_u8));
-                read.refuse_misspelt(&["A_"]);
-            });
-            read.unwrap_err().to_string()
-        };
-        assert!(wrong(&env).starts_with("1 mistake"), "{}", wrong(&env));
-        assert!(wrong(&env).contains("A_SESION_TTL (test): is not a setting; is A_SESSION_TTL"));
-        env.values.insert("SESION_TTL".to_owned(), (Secret::new("1"), FILE));
-        assert!(wrong(&env).contains("SESION_TTL (.env): is not a setting; is SESSION_TTL meant?"));
-    }
-
-    #[test]
-    fn a_value_out_of_its_range_is_a_mistake_that_names_the_range() {
-        let read = |text| {
-            let env = Env::from([("LIMIT", text)]);
-            env.read(|read| read.setting("LIMIT", "A count.").within(1..=9, 5_u8)).0
-        };
-        assert_eq!((read("1"), read("9"), read("")), (Ok(1), Ok(9), Ok(5)));
-        for wrong in ["0", "10"] {
-            let text = read(wrong).unwrap_err().to_string();
-            assert!(text.contains("is out of range; use 1 to 9. A count."), "{text}");
-        }
-        assert!(read("many").unwrap_err().to_string().starts_with("1 mistake"));
-    }
-
-    #[test]
     fn a_setting_of_several_things_is_documented_once() {
         let env = Env::from([("X_CORP_IT_URL", "1"), ("X_LAB_URL", "2"), ("X_LAB_ULR", "3")]);
         let (config, settings) = env.read(|read| {
@@ -461,6 +430,37 @@ mod tests {
         let text = config.unwrap_err().to_string();
         assert!(text.ends_with("OLD (test): is not read here; set NEW to seconds"), "{text}");
         assert!(settings.is_empty());
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_a_setting_is_a_mistake_where_it_is_ours() {
+        let mut env = Env::from([("A_SESION_TTL", "1"), ("SESION_TTL", "1"), ("A_TIMEOUT", "1")]);
+        let wrong = |env: &Env| {
+            let (read, _) = env.read(|read| {
+                let ttls = ["A_SESSION_TTL", "SESSION_TTL"];
+                ttls.map(|name| read.setting(name, "").or(0_u8));
+                read.refuse_misspelt(&["A_"]);
+            });
+            read.unwrap_err().to_string()
+        };
+        assert!(wrong(&env).starts_with("1 mistake"), "{}", wrong(&env));
+        assert!(wrong(&env).contains("A_SESION_TTL (test): is not a setting; is A_SESSION_TTL"));
+        env.values.insert("SESION_TTL".to_owned(), (Secret::new("1"), FILE));
+        assert!(wrong(&env).contains("SESION_TTL (.env): is not a setting; is SESSION_TTL meant?"));
+    }
+
+    #[test]
+    fn a_value_out_of_its_range_is_a_mistake_that_names_the_range() {
+        let read = |text| {
+            let env = Env::from([("LIMIT", text)]);
+            env.read(|read| read.setting("LIMIT", "A count.").within(1..=9, 5_u8)).0
+        };
+        assert_eq!((read("1"), read("9"), read("")), (Ok(1), Ok(9), Ok(5)));
+        for wrong in ["0", "10"] {
+            let text = read(wrong).unwrap_err().to_string();
+            assert!(text.contains("is out of range; use 1 to 9. A count."), "{text}");
+        }
+        assert!(read("many").unwrap_err().to_string().starts_with("1 mistake"));
     }
 
     #[test]
