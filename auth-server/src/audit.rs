@@ -19,6 +19,8 @@ pub(crate) enum Event {
     LoginOk,
     /// User and password did not fit.
     LoginFailed,
+    /// A user of an identity provider is not one of those who are let in.
+    LoginRefused,
     /// A login was not tried, because too many have failed.
     LoginLocked,
     /// A user has agreed, and the client gets a code.
@@ -29,6 +31,8 @@ pub(crate) enum Event {
     ConsentRemembered,
     /// A user has thrown a client out.
     AppRevoked,
+    /// A client's login has ended, because its user has too many.
+    LoginDisplaced,
     /// A user has logged out.
     Logout,
     /// A code was redeemed.
@@ -74,11 +78,13 @@ impl Event {
             Self::ClientDeleted => "client.deleted",
             Self::LoginOk => "login.ok",
             Self::LoginFailed => "login.failed",
+            Self::LoginRefused => "login.refused",
             Self::LoginLocked => "login.locked",
             Self::ConsentGiven => "consent.given",
             Self::ConsentDenied => "consent.denied",
             Self::ConsentRemembered => "consent.remembered",
             Self::AppRevoked => "app.revoked",
+            Self::LoginDisplaced => "login.displaced",
             Self::Logout => "logout",
             Self::CodeRedeemed => "code.redeemed",
             Self::CodeReplayed => "code.replayed",
@@ -103,12 +109,14 @@ impl Event {
             | Self::ConsentDenied
             | Self::ConsentRemembered
             | Self::AppRevoked
+            | Self::LoginDisplaced
             | Self::Logout
             | Self::CodeRedeemed
             | Self::ClientToken
             | Self::RefreshRotated
             | Self::TokenRevoked => Outcome::Ok,
             Self::LoginFailed
+            | Self::LoginRefused
             | Self::LoginLocked
             | Self::CredentialsRefused
             | Self::RateLimited => Outcome::Refused,

@@ -4,8 +4,8 @@
 //! {"clients": [{"client_id": "nightly-report", "client_secret_sha256": ["9f86d0…"], "scope": "mcp"}]}
 //! ```
 //!
-//! They act for themselves, without a user; with `redirect_uris` they act for users instead, and
-//! need no secret then. Two hashes let a secret be changed without a gap.
+//! Without `redirect_uris` they act for themselves, and have no users; with them they act for users
+//! instead, and need no secret then. Two hashes let a secret be changed without a gap.
 //! Instead of secrets a client can have public keys, as `jwks` or at a `jwks_uri` (RFC 7523).
 
 use ambient::{Secret, Timestamp};
@@ -16,7 +16,7 @@ use shared::oauth::{ScopeSet, Sensitive};
 use crate::domain::{Authentication, Client, KeySource, RedirectUri, SecretHash, client_id};
 
 /// Shorter secrets can be guessed.
-const MIN_SECRET: usize = 32;
+pub(crate) const MIN_SECRET: usize = 32;
 
 const MAX_ID: usize = 100;
 
@@ -61,8 +61,14 @@ impl GivenClients {
     /// is an identifier that is not free.
     pub(crate) fn read(text: &str, scopes: &ScopeSet, taken: &str) -> Result<Self, String> {
         let file: File = serde_json::from_str(text).map_err(|error| {
-            // The parser's message could repeat a secret that is in the wrong place.
-            format!("is not a file of clients (line {}, column {})", error.line(), error.column())
+            // The parser's message could repeat a secret that is in the wrong place: of what it says,
+            // the name of a member is told.
+            let (said, place) = (error.to_string(), (error.line(), error.column()));
+            let unknown =
+                said.strip_prefix("unknown field `").and_then(|rest| rest.split_once('`'));
+            let why = unknown.map(|(name, _)| format!("; the member `{name}` is not known"));
+            let why = why.unwrap_or_default();
+            format!("is not a file of clients (line {}, column {}){why}", place.0, place.1)
         })?;
         let has_clear_secrets = file.clients.iter().any(|entry| entry.client_secret.is_some());
         let mut clients: Vec<Client> = Vec::new();
@@ -78,9 +84,9 @@ impl GivenClients {
         Ok(Self { clients, has_clear_secrets })
     }
 
-    /// Whether there are none.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.clients.is_empty()
+    /// Whether one of them acts for itself.
+    pub(crate) fn act_for_themselves(&self) -> bool {
+        self.clients.iter().any(|client| client.acts_for_itself)
     }
 
     /// The client of this name.

@@ -16,7 +16,7 @@ use store::Store;
 
 pub use crate::domain::TokenFormat;
 use crate::{
-    clients_file::GivenClients,
+    clients_file::{GivenClients, MIN_SECRET},
     domain::{KeySource, RedirectHosts},
     grants::TrustedIssuers,
     guard::GuardSettings,
@@ -162,7 +162,7 @@ impl Config {
         let resource_server = resource_server(read, &issuer);
         let scopes = scopes(read);
         let redis = store::RedisOptions::read(read);
-        Self {
+        let config = Self {
             host,
             port,
             clients: clients(read, &scopes, &resource_server.id),
@@ -190,7 +190,9 @@ impl Config {
             telemetry: TelemetrySettings::read(read),
             shutdown: Shutdown::read(read),
             issuer: issuer.to_string(),
-        }
+        };
+        read.refuse_unknown("AUTH_");
+        config
     }
 }
 
@@ -235,12 +237,17 @@ fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
         None => keys.is_none(),
         Some(secret) => secret.expose() == DEVELOPMENT_SECRET,
     };
-    if is_development && !issuer.is_loopback() {
-        read.mistake(
-            "MCP_AUTH_CLIENT_SECRET",
-            "is needed for a server that is not on localhost; make one with \
-             `openssl rand -hex 32` and set it for both servers",
-        );
+    if !issuer.is_loopback() {
+        let mend = "for a server that is not on localhost; make one with `openssl rand -hex 32` and \
+                    set it for both servers";
+        let is_short = secret.as_ref().is_some_and(|secret| secret.expose().len() < MIN_SECRET);
+        if is_development {
+            read.mistake("MCP_AUTH_CLIENT_SECRET", format!("is needed {mend}"));
+        } else if is_short {
+            let problem =
+                format!("has less than {MIN_SECRET} characters, which is too short {mend}");
+            read.mistake("MCP_AUTH_CLIENT_SECRET", problem);
+        }
     }
     let secret = if is_development { Some(Secret::new(DEVELOPMENT_SECRET)) } else { secret };
     ResourceServer { id, secret, keys, is_development }
@@ -273,7 +280,8 @@ fn scopes(read: &mut Reader<'_>) -> ScopeSet {
 
 fn clients(read: &mut Reader<'_>, scopes: &ScopeSet, taken: &str) -> GivenClients {
     const NAME: &str = "AUTH_CLIENTS_FILE";
-    let meaning = "JSON file of clients that act for themselves, with hashes of their secrets.";
+    let meaning = "JSON file of clients of the operator, with hashes of their secrets; those with \
+                   redirect_uris act for users, the others for themselves.";
     let path: Option<String> = read.setting(NAME, meaning).optional();
     let Some(path) = path else { return GivenClients::default() };
     let text = std::fs::read_to_string(&path);
@@ -413,7 +421,7 @@ mod tests {
         let url = ("AUTH_SERVER_URL", "http://auth.example.com");
         assert_eq!(mistakes([url]), ["AUTH_SERVER_URL", "AUTH_MOCK_IDP", "MCP_AUTH_CLIENT_SECRET"]);
         let url = ("AUTH_SERVER_URL", "https://auth.example.com");
-        let secret = ("MCP_AUTH_CLIENT_SECRET", "a secret of its own");
+        let secret = ("MCP_AUTH_CLIENT_SECRET", "a secret of its own, of 32 letters");
         let public = config([url, secret, ("AUTH_MOCK_IDP", "1")]).unwrap();
         assert!(public.is_https() && !public.resource_server.is_development);
     }
@@ -426,14 +434,35 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_that_can_be_guessed_is_refused_in_public() {
+        const LONG: &str = "0123456789abcdef0123456789abcdef";
+        const NAME: &str = "MCP_AUTH_CLIENT_SECRET";
+        let public = [("AUTH_SERVER_URL", "https://auth.example.com"), ("AUTH_MOCK_IDP", "1")];
+        let [url, mock] = public;
+        assert_eq!(mistakes([url, mock, (NAME, &LONG[1..])]), [NAME]);
+        assert!(config([url, mock, (NAME, LONG)]).is_ok());
+        assert!(config([(NAME, "short")]).is_ok(), "at home anything goes");
+    }
+
+    #[test]
     fn documents_of_private_addresses_are_for_development() {
         let private = ("AUTH_CIMD_ALLOW_PRIVATE", "1");
         assert!(config([private]).unwrap().documents.allow_private);
         assert!(!config([]).unwrap().documents.allow_private);
         let url = ("AUTH_SERVER_URL", "https://auth.example.com");
-        let secret = ("MCP_AUTH_CLIENT_SECRET", "a secret of its own");
+        let secret = ("MCP_AUTH_CLIENT_SECRET", "a secret of its own, of 32 letters");
         let public = [url, secret, ("AUTH_MOCK_IDP", "1"), private];
         assert_eq!(mistakes(public), ["AUTH_CIMD_ALLOW_PRIVATE"]);
+    }
+
+    #[test]
+    fn a_name_that_is_spelled_wrong_is_a_mistake_and_that_of_the_other_server_is_not() {
+        let wrong = [("AUTH_REDIRECT_HOST", "a.example"), ("AUTH_LIMIT_TOKENS", "1/1")];
+        assert_eq!(mistakes(wrong), ["AUTH_LIMIT_TOKENS", "AUTH_REDIRECT_HOST"]);
+        let of_both = [("MCP_AUTH_CACHE_TTL", "1"), ("AUTH_SERVER_URL", "http://localhost:1")];
+        assert!(config(of_both).is_ok());
+        let unused = [("AUTH_UPSTREAM_CORP_ISSUER", "https://id.example")];
+        assert_eq!(mistakes(unused), ["AUTH_UPSTREAM_CORP_ISSUER"]);
     }
 
     #[test]

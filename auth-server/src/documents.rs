@@ -13,7 +13,7 @@ use moka::future::Cache;
 
 use crate::{
     config::ClientDocuments,
-    domain::{BadDocument, Client, ClientUrl, read_document},
+    domain::{BadDocument, Client, ClientUrl, MetadataError, read_document},
     fetch::{FetchError, Fetcher},
 };
 
@@ -88,7 +88,11 @@ impl Documents {
         let mut fresh_until = now + MIN_FRESH;
         let result = match fetched {
             Ok(fetched) => {
-                let client = read_document(url, &fetched.body, now);
+                let anywhere = self.policy.allow_private;
+                let client = read_document(url, &fetched.body, now).and_then(|client| {
+                    client.check_keys(anywhere).map_err(MetadataError::from)?;
+                    Ok(client)
+                });
                 if client.is_ok() {
                     fresh_until = now + fresh_for(url, &fetched.headers, now);
                 }

@@ -125,7 +125,7 @@ impl AuthServer {
         parts: Parts,
         telemetry: Telemetry,
     ) -> Result<Self, StartError> {
-        let metrics = AuthMetrics::new(telemetry.metrics(), &parts.clock);
+        let metrics = AuthMetrics::new(telemetry.metrics(), config.is_https(), &parts.clock);
         let mcp_base = Url::parse(&config.mcp_base).map_err(StartError::McpBase)?;
         let policy = config.documents.clone();
         let reach = if policy.allow_private { Reach::Anywhere } else { Reach::Internet };

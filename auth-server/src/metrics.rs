@@ -47,9 +47,9 @@ pub(crate) enum Redeemed {
 }
 
 impl AuthMetrics {
-    /// Makes them, if anything is measured.
-    pub(crate) fn new(metrics: Option<&Metrics>, clock: &Clock) -> Self {
-        let instruments = |metrics: &Metrics| Instruments::new(&metrics.meter(SCOPE), clock);
+    /// Makes them, if anything is measured. `https` is whether the public URL is that.
+    pub(crate) fn new(metrics: Option<&Metrics>, https: bool, clock: &Clock) -> Self {
+        let instruments = |metrics: &Metrics| Instruments::new(&metrics.meter(SCOPE), https, clock);
         Self(metrics.map(|metrics| Arc::new(instruments(metrics))))
     }
 
@@ -105,7 +105,7 @@ impl AuthMetrics {
         }
     }
 
-    /// A login ended: `success`, `failure` or `cancelled`.
+    /// A login ended: `success`, `failure`, `refused` or `cancelled`.
     pub(crate) fn login(&self, outcome: &'static str) {
         if let Some(to) = &self.0 {
             to.logins.add(1, &[KeyValue::new("outcome", outcome)]);
@@ -114,10 +114,10 @@ impl AuthMetrics {
 }
 
 impl Instruments {
-    fn new(meter: &Meter, clock: &Clock) -> Self {
+    fn new(meter: &Meter, https: bool, clock: &Clock) -> Self {
         let counter = |name, meaning| meter.u64_counter(name).with_description(meaning).build();
         Self {
-            http: HttpMetrics::new(meter, clock.clone()),
+            http: HttpMetrics::new(meter, https, clock.clone()),
             tokens_issued: counter("oauth.tokens.issued", "Answers with tokens, by grant"),
             grant_errors: counter("oauth.grant.errors", "Grants refused, by grant and error"),
             code_replays: counter("oauth.code.replay", "Codes that were shown a second time"),
@@ -154,7 +154,7 @@ impl Instruments {
         }
         for (counter, label, values) in [
             (&self.introspections, "outcome", ["active", "inactive", "error"].as_slice()),
-            (&self.logins, "outcome", &["success", "failure", "cancelled"]),
+            (&self.logins, "outcome", &["success", "failure", "refused", "cancelled"]),
             (&self.consents, "decision", &["approve", "deny"]),
         ] {
             for value in values {

@@ -11,8 +11,8 @@
 //!
 //! let offered = Features::new(features::server(), features::catalog(), features::App::default());
 //! let server = Server::new(config, offered, parts)?;
-//! let router: axum::Router = server.router();
-//! # let _ = router;
+//! let app: chassis::App = server.app();
+//! # let _ = app;
 //! # Ok(())
 //! # }
 //! ```
@@ -44,7 +44,7 @@ use std::{sync::Arc, time::Duration};
 
 use ambient::{Clock, Entropy};
 use axum::Router;
-use chassis::{Lifecycle, telemetry::Telemetry};
+use chassis::{App, Lifecycle, telemetry::Telemetry};
 use mcp_core::{
     Call, Features, Lent, NoFeed, Principal,
     flow::{Journal, Peer, Replay, SealKey, Sealer},
@@ -162,7 +162,7 @@ impl Server {
         parts: Parts,
         telemetry: Telemetry,
     ) -> Result<Self, StartError> {
-        let metrics = McpMetrics::new(telemetry.metrics(), &parts.clock);
+        let metrics = McpMetrics::new(telemetry.metrics(), config.base.is_https(), &parts.clock);
         let instances = Instances::new(&parts.store, &parts.entropy);
         let flow = Flow::start(config.pages.flow, &parts, instances.own());
         let auth = match &config.auth {
@@ -221,8 +221,8 @@ impl Server {
     }
 
     /// All of its URLs.
-    pub fn router(&self) -> Router {
-        http::router(self)
+    pub fn app(&self) -> App {
+        http::app(self)
     }
 
     /// Shows on the flow page what comes to an authorization server in the same process. Where the

@@ -8,7 +8,7 @@ mod fleet;
 use std::{sync::Arc, time::Duration};
 
 use ambient::{Clock, Timestamp};
-use chassis::telemetry::{Asking, Metrics, http::HttpMetrics};
+use chassis::telemetry::{Asking, Metrics, Tally, http::HttpMetrics};
 use opentelemetry::{
     KeyValue,
     metrics::{Counter, Histogram, Meter, UpDownCounter},
@@ -56,13 +56,13 @@ pub(crate) struct Instruments {
     rejected: Counter<u64>,
     refused: Counter<u64>,
     introspections: Histogram<f64>,
-    token_cache: Counter<u64>,
+    token_cache: Tally,
 }
 
 impl McpMetrics {
-    /// Makes them, if anything is measured.
-    pub(crate) fn new(metrics: Option<&Metrics>, clock: &Clock) -> Self {
-        let instruments = |metrics: &Metrics| Instruments::new(&metrics.meter(SCOPE), clock);
+    /// Makes them, if anything is measured. `https` is whether the public URL is that.
+    pub(crate) fn new(metrics: Option<&Metrics>, https: bool, clock: &Clock) -> Self {
+        let instruments = |metrics: &Metrics| Instruments::new(&metrics.meter(SCOPE), https, clock);
         Self(metrics.map(|metrics| Arc::new(instruments(metrics))))
     }
 
@@ -131,7 +131,7 @@ impl McpMetrics {
     /// A token was looked up among those that are remembered.
     pub(crate) fn looked_up(&self, outcome: &'static str) {
         if let Some(to) = &self.0 {
-            to.token_cache.add(1, &[KeyValue::new("outcome", outcome)]);
+            to.token_cache.add(outcome, 1);
         }
     }
 
@@ -172,14 +172,14 @@ impl McpMetrics {
 }
 
 impl Instruments {
-    fn new(meter: &Meter, clock: &Clock) -> Self {
+    fn new(meter: &Meter, https: bool, clock: &Clock) -> Self {
         let counter = |name, meaning| meter.u64_counter(name).with_description(meaning).build();
         let seconds = |name, meaning, buckets: &[f64]| {
             let instrument = meter.f64_histogram(name).with_unit("s").with_description(meaning);
             instrument.with_boundaries(buckets.to_vec()).build()
         };
         Self {
-            http: HttpMetrics::new(meter, clock.clone()),
+            http: HttpMetrics::new(meter, https, clock.clone()),
             asking: Asking::new(meter, clock.clone()),
             operations: seconds(
                 "mcp.server.operation.duration",
@@ -221,7 +221,12 @@ impl Instruments {
                 "Questions about a token to the authorization server, and what came of them",
                 &ASKING_BUCKETS,
             ),
-            token_cache: counter("auth.cache.lookups", "Tokens looked up among those remembered"),
+            token_cache: Tally::counter(
+                meter,
+                "auth.cache.lookups",
+                "Tokens looked up among those remembered",
+                ("outcome", &["active", "inactive", "miss", "stale"]),
+            ),
         }
         .counting_from_zero()
     }
@@ -230,9 +235,6 @@ impl Instruments {
     fn counting_from_zero(self) -> Self {
         for reason in ["delete", "stream"] {
             self.sessions_ended.add(0, &[KeyValue::new("reason", reason)]);
-        }
-        for outcome in ["active", "inactive", "miss", "stale"] {
-            self.token_cache.add(0, &[KeyValue::new("outcome", outcome)]);
         }
         for reason in Refusal::NAMES {
             self.refused.add(0, &[KeyValue::new("reason", reason)]);

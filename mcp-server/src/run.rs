@@ -68,7 +68,7 @@ pub async fn serve_chosen(
     let signals = lifecycle.clone();
     lifecycle.spawn(async move { signals.on_signal().await });
     tokio::select! {
-        ended = chassis::serve(listener, server.router(), Limits::default(), &lifecycle) => {
+        ended = chassis::serve(listener, server.app(), Limits::default(), &lifecycle) => {
             ended.map_err(RunError::Serve)?;
         }
         unusable = server.unusable() => return Err(unusable.into()),

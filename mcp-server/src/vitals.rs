@@ -7,7 +7,6 @@
 mod uses;
 
 use std::{
-    fmt::Write as _,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,7 +15,7 @@ use std::{
 };
 
 use ambient::{Clock, Entropy, Timestamp};
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::{BoxFuture, OptionFuture, join_all};
 use mcp_core::{InstanceFacts, SessionFacts, Snapshot, StateError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -121,12 +120,14 @@ impl Vitals {
         self.count(session.as_str(), 1, Some(self.0.clock.now())).await;
     }
 
-    /// A request has come in a session. The store hears of it at once, or within some seconds if it
-    /// has just heard of another.
-    pub(crate) async fn used(&self, session: &SessionId) {
-        if let Some(due) = self.0.uses.note(session.as_str(), self.0.clock.now()) {
-            self.count(session.as_str(), due, None).await;
-        }
+    /// A request has come in a session. Gives what tells the store, which hears of it at once, or within
+    /// some seconds if it has just heard of another: then it is nothing.
+    pub(crate) fn used<'a>(&'a self, session: &'a SessionId) -> OptionFuture<BoxFuture<'a, ()>> {
+        let due = self.0.uses.note(session.as_str(), self.0.clock.now());
+        // Rare, and large: in a box it takes no room in every call.
+        let telling = due
+            .map(|due| -> BoxFuture<'a, ()> { Box::pin(self.count(session.as_str(), due, None)) });
+        telling.into()
     }
 
     /// A session is still there, although no request has come.
@@ -254,12 +255,7 @@ impl mcp_core::Vitals for Vitals {
 
 /// The name of a session opens it: it is not stored where it need not be.
 fn hashed(session: &str) -> String {
-    let hash = Sha256::digest(session);
-    hash.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // A text takes whatever is written.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    const_hex::encode(Sha256::digest(session))
 }
 
 fn facts(session: &str) -> String {

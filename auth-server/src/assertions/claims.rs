@@ -64,6 +64,21 @@ impl Claims {
         if self.0.contains_key(name) { Ok(()) } else { Err(BadClaim::Missing(name)) }
     }
 
+    /// Whether a claim has this value, bare or among those of a list; numbers and truth as they are
+    /// written.
+    pub(crate) fn has(&self, name: &str, value: &str) -> bool {
+        let is_it = |said: &Value| match said {
+            Value::String(text) => text == value,
+            Value::Bool(_) | Value::Number(_) => said.to_string() == value,
+            Value::Null | Value::Array(_) | Value::Object(_) => false,
+        };
+        match self.0.get(name) {
+            Some(Value::Array(all)) => all.iter().any(is_it),
+            Some(one) => is_it(one),
+            None => false,
+        }
+    }
+
     /// Refuses any value of a claim but this.
     pub(crate) fn expect(&self, name: &'static str, value: &str) -> Result<(), BadClaim> {
         if self.required(name)? == value { Ok(()) } else { Err(BadClaim::Value(name)) }

@@ -17,7 +17,8 @@ use crate::{Config, clients_file::GivenClients, domain::SecretHash};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Adds a client that acts for itself, and tells its new secret.
+    /// Adds a client, and tells its new secret. It acts for itself, or for users if it has a
+    /// redirect URI.
     Add(Add),
     /// Shows the clients.
     List,
@@ -41,6 +42,12 @@ pub(super) struct Add {
     /// Where its public keys are: it signs, and gets no secret.
     #[arg(long)]
     jwks_uri: Option<String>,
+    /// Where it is answered, if it acts for users; may be given several times.
+    #[arg(long = "redirect-uri", value_name = "URI")]
+    redirect_uris: Vec<String>,
+    /// It runs on the computers of its users, where no secret can be kept, and gets none.
+    #[arg(long, requires = "redirect_uris", conflicts_with = "jwks_uri")]
+    public: bool,
 }
 
 pub(super) fn run(command: &Command, env: &Env, world: &World) -> Result<String, CommandError> {
@@ -103,8 +110,13 @@ fn add(file: &mut Value, client: &Add, world: &World) -> Result<String, CommandE
             entry[name] = json!(value);
         }
     }
+    if !client.redirect_uris.is_empty() {
+        entry["redirect_uris"] = json!(client.redirect_uris);
+    }
     let said = if client.jwks_uri.is_some() {
         format!("client `{}` is added; it signs with its own keys.\n", client.id)
+    } else if client.public {
+        format!("client `{}` is added; it is public and has no secret.\n", client.id)
     } else {
         let secret = Secret::new(world.entropy.hex::<32>());
         entry["client_secret_sha256"] = json!([SecretHash::of(&secret)]);
@@ -133,7 +145,13 @@ fn list(file: &Value) -> String {
     let text = |client: &Value, name: &str| client[name].as_str().unwrap_or_default().to_owned();
     let rows = clients.map(|client| {
         let has = |name: &str| client.get(name).is_some();
-        let proof = if has("jwks") || has("jwks_uri") { "signs" } else { "has a secret" };
+        let proof = if has("jwks") || has("jwks_uri") {
+            "signs"
+        } else if has("client_secret_sha256") || has("client_secret") {
+            "has a secret"
+        } else {
+            "is public"
+        };
         let scope = if has("scope") { text(client, "scope") } else { "all scopes".to_owned() };
         [text(client, "client_id"), proof.to_owned(), scope, text(client, "client_name")]
     });

@@ -23,10 +23,9 @@ pub(super) fn run(command: &Command, env: &Env) -> Result<String, CommandError> 
         }
         // Also of settings with mistakes: who looks for one wants to see them.
         Command::Dump => {
-            let rows = settings.iter().map(|setting| {
-                let (value, source) = env.effective(setting);
-                [format!("{}={value}", setting.name), format!("# {source}")]
-            });
+            let rows = env.in_force(&settings).into_iter();
+            let rows = rows
+                .map(|(name, value, source)| [format!("{name}={value}"), format!("# {source}")]);
             Ok(Rows(rows.collect()).to_string())
         }
     }

@@ -46,6 +46,16 @@ async fn settings_are_checked_and_shown_without_secrets() {
     assert!(shown.contains("AUTH_SECRET=[redacted]") && !shown.contains("hunter2"), "{shown}");
     let line = shown.lines().find(|line| line.starts_with("AUTH_SERVER_PORT=")).unwrap();
     assert!(line.contains("=3001 ") && line.ends_with("# default"), "{line}");
+    let corp = [
+        ("AUTH_UPSTREAMS", "corp"),
+        ("AUTH_UPSTREAM_CORP_ISSUER", "https://id.example"),
+        ("AUTH_UPSTREAM_CORP_CLIENT_ID", "us"),
+        ("AUTH_UPSTREAM_CORP_CLIENT_SECRET", "hunter2"),
+    ];
+    let shown = run_with(&["config", "dump"], &corp).await.unwrap();
+    for line in ["_CORP_ISSUER=https://id.example", "_CORP_CLIENT_SECRET=[redacted]"] {
+        assert!(shown.contains(line) && !shown.contains("<NAME>"), "{line}: {shown}");
+    }
     let wrong = run_with(&["config", "check"], &[("AUTH_SERVER_PORT", "x")]).await.unwrap_err();
     assert!(wrong.to_string().contains("AUTH_SERVER_PORT"), "{wrong}");
 }
@@ -68,6 +78,27 @@ async fn a_client_is_added_shown_and_removed() {
     assert_eq!(run_with(&["client", "list"], &env).await.unwrap(), "");
     let gone = run_with(&["client", "remove", "report"], &env).await.unwrap_err();
     assert!(matches!(gone, CommandError::NoClient(id) if id == "report"));
+}
+
+#[tokio::test]
+async fn a_client_that_acts_for_users_is_added_with_its_addresses() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("clients.json");
+    let env = [("AUTH_CLIENTS_FILE", path.to_str().unwrap())];
+    let web = ["client", "add", "web", "--redirect-uri", "https://a.example/cb"];
+    let said = run_with(&web, &env).await.unwrap();
+    assert!(said.contains("client_secret  "), "{said}");
+    let two = ["--redirect-uri", "http://127.0.0.1/cb", "--redirect-uri", "app.example:/cb"];
+    let said = run_with(&[&["client", "add", "app", "--public"], &two[..]].concat(), &env).await;
+    assert!(!said.unwrap().contains("client_secret"));
+    let config = Config::from_env(&Env::from(env)).0.unwrap();
+    let [web, app] = ["web", "app"].map(|id| config.clients.find(id).unwrap());
+    assert!(!web.acts_for_itself && web.may_be_answered_at("https://a.example/cb"));
+    assert!(app.may_be_answered_at("app.example:/cb") && app.may_call_unproven());
+    let shown = run_with(&["client", "list"], &env).await.unwrap();
+    assert_eq!(shown, "web  has a secret  all scopes  \napp  is public     all scopes  \n");
+    let secretless = Cli::try_parse_from(["auth-server", "client", "add", "a", "--public"]);
+    assert!(secretless.is_err(), "who acts for itself has to prove who it is");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::oauth::{GrantType, ScopeSet, TokenEndpointAuthMethod};
 
-use super::{KeySource, RedirectUri, SecretHash, ticket};
+use super::{BadKeySource, KeySource, RedirectUri, SecretHash, ticket};
 
 /// A registered client, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,6 +117,16 @@ impl Client {
             }
             Authentication::Keys { keys: KeySource::At(url), .. } => (None, Some(url.clone())),
             _ => (None, None),
+        }
+    }
+
+    /// Refuses keys that could not be fetched later; `anywhere` is whether private addresses are.
+    pub(crate) fn check_keys(&self, anywhere: bool) -> Result<(), BadKeySource> {
+        match &self.authentication {
+            Authentication::Keys { keys, .. } if keys.is_without_tls() && !anywhere => {
+                Err(BadKeySource::Url)
+            }
+            _ => Ok(()),
         }
     }
 

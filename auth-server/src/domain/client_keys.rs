@@ -42,8 +42,8 @@ impl KeySource {
         }
     }
 
-    /// Keys at an address: https, or on this machine. Whether that may be reached is decided when
-    /// it is fetched.
+    /// Keys at an address: https, or on this machine, which is for the operator's own
+    /// ([`Self::is_without_tls`]). Whether it may be reached is decided when it is fetched.
     pub(crate) fn at(url: &str) -> Result<Self, BadKeySource> {
         let parsed = Url::parse(url).map_err(|_| BadKeySource::Url)?;
         let is_here = match parsed.host() {
@@ -59,6 +59,12 @@ impl KeySource {
         } else {
             Err(BadKeySource::Url)
         }
+    }
+
+    /// Whether they are to be fetched without TLS. That is done on this machine only, and for
+    /// strangers not even there.
+    pub(crate) fn is_without_tls(&self) -> bool {
+        matches!(self, Self::At(url) if !url.starts_with("https:"))
     }
 }
 

@@ -12,6 +12,11 @@ impl RedirectHosts {
         Self(hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect())
     }
 
+    /// Whether the operator has named some, and so vouches for all that are allowed.
+    pub(crate) fn are_named(&self) -> bool {
+        !self.0.is_empty()
+    }
+
     /// Whether an answer may go to `uri`, which may be registered.
     pub(crate) fn allow(&self, uri: &str) -> bool {
         let Some(host) = RedirectUri::https_host(uri) else { return true };

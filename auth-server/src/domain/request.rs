@@ -85,8 +85,8 @@ pub(crate) struct AuthorizationRequest {
 /// Why a request cannot be put before the user.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum RequestError {
-    #[error("{0} is there more than once")]
-    Repeated(String),
+    #[error("{0}")]
+    Params(String),
     #[error("requests must be handed in at the pushed authorization request endpoint")]
     NotPushed,
     #[error("state has at most {MAX_STATE} characters")]
@@ -131,7 +131,7 @@ impl RequestError {
     /// The reason as clients understand it.
     pub(crate) const fn code(&self) -> ErrorCode {
         match self {
-            Self::Repeated(_)
+            Self::Params(_)
             | Self::NotPushed
             | Self::LongState
             | Self::LongNonce

@@ -2,21 +2,22 @@
 
 use url::Url;
 
-/// The known resources. For now there is one: the MCP endpoint.
+/// The known resources. For now there is one: the MCP server, whose endpoint names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Resources {
     /// The audience of every token: the URL of the endpoint.
     canonical: String,
     /// What clients call it, without a slash at the end.
-    names: [String; 2],
+    names: [String; 3],
 }
 
 impl Resources {
-    /// The endpoint `{base}/mcp`. Clients that guess also ask for the origin it is on.
+    /// The endpoint `{base}/mcp`. Clients of 2024-11-05 know `{base}/sse` instead, and say that; some
+    /// that guess ask for the origin that both are on.
     pub(crate) fn of_mcp_server(base: &Url) -> Self {
         let base = base.as_str().trim_end_matches('/').to_owned();
         let canonical = format!("{base}/mcp");
-        Self { names: [canonical.clone(), base], canonical }
+        Self { names: [canonical.clone(), format!("{base}/sse"), base], canonical }
     }
 
     /// What is meant by a request that names none.
@@ -46,7 +47,7 @@ mod tests {
     fn a_resource_is_known_by_several_names_and_has_one_audience() {
         let resources = Resources::of_mcp_server(&Url::parse("http://localhost:3232").unwrap());
         let audience = Some("http://localhost:3232/mcp");
-        for name in ["/mcp", "/mcp/", "/", ""] {
+        for name in ["/mcp", "/mcp/", "/sse", "/sse/", "/", ""] {
             let name = format!("http://localhost:3232{name}");
             assert_eq!(resources.audience(&name), audience, "{name}");
         }
@@ -64,6 +65,8 @@ mod tests {
             "https://mcp.example/mcp?x",
             "https://mcp.example/mcp#x",
             "https://mcp.example/mcp/x",
+            "https://mcp.example/sse/mcp",
+            "https://mcp.example/message",
             "https://mcp.example:8443/mcp",
             "http://mcp.example/mcp",
             "https://u@mcp.example/mcp",

@@ -1,6 +1,6 @@
 //! The hash of a secret that an operator has chosen, as `sha256sum` writes it.
 
-use std::{fmt, fmt::Write as _};
+use std::fmt;
 
 use ambient::Secret;
 use serde::{Deserialize, Serialize};
@@ -14,12 +14,7 @@ pub(crate) struct SecretHash(String);
 impl SecretHash {
     /// The hash of a secret.
     pub(crate) fn of(secret: &Secret) -> Self {
-        let hash = Sha256::digest(secret.expose());
-        Self(hash.iter().fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        }))
+        Self(const_hex::encode(Sha256::digest(secret.expose())))
     }
 
     /// A hash as it is written: 64 hexadecimal digits.

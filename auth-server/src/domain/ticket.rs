@@ -164,17 +164,12 @@ impl<K> fmt::Debug for Digest<K> {
 
 /// The SHA-256 of parts, each with its length, in hexadecimal.
 pub(crate) fn sha256_hex(parts: &[&str]) -> String {
-    use fmt::Write as _;
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }
-    hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    const_hex::encode(hash.finalize())
 }
 
 fn check(text: &str) -> String {

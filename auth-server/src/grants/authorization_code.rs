@@ -43,6 +43,10 @@ pub(crate) async fn redeem_code(
     server.repo().clients.keep(client).await?;
     let end = server.now() + family_life(server, client);
     let Some(begun) = begin(server, client, &code, end).await? else {
+        let nothing_came_of_it = codes.find_exchanged(&ticket).await?.is_none();
+        if nothing_came_of_it && is_revoked(server, &code.family).await? {
+            return Err(GrantError::Withdrawn);
+        }
         return replayed(server, &code, &attempt).await;
     };
     codes.exchange(&ticket, code, end.since(server.now())).await?;
@@ -115,6 +119,12 @@ pub(super) async fn begin(
     let keep = end.since(server.now());
     let has_begun = server.repo().tokens.begin_family(&code.family, &family, keep).await?;
     Ok(has_begun.then_some(Begun { pair, id_token }))
+}
+
+/// Whether a family is over. If nothing was ever redeemed for it, its user has ended it.
+pub(super) async fn is_revoked(server: &AuthServer, family: &str) -> Result<bool, GrantError> {
+    let family = server.repo().tokens.find_family(family).await?;
+    Ok(matches!(family, Some(Family::Revoked)))
 }
 
 /// A family without refresh tokens ends with its only access token.

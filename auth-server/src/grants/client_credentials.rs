@@ -25,7 +25,7 @@ pub(crate) async fn issue_to_client(
     let resources = server.resources();
     let resource = match &request.resource {
         None => resources.default_audience(),
-        Some(name) => resources.audience(name).ok_or(GrantError::Resource)?,
+        Some(name) => resources.audience(name).ok_or(GrantError::UnknownResource)?,
     };
     let grant = Grant {
         client_id: client.id.clone(),

@@ -6,7 +6,7 @@ use shared::oauth::{DeviceCodeRequest, TokenResponse};
 
 use super::{
     GrantError,
-    authorization_code::{begin, check_resource, family_life},
+    authorization_code::{begin, check_resource, family_life, is_revoked},
 };
 use crate::{
     AuthServer,
@@ -42,7 +42,11 @@ pub(crate) async fn redeem_device_code(
     code.grant.key = key;
     // As for codes, the family decides between all who ask at once.
     let begun = begin(server, client, &code, now + family_life(server, client)).await?;
-    let begun = begun.ok_or(GrantError::SpentDeviceCode)?;
+    let Some(begun) = begun else {
+        let is_revoked = is_revoked(server, &code.family).await?;
+        let why = if is_revoked { GrantError::Withdrawn } else { GrantError::SpentDeviceCode };
+        return Err(why);
+    };
     devices.serve(&ticket).await?;
     begun.tell(server).await
 }

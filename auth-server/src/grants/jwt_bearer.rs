@@ -84,7 +84,7 @@ fn resource(
 ) -> Result<String, GrantError> {
     let resources = server.resources();
     let allowed = claims.only("resource").map_err(bad)?;
-    let audience = resources.audience(allowed).ok_or(GrantError::Resource)?;
+    let audience = resources.audience(allowed).ok_or(GrantError::UnknownResource)?;
     super::authorization_code::check_resource(server, wanted, audience)?;
     Ok(audience.to_owned())
 }

@@ -30,10 +30,14 @@ pub(crate) enum GrantError {
     Code(#[from] Mismatch),
     #[error("the code was redeemed before, by the same client: its tokens have been revoked")]
     ReplayedCode,
+    #[error("the user has withdrawn what the code was for; ask again")]
+    Withdrawn,
     #[error("{0}")]
     Verifier(#[from] NotACodeVerifier),
     #[error("the resource is not the one that was granted")]
     Resource,
+    #[error("the resource is not one that tokens are issued for here")]
+    UnknownResource,
     #[error("the scope exceeds what was granted")]
     Scope,
     #[error("the client may not act for itself")]
@@ -91,6 +95,7 @@ impl GrantError {
             Self::UnknownCode
             | Self::Code(_)
             | Self::ReplayedCode
+            | Self::Withdrawn
             | Self::Verifier(_)
             | Self::OtherKey
             | Self::UnknownDeviceCode
@@ -102,7 +107,7 @@ impl GrantError {
             | Self::UntrustedProvider
             | Self::Assertion(_) => ErrorCode::InvalidGrant,
             Self::NoProviders => ErrorCode::UnsupportedGrantType,
-            Self::Resource => ErrorCode::InvalidTarget,
+            Self::Resource | Self::UnknownResource => ErrorCode::InvalidTarget,
             Self::Scope | Self::NoScope => ErrorCode::InvalidScope,
             Self::NoRefresh | Self::NoUser | Self::NoDevice | Self::NoAssertions => {
                 ErrorCode::UnauthorizedClient

@@ -2,7 +2,8 @@
 //! what it wants.
 //!
 //! As long as client and redirect URI are not known to be good, mistakes are shown to the user and
-//! nobody is redirected anywhere (section 4.1.2.1). After that, every answer goes to the client.
+//! nobody is redirected anywhere (section 4.1.2.1). After that, every answer goes to the client; to
+//! one that nobody here vouches for, by a link that the user follows or not (section 7.12.2).
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -10,7 +11,7 @@ use store::StoreError;
 
 use super::{
     answer,
-    authorization_response::{fail, unanswerable},
+    authorization_response::{fail, failure_address, is_vouched_for, unanswerable},
     limits,
     params::{Params, ParamsError},
 };
@@ -18,11 +19,11 @@ use crate::{
     AuthServer,
     documents::DocumentError,
     domain::{
-        AuthorizationRequest, BadClientUrl, Client, ClientUrl, Offer, PushedName, RequestError,
-        Wanted,
+        AuthorizationRequest, BadClientUrl, Client, ClientUrl, Offer, PushedName, RedirectUri,
+        RequestError, Wanted,
     },
     guard::{Budget, Caller, Refusal},
-    pages::{ErrorPage, page},
+    pages::{ErrorPage, LeavePage, page},
 };
 
 /// What our names for requests begin with (RFC 9126 section 2.2).
@@ -47,12 +48,53 @@ pub(super) enum AuthorizationRequestError {
     NoRedirectUri,
     #[error("redirect_uri is not registered for client {client}")]
     RedirectUri { client: String },
-    #[error("{error}")]
-    Request { error: RequestError, issuer: String, redirect_uri: String, state: Option<String> },
+    #[error("{}", .0.error)]
+    Request(Box<Refused>),
     #[error(transparent)]
     TooMany(#[from] Refusal),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// A request whose client is told why it is refused.
+#[derive(Debug)]
+pub(super) struct Refused {
+    pub(super) error: RequestError,
+    issuer: String,
+    client_id: String,
+    redirect_uri: String,
+    state: Option<String>,
+    /// Whether the browser is not sent on by itself: its user is asked.
+    asks: bool,
+}
+
+impl AuthorizationRequestError {
+    /// The same for a browser whose user has not done anything here. Anybody can register an address
+    /// of his own and lead people there with a link that begins with ours, so it takes a click to go
+    /// where nobody but the client says that it belongs to it.
+    pub(super) fn unprompted(mut self, server: &AuthServer) -> Self {
+        if let Self::Request(refused) = &mut self {
+            refused.asks = !is_vouched_for(server, &refused.client_id, &refused.redirect_uri);
+        }
+        self
+    }
+}
+
+impl Refused {
+    /// The answer to the client, by way of the browser.
+    fn answer(&self) -> Response {
+        let code = self.error.code();
+        let failure = (code, &*self.error.to_string());
+        let state = self.state.as_deref();
+        match RedirectUri::https_host(&self.redirect_uri) {
+            Some(host) if self.asks => {
+                let address = &failure_address(&self.issuer, &self.redirect_uri, state, failure);
+                let shown = LeavePage { host, address, error: code.as_str() };
+                page(StatusCode::BAD_REQUEST, &shown)
+            }
+            _ => fail(&self.issuer, &self.redirect_uri, state, failure),
+        }
+    }
 }
 
 impl IntoResponse for AuthorizationRequestError {
@@ -64,10 +106,9 @@ impl IntoResponse for AuthorizationRequestError {
                 return unanswerable();
             }
             Self::TooMany(refusal) => return limits::too_many_page(Budget::Document, refusal),
-            Self::Request { ref error, ref issuer, ref redirect_uri, ref state } => {
+            Self::Request(ref refused) => {
                 tracing::warn!(reason = %self, "authorization refused");
-                let failure = (error.code(), &*error.to_string());
-                return fail(issuer, redirect_uri, state.as_deref(), failure);
+                return refused.answer();
             }
             Self::Params(_) | Self::NoClient | Self::NoRedirectUri => (
                 "This request cannot be read",
@@ -183,21 +224,29 @@ pub(super) fn request(
     mut params: Params,
 ) -> Result<AuthorizationRequest, AuthorizationRequestError> {
     let redirect_uri = redirect_uri(server, client, params.take("redirect_uri")?)?;
-    let repeated = params.repeated().map(|name| RequestError::Repeated(name.to_owned()));
-    let refused = if server.config().require_pushed && !params.pushed {
+    let problem = if server.config().require_pushed && !params.pushed {
         Some(RequestError::NotPushed)
     } else {
-        repeated
+        params.problem().map(|problem| RequestError::Params(problem.to_string()))
     };
     let wanted: Wanted = params.read_single()?;
     let state = wanted.state.clone();
     let offer = Offer { resources: server.resources(), scopes: server.scopes() };
-    let made = match refused {
+    let made = match problem {
         Some(error) => Err(error),
         None => AuthorizationRequest::new(wanted, client, redirect_uri.clone(), offer),
     };
-    let issuer = server.issuer().to_owned();
-    made.map_err(|error| AuthorizationRequestError::Request { error, issuer, redirect_uri, state })
+    made.map_err(|error| refused(server, error, (client.id.clone(), redirect_uri, state)))
+}
+
+fn refused(
+    server: &AuthServer,
+    error: RequestError,
+    (client_id, redirect_uri, state): (String, String, Option<String>),
+) -> AuthorizationRequestError {
+    let (issuer, asks) = (server.issuer().to_owned(), false);
+    let refused = Refused { error, issuer, client_id, redirect_uri, state, asks };
+    AuthorizationRequestError::Request(Box::new(refused))
 }
 
 /// A request that was good, and cannot be granted as it was made.
@@ -206,11 +255,6 @@ pub(super) fn ungranted(
     error: RequestError,
     request: AuthorizationRequest,
 ) -> AuthorizationRequestError {
-    let AuthorizationRequest { redirect_uri, state, .. } = request;
-    AuthorizationRequestError::Request {
-        error,
-        issuer: server.issuer().to_owned(),
-        redirect_uri,
-        state,
-    }
+    let AuthorizationRequest { client_id, redirect_uri, state, .. } = request;
+    refused(server, error, (client_id, redirect_uri, state))
 }

@@ -8,7 +8,11 @@ use super::{
     answer::{self, see_other},
     query,
 };
-use crate::pages::{ErrorPage, page};
+use crate::{
+    AuthServer,
+    domain::RedirectUri,
+    pages::{ErrorPage, page},
+};
 
 /// The answer to the client, with its state and our name (RFC 9207), whatever it says.
 pub(super) fn respond(
@@ -17,10 +21,19 @@ pub(super) fn respond(
     state: Option<&str>,
     result: &[(&str, &str)],
 ) -> Response {
+    see_other(&address(issuer, redirect_uri, state, result))
+}
+
+fn address(
+    issuer: &str,
+    redirect_uri: &str,
+    state: Option<&str>,
+    result: &[(&str, &str)],
+) -> String {
     let mut parameters = result.to_vec();
     parameters.extend(state.map(|state| ("state", state)));
     parameters.push(("iss", issuer));
-    see_other(&query::append(redirect_uri, &parameters))
+    query::append(redirect_uri, &parameters)
 }
 
 /// The answer to the client when there is no code.
@@ -28,11 +41,29 @@ pub(super) fn fail(
     issuer: &str,
     redirect_uri: &str,
     state: Option<&str>,
-    (code, description): (ErrorCode, &str),
+    failure: (ErrorCode, &str),
 ) -> Response {
+    see_other(&failure_address(issuer, redirect_uri, state, failure))
+}
+
+/// Where that answer is.
+pub(super) fn failure_address(
+    issuer: &str,
+    redirect_uri: &str,
+    state: Option<&str>,
+    (code, description): (ErrorCode, &str),
+) -> String {
     let description = answer::allowed(description.into());
     let result = [("error", code.as_str()), ("error_description", &*description)];
-    respond(issuer, redirect_uri, state, &result)
+    address(issuer, redirect_uri, state, &result)
+}
+
+/// Whether a browser may be sent to `uri` before its user has done anything here (OAuth 2.1
+/// section 7.12.2): it is on the user's own computer, or the operator has named the client or the host.
+pub(super) fn is_vouched_for(server: &AuthServer, client_id: &str, uri: &str) -> bool {
+    RedirectUri::https_host(uri).is_none()
+        || server.is_given(client_id)
+        || server.config().redirect_hosts.are_named()
 }
 
 /// The page for a user whose client cannot be told.

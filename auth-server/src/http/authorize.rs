@@ -1,7 +1,8 @@
-//! `GET /authorize` (OAuth 2.1 section 4.1.1): a client sends a browser; the user is asked.
+//! `/authorize` (OAuth 2.1 section 4.1.1): a client sends a browser; the user is asked. The request is
+//! in the address or in a form (`OpenID` Connect Core section 3.1.2.1).
 
 use axum::{
-    extract::{RawQuery, State},
+    extract::{RawQuery, Request, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, StatusCode};
@@ -12,8 +13,8 @@ use super::{
     authorization_request::{self, AuthorizationRequestError, ungranted},
     browser::transaction_cookie,
     conclude::{Conclusion, ConclusionError, Consent},
-    params::Params,
-    session,
+    params::{self, Params},
+    session::{self, SignedIn},
 };
 use crate::{
     AuthServer,
@@ -54,26 +55,69 @@ pub(super) async fn get(
     RawQuery(query): RawQuery,
 ) -> Result<Response, RouteError> {
     let params = Params::parse(query.unwrap_or_default().as_bytes());
-    let (client, request) = authorization_request::read(&server, &caller, params).await?;
-    let signed_in = session::signed_in(&server, &headers).await?;
+    answer_to(&server, &caller, &headers, params).await
+}
+
+/// A form of another site comes without our cookies: whoever is logged in has to say so again.
+pub(super) async fn post(
+    State(server): State<AuthServer>,
+    caller: Caller,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Response, RouteError> {
+    let params = params::body(request, &server).await.map_err(AuthorizationRequestError::from)?;
+    answer_to(&server, &caller, &headers, params).await
+}
+
+async fn answer_to(
+    server: &AuthServer,
+    caller: &Caller,
+    headers: &HeaderMap,
+    params: Params,
+) -> Result<Response, RouteError> {
+    let signed_in = session::signed_in(server, headers).await?;
+    // In a frame nobody is led astray: the address that he sees is that of the page around it.
+    let knows_why = signed_in.is_some() || is_framed(headers);
+    let answer = match authorization_request::read(server, caller, params).await {
+        Ok(asked) => decide(server, headers, asked, signed_in).await,
+        Err(error) => Err(error.into()),
+    };
+    answer.map_err(|error| match error {
+        RouteError::Request(error) if !knows_why => error.unprompted(server).into(),
+        error => error,
+    })
+}
+
+/// Whether the answer is shown within a page of somebody else, as far as the browser tells.
+fn is_framed(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-dest").is_some_and(|dest| dest == "iframe" || dest == "frame")
+}
+
+/// Answers at once, or asks the user.
+async fn decide(
+    server: &AuthServer,
+    headers: &HeaderMap,
+    (client, request): (Client, AuthorizationRequest),
+    signed_in: Option<SignedIn>,
+) -> Result<Response, RouteError> {
     let accepts = |session: &Session| request.login.accepts(session.auth_time, server.now());
     let session = signed_in.map(|signed_in| signed_in.session).filter(accepts);
     if let Some(session) = &session
-        && agreed_before(&server, &headers, &session.user, (&client, &request)).await?
+        && agreed_before(server, headers, &session.user, (&client, &request)).await?
     {
         let Session { user, auth_time, .. } = session.clone();
         let conclusion = Conclusion { user, auth_time, consent: Consent::Remembered };
-        return Ok(conclusion.hand_out(&server, &client, request).await?);
+        return Ok(conclusion.hand_out(server, &client, request).await?);
     }
     match session {
         None if request.silent => {
-            Err(ungranted(&server, RequestError::LoginRequired, request).into())
+            Err(ungranted(server, RequestError::LoginRequired, request).into())
         }
         Some(_) if request.silent => {
-            Err(ungranted(&server, RequestError::ConsentRequired, request).into())
+            Err(ungranted(server, RequestError::ConsentRequired, request).into())
         }
-        None => begin(&server, client, request).await,
-        Some(session) => ask(&server, client, request, Some(&session)).await,
+        None => begin(server, client, request).await,
+        Some(session) => ask(server, client, request, Some(&session)).await,
     }
 }
 

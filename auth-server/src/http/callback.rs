@@ -32,7 +32,7 @@ use crate::{
         login_verifier,
     },
     pages::{ErrorPage, page},
-    upstream::{Identity, Reply, Upstream, UpstreamError},
+    upstream::{Identity, NotAdmitted, Reply, Upstream, UpstreamError},
 };
 
 /// What the identity provider sends back.
@@ -72,6 +72,7 @@ impl IntoResponse for RouteError {
         let (status, title, text) = match self {
             Self::Store(error) => return answer::store_failure_page(error),
             Self::Conclusion(error) => return error.into_response(),
+            Self::Upstream { error: UpstreamError::NotAdmitted(why), .. } => not_admitted(why),
             Self::Upstream { ref name, ref error }
                 if !matches!(error, UpstreamError::UnknownLogin) =>
             {
@@ -103,6 +104,22 @@ impl IntoResponse for RouteError {
         tracing::warn!(reason = %self, "login not accepted");
         page(status, &ErrorPage { title, text })
     }
+}
+
+/// What somebody reads who is not let in. It says neither who is nor by what that is told.
+const fn not_admitted(why: NotAdmitted) -> (StatusCode, &'static str, &'static str) {
+    let text = match why {
+        NotAdmitted::Domain | NotAdmitted::Claim => {
+            "You have logged in, but with an account that the operator of this server has not \
+             allowed. Start again with another account, or ask the operator."
+        }
+        NotAdmitted::Unverified => {
+            "You have logged in, but the service does not say that the address for mail of your \
+             account is yours, which is needed here. Verify it there and start again, or ask the \
+             operator of this server."
+        }
+    };
+    (StatusCode::FORBIDDEN, "Your account is not let in here", text)
 }
 
 /// A login whose answer has come, with all that is needed to go on.
@@ -232,6 +249,10 @@ impl Arrival<'_> {
             freshness: self.login.freshness,
         };
         let identity = self.upstream.redeem(&reply, server.provider_assertions()).await;
+        if let Err(UpstreamError::NotAdmitted(_)) = &identity {
+            server.metrics().login("refused");
+            Event::LoginRefused.line().about(self.upstream.name()).write();
+        }
         identity.map_err(|error| failure(self.upstream, error))
     }
 }

@@ -17,9 +17,9 @@ pub(super) const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-b
 const LONGEST: Duration = Duration::from_mins(5);
 
 /// Whom an assertion is about. Not to be believed: it only says whose keys to check it with.
-pub(super) fn subject(text: &Secret) -> Option<String> {
-    let jwt = Jwt::read(text.expose()).ok()?;
-    jwt.claims().text("sub").ok().flatten().map(ToOwned::to_owned)
+pub(super) fn subject(text: &Secret) -> Result<String, AssertionError> {
+    let jwt = Jwt::read(text.expose())?;
+    Ok(jwt.claims().required("sub")?.to_owned())
 }
 
 /// Checks that the client has signed this, for us, just now, and for the first time.

@@ -152,8 +152,10 @@ impl<T: DeserializeOwned> FromRequest<AuthServer> for ClientAuth<T> {
             }
             (None, id, None, Some(text)) => {
                 // RFC 7521 section 4.2: the assertion names its client, who need not be named again.
-                let id = id.or_else(|| client_assertion::subject(&text));
-                let client_id = id.ok_or(ClientAuthError::Nobody)?;
+                let client_id = match id {
+                    Some(id) => id,
+                    None => client_assertion::subject(&text)?,
+                };
                 Credentials { client_id, proof: Proof::Assertion(text) }
             }
             (None, Some(client_id), secret, None) => {

@@ -96,7 +96,13 @@ impl Conclusion {
         } = request;
         event.line().client(&client_id).subject(&user.sub).write();
         let family = server.entropy().hex::<16>();
-        apps.enter(&user.sub, (&client_id, &family), server.lifetimes().family).await?;
+        let life = server.lifetimes().family;
+        apps.enter(&user.sub, (&client_id, &family), life).await?;
+        for login in apps.surplus(&user.sub).await? {
+            server.repo().tokens.revoke_family(&login.family, life).await?;
+            apps.leave(&user.sub, &login).await?;
+            Event::LoginDisplaced.line().subject(&user.sub).about(&login.family).write();
+        }
         let ticket: AuthorizationCode = Ticket::random(server.entropy());
         let code = Code {
             grant: Grant { client_id, user, scope, resource, auth_time: Some(auth_time), key },

@@ -14,7 +14,8 @@ use store::StoreError;
 
 use super::{
     answer::{self, see_other},
-    logout_wish::Wish,
+    authorization_response::is_vouched_for,
+    logout_wish::{Granted, Wish},
     page_form::{PageError, check_origin, check_token, read_query},
     params::{Form, ParamsError},
     session::{self, SignedIn},
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     AuthServer,
     audit::Event,
-    domain::session_token,
+    domain::{RedirectUri, session_token},
     pages::{LogoutPage, page},
 };
 
@@ -67,18 +68,33 @@ pub(super) async fn get(
         if session::sign_out(&server, &headers).await? {
             Event::Logout.line().subject(&granted.sub).write();
         }
-        let back = granted.back.as_deref().map(see_other);
-        let shown = || page(StatusCode::OK, &LogoutPage { user: None });
-        return Ok(session::forgotten(&server, back.unwrap_or_else(shown)));
+        let is_led = signed_in.is_none();
+        return Ok(session::forgotten(&server, leave(&server, &granted, is_led)));
     }
     Ok(match signed_in {
         Some(SignedIn { key, session }) => {
             let token = session_token(&key);
             let user = Some((&*session.user.name, &*token));
-            page(StatusCode::OK, &LogoutPage { user })
+            page(StatusCode::OK, &LogoutPage { user, back: None })
         }
-        None => page(StatusCode::OK, &LogoutPage { user: None }),
+        None => logged_out(),
     })
+}
+
+/// Back to the application. A browser in which nobody was logged in may have been sent here by
+/// anybody: where it goes is then for its user to say, unless somebody vouches for it.
+fn leave(server: &AuthServer, granted: &Granted, is_led: bool) -> Response {
+    let Some(back) = granted.back.as_deref() else { return logged_out() };
+    match RedirectUri::https_host(back) {
+        Some(host) if is_led && !is_vouched_for(server, &granted.client_id, back) => {
+            page(StatusCode::OK, &LogoutPage { user: None, back: Some((back, host)) })
+        }
+        _ => see_other(back),
+    }
+}
+
+fn logged_out() -> Response {
+    page(StatusCode::OK, &LogoutPage { user: None, back: None })
 }
 
 /// Logs out. Who is not logged in any more, in another tab, has what was wanted.
@@ -97,5 +113,5 @@ pub(super) async fn post(
         session::sign_out(&server, &headers).await?;
         Event::Logout.line().subject(&session.user.sub).write();
     }
-    Ok(session::forgotten(&server, page(StatusCode::OK, &LogoutPage { user: None })))
+    Ok(session::forgotten(&server, logged_out()))
 }

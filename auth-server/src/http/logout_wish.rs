@@ -27,6 +27,8 @@ pub(super) struct Wish {
 pub(super) struct Granted {
     /// Whose session it means.
     pub(super) sub: String,
+    /// Which application it is.
+    pub(super) client_id: String,
     /// Where the browser goes; none if it did not say, or has not registered that.
     pub(super) back: Option<String>,
 }
@@ -41,7 +43,7 @@ impl Wish {
             return Ok(None);
         }
         let Some(client) = server.client(&client_id).await? else { return Ok(None) };
-        Ok(Some(Granted { sub, back: self.back(&client) }))
+        Ok(Some(Granted { sub, client_id, back: self.back(&client) }))
     }
 
     /// An address that the client has registered for this, with its state.

@@ -30,7 +30,9 @@ use crate::{
 /// Why nothing is done.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RouteError {
-    #[error("the registration access token is missing, wrong, or its client is gone")]
+    #[error("the registration access token is missing: it goes into the Authorization header")]
+    NoToken,
+    #[error("the registration access token is wrong, or its client is gone")]
     Token,
     #[error("client_id and client_secret must be those of the registration, if they are named")]
     OtherClient,
@@ -56,7 +58,11 @@ impl IntoResponse for RouteError {
         let code = match self {
             Self::Store(error) => return answer::store_failure(error),
             Self::Metadata(error) => return error.into_response(),
-            Self::Token => return unauthorized(&self),
+            // Without a token nothing was wrong, and no error is named (RFC 6750 section 3.1).
+            Self::NoToken => return unauthorized(&self, "Bearer realm=\"registration\""),
+            Self::Token => {
+                return unauthorized(&self, "Bearer error=\"invalid_token\"");
+            }
             Self::OtherClient | Self::Method => ErrorCode::InvalidClientMetadata,
         };
         OAuthError::new(code, self.to_string()).into()
@@ -64,10 +70,10 @@ impl IntoResponse for RouteError {
 }
 
 /// The same for a wrong token and for a client that is not there (RFC 7592 section 2.1).
-fn unauthorized(error: &RouteError) -> Response {
+fn unauthorized(error: &RouteError, challenge: &'static str) -> Response {
     let body = OAuthError::new(ErrorCode::InvalidToken, error.to_string());
     let mut response: Response = body.with_status(StatusCode::UNAUTHORIZED).into();
-    let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+    let challenge = HeaderValue::from_static(challenge);
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     response
 }
@@ -118,8 +124,8 @@ async fn authenticate(
     let sent = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let sent = sent.and_then(|text| text.split_once(' '));
     let sent = sent.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
-    let token = sent.and_then(|(_, token)| ManagementToken::parse(token.trim()));
-    let token = token.ok_or(RouteError::Token)?;
+    let (_, token) = sent.ok_or(RouteError::NoToken)?;
+    let token = ManagementToken::parse(token.trim()).ok_or(RouteError::Token)?;
     let kept = server.repo().clients.find_kept(id).await?.ok_or(RouteError::Token)?;
     // Timing tells nothing: what is compared are hashes.
     if kept.management != Some(Management::of(&token)) {

@@ -55,6 +55,8 @@ fn document(server: &AuthServer) -> AuthorizationServerMetadata {
         id_token_signing_alg_values_supported: signing_algorithms(server),
         service_documentation: Some(at("/")),
         claims_supported: CLAIMS.map(ToOwned::to_owned).to_vec(),
+        // Those that were pushed have names of ours, which are no addresses.
+        request_uri_parameter_supported: false,
         authorization_response_iss_parameter_supported: true,
         client_id_metadata_document_supported: true,
     }
@@ -89,9 +91,10 @@ fn assertion_algorithms() -> Vec<String> {
     ALGORITHMS.iter().map(|(name, _)| (*name).to_owned()).collect()
 }
 
-/// Clients that act for themselves exist if the operator has registered some.
+/// Clients that act for themselves are those that the operator has registered for it.
 fn grant_types(server: &AuthServer) -> Vec<GrantType> {
-    let own = (!server.config().clients.is_empty()).then_some(GrantType::ClientCredentials);
+    let own = server.config().clients.act_for_themselves();
+    let own = own.then_some(GrantType::ClientCredentials);
     let vouched = (!server.config().id_jag.is_empty()).then_some(GrantType::JwtBearer);
     let always = [GrantType::AuthorizationCode, GrantType::RefreshToken, GrantType::DeviceCode];
     always.into_iter().chain(own).chain(vouched).collect()

@@ -14,6 +14,7 @@ mod consent;
 mod device;
 mod device_authorization;
 mod faults;
+mod for_people;
 mod health;
 mod home;
 mod introspect;
@@ -39,7 +40,7 @@ mod userinfo;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    middleware::from_fn_with_state as layer_fn,
+    middleware::{from_fn as middleware_fn, from_fn_with_state as layer_fn},
     response::Response,
     routing::{MethodRouter, get, post},
 };
@@ -69,7 +70,7 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /jwks                                    what its signatures are checked with (RFC 7517)
 /// POST /register                                clients register (RFC 7591)
 /// GET  /register/{client_id}  (PUT, DELETE)     clients manage their registration (RFC 7592)
-/// GET  /authorize                               a client sends a browser; the consent page
+/// GET  /authorize                     (POST)    a client sends a browser; the consent page
 /// POST /consent                                 the user agrees or not
 /// GET  /login                         (POST)    at which identity provider, if there are several
 /// GET  /mock-upstream-idp/authorize   (POST)    the user logs in at the mock
@@ -122,7 +123,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .layer(cors());
     let mock = server.idp();
     let for_browsers = Router::new()
-        .route("/authorize", get(authorize::get).layer(authorizations))
+        .route("/authorize", get(authorize::get).post(authorize::post).layer(authorizations))
         .route("/consent", post(consent::post))
         .route("/apps", get(apps::get).post(apps::post))
         .route("/logout", get(logout::get).post(logout::post))
@@ -153,7 +154,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(layer_fn(server.clone(), limits::name_caller));
-    dress(router, clothes(server))
+    dress(router, clothes(server)).layer(middleware_fn(for_people::turn_into_pages))
 }
 
 /// Programs in browsers, such as the Inspector, may use what needs no cookies. The pages are for

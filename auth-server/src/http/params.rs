@@ -1,5 +1,5 @@
 //! Parameters of queries and forms, parsed once and strictly: whatever is there twice is an error
-//! (RFC 6749 section 3.1), and whatever is empty is not there.
+//! (RFC 6749 section 3.1), so is what is no text, and whatever is empty is not there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use axum::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
+use percent_encoding::percent_decode;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use shared::oauth::ErrorCode;
-use url::form_urlencoded;
 
 use super::answer::OAuthError;
 
@@ -21,6 +21,8 @@ use super::answer::OAuthError;
 pub(crate) struct Params {
     values: BTreeMap<String, String>,
     repeated: BTreeSet<String>,
+    /// Those whose name or value is not UTF-8.
+    unreadable: BTreeSet<String>,
     /// Whether they were handed in ahead of the browser (RFC 9126).
     pub(super) pushed: bool,
 }
@@ -34,8 +36,10 @@ pub(crate) enum ParamsError {
     TooLarge,
     #[error("the body could not be read")]
     Unreadable,
-    #[error("{0} is there more than once, or is not UTF-8")]
+    #[error("{0} is there more than once")]
     Repeated(String),
+    #[error("{0} is not UTF-8")]
+    NotText(String),
     #[error("{0}")]
     Malformed(String),
 }
@@ -45,13 +49,21 @@ impl Params {
     pub(crate) fn parse(text: &[u8]) -> Self {
         let mut params = Self::default();
         let mut seen = BTreeSet::new();
-        for (name, value) in form_urlencoded::parse(text) {
-            // What is not UTF-8 was replaced; to go on would be to answer another request.
-            let is_broken = name.contains('\u{FFFD}') || value.contains('\u{FFFD}');
-            if !seen.insert(name.to_string()) || is_broken {
-                params.repeated.insert(name.into_owned());
+        for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            let mut halves = pair.splitn(2, |byte| *byte == b'=').map(decode);
+            let (name, value) = (halves.next().unwrap_or(Ok(String::new())), halves.next());
+            let (name, value) = match (name, value.unwrap_or(Ok(String::new()))) {
+                (Ok(name), Ok(value)) => (name, value),
+                // To go on with something in its place would be to answer another request.
+                (Ok(name) | Err(name), _) => {
+                    params.unreadable.insert(name);
+                    continue;
+                }
+            };
+            if !seen.insert(name.clone()) {
+                params.repeated.insert(name);
             } else if !value.is_empty() {
-                params.values.insert(name.into_owned(), value.into_owned());
+                params.values.insert(name, value);
             }
         }
         params
@@ -59,41 +71,56 @@ impl Params {
 
     /// The parameters of a request that was handed in ahead of the browser.
     pub(super) fn pushed(values: BTreeMap<String, String>) -> Self {
-        Self { values, repeated: BTreeSet::new(), pushed: true }
+        Self { values, pushed: true, ..Self::default() }
     }
 
-    /// A parameter that stays; none if it is there twice.
+    /// A parameter that stays; none if it does not count.
     pub(super) fn peek(&self, name: &str) -> Option<&str> {
-        let is_single = !self.repeated.contains(name);
-        self.values.get(name).filter(|_| is_single).map(String::as_str)
+        self.values.get(name).filter(|_| self.counts(name)).map(String::as_str)
     }
 
-    /// A parameter that must not be there twice.
+    /// A parameter that must be there once, as text, if it is there.
     pub(crate) fn take(&mut self, name: &str) -> Result<Option<String>, ParamsError> {
         if self.repeated.contains(name) {
             return Err(ParamsError::Repeated(name.to_owned()));
         }
+        if self.unreadable.contains(name) {
+            return Err(ParamsError::NotText(name.to_owned()));
+        }
         Ok(self.values.remove(name))
     }
 
-    /// A parameter that is there twice, if there is one.
-    pub(crate) fn repeated(&self) -> Option<&str> {
-        self.repeated.first().map(String::as_str)
+    fn counts(&self, name: &str) -> bool {
+        !self.repeated.contains(name) && !self.unreadable.contains(name)
+    }
+
+    /// What is wrong with a parameter, whichever it is, if something is.
+    pub(crate) fn problem(&self) -> Option<ParamsError> {
+        let repeated = self.repeated.first().cloned().map(ParamsError::Repeated);
+        repeated.or_else(|| self.unreadable.first().cloned().map(ParamsError::NotText))
     }
 
     /// All parameters as a `T`, which ignores those it does not know.
     pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, ParamsError> {
-        match self.repeated.into_iter().next() {
-            Some(name) => Err(ParamsError::Repeated(name)),
+        match self.problem() {
+            Some(problem) => Err(problem),
             None => read(self.values),
         }
     }
 
-    /// All parameters as a `T`, those that are there twice left out.
+    /// All parameters that count as a `T`.
     pub(crate) fn read_single<T: DeserializeOwned>(mut self) -> Result<T, ParamsError> {
-        self.values.retain(|name, _| !self.repeated.contains(name));
-        read(self.values)
+        let values = std::mem::take(&mut self.values);
+        read(values.into_iter().filter(|(name, _)| self.counts(name)).collect())
     }
+}
+
+/// Half of a pair as text; what is none with something in place of what is wrong, to be shown.
+fn decode(half: &[u8]) -> Result<String, String> {
+    let spaced: Vec<u8> =
+        half.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let bytes: Vec<u8> = percent_decode(&spaced).collect();
+    String::from_utf8(bytes).map_err(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
 fn read<T: DeserializeOwned>(values: BTreeMap<String, String>) -> Result<T, ParamsError> {
@@ -140,9 +167,11 @@ impl ParamsError {
     pub(crate) const fn status(&self) -> StatusCode {
         match self {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::NotAForm | Self::Unreadable | Self::Repeated(_) | Self::Malformed(_) => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::NotAForm
+            | Self::Unreadable
+            | Self::Repeated(_)
+            | Self::NotText(_)
+            | Self::Malformed(_) => StatusCode::BAD_REQUEST,
         }
     }
 }
@@ -164,8 +193,26 @@ mod tests {
         assert!(matches!(params.take("a"), Err(ParamsError::Repeated(name)) if name == "a"));
         assert_eq!(params.take("b").unwrap().as_deref(), Some("2"));
         assert_eq!(params.take("c").unwrap(), None);
-        assert!(params.take("d").is_err());
+        assert!(matches!(params.take("d"), Err(ParamsError::NotText(name)) if name == "d"));
         assert!(Params::parse(b"a=&a=1").take("a").is_err());
+    }
+
+    #[test]
+    fn what_is_text_is_taken_as_it_is_and_nothing_else_is_taken_for_it() {
+        for (sent, meant) in [
+            ("%EF%BF%BD", "\u{FFFD}"),
+            ("a+b%2Bc", "a b+c"),
+            ("%41=%", "A=%"),
+            ("\u{e4}%C3%A4", "\u{e4}\u{e4}"),
+        ] {
+            let mut params = Params::parse(format!("&state={sent}&").as_bytes());
+            assert_eq!(params.take("state").unwrap().as_deref(), Some(meant), "{sent}");
+        }
+        for broken in ["state=%C3", "state=%ED%A0%80", "%FF=1"] {
+            let params = Params::parse(broken.as_bytes());
+            assert!(matches!(params.problem(), Some(ParamsError::NotText(_))), "{broken}");
+            assert!(params.peek("state").is_none(), "{broken}");
+        }
     }
 
     #[test]

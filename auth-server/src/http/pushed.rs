@@ -54,7 +54,7 @@ impl IntoResponse for RouteError {
             Self::Request(AuthorizationRequestError::Store(error)) => {
                 return answer::store_failure(error);
             }
-            Self::Request(AuthorizationRequestError::Request { ref error, .. }) => error.code(),
+            Self::Request(AuthorizationRequestError::Request(ref refused)) => refused.error.code(),
             Self::Nested | Self::OtherKey | Self::Request(_) => ErrorCode::InvalidRequest,
         };
         tracing::warn!(reason = %self, "pushed request refused");

@@ -4,7 +4,10 @@ use std::{fmt, marker::PhantomData};
 
 use axum::{
     Json,
-    extract::{FromRequest as _, Request, State, rejection::JsonRejection},
+    extract::{
+        FromRequest as _, Request, State,
+        rejection::{JsonDataError, JsonRejection},
+    },
     response::{IntoResponse, Response},
 };
 use http::StatusCode;
@@ -74,12 +77,20 @@ const fn code(why: &MetadataError) -> ErrorCode {
 /// A sentence of our own for each kind of failure: the parser's would repeat what was sent.
 fn explain(why: &JsonRejection) -> String {
     match why {
+        JsonRejection::JsonDataError(why) if is_repetition(why) => {
+            "a member of the metadata is there more than once"
+        }
         JsonRejection::JsonDataError(_) => "a member of the metadata is of the wrong type",
         JsonRejection::JsonSyntaxError(_) => "the body is not JSON",
         JsonRejection::MissingJsonContentType(_) => "the content type must be application/json",
         _ => "the body could not be read",
     }
     .to_owned()
+}
+
+/// The parser has one kind of error for all that is JSON and not what was asked for.
+fn is_repetition(why: &JsonDataError) -> bool {
+    why.body_text().contains(": duplicate field `")
 }
 
 pub(super) async fn post(
@@ -90,6 +101,8 @@ pub(super) async fn post(
     let Json(Object(metadata)) = body;
     let mut registration = Registration::new(metadata, server.now(), server.entropy())?;
     server.config().redirect_hosts.check(&registration.client)?;
+    let anywhere = server.config().documents.allow_private;
+    registration.client.check_keys(anywhere).map_err(MetadataError::from)?;
     let clients = &server.repo().clients;
     if !clients.name(&mut registration).await? {
         server.guard().spend_for_all(Budget::NewClient).await?;

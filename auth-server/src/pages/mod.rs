@@ -39,6 +39,16 @@ pub(crate) struct ErrorPage<'a> {
     pub(crate) text: &'a str,
 }
 
+/// An answer that goes to an address of which nobody but its client says whose it is.
+#[derive(Template)]
+#[template(path = "leave.html")]
+pub(crate) struct LeavePage<'a> {
+    pub(crate) host: &'a str,
+    pub(crate) address: &'a str,
+    /// The code of the error.
+    pub(crate) error: &'a str,
+}
+
 /// The login of the mock identity provider.
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -175,8 +185,9 @@ mod tests {
             chooser.render().unwrap(),
             home.render().unwrap(),
             apps.render().unwrap(),
-            LogoutPage { user: Some((EVIL, EVIL)) }.render().unwrap(),
-            LogoutPage { user: None }.render().unwrap(),
+            LogoutPage { user: Some((EVIL, EVIL)), back: None }.render().unwrap(),
+            LogoutPage { user: None, back: Some((EVIL, EVIL)) }.render().unwrap(),
+            LeavePage { host: EVIL, address: EVIL, error: EVIL }.render().unwrap(),
             consent.render().unwrap(),
             device.render().unwrap(),
             DeviceDonePage { allowed: true }.render().unwrap(),

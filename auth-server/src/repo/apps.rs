@@ -7,8 +7,8 @@ use store::{Record, Roster, Store, StoreError, Table, UpdateError};
 
 use crate::domain::{AuthorizationRequest, CONSENT_LIFE, Consents, sha256_hex};
 
-/// How many logins of one user are known. Those that would end first are forgotten first: they go
-/// on, and end by themselves.
+/// How many logins of one user there are. What is not on the page that shows them must not live on:
+/// those that would end first make room.
 const MAX_LOGINS: u16 = 200;
 
 impl Record for Consents {
@@ -43,26 +43,23 @@ impl Apps {
     ) -> Result<(), StoreError> {
         let roster = roster(user);
         let member = format!("{}.{family}", client_tag(client));
-        self.logins.enter(&roster, &member, keep).await?;
+        self.logins.enter(&roster, &member, keep).await
+    }
+
+    /// The logins that there are too many of: to be ended, and forgotten then.
+    pub(crate) async fn surplus(&self, user: &str) -> Result<Vec<AppLogin>, StoreError> {
+        let roster = roster(user);
         let count = self.logins.len(&roster).await?;
         let surplus = count.saturating_sub(MAX_LOGINS.into());
-        if let Some(surplus) = u16::try_from(surplus).ok().filter(|surplus| *surplus > 0) {
-            for member in self.logins.members(&roster, surplus).await? {
-                self.logins.leave(&roster, &member).await?;
-            }
+        match u16::try_from(surplus).unwrap_or(u16::MAX) {
+            0 => Ok(Vec::new()),
+            surplus => Ok(read(&self.logins.members(&roster, surplus).await?)),
         }
-        Ok(())
     }
 
     /// The logins of a user's clients, dead or alive.
     pub(crate) async fn logins(&self, user: &str) -> Result<Vec<AppLogin>, StoreError> {
-        let members = self.logins.members(&roster(user), MAX_LOGINS).await?;
-        let cut = members.iter().filter_map(|member| member.split_once('.'));
-        let login = |(client, family): (&str, &str)| AppLogin {
-            family: family.to_owned(),
-            client: client.to_owned(),
-        };
-        Ok(cut.map(login).collect())
+        Ok(read(&self.logins.members(&roster(user), MAX_LOGINS).await?))
     }
 
     /// Forgets a login that has ended.
@@ -116,6 +113,15 @@ impl AppLogin {
     pub(crate) fn is_of(&self, client: &str) -> bool {
         self.client == client_tag(client)
     }
+}
+
+fn read(members: &[String]) -> Vec<AppLogin> {
+    let cut = members.iter().filter_map(|member| member.split_once('.'));
+    let login = |(client, family): (&str, &str)| AppLogin {
+        family: family.to_owned(),
+        client: client.to_owned(),
+    };
+    cut.map(login).collect()
 }
 
 fn roster(user: &str) -> String {

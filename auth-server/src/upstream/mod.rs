@@ -5,6 +5,7 @@
 //! every login has its own `state`, `nonce` and proof key. What a provider says is believed if its
 //! signature, issuer, audience, nonce and times are right, and nothing else of it is. Decision 0016.
 
+mod admission;
 mod discovery;
 mod identity;
 mod settings;
@@ -21,13 +22,14 @@ use shared::oauth::{CodeChallenge, CodeVerifier};
 use url::form_urlencoded::{Serializer, byte_serialize};
 
 pub use self::settings::UpstreamSettings;
-pub(crate) use self::{discovery::DiscoveryError, identity::Identity};
 use self::{
+    admission::Admission,
     discovery::{Discovery, Metadata},
     identity::{Expected, LONGEST},
     settings::{MOCK_NAME, Provider},
     wire::Wire,
 };
+pub(crate) use self::{admission::NotAdmitted, discovery::DiscoveryError, identity::Identity};
 use crate::{
     assertions::{AssertionError, Assertions, BadClaim, BadJwt, Jwt, PublicKeys, RemoteError},
     domain::{Freshness, KeySource, Unique, user_id},
@@ -83,6 +85,8 @@ pub(crate) enum UpstreamError {
     Form,
     #[error("the identity token is not accepted: {0}")]
     IdToken(#[from] AssertionError),
+    #[error("{0}")]
+    NotAdmitted(#[from] NotAdmitted),
 }
 
 /// The answer of a token endpoint, as far as it matters.
@@ -101,7 +105,11 @@ impl UpstreamError {
                 !matches!(error, FetchError::OutOfReach | FetchError::Scheme)
             }
             Self::IdToken(error) => error.is_passing(),
-            Self::Discovery(_) | Self::UnknownLogin | Self::Refused(_) | Self::Form => false,
+            Self::Discovery(_)
+            | Self::UnknownLogin
+            | Self::Refused(_)
+            | Self::Form
+            | Self::NotAdmitted(_) => false,
         }
     }
 }
@@ -181,6 +189,7 @@ fn mock(idp: &Idp) -> Provider {
         client_id: crate::idp::CLIENT_ID.to_owned(),
         client_secret: None,
         scopes: "openid profile email".to_owned(),
+        admission: Admission::default(),
     }
 }
 
@@ -251,6 +260,7 @@ impl Upstream {
             freshness: reply.freshness,
         };
         let mut identity = identity::read(jwt.claims(), &expected)?;
+        self.provider.admission.check(self.discovery.issuer(), jwt.claims())?;
         if !self.is_mock() {
             identity.user.sub = user_id(self.discovery.issuer(), &identity.user.sub);
         }

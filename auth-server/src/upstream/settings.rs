@@ -12,11 +12,14 @@ use ambient::{
 };
 use shared::oauth::ScopeSet;
 
+use super::admission::{Admission, RequiredClaims};
+
 const NAMES: &str = "AUTH_UPSTREAMS";
 const MOCK: &str = "AUTH_MOCK_IDP";
 const ISSUER: &str = "AUTH_UPSTREAM_<NAME>_ISSUER";
 const CLIENT_ID: &str = "AUTH_UPSTREAM_<NAME>_CLIENT_ID";
 const SCOPES: &str = "AUTH_UPSTREAM_<NAME>_SCOPES";
+const DOMAINS: &str = "AUTH_UPSTREAM_<NAME>_ALLOWED_DOMAINS";
 
 /// What the mock is called.
 pub(super) const MOCK_NAME: &str = "mock";
@@ -47,6 +50,8 @@ pub(crate) struct Provider {
     pub(crate) client_secret: Option<Secret>,
     /// What we ask it for.
     pub(crate) scopes: String,
+    /// Which of its users are let in.
+    pub(crate) admission: Admission,
 }
 
 impl UpstreamSettings {
@@ -90,8 +95,8 @@ impl UpstreamSettings {
 }
 
 fn provider(read: &mut Reader<'_>, name: &str) -> Option<Provider> {
-    let before = values(read, Some(name));
-    let (issuer, client_id, client_secret, scopes, label) = before;
+    let Values { issuer, client_id, client_secret, scopes, label, admission } =
+        values(read, Some(name));
     let variable =
         |pattern: &str| pattern.replace("<NAME>", &name.to_ascii_uppercase().replace('-', "_"));
     if issuer.as_ref().is_none_or(|issuer| !issuer.is_https() && !issuer.is_loopback()) {
@@ -104,6 +109,15 @@ fn provider(read: &mut Reader<'_>, name: &str) -> Option<Provider> {
     if !scopes.contains("openid") {
         read.mistake(&variable(SCOPES), "lacks `openid`, without which nobody says who logs in");
     }
+    let is_domain = |text: &String| text.contains('.') && !text.contains(['@', '/', '*', ' ']);
+    if !admission.domains.iter().all(is_domain) {
+        let problem = "has something that is not a domain such as `example.com`";
+        read.mistake(&variable(DOMAINS), problem);
+    }
+    if !admission.domains.is_empty() && !scopes.contains("email") {
+        let problem = "lacks `email`, and ALLOWED_DOMAINS of this provider looks at the address";
+        read.mistake(&variable(SCOPES), problem);
+    }
     Some(Provider {
         name: name.to_owned(),
         label: label.unwrap_or_else(|| name.to_owned()),
@@ -111,6 +125,7 @@ fn provider(read: &mut Reader<'_>, name: &str) -> Option<Provider> {
         client_id: client_id?,
         client_secret,
         scopes: scopes.to_string(),
+        admission,
     })
 }
 
@@ -119,22 +134,44 @@ fn document(read: &mut Reader<'_>) {
     values(read, None);
 }
 
-type Values = (Option<BaseUrl>, Option<String>, Option<Secret>, ScopeSet, Option<String>);
+struct Values {
+    issuer: Option<BaseUrl>,
+    client_id: Option<String>,
+    client_secret: Option<Secret>,
+    scopes: ScopeSet,
+    label: Option<String>,
+    admission: Admission,
+}
 
 fn values(read: &mut Reader<'_>, name: Option<&str>) -> Values {
     let issuer = "Issuer of this provider: where its openid-configuration is, byte for byte.";
     let client_id = "Client id of this server at the provider. \
                      The redirect URI there is AUTH_SERVER_URL/upstream/name/callback.";
     let secret = "Client secret of this server at the provider; a public client when not set.";
-    (
-        read.setting_of(ISSUER, name, issuer).optional(),
-        read.setting_of(CLIENT_ID, name, client_id).optional(),
-        read.setting_of("AUTH_UPSTREAM_<NAME>_CLIENT_SECRET", name, secret).secret(),
-        read.setting_of(SCOPES, name, "Scopes that are asked for, between spaces.")
+    Values {
+        issuer: read.setting_of(ISSUER, name, issuer).optional(),
+        client_id: read.setting_of(CLIENT_ID, name, client_id).optional(),
+        client_secret: read.setting_of("AUTH_UPSTREAM_<NAME>_CLIENT_SECRET", name, secret).secret(),
+        scopes: read
+            .setting_of(SCOPES, name, "Scopes that are asked for, between spaces.")
             .or("openid profile email".parse().unwrap_or_default()),
-        read.setting_of("AUTH_UPSTREAM_<NAME>_NAME", name, "What people know the provider as.")
+        label: read
+            .setting_of("AUTH_UPSTREAM_<NAME>_NAME", name, "What people know the provider as.")
             .optional(),
-    )
+        admission: admission(read, name),
+    }
+}
+
+fn admission(read: &mut Reader<'_>, name: Option<&str>) -> Admission {
+    let meaning = "Domains whose people are let in, by verified address (Google: by `hd`), comma \
+                   separated; everybody of the provider when not set.";
+    let domains: List = read.setting_of(DOMAINS, name, meaning).optional().unwrap_or_default();
+    let meaning = "What the identity token must say as well, NAME=VALUE comma separated; in a list \
+                   it has to be among others.";
+    let pattern = "AUTH_UPSTREAM_<NAME>_REQUIRED_CLAIMS";
+    let claims: Option<RequiredClaims> = read.setting_of(pattern, name, meaning).optional();
+    let domains = domains.0.into_iter().map(|domain| domain.to_ascii_lowercase()).collect();
+    Admission { domains, claims: claims.unwrap_or_default() }
 }
 
 fn is_name(name: &str) -> bool {
@@ -194,6 +231,15 @@ mod tests {
         let with = |name, value| mistakes(&[&CORP[..], &[(name, value)]].concat());
         assert_eq!(with("AUTH_UPSTREAM_CORP_SCOPE", "openid"), ["AUTH_UPSTREAM_CORP_SCOPE"]);
         assert_eq!(with("AUTH_UPSTREAM_CORP_SCOPES", "email"), ["AUTH_UPSTREAM_CORP_SCOPES"]);
+        for wrong in ["@corp.example", "*.corp.example", "corp", "https://corp.example"] {
+            let name = "AUTH_UPSTREAM_CORP_ALLOWED_DOMAINS";
+            assert_eq!(with(name, wrong), [name], "{wrong}");
+        }
+        let claims = "AUTH_UPSTREAM_CORP_REQUIRED_CLAIMS";
+        assert_eq!(with(claims, "staff"), [claims]);
+        let blind = [("AUTH_UPSTREAM_CORP_ALLOWED_DOMAINS", "corp.example")];
+        let blind = [&CORP[..], &blind, &[("AUTH_UPSTREAM_CORP_SCOPES", "openid")]].concat();
+        assert_eq!(mistakes(&blind), ["AUTH_UPSTREAM_CORP_SCOPES"]);
         let plain = with("AUTH_UPSTREAM_CORP_ISSUER", "http://id.corp.example");
         assert_eq!(plain, ["AUTH_UPSTREAM_CORP_ISSUER"]);
     }

@@ -9,7 +9,10 @@ use testkit::{
     redis::RedisServer,
 };
 
-use crate::support::{PASSWORD, World, redemption, sign_in};
+use crate::{
+    log::Log,
+    support::{PASSWORD, World, redemption, sign_in},
+};
 
 /// Lets a client in as `user`, in this browser.
 async fn let_in(world: &World, browser: &mut Browser, client: &Client, user: &str) -> Tokens {
@@ -80,7 +83,7 @@ async fn who_is_thrown_out_has_nothing_left() {
 
 #[tokio::test]
 async fn a_code_on_its_way_ends_too() {
-    let world = World::start().await;
+    let (log, world) = (Log::keep(), World::start().await);
     let (client, mut browser) = (world.app().await, world.browser());
     let_in(&world, &mut browser, &client, "alice").await;
     let request = world.request(&client).with("prompt", "login");
@@ -88,8 +91,33 @@ async fn a_code_on_its_way_ends_too() {
     let page = apps(&world, &mut browser).await;
     let _ = throw_out(&mut browser, &page).await;
     let code = query(&callback, "code").unwrap();
-    let refused = world.token(&redemption(&client, &request, &code)).await;
+    for _ in 0..2 {
+        let refused = world.token(&redemption(&client, &request, &code)).await;
+        refused.expect_oauth_error(400, "invalid_grant");
+        assert!(refused.text().contains("the user has withdrawn"), "{refused}");
+    }
+    assert!(log.audit("code.replayed", Some(&client.id)).is_empty(), "nothing was stolen");
+}
+
+#[tokio::test]
+async fn a_login_that_there_is_no_place_for_ends_instead_of_hiding() {
+    let world = World::start().await;
+    let (first, other) = (world.app().await, world.app().await);
+    let mut browser = world.browser();
+    let oldest = let_in(&world, &mut browser, &first, "alice").await;
+    world.pass(1);
+    let second = let_in(&world, &mut browser, &other, "alice").await;
+    world.pass(1);
+    for _ in 0..199 {
+        let page = browser.open(&world.request(&other).url()).await.page().expect(200);
+        let _ = crate::support::approve(&mut browser, &page).await.callback();
+    }
+    assert!(!world.is_active(&oldest.access).await);
+    let refused = world.refresh(&first, &oldest.refresh.unwrap()).await;
     refused.expect_oauth_error(400, "invalid_grant");
+    assert!(world.is_active(&second.access).await, "200 have a place");
+    let page = apps(&world, &mut browser).await;
+    assert!(page.text().contains(&other.id) && !page.text().contains(&first.id), "{page}");
 }
 
 #[tokio::test]

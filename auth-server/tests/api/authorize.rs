@@ -1,5 +1,6 @@
 //! `GET /authorize`.
 
+use http::Method;
 use serde_json::json;
 use testkit::oauth::{Authorization, Client, query};
 use url::Url;
@@ -165,7 +166,8 @@ async fn the_resource_is_known_by_its_usual_names() {
     let world = World::start().await;
     let request = world.request(&world.app().await);
     let origin = RESOURCE.strip_suffix("/mcp").unwrap();
-    for name in [RESOURCE, &format!("{RESOURCE}/"), origin, &format!("{origin}/")] {
+    let sse = format!("{origin}/sse");
+    for name in [RESOURCE, &format!("{RESOURCE}/"), &sse, origin, &format!("{origin}/")] {
         let request = request.clone().with("resource", name);
         let page = world.browser().open(&request.url()).await.page().expect(200);
         assert!(page.text().contains(RESOURCE), "{name}: {page}");
@@ -193,4 +195,72 @@ async fn a_redirect_uri_keeps_its_query() {
     let client = client_at(&world, &[&uri]).await;
     let callback = redirected(&world, &world.request(&client).without("code_challenge")).await;
     assert!(callback.as_str().starts_with(&format!("{uri}&error=invalid_request")), "{callback}");
+}
+
+/// Anybody can register an address of his own, and a link that begins with ours looks trustworthy.
+#[tokio::test]
+async fn nobody_is_led_to_a_strangers_address_without_a_click() {
+    let world = World::start().await;
+    let client = client_at(&world, &["https://evil.example/phish"]).await;
+    let request = world.request(&client);
+    for (name, value) in [("response_type", "x"), ("prompt", "none"), ("scope", "\"")] {
+        let url = request.clone().with(name, value).url();
+        let page = world.browser().open(&url).await.page().expect(400);
+        assert!(page.text().contains("not know who runs evil.example"), "{name}: {page}");
+        let link = page.link("Go on to evil.example");
+        assert_eq!(query(&link, "state").as_deref(), Some(&*request.state), "{link}");
+        assert_eq!(query(&link, "iss").as_deref(), Some(&*world.issuer), "{link}");
+        assert!(query(&link, "error").is_some() && link.path() == "/phish", "{link}");
+        let framed = world.http.request(Method::GET, &url).header("sec-fetch-dest", "iframe");
+        let _ = world.http.send(framed).await.expect(303);
+    }
+}
+
+#[tokio::test]
+async fn whoever_is_logged_in_or_vouched_for_is_answered_at_once() {
+    let world = World::start().await;
+    let web = "https://app.example/cb";
+    let request = world.request(&client_at(&world, &[web]).await).with("response_type", "x");
+    let mut browser = world.browser();
+    world.go(&mut browser, &world.request(&world.app().await).url(), "alice").await;
+    let mut browser = browser.with_callback(web);
+    let callback = browser.open(&request.url()).await.callback();
+    assert_eq!(query(&callback, "error").as_deref(), Some("unsupported_response_type"));
+    let app = client_at(&world, &["app.example:/cb"]).await;
+    let url = world.request(&app).with("response_type", "x").url();
+    let _ = world.http.get(&url).await.expect(303);
+    let world = World::with(&[("AUTH_REDIRECT_HOSTS", "app.example")]).await;
+    let request = world.request(&client_at(&world, &[web]).await).with("response_type", "x");
+    let _ = world.http.get(&request.url()).await.expect(303);
+}
+
+#[tokio::test]
+async fn a_request_may_be_in_a_form() {
+    let world = World::start().await;
+    let request = world.request(&world.app().await);
+    let send = |request: &Authorization| {
+        let form = world.http.request(Method::POST, "/authorize").form(&request.query);
+        world.http.send(form)
+    };
+    let page = send(&request).await.expect(200);
+    assert!(page.text().contains("wants access"), "{page}");
+    let refused = send(&request.clone().without("code_challenge")).await.expect(303);
+    assert!(refused.header("location").unwrap().starts_with(CALLBACK), "{refused}");
+    let _ = send(&request.with("redirect_uri", "https://evil.example/")).await.expect(400);
+}
+
+#[tokio::test]
+async fn a_state_comes_back_as_it_was_sent_or_the_client_is_told_that_it_is_none() {
+    let world = World::start().await;
+    let request = world.request(&world.app().await).with("response_type", "x").without("state");
+    let answer = async |state: &str| {
+        let url = format!("{}&state={state}", request.url());
+        world.browser().open(&url).await.callback()
+    };
+    let strange = answer("%EF%BF%BD%00%20").await;
+    assert_eq!(query(&strange, "state").as_deref(), Some("\u{FFFD}\0 "), "{strange}");
+    let broken = answer("%C3%28").await;
+    assert_eq!(query(&broken, "error").as_deref(), Some("invalid_request"));
+    let why = query(&broken, "error_description");
+    assert_eq!((why.as_deref(), query(&broken, "state")), (Some("state is not UTF-8"), None));
 }

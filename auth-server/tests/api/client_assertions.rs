@@ -3,6 +3,7 @@
 use std::io::Write as _;
 
 use ambient::Entropy;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
@@ -58,6 +59,26 @@ async fn a_client_signs_for_the_issuer_or_for_the_token_endpoint() {
         let told = world.introspect(token["access_token"].as_str().unwrap()).await;
         assert_eq!(told["client_id"], "report");
     }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_an_assertion_is_told_also_where_nothing_else_names_its_client() {
+    let signer = Signer::new("a");
+    let world = world(json!({ "jwks": signer.set() })).await;
+    let good = signer.sign("JWT", &claims(&world));
+    let rest = good.split_once('.').unwrap().1;
+    for (header, why) in [
+        (json!({ "alg": "none" }), "its algorithm is not one of those in the metadata"),
+        (json!({ "alg": "HS256" }), "its algorithm is not one of those in the metadata"),
+        (json!({ "alg": "ES256", "crit": ["x"] }), "demands an extension that is not known"),
+    ] {
+        let forged = format!("{}.{rest}", URL_SAFE_NO_PAD.encode(header.to_string()));
+        let answer = ask(&world.http, &forged).await;
+        answer.expect_oauth_error(401, "invalid_client");
+        assert!(answer.text().contains(why), "{header}: {answer}");
+    }
+    let nobody = signer.sign("JWT", &lacking(&claims(&world), "sub"));
+    assert!(ask(&world.http, &nobody).await.text().contains("sub is missing"));
 }
 
 #[tokio::test]

@@ -133,3 +133,28 @@ async fn the_grant_is_promised_if_there_is_somebody_for_it() {
         assert_eq!(grants.len(), count, "{grants:?}");
     }
 }
+
+#[tokio::test]
+async fn the_grant_is_offered_where_a_client_may_use_it() {
+    let grants = async |clients: serde_json::Value| {
+        let mut file = NamedTempFile::new().unwrap();
+        file.write_all(json!({ "clients": clients }).to_string().as_bytes()).unwrap();
+        let path = file.path().to_str().unwrap().to_owned();
+        let world = World::with(&[("AUTH_CLIENTS_FILE", &path)]).await;
+        let document = world.http.get("/.well-known/oauth-authorization-server").await.json();
+        document["grant_types_supported"].to_string()
+    };
+    let for_users = json!({ "client_id": "app", "redirect_uris": [CALLBACK] });
+    assert!(!grants(json!([for_users])).await.contains("client_credentials"));
+    let own = json!({ "client_id": "report", "client_secret_sha256": HASHES });
+    assert!(grants(json!([for_users, own])).await.contains("client_credentials"));
+}
+
+#[tokio::test]
+async fn a_resource_that_is_not_known_is_called_so() {
+    let (world, _file) = world().await;
+    let wrong = with(form("report", SECRET), "resource", "https://other.example/mcp");
+    let refused = world.token(&wrong).await;
+    refused.expect_oauth_error(400, "invalid_target");
+    assert!(refused.text().contains("not one that tokens are issued for here"), "{refused}");
+}

@@ -20,9 +20,14 @@ struct Story {
 
 impl Story {
     async fn begin(user: &str) -> Self {
+        Self::begin_at(user, CALLBACK).await
+    }
+
+    /// The same, with another place to go afterwards.
+    async fn begin_at(user: &str, after: &str) -> Self {
         let world = World::with(&[("AUTH_TOKEN_FORMAT", "jwt")]).await;
         let metadata = json!({
-            "token_endpoint_auth_method": "none", "post_logout_redirect_uris": [CALLBACK],
+            "token_endpoint_auth_method": "none", "post_logout_redirect_uris": [after],
         });
         let client = world.app_with(metadata).await;
         let (browser, hint) = (world.browser(), String::new());
@@ -130,6 +135,21 @@ async fn somebody_else_who_is_logged_in_is_asked() {
     let wish = [("id_token_hint", &*for_alice), ("post_logout_redirect_uri", CALLBACK)];
     let page = story.leave(&wish).await.page().expect(200);
     assert!(asks(&page) && page.text().contains("Bob Brown"), "{page}");
+}
+
+#[tokio::test]
+async fn a_browser_in_which_nobody_was_is_not_sent_to_a_strangers_address() {
+    let web = "https://app.example/bye";
+    let mut story = Story::begin_at("alice", web).await;
+    let hint = story.hint.clone();
+    let wish = [("id_token_hint", &*hint), ("post_logout_redirect_uri", web), ("state", "s")];
+    let mut victim = story.world.browser();
+    let address = Url::parse_with_params(&format!("{}/logout", story.world.issuer), &wish).unwrap();
+    let page = victim.open(address.as_str()).await.page().expect(200);
+    assert!(page.text().contains("You are logged out"), "{page}");
+    assert_eq!(page.link("Go on to app.example").as_str(), format!("{web}?state=s"));
+    story.browser = story.browser.with_callback(web);
+    let _ = story.leave(&wish).await.callback();
 }
 
 /// It comes without our cookies, so it could log nobody out.

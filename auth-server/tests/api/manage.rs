@@ -115,10 +115,15 @@ async fn nobody_else_can_do_any_of_it() {
         let challenge = answer.header("www-authenticate").unwrap();
         assert!(challenge.starts_with("Bearer error=\"invalid_token\""), "{challenge}");
     }
-    for header in ["", "Bearer", "Bearer x", "Basic eDp5"] {
+    for (header, is_wrong) in
+        [("", false), ("Bearer", false), ("Bearer x", true), ("Basic eDp5", false)]
+    {
         let uri = client.registration["registration_client_uri"].as_str().unwrap();
         let request = world.http.request(Method::GET, uri).header("authorization", header);
-        world.http.send(request).await.expect_oauth_error(401, "invalid_token");
+        let answer = world.http.send(request).await;
+        answer.expect_oauth_error(401, "invalid_token");
+        let challenge = answer.header("www-authenticate").unwrap();
+        assert_eq!(challenge.contains("error="), is_wrong, "RFC 6750 section 3.1: {challenge}");
     }
 }
 

@@ -50,6 +50,7 @@ async fn the_document_says_what_there_is_and_nothing_else() {
             "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "name", "email",
             "email_verified",
         ],
+        "request_uri_parameter_supported": false,
         "authorization_response_iss_parameter_supported": true,
         "client_id_metadata_document_supported": true,
     });

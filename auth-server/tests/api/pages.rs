@@ -1,5 +1,6 @@
 //! What all pages promise.
 
+use http::Method;
 use testkit::browser::Page;
 
 use crate::support::{World, approve};
@@ -71,4 +72,30 @@ async fn the_style_is_there() {
     let styles = world.http.get("/styles.css").await.expect(200);
     assert_eq!(styles.header("content-type"), Some("text/css; charset=utf-8"));
     assert!(styles.text().contains("prefers-color-scheme: dark"));
+}
+
+#[tokio::test]
+async fn a_person_who_takes_a_wrong_turn_reads_a_page_and_a_program_json() {
+    let world = World::start().await;
+    let browsers = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    let ask = |method: &Method, path, accept| {
+        let request = world.http.request(method.clone(), path).header("accept", accept);
+        let body = if *method == Method::POST { "x".repeat(65 * 1024) } else { String::new() };
+        world.http.send(request.body(body))
+    };
+    let table = [
+        (Method::GET, "/consent", 405),
+        (Method::GET, "/nowhere", 404),
+        (Method::POST, "/device", 413),
+        (Method::PUT, "/upstream/mock/callback", 405),
+    ];
+    for (method, path, status) in table {
+        let page = ask(&method, path, browsers).await.expect(status);
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
+        assert!(page.text().contains("<h1>") && page.header("x-request-id").is_some(), "{page}");
+        assert_eq!(page.header("allow").is_some(), status == 405, "{page}");
+        let told = ask(&method, path, "*/*").await;
+        told.expect_oauth_error(status, "invalid_request");
+    }
+    ask(&Method::POST, "/register", browsers).await.expect_oauth_error(413, "invalid_request");
 }

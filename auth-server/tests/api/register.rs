@@ -165,3 +165,32 @@ async fn a_client_from_before_the_operator_said_so_is_not_answered_elsewhere() {
     let page = http.get(&format!("/authorize?{query}")).await.expect(400);
     assert!(page.text().contains("cannot be answered") && page.header("location").is_none());
 }
+
+#[tokio::test]
+async fn keys_that_could_never_be_fetched_are_refused_at_once() {
+    let metadata = json!({
+        "redirect_uris": [CALLBACK], "token_endpoint_auth_method": "private_key_jwt",
+        "jwks_uri": "http://127.0.0.1:7/jwks",
+    });
+    let refused = World::start().await.register(&metadata).await;
+    refused.expect_oauth_error(400, "invalid_client_metadata");
+    assert!(refused.text().contains("jwks_uri must be an https URL"), "{refused}");
+    let world = World::with(&[("AUTH_CIMD_ALLOW_PRIVATE", "1")]).await;
+    let _ = world.register(&metadata).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_member_that_is_there_twice_is_told_as_such() {
+    let world = World::start().await;
+    let register = async |body: &'static str| {
+        let request = world.http.request(Method::POST, "/register");
+        let request = request.header("content-type", "application/json").body(body);
+        let answer = world.http.send(request).await;
+        answer.expect_oauth_error(400, "invalid_client_metadata");
+        answer.json()["error_description"].clone()
+    };
+    let twice = register(r#"{"client_name": "a", "redirect_uris": [], "client_name": "b"}"#).await;
+    assert_eq!(twice, "a member of the metadata is there more than once");
+    let wrong = register(r#"{"client_name": 7, "redirect_uris": []}"#).await;
+    assert_eq!(wrong, "a member of the metadata is of the wrong type");
+}

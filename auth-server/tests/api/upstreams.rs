@@ -111,6 +111,35 @@ async fn an_identity_token_with_a_wrong_claim_lets_nobody_in() {
 }
 
 #[tokio::test]
+async fn of_a_providers_people_those_get_in_whom_the_operator_lets_in() {
+    let limits = [
+        ("AUTH_UPSTREAM_CORP_ALLOWED_DOMAINS", "corp.example"),
+        ("AUTH_UPSTREAM_CORP_REQUIRED_CLAIMS", "groups=staff"),
+    ];
+    let (world, provider) = world(&limits).await;
+    let says = |email: &'static str, is_verified: bool, group: &'static str| {
+        provider.script().claims = Box::new(move |claims| {
+            claims["email"] = json!(email);
+            claims["email_verified"] = json!(is_verified);
+            claims["groups"] = json!([group, "all"]);
+        });
+    };
+    says("ann@corp.example", true, "staff");
+    let request = world.request(&world.app().await);
+    assert!(query(&go(&mut world.browser(), &request).await.callback(), "code").is_some());
+    for (email, is_verified, group, told) in [
+        ("ann@corp.example", false, "staff", "does not say that the address for mail"),
+        ("eve@evil.example", true, "staff", "the operator of this server has not allowed"),
+        ("ann@corp.example", true, "guests", "the operator of this server has not allowed"),
+    ] {
+        says(email, is_verified, group);
+        let page = refused(&world, 403).await;
+        assert!(page.text().contains(told) && !page.text().contains("corp.example"), "{page}");
+        assert!(!page.text().contains("staff"), "{page}");
+    }
+}
+
+#[tokio::test]
 async fn an_identity_token_that_nobody_has_signed_lets_nobody_in() {
     type Mint = fn(&Signer, &Value) -> String;
     let mints: [Mint; 4] = [

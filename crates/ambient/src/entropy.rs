@@ -46,12 +46,7 @@ impl Entropy {
     /// `N` random bytes as lower-case hexadecimal digits.
     #[must_use]
     pub fn hex<const N: usize>(&self) -> String {
-        use fmt::Write as _;
-        self.bytes::<N>().iter().fold(String::with_capacity(N * 2), |mut text, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        const_hex::encode(self.bytes::<N>())
     }
 }
 

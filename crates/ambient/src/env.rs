@@ -15,7 +15,12 @@
 //!
 //! The same description makes `.env.example` and the configuration page.
 
-use std::{collections::BTreeMap, fmt, path::Path, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    path::Path,
+    str::FromStr,
+};
 
 use crate::Secret;
 
@@ -153,13 +158,50 @@ impl Env {
     /// The value that holds for a setting, fit to be shown, and where it came from.
     #[must_use]
     pub fn effective(&self, setting: &Setting) -> (String, &'static str) {
-        match self.values.get(setting.name) {
+        self.shown(setting.name, setting)
+    }
+
+    fn shown(&self, name: &str, setting: &Setting) -> (String, &'static str) {
+        match self.values.get(name) {
             Some((value, source)) if !value.expose().trim().is_empty() => {
                 let shown = if setting.secret { "[redacted]" } else { value.expose() };
                 (shown.to_owned(), source)
             }
             _ => (setting.default.clone().unwrap_or_default(), "default"),
         }
+    }
+
+    /// The same for all settings, with their names: of those that are there once for each of several
+    /// things, every name that holds, or the pattern if there is none.
+    #[must_use]
+    pub fn in_force(&self, settings: &[Setting]) -> Vec<(String, String, &'static str)> {
+        let mut rows = Vec::new();
+        for setting in settings {
+            let names = match setting.name.split_once(PART) {
+                None => vec![setting.name.to_owned()],
+                Some((before, _)) => {
+                    let parts = self.parts(settings, before);
+                    parts.iter().map(|part| setting.name.replace(PART, part)).collect()
+                }
+            };
+            let names = if names.is_empty() { vec![setting.name.to_owned()] } else { names };
+            rows.extend(names.into_iter().map(|name| {
+                let (value, source) = self.shown(&name, setting);
+                (name, value, source)
+            }));
+        }
+        rows
+    }
+
+    /// What the patterns that begin like this stand for, by what is set.
+    fn parts(&self, settings: &[Setting], begin: &str) -> BTreeSet<&str> {
+        let patterns = settings.iter().filter_map(|setting| setting.name.split_once(PART));
+        let ends = patterns.filter(|(before, _)| *before == begin).map(|(_, after)| after);
+        let found = ends.flat_map(|end| {
+            let rests = self.values.keys().filter_map(|name| name.strip_prefix(begin));
+            rests.filter_map(move |rest| rest.strip_suffix(end)).filter(|part| !part.is_empty())
+        });
+        found.collect()
     }
 
     /// Reads a configuration. Every mistake is collected before any is reported; the settings that
@@ -227,13 +269,18 @@ impl<'a> Reader<'a> {
     }
 
     /// Records every variable that begins with `prefix` and has not been read: a name that is
-    /// spelled wrong would silently change nothing.
+    /// spelled wrong would silently change nothing. What Kubernetes tells every container about its
+    /// services is nobody's spelling.
     pub fn refuse_unknown(&mut self, prefix: &str) {
         let known = |name: &String| {
             self.of_parts.contains(name) || self.settings.iter().any(|known| known.name == name)
         };
-        let names = self.env.values.keys().filter(|name| name.starts_with(prefix) && !known(name));
-        for name in names.cloned().collect::<Vec<_>>() {
+        let is_told = |name: &str| self.mistakes.iter().any(|mistake| mistake.setting == name);
+        let set = self.env.values.iter().filter(|(name, _)| name.starts_with(prefix));
+        let unknown = set.filter(|(name, (value, _))| {
+            !known(name) && !is_told(name) && !is_service_link(name, value.expose())
+        });
+        for name in unknown.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
             self.mistake(&name, "is not a setting; mend its name or remove it");
         }
     }
@@ -358,6 +405,17 @@ impl Value<'_, '_> {
     }
 }
 
+/// Whether a variable is one of those that Kubernetes makes of the name of each service
+/// (`enableServiceLinks`): `X_SERVICE_HOST`, `X_PORT=tcp://…`, `X_PORT_80_TCP_ADDR` and the like.
+fn is_service_link(name: &str, value: &str) -> bool {
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let of_port = name.split_once("_PORT_").and_then(|(_, rest)| rest.split('_').next());
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || of_port.is_some_and(is_number)
+        || name.ends_with("_PORT") && value.contains("://")
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 fn process_variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars()
@@ -391,6 +449,39 @@ mod tests {
             port
         });
         assert_eq!(config.unwrap_err().0[0].setting, "A_PROT");
+    }
+
+    #[test]
+    fn what_kubernetes_says_of_services_is_no_wrong_name_and_a_mistake_is_told_once() {
+        let env = Env::from([
+            ("A_SERVICE_HOST", "10.0.0.1"),
+            ("A_SERVER_SERVICE_PORT_HTTP", "80"),
+            ("A_PORT", "tcp://10.0.0.1:80"),
+            ("A_PORT_80_TCP_ADDR", "10.0.0.1"),
+            ("A_PORT_X", "1"),
+        ]);
+        let (config, _) = env.read(|read| {
+            read.refuse_unknown("A_PORT_X");
+            read.refuse_unknown("A_");
+        });
+        let named = config.unwrap_err().0.into_iter().map(|mistake| mistake.setting);
+        assert_eq!(named.collect::<Vec<_>>(), ["A_PORT_X"]);
+    }
+
+    #[test]
+    fn what_holds_is_told_by_the_names_that_are_set() {
+        let read = |read: &mut Reader<'_>, part| {
+            let _ = read.setting_of("X_<NAME>_URL", part, "").or(7_u8);
+            let _ = read.setting_of("X_<NAME>_KEY", part, "").secret();
+        };
+        let env = Env::from([("X_LAB_KEY", "hunter2"), ("Y", "1")]);
+        let (_, settings) = env.read(|reader| read(reader, Some("lab")));
+        let row = |name: &str, value: &str, source| (name.to_owned(), value.to_owned(), source);
+        let rows = [row("X_LAB_URL", "7", "default"), row("X_LAB_KEY", "[redacted]", "test")];
+        assert_eq!(env.in_force(&settings), rows);
+        let (_, settings) = Env::default().read(|reader| read(reader, None));
+        let rows = [row("X_<NAME>_URL", "7", "default"), row("X_<NAME>_KEY", "", "default")];
+        assert_eq!(Env::default().in_force(&settings), rows);
     }
 
     #[test]

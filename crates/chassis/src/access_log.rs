@@ -66,7 +66,9 @@ impl Requester {
 
 impl fmt::Display for Requester {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.kind, hex(self.digest))
+        f.write_str(self.kind)?;
+        f.write_str(":")?;
+        f.write_str(const_hex::Buffer::<4>::new().format(&self.digest))
     }
 }
 
@@ -74,10 +76,6 @@ impl fmt::Display for Requester {
 fn digest(bytes: &[u8]) -> [u8; 4] {
     let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(bytes));
     [a, b, c, d]
-}
-
-fn hex(digest: [u8; 4]) -> String {
-    digest.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// What a line says about the request.
@@ -169,7 +167,7 @@ impl Line {
         event_at!(
             level,
             request_id = self.id(),
-            http.request.method = %self.method,
+            http.request.method = self.method.as_str(),
             url.path = self.path(),
             http.response.status_code = status,
             http.response.body.size = bytes,
@@ -188,7 +186,7 @@ impl Line {
         event_at!(
             self.level(200),
             request_id = self.id(),
-            http.request.method = %self.method,
+            http.request.method = self.method.as_str(),
             url.path = self.path(),
             http.response.body.size = bytes,
             end,
@@ -209,7 +207,7 @@ impl Line {
 
     /// What tells sessions apart in a log and opens none: the beginning of the hash of the name.
     fn session(&self) -> Option<String> {
-        Some(hex(digest(self.session.as_ref()?.as_bytes())))
+        Some(const_hex::encode(digest(self.session.as_ref()?.as_bytes())))
     }
 
     fn id(&self) -> Option<&str> {

@@ -3,6 +3,7 @@
 //! that is further in with it.
 
 use std::{
+    convert::Infallible,
     future::Future,
     pin::Pin,
     task::{Context, Poll, ready},
@@ -23,6 +24,36 @@ pub trait Around: Clone {
 
     /// Looks at the answer, or at the refusal.
     fn after(kept: Self::Kept, response: Response) -> Response;
+
+    /// The service that does it.
+    fn around<S>(self, inner: S) -> AroundService<Self, S> {
+        AroundService { around: self, inner }
+    }
+}
+
+/// What a service ends with.
+pub type Answered = Result<Response, Infallible>;
+
+/// A service that is called without being copied: nothing that is asked often is cloned for it.
+pub trait Serve {
+    /// The answer in the making.
+    type Answering: Future<Output = Answered> + Send + 'static;
+
+    /// Answers.
+    fn serve(&self, request: Request) -> Self::Answering;
+}
+
+impl<A, S> Serve for AroundService<A, S>
+where
+    A: Around<Kept: Send> + 'static,
+    S: Serve,
+{
+    type Answering = AroundFuture<A, S::Answering>;
+
+    fn serve(&self, mut request: Request) -> Self::Answering {
+        let begun = self.around.before(&mut request);
+        begun.go_on(request, |request| self.inner.serve(request))
+    }
 }
 
 /// How a request goes on after [`Around::before`].
@@ -50,6 +81,17 @@ impl<K> Begun<K> {
     pub fn refused(kept: K, refusal: Response) -> Self {
         Self { kept, span: Span::none(), refusal: Some(refusal) }
     }
+
+    fn go_on<A, F>(self, request: Request, inner: impl FnOnce(Request) -> F) -> AroundFuture<A, F>
+    where
+        A: Around<Kept = K>,
+    {
+        let progress = match self.refusal {
+            Some(response) => Progress::Refused { response: Some(response) },
+            None => Progress::Inner { future: self.span.in_scope(|| inner(request)) },
+        };
+        AroundFuture { progress, span: self.span, kept: Some(self.kept) }
+    }
 }
 
 /// An [`Around`] as a tower layer. The futures are named types: nothing is boxed per request.
@@ -60,11 +102,11 @@ impl<A: Around, S> Layer<S> for AroundLayer<A> {
     type Service = AroundService<A, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AroundService { around: self.0.clone(), inner }
+        self.0.clone().around(inner)
     }
 }
 
-/// What [`AroundLayer`] makes.
+/// What [`Around::around`] makes.
 #[derive(Clone, Debug)]
 pub struct AroundService<A, S> {
     around: A,
@@ -86,11 +128,8 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let begun = self.around.before(&mut request);
-        let progress = match begun.refusal {
-            Some(response) => Progress::Refused { response: Some(response) },
-            None => Progress::Inner { future: begun.span.in_scope(|| self.inner.call(request)) },
-        };
-        AroundFuture { progress, span: begun.span, kept: Some(begun.kept) }
+        let inner = &mut self.inner;
+        begun.go_on(request, |request| inner.call(request))
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::ConnectInfo, routing::future::RouteFuture};
+use axum::{body::Body, extract::ConnectInfo};
 use http::{HeaderValue, Request, Version, header};
 use hyper::{
     body::Incoming,
@@ -22,10 +22,9 @@ use pin_project_lite::pin_project;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{net::TcpStream, sync::OwnedSemaphorePermit};
 use tokio_util::task::TaskTracker;
-use tower::Service as _;
 
 use crate::{
-    Lasting, Lifecycle, Limits,
+    App, Lasting, Lifecycle, Limits, app,
     lasting::{self, Answer, Exit},
     preface::is_http2,
     pulse::{Busy, Held, Overdue, Pulse, Watched},
@@ -37,7 +36,7 @@ const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
 
 /// What all connections of one server share.
 pub(crate) struct Connections {
-    router: Router,
+    app: App,
     limits: Limits,
     lifecycle: Lifecycle,
     tracker: TaskTracker,
@@ -47,7 +46,7 @@ pub(crate) struct Connections {
 
 impl Connections {
     pub(crate) fn new(
-        router: Router,
+        app: App,
         limits: Limits,
         lifecycle: &Lifecycle,
         tracker: &TaskTracker,
@@ -55,7 +54,7 @@ impl Connections {
         Self {
             http1: http1_builder(&limits),
             http2: http2_builder(&limits, Tracked(tracker.clone())),
-            router,
+            app,
             limits,
             lifecycle: lifecycle.clone(),
             tracker: tracker.clone(),
@@ -132,7 +131,7 @@ impl Connections {
 
     fn entrance(&self, peer: SocketAddr, pulse: &Arc<Pulse>, exit: Option<&Arc<Exit>>) -> Entrance {
         Entrance {
-            router: self.router.clone(),
+            app: self.app.clone(),
             peer,
             pulse: Arc::clone(pulse),
             exit: exit.cloned(),
@@ -271,9 +270,9 @@ where
     }
 }
 
-/// The router as hyper wants it: it counts what is in progress and times the bodies.
+/// The application as hyper wants it: it counts what is in progress and times the bodies.
 struct Entrance {
-    router: Router,
+    app: App,
     peer: SocketAddr,
     pulse: Arc<Pulse>,
     /// Where answers that last leave hyper: HTTP/1.
@@ -293,7 +292,7 @@ impl hyper::service::Service<Request<Incoming>> for Entrance {
         let mut request =
             request.map(|body| TimedBody::wrap(body, self.body_timeout, Arc::clone(&self.pulse)));
         request.extensions_mut().insert(ConnectInfo(self.peer));
-        let answer = self.router.clone().call(request);
+        let answer = self.app.answer(request.map(Body::new));
         let closing = (!is_http2).then(|| Arc::clone(&self.pulse));
         Answering { answer, closing, exit, is_offered: false, busy: Some(busy) }
     }
@@ -303,7 +302,7 @@ pin_project! {
     /// An answer in the making; its body keeps the connection busy until it has been sent.
     struct Answering {
         #[pin]
-        answer: RouteFuture<Infallible>,
+        answer: app::Answering,
         // Where the end of a connection is announced: HTTP/1.
         closing: Option<Arc<Pulse>>,
         exit: Option<Arc<Exit>>,

@@ -5,6 +5,7 @@ use std::{
     convert::Infallible,
     error::Error,
     fmt,
+    future::Future,
     panic::{self, AssertUnwindSafe, Location},
     sync::Arc,
     task::{Context, Poll},
@@ -22,11 +23,11 @@ use futures_util::{
 };
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
-use tower::{Layer, Service};
+use tower::Service;
 
 use crate::{
     RequestId,
-    around::{Around, Begun},
+    around::{Answered, Around, Begun, Serve},
 };
 
 type Cause = Box<dyn Error + Send + Sync>;
@@ -119,24 +120,30 @@ impl Around for AnswerFaults {
     }
 }
 
-/// The layer that makes a panic a [`Fault`].
+/// The service that makes a panic a [`Fault`]: as tower-http's of this name, without its boxing of
+/// every body.
 #[derive(Clone)]
-pub(crate) struct CatchPanicLayer;
+pub(crate) struct CatchPanic<S>(pub(crate) S);
 
-impl<S> Layer<S> for CatchPanicLayer {
-    type Service = CatchPanic<S>;
+type Caught = thread::Result<Answered>;
+type Catching<F> =
+    Map<Either<CatchUnwind<AssertUnwindSafe<F>>, Ready<Caught>>, fn(Caught) -> Answered>;
 
-    fn layer(&self, inner: S) -> CatchPanic<S> {
-        CatchPanic(inner)
-    }
+fn catching<F: Future<Output = Answered>>(call: impl FnOnce() -> F) -> Catching<F> {
+    let caught = match panic::catch_unwind(AssertUnwindSafe(call)) {
+        Ok(future) => Either::Left(AssertUnwindSafe(future).catch_unwind()),
+        Err(panic) => Either::Right(ready(Err(panic))),
+    };
+    caught.map(answered)
 }
 
-/// As tower-http's service of this name, without its boxing of every body.
-#[derive(Clone)]
-pub(crate) struct CatchPanic<S>(S);
+impl<S: Serve> Serve for CatchPanic<S> {
+    type Answering = Catching<S::Answering>;
 
-type Answered = Result<Response, Infallible>;
-type Caught = thread::Result<Answered>;
+    fn serve(&self, request: Request) -> Self::Answering {
+        catching(|| self.0.serve(request))
+    }
+}
 
 impl<S> Service<Request> for CatchPanic<S>
 where
@@ -144,22 +151,14 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Map<
-        Either<CatchUnwind<AssertUnwindSafe<S::Future>>, Ready<Caught>>,
-        fn(Caught) -> Answered,
-    >;
+    type Future = Catching<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.0.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let called = panic::catch_unwind(AssertUnwindSafe(|| self.0.call(request)));
-        let caught = match called {
-            Ok(future) => Either::Left(AssertUnwindSafe(future).catch_unwind()),
-            Err(panic) => Either::Right(ready(Err(panic))),
-        };
-        caught.map(answered)
+        catching(|| self.0.call(request))
     }
 }
 

@@ -1,15 +1,15 @@
 //! The one ordered list of layers around a router.
 
 use ambient::{Clock, Entropy};
-use axum::{Router, extract::DefaultBodyLimit, response::Response};
+use axum::{Router, response::Response};
 use http::HeaderName;
-use tower::ServiceBuilder;
+use tower::layer::layer_fn;
 
 use crate::{
     RequestId,
     access_log::LogAccess,
-    around::AroundLayer,
-    fault::AnswerFaults,
+    around::{Around as _, AroundService},
+    fault::{AnswerFaults, CatchPanic},
     headers::SecureHeaders,
     request_id::NameRequests,
     size,
@@ -53,18 +53,24 @@ impl Dress {
 
 /// Puts the layers around `router`, its fallbacks included. Layers added afterwards are outside.
 pub fn dress(router: Router, options: Dress) -> Router {
+    router.layer(layer_fn(move |inner| dressed(inner, &options, None)))
+}
+
+/// What is around every request, outermost first: what comes later is seen, named and logged by what
+/// came before.
+pub(crate) type Dressed<S> = Worn<NameRequests, Worn<TraceHttp, Worn<MeasureHttp, Logged<S>>>>;
+type Logged<S> = Worn<LogAccess, Worn<SecureHeaders, Worn<AnswerFaults, Safe<S>>>>;
+type Safe<S> = CatchPanic<Worn<size::LimitBody, S>>;
+type Worn<A, S> = AroundService<A, S>;
+
+/// Puts the layers around a service, which may be for one route only.
+pub(crate) fn dressed<S>(inner: S, options: &Dress, route: Option<&'static str>) -> Dressed<S> {
     let (limit, https) = (options.max_body, options.https);
-    router.layer(
-        // Outermost first: what comes later is seen, named and logged by what came before.
-        ServiceBuilder::new()
-            .layer(AroundLayer(NameRequests(options.entropy)))
-            .layer(AroundLayer(TraceHttp { https }))
-            .layer(AroundLayer(MeasureHttp { metrics: options.metrics, https }))
-            .layer(AroundLayer(LogAccess { clock: options.clock, session: options.session }))
-            .layer(AroundLayer(SecureHeaders { https }))
-            .layer(AroundLayer(AnswerFaults))
-            .layer(crate::fault::CatchPanicLayer)
-            .layer(AroundLayer(size::LimitBody { limit, too_large: options.too_large }))
-            .layer(DefaultBodyLimit::max(limit)),
-    )
+    let inner = size::LimitBody { limit, too_large: options.too_large }.around(inner);
+    let inner = AnswerFaults.around(CatchPanic(inner));
+    let inner = SecureHeaders { https }.around(inner);
+    let (clock, session) = (options.clock.clone(), options.session.clone());
+    let inner = LogAccess { clock, session }.around(inner);
+    let inner = MeasureHttp { metrics: options.metrics.clone(), route }.around(inner);
+    NameRequests(options.entropy.clone()).around(TraceHttp { https, route }.around(inner))
 }

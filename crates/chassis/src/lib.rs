@@ -24,6 +24,7 @@
 //! ```
 
 mod access_log;
+mod app;
 mod around;
 pub mod client;
 mod connection;
@@ -50,7 +51,8 @@ pub mod telemetry;
 mod version;
 
 pub use access_log::{Requester, address};
-pub use around::{Around, AroundLayer, Begun};
+pub use app::App;
+pub use around::{Answered, Around, AroundLayer, AroundService, Begun, Serve};
 pub use exit::exit_code;
 pub use fault::Fault;
 pub use health::Health;

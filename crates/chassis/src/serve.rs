@@ -6,7 +6,6 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
 use hyper::rt::Timer as _;
 use hyper_util::rt::TokioTimer;
 use tokio::{
@@ -15,7 +14,7 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
-use crate::{Lifecycle, connection::Connections};
+use crate::{App, Lifecycle, connection::Connections};
 
 /// How long to wait when the process has run out of sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
@@ -62,7 +61,7 @@ impl Default for Limits {
     }
 }
 
-/// Serves `router` on `listener` until `lifecycle` stops, and returns when no connection is left.
+/// Serves `app` on `listener` until `lifecycle` stops, and returns when no connection is left.
 ///
 /// At the soft stop nothing more is accepted, idle connections close, busy ones close after their
 /// current answer (HTTP/2: `GOAWAY`). At the hard stop what is left is dropped. An error of
@@ -75,12 +74,12 @@ impl Default for Limits {
 /// When `listener` has no address: it was not bound.
 pub async fn serve(
     listener: TcpListener,
-    router: Router,
+    app: impl Into<App>,
     limits: Limits,
     lifecycle: &Lifecycle,
 ) -> io::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "listening");
-    serve_from(listener, router, limits, lifecycle).await;
+    serve_from(listener, app.into(), limits, lifecycle).await;
     Ok(())
 }
 
@@ -95,15 +94,10 @@ impl Accept for TcpListener {
     }
 }
 
-async fn serve_from(
-    mut listener: impl Accept,
-    router: Router,
-    limits: Limits,
-    lifecycle: &Lifecycle,
-) {
+async fn serve_from(mut listener: impl Accept, app: App, limits: Limits, lifecycle: &Lifecycle) {
     let tracker = TaskTracker::new();
     let room = Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS)));
-    let connections = Arc::new(Connections::new(router, limits, lifecycle, &tracker));
+    let connections = Arc::new(Connections::new(app, limits, lifecycle, &tracker));
     loop {
         let (stream, peer, permit) = tokio::select! {
             biased;
@@ -151,6 +145,7 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use ambient::Clock;
+    use axum::Router;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
@@ -178,7 +173,8 @@ mod tests {
         ];
         let lifecycle = Lifecycle::new(Clock::system(), Duration::ZERO);
         let router = Router::new().route("/", axum::routing::get(async || "here"));
-        let server = serve_from(Failing(errors, listener), router, Limits::default(), &lifecycle);
+        let server =
+            serve_from(Failing(errors, listener), router.into(), Limits::default(), &lifecycle);
         let client = async {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::Request,
+    extract::{DefaultBodyLimit, Request},
     response::{IntoResponse as _, Response},
 };
 use http::{StatusCode, header};
@@ -19,7 +19,8 @@ pub(crate) fn too_large(id: &RequestId) -> Response {
     (StatusCode::PAYLOAD_TOO_LARGE, Json(body)).into_response()
 }
 
-/// The layer that refuses bodies by their announced length, and gives the 413 its body.
+/// The layer that refuses bodies by their announced length, lets extractors read no more than the
+/// limit, and gives the 413 its body.
 #[derive(Clone)]
 pub(crate) struct LimitBody {
     pub(crate) limit: usize,
@@ -35,6 +36,7 @@ impl Around for LimitBody {
     type Kept = Kept;
 
     fn before(&self, request: &mut Request) -> Begun<Kept> {
+        DefaultBodyLimit::max(self.limit).apply(request);
         let kept = Kept { id: request.extensions().get().cloned(), too_large: self.too_large };
         match (&kept.id, announced(request) > self.limit as u64) {
             (Some(id), true) => {

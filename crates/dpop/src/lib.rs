@@ -165,17 +165,12 @@ fn part<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
 
 /// The SHA-256 of parts, each with its length, in hexadecimal.
 fn hash(parts: &[&str]) -> String {
-    use std::fmt::Write as _;
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_be_bytes());
         hash.update(part);
     }
-    hash.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    const_hex::encode(hash.finalize())
 }
 
 #[cfg(test)]

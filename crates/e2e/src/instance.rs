@@ -1,8 +1,8 @@
 //! One server on its socket.
 
 use ambient::Clock;
-use axum::Router;
-use chassis::{Lifecycle, Limits};
+
+use chassis::{App, Lifecycle, Limits};
 use testkit::{PATIENCE, http::Http, within};
 use tokio::{net::TcpListener, task::JoinSet};
 
@@ -24,15 +24,15 @@ pub struct Instance {
 pub(crate) struct Life(Lifecycle);
 
 impl Instance {
-    pub(crate) fn start(listener: TcpListener, router: Router, life: Life) -> Self {
+    pub(crate) fn start(listener: TcpListener, app: impl Into<App>, life: Life) -> Self {
         let address = listener.local_addr().expect("a listener that was bound has an address");
         let socket = listener.into_std().expect("a socket can be taken out");
         let kept = socket.try_clone().expect("a socket can be shared");
         let listener = TcpListener::from_std(socket).expect("a socket can be put back");
         let mut serving = JoinSet::new();
-        let lifecycle = life.lifecycle();
+        let (app, lifecycle) = (app.into(), life.lifecycle());
         serving.spawn(async move {
-            let served = chassis::serve(listener, router, Limits::default(), &lifecycle).await;
+            let served = chassis::serve(listener, app, Limits::default(), &lifecycle).await;
             served.expect("a listener that was bound has an address");
         });
         Self { origin: origin(address), socket: Some(kept), life, serving }

@@ -150,7 +150,7 @@ impl Setup {
             }
         })
         .await;
-        Instance::start(socket, server.router(), life)
+        Instance::start(socket, server.app(), life)
     }
 
     async fn open(&self) -> (State, Option<Proxy>) {

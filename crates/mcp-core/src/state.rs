@@ -207,8 +207,7 @@ impl<T: Kept> fmt::Debug for Shelf<'_, T> {
 /// Names an owner without telling who it is. The parts are written as JSON, so that no two lists of
 /// parts read the same.
 fn hashed(owner: &[&str]) -> String {
-    let hash = Sha256::digest(serde_json::json!(owner).to_string());
-    hash.iter().fold(String::with_capacity(64), |text, byte| format!("{text}{byte:02x}"))
+    const_hex::encode(Sha256::digest(serde_json::json!(owner).to_string()))
 }
 
 /// For calls that keep nothing: a store that is always away.

@@ -44,8 +44,7 @@ async fn an_entry_lists_every_file_with_the_digest_of_what_is_read() {
         let contents = &read["contents"][0];
         assert_eq!(contents["uri"], file["uri"]);
         let Some(text) = contents["text"].as_str() else { continue };
-        let hex = |digest: String, byte: &u8| format!("{digest}{byte:02x}");
-        let digest = Sha256::digest(text).iter().fold("sha256:".to_owned(), hex);
+        let digest = format!("sha256:{}", const_hex::encode(Sha256::digest(text)));
         assert_eq!(file["digest"], digest);
         assert_eq!(file["size"], text.len());
     }

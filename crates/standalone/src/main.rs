@@ -57,7 +57,7 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     lifecycle.spawn(async move { signals.on_signal().await });
     tokio::try_join!(
         serve(auth_listener, mcp.showing(auth.router()), Limits::default(), &lifecycle),
-        serve(mcp_listener, mcp.router(), Limits::default(), &lifecycle),
+        serve(mcp_listener, mcp.app(), Limits::default(), &lifecycle),
     )?;
     // Calls that go on without their clients get what is left of the grace.
     lifecycle.finished().await;

@@ -1,14 +1,16 @@
 //! The backend in Redis: four multiplexed connections for commands, one for subscriptions.
 //!
 //! Every operation is one command on one key (a script where Redis has no such command), so it is
-//! one round trip, atomic, and at home in a cluster. No command is sent twice: when a connection
-//! breaks under it, whether it was done is unknown, and the caller is told so.
+//! one round trip, atomic, and at home in a cluster. No command is sent twice but what a node of a
+//! cluster has sent elsewhere undone: when a connection breaks under a command, whether it was done is
+//! unknown, and the caller is told so.
 
 mod bus;
 mod connect;
 mod counter;
 mod failure;
 mod log;
+mod moving;
 mod ring;
 mod roster;
 mod script;
@@ -72,7 +74,8 @@ impl Redis {
         let info = CustomCommand::new_static("INFO", ClusterHash::Random, false);
         let action = Action::new("read", "INFO memory");
         let section = vec![Value::from("memory")];
-        let text: String = self.run(action, |client| client.custom(info, section)).await?;
+        let text: String =
+            self.run(action, |client| client.custom(info.clone(), section.clone())).await?;
         let line = text.lines().find_map(|line| line.strip_prefix("maxmemory_policy:"));
         Ok(line.map(|policy| policy.trim().to_owned()))
     }
@@ -99,16 +102,13 @@ impl Redis {
     async fn run<'a, T, F>(
         &'a self,
         action: Action,
-        command: impl FnOnce(&'a Client) -> F,
+        command: impl Fn(&'a Client) -> F,
     ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, Error>>,
     {
-        self.observed(action.command(), async {
-            let client = self.client(action)?;
-            Box::pin(command(client)).await.map_err(|error| self.explain(action, &error))
-        })
-        .await
+        self.observed(action.command(), self.settled(action, |client| Box::pin(command(client))))
+            .await
     }
 
     /// Runs a command in a span of its own, and tells the observer what became of it. The span has

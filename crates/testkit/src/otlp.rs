@@ -104,7 +104,7 @@ pub fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
 /// An id as `traceparent` writes it.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    const_hex::encode(bytes)
 }
 
 /// An attribute as text.

@@ -30,7 +30,7 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 const WATCHDOG: &str = r#"
 trap '' INT TERM HUP
 dir=$(mktemp -d) || exit 1
-redis-server --port "$1" --bind 127.0.0.1 --save '' --appendonly no --dir "$dir" \
+redis-server --bind 127.0.0.1 --save '' --appendonly no --dir "$dir" --port "$@" \
     >"$dir/log" 2>&1 &
 server=$!
 echo "$server"
@@ -44,6 +44,8 @@ rm -rf "$dir"
 #[derive(Debug)]
 pub struct RedisServer {
     port: u16,
+    /// What is said to it beside the port.
+    options: Vec<String>,
     process: Option<Process>,
 }
 
@@ -96,10 +98,27 @@ impl RedisServer {
     /// # Panics
     /// When `redis-server` is not installed or does not start.
     pub async fn start() -> Self {
+        Self::start_with(Vec::new).await
+    }
+
+    /// Starts a node of a cluster that knows no other node yet and has no slots.
+    ///
+    /// # Panics
+    /// When `redis-server` is not installed or does not start.
+    pub async fn start_node() -> Self {
+        // By default the port for other nodes is 10,000 above, among those of outgoing connections.
+        Self::start_with(|| {
+            let bus = free_port().to_string();
+            ["--cluster-enabled", "yes", "--cluster-port", &bus].map(str::to_owned).to_vec()
+        })
+        .await
+    }
+
+    async fn start_with(options: impl Fn() -> Vec<String>) -> Self {
         // Between looking for a free port and using it, another process may take it.
         for _ in 0..5 {
-            let mut server = Self { port: free_port(), process: None };
-            server.process = Some(Process::start(server.port));
+            let mut server = Self { port: free_port(), options: options(), process: None };
+            server.process = Some(Process::start(server.port, &server.options));
             if server.is_ready().await {
                 return server;
             }
@@ -130,7 +149,7 @@ impl RedisServer {
     /// When it does not start.
     pub async fn restart(&mut self) {
         self.kill();
-        self.process = Some(Process::start(self.port));
+        self.process = Some(Process::start(self.port, &self.options));
         assert!(self.is_ready().await, "redis-server did not start again");
     }
 
@@ -178,10 +197,11 @@ impl RedisServer {
 }
 
 impl Process {
-    fn start(port: u16) -> Self {
+    fn start(port: u16, options: &[String]) -> Self {
         assert_installed();
         let mut watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "redis-watchdog", &port.to_string()])
+            .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

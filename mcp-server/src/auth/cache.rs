@@ -120,11 +120,8 @@ mod tests {
     }
 
     fn good(expires_at: u64) -> Validated {
-        Validated {
-            principal: Arc::new(Principal::anonymous()),
-            expires_at: Timestamp::from_secs(expires_at),
-            confirmation: None,
-        }
+        let principal = Arc::new(Principal::anonymous());
+        Validated::new(principal, Timestamp::from_secs(expires_at), None)
     }
 
     fn later(seconds: u64) -> Timestamp {

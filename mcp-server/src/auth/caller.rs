@@ -4,9 +4,10 @@
 use std::{future::pending, net::IpAddr, ops::Deref, sync::Arc, time::Duration};
 
 use ambient::{Secret, Timestamp};
+use chassis::Requester;
 use mcp_core::Principal;
 
-use super::{Auth, Refusal};
+use super::{Auth, Refusal, token::Validated};
 use crate::{Server, session::Seeker};
 
 /// How often a long stream asks whether its token is still good. Together with the lifetime of an
@@ -19,22 +20,30 @@ pub(crate) struct Caller {
     principal: Arc<Principal>,
     token: Option<Secret>,
     address: Option<IpAddr>,
+    requester: Option<Requester>,
 }
 
 impl Caller {
-    /// A caller with a token.
-    pub(super) const fn new(principal: Arc<Principal>, token: Secret) -> Self {
-        Self { principal, token: Some(token), address: None }
+    /// A caller with a token that is good.
+    pub(super) fn new(validated: Validated, token: Secret) -> Self {
+        let Validated { principal, requester, .. } = validated;
+        Self { principal, token: Some(token), address: None, requester }
     }
 
     /// The one caller of a server without authorization.
     pub(crate) fn anonymous(server: &Server) -> Self {
-        Self { principal: Arc::clone(server.anonymous()), token: None, address: None }
+        let principal = Arc::clone(server.anonymous());
+        Self { principal, token: None, address: None, requester: None }
     }
 
     /// The same, whose connection comes from there: from a proxy, where there is one.
     pub(super) fn coming_from(self, address: Option<IpAddr>) -> Self {
         Self { address, ..self }
+    }
+
+    /// Who it is, for the log.
+    pub(super) const fn requester(&self) -> Option<Requester> {
+        self.requester
     }
 
     /// Who it is, for somebody to keep.

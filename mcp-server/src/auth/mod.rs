@@ -32,7 +32,6 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
-use chassis::Requester;
 use http::{HeaderMap, header};
 use mcp_core::Principal;
 use serde_json::Value;
@@ -177,13 +176,13 @@ impl Auth {
     async fn check(&self, shown: Shown<'_>) -> Result<(Caller, Option<String>), Refusal> {
         let server = self.whom_to_ask()?;
         let token = bearer(shown.headers, self.settings.max_token)?;
-        let Validated { principal, confirmation, .. } = self.look_at(server, &token).await?;
-        let key = bound_key(confirmation.as_deref()).map_err(Refusal::InvalidToken)?;
+        let validated = self.look_at(server, &token).await?;
+        let key = bound_key(validated.confirmation.as_deref()).map_err(Refusal::InvalidToken)?;
         let nonce = self.proofs.check(key, &token, shown).await?;
-        if self.lacking_scope(&principal).is_some() {
+        if self.lacking_scope(&validated.principal).is_some() {
             return Err(Refusal::InsufficientScope);
         }
-        Ok((Caller::new(principal, token), nonce))
+        Ok((Caller::new(validated, token), nonce))
     }
 
     /// The authorization server, if it answers. While it does not, everybody is refused, unless the
@@ -245,30 +244,40 @@ fn bound_key(confirmation: Option<&Value>) -> Result<Option<&str>, Inactive> {
 /// Lets a request through with its caller, or answers it.
 pub(crate) async fn require(
     State(server): State<Server>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
+    let inner = |caller, mut request: Request| {
+        request.extensions_mut().insert::<Caller>(caller);
+        next.run(request)
+    };
+    admitted(&server, request, inner).await
+}
+
+/// Answers with `inner` if there is a caller, and else with why there is none.
+pub(crate) async fn admitted<F: Future<Output = Response>>(
+    server: &Server,
+    request: Request,
+    inner: impl FnOnce(Caller, Request) -> F,
+) -> Response {
     let (caller, nonce) = match server.auth() {
-        None => (Caller::anonymous(&server), None),
+        None => (Caller::anonymous(server), None),
         Some(auth) => {
             let (method, path) = (request.method(), request.uri().path());
             match auth.check(Shown { method, path, headers: request.headers() }).await {
                 Ok(found) => found,
                 Err(refusal) => {
                     server.metrics().refused(refusal.name());
-                    return refusal.answer(&server, auth);
+                    return refusal.answer(server, auth);
                 }
             }
         }
     };
     let caller = caller.coming_from(chassis::address(&request));
     // Who asks too often is named in the log as well.
-    let requester = requester(&caller);
+    let requester = caller.requester();
     let mut response = match server.pace().admit(&caller) {
-        Ok(()) => {
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
+        Ok(()) => inner(caller, request).await,
         Err(refused) => refused.into_response(),
     };
     if let Some(requester) = requester {
@@ -278,12 +287,6 @@ pub(crate) async fn require(
         Some(nonce) => refusal::with_nonce(response, &nonce),
         None => response,
     }
-}
-
-/// Who calls, for the log.
-fn requester(caller: &Principal) -> Option<Requester> {
-    let user = caller.user.as_deref().map(Requester::user);
-    user.or_else(|| caller.client.as_deref().map(Requester::client))
 }
 
 /// The token of the one `Authorization` header (RFC 6750 section 2.1), of `longest` bytes at most.

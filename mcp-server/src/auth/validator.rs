@@ -307,9 +307,6 @@ fn outcome(answer: &Answer) -> &'static str {
 
 /// What both ways say together: the server knows the present, the token what was signed.
 fn both(signed: Validated, asked: Validated) -> Validated {
-    Validated {
-        expires_at: signed.expires_at.min(asked.expires_at),
-        confirmation: signed.confirmation.or(asked.confirmation),
-        principal: asked.principal,
-    }
+    let expires_at = signed.expires_at.min(asked.expires_at);
+    Validated::new(asked.principal, expires_at, signed.confirmation.or(asked.confirmation))
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::mcp::{
     Annotations, CallToolResult, ContentBlock, CreateMessageParams, ElicitParams, Implementation,
     InputRequest, ListToolsResult, OneOrMany, Revision, SamplingContent, ServerCapabilities,
-    ServerResult, Tool, ToolExecution,
+    ServerResult, Tool, ToolExecution, Written,
 };
 
 /// A result as a revision can read it.
@@ -93,7 +93,8 @@ fn tools(list: &mut ListToolsResult, revision: Revision) {
         let is_object = |schema: &Value| schema["type"] == "object";
         let foreign_output = tool.output_schema.as_ref().is_some_and(|schema| !is_object(schema));
         if !revision.has_icons() || (foreign_output && !revision.has_any_structured_content()) {
-            older_tool(Arc::make_mut(tool), revision, foreign_output);
+            let tool: &mut Written<Tool> = Arc::make_mut(tool);
+            older_tool(tool, revision, foreign_output);
         }
     }
 }
@@ -233,7 +234,8 @@ mod tests {
     }
 
     fn listed(output: Value, revision: Revision) -> Value {
-        let list = ListToolsResult { tools: vec![Arc::new(tool(output))], ..Default::default() };
+        let list =
+            ListToolsResult { tools: vec![Arc::new(tool(output).into())], ..Default::default() };
         serde_json::to_value(result(ServerResult::ListTools(list), revision)).unwrap()["tools"][0]
             .take()
     }

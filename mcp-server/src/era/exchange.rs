@@ -61,7 +61,7 @@ impl Arguments {
             Self::None => digest(&Value::Null),
             // What nests too deep for a value still fits a type that ignores it: bound as it came.
             Self::OfTool(arguments) => arguments.decode().map_or_else(
-                |_| hex(&Sha256::digest(arguments.as_bytes())),
+                |_| const_hex::encode(Sha256::digest(arguments.as_bytes())),
                 |value| digest(&value),
             ),
             Self::OfPrompt(arguments) => digest(&serde_json::json!(arguments)),
@@ -115,11 +115,7 @@ impl Exchange {
 fn digest(value: &Value) -> String {
     let mut hash = Sha256::new();
     canonical(value, &mut hash);
-    hex(&hash.finalize())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(64), |text, byte| format!("{text}{byte:02x}"))
+    const_hex::encode(hash.finalize())
 }
 
 fn canonical(value: &Value, hash: &mut Sha256) {

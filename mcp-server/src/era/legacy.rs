@@ -389,7 +389,7 @@ impl Request {
         match request {
             ClientRequest::Ping => return Ok(Some(empty())),
             ClientRequest::SetLevel(params) if server.features().offers(method) => {
-                let done = server.sessions().set_level(&session.id, params.level).await;
+                let done = Box::pin(server.sessions().set_level(&session.id, params.level)).await;
                 return done.map(|()| Some(empty())).map_err(|error| {
                     tracing::error!(%error, "a log level could not be kept");
                     ErrorObject::new(ErrorCode::INTERNAL_ERROR, "The level could not be kept")
@@ -397,10 +397,10 @@ impl Request {
             }
             _ if !server.features().offers(method) => return Err(not_found()),
             ClientRequest::Subscribe(params) => {
-                return watch(server, session, params.uri, true).await.map(Some);
+                return Box::pin(watch(server, session, params.uri, true)).await.map(Some);
             }
             ClientRequest::Unsubscribe(params) => {
-                return watch(server, session, params.uri, false).await.map(Some);
+                return Box::pin(watch(server, session, params.uri, false)).await.map(Some);
             }
             _ => {}
         }
@@ -520,7 +520,7 @@ fn wants(
 async fn lingering(server: &Server, voice: &Voice) -> std::convert::Infallible {
     loop {
         server.clock().sleep(server.config().sessions.idle / 2).await;
-        voice.linger().await;
+        Box::pin(voice.linger()).await;
     }
 }
 

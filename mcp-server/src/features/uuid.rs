@@ -7,7 +7,7 @@ pub(super) fn random(entropy: &Entropy) -> String {
     let mut bytes = entropy.bytes::<16>();
     bytes[6] = bytes[6] & 0x0f | 0x40;
     bytes[8] = bytes[8] & 0x3f | 0x80;
-    let hex = bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+    let hex = const_hex::encode(bytes);
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 

@@ -89,10 +89,7 @@ impl Hop {
 
     /// Only its digest leaves this function: whoever has the name has the session.
     pub(crate) fn session(mut self, name: Option<&str>) -> Self {
-        self.session = name.map(|name| {
-            let digest = Sha256::digest(name.as_bytes());
-            digest[..4].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
-        });
+        self.session = name.map(|name| const_hex::encode(&Sha256::digest(name.as_bytes())[..4]));
         self
     }
 

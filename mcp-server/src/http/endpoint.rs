@@ -25,6 +25,15 @@ use crate::{
 pub(super) async fn post(
     State(server): State<Server>,
     Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Rejection> {
+    message(&server, caller, request).await
+}
+
+/// Answers a message of a caller.
+pub(super) async fn message(
+    server: &Server,
+    caller: Caller,
     mut request: Request,
 ) -> Result<Response, Rejection> {
     let headers = std::mem::take(request.headers_mut());
@@ -33,14 +42,14 @@ pub(super) async fn post(
     let message = Message::parse(body(request).await?)?;
     match Era::of(&headers, message)? {
         Era::Modern(envelope) => {
-            let running = modern::serve(&server, caller, Some(&headers), form, *envelope)?;
+            let running = modern::serve(server, caller, Some(&headers), form, *envelope)?;
             Ok(running.reply(server.clock()).await)
         }
         Era::ModernNotification => Ok(StatusCode::ACCEPTED.into_response()),
         Era::Opening { id, params } => {
             let (params, transport) = (params.as_ref(), Transport::Streamable);
             let begun = server.operations().begin(Asked::initialize(&id, params, transport));
-            let open = legacy::open(&server, &caller, &id, params, transport);
+            let open = legacy::open(server, &caller, &id, params, transport);
             let opened = begun.watch(Box::pin(open)).await;
             let (answer, session) = opened.map_err(|error| Rejection::from(error).to(&id))?;
             let mut response = answer.into_response();
@@ -51,16 +60,15 @@ pub(super) async fn post(
             Ok(response)
         }
         Era::Legacy(incoming) => {
-            let session = session_of(&server, &caller, &headers, Some(&incoming)).await?;
+            let session = session_of(server, &caller, &headers, Some(&incoming)).await?;
             let handled =
-                legacy::serve(&server, caller.principal(), session, form, incoming).await?;
-            Ok(reply(&server, handled).await)
+                legacy::serve(server, caller.principal(), session, form, incoming).await?;
+            Ok(reply(server, handled).await)
         }
         Era::Batch(items) => {
-            let session = session_of(&server, &caller, &headers, None).await?;
-            let handled =
-                legacy::batch(&server, &caller.principal(), &session, form, items).await?;
-            Ok(reply(&server, handled).await)
+            let session = session_of(server, &caller, &headers, None).await?;
+            let handled = legacy::batch(server, &caller.principal(), &session, form, items).await?;
+            Ok(reply(server, handled).await)
         }
     }
 }

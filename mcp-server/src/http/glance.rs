@@ -60,7 +60,9 @@ async fn list(server: &Server, title: &'static str, request: Question) -> List {
         let asked = request(ListParams { cursor: cursor.take() });
         let listed = server.features().dispatch(asked, server.own_call()).await;
         let (entries, next) = match listed {
-            Ok(ServerResult::ListTools(page)) => (told(&page.tools, tool), page.next_cursor),
+            Ok(ServerResult::ListTools(page)) => {
+                (told(&page.tools, |one| tool(one)), page.next_cursor)
+            }
             Ok(ServerResult::ListResources(page)) => {
                 (told(&page.resources, resource), page.next_cursor)
             }

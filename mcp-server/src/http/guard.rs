@@ -144,19 +144,23 @@ pub(super) fn accepts(headers: &HeaderMap, media_type: &str) -> bool {
     let mut ranges = ranges(headers).peekable();
     let kind = media_type.split('/').next().unwrap_or_default();
     ranges.peek().is_none()
-        || ranges.any(|r| r == "*/*" || r == media_type || r.strip_suffix("/*") == Some(kind))
+        || ranges.any(|range| {
+            let of_kind =
+                || range.strip_suffix("/*").is_some_and(|of| of.eq_ignore_ascii_case(kind));
+            range == "*/*" || range.eq_ignore_ascii_case(media_type) || of_kind()
+        })
 }
 
 /// Whether a media type is accepted by its very name.
 pub(super) fn named(headers: &HeaderMap, media_type: &str) -> bool {
-    ranges(headers).any(|range| range == media_type)
+    ranges(headers).any(|range| range.eq_ignore_ascii_case(media_type))
 }
 
 /// The media ranges of all `Accept` headers, without their parameters.
-fn ranges(headers: &HeaderMap) -> impl Iterator<Item = String> {
+fn ranges(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let values = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let ranges = values.flat_map(|value| value.split(','));
-    ranges.map(|range| range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+    ranges.map(|range| range.split(';').next().unwrap_or_default().trim())
 }
 
 #[cfg(test)]

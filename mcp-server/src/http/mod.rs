@@ -14,6 +14,7 @@ mod playground;
 mod rejection;
 mod reply;
 mod resume;
+mod shortcut;
 mod splash;
 mod sse_2024;
 pub(crate) mod standalone;
@@ -25,7 +26,7 @@ use axum::{
     routing::{any, get, post},
 };
 use bytes::Bytes;
-use chassis::{AroundLayer, Dress, Health, RequestId, dress, version};
+use chassis::{App, AroundLayer, Dress, Health, RequestId, dress, version};
 use http::{HeaderName, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -57,7 +58,7 @@ use crate::{PageSettings, Server, auth, config::ENDPOINT, run::SERVICE};
 /// GET /metrics                                     for Prometheus, if METRICS_ON_MAIN_PORT is set
 /// GET POST DELETE /debug/faults                    what is to go wrong, if MCP_FAULTS is set
 /// ```
-pub(crate) fn router(server: &Server) -> Router {
+pub(crate) fn app(server: &Server) -> App {
     let endpoint = || {
         let verbs = post(endpoint::post).get(endpoint::get).delete(endpoint::delete);
         // Without this, HEAD would be a GET: it would open a stream, and end the one that is open.
@@ -91,7 +92,9 @@ pub(crate) fn router(server: &Server) -> Router {
         .merge(server.telemetry().main_port())
         .merge(version(SERVICE, json!({ "protocolVersions": SERVED })))
         .fallback(any(not_found));
-    dress(router, clothes(server)).layer(AroundLayer(cors::OnErrors(server.clone())))
+    let clothes = clothes(server);
+    let router = dress(router, clothes.clone()).layer(AroundLayer(cors::OnErrors(server.clone())));
+    shortcut::around(router.into(), server, &clothes)
 }
 
 /// What an operator may switch off.

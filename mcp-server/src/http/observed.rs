@@ -32,11 +32,12 @@ pub(super) fn around(router: Router<Server>, server: &Server) -> Router<Server> 
     router.layer(AroundLayer(Observe(server.clone())))
 }
 
+/// Watches what comes out of one service.
 #[derive(Clone)]
-struct Observe(Server);
+pub(super) struct Observe(pub(super) Server);
 
 /// What is remembered of a request.
-struct Asked {
+pub(super) struct Asked {
     server: Server,
     kind: &'static str,
     session: Option<HeaderValue>,

@@ -112,6 +112,5 @@ impl Quota {
 fn roster_of(owner: &Owner) -> Option<String> {
     let who = owner.who()?;
     let digest = Sha256::digest(who.as_bytes());
-    let hash = digest[..16].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
-    Some(format!("mcp:owner:{hash}:sessions"))
+    Some(format!("mcp:owner:{}:sessions", const_hex::encode(&digest[..16])))
 }

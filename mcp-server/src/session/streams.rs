@@ -29,7 +29,7 @@ impl StreamName {
             RequestId::Number(number) => number.to_string(),
             RequestId::String(text) => {
                 let digest = Sha256::digest(text.as_bytes());
-                digest[..12].iter().fold("t".to_owned(), |name, byte| format!("{name}{byte:02x}"))
+                format!("t{}", const_hex::encode(&digest[..12]))
             }
         })
     }

@@ -96,12 +96,13 @@ impl Voice {
         match self {
             Self::Call(kept) if kept.begun.initialized() => {
                 let entry = message.map_or(Entry::Ended, |message| Entry::Answered(text(message)));
-                kept.write(&entry).await
+                // What only streams need takes no room in the calls that have none.
+                Box::pin(kept.write(&entry)).await
             }
             Self::Fleeting(_) | Self::Call(_) => None,
             Self::Shared { .. } => {
                 if let Some(message) = message {
-                    self.say(message.clone()).await;
+                    Box::pin(self.say(message.clone())).await;
                 }
                 None
             }

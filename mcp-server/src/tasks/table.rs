@@ -302,5 +302,5 @@ fn channel(id: &TaskId) -> String {
 /// A name for a caller that tells nothing about them.
 fn digest(owner: &Owner) -> String {
     let text = serde_json::to_vec(owner).unwrap_or_default();
-    Sha256::digest(text).iter().fold(String::new(), |name, byte| format!("{name}{byte:02x}"))
+    const_hex::encode(Sha256::digest(text))
 }

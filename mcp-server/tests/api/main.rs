@@ -21,6 +21,7 @@ mod provider;
 mod providers;
 mod requirements;
 mod resume;
+mod shortcut;
 mod skills;
 mod sse_2024;
 mod stdio;

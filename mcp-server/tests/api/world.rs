@@ -337,10 +337,10 @@ pub(crate) async fn instance(store: &Store, clock: Clock, settings: &[(&str, &st
     };
     let telemetry = Telemetry::new(run::SERVICE, &config.telemetry, &parts.entropy).unwrap();
     let server = Server::observed(config, features, parts, telemetry.clone()).unwrap();
-    let (router, stop) = (server.router(), lifecycle.clone());
+    let (app, stop) = (server.app(), lifecycle.clone());
     let mut serving = JoinSet::new();
     serving.spawn(async move {
-        chassis::serve(listener, router, Limits::default(), &stop).await.unwrap();
+        chassis::serve(listener, app, Limits::default(), &stop).await.unwrap();
     });
     World { base, address, clock, server, lifecycle, telemetry, told, events, _serving: serving }
 }

@@ -25,6 +25,7 @@ mod sampling;
 mod skills;
 mod tasks;
 mod tools;
+mod written;
 
 pub use completion::{
     CompleteParams, CompleteResult, Completion, CompletionArgument, CompletionContext,
@@ -74,3 +75,4 @@ pub use tasks::{
     TaskStatus, TaskSupport, ToolExecution, UpdateTaskParams,
 };
 pub use tools::{CallToolResult, ListToolsResult, Tool, ToolAnnotations};
+pub use written::Written;

@@ -44,12 +44,7 @@ pub struct Sha256Digest(pub [u8; 32]);
 
 impl Serialize for Sha256Digest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use std::fmt::Write as _;
-        let mut text = String::from("sha256:");
-        for byte in self.0 {
-            write!(text, "{byte:02x}").map_err(serde::ser::Error::custom)?;
-        }
-        serializer.serialize_str(&text)
+        serializer.collect_str(&format_args!("sha256:{}", const_hex::encode(self.0)))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CacheHint, ContentBlock, Head, Icon, TaskSupport, ToolExecution};
+use super::{CacheHint, ContentBlock, Head, Icon, TaskSupport, ToolExecution, Written};
 
 /// A tool, as it is listed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -67,7 +67,7 @@ pub struct ListToolsResult {
     #[serde(flatten)]
     pub head: Head,
     /// The tools, always in the same order.
-    pub tools: Vec<Arc<Tool>>,
+    pub tools: Vec<Arc<Written<Tool>>>,
     /// Where the next page begins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,

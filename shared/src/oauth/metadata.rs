@@ -98,12 +98,20 @@ pub struct AuthorizationServerMetadata {
     /// The claims that can be told of a user.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims_supported: Vec<String>,
+    /// Whether an authorization request can be at an address of the client's (`OpenID` Connect Core
+    /// section 6.2). Who says nothing says yes.
+    #[serde(default = "yes")]
+    pub request_uri_parameter_supported: bool,
     /// Whether every authorization response names the issuer (RFC 9207).
     #[serde(default)]
     pub authorization_response_iss_parameter_supported: bool,
     /// Whether a client's identifier can be the URL of a document about it.
     #[serde(default)]
     pub client_id_metadata_document_supported: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// What a protected resource tells those who come without a token (RFC 9728 section 2).

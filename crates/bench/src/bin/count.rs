@@ -15,13 +15,13 @@ use std::{
 };
 
 use ambient::{Clock, Entropy, Env};
-use axum::{Router, body::Body, response::Response};
+use axum::{body::Body, response::Response};
 use bench::{
     cases::{Case, opening},
     ceiling::{Answer, of_json},
 };
 use bytes::Bytes;
-use chassis::{Lifecycle, telemetry::Telemetry};
+use chassis::{App, Lifecycle, telemetry::Telemetry};
 use e2e::{Backend, Setup, World};
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Request};
@@ -48,12 +48,12 @@ async fn main() -> ExitCode {
     let counter = Counter { host: host(&world), times, only: env::args().nth(2) };
     counter.pieces("parse", parse);
     counter.pieces("classify", classify);
-    let router = server(&world, false);
-    counter.until_known(&router, &token).await;
-    counter.whole("call", &router, Case::Call, Some(&token)).await;
-    counter.bare(&router, &token).await;
+    let app = server(&world, false);
+    counter.until_known(&app, &token).await;
+    counter.whole("call", &app, Case::Call, Some(&token)).await;
+    counter.bare(&app, &token).await;
     for case in [Case::SessionCall, Case::List, Case::Discover, Case::Read, Case::Initialize] {
-        counter.whole(case.name(), &router, case, Some(&token)).await;
+        counter.whole(case.name(), &app, case, Some(&token)).await;
     }
     let open = server(&world, true);
     counter.whole("call/open", &open, Case::Call, None).await;
@@ -114,22 +114,22 @@ impl Counter {
         end_of_case(name, allocations);
     }
 
-    /// A case through the whole router.
-    async fn whole(&self, name: &str, router: &Router, case: Case, token: Option<&str>) {
+    /// A case through the whole application.
+    async fn whole(&self, name: &str, app: &App, case: Case, token: Option<&str>) {
         if !self.wants(name) {
             return;
         }
         let session = match case {
-            Case::SessionCall => self.session(router, token).await,
+            Case::SessionCall => self.session(app, token).await,
             _ => None,
         };
         let ask = case.ask(token, session.as_deref());
         // What is made at the first request is not made again.
-        drop(self.send(router, ask.request(&self.host)).await);
+        drop(self.send(app, ask.request(&self.host)).await);
         let mut allocations = 0;
         for _ in 0..self.times {
-            let (router, request) = (router.clone(), ask.request::<Body>(&self.host));
-            let answered = counted(&mut allocations, || router.oneshot(request).now_or_never());
+            let (app, request) = (app.clone(), ask.request::<Body>(&self.host));
+            let answered = counted(&mut allocations, || app.oneshot(request).now_or_never());
             let Some(Ok(response)) = answered else { panic!("{name}: the call has waited") };
             assert!(response.status().is_success(), "{name}: {}", response.status());
             // A task that never waits is made to wait after a while; here that would look like a
@@ -140,32 +140,32 @@ impl Counter {
     }
 
     /// The bare handler with the answer of a call.
-    async fn bare(&self, router: &Router, token: &str) {
-        let response =
-            self.send(router, Case::Call.ask(Some(token), None).request(&self.host)).await;
+    async fn bare(&self, app: &App, token: &str) {
+        let response = self.send(app, Case::Call.ask(Some(token), None).request(&self.host)).await;
         let body = response.into_body().collect().await.map(Collected::to_bytes);
         let media_type = HeaderValue::from_static("application/json");
-        let bare = of_json("/mcp", Answer { body: body.unwrap_or_default(), media_type });
+        let answer = Answer { body: body.unwrap_or_default(), media_type };
+        let bare = App::from(of_json("/mcp", answer));
         self.whole("ceiling", &bare, Case::Call, Some(token)).await;
     }
 
     /// The first request of a token is a question to the authorization server; the next ones are not.
-    async fn until_known(&self, router: &Router, token: &str) {
+    async fn until_known(&self, app: &App, token: &str) {
         eventually(PATIENCE, || async {
             let asked = opening(Some(token)).request(&self.host);
-            self.send(router, asked).await.status().is_success().then_some(())
+            self.send(app, asked).await.status().is_success().then_some(())
         })
         .await;
     }
 
-    async fn session(&self, router: &Router, token: Option<&str>) -> Option<String> {
-        let response = self.send(router, opening(token).request(&self.host)).await;
+    async fn session(&self, app: &App, token: Option<&str>) -> Option<String> {
+        let response = self.send(app, opening(token).request(&self.host)).await;
         let id = response.headers().get("mcp-session-id")?;
         id.to_str().ok().map(str::to_owned)
     }
 
-    async fn send(&self, router: &Router, request: Request<Body>) -> Response {
-        let Ok(response) = router.clone().oneshot(request).await;
+    async fn send(&self, app: &App, request: Request<Body>) -> Response {
+        let Ok(response) = app.clone().oneshot(request).await;
         response
     }
 }
@@ -176,7 +176,7 @@ fn host(world: &World) -> String {
 
 /// Another instance of the world's MCP server, without a socket. It logs and measures as one does
 /// that serves; standard error goes where the caller wants it.
-fn server(world: &World, open: bool) -> Router {
+fn server(world: &World, open: bool) -> App {
     let env = Env::from([])
         .with("MCP_AUTH_CLIENT_SECRET", SECRET)
         .with("MCP_AUTH_DISCOVERY_REFRESH", "1")
@@ -195,5 +195,5 @@ fn server(world: &World, open: bool) -> Router {
     let parts = Parts { store: Store::memory(clock.clone()), clock, entropy, lifecycle };
     let offered = Features::new(features::server(), features::catalog(), features::App::default());
     let server = Server::observed(config, offered, parts, telemetry);
-    server.expect("it can be made").router()
+    server.expect("it can be made").app()
 }

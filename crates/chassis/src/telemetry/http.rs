@@ -12,12 +12,12 @@ use axum::{
 use http::{Method, Version};
 use opentelemetry::{
     KeyValue,
-    metrics::{Histogram, Meter, UpDownCounter},
+    metrics::{Histogram, Meter},
 };
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::context;
+use super::{Tally, context};
 use crate::{
     RequestId,
     access_log::address,
@@ -32,14 +32,19 @@ const BUCKETS: [f64; 14] =
 #[derive(Clone, Debug)]
 pub struct HttpMetrics {
     duration: Histogram<f64>,
-    active: UpDownCounter<i64>,
+    active: Tally,
+    scheme: &'static str,
     clock: Clock,
 }
 
 impl HttpMetrics {
-    /// Makes them. `clock` measures durations.
+    /// Makes them. `https` is whether the public URL is that, `clock` measures durations.
     #[must_use]
-    pub fn new(meter: &Meter, clock: Clock) -> Self {
+    pub fn new(meter: &Meter, https: bool, clock: Clock) -> Self {
+        let scheme = scheme(https);
+        let active = |method| {
+            vec![KeyValue::new("http.request.method", method), KeyValue::new("url.scheme", scheme)]
+        };
         Self {
             duration: meter
                 .f64_histogram("http.server.request.duration")
@@ -47,10 +52,13 @@ impl HttpMetrics {
                 .with_description("Duration of HTTP server requests, to the start of the answer")
                 .with_boundaries(BUCKETS.to_vec())
                 .build(),
-            active: meter
-                .i64_up_down_counter("http.server.active_requests")
-                .with_description("HTTP server requests that are being answered")
-                .build(),
+            active: Tally::up_down(
+                meter,
+                "http.server.active_requests",
+                "HTTP server requests that are being answered",
+                (active, &METHODS),
+            ),
+            scheme,
             clock,
         }
     }
@@ -60,21 +68,43 @@ impl HttpMetrics {
 #[derive(Clone)]
 pub(crate) struct MeasureHttp {
     pub(crate) metrics: Option<HttpMetrics>,
-    pub(crate) https: bool,
+    /// The route, where no router finds it.
+    pub(crate) route: Option<&'static str>,
+}
+
+/// What a request was for, as its path is named and not as it was written.
+#[derive(Clone)]
+enum Route {
+    Known(&'static str),
+    Matched(MatchedPath),
+}
+
+impl Route {
+    fn of(request: &Request, known: Option<&'static str>) -> Option<Self> {
+        let matched = || request.extensions().get().cloned().map(Self::Matched);
+        known.map(Self::Known).or_else(matched)
+    }
+
+    fn label(&self) -> KeyValue {
+        match self {
+            Self::Known(route) => KeyValue::new("http.route", *route),
+            Self::Matched(route) => KeyValue::new("http.route", route.as_str().to_owned()),
+        }
+    }
 }
 
 /// A request that is being measured. Dropped before its end, it is still no longer active.
 pub(crate) struct Measured {
     metrics: HttpMetrics,
     watch: Stopwatch,
-    always: [KeyValue; 2],
-    route: Option<MatchedPath>,
+    method: &'static str,
+    route: Option<Route>,
     version: &'static str,
 }
 
 impl Drop for Measured {
     fn drop(&mut self) {
-        self.metrics.active.add(-1, &self.always);
+        self.metrics.active.add(self.method, -1);
     }
 }
 
@@ -83,18 +113,14 @@ impl Around for MeasureHttp {
 
     fn before(&self, request: &mut Request) -> Begun<Option<Measured>> {
         let measured = self.metrics.as_ref().map(|metrics| {
-            let scheme = if self.https { "https" } else { "http" };
-            let always = [
-                KeyValue::new("http.request.method", method(request.method())),
-                KeyValue::new("url.scheme", scheme),
-            ];
-            metrics.active.add(1, &always);
+            let method = method(request.method());
+            metrics.active.add(method, 1);
             Measured {
                 watch: metrics.clock.stopwatch(),
-                route: request.extensions().get().cloned(),
+                route: Route::of(request, self.route),
                 version: version(request.version()),
                 metrics: metrics.clone(),
-                always,
+                method,
             }
         });
         Begun::with(measured)
@@ -110,16 +136,13 @@ impl Around for MeasureHttp {
 
 impl Measured {
     fn record(&self, status: u16) {
-        let [method, scheme] = self.always.clone();
         let mut attributes = vec![
-            method,
-            scheme,
+            KeyValue::new("http.request.method", self.method),
+            KeyValue::new("url.scheme", self.metrics.scheme),
             KeyValue::new("http.response.status_code", i64::from(status)),
             KeyValue::new("network.protocol.version", self.version),
         ];
-        if let Some(route) = &self.route {
-            attributes.push(KeyValue::new("http.route", route.as_str().to_owned()));
-        }
+        attributes.extend(self.route.as_ref().map(Route::label));
         if status >= 500 {
             attributes.push(KeyValue::new("error.type", status.to_string()));
         }
@@ -127,20 +150,18 @@ impl Measured {
     }
 }
 
+/// The methods that are told apart, and what the others are called.
+const METHODS: [&str; 10] =
+    ["POST", "GET", "DELETE", "HEAD", "OPTIONS", "PUT", "PATCH", "CONNECT", "TRACE", OTHER];
+const OTHER: &str = "_OTHER";
+
 /// The method, or `_OTHER`: a client that makes methods up must not make labels.
 fn method(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "POST" => "POST",
-        "DELETE" => "DELETE",
-        "HEAD" => "HEAD",
-        "OPTIONS" => "OPTIONS",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "CONNECT" => "CONNECT",
-        "TRACE" => "TRACE",
-        _ => "_OTHER",
-    }
+    METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or(OTHER)
+}
+
+const fn scheme(https: bool) -> &'static str {
+    if https { "https" } else { "http" }
 }
 
 fn version(version: Version) -> &'static str {
@@ -156,6 +177,8 @@ fn version(version: Version) -> &'static str {
 #[derive(Clone)]
 pub(crate) struct TraceHttp {
     pub(crate) https: bool,
+    /// The route, where no router finds it.
+    pub(crate) route: Option<&'static str>,
 }
 
 /// Probes come every few seconds and are worth no trace.
@@ -168,7 +191,7 @@ impl Around for TraceHttp {
         let span = if UNTRACED.contains(&request.uri().path()) {
             Span::none()
         } else {
-            span(request, self.https)
+            span(request, self)
         };
         // Where nothing is recorded, headers are not even read.
         if !span.is_disabled()
@@ -192,8 +215,9 @@ impl Around for TraceHttp {
 }
 
 /// The path is told, never the query: codes travel in it.
-fn span(request: &Request, https: bool) -> Span {
-    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+fn span(request: &Request, layer: &TraceHttp) -> Span {
+    let matched = || request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let route = layer.route.or_else(matched);
     let name = || match route {
         Some(route) => Cow::Owned(format!("{} {route}", method(request.method()))),
         None => Cow::Borrowed(method(request.method())),
@@ -209,7 +233,7 @@ fn span(request: &Request, https: bool) -> Span {
         http.request.method = method(request.method()),
         http.route = route,
         url.path = request.uri().path(),
-        url.scheme = if https { "https" } else { "http" },
+        url.scheme = scheme(layer.https),
         network.protocol.version = version(request.version()),
         client.address = address(request).map(display),
         request_id = id,

@@ -11,11 +11,13 @@ use std::{cell::Cell, fmt, fmt::Write as _};
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
+    span::Record,
 };
 use tracing_subscriber::{
+    field::RecordFields,
     fmt::{
-        FmtContext, FormatEvent, FormattedFields,
-        format::{JsonFields, Writer},
+        FmtContext, FormatEvent, FormatFields, FormattedFields,
+        format::Writer,
         time::{FormatTime as _, SystemTime},
     },
     registry::{LookupSpan, Scope, SpanRef},
@@ -80,10 +82,8 @@ impl FlatJson {
         let mut said = 0;
         for span in spans {
             let extensions = span.extensions();
-            let fields = extensions.get::<FormattedFields<JsonFields>>();
-            let Some(fields) = fields.map(inner).filter(|fields| !fields.is_empty()) else {
-                continue;
-            };
+            let fields = extensions.get::<FormattedFields<Fields>>();
+            let Some(fields) = fields.filter(|fields| !fields.is_empty()) else { continue };
             let names = || span.fields().iter().map(|field| field.name());
             if names().all(|name| own.names().contains(&name)) {
                 continue;
@@ -93,7 +93,6 @@ impl FlatJson {
             if said > 1 || names().any(|name| is_said(name) || own.names().contains(&name)) {
                 return None;
             }
-            line.push(',');
             line.push_str(fields);
         }
         line.push_str(&own.members.0);
@@ -102,27 +101,41 @@ impl FlatJson {
     }
 }
 
-/// The members of an object without what encloses them.
-fn inner(fields: &FormattedFields<JsonFields>) -> &str {
-    fields.fields.trim_start_matches('{').strip_suffix('}').unwrap_or_default()
+/// What is kept of a span for the lines within it: its fields as members of an object, each with a
+/// comma before it.
+pub(super) struct Fields;
+
+impl<'w> FormatFields<'w> for Fields {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'w>, fields: R) -> fmt::Result {
+        let (members, line) = ROOM.take();
+        let mut own = Own::new(members);
+        fields.record(&mut own);
+        let done = writer.write_str(&own.members.0);
+        ROOM.set((own.members.0, line));
+        done
+    }
+
+    fn add_fields(&self, now: &'w mut FormattedFields<Self>, more: &Record<'_>) -> fmt::Result {
+        now.fields = gathered::with(&now.fields, more)?;
+        Ok(())
+    }
 }
 
-impl<S> FormatEvent<S, JsonFields> for FlatJson
+impl<S> FormatEvent<S, Fields> for FlatJson
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     fn format_event(
         &self,
-        context: &FmtContext<'_, S, JsonFields>,
+        context: &FmtContext<'_, S, Fields>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
         let spans = || context.event_scope().into_iter().flat_map(Scope::from_root);
         // Taken, not borrowed: what a field shows may log by itself.
-        let (mut members, mut line) = ROOM.take();
-        members.clear();
+        let (members, mut line) = ROOM.take();
         line.clear();
-        let mut own = Own { members: Members(members), names: [""; MOST], count: 0 };
+        let mut own = Own::new(members);
         event.record(&mut own);
         let done = match self.line(&mut line, event, &own, spans()) {
             Some(()) => writer.write_str(&line),
@@ -138,7 +151,10 @@ struct Members(String);
 
 impl Members {
     fn text(&mut self, name: &str, value: &str) {
-        self.shown(name, &value);
+        self.name(name);
+        self.0.push('"');
+        Escaped(&mut self.0).push(value);
+        self.0.push('"');
     }
 
     /// A value as text, escaped as it is shown.
@@ -158,7 +174,7 @@ impl Members {
 
     fn name(&mut self, name: &str) {
         self.0.push_str(",\"");
-        let _ = Escaped(&mut self.0).write_str(name);
+        Escaped(&mut self.0).push(name);
         self.0.push_str("\":");
     }
 }
@@ -166,8 +182,8 @@ impl Members {
 /// Writes text as it stands in a JSON string.
 struct Escaped<'a>(&'a mut String);
 
-impl fmt::Write for Escaped<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
+impl Escaped<'_> {
+    fn push(&mut self, text: &str) {
         let mut rest = text;
         let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
         while let Some(at) = rest.bytes().position(is_special) {
@@ -178,11 +194,20 @@ impl fmt::Write for Escaped<'_> {
                 b'\n' => self.0.push_str("\\n"),
                 b'\r' => self.0.push_str("\\r"),
                 b'\t' => self.0.push_str("\\t"),
-                control => write!(self.0, "\\u{control:04x}")?,
+                control => {
+                    // A text takes whatever is written.
+                    let _ = write!(self.0, "\\u{control:04x}");
+                }
             }
             rest = &rest[at + 1..];
         }
         self.0.push_str(rest);
+    }
+}
+
+impl fmt::Write for Escaped<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.push(text);
         Ok(())
     }
 }
@@ -198,6 +223,12 @@ struct Own {
 }
 
 impl Own {
+    /// No fields yet; they are written into `room`.
+    fn new(mut room: String) -> Self {
+        room.clear();
+        Self { members: Members(room), names: [""; MOST], count: 0 }
+    }
+
     /// A field that is said, once.
     fn say(&mut self, field: &Field) -> &mut Members {
         if let Some(name) = self.names.get_mut(self.count) {

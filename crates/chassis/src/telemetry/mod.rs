@@ -15,6 +15,7 @@ mod metrics;
 mod process;
 mod settings;
 mod start;
+mod tally;
 mod traces;
 
 use std::{
@@ -34,6 +35,7 @@ pub use self::{
     metrics::Metrics,
     settings::{MetricsAddr, Otlp, Root, Sampling, TelemetrySettings},
     start::{Service, Telemetry},
+    tally::Tally,
 };
 
 /// The commit that this was built from, if the build knew: see `build.rs`.
@@ -138,10 +140,9 @@ where
     match log {
         LogFormat::Pretty => layer.pretty().boxed(),
         LogFormat::Compact => layer.compact().boxed(),
-        LogFormat::Json => layer
-            .fmt_fields(format::format::JsonFields::new())
-            .event_format(json::FlatJson::new(process))
-            .boxed(),
+        LogFormat::Json => {
+            layer.fmt_fields(json::Fields).event_format(json::FlatJson::new(process)).boxed()
+        }
     }
 }
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
-use shared::mcp::{CallToolResult, RawJson, Revision, Tool as ListedTool, ToolAnnotations};
+use shared::mcp::{
+    CallToolResult, RawJson, Revision, Tool as ListedTool, ToolAnnotations, Written,
+};
 
 use crate::{
     Ctx, Info, Tool, ToolError,
@@ -29,7 +31,7 @@ pub(crate) type Run<S> = Box<
 >;
 
 pub(crate) struct ToolEntry<S> {
-    pub(crate) listed: Arc<ListedTool>,
+    pub(crate) listed: Arc<Written<ListedTool>>,
     pub(crate) is_unlisted: bool,
     pub(crate) needs_client_tasks: bool,
     pub(crate) mirrored: Vec<MirroredParam>,
@@ -46,7 +48,7 @@ impl<S: Send + Sync + 'static> ToolEntry<S> {
             .unwrap_or_else(|wrong| panic!("`{}` cannot be offered: {wrong}", T::NAME));
         let (is_unlisted, needs_client_tasks) = (info.is_unlisted, info.needs_client_tasks);
         let annotations = Some(info.annotations).filter(|a| *a != ToolAnnotations::default());
-        let listed = Arc::new(ListedTool {
+        let listed = Arc::new(Written::from(ListedTool {
             name: name.to_owned(),
             title: info.title.map(str::to_owned),
             description,
@@ -57,7 +59,7 @@ impl<S: Send + Sync + 'static> ToolEntry<S> {
             execution: None,
             task_support: info.task_support,
             meta: info.meta,
-        });
+        }));
         let scopes = info.scopes.into_iter().map(str::to_owned).collect();
         let run = run::<S, T>(&listed);
         Self { listed, is_unlisted, needs_client_tasks, mirrored, scopes, run }

@@ -59,6 +59,5 @@ impl Journal {
 /// Names a question by its content.
 pub(super) fn digest(question: &InputRequest) -> String {
     let json = serde_json::to_vec(question).unwrap_or_default();
-    let hash = Sha256::digest(json);
-    hash.iter().take(12).fold(String::with_capacity(24), |text, byte| format!("{text}{byte:02x}"))
+    const_hex::encode(&Sha256::digest(json)[..12])
 }

@@ -54,7 +54,7 @@ pub(super) async fn cluster(scale: Size) -> Report {
     let probe = scene.probe();
     pause(1).await;
     let began = probe.elapsed();
-    let moved = redis.move_slots(scale.pick(200, 1000)).await;
+    let moved = redis.move_slots(scale.pick(1000, 4000)).await;
     let done = probe.elapsed();
     pause(1).await;
     let noted = probe.end().await;
@@ -62,10 +62,7 @@ pub(super) async fn cluster(scale: Size) -> Report {
     report
         .figure("time for moving slots", format!("{} ms", done.saturating_sub(began).as_millis()));
     statuses(&mut report, "while slots move", &noted, began, Duration::MAX);
-    // Now and then a call meets a slot on its way. Nothing is sent twice here; the client tries again.
-    let refused = noted.iter().filter(|one| !one.answer.is_ok()).count();
-    report.at_most("of them 503", refused, noted.len() / 4);
-    only_outages(&mut report, &noted, scale.at_most(Duration::from_secs(1)));
+    report.none("of them no success", noted.iter().filter(|one| !one.answer.is_ok()).count());
     redirections(&mut report, &scene, &noted);
 
     let probe = scene.probe();

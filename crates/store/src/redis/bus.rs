@@ -76,7 +76,7 @@ impl Redis {
         message: &str,
     ) -> Result<(), StoreError> {
         let name = self.name(channel);
-        self.run(action, |client| client.publish(name, message)).await
+        self.run(action, |client| client.publish(name.clone(), message)).await
     }
 
     pub(crate) async fn subscribe(

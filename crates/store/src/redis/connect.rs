@@ -199,8 +199,10 @@ fn connection(options: &RedisOptions) -> ConnectionConfig {
     ConnectionConfig {
         connection_timeout: options.connect_timeout,
         internal_command_timeout: options.connect_timeout,
-        // One attempt: a command that is sent again might be done twice.
+        // One attempt: a command that is sent again might be done twice. What is redirected was not
+        // done, and comes back to `moving`.
         max_command_attempts: 1,
+        max_redirections: 0,
         reconnect_on_auth_error: true,
         // For the connections to all nodes of a cluster; see `silence` for what this cannot see.
         unresponsive: UnresponsiveConfig {

@@ -37,6 +37,10 @@ pub(super) fn explain(action: Action, error: &Error, timeout: Duration) -> Store
         ErrorKind::Config | ErrorKind::Url => {
             action.refused("the server at REDIS_URL is not of the kind that the URL says")
         }
+        ErrorKind::Routing => action.unavailable(
+            "Redis has not done it: the cluster is moving these keys to another node, and is slow \
+             at it",
+        ),
         ErrorKind::Parse => action.corrupt("another type of value than expected"),
         _ => by_code(action, error),
     }

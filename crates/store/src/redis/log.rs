@@ -42,8 +42,9 @@ impl Redis {
         let count = limit.saturating_add(usize::from(after.is_some()));
         let name = self.name(stream);
         let count = u64::try_from(count).ok();
-        let entries: Value =
-            self.run(action, |client| client.xrange(name, start, "+", count)).await?;
+        let entries: Value = self
+            .run(action, |client| client.xrange(name.clone(), start.clone(), "+", count))
+            .await?;
         let mut events =
             parse(entries).ok_or_else(|| action.corrupt("an entry that is not ours"))?;
         let gap = after.is_some_and(|after| events.first().is_none_or(|(id, _)| *id != after));
@@ -61,7 +62,8 @@ impl Redis {
         millis: i64,
     ) -> Result<bool, StoreError> {
         let name = self.name(stream);
-        let set: i64 = self.run(action, |client| client.pexpire(name, millis, None)).await?;
+        let set: i64 =
+            self.run(action, |client| client.pexpire(name.clone(), millis, None)).await?;
         Ok(set > 0)
     }
 }

@@ -27,6 +27,6 @@ impl Redis {
         // One command does not need all that the client has for lists.
         let lrange = CustomCommand::new_static("LRANGE", ClusterHash::FirstKey, false);
         let arguments = vec![Value::from(self.name(name)), Value::from(0), Value::from(-1)];
-        self.run(action, |client| client.custom(lrange, arguments)).await
+        self.run(action, |client| client.custom(lrange.clone(), arguments.clone())).await
     }
 }

@@ -3,7 +3,12 @@
 //! A script is called by its hash and sent whole only to a server that does not know it yet, such
 //! as one that was restarted. Each has one key, which says where in a cluster it runs.
 
-use fred::{interfaces::LuaInterface, types::Value, util::sha1_hash};
+use fred::{
+    clients::Client,
+    interfaces::LuaInterface,
+    types::{Key, Value},
+    util::sha1_hash,
+};
 
 use super::Redis;
 use crate::error::{Action, StoreError};
@@ -135,20 +140,18 @@ impl Redis {
         key: String,
         arguments: Vec<Value>,
     ) -> Result<Value, StoreError> {
-        self.observed("EVALSHA", async {
-            let client = self.client(action)?;
-            let hash = script.hash.as_str();
-            // Cloning the arguments copies no text: they are reference-counted.
-            let known = client.evalsha(hash, key.as_str(), arguments.clone());
-            let done = match Box::pin(known).await {
+        let (hash, key) = (script.hash.as_str(), Key::from(key));
+        let attempt = async |client: &Client| {
+            // Cloning the key and the arguments copies no text: they are reference-counted.
+            let known = client.evalsha(hash, key.clone(), arguments.clone());
+            match Box::pin(known).await {
                 // The server has done nothing then, so sending it again is not a second try.
                 Err(error) if error.details().starts_with("NOSCRIPT") => {
-                    Box::pin(client.eval(script.text, key, arguments)).await
+                    Box::pin(client.eval(script.text, key.clone(), arguments.clone())).await
                 }
                 done => done,
-            };
-            done.map_err(|error| self.explain(action, &error))
-        })
-        .await
+            }
+        };
+        self.observed("EVALSHA", self.settled(action, attempt)).await
     }
 }

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use fred::{
     interfaces::{ClientLike, KeysInterface},
-    types::{ClusterHash, CustomCommand, Value},
+    types::{ClusterHash, CustomCommand, Key, Value},
 };
 
 use super::Redis;
@@ -18,8 +18,8 @@ impl Redis {
         action: Action,
         key: String,
     ) -> Result<Option<Bytes>, StoreError> {
-        let key = self.key(key);
-        self.run(action, |client| client.get(key)).await
+        let key = Key::from(self.key(key));
+        self.run(action, |client| client.get(key.clone())).await
     }
 
     pub(crate) async fn get_and_keep(
@@ -32,7 +32,7 @@ impl Redis {
         let getex = CustomCommand::new_static("GETEX", ClusterHash::FirstKey, false);
         let arguments =
             vec![Value::from(self.key(key)), Value::from_static_str("PX"), Value::from(millis)];
-        self.run(action, |client| client.custom(getex, arguments)).await
+        self.run(action, |client| client.custom(getex.clone(), arguments.clone())).await
     }
 
     pub(crate) async fn put(

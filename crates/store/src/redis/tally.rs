@@ -41,6 +41,6 @@ impl Redis {
     ) -> Result<BTreeMap<String, u64>, StoreError> {
         let hgetall = CustomCommand::new_static("HGETALL", ClusterHash::FirstKey, false);
         let arguments = vec![Value::from(self.name(name))];
-        self.run(action, |client| client.custom(hgetall, arguments)).await
+        self.run(action, |client| client.custom(hgetall.clone(), arguments.clone())).await
     }
 }

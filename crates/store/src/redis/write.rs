@@ -37,11 +37,12 @@ impl Redis {
     ) -> Result<Value, StoreError> {
         let hash = ClusterHash::from(key.as_str());
         arguments.insert(0, Value::from(key));
+        let attempt = |client| {
+            let command = CustomCommand::new_static(command, hash.clone(), false);
+            Box::pin(self.send(client, command, arguments.clone()))
+        };
         self.observed(action.command(), async {
-            let client = self.client(action)?;
-            let command = CustomCommand::new_static(command, hash, false);
-            let done = Box::pin(self.send(client, command, arguments)).await;
-            self.believed(action, done.map_err(|error| self.explain(action, &error))?)
+            self.believed(action, self.settled(action, attempt).await?)
         })
         .await
     }
@@ -57,20 +58,23 @@ impl Redis {
         let hash = ClusterHash::from(key.as_str());
         let mut words = vec![Value::Null, Value::from(1), Value::from(key)];
         words.extend(arguments);
-        self.observed("EVALSHA", async {
-            let client = self.client(action)?;
-            words[0] = Value::from(script.hash.as_str());
-            let known = CustomCommand::new_static("EVALSHA", hash.clone(), false);
-            let done = match Box::pin(self.send(client, known, words.clone())).await {
+        let send = |client, verb, first: Value| {
+            let command = CustomCommand::new_static(verb, hash.clone(), false);
+            let mut words = words.clone();
+            words[0] = first;
+            Box::pin(self.send(client, command, words))
+        };
+        let attempt = async |client| {
+            match send(client, "EVALSHA", Value::from(script.hash.as_str())).await {
                 // The server has done nothing then, so sending it again is not a second try.
                 Err(error) if error.details().starts_with("NOSCRIPT") => {
-                    words[0] = Value::from_static_str(script.text);
-                    let whole = CustomCommand::new_static("EVAL", hash, false);
-                    Box::pin(self.send(client, whole, words)).await
+                    send(client, "EVAL", Value::from_static_str(script.text)).await
                 }
                 done => done,
-            };
-            self.believed(action, done.map_err(|error| self.explain(action, &error))?)
+            }
+        };
+        self.observed("EVALSHA", async {
+            self.believed(action, self.settled(action, attempt).await?)
         })
         .await
     }

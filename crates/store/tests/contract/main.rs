@@ -9,6 +9,7 @@ mod counter;
 mod keys;
 mod log;
 mod model;
+mod moving;
 mod outage;
 mod replicas;
 mod ring;

@@ -16,6 +16,7 @@ mod tests;
 use std::sync::Arc;
 
 use ambient::Timestamp;
+use chassis::Requester;
 use mcp_core::Principal;
 use serde_json::Value;
 
@@ -36,6 +37,20 @@ pub(crate) struct Validated {
     /// To what key the token is bound (RFC 7800). Whoever lets such a token in without a proof
     /// makes a bearer token of it.
     pub(crate) confirmation: Option<Arc<Value>>,
+    /// Who it is, for the log.
+    pub(crate) requester: Option<Requester>,
+}
+
+impl Validated {
+    pub(crate) fn new(
+        principal: Arc<Principal>,
+        expires_at: Timestamp,
+        confirmation: Option<Arc<Value>>,
+    ) -> Self {
+        let user = principal.user.as_deref().map(Requester::user);
+        let requester = user.or_else(|| principal.client.as_deref().map(Requester::client));
+        Self { principal, expires_at, confirmation, requester }
+    }
 }
 
 /// Why a token is no good: one rule each, in the words of the challenge.

@@ -188,7 +188,7 @@ impl Policy {
             Some(_) => return Err(Inactive::WrongType),
         };
         let principal = Principal { expires_at: Some(expires_at), ..self.principal(case)? };
-        Ok(Validated { principal: Arc::new(principal), expires_at, confirmation })
+        Ok(Validated::new(Arc::new(principal), expires_at, confirmation))
     }
 
     /// A token without a user belongs to a client, and a client is never mixed up with a user.

@@ -1,4 +1,5 @@
-//! A line whose names repeat: the members are gathered first, and the last one of a name counts.
+//! A line or a span whose names repeat: the members are gathered first, and the last one of a name
+//! counts.
 
 use std::fmt;
 
@@ -7,17 +8,18 @@ use serde_json::{Map, Value};
 use tracing::{
     Event,
     field::{Field, Visit},
+    span::Record,
 };
 use tracing_subscriber::{
     fmt::{
         FormattedFields,
-        format::{JsonFields, Writer},
+        format::Writer,
         time::{FormatTime as _, SystemTime},
     },
     registry::{LookupSpan, SpanRef},
 };
 
-use super::{Process, context};
+use super::{Fields, Process, context};
 
 /// Writes the line of an event.
 pub(super) fn write<'a, S: for<'s> LookupSpan<'s> + 'a>(
@@ -40,12 +42,25 @@ pub(super) fn write<'a, S: for<'s> LookupSpan<'s> + 'a>(
     }
     for span in spans {
         let extensions = span.extensions();
-        let Some(fields) = extensions.get::<FormattedFields<JsonFields>>() else { continue };
-        let fields: Map<String, Value> = serde_json::from_str(fields).unwrap_or_default();
-        fields.into_iter().for_each(|(name, value)| line.set(&name, value));
+        let Some(fields) = extensions.get::<FormattedFields<Fields>>() else { continue };
+        line.read(fields);
     }
     event.record(&mut line);
-    line.write(writer)
+    writer.write_str(&line.object()?)?;
+    writer.write_char('\n')
+}
+
+/// The fields of a span, and what was recorded in it later.
+pub(super) fn with(fields: &str, more: &Record<'_>) -> Result<String, fmt::Error> {
+    let mut line = Line::default();
+    line.read(fields);
+    more.record(&mut line);
+    let object = line.object()?;
+    let members = object.strip_prefix('{').and_then(|object| object.strip_suffix('}'));
+    Ok(members
+        .filter(|members| !members.is_empty())
+        .map(|members| format!(",{members}"))
+        .unwrap_or_default())
 }
 
 /// Members in the order in which they were first set.
@@ -61,12 +76,18 @@ impl Line {
         }
     }
 
-    fn write(&self, writer: &mut Writer<'_>) -> fmt::Result {
+    /// Sets what [`Fields`] has written.
+    fn read(&mut self, fields: &str) {
+        let object = format!("{{{}}}", fields.trim_start_matches(','));
+        let fields: Map<String, Value> = serde_json::from_str(&object).unwrap_or_default();
+        fields.into_iter().for_each(|(name, value)| self.set(&name, value));
+    }
+
+    fn object(&self) -> Result<String, fmt::Error> {
         let mut text = Vec::new();
         let members = self.0.iter().map(|(name, value)| (name, value));
         serde_json::Serializer::new(&mut text).collect_map(members).map_err(|_| fmt::Error)?;
-        writer.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)?;
-        writer.write_char('\n')
+        String::from_utf8(text).map_err(|_| fmt::Error)
     }
 }
 
