@@ -192,6 +192,7 @@ impl Config {
             issuer: issuer.to_string(),
         };
         read.refuse_unknown("AUTH_");
+        read.refuse_misspelt(&["MCP_"]);
         config
     }
 }
@@ -408,6 +409,12 @@ mod tests {
         assert_eq!(with("http://localhost:4000/").unwrap().issuer, "http://localhost:4000");
         assert_eq!(mistakes([("AUTH_SERVER_URL", "http://localhost:4000/a")]), ["AUTH_SERVER_URL"]);
         assert!(with("localhost:4000").is_err());
+    }
+
+    #[test]
+    fn a_misspelt_name_of_what_both_servers_read_is_told() {
+        assert_eq!(mistakes([("MCP_AUTH_CLIENT_SERCET", "x")]), ["MCP_AUTH_CLIENT_SERCET"]);
+        assert!(config([("MCP_STATE_KEY", "x"), ("MCP_TIMEOUT", "1")]).is_ok());
     }
 
     #[test]
