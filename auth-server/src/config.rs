@@ -9,7 +9,7 @@ use ambient::{
 use chassis::{
     Shutdown,
     faults::FaultSettings,
-    telemetry::{LogFormat, TelemetrySettings},
+    telemetry::{LogFilter, LogFormat, TelemetrySettings},
 };
 use shared::oauth::ScopeSet;
 use store::Store;
@@ -166,10 +166,7 @@ impl Config {
             host,
             port,
             clients: clients(read, &scopes, &resource_server.id),
-            mcp_base: read
-                .setting("BASE_URI", "Public URL of the MCP server. The endpoint is BASE_URI/mcp.")
-                .or(BaseUrl::localhost(3232))
-                .to_string(),
+            mcp_base: mcp_base(read),
             resource_server,
             upstreams,
             scopes,
@@ -189,17 +186,13 @@ impl Config {
             log_format: read
                 .setting("LOG_FORMAT", "Form of the log: pretty, compact or json.")
                 .or(LogFormat::default()),
-            log_filter: read
-                .setting(
-                    "RUST_LOG",
-                    "What is logged, as `level` or `target=level`, comma separated.",
-                )
-                .or("info".to_owned()),
+            log_filter: LogFilter::read(read).into_text(),
             telemetry: TelemetrySettings::read(read),
             shutdown: Shutdown::read(read),
             issuer: issuer.to_string(),
         };
         read.refuse_unknown("AUTH_");
+        read.refuse_misspelt(&["MCP_"]);
         config
     }
 }
@@ -221,6 +214,17 @@ fn issuer(read: &mut Reader<'_>, port: u16) -> BaseUrl {
         read.mistake(NAME, "is not https; OAuth without TLS is for localhost only");
     }
     issuer
+}
+
+fn mcp_base(read: &mut Reader<'_>) -> String {
+    const NAME: &str = "BASE_URI";
+    let base = read
+        .setting(NAME, "Public URL of the MCP server. The endpoint is BASE_URI/mcp.")
+        .or(BaseUrl::localhost(3232));
+    if base.as_str().ends_with("/mcp") {
+        read.mistake(NAME, "is the URL of the server, not of its endpoint: leave /mcp away");
+    }
+    base.to_string()
 }
 
 fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
@@ -405,6 +409,18 @@ mod tests {
         assert_eq!(with("http://localhost:4000/").unwrap().issuer, "http://localhost:4000");
         assert_eq!(mistakes([("AUTH_SERVER_URL", "http://localhost:4000/a")]), ["AUTH_SERVER_URL"]);
         assert!(with("localhost:4000").is_err());
+    }
+
+    #[test]
+    fn a_misspelt_name_of_what_both_servers_read_is_told() {
+        assert_eq!(mistakes([("MCP_AUTH_CLIENT_SERCET", "x")]), ["MCP_AUTH_CLIENT_SERCET"]);
+        assert!(config([("MCP_STATE_KEY", "x"), ("MCP_TIMEOUT", "1")]).is_ok());
+    }
+
+    #[test]
+    fn the_endpoint_is_not_taken_for_the_server() {
+        assert_eq!(mistakes([("BASE_URI", "https://mcp.example.com/mcp")]), ["BASE_URI"]);
+        assert!(config([("BASE_URI", "https://mcp.example.com/tools")]).is_ok());
     }
 
     #[test]

@@ -8,7 +8,6 @@ use std::{
 
 use ambient::Env;
 use auth_server::commands::{self, Cli};
-use clap::Parser as _;
 
 /// Gives the memory of what has ended back to the system (decision 0032).
 #[cfg(not(target_env = "msvc"))]
@@ -17,7 +16,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::told();
     chassis::exit_code(run(cli).await)
 }
 

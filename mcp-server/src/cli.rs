@@ -2,7 +2,7 @@
 
 use std::io::{self, Read as _, Write};
 
-use ambient::{Clock, Entropy, Env, Mistakes, Secret, Settings};
+use ambient::{Clock, Entropy, Env, Mistakes, Secret, Settings, explained};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use mcp_core::Features;
@@ -163,16 +163,6 @@ fn told(described: impl Fn(&Env) -> (Result<Features, Mistakes>, Settings)) -> C
     settings.extend(described(&nothing).1);
     let matches = Cli::command().after_long_help(explained(&settings)).get_matches();
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
-}
-
-fn explained(settings: &Settings) -> String {
-    let lines = settings.iter().map(|setting| {
-        let default = setting.default.as_deref().filter(|default| !default.is_empty());
-        let default = default.unwrap_or("not set");
-        format!("\n  {} [{default}]\n          {}\n", setting.name, setting.meaning)
-    });
-    let lines: Vec<_> = lines.collect();
-    format!("Settings, with what holds when they are not set:\n{}", lines.concat())
 }
 
 /// Checks the settings of the server and of its features, or shows them.

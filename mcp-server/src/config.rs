@@ -5,17 +5,18 @@ mod former;
 mod pages;
 mod profile;
 mod values;
+mod web;
 
 use std::net::IpAddr;
 
 use ambient::{
     Env, Mistakes, Reader, Secret, Settings,
-    values::{BaseUrl, List, Seconds},
+    values::{BaseUrl, Seconds},
 };
 use chassis::{
     Shutdown,
     faults::FaultSettings,
-    telemetry::{LogFormat, TelemetrySettings},
+    telemetry::{LogFilter, LogFormat, TelemetrySettings},
 };
 
 use crate::session::SessionLimits;
@@ -96,12 +97,18 @@ impl Config {
         let base = read
             .setting("BASE_URI", "Public URL of the MCP server. The endpoint is BASE_URI/mcp.")
             .or(BaseUrl::localhost(port));
+        if base.as_str().ends_with(ENDPOINT) {
+            read.mistake(
+                "BASE_URI",
+                "is the URL of the server, not of its endpoint: leave /mcp away",
+            );
+        }
         let resource = format!("{base}{ENDPOINT}");
         let is_private = host.is_loopback() && base.is_loopback();
         let place = auth::Place { is_loopback: host.is_loopback(), resource: &resource };
         let auth = auth::read(read, &place);
         former::refuse(read);
-        Self {
+        let config = Self {
             host,
             port,
             base,
@@ -112,18 +119,18 @@ impl Config {
             state_key: state_key(read),
             allowed_hosts: read
                 .setting("ALLOWED_HOSTS", "Further host names of this server, comma separated.")
-                .or(List(Vec::new()))
+                .or(web::Hosts::default())
                 .0,
             allowed_origins: read
                 .setting("ALLOWED_ORIGINS", "Further web origins that may call, comma separated.")
-                .or(List(Vec::new()))
+                .or(web::Origins::default())
                 .0,
             max_body: read
                 .setting("MAX_BODY_BYTES", "Largest body of a request, in bytes.")
-                .or(4 * 1024 * 1024),
+                .within(1024..=1024 * 1024 * 1024, 4 * 1024 * 1024),
             max_streams: read
                 .setting("MCP_MAX_STREAMS", "Open streams of one caller on one instance.")
-                .or(256),
+                .within(1..=1_000_000, 256),
             requests_per_second: read
                 .setting(
                     "MCP_REQUESTS_PER_SECOND",
@@ -135,15 +142,12 @@ impl Config {
             log_format: read
                 .setting("LOG_FORMAT", "Form of the log: pretty, compact or json.")
                 .or(LogFormat::default()),
-            log_filter: read
-                .setting(
-                    "RUST_LOG",
-                    "What is logged, as `level` or `target=level`, comma separated.",
-                )
-                .or("info".to_owned()),
+            log_filter: LogFilter::read(read).into_text(),
             telemetry: TelemetrySettings::read(read),
             shutdown: Shutdown::read(read),
-        }
+        };
+        read.refuse_misspelt(&["MCP_"]);
+        config
     }
 
     /// The resource that tokens must be meant for: the URL of the endpoint (RFC 8707).
@@ -164,18 +168,18 @@ fn sessions(read: &mut Reader<'_>) -> SessionLimits {
     let limits = SessionLimits {
         idle: read
             .setting("SESSION_TTL", "Seconds that an unused session lives.")
-            .or(Seconds(defaults.idle.as_secs()))
+            .within(Seconds(1)..=Seconds::MAX, Seconds(defaults.idle.as_secs()))
             .into(),
         age: read
             .setting("SESSION_MAX_AGE", "Seconds that a session lives at most.")
-            .or(Seconds(defaults.age.as_secs()))
+            .within(Seconds(1)..=Seconds::MAX, Seconds(defaults.age.as_secs()))
             .into(),
         of_owner: read
             .setting("MCP_SESSIONS_PER_OWNER", "Sessions of one user at one time.")
-            .or(defaults.of_owner),
+            .within(1..=u16::MAX, defaults.of_owner),
         in_all: read
             .setting("MCP_MAX_SESSIONS", "Sessions of all users at one time, on all instances.")
-            .or(defaults.in_all),
+            .within(1..=u32::MAX, defaults.in_all),
     };
     if limits.age < limits.idle {
         read.mistake("SESSION_MAX_AGE", "must not be less than SESSION_TTL");
@@ -262,6 +266,42 @@ mod tests {
     fn the_base_has_no_slash_at_the_end() {
         let base = config([("BASE_URI", "https://mcp.example.com/")]).unwrap().base;
         assert_eq!(base.as_str(), "https://mcp.example.com");
+    }
+
+    #[test]
+    fn a_value_that_can_never_work_is_refused_with_its_name() {
+        let table = [
+            ("MAX_BODY_BYTES", "0"),
+            ("SESSION_TTL", "0"),
+            ("SESSION_MAX_AGE", "0"),
+            ("MCP_MAX_SESSIONS", "0"),
+            ("MCP_SESSIONS_PER_OWNER", "0"),
+            ("MCP_MAX_STREAMS", "0"),
+            ("ALLOWED_ORIGINS", "app.example"),
+            ("ALLOWED_HOSTS", "https://mcp.example"),
+            ("BASE_URI", "https://mcp.example/mcp"),
+            ("BASE_URI", "http://localhost:3232/mcp/"),
+            ("RUST_LOG", "foo=bar=baz"),
+            ("REDIS_URL", "http://x"),
+            ("MCP_AUTH_CA_FILE", "/nope"),
+            ("MCP_AUTH_CA_FILE", "/dev/null"),
+            ("MCP_AUTH_CACHE_TTL", "99999999999999999"),
+            ("SHUTDOWN_TIMEOUT_MS", "99999999999999999"),
+            ("MCP_STATE_KEYS", "1"),
+            ("REDIS_PASSWORD_FILE", "/dev/null"),
+        ];
+        for (name, value) in table {
+            let wrong = config([(name, value)]).unwrap_err();
+            assert!(wrong.0.iter().any(|mistake| mistake.setting == name), "{value}: {wrong}");
+        }
+    }
+
+    #[test]
+    fn variables_of_others_are_none_of_ours() {
+        // Kubernetes sets the first two, Claude Code the third for what it starts.
+        let others =
+            [("MCP_SERVER_PORT", "tcp://10.0.0.1:80"), ("REDIS_PORT", "x"), ("MCP_TIMEOUT", "9")];
+        assert!(config(others).is_ok());
     }
 
     #[test]

@@ -53,7 +53,8 @@ pub(super) async fn run(env: &Env, world: &World) -> Result<String, CommandError
         findings.push(("keys", finding));
         ours = public;
     } else if config.redis.is_none() {
-        let text = "in memory: a restart forgets logins, tokens and keys; set REDIS_URL to keep them";
+        let text =
+            "in memory: a restart forgets logins, tokens and keys; set REDIS_URL to keep them";
         findings.push(("store", Doubtful(text.to_owned())));
     }
     findings.extend(look_at_server(&config, &world.clock, ours).await);

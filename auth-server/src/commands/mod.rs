@@ -11,8 +11,9 @@ mod keys;
 
 use std::{fmt, io, path::PathBuf};
 
-use ambient::{Clock, Entropy, Env, Mistakes};
-use clap::{Parser, Subcommand};
+use ambient::{Clock, Entropy, Env, Mistakes, explained};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap_complete::Shell;
 use store::{Store, StoreError};
 
 use crate::{Config, keys::KeyError, run};
@@ -23,8 +24,7 @@ use crate::{Config, keys::KeyError, run};
     name = "auth-server",
     version,
     about = "OAuth 2.1 authorization server for MCP",
-    after_help = "Settings come from the environment and from a file `.env`; \
-                  docs/configuration.md describes them."
+    after_help = "Settings come from the environment and from a file `.env`; `--help` explains them."
 )]
 pub struct Cli {
     #[command(subcommand)]
@@ -53,6 +53,26 @@ enum Command {
         #[arg(long)]
         live: bool,
     },
+    /// Prints completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: Shell,
+    },
+}
+
+impl Cli {
+    /// The command line of this process. The long help ends with every setting, in the words of the
+    /// code that reads them. A wrong line is told, and ends the process.
+    #[must_use]
+    pub fn told() -> Self {
+        let matches = Self::described().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    fn described() -> clap::Command {
+        let settings = Config::from_env(&Env::default()).1;
+        Self::command().after_long_help(explained(&settings))
+    }
 }
 
 /// Why a command has failed.
@@ -130,7 +150,15 @@ pub async fn run(cli: Cli, env: &Env) -> Result<String, CommandError> {
             chassis::healthcheck(config.host, config.port, live).await?;
             Ok(String::new())
         }
+        Command::Completions { shell } => Ok(completions(shell)),
     }
+}
+
+fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "auth-server", &mut script);
+    // It is made of names and descriptions, which are text.
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 /// The store that running instances share, if there is one.

@@ -15,10 +15,25 @@ async fn run_with(words: &[&str], pairs: &[(&str, &str)]) -> Result<String, Comm
 fn the_command_line_is_well_made() {
     <Cli as clap::CommandFactory>::command().debug_assert();
     let help = Cli::try_parse_from(["auth-server", "--help"]).unwrap_err().to_string();
-    for word in ["serve", "config", "keys", "client", "doctor", "docs/configuration.md"] {
+    for word in ["serve", "config", "keys", "client", "doctor", "completions"] {
         assert!(help.contains(word), "{word}: {help}");
     }
     assert!(Cli::try_parse_from(["auth-server", "key", "list"]).is_err());
+}
+
+#[test]
+fn the_help_explains_every_setting() {
+    let help = Cli::described().render_long_help().to_string();
+    for setting in Config::from_env(&Env::default()).1 {
+        assert!(help.contains(&format!("\n  {} [", setting.name)), "{}", setting.name);
+    }
+    assert!(help.contains("LOGIN_TTL [15552000]\n          Seconds after which"), "{help}");
+}
+
+#[tokio::test]
+async fn completions_know_the_commands() {
+    let script = run_with(&["completions", "bash"], &[]).await.unwrap();
+    assert!(script.contains("auth-server") && script.contains("healthcheck"), "{script}");
 }
 
 #[tokio::test]

@@ -24,6 +24,9 @@ use std::{
 
 use crate::Secret;
 
+/// Where a value of the file comes from.
+const FILE: &str = ".env";
+
 /// Settings by name, each with the place it came from.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
@@ -140,7 +143,7 @@ impl Env {
             let (name, value) = line.map_err(|e| {
                 wrong(format!("has a line that is not NAME=value ({e}); mend or remove the line"))
             })?;
-            self.values.insert(name, (Secret::new(value), ".env"));
+            self.values.insert(name, (Secret::new(value), FILE));
         }
         Ok(())
     }
@@ -282,6 +285,33 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Records every variable that nobody has read and that is nearly one which was: in `.env`, which is
+    /// ours, whatever it is called; in the environment, which is everybody's, if its name begins like
+    /// one of `ours`. Call it when everything was read.
+    pub fn refuse_misspelt(&mut self, ours: &[&str]) {
+        let is_ours = |name: &str, source: &&str| {
+            *source == FILE || ours.iter().any(|prefix| name.starts_with(prefix))
+        };
+        let is_read = |name: &String| {
+            self.of_parts.contains(name) || self.settings.iter().any(|known| known.name == name)
+        };
+        let unread = self.env.values.iter().filter(|(name, (_, source))| {
+            is_ours(name, source) && !is_read(name) && !self.is_mistaken(name)
+        });
+        let meant = unread.filter_map(|(name, _)| {
+            let known = self.settings.iter().map(|known| known.name);
+            Some((name.clone(), crate::misspelt::meant(name, known)?))
+        });
+        for (name, meant) in meant.collect::<Vec<_>>() {
+            let problem = format!("is not a setting; is {meant} meant? Mend its name or remove it");
+            self.mistake(&name, problem);
+        }
+    }
+
+    fn is_mistaken(&self, name: &str) -> bool {
+        self.mistakes.iter().any(|mistake| mistake.setting == name)
+    }
+
     /// Records that the value of `name` is wrong for a reason that only its user can see.
     /// `problem` says what is wrong and how to mend it.
     pub fn mistake(&mut self, name: &str, problem: impl Into<String>) {
@@ -301,7 +331,7 @@ pub struct Value<'r, 'a> {
 
 impl Value<'_, '_> {
     /// The value, or `default` when it is not set. An empty value counts as not set.
-    pub fn or<T>(self, default: T) -> T
+    pub fn or<T>(mut self, default: T) -> T
     where
         T: FromStr + fmt::Display,
         T::Err: fmt::Display,
@@ -310,8 +340,25 @@ impl Value<'_, '_> {
         self.parse(Some(shown)).unwrap_or(default)
     }
 
+    /// The value, or `default` when it is not set. One outside of `range` is a mistake.
+    pub fn within<T>(mut self, range: std::ops::RangeInclusive<T>, default: T) -> T
+    where
+        T: FromStr + fmt::Display + PartialOrd,
+        T::Err: fmt::Display,
+    {
+        let Some(value) = self.parse(Some(default.to_string())) else { return default };
+        if range.contains(&value) {
+            return value;
+        }
+        let (least, most) = range.into_inner();
+        let meaning = self.meaning;
+        let problem = format!("`{value}` is out of range; use {least} to {most}. {meaning}");
+        self.reader.mistake(&self.name, problem);
+        default
+    }
+
     /// The value, if it is set.
-    pub fn optional<T>(self) -> Option<T>
+    pub fn optional<T>(mut self) -> Option<T>
     where
         T: FromStr,
         T::Err: fmt::Display,
@@ -336,7 +383,7 @@ impl Value<'_, '_> {
         self.reader.settings.push(setting);
     }
 
-    fn parse<T>(mut self, default: Option<String>) -> Option<T>
+    fn parse<T>(&mut self, default: Option<String>) -> Option<T>
     where
         T: FromStr,
         T::Err: fmt::Display,
@@ -474,6 +521,37 @@ mod tests {
         let text = config.unwrap_err().to_string();
         assert!(text.ends_with("OLD (test): is not read here; set NEW to seconds"), "{text}");
         assert!(settings.is_empty());
+    }
+
+    #[test]
+    fn a_name_that_is_nearly_a_setting_is_a_mistake_where_it_is_ours() {
+        let mut env = Env::from([("A_SESION_TTL", "1"), ("SESION_TTL", "1"), ("A_TIMEOUT", "1")]);
+        let wrong = |env: &Env| {
+            let (read, _) = env.read(|read| {
+                let ttls = ["A_SESSION_TTL", "SESSION_TTL"];
+                ttls.map(|name| read.setting(name, "").or(0_u8));
+                read.refuse_misspelt(&["A_"]);
+            });
+            read.unwrap_err().to_string()
+        };
+        assert!(wrong(&env).starts_with("1 mistake"), "{}", wrong(&env));
+        assert!(wrong(&env).contains("A_SESION_TTL (test): is not a setting; is A_SESSION_TTL"));
+        env.values.insert("SESION_TTL".to_owned(), (Secret::new("1"), FILE));
+        assert!(wrong(&env).contains("SESION_TTL (.env): is not a setting; is SESSION_TTL meant?"));
+    }
+
+    #[test]
+    fn a_value_out_of_its_range_is_a_mistake_that_names_the_range() {
+        let read = |text| {
+            let env = Env::from([("LIMIT", text)]);
+            env.read(|read| read.setting("LIMIT", "A count.").within(1..=9, 5_u8)).0
+        };
+        assert_eq!((read("1"), read("9"), read("")), (Ok(1), Ok(9), Ok(5)));
+        for wrong in ["0", "10"] {
+            let text = read(wrong).unwrap_err().to_string();
+            assert!(text.contains("is out of range; use 1 to 9. A count."), "{text}");
+        }
+        assert!(read("many").unwrap_err().to_string().starts_with("1 mistake"));
     }
 
     #[test]

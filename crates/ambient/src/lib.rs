@@ -7,10 +7,13 @@
 mod clock;
 mod entropy;
 mod env;
+mod help;
+mod misspelt;
 mod secret;
 pub mod values;
 
 pub use clock::{Clock, Elapsed, Stopwatch, Timestamp};
 pub use entropy::Entropy;
 pub use env::{Env, Mistake, Mistakes, Reader, Setting, Settings};
+pub use help::explained;
 pub use secret::Secret;

@@ -1,6 +1,6 @@
 //! How the values of settings are written, where a plain number or text says too little.
 
-use std::{convert::Infallible, fmt, num::ParseIntError, str::FromStr, time::Duration};
+use std::{convert::Infallible, fmt, str::FromStr, time::Duration};
 
 use url::{Host, Url};
 
@@ -84,9 +84,15 @@ impl FromStr for BaseUrl {
     }
 }
 
-/// A whole number of seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A whole number of seconds, ten years at most: what is longer is a mistake, and does not fit into the
+/// clocks of all systems.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Seconds(pub u64);
+
+impl Seconds {
+    /// The longest.
+    pub const MAX: Self = Self(10 * 365 * 24 * 60 * 60);
+}
 
 impl From<Seconds> for Duration {
     fn from(seconds: Seconds) -> Self {
@@ -101,10 +107,11 @@ impl fmt::Display for Seconds {
 }
 
 impl FromStr for Seconds {
-    type Err = ParseIntError;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        text.parse().map(Self)
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let seconds = text.parse().map(Self).map_err(|_| "it is not a whole number of seconds")?;
+        if seconds > Self::MAX { Err("it is more than ten years, 315360000") } else { Ok(seconds) }
     }
 }
 
@@ -178,6 +185,15 @@ mod tests {
             assert!(!text.parse::<BaseUrl>().unwrap().is_loopback(), "{text}");
         }
         assert_eq!(BaseUrl::localhost(3001).as_str(), "http://localhost:3001");
+    }
+
+    #[test]
+    fn seconds_are_whole_and_not_for_ever() {
+        assert_eq!("300".parse(), Ok(Seconds(300)));
+        assert_eq!(Seconds::MAX.to_string().parse(), Ok(Seconds::MAX));
+        for text in ["", "-1", "5m", "1.5", "315360001", "99999999999999999"] {
+            assert!(text.parse::<Seconds>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -126,7 +126,8 @@ impl Around for LogAccess {
 }
 
 /// The other end of the connection, which is a proxy's where there is one.
-pub(crate) fn address(request: &Request) -> Option<IpAddr> {
+#[must_use]
+pub fn address(request: &Request) -> Option<IpAddr> {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
     peer.map(|ConnectInfo(peer)| peer.ip().to_canonical())
 }

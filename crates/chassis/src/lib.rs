@@ -50,7 +50,7 @@ mod size;
 pub mod telemetry;
 mod version;
 
-pub use access_log::Requester;
+pub use access_log::{Requester, address};
 pub use app::App;
 pub use around::{Answered, Around, AroundLayer, AroundService, Begun, Serve};
 pub use exit::exit_code;

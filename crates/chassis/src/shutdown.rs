@@ -9,6 +9,9 @@ use ambient::{Clock, Reader};
 
 use crate::Lifecycle;
 
+/// Milliseconds of a day: nobody waits longer for a process.
+const LONGEST: u64 = 24 * 60 * 60 * 1000;
+
 /// How a process ends when it is asked to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shutdown {
@@ -36,14 +39,14 @@ impl Shutdown {
                 "Milliseconds that requests are still accepted after SIGTERM, while /readyz is 503 \
                  already. None on a terminal.",
             )
-            .or(millis(drain));
+            .within(0..=LONGEST, millis(drain));
         let timeout = read
             .setting(
                 "SHUTDOWN_TIMEOUT_MS",
                 "Milliseconds from SIGTERM to the end of whatever is left. Five seconds less than \
                  the orchestrator grants.",
             )
-            .or(millis(timeout));
+            .within(0..=LONGEST, millis(timeout));
         if drain >= timeout {
             read.mistake("DRAIN_MIN_MS", "must be less than SHUTDOWN_TIMEOUT_MS");
         }

@@ -58,6 +58,11 @@ pub(crate) struct Redis {
     tasks: Mutex<JoinSet<()>>,
 }
 
+/// Whether a URL can be used, as far as it can be told without asking; what is wrong with it if not.
+pub(crate) fn is_usable(url: &str) -> Result<(), &'static str> {
+    connect::parsed(url).map(drop)
+}
+
 impl Redis {
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
         let action = Action::new("reach", "Redis");

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, time::Duration};
 
 use ambient::{Reader, Secret};
 
-use crate::Observer;
+use crate::{Observer, redis};
 
 /// How to reach Redis, and what it takes to believe it.
 #[derive(Clone, Debug)]
@@ -55,7 +55,7 @@ impl RedisOptions {
         let password = file(
             read,
             PASSWORD_FILE,
-            "File that holds the password of Redis, instead of REDIS_URL.",
+            "File with the password of the user in REDIS_URL, which then has none.",
         );
         let trusted = file(
             read,
@@ -68,7 +68,16 @@ impl RedisOptions {
                 "Replicas of Redis that must have a record before it counts as written.",
             )
             .or(0);
-        let url = url?;
+        let Some(url) = url else {
+            let set = [(PASSWORD_FILE, password.is_some()), (CA_FILE, trusted.is_some())];
+            for (name, _) in set.into_iter().filter(|(_, is_set)| *is_set) {
+                read.mistake(name, "is of use with REDIS_URL only; set that too, or remove it");
+            }
+            return None;
+        };
+        if let Err(why) = redis::is_usable(url.expose()) {
+            read.mistake("REDIS_URL", why);
+        }
         if password.is_some() && has_password(url.expose()) {
             read.mistake(PASSWORD_FILE, "REDIS_URL has a password too; remove one of them");
         }
@@ -133,6 +142,27 @@ mod tests {
             ["redis://h:6379", "redis://u@h:1", "redis://u:@h", "h:1", "", "redis://h?a=b:c@d"]
         {
             assert!(!has_password(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_redis_is_a_mistake() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secret");
+        fs::write(&path, "secret").unwrap();
+        for name in [PASSWORD_FILE, CA_FILE] {
+            let wrong = Env::from([(name, path.to_str().unwrap())]).read(RedisOptions::read).0;
+            let wrong = wrong.unwrap_err().to_string();
+            assert!(wrong.contains(name) && wrong.contains("with REDIS_URL only"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_used_is_a_mistake_that_does_not_show_it() {
+        for url in ["http://:hunter2@x", "redis-sentinel://:hunter2@h:1/0", "hunter2"] {
+            let wrong = Env::from([("REDIS_URL", url)]).read(RedisOptions::read).0.unwrap_err();
+            assert_eq!(wrong.0[0].setting, "REDIS_URL");
+            assert!(!wrong.to_string().contains("hunter2"), "{wrong}");
         }
     }
 

@@ -1,10 +1,11 @@
 //! Whether the authorization server answers: open or closed, and who wants to know.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
+use serde_json::Value;
 use tokio::sync::{Notify, watch};
 
 use super::discovery::{AuthorizationServer, DiscoveryError};
@@ -29,12 +30,15 @@ pub(super) struct Watch {
     state: Arc<watch::Sender<Availability>>,
     doubt: Arc<Notify>,
     was_open: Arc<AtomicBool>,
+    /// What it said of itself when it last answered.
+    document: Arc<Mutex<Option<Arc<Value>>>>,
 }
 
 impl Default for Watch {
     fn default() -> Self {
         let state = Arc::new(watch::Sender::new(Availability::Unknown));
-        Self { state, doubt: Arc::default(), was_open: Arc::default() }
+        let (doubt, was_open, document) = (Arc::default(), Arc::default(), Arc::default());
+        Self { state, doubt, was_open, document }
     }
 }
 
@@ -50,8 +54,17 @@ impl Watch {
 
     /// Whether it has ever answered, and is of use.
     pub(super) fn is_known(&self) -> bool {
-        let of_use = !matches!(&*self.state.borrow(), Availability::Unusable(_));
-        of_use && self.was_open.load(Ordering::Relaxed)
+        !self.is_unusable() && self.was_open.load(Ordering::Relaxed)
+    }
+
+    /// Whether it answers and is of no use.
+    pub(super) fn is_unusable(&self) -> bool {
+        matches!(&*self.state.borrow(), Availability::Unusable(_))
+    }
+
+    /// What it said of itself when it last answered: it may be away now.
+    pub(super) fn last_document(&self) -> Option<Arc<Value>> {
+        self.document.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits for the first finding; tells if tokens can never be checked with it.
@@ -78,8 +91,12 @@ impl Watch {
     /// Tells what was found; true if that is a change.
     pub(super) fn found(&self, now: Availability) -> bool {
         let kind = |state: &Availability| std::mem::discriminant(state);
-        if matches!(now, Availability::Open(_)) {
+        if let Availability::Open(server) = &now {
             self.was_open.store(true, Ordering::Relaxed);
+            self.document
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone_from(&server.document);
         }
         let changes = kind(&self.state.borrow()) != kind(&now);
         self.state.send_replace(now);
@@ -114,6 +131,18 @@ mod tests {
         assert!(watch.found(Availability::Closed(None)));
         assert!(watch.open().is_none());
         assert!(!watch.found(Availability::Closed(None)));
+    }
+
+    #[test]
+    fn what_was_said_last_is_kept_while_nobody_answers() {
+        let watch = Watch::default();
+        assert!(watch.last_document().is_none());
+        let keys = url::Url::parse("http://localhost/jwks").unwrap();
+        let way = super::super::discovery::Way::Jwt { keys };
+        let document = Some(Arc::new(serde_json::json!({ "issuer": "a" })));
+        watch.found(Availability::Open(Arc::new(AuthorizationServer { way, document })));
+        watch.found(Availability::Closed(None));
+        assert_eq!(watch.last_document().unwrap()["issuer"], "a");
     }
 
     #[test]

@@ -1,24 +1,25 @@
 //! Who calls, and whether they still may: a stream that has no end of its own looks again every
 //! minute, and ends when its token is no good any more.
 
-use std::{future::pending, ops::Deref, sync::Arc, time::Duration};
+use std::{future::pending, net::IpAddr, ops::Deref, sync::Arc, time::Duration};
 
 use ambient::{Secret, Timestamp};
 use chassis::Requester;
 use mcp_core::Principal;
 
 use super::{Auth, Refusal, token::Validated};
-use crate::Server;
+use crate::{Server, session::Seeker};
 
 /// How often a long stream asks whether its token is still good. Together with the lifetime of an
 /// entry in the cache of tokens this is how long a stream can outlive a revocation.
 const LOOK_AGAIN: Duration = Duration::from_mins(1);
 
-/// A principal together with the token that it came with.
+/// A principal together with the token that it came with, and where it came from.
 #[derive(Clone)]
 pub(crate) struct Caller {
     principal: Arc<Principal>,
     token: Option<Secret>,
+    address: Option<IpAddr>,
     requester: Option<Requester>,
 }
 
@@ -26,12 +27,18 @@ impl Caller {
     /// A caller with a token that is good.
     pub(super) fn new(validated: Validated, token: Secret) -> Self {
         let Validated { principal, requester, .. } = validated;
-        Self { principal, token: Some(token), requester }
+        Self { principal, token: Some(token), address: None, requester }
     }
 
     /// The one caller of a server without authorization.
     pub(crate) fn anonymous(server: &Server) -> Self {
-        Self { principal: Arc::clone(server.anonymous()), token: None, requester: None }
+        let principal = Arc::clone(server.anonymous());
+        Self { principal, token: None, address: None, requester: None }
+    }
+
+    /// The same, whose connection comes from there: from a proxy, where there is one.
+    pub(super) fn coming_from(self, address: Option<IpAddr>) -> Self {
+        Self { address, ..self }
     }
 
     /// Who it is, for the log.
@@ -42,6 +49,12 @@ impl Caller {
     /// Who it is, for somebody to keep.
     pub(crate) fn principal(&self) -> Arc<Principal> {
         Arc::clone(&self.principal)
+    }
+}
+
+impl<'a> From<&'a Caller> for Seeker<'a> {
+    fn from(caller: &'a Caller) -> Self {
+        Self { principal: &caller.principal, address: caller.address }
     }
 }
 

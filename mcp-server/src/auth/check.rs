@@ -13,6 +13,7 @@ use url::Url;
 
 use super::{
     discovery::{self, AuthorizationServer, Way},
+    doubts,
     introspect::{Answer, Introspector},
     jwks::Jwks,
     outbound::Outbound,
@@ -44,6 +45,11 @@ impl Report<'_> {
             }
         }
     }
+
+    /// Something that may be right, and probably is not.
+    fn doubt(&mut self, name: &str, why: &str) -> io::Result<()> {
+        writeln!(self.out, "  hm    {name}: {why}")
+    }
 }
 
 /// Checks the provider, and the token if there is one; true if all is good.
@@ -71,6 +77,9 @@ pub(crate) async fn check(
         }
     };
     described(&mut report, settings, &server)?;
+    for (name, why) in server.document.iter().flat_map(|document| doubts::of(settings, document)) {
+        report.doubt(name, &why)?;
+    }
     let trial = Trial {
         introspector: Introspector {
             outbound: outbound.clone(),

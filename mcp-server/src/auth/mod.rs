@@ -10,6 +10,7 @@ mod cache;
 mod caller;
 mod check;
 mod discovery;
+mod doubts;
 mod dpop;
 mod flight;
 mod introspect;
@@ -20,6 +21,7 @@ mod outbound;
 mod refusal;
 mod scope;
 mod token;
+mod trouble;
 mod validator;
 
 use std::sync::Arc;
@@ -51,10 +53,10 @@ pub(crate) use self::{
     scope::{allow, allow_message, allow_messages},
     token::{Policy, folded},
 };
-pub(crate) use self::{dpop::NONCE, refusal::Refusal};
+pub(crate) use self::{dpop::NONCE, refusal::Refusal, trouble::Trouble};
 use crate::{
     Parts, Server,
-    config::{AuthSettings, Outage, Validation},
+    config::{AuthSettings, Discovery, Outage, Validation},
     flow::Flow,
     metrics::McpMetrics,
 };
@@ -110,14 +112,14 @@ impl Auth {
         &self.settings
     }
 
-    /// What the authorization server says of itself, if it is to be repeated here.
-    pub(crate) fn repeated_metadata(&self) -> Option<Arc<Value>> {
-        self.metadata().filter(|_| self.settings.legacy_metadata)
+    /// Whether what the authorization server says of itself is repeated here.
+    pub(crate) fn repeats_metadata(&self) -> bool {
+        self.settings.legacy_metadata && self.settings.discovery != Discovery::Off
     }
 
-    /// What the authorization server says of itself, while it answers.
-    pub(crate) fn metadata(&self) -> Option<Arc<Value>> {
-        self.watch.open().and_then(|server| server.document.clone())
+    /// What the authorization server has said of itself, the last time that it answered.
+    pub(crate) fn last_metadata(&self) -> Option<Arc<Value>> {
+        self.watch.last_document()
     }
 
     /// The scopes that every request needs.
@@ -127,7 +129,20 @@ impl Auth {
 
     /// Whether tokens can be checked, as far as is known.
     pub(crate) fn is_available(&self) -> bool {
-        self.watch.open().is_some() && !self.validator.is_resting() && !self.validator.is_rejected()
+        self.trouble().is_none()
+    }
+
+    /// Why tokens cannot be checked, as far as is known.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        if self.watch.is_unusable() {
+            Some(Trouble::Unusable)
+        } else if self.watch.open().is_none() {
+            Some(Trouble::Away)
+        } else if self.validator.is_rejected() {
+            Some(Trouble::Rejected)
+        } else {
+            self.validator.is_resting().then_some(Trouble::Away)
+        }
     }
 
     /// Whether questions about tokens go unasked for now.
@@ -258,6 +273,7 @@ pub(crate) async fn admitted<F: Future<Output = Response>>(
             }
         }
     };
+    let caller = caller.coming_from(chassis::address(&request));
     // Who asks too often is named in the log as well.
     let requester = caller.requester();
     let mut response = match server.pace().admit(&caller) {

@@ -10,7 +10,7 @@ use shared::{
     oauth::BearerChallenge,
 };
 
-use super::{Auth, dpop, token::Inactive, validator::RETRY_AFTER};
+use super::{Auth, Trouble, dpop, token::Inactive, validator::RETRY_AFTER};
 use crate::{
     Server,
     http::{Answer, error_message, metadata_url},
@@ -67,7 +67,7 @@ impl Refusal {
         let mut is_proof = false;
         let mut nonce = None;
         let (status, error, description) = match self {
-            Self::Unavailable(retry_after) => return unavailable(auth.issuer(), retry_after),
+            Self::Unavailable(retry_after) => return unavailable(auth, retry_after),
             Self::NoToken => {
                 (StatusCode::UNAUTHORIZED, None, "A bearer token is needed".to_owned())
             }
@@ -150,11 +150,10 @@ pub(super) fn challenge(
 }
 
 /// Degraded mode, in the original's words. No challenge: a login would fail as well.
-fn unavailable(issuer: &str, retry_after: Duration) -> Response {
-    let hint = "The authentication server is not responding. \
-                Please ensure it is running and try again.";
+fn unavailable(auth: &Auth, retry_after: Duration) -> Response {
+    let hint = auth.trouble().unwrap_or(Trouble::Away).hint();
     let error = ErrorObject::new(ErrorCode::UNAVAILABLE, "Authentication service unavailable")
-        .with_data(json!({ "authServerUrl": issuer, "hint": hint }));
+        .with_data(json!({ "authServerUrl": auth.issuer(), "hint": hint }));
     let message = error_message(None, &error);
     let answer = Answer::Message(StatusCode::SERVICE_UNAVAILABLE, message);
     // Whole seconds, and never none.

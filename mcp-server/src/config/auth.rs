@@ -24,7 +24,7 @@ use super::{
     profile::Profile,
     values::{AuthMode, ClientAuth, Outage, Scopes, Validation, Words},
 };
-use crate::auth::Policy;
+use crate::auth::{OutboundStartError, Policy};
 
 /// The authorization server, our own credentials there, and what a token must say.
 #[derive(Clone, Debug)]
@@ -112,6 +112,8 @@ pub(super) struct Place<'a> {
     pub(super) resource: &'a str,
 }
 
+const CA_FILE: &str = "MCP_AUTH_CA_FILE";
+
 /// All headers of a request have 32 KiB together, and a token is one of them.
 const MAX_TOKEN: usize = 24 * 1024;
 
@@ -191,7 +193,7 @@ fn settings(read: &mut Reader<'_>, place: &Place<'_>) -> AuthSettings {
         outage: outage(read),
         dpop_nonce: dpop_nonce(read),
         ca_file: read
-            .setting("MCP_AUTH_CA_FILE", "PEM file of certificates to trust beside the system's.")
+            .setting(CA_FILE, "PEM file of certificates to trust beside the system's.")
             .optional(),
         discovery_refresh: read
             .setting("MCP_AUTH_DISCOVERY_REFRESH", "Seconds between two looks at the metadata.")
@@ -379,6 +381,13 @@ impl AuthSettings {
                 "is needed for introspection; set it to the secret that the authorization server \
                  gave to MCP_AUTH_CLIENT_ID, or choose another MCP_AUTH_CLIENT_AUTH",
             );
+        }
+        match crate::auth::trusted(self) {
+            Ok(_) => {}
+            Err(OutboundStartError::CaFile(why)) => {
+                read.mistake(CA_FILE, format!("names a file that cannot be read: {why}"));
+            }
+            Err(why) => read.mistake(CA_FILE, why.to_string()),
         }
         if self.discovery == Discovery::Off {
             self.must_know_the_way(read);

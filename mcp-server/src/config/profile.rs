@@ -10,7 +10,7 @@ use super::values::{ClientAuth, Validation};
 pub struct Profile {
     /// The name that the setting has.
     pub(super) name: &'static str,
-    pub(super) validation: Validation,
+    pub(crate) validation: Validation,
     pub(super) client_auth: Option<ClientAuth>,
     pub(super) scope_claims: &'static str,
     pub(super) user_claim: &'static str,

@@ -86,10 +86,12 @@ async fn issuer(config: &Config, world: &World) -> io::Result<Finding> {
     };
     let mut told = Vec::new();
     let good = auth::check(settings, &world.clock, &world.entropy, None, &mut told).await?;
-    if good {
-        return Ok(Good(format!("tokens of {} can be checked", settings.issuer)));
-    }
     let told = String::from_utf8_lossy(&told);
+    if good {
+        let doubt = told.lines().find_map(|line| line.trim().strip_prefix("hm"));
+        let good = || Good(format!("tokens of {} can be checked", settings.issuer));
+        return Ok(doubt.map_or_else(good, |doubt| Doubtful(doubt.trim().to_owned())));
+    }
     let why = told.lines().find_map(|line| line.trim().strip_prefix("FAIL"));
     let why = why.map_or("it cannot be used", str::trim);
     let issuer = &settings.issuer;

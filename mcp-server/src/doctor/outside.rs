@@ -127,6 +127,11 @@ fn endpoint(is_protected: bool, status: StatusCode, headers: &HeaderMap) -> Find
         StatusCode::UNAUTHORIZED => {
             Good("it asks for a token, and says where to get one".to_owned())
         }
+        StatusCode::NOT_FOUND => {
+            Bad("it answers 404: nothing is served at that path; is BASE_URI right? It is the URL \
+                 of the server, and the endpoint is /mcp below it"
+                .to_owned())
+        }
         StatusCode::SERVICE_UNAVAILABLE => {
             Bad("it is degraded (503): see its page and /readyz for the reason".to_owned())
         }
@@ -192,6 +197,7 @@ mod tests {
             (401, vec![ours], "WWW-Authenticate"),
             (401, vec![challenge], "something else"),
             (403, vec![ours], "ALLOWED_HOSTS"),
+            (404, vec![ours], "is BASE_URI right?"),
             (503, vec![ours], "degraded"),
             (200, vec![ours], "without a token"),
         ] {

@@ -13,6 +13,7 @@ pub fn offered(env: &Env) -> (Result<Features, Mistakes>, Settings) {
             .or(Toolsets::default());
         let catalog = chosen(read, &toolsets);
         let features = Features::new(server(), catalog, shared(read, &toolsets));
+        read.refuse_misspelt(&["MCP_"]);
         if toolsets.includes("everything") { everything::described(features) } else { features }
     })
 }
@@ -69,6 +70,12 @@ mod tests {
         let text = mistakes("MCP_TOOLSETS", "everything,nothing").unwrap().to_string();
         assert!(text.contains("MCP_TOOLSETS") && text.contains("`nothing`"), "{text}");
         assert!(mistakes("MCP_TOOLSETS", "calculator").is_none());
+    }
+
+    #[test]
+    fn a_misspelt_name_stops_the_start() {
+        let text = mistakes("MCP_TOOLSET", "calculator").unwrap().to_string();
+        assert!(text.contains("is MCP_TOOLSETS meant?"), "{text}");
     }
 
     #[test]

@@ -54,10 +54,11 @@ async fn give(State(server): State<Server>, request: Request, next: Next) -> Res
         mark(&mut response, name);
         return response;
     }
-    if !aim.take("expire_session") {
+    // A request that names no session leaves the fault to one that does.
+    let Some(id) = session_of(request.headers()).filter(|_| aim.take("expire_session")) else {
         return next.run(request).await;
-    }
-    end(&server, request.headers()).await;
+    };
+    end(&server, &id).await;
     let mut response = next.run(request).await;
     mark(&mut response, "expire_session");
     response
@@ -72,11 +73,15 @@ fn refusal(aim: &Aim) -> Option<(&'static str, Refusal)> {
     all.into_iter().find(|(name, _)| aim.take(name))
 }
 
-/// Ends the session that a request names, whoever has it. What cannot be ended goes on.
-async fn end(server: &Server, headers: &HeaderMap) {
+/// The session that a request names.
+fn session_of(headers: &HeaderMap) -> Option<SessionId> {
     let named = headers.get(names::SESSION_ID).and_then(|name| name.to_str().ok());
-    let Some(id) = named.and_then(SessionId::parse) else { return };
-    if let Err(error) = server.sessions().end(&id).await {
+    named.and_then(SessionId::parse)
+}
+
+/// Ends a session, whoever has it. What cannot be ended goes on.
+async fn end(server: &Server, id: &SessionId) {
+    if let Err(error) = server.sessions().end(id).await {
         tracing::error!(%error, "a session could not be ended on purpose");
     }
 }

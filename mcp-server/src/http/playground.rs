@@ -82,7 +82,7 @@ async fn file(Path(name): Path<String>) -> Response {
 /// the authorization server.
 fn origins(base: &str, auth: Option<&Auth>) -> BTreeSet<String> {
     let issuers = auth.into_iter().flat_map(|auth| auth.settings().advertised_servers.clone());
-    let metadata = auth.and_then(Auth::metadata);
+    let metadata = auth.and_then(Auth::last_metadata);
     let endpoints = CALLED.iter().filter_map(|member| {
         metadata.as_ref()?.get(member).and_then(Value::as_str).map(str::to_owned)
     });

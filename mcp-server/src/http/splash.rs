@@ -1,5 +1,6 @@
 //! The page that a person sees who opens the server in a browser, at `/` and at the endpoint.
 
+use ambient::values::BaseUrl;
 use askama::Template;
 use axum::{
     extract::{Request, State},
@@ -11,8 +12,8 @@ use shared::mcp::{Era, Revision};
 
 use super::{glance, guard};
 use crate::{
-    PageSettings, Server,
-    auth::{self, Auth},
+    PageSettings, Profile, Server,
+    auth::{self, Auth, Trouble},
     config::ENDPOINT,
     connect::{Target, Way},
 };
@@ -45,7 +46,10 @@ struct Splash<'a> {
 /// The authorization server, as far as people are concerned.
 struct Issuer<'a> {
     url: &'a str,
-    is_available: bool,
+    /// Why no token can be checked, if so.
+    trouble: Option<Trouble>,
+    /// Whether it may be the one of this project, whose users everybody knows.
+    has_demo_users: bool,
 }
 
 /// Where state is, and whether it can be had.
@@ -65,7 +69,8 @@ struct Row {
 impl Splash<'_> {
     /// Whether every request is answered.
     fn is_whole(&self) -> bool {
-        self.state != StoreState::Away && self.auth.as_ref().is_none_or(|auth| auth.is_available)
+        self.state != StoreState::Away
+            && self.auth.as_ref().is_none_or(|auth| auth.trouble.is_none())
     }
 }
 
@@ -104,7 +109,10 @@ pub(super) fn rendered(page: &impl Template, policy: HeaderValue) -> Response {
 }
 
 fn issuer(auth: &Auth) -> Issuer<'_> {
-    Issuer { url: auth.issuer(), is_available: auth.is_available() }
+    let url = auth.issuer();
+    let is_near = url.parse::<BaseUrl>().is_ok_and(|url| url.is_loopback());
+    let has_demo_users = is_near && auth.settings().profile == Profile::default();
+    Issuer { url, trouble: auth.trouble(), has_demo_users }
 }
 
 async fn store_state(server: &Server) -> StoreState {

@@ -1,10 +1,13 @@
 //! Protected resource metadata (RFC 9728): which authorization server issues tokens for here.
 
-use std::sync::Arc;
-
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
 use http::{StatusCode, header};
-use serde_json::Value;
+use serde_json::json;
 use shared::oauth::{ProtectedResourceMetadata, well_known};
 
 use crate::{Config, Server, config::ENDPOINT};
@@ -24,10 +27,25 @@ pub(super) fn router() -> Router<Server> {
 }
 
 /// The authorization server's own document. Clients of 2025-03-26 know no other place for it; newer
-/// ones come by the metadata of the resource and do not look here.
-async fn repeated(State(server): State<Server>) -> Result<Json<Arc<Value>>, StatusCode> {
-    let document = server.auth().and_then(crate::auth::Auth::repeated_metadata);
-    document.map(Json).ok_or(StatusCode::NOT_FOUND)
+/// ones come by the metadata of the resource and do not look here. In an outage it is what was said
+/// last: after a 404 such a client takes us for the authorization server.
+async fn repeated(State(server): State<Server>) -> Response {
+    let Some(auth) = server.auth().filter(|auth| auth.repeats_metadata()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    match auth.last_metadata() {
+        Some(document) => Json(document).into_response(),
+        None => not_known_yet(),
+    }
+}
+
+/// Nobody has been asked with success since the start.
+fn not_known_yet() -> Response {
+    let body = json!({
+        "error": "temporarily_unavailable",
+        "error_description": "The authorization server has not answered yet",
+    });
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], Json(body)).into_response()
 }
 
 type Found = ([(header::HeaderName, &'static str); 1], Json<ProtectedResourceMetadata>);

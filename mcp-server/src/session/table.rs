@@ -17,6 +17,7 @@ use super::{
     quota::{OpenError, Quota, SessionLimits},
     readers::Readers,
     record::{Owner, SessionId, SessionRecord, Transport},
+    seeker::Seeker,
     streams::Streams,
 };
 use crate::{flow::Flow, subscriptions::MOST_WATCHED};
@@ -165,12 +166,13 @@ impl Sessions {
     pub(crate) async fn find(
         &self,
         id: &str,
-        principal: &Principal,
+        seeker: impl Into<Seeker<'_>>,
     ) -> Result<Option<Session>, StoreError> {
+        let seeker = seeker.into();
         let Some(id) = SessionId::parse(id) else { return Ok(None) };
         let Some(record) = self.seen(&id).await? else { return Ok(None) };
-        if !record.owner.is(principal) {
-            tracing::warn!(target: "audit", "a session was used by somebody who does not own it");
+        if !record.owner.is(seeker.principal) {
+            seeker.tell();
             return Ok(None);
         }
         Ok(Some(Session { id, record }))

@@ -1,7 +1,9 @@
 //! Faults that a tester of clients asks for, and that they are not there unless allowed.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
-use testkit::http::Http;
+use testkit::{as_time_passes, http::Http};
 
 use crate::world::{World, instance, still, world};
 
@@ -30,6 +32,26 @@ async fn a_session_ends_when_a_tester_says_so() {
     let _ = one.call("ping", json!({})).await.expect(404);
     // It does not come back: it is really gone.
     let _ = one.call("ping", json!({})).await.expect(404);
+}
+
+#[tokio::test]
+async fn the_end_of_a_session_waits_for_a_request_that_has_one() {
+    let world = breakable().await;
+    let session = world.session().await;
+    plan(&world, json!({ "fault": "expire_session" })).await;
+    let _ = world.modern().call("tools/list", json!({})).await.expect(200);
+    let _ = session.call("ping", json!({})).await.expect(404);
+}
+
+#[tokio::test]
+async fn an_answer_that_was_delayed_says_so() {
+    let world = breakable().await;
+    plan(&world, json!({ "fault": "delay", "milliseconds": 5000 })).await;
+    let modern = world.modern();
+    let call = modern.call("tools/list", json!({}));
+    let reply = as_time_passes(&world.clock, Duration::from_secs(1), call).await.expect(200);
+    assert_eq!(reply.header("x-fault"), Some("delay"));
+    let _ = modern.call("tools/list", json!({})).await.expect(200);
 }
 
 #[tokio::test]

@@ -76,6 +76,18 @@ async fn the_page_is_small_and_runs_no_script_but_its_own() {
 }
 
 #[tokio::test]
+async fn every_number_of_lanes_is_drawn_side_by_side() {
+    let (here, _) = two_shown().await;
+    let css = Http::new(&here.base).get("/flow/flow.css").await.expect(200);
+    // Without an instance there are three: clients, store, authorization. More than twelve share.
+    for lanes in 3..=12 {
+        for part in ["lanes", "track"] {
+            assert!(css.text().contains(&format!(".{part}.lanes-{lanes} {{")), "{part} {lanes}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_one_instance_does_is_seen_at_another_without_what_was_said() {
     let (here, there) = two_shown().await;
     let mut viewer = Viewer::at(&here).await;

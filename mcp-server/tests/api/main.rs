@@ -29,4 +29,5 @@ mod subscriptions;
 mod tasks;
 mod tokens;
 mod traces;
+mod trouble;
 mod world;

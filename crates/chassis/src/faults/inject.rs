@@ -22,14 +22,19 @@ use super::{
 
 /// Lets happen what is planned for a request, before and after it is handled.
 pub(super) async fn inject(State(faults): State<Faults>, request: Request, next: Next) -> Response {
-    let (mut request, seen) = match look_at(&faults, request).await {
+    let (request, seen) = match look_at(&faults, request).await {
         Ok(looked) => looked,
         Err(too_large) => return too_large,
     };
     let aim = Aim { faults, seen: Arc::new(seen) };
-    if let Some(plan) = aim.plan("delay") {
-        aim.faults.0.clock.sleep(plan.delay()).await;
-    }
+    let Some(plan) = aim.plan("delay") else { return undelayed(&aim, request, next).await };
+    aim.faults.0.clock.sleep(plan.delay()).await;
+    let mut response = undelayed(&aim, request, next).await;
+    mark(&mut response, "delay");
+    response
+}
+
+async fn undelayed(aim: &Aim, mut request: Request, next: Next) -> Response {
     if let Some(plan) = aim.plan("status") {
         return status(&plan);
     }
@@ -44,7 +49,7 @@ pub(super) async fn inject(State(faults): State<Faults>, request: Request, next:
     if aim.take("garble") {
         return garbled(response);
     }
-    if is_stream(&response) { broken(&aim, response) } else { response }
+    if is_stream(&response) { broken(aim, response) } else { response }
 }
 
 /// What plans are compared with. The body is read only if one of them asks for it.

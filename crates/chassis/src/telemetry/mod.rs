@@ -7,6 +7,7 @@
 mod asking;
 pub mod context;
 mod db;
+mod filter;
 pub mod http;
 mod json;
 mod lines;
@@ -30,6 +31,7 @@ pub(crate) use self::lines::flush;
 pub use self::{
     asking::Asking,
     db::DbMetrics,
+    filter::LogFilter,
     metrics::Metrics,
     settings::{MetricsAddr, Otlp, Root, Sampling, TelemetrySettings},
     start::{Service, Telemetry},

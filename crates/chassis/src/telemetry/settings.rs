@@ -167,8 +167,7 @@ impl TelemetrySettings {
                 "Address of the Prometheus metrics, at /metrics; off for none. When it is not set \
                  and the usual address is taken, a server goes on without.",
             )
-            .optional()
-            .unwrap_or(MetricsAddr::Default);
+            .or(MetricsAddr::Default);
         let metrics_on_main_port = read
             .setting("METRICS_ON_MAIN_PORT", "1 to offer /metrics to every caller of the server.")
             .or(Switch(false));
@@ -219,7 +218,7 @@ fn traces(read: &mut Reader<'_>) -> Option<Otlp> {
         .or("http/protobuf".to_owned());
     let timeout = read
         .setting("OTEL_EXPORTER_OTLP_TIMEOUT", "Milliseconds that an export may take.")
-        .or(10_000_u64);
+        .within(1..=600_000, 10_000_u64);
     let sampler = Sampling::read(read);
     let base = all.map(|base| format!("{}/v1/traces", base.trim_end_matches('/')));
     let endpoint = own.or(base)?;

@@ -134,30 +134,31 @@ async fn silence(client: &Client, heartbeat: Duration) {
     }
 }
 
-fn config(options: &RedisOptions) -> Result<Config, StoreError> {
+/// What a URL says, or what is wrong with it.
+pub(super) fn parsed(url: &str) -> Result<Config, &'static str> {
     const SCHEMES: [&str; 6] =
         ["redis", "rediss", "redis-sentinel", "rediss-sentinel", "redis-cluster", "rediss-cluster"];
-    let url = options.url.expose();
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     if !SCHEMES.contains(&scheme) {
-        return Err(CONNECT.refused(
-            "REDIS_URL must begin with redis://, rediss:// (TLS), redis-sentinel:// or \
-             redis-cluster://",
-        ));
+        return Err("must begin with redis://, rediss:// (TLS), redis-sentinel:// or \
+                    redis-cluster://");
     }
-    let mut config = Config::from_url(url).map_err(|error| {
-        CONNECT.refused(match scheme {
-            _ if *error.kind() == ErrorKind::Tls => {
-                "the root certificates of this machine cannot be read; install them, or name a \
-                 file of them in SSL_CERT_FILE"
-            }
-            "redis-sentinel" | "rediss-sentinel" => {
-                "REDIS_URL cannot be used; write \
-                 redis-sentinel://USER:PASSWORD@HOST:26379/0?sentinelServiceName=NAME"
-            }
-            _ => "REDIS_URL cannot be used; write redis://USER:PASSWORD@HOST:6379/0",
-        })
-    })?;
+    Config::from_url(url).map_err(|error| match scheme {
+        _ if *error.kind() == ErrorKind::Tls => {
+            "needs root certificates, and those of this machine cannot be read; install them, or \
+             name a file of them in SSL_CERT_FILE"
+        }
+        "redis-sentinel" | "rediss-sentinel" => {
+            "cannot be used; write \
+             redis-sentinel://USER:PASSWORD@HOST:26379/0?sentinelServiceName=NAME"
+        }
+        _ => "cannot be used; write redis://USER:PASSWORD@HOST:6379/0",
+    })
+}
+
+fn config(options: &RedisOptions) -> Result<Config, StoreError> {
+    let mut config =
+        parsed(options.url.expose()).map_err(|why| CONNECT.refused(format!("REDIS_URL {why}")))?;
     // In RESP3 a connection with subscriptions still answers PING, which the bus relies on.
     config.version = RespVersion::RESP3;
     if let Some(password) = &options.password {

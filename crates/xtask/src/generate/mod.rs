@@ -32,16 +32,39 @@ pub(crate) fn check(root: &Path) -> Result<Vec<String>, Failure> {
     Ok(files()?.into_iter().filter_map(stale).collect())
 }
 
-fn files() -> Result<[(&'static str, String); 2], Failure> {
+fn settings() -> Result<Vec<Described>, Failure> {
     // With nothing set, a server describes everything it reads.
     let nothing = Env::default();
-    let settings = Described::of([
+    Described::of([
         ("auth-server", auth_server::Config::from_env(&nothing).1),
         ("mcp-server", mcp_server::Config::from_env(&nothing).1),
         ("mcp-server", mcp_server::features::offered(&nothing).1),
-    ])?;
+    ])
+}
+
+fn files() -> Result<[(&'static str, String); 2], Failure> {
+    let settings = settings()?;
     Ok([
         (".env.example", env_file::render(&settings)),
         ("docs/configuration.md", page::render(&settings)),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_with_the_name_of_every_setting_is_good_for_every_server() {
+        // What one of them reads is never nearly what another one does.
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(".env");
+        let names = settings().unwrap().into_iter().map(|setting| setting.name);
+        let lines = names.filter(|name| !name.contains('<')).map(|name| format!("{name}=\n"));
+        fs::write(&file, lines.collect::<String>()).unwrap();
+        let env = Env::from_file(&file).unwrap();
+        assert!(auth_server::Config::from_env(&env).0.is_ok());
+        assert!(mcp_server::Config::from_env(&env).0.is_ok());
+        assert!(mcp_server::features::offered(&env).0.is_ok());
+    }
 }

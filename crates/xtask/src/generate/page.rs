@@ -13,6 +13,8 @@ Settings are environment variables.
 Each server also reads the file `.env` in the folder it is started in; a variable of the process wins over it, and an empty value counts as not set.
 `cargo run` starts both servers in one process, and both read the same settings.
 A wrong setting stops the start: every mistake is listed at once, with the place its value came from and how to mend it.
+So does a name that is nearly a setting, where it begins with `MCP_` or stands in `.env`.
+`--help` of each server explains its settings; there are no flags for them ([decision 0065](decisions/0065-settings-from-the-environment-only.md)).
 
 | setting | default | meaning | read by |
 |---|---|---|---|

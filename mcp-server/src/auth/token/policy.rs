@@ -220,12 +220,17 @@ impl Policy {
         let mut scopes = BTreeSet::new();
         for claim in &self.scope_claims {
             for word in claims.words(claim)? {
-                let stripped = self.scope_prefix.as_deref().and_then(|p| word.strip_prefix(p));
-                let word = stripped.unwrap_or(word);
-                scopes.insert(self.scope_map.get(word).map_or(word, String::as_str).to_owned());
+                scopes.insert(self.our_scope(word).to_owned());
             }
         }
         Ok(scopes)
+    }
+
+    /// What we call a scope of the authorization server.
+    pub(crate) fn our_scope<'a>(&'a self, theirs: &'a str) -> &'a str {
+        let stripped = self.scope_prefix.as_deref().and_then(|p| theirs.strip_prefix(p));
+        let word = stripped.unwrap_or(theirs);
+        self.scope_map.get(word).map_or(word, String::as_str)
     }
 }
 

@@ -28,7 +28,15 @@ impl Tool<App> for PrintEnv {
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Self::Output, ToolError> {
-        tracing::info!(target: "audit", "the environment was looked at");
+        let caller = ctx.principal();
+        tracing::info!(
+            target: "audit",
+            event = "environment.shown",
+            outcome = "ok",
+            subject = caller.user.as_deref(),
+            client = caller.client.as_deref(),
+            "the environment was looked at"
+        );
         let value = ctx.app().shown.0.clone();
         Ok(Worded { text: serde_json::to_string_pretty(&value)?, value })
     }

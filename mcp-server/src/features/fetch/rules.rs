@@ -38,7 +38,7 @@ impl Rules {
             hosts: read.setting("GZIP_ALLOWED_DOMAINS", HOSTS).or(List(Vec::new())).0,
             most: read.setting("GZIP_MAX_FETCH_SIZE", MOST).or(most),
             patience: Duration::from_millis(
-                read.setting("GZIP_MAX_FETCH_TIME_MILLIS", PATIENCE).or(millis),
+                read.setting("GZIP_MAX_FETCH_TIME_MILLIS", PATIENCE).within(1..=600_000, millis),
             ),
         };
         if rules.most > LIMIT {

@@ -1,0 +1,82 @@
+//! What may be right about the settings and, seen next to what the authorization server says of itself,
+//! probably is not: for `check-auth` and the doctor.
+
+use serde_json::Value;
+
+use crate::config::{AuthSettings, Validation};
+
+/// A name and what to do, for each of them.
+pub(super) fn of(settings: &AuthSettings, metadata: &Value) -> Vec<(&'static str, String)> {
+    let scopes = unlisted(settings, metadata).map(|scopes| {
+        let why = format!(
+            "the server does not list {scopes} in its scopes_supported; if it does not know it, \
+             nobody gets a token that is good here: see MCP_AUTH_REQUIRED_SCOPES, and \
+             MCP_AUTH_SCOPE_MAP if it has another name there"
+        );
+        ("required scopes", why)
+    });
+    let opaque = leaves_introspection(settings, metadata).then(|| {
+        let why = "MCP_AUTH_VALIDATION=jwt, and the server offers introspection: if its access \
+                   tokens are opaque, as those of this project's are unless \
+                   AUTH_TOKEN_FORMAT=jwt, all are refused. Leave it unset and set \
+                   MCP_AUTH_CLIENT_SECRET, or try a token with --token";
+        ("signatures only", why.to_owned())
+    });
+    scopes.into_iter().chain(opaque).collect()
+}
+
+/// The scopes that every request needs and the server does not list. One that lists none may know all.
+fn unlisted(settings: &AuthSettings, metadata: &Value) -> Option<String> {
+    let listed = metadata["scopes_supported"].as_array()?;
+    let listed = listed.iter().filter_map(Value::as_str);
+    let listed: Vec<_> = listed.map(|scope| settings.policy.our_scope(scope)).collect();
+    let required = settings.required_scopes.iter().map(shared::oauth::Scope::as_str);
+    let unlisted: Vec<_> = required.filter(|scope| !listed.contains(scope)).collect();
+    (!unlisted.is_empty()).then(|| unlisted.join(" "))
+}
+
+/// Whether signatures are all that is looked at by choice, though the server would answer questions.
+fn leaves_introspection(settings: &AuthSettings, metadata: &Value) -> bool {
+    let is_chosen =
+        settings.validation == Validation::Jwt && settings.profile.validation != Validation::Jwt;
+    is_chosen && metadata["introspection_endpoint"].is_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use ambient::Env;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{AuthConfig, Config};
+
+    fn doubts(set: &[(&str, &str)], metadata: &Value) -> Vec<&'static str> {
+        let env = set.iter().fold(Env::default(), |env, (name, value)| env.with(name, value));
+        let AuthConfig::Required(settings) = Config::from_env(&env).0.unwrap().auth else {
+            panic!("authorization is required")
+        };
+        of(&settings, metadata).into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn a_scope_that_the_server_does_not_list_is_doubtful() {
+        let lists = |scopes: &[&str]| json!({ "scopes_supported": scopes });
+        let scope = ("MCP_AUTH_REQUIRED_SCOPES", "tools");
+        assert_eq!(doubts(&[scope], &lists(&["mcp"])), ["required scopes"]);
+        assert!(doubts(&[scope], &lists(&["mcp", "tools"])).is_empty());
+        assert!(doubts(&[scope], &json!({})).is_empty());
+        let mapped = [scope, ("MCP_AUTH_SCOPE_MAP", "api/tools=tools")];
+        assert!(doubts(&mapped, &lists(&["api/tools"])).is_empty());
+    }
+
+    #[test]
+    fn signatures_alone_are_doubtful_where_questions_are_answered() {
+        let asks = json!({ "introspection_endpoint": "https://as.example/introspect" });
+        let jwt = ("MCP_AUTH_VALIDATION", "jwt");
+        assert_eq!(doubts(&[jwt], &asks), ["signatures only"]);
+        assert!(doubts(&[], &asks).is_empty() && doubts(&[jwt], &json!({})).is_empty());
+        // Its access tokens are known to be signed.
+        let of_cognito = doubts(&[jwt, ("MCP_AUTH_PROFILE", "cognito")], &asks);
+        assert!(!of_cognito.contains(&"signatures only"));
+    }
+}
