@@ -20,8 +20,8 @@ pub(crate) fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
 
 /// Reads what a user has filled in, by the same rule about whole numbers.
 pub(crate) fn filled_in<T: DeserializeOwned>(content: Value) -> Option<T> {
-    let plain = || plainly(content.clone()).and_then(|plain| serde_json::from_value(plain).ok());
-    T::deserialize(&content).ok().or_else(plain)
+    let as_it_is = T::deserialize(&content).ok();
+    as_it_is.or_else(|| serde_json::from_value(plainly(content)?).ok())
 }
 
 fn read<'de, T, D>(deserializer: D) -> Result<T, String>

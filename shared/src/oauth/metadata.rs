@@ -16,6 +16,7 @@ pub mod well_known {
 }
 
 /// What an authorization server can do and where (RFC 8414 section 2). Everything in it is a promise.
+#[expect(clippy::struct_excessive_bools, reason = "the members of the document are what they are")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuthorizationServerMetadata {
     /// Its identifier. Clients compare it byte for byte with the URL they started from.
