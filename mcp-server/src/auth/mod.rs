@@ -241,7 +241,7 @@ pub(crate) async fn require(
                 Ok(found) => found,
                 Err(refusal) => {
                     server.metrics().refused(refusal.name());
-                    return refusal.answer(&server, auth);
+                    return refusal.answer(&server, auth, path);
                 }
             }
         }
