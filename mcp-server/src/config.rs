@@ -83,6 +83,9 @@ pub enum AuthConfig {
 /// The path of the one MCP endpoint.
 pub(crate) const ENDPOINT: &str = "/mcp";
 
+/// The path of the stream that clients of 2024-11-05 are given instead.
+pub(crate) const SSE: &str = "/sse";
+
 impl Config {
     /// Reads the settings; returns them as documentation either way.
     pub fn from_env(env: &Env) -> (Result<Self, Mistakes>, Settings) {
@@ -103,9 +106,12 @@ impl Config {
                 "is the URL of the server, not of its endpoint: leave /mcp away",
             );
         }
-        let resource = format!("{base}{ENDPOINT}");
+        // URL libraries make `https://host` a `https://host/`.
+        let resources =
+            [ENDPOINT, SSE].map(|path| [format!("{base}{path}"), format!("{base}{path}/")]);
         let is_private = host.is_loopback() && base.is_loopback();
-        let place = auth::Place { is_loopback: host.is_loopback(), resource: &resource };
+        let place =
+            auth::Place { is_loopback: host.is_loopback(), resources: resources.as_flattened() };
         let auth = auth::read(read, &place);
         former::refuse(read);
         let config = Self {

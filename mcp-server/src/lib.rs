@@ -221,6 +221,7 @@ impl Server {
     }
 
     /// All of its URLs.
+    #[must_use]
     pub fn app(&self) -> App {
         http::app(self)
     }

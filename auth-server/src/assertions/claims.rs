@@ -69,7 +69,11 @@ impl Claims {
     pub(crate) fn has(&self, name: &str, value: &str) -> bool {
         let is_it = |said: &Value| match said {
             Value::String(text) => text == value,
-            Value::Bool(_) | Value::Number(_) => said.to_string() == value,
+            Value::Bool(said) => value == if *said { "true" } else { "false" },
+            Value::Number(said) => {
+                let said = said.to_string();
+                said == value
+            }
             Value::Null | Value::Array(_) | Value::Object(_) => false,
         };
         match self.0.get(name) {

@@ -8,6 +8,7 @@
 
 use ambient::Entropy;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use url::Url;
@@ -74,8 +75,14 @@ pub struct Tokens {
 impl OAuth {
     /// Finds everything out, beginning with a request without a token.
     pub async fn discover(endpoint: &str) -> Self {
+        let request = Http::new(endpoint).request(http::Method::POST, endpoint);
+        Self::discover_by(request.json(&json!({})), endpoint).await
+    }
+
+    /// The same, beginning with this request, by a client that was given `endpoint`.
+    pub async fn discover_by(request: RequestBuilder, endpoint: &str) -> Self {
         let http = Http::new(endpoint);
-        let refused = http.post_json(endpoint, &json!({})).await.expect(401);
+        let refused = http.send(request).await.expect(401);
         let challenge = challenge(refused.header("www-authenticate").unwrap_or_default());
         let named = challenge.iter().find(|(name, _)| name == "resource_metadata");
         let (_, at) = named.or_fail(format!("a challenge names the metadata: {refused}"));

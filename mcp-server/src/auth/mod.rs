@@ -268,7 +268,7 @@ pub(crate) async fn admitted<F: Future<Output = Response>>(
                 Ok(found) => found,
                 Err(refusal) => {
                     server.metrics().refused(refusal.name());
-                    return refusal.answer(server, auth);
+                    return refusal.answer(server, auth, path);
                 }
             }
         }

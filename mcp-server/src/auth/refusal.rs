@@ -13,7 +13,7 @@ use shared::{
 use super::{Auth, Trouble, dpop, token::Inactive, validator::RETRY_AFTER};
 use crate::{
     Server,
-    http::{Answer, error_message, metadata_url},
+    http::{Answer, Entrance, error_message},
 };
 
 /// Why a request goes no further.
@@ -62,8 +62,8 @@ impl Refusal {
         }
     }
 
-    /// The status, the challenge and a body for people.
-    pub(crate) fn answer(self, server: &Server, auth: &Auth) -> Response {
+    /// The status, the challenge and a body for people, to a request to `path`.
+    pub(crate) fn answer(self, server: &Server, auth: &Auth, path: &str) -> Response {
         let mut is_proof = false;
         let mut nonce = None;
         let (status, error, description) = match self {
@@ -94,7 +94,7 @@ impl Refusal {
         let needed = auth.required_scopes().to_string();
         let body =
             json!({ "error": error.unwrap_or("invalid_token"), "error_description": description });
-        let bearer = challenge(server, needed, error, &description);
+        let bearer = challenge((server, Entrance::of(path)), needed, error, &description);
         let challenge = if is_proof { dpop::challenge(&bearer) } else { bearer.to_string() };
         let response = challenged(status, &challenge, axum::Json(body));
         nonce.iter().fold(response, |response, nonce| with_nonce(response, nonce))
@@ -135,8 +135,8 @@ fn challenged(status: StatusCode, challenge: &str, body: impl IntoResponse) -> R
 
 /// One challenge that tells a client everything it needs. Without a token there is no `error` in
 /// it: nothing was wrong.
-pub(super) fn challenge(
-    server: &Server,
+fn challenge(
+    (server, entrance): (&Server, Entrance),
     needed: String,
     error: Option<&str>,
     description: &str,
@@ -145,7 +145,7 @@ pub(super) fn challenge(
         error: error.map(str::to_owned),
         error_description: error.map(|_| description.to_owned()),
         scope: (!needed.is_empty()).then_some(needed),
-        resource_metadata: Some(metadata_url(server.config())),
+        resource_metadata: Some(entrance.metadata_url(server.config())),
     }
 }
 

@@ -12,12 +12,21 @@ use shared::{
 
 use crate::{
     Server,
-    http::{Rejection, metadata_url},
+    http::{Entrance, Rejection},
 };
 
 /// Lets the caller on if it has all of these scopes; else the refusal names them, together with
 /// those that every request needs: a client that asks for less would come back with less.
 pub(crate) fn allow(
+    server: &Server,
+    principal: &Principal,
+    needed: &[String],
+) -> Result<(), Rejection> {
+    allow_at(Entrance::Endpoint, server, principal, needed)
+}
+
+fn allow_at(
+    entrance: Entrance,
     server: &Server,
     principal: &Principal,
     needed: &[String],
@@ -31,7 +40,7 @@ pub(crate) fn allow(
         error: Some("insufficient_scope".to_owned()),
         error_description: Some(description.clone()),
         scope: Some(all.into_iter().collect::<Vec<_>>().join(" ")),
-        resource_metadata: Some(metadata_url(server.config())),
+        resource_metadata: Some(entrance.metadata_url(server.config())),
     };
     let rejection = Rejection::new(StatusCode::FORBIDDEN, ErrorCode::INVALID_REQUEST, description);
     Err(rejection.challenged(&challenge))
@@ -48,8 +57,9 @@ pub(crate) fn allow_message(
     allow(server, principal, &needed(server, method, params))
 }
 
-/// The same for everything that was sent at once: all of it, or nothing.
+/// The same for everything that was sent at once, to any entrance: all of it, or nothing.
 pub(crate) fn allow_messages<'a>(
+    entrance: Entrance,
     server: &Server,
     principal: &Principal,
     messages: impl IntoIterator<Item = &'a Incoming>,
@@ -58,7 +68,7 @@ pub(crate) fn allow_messages<'a>(
         Incoming::Request { method, params, .. } => needed(server, method, params.as_ref()),
         Incoming::Notification { .. } | Incoming::Response { .. } => Vec::new(),
     });
-    allow(server, principal, &needed.collect::<Vec<_>>())
+    allow_at(entrance, server, principal, &needed.collect::<Vec<_>>())
 }
 
 /// What a message needs.

@@ -108,8 +108,8 @@ pub struct JwksSettings {
 /// What the rest of the configuration says to the settings about tokens.
 pub(super) struct Place<'a> {
     pub(super) is_loopback: bool,
-    /// The resource that tokens are for.
-    pub(super) resource: &'a str,
+    /// What clients may call the resource that tokens are for.
+    pub(super) resources: &'a [String],
 }
 
 const CA_FILE: &str = "MCP_AUTH_CA_FILE";
@@ -170,7 +170,7 @@ fn settings(read: &mut Reader<'_>, place: &Place<'_>) -> AuthSettings {
     let (introspection_url, jwks_url) = endpoints(read);
     let credentials = client::read(read, &issuer, &profile, introspection_url.as_ref());
     let required_scopes = scopes(read, &profile);
-    let policy = rules::read(read, issuer.as_written(), &profile, place.resource);
+    let policy = rules::read(read, issuer.as_written(), &profile, place.resources);
     let settings = AuthSettings {
         issuer: issuer.as_written().to_owned(),
         profile,

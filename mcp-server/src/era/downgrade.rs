@@ -139,7 +139,7 @@ fn content(block: &mut ContentBlock, revision: Revision) {
             hints(annotations, revision);
             return;
         }
-        _ => return,
+        ContentBlock::ResourceLink { .. } => return,
     };
     *block = ContentBlock::text(words);
 }

@@ -30,7 +30,10 @@ use super::{
 };
 use crate::{
     Server, auth,
-    http::{Answer, Form, Outbox, Rejection, Resumable, Running, Said, error_message, to_bytes},
+    http::{
+        Answer, Entrance, Form, Outbox, Rejection, Resumable, Running, Said, error_message,
+        to_bytes,
+    },
     operation::{self, Asked},
     session::{
         OpenError, Session, SessionId, SessionRecord, Terms, Transport, WatchError, live::Live,
@@ -237,7 +240,7 @@ pub(crate) async fn batch(
     if !session.record.revision.has_batches() {
         return Err(Rejection::invalid_request("Batches exist in revision 2025-03-26 only"));
     }
-    auth::allow_messages(server, principal, &items)?;
+    auth::allow_messages(Entrance::Endpoint, server, principal, &items)?;
     let outbox = Arc::<Outbox>::default();
     let mut calls = Vec::new();
     for item in items {

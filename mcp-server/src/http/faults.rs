@@ -50,7 +50,7 @@ async fn give(State(server): State<Server>, request: Request, next: Next) -> Res
     if let Some((name, refusal)) = refusal(&aim)
         && let Some(auth) = server.auth()
     {
-        let mut response = refusal.answer(&server, auth);
+        let mut response = refusal.answer(&server, auth, request.uri().path());
         mark(&mut response, name);
         return response;
     }

@@ -37,16 +37,20 @@ pub(crate) use self::{
     outbox::{Outbox, Said},
     rejection::{Rejected, Rejection, SERVED, error_message, to_bytes},
     reply::{Answer, Form, Resumable, Running},
-    well_known::metadata_url,
+    well_known::Entrance,
 };
-use crate::{PageSettings, Server, auth, config::ENDPOINT, run::SERVICE};
+use crate::{
+    PageSettings, Server, auth,
+    config::{ENDPOINT, SSE},
+    run::SERVICE,
+};
 
 /// The URL map.
 ///
 /// ```text
 /// POST GET DELETE /mcp, /mcp/                      the protocol; protected
 /// GET /sse, POST /message                          the transport of 2024-11-05; protected
-/// GET /.well-known/oauth-protected-resource[/mcp]  who issues tokens for it (RFC 9728)
+/// GET /.well-known/oauth-protected-resource[/mcp, /sse]  who issues tokens for it (RFC 9728)
 /// GET /.well-known/oauth-authorization-server      the issuer's own document, for 2025-03-26
 /// GET /, /style.css                                for people, who get the page at /mcp as well
 /// GET /playground[/…]                              a client for the browser; MCP_PLAYGROUND
@@ -68,7 +72,7 @@ pub(crate) fn app(server: &Server) -> App {
     let protected = Router::new()
         .route(ENDPOINT, endpoint())
         .route(&slashed, endpoint())
-        .route("/sse", get(sse_2024::get).head(sse_2024::only_get).fallback(sse_2024::only_get))
+        .route(SSE, get(sse_2024::get).head(sse_2024::only_get).fallback(sse_2024::only_get))
         .route(sse_2024::MESSAGES, post(sse_2024::post).fallback(sse_2024::only_post))
         .route_layer(middleware::from_fn_with_state(server.clone(), splash::or_protected));
     let faults = faults::of(server);

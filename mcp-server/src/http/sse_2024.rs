@@ -15,7 +15,7 @@ use shared::mcp::{Incoming, Message};
 use store::EventId;
 
 use super::{
-    Rejection, endpoint, guard,
+    Entrance, Rejection, endpoint, guard,
     standalone::{Aside, stream_of},
 };
 use crate::{
@@ -76,7 +76,7 @@ pub(super) async fn post(
     let session = session.ok_or_else(Rejection::session_not_found)?;
     match message {
         Message::One(incoming) => {
-            auth::allow_messages(&server, &caller, [&incoming])?;
+            auth::allow_messages(Entrance::Sse, &server, &caller, [&incoming])?;
             legacy::serve_shared(&server, caller.principal(), session, incoming).await?;
         }
         Message::Batch(items) => {
@@ -85,6 +85,7 @@ pub(super) async fn post(
                 let message = "Batches exist in revision 2025-03-26 only";
                 return Err(Rejection::invalid_request(message));
             }
+            auth::allow_messages(Entrance::Sse, &server, &caller, &items)?;
             for incoming in items {
                 let (principal, session) = (caller.principal(), session.clone());
                 legacy::serve_shared(&server, principal, session, incoming).await?;

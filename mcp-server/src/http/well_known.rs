@@ -10,20 +10,54 @@ use http::{StatusCode, header};
 use serde_json::json;
 use shared::oauth::{ProtectedResourceMetadata, well_known};
 
-use crate::{Config, Server, config::ENDPOINT};
+use super::sse_2024::MESSAGES;
+use crate::{
+    Config, Server,
+    config::{ENDPOINT, SSE},
+};
 
 const PATH: &str = well_known::PROTECTED_RESOURCE;
 
-/// Where the metadata of the endpoint is: what a challenge names.
-pub(crate) fn metadata_url(config: &Config) -> String {
-    format!("{}{PATH}{ENDPOINT}", config.base)
+/// The address that a client was given. It takes no metadata for good that names another resource
+/// (RFC 9728 section 3.3), so each has a document of its own. Tokens are for both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entrance {
+    /// The endpoint.
+    Endpoint,
+    /// The stream of the transport of 2024-11-05, whose messages go elsewhere.
+    Sse,
 }
 
-/// The document at the endpoint's own well-known URL and at the root.
+impl Entrance {
+    /// The one that a request to `path` belongs to.
+    pub(crate) fn of(path: &str) -> Self {
+        if path == SSE || path == MESSAGES { Self::Sse } else { Self::Endpoint }
+    }
+
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Endpoint => ENDPOINT,
+            Self::Sse => SSE,
+        }
+    }
+
+    /// Where its metadata is: what a challenge names.
+    pub(crate) fn metadata_url(self, config: &Config) -> String {
+        format!("{}{PATH}{}", config.base, self.path())
+    }
+}
+
+/// The document of each entrance at its own well-known URL, and that of the endpoint at the root.
 pub(super) fn router() -> Router<Server> {
-    let for_endpoint = format!("{PATH}{ENDPOINT}");
-    let router = Router::new().route(PATH, get(document)).route(&for_endpoint, get(document));
-    router.route(well_known::AUTHORIZATION_SERVER, get(repeated))
+    let document_of = |entrance| {
+        get(move |State(server): State<Server>| async move { document(&server, entrance) })
+    };
+    let at = |entrance: Entrance| format!("{PATH}{}", entrance.path());
+    Router::new()
+        .route(PATH, document_of(Entrance::Endpoint))
+        .route(&at(Entrance::Endpoint), document_of(Entrance::Endpoint))
+        .route(&at(Entrance::Sse), document_of(Entrance::Sse))
+        .route(well_known::AUTHORIZATION_SERVER, get(repeated))
 }
 
 /// The authorization server's own document. Clients of 2025-03-26 know no other place for it; newer
@@ -50,11 +84,11 @@ fn not_known_yet() -> Response {
 
 type Found = ([(header::HeaderName, &'static str); 1], Json<ProtectedResourceMetadata>);
 
-async fn document(State(server): State<Server>) -> Result<Found, StatusCode> {
+fn document(server: &Server, entrance: Entrance) -> Result<Found, StatusCode> {
     let auth = server.auth().ok_or(StatusCode::NOT_FOUND)?;
     let info = server.features().implementation();
     let document = ProtectedResourceMetadata {
-        resource: server.config().resource(),
+        resource: format!("{}{}", server.config().base, entrance.path()),
         authorization_servers: auth.settings().advertised_servers.clone(),
         scopes_supported: auth.settings().scopes_supported.iter().cloned().collect(),
         bearer_methods_supported: vec!["header".to_owned()],

@@ -10,7 +10,7 @@ use std::{
 
 use ambient::{Clock, Timestamp};
 use axum::{Json, Router, extract::State, response::IntoResponse as _, routing};
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde_json::json;
 use store::Store;
 use testkit::http::Http;
@@ -173,6 +173,22 @@ async fn metadata_names_the_endpoint_and_the_issuer_at_both_urls() {
         let document = http.get(path).await.expect(200).json();
         assert_eq!(document["resource"], json!(world.endpoint()));
         assert_eq!(document["authorization_servers"], json!([fake.issuer]));
+    }
+}
+
+#[tokio::test]
+async fn the_stream_of_2024_11_05_has_metadata_of_its_own_which_its_challenges_name() {
+    let Scene { world, fake, _serving } = scene().await;
+    let (http, at) = (Http::new(&world.base), "/.well-known/oauth-protected-resource/sse");
+    let document = http.get(at).await.expect(200).json();
+    assert_eq!(document["resource"], json!(format!("{}/sse", world.base)));
+    assert_eq!(document["authorization_servers"], json!([fake.issuer]));
+    let asked = [(Method::GET, "/sse"), (Method::POST, "/message?sessionId=x")];
+    for (method, path) in asked {
+        let refused = http.send(http.request(method, path)).await.expect(401);
+        let challenge = refused.header("www-authenticate").unwrap();
+        let named = format!(r#"Bearer resource_metadata="{}{at}", scope="mcp""#, world.base);
+        assert_eq!(challenge, named, "{path}");
     }
 }
 

@@ -158,11 +158,29 @@ async fn a_tool_that_needs_more_is_403_on_the_transport_of_2024_11_05() {
     let request = http.request(http::Method::POST, &address).bearer_auth("good").json(&call);
     let reply = http.send(request).await.expect(403);
     let challenge = reply.header("www-authenticate").unwrap();
-    for part in [r#"error="insufficient_scope""#, r#"scope="mcp vault:open vault:read""#] {
+    let own = "/.well-known/oauth-protected-resource/sse\"";
+    for part in [r#"error="insufficient_scope""#, r#"scope="mcp vault:open vault:read""#, own] {
         assert!(challenge.contains(part), "{challenge}");
     }
     old.request(2, "ping", json!({})).await;
     assert_eq!(old.next().await.unwrap()["id"], 2, "the call was not made");
+}
+
+#[tokio::test]
+async fn a_batch_on_the_transport_of_2024_11_05_is_held_to_the_same() {
+    let scene = scene(&[]).await;
+    let mut old = OldSession::open(&scene.world.base, Some("good")).await;
+    drop(old.initialize(Revision::V2025_03_26, json!({})).await);
+    let call = |id: u8, name| {
+        let params = json!({ "name": name, "arguments": {} });
+        json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params })
+    };
+    let http = Http::new(&scene.world.base);
+    let address = format!("/message?{}", old.messages.query().unwrap());
+    let request = http.request(http::Method::POST, &address).bearer_auth("good");
+    let batch = json!([call(1, "job"), call(2, "vault")]);
+    let _ = http.send(request.json(&batch)).await.expect(403);
+    assert!(!scene.world.has_happened("started"));
 }
 
 #[tokio::test]

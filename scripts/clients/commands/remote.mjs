@@ -20,7 +20,11 @@ const WAYS = {
   'mcp-remote, auto': [OPEN_URL, '--transport', 'http-only', '--protocol', 'auto'],
   'mcp-remote over HTTP+SSE': [new URL('/sse', OPEN_URL).href, '--transport', 'sse-only'],
 };
-if (process.env.MCP_URL) WAYS['mcp-remote with OAuth'] = [process.env.MCP_URL, `${await freePort()}`, '--protocol', 'auto'];
+if (process.env.MCP_URL) {
+  WAYS['mcp-remote with OAuth'] = [process.env.MCP_URL, `${await freePort()}`, '--protocol', 'auto'];
+  const sse = new URL('/sse', process.env.MCP_URL).href;
+  WAYS['mcp-remote over HTTP+SSE with OAuth'] = [sse, `${await freePort()}`, '--transport', 'sse-only'];
+}
 
 for (const [name, args] of Object.entries(WAYS)) {
   await walk(name, {

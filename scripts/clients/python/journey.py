@@ -1,4 +1,4 @@
-"""The whole way of the official Python client, in both eras.
+"""The whole way of the official Python client, in both eras and over both transports.
 
 From a 401 through registration, consent and login to tool calls.
 usage: MCP_URL=http://localhost:3232/mcp python journey.py
@@ -8,11 +8,14 @@ import asyncio
 import os
 import sys
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from urllib.parse import urljoin
 
 import mcp_types as types
 from mcp import Client
 from mcp.client.auth import OAuthClientProvider
+from mcp.client.sse import sse_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared._httpx_utils import create_mcp_http_client
 from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull, OAuthClientMetadata, OAuthToken
@@ -20,12 +23,14 @@ from mcp.shared.auth import AuthorizationCodeResult, OAuthClientInformationFull,
 from walker import walk
 
 MCP_URL = os.environ.get("MCP_URL", "http://localhost:3232/mcp")
+SSE_URL = urljoin(MCP_URL, "/sse")
 REDIRECT_URI = "http://127.0.0.1:41790/callback"
 TOOLS = {"echo", "add", "long-running-operation", "elicitation-request"}
 ERAS = [
-    ("legacy", "legacy", "2025-11-25", "client_secret_post"),
-    ("auto", "auto", "2026-07-28", "none"),
-    ("pinned", "2026-07-28", "2026-07-28", "client_secret_basic"),
+    ("legacy", MCP_URL, "legacy", "2025-11-25", "client_secret_post"),
+    ("auto", MCP_URL, "auto", "2026-07-28", "none"),
+    ("pinned", MCP_URL, "2026-07-28", "2026-07-28", "client_secret_basic"),
+    ("over 2024-11-05", SSE_URL, "legacy", "2025-11-25", "none"),
 ]
 
 
@@ -88,8 +93,8 @@ class Person:
 class Journey:
     """One client in one era."""
 
-    def __init__(self, tally: Tally, name: str, mode: str, era: str, method: str) -> None:
-        self._tally, self._name, self._mode, self._era = tally, name, mode, era
+    def __init__(self, tally: Tally, name: str, url: str, mode: str, era: str, method: str) -> None:
+        self._tally, self._name, self._url, self._mode, self._era = tally, name, url, mode, era
         self._memory, self._person = Memory(), Person()
         self._asked: list[types.ElicitRequestParams] = []
         metadata = OAuthClientMetadata(
@@ -100,8 +105,18 @@ class Journey:
             token_endpoint_auth_method=method,
         )
         self._provider = OAuthClientProvider(
-            MCP_URL, metadata, self._memory, self._person.go, self._person.come_back
+            url, metadata, self._memory, self._person.go, self._person.come_back
         )
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[Client]:
+        async with create_mcp_http_client(auth=self._provider) as http:
+            if self._url == SSE_URL:
+                over = sse_client(SSE_URL, auth=self._provider)
+            else:
+                over = streamable_http_client(MCP_URL, http_client=http)
+            async with Client(over, mode=self._mode, elicitation_callback=self._answer) as client:
+                yield client
 
     async def _answer(self, _context: object, params: types.ElicitRequestParams) -> types.ElicitResult:
         self._asked.append(params)
@@ -115,14 +130,7 @@ class Journey:
             await self._step("an old token is refreshed without a second login", self._again)
 
     async def _visit(self) -> None:
-        async with (
-            create_mcp_http_client(auth=self._provider) as http,
-            Client(
-                streamable_http_client(MCP_URL, http_client=http),
-                mode=self._mode,
-                elicitation_callback=self._answer,
-            ) as client,
-        ):
+        async with self._connected() as client:
             assert client.protocol_version == self._era, client.protocol_version
             await self._step("it lists the tools", lambda: self._lists(client))
             assert (self._person.walks, self._memory.registrations) == (1, 1)
@@ -138,10 +146,7 @@ class Journey:
         old = self._memory.tokens
         assert old
         self._provider.context.token_expiry_time = 1.0
-        async with (
-            create_mcp_http_client(auth=self._provider) as http,
-            Client(streamable_http_client(MCP_URL, http_client=http), mode=self._mode) as client,
-        ):
+        async with self._connected() as client:
             await self._says(client, "echo", {"message": "again"}, "Echo: again")
         assert self._memory.tokens.access_token != old.access_token
         assert (self._person.walks, self._memory.registrations) == (1, 1)

@@ -5,6 +5,7 @@
 
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StreamableHTTPClientTransport as Transport1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
@@ -12,6 +13,7 @@ import { assert, check, close } from './checks.mjs';
 import { Provider } from './provider.mjs';
 
 const MCP_URL = process.env.MCP_URL ?? 'http://localhost:3232/mcp';
+const SSE_URL = new URL('/sse', MCP_URL).href;
 const WHO = { name: 'typescript-journey', version: '1.0.0' };
 const CAPABILITIES = { elicitation: {} };
 const TOOLS = ['echo', 'add', 'long-running-operation', 'elicitation-request'];
@@ -20,22 +22,35 @@ const STATELESS = '2026-07-28';
 
 if (process.argv.includes('--help')) {
   console.log('usage: MCP_URL=http://localhost:3232/mcp node journey.mjs');
-  console.log('Logs in as DEMO_USERNAME (alice) and walks both official SDK generations through both eras.');
+  console.log('Logs in as DEMO_USERNAME (alice) and walks both official SDK generations through both eras, and the first over /sse.');
   process.exit(0);
 }
 
+const SDK1 = {
+  name: 'sdk 1.x',
+  url: MCP_URL,
+  authMethod: 'none',
+  era: NEWEST_SESSION,
+  hasSessionId: true,
+  transport: (authProvider) => new Transport1(new URL(MCP_URL), { authProvider }),
+  client: () => new Client1(WHO, { capabilities: CAPABILITIES }),
+  elicitation: ElicitRequestSchema,
+  finish: (transport, params) => transport.finishAuth(params.get('code')),
+  version: (_client, transport) => transport.protocolVersion,
+  callTool: (client, params, options) => client.callTool(params, undefined, options),
+};
+
 /** How each generation is made to speak each era, and what must come of it. */
 const GENERATIONS = [
+  SDK1,
   {
-    name: 'sdk 1.x',
-    authMethod: 'none',
-    era: NEWEST_SESSION,
-    transport: (authProvider) => new Transport1(new URL(MCP_URL), { authProvider }),
-    client: () => new Client1(WHO, { capabilities: CAPABILITIES }),
-    elicitation: ElicitRequestSchema,
-    finish: (transport, params) => transport.finishAuth(params.get('code')),
-    version: (_client, transport) => transport.protocolVersion,
-    callTool: (client, params, options) => client.callTool(params, undefined, options),
+    ...SDK1,
+    name: 'sdk 1.x over 2024-11-05',
+    url: SSE_URL,
+    hasSessionId: false,
+    transport: (authProvider) => new SSEClientTransport(new URL(SSE_URL), { authProvider }),
+    // It tells nobody, but keeps it.
+    version: (_client, transport) => transport._protocolVersion,
   },
   ...[
     ['2.x legacy', 'client_secret_post', 'legacy', NEWEST_SESSION],
@@ -43,8 +58,10 @@ const GENERATIONS = [
     ['2.x auto', 'none', 'auto', STATELESS],
   ].map(([name, authMethod, mode, era]) => ({
     name: `client ${name}`,
+    url: MCP_URL,
     authMethod,
     era,
+    hasSessionId: era === NEWEST_SESSION,
     transport: (authProvider) => new StreamableHTTPClientTransport(new URL(MCP_URL), { authProvider }),
     client: () => new Client(WHO, { capabilities: CAPABILITIES, versionNegotiation: { mode } }),
     elicitation: 'elicitation/create',
@@ -62,7 +79,7 @@ async function journey(sdk) {
   const provider = new Provider(`journey ${sdk.name}`, sdk.authMethod);
   await step('a client without a token is sent to log in', () => logIn(sdk, provider));
   if (!provider.held) return;
-  await step('the authorization request has PKCE, a resource and what came back', () => inspect(provider));
+  await step('the authorization request has PKCE, a resource and what came back', () => inspect(sdk, provider));
 
   const client = sdk.client();
   const asked = [];
@@ -74,7 +91,7 @@ async function journey(sdk) {
   const connected = await step(`it connects and speaks ${sdk.era}`, async () => {
     await client.connect(transport);
     assert.equal(sdk.version(client, transport), sdk.era);
-    assert.equal(Boolean(transport.sessionId), sdk.era === NEWEST_SESSION, 'only sessions have an id');
+    assert.equal(Boolean(transport.sessionId), sdk.hasSessionId, 'only sessions of /mcp have an id');
     return true;
   });
   if (!connected) return;
@@ -104,10 +121,10 @@ async function logIn(sdk, provider) {
   assert.ok(provider.held.refresh_token, 'there is a refresh token');
 }
 
-function inspect({ authorizationUrl, callback }) {
+function inspect({ url }, { authorizationUrl, callback }) {
   const query = authorizationUrl.searchParams;
   assert.equal(query.get('code_challenge_method'), 'S256');
-  assert.equal(query.get('resource'), MCP_URL);
+  assert.equal(query.get('resource'), url);
   assert.ok(callback.get('iss'), 'the response names its issuer (RFC 9207)');
   assert.ok(authorizationUrl.href.startsWith(callback.get('iss')), 'and it is the one that was asked');
 }

@@ -21,11 +21,11 @@ pub(super) fn read(
     read: &mut Reader<'_>,
     issuer: &str,
     profile: &Profile,
-    resource: &str,
+    resources: &[String],
 ) -> Policy {
     let required_claims = required_claims(read, profile);
     let issuers = issuers(read, issuer, &required_claims);
-    let (audiences, audience_claim) = audience(read, resource);
+    let (audiences, audience_claim) = audience(read, resources);
     let token_types = read
         .setting(
             "MCP_AUTH_TOKEN_TYPES",
@@ -145,9 +145,12 @@ fn issuers(
     issuers
 }
 
-fn audience(read: &mut Reader<'_>, resource: &str) -> (Vec<String>, Option<String>) {
+fn audience(read: &mut Reader<'_>, resources: &[String]) -> (Vec<String>, Option<String>) {
     let set = read
-        .setting("MCP_AUTH_AUDIENCE", "Audiences that are accepted; BASE_URI/mcp when not set.")
+        .setting(
+            "MCP_AUTH_AUDIENCE",
+            "Audiences that are accepted; BASE_URI/mcp and BASE_URI/sse when not set.",
+        )
         .optional::<Words>();
     let claim = read
         .setting(
@@ -157,8 +160,8 @@ fn audience(read: &mut Reader<'_>, resource: &str) -> (Vec<String>, Option<Strin
         .or("aud".to_owned());
     let accepted = match set {
         Some(Words(accepted)) => accepted,
-        // URL libraries make `https://host` a `https://host/`.
-        None => vec![resource.to_owned(), format!("{resource}/")],
+        // All that the metadata of ours says, because a provider may take it as it is asked for.
+        None => resources.to_vec(),
     };
     let claim = (claim != "none").then_some(claim);
     (accepted.iter().map(|audience| folded(audience)).collect(), claim)

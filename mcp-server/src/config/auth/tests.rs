@@ -112,9 +112,10 @@ fn what_is_set_wins_over_the_profile() {
 }
 
 #[test]
-fn the_audience_is_the_resource_with_and_without_a_slash() {
+fn the_audience_is_what_metadata_calls_the_resource_with_and_without_a_slash() {
     let policy = settings(&[ISSUER]).policy;
-    assert_eq!(policy.audiences, ["https://mcp.example/mcp", "https://mcp.example/mcp/"]);
+    let known = ["/mcp", "/mcp/", "/sse", "/sse/"].map(|path| format!("https://mcp.example{path}"));
+    assert_eq!(policy.audiences, known);
     let set = settings(&[ISSUER, ("MCP_AUTH_AUDIENCE", "api://a,HTTPS://X.example/Y")]).policy;
     assert_eq!(set.audiences, ["api://a", "https://x.example/Y"]);
 }
