@@ -62,7 +62,11 @@ impl World {
 impl Asking {
     /// A new client of any endpoint, which has asked there and registered.
     pub async fn at(endpoint: &str) -> Self {
-        let oauth = OAuth::discover(endpoint).await;
+        Self::of(OAuth::discover(endpoint).await).await
+    }
+
+    /// The same, of what somebody has found out.
+    pub async fn of(oauth: OAuth) -> Self {
         let client = oauth.public_client(CALLBACK).await;
         let request = oauth.authorization(&client);
         Self { oauth, client, request }

@@ -3,9 +3,14 @@
 
 use std::time::Duration;
 
-use e2e::{Setup, approve};
+use e2e::{Asking, Setup, approve};
+use http::Method;
 use serde_json::json;
-use testkit::oauth::query;
+use shared::mcp::Revision;
+use testkit::{
+    oauth::{OAuth, query},
+    rpc::OldSession,
+};
 
 use crate::support::{WITH_SESSIONS, asking, forms, person, standing, told_name, works};
 
@@ -14,6 +19,7 @@ on_both_stores![
     a_token_says_who_may_do_what_and_where,
     a_token_opens_the_stateless_revision,
     a_token_opens_every_revision_with_sessions,
+    a_client_that_was_given_the_stream_of_2024_11_05_logs_in_for_it,
     a_question_is_answered_in_both_eras,
     progress_is_told_in_both_eras,
     a_refresh_gives_new_tokens_and_takes_nothing_away,
@@ -72,6 +78,24 @@ async fn a_token_opens_every_revision_with_sessions(setup: Setup) {
         let _ = session.end().await.expect(204);
         let _ = session.call("ping", json!({})).await.expect_error(404, -32001);
     }
+}
+
+async fn a_client_that_was_given_the_stream_of_2024_11_05_logs_in_for_it(setup: Setup) {
+    let world = setup.start().await;
+    let base = world.endpoint().replace("/mcp", "");
+    let (http, sse) = (world.mcp_http(), format!("{base}/sse"));
+    let oauth = OAuth::discover_by(http.request(Method::GET, &sse), &sse).await;
+    let asking = Asking::of(oauth).await;
+    let resource = asking.request.query.iter().find(|(name, _)| name == "resource").unwrap();
+    assert_eq!(resource.1, sse);
+    let alice = asking.let_in(&mut world.browser(), "alice").await;
+    assert_eq!(world.introspect(alice.access()).await["aud"], json!(world.endpoint()));
+    let mut session = OldSession::open(&base, Some(alice.access())).await;
+    drop(session.initialize(Revision::V2024_11_05, json!({})).await);
+    let params = json!({ "name": "add", "arguments": { "a": 2, "b": 3 } });
+    session.request(7, "tools/call", params).await;
+    let answer = session.next().await.expect("an answer");
+    assert_eq!(answer["result"]["content"][0]["text"], "The sum of 2 and 3 is 5.");
 }
 
 async fn a_question_is_answered_in_both_eras(setup: Setup) {
