@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[derive(Debug, PartialEq, Deserialize)]
-    struct Steps {
+    struct Walk {
         steps: u64,
         #[serde(default)]
         scale: f64,
@@ -85,7 +85,7 @@ mod tests {
         any: Value,
     }
 
-    fn of(text: &str) -> Result<Steps, String> {
+    fn of(text: &str) -> Result<Walk, String> {
         decode(text.as_bytes())
     }
 
@@ -103,8 +103,8 @@ mod tests {
     #[test]
     fn a_form_takes_whole_numbers_as_well() {
         let content = serde_json::from_str(r#"{"steps":2.0}"#).unwrap();
-        assert_eq!(filled_in::<Steps>(content).unwrap().steps, 2);
-        assert_eq!(filled_in::<Steps>(serde_json::json!({ "steps": 2.5 })), None);
+        assert_eq!(filled_in::<Walk>(content).unwrap().steps, 2);
+        assert_eq!(filled_in::<Walk>(serde_json::json!({ "steps": 2.5 })), None);
     }
 
     #[test]
@@ -131,7 +131,7 @@ mod tests {
 
         #[test]
         fn any_text_is_read_or_refused(text: Vec<u8>) {
-            let _ = decode::<Steps>(&text);
+            let _ = decode::<Walk>(&text);
         }
     }
 }

@@ -344,7 +344,7 @@ mod tests {
         assert_eq!(newer["requestedSchema"]["properties"]["x"]["default"], "a");
     }
 
-    fn form(properties: Value, required: &[&str]) -> InputRequest {
+    fn form(properties: &Value, required: &[&str]) -> InputRequest {
         let requested_schema =
             json!({ "type": "object", "properties": properties, "required": required });
         InputRequest::Elicit(ElicitParams::Form { message: "?".to_owned(), requested_schema })
@@ -362,7 +362,7 @@ mod tests {
 
     #[test]
     fn forms_of_2025_06_18_have_one_choice_of_several() {
-        let asked = form(several(), &["plain", "pair"]);
+        let asked = form(&several(), &["plain", "pair"]);
         let older = question(&asked, Revision::V2025_06_18)["requestedSchema"].take();
         let plain = json!({ "type": "string", "enum": ["a", "b"] });
         let titled = json!({ "type": "string", "title": "T", "enum": ["a"], "enumNames": ["A"] });
@@ -374,7 +374,7 @@ mod tests {
 
     #[test]
     fn the_one_choice_of_several_is_answered_as_a_list() {
-        let asked = form(several(), &[]);
+        let asked = form(&several(), &[]);
         let chosen = json!({ "action": "accept", "content": { "plain": "a", "other": "x" } });
         let content = |revision| answer(&asked, chosen.clone(), revision)["content"].take();
         assert_eq!(content(Revision::V2025_06_18), json!({ "plain": ["a"], "other": "x" }));
@@ -469,7 +469,7 @@ mod tests {
             ) {
                 let revision = if older { Revision::V2025_06_18 } else { Revision::V2025_11_25 };
                 let required: Vec<_> = fields.keys().map(String::as_str).collect();
-                let params = question(&form(json!(fields), &required), revision);
+                let params = question(&form(&json!(fields), &required), revision);
                 let asked = json!({
                     "jsonrpc": "2.0", "id": "ask-1", "method": "elicitation/create", "params": params
                 });

@@ -86,7 +86,12 @@ async fn a_client_that_was_given_the_stream_of_2024_11_05_logs_in_for_it(setup: 
     let (http, sse) = (world.mcp_http(), format!("{base}/sse"));
     let oauth = OAuth::discover_by(http.request(Method::GET, &sse), &sse).await;
     let asking = Asking::of(oauth).await;
-    let resource = asking.request.query.iter().find(|(name, _)| name == "resource").unwrap();
+    let resource = asking
+        .request
+        .query
+        .iter()
+        .find(|(name, _)| name == "resource")
+        .expect("a client says what it wants a token for");
     assert_eq!(resource.1, sse);
     let alice = asking.let_in(&mut world.browser(), "alice").await;
     assert_eq!(world.introspect(alice.access()).await["aud"], json!(world.endpoint()));
