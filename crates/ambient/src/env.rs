@@ -528,8 +528,9 @@ mod tests {
         let mut env = Env::from([("A_SESION_TTL", "1"), ("SESION_TTL", "1"), ("A_TIMEOUT", "1")]);
         let wrong = |env: &Env| {
             let (read, _) = env.read(|read| {
-                let ttls = ["A_SESSION_TTL", "SESSION_TTL"];
-                ttls.map(|name| read.setting(name, "").or(0_u8));
+                for name in ["A_SESSION_TTL", "SESSION_TTL"] {
+                    let _: u8 = read.setting(name, "").or(0);
+                }
                 read.refuse_misspelt(&["A_"]);
             });
             read.unwrap_err().to_string()
