@@ -19,9 +19,9 @@ pub(crate) fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
 }
 
 /// Reads what a user has filled in, by the same rule about whole numbers.
-pub(crate) fn filled_in<T: DeserializeOwned>(content: Value) -> Option<T> {
+pub(crate) fn filled_in<T: DeserializeOwned>(content: &Value) -> Option<T> {
     let plain = || plainly(content.clone()).and_then(|plain| serde_json::from_value(plain).ok());
-    T::deserialize(&content).ok().or_else(plain)
+    T::deserialize(content).ok().or_else(plain)
 }
 
 fn read<'de, T, D>(deserializer: D) -> Result<T, String>
@@ -103,8 +103,8 @@ mod tests {
     #[test]
     fn a_form_takes_whole_numbers_as_well() {
         let content = serde_json::from_str(r#"{"steps":2.0}"#).unwrap();
-        assert_eq!(filled_in::<Steps>(content).unwrap().steps, 2);
-        assert_eq!(filled_in::<Steps>(serde_json::json!({ "steps": 2.5 })), None);
+        assert_eq!(filled_in::<Steps>(&content).unwrap().steps, 2);
+        assert_eq!(filled_in::<Steps>(&serde_json::json!({ "steps": 2.5 })), None);
     }
 
     #[test]

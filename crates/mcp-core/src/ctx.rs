@@ -263,7 +263,7 @@ impl<S: Send + Sync> Ctx<S> {
                 ElicitAction::Accept => {
                     let content = Value::Object(result.content.unwrap_or_default());
                     constraints.check(&content).ok()?;
-                    Elicited::Accepted(arguments::filled_in(content)?)
+                    Elicited::Accepted(arguments::filled_in(&content)?)
                 }
                 ElicitAction::Decline => Elicited::Declined,
                 ElicitAction::Cancel => Elicited::Cancelled,
