@@ -8,7 +8,7 @@ use shared::mcp::{
 };
 
 use super::{Inner, Refusal, guarded, internal, unasked};
-use crate::{Argument, PromptError, catalog::Rendered, ctx::Call};
+use crate::{Argument, PromptError, Suggestions, catalog::Rendered, ctx::Call};
 
 impl<S: Send + Sync + 'static> Inner<S> {
     /// One page holds them all, so no cursor was ever given out.
@@ -63,7 +63,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
                     .or_else(|| self.catalog.resource_at(uri).map(|(entry, _)| entry))
                     .ok_or_else(|| Refusal::ResourceNotFound { uri: uri.clone() })?;
                 if !entry.template.has_variable(&argument.name) {
-                    return Ok(ServerResult::Complete(CompleteResult::default()));
+                    return Ok(suggested(Suggestions::default()));
                 }
                 &entry.complete
             }
@@ -72,8 +72,11 @@ impl<S: Send + Sync + 'static> Inner<S> {
         let argument =
             Argument { name: &argument.name, typed: &argument.value, others: &context.arguments };
         let completing = async { complete(&ctx, argument).await };
-        let suggestions = guarded("completion", argument.name, completing).await?;
-        let completion = suggestions.into_completion();
-        Ok(ServerResult::Complete(CompleteResult { completion, ..CompleteResult::default() }))
+        guarded("completion", argument.name, completing).await.map(suggested)
     }
+}
+
+fn suggested(suggestions: Suggestions) -> ServerResult {
+    let completion = suggestions.into_completion();
+    ServerResult::Complete(CompleteResult { completion, ..CompleteResult::default() })
 }
