@@ -79,15 +79,7 @@ fn prepare(
         transport: headers.map_or(Transport::Stdio, |_| Transport::Streamable),
     });
     let lasts = method == Method::Listen;
-    let decoded = ClientRequest::decode(method, envelope.params.as_ref());
-    if let Some(headers) = headers {
-        mirrored_name(headers, method, &decoded, envelope.params.as_ref())?;
-    }
-    // Before the parameters are looked at: what a task is like is nobody's business who cannot
-    // follow one.
-    if method.is_of_tasks() {
-        follows_tasks(&envelope)?;
-    }
+    let decoded = decode(headers, method, &envelope)?;
     let outbox = Arc::<Outbox>::default();
     let call: BoxFuture<'static, Answer> = match decoded {
         Err(malformed) => {
@@ -123,6 +115,24 @@ fn prepare(
     };
     let running = Running::new(begun.watch(call), outbox, form);
     Ok(if lasts { running.lasting() } else { running })
+}
+
+/// Reads the parameters. What is wrong with them counts for less than a header that names something
+/// else, and what a task is like is nobody's business who cannot follow one.
+fn decode(
+    headers: Option<&HeaderMap>,
+    method: Method,
+    envelope: &Envelope,
+) -> Result<Result<ClientRequest, MalformedParams>, Rejection> {
+    let params = envelope.params.as_ref();
+    let decoded = ClientRequest::decode(method, params);
+    if let Some(headers) = headers {
+        mirrored_name(headers, method, &decoded, params)?;
+    }
+    if method.is_of_tasks() {
+        follows_tasks(envelope)?;
+    }
+    Ok(decoded)
 }
 
 /// `Mcp-Method` repeats the method, byte for byte.

@@ -426,44 +426,43 @@ mod tests {
         }
     }
 
+    fn is_malformed(method: Method, params: &Value) -> bool {
+        ClientRequest::decode(method, Some(&RawJson::from(params))).is_err()
+    }
+
     #[test]
     fn a_list_of_members_is_no_object() {
+        let (reference, argument) =
+            (json!({ "type": "ref/prompt", "name": "x" }), json!({ "name": "a", "value": "b" }));
+        let complete = |reference: Value, argument: Value, context: Value| json!({ "ref": reference, "argument": argument, "context": context });
+        let listed = json!(["a", "b"]);
         let wrong = [
             (Method::CallTool, json!({ "name": "x", "task": [5] })),
             (Method::Listen, json!({ "notifications": [true] })),
-            (
-                Method::Initialize,
-                json!({ "protocolVersion": "x", "capabilities": [], "clientInfo": { "name": "x", "version": "1" } }),
-            ),
-            (
-                Method::Initialize,
-                json!({ "protocolVersion": "x", "capabilities": {}, "clientInfo": ["x", null, "1"] }),
-            ),
-            (
-                Method::Initialize,
-                json!({ "protocolVersion": "x", "capabilities": { "elicitation": [] }, "clientInfo": { "name": "x", "version": "1" } }),
-            ),
-            (
-                Method::Initialize,
-                json!({ "protocolVersion": "x", "capabilities": { "extensions": { "a/b": 5 } }, "clientInfo": { "name": "x", "version": "1" } }),
-            ),
-            (
-                Method::Complete,
-                json!({ "ref": { "type": "ref/prompt", "name": "x" }, "argument": ["a", "b"] }),
-            ),
-            (
-                Method::Complete,
-                json!({ "ref": ["ref/prompt", "x"], "argument": { "name": "a", "value": "b" } }),
-            ),
-            (
-                Method::Complete,
-                json!({ "ref": { "type": "ref/prompt", "name": "x" }, "argument": { "name": "a", "value": "b" }, "context": [] }),
-            ),
-            (Method::UpdateTask, json!({ "taskId": "x" })),
+            (Method::Complete, complete(json!(["ref/prompt", "x"]), argument.clone(), json!({}))),
+            (Method::Complete, complete(reference.clone(), listed, json!({}))),
+            (Method::Complete, complete(reference.clone(), argument.clone(), json!([]))),
         ];
         for (method, params) in wrong {
-            let read = ClientRequest::decode(method, Some(&RawJson::from(&params)));
-            assert!(read.is_err(), "{params}");
+            assert!(is_malformed(method, &params), "{params}");
+        }
+        assert!(!is_malformed(Method::Complete, &complete(reference, argument, json!({}))));
+        assert!(is_malformed(Method::UpdateTask, &json!({ "taskId": "x" })));
+    }
+
+    #[test]
+    fn who_opens_a_session_says_so_in_objects() {
+        let opens = |capabilities: Value, client: Value| {
+            let params = json!({ "protocolVersion": "x", "capabilities": capabilities, "clientInfo": client });
+            !is_malformed(Method::Initialize, &params)
+        };
+        let client = json!({ "name": "x", "version": "1" });
+        assert!(opens(json!({ "elicitation": {}, "extensions": { "a/b": {} } }), client.clone()));
+        assert!(!opens(json!({}), json!(["x", null, "1"])));
+        let wrong =
+            [json!([]), json!({ "elicitation": [] }), json!({ "extensions": { "a/b": 5 } })];
+        for capabilities in wrong {
+            assert!(!opens(capabilities.clone(), client.clone()), "{capabilities}");
         }
     }
 

@@ -3,10 +3,12 @@
 
 use e2e::{Setup, World};
 use serde_json::{Value, json};
-use testkit::rpc::Modern;
+use shared::mcp::Revision;
+use testkit::rpc::{Modern, Script};
 
 on_both_stores![
     each_question_needs_what_it_needs_and_no_more,
+    a_form_has_the_shape_of_the_revision_that_is_asked,
     the_level_of_a_session_is_not_that_of_a_request,
     a_request_is_told_of_its_level_and_above,
 ];
@@ -48,6 +50,23 @@ async fn each_question_needs_what_it_needs_and_no_more(setup: Setup) {
         let told = &refused.error()["data"]["requiredCapabilities"];
         assert_eq!(told, &needed, "{tool}");
     }
+}
+
+async fn a_form_has_the_shape_of_the_revision_that_is_asked(setup: Setup) {
+    let world = setup.start().await;
+    let alice = world.login("alice").await;
+    let older = Revision::V2025_06_18;
+    // What is asked is held against the schema of the revision by the client itself.
+    let content = json!({ "name": "Ada", "untitledMultipleSelectEnum": "Piano" });
+    let answer = json!({ "action": "accept", "content": content });
+    let script = Script::default().on("elicitation/create", move |_| answer.clone());
+    let able = json!({ "elicitation": {} });
+    let opening = world.session(alice.access()).revision(older).capabilities(able);
+    let session = opening.script(script).open().await;
+    let reply = session.tool("elicitation-request", json!({})).await.expect(200);
+    let form = session.questions()[0]["params"]["requestedSchema"]["properties"].clone();
+    assert_eq!(form["untitledMultipleSelectEnum"]["type"], "string");
+    assert!(reply.result().to_string().contains("Favorite Instruments: Piano"), "{reply}");
 }
 
 async fn the_level_of_a_session_is_not_that_of_a_request(setup: Setup) {
