@@ -114,11 +114,12 @@ pub(super) async fn modern(
     let done = ServerResult::Empty(EmptyResult::default());
     match request {
         ClientRequest::UpdateTask(params) => {
-            well_formed(&params.input_responses)
-                .map_err(|error| Refusal::InvalidParams(error.message))?;
-            let given =
-                |(key, value): (&String, &Value)| (key.clone(), Answer::Given(value.clone()));
-            let answers = params.input_responses.iter().map(given).collect();
+            // What nothing asks for is ignored, whatever it is (basic/patterns/mrtr).
+            let mut answers = params.input_responses.clone();
+            answers.retain(|key, _| record.questions.contains_key(key));
+            well_formed(&answers).map_err(|error| Refusal::InvalidParams(error.message))?;
+            let given = |(key, value)| (key, Answer::Given(value));
+            let answers = answers.into_iter().map(given).collect();
             server.tasks().answer(&id, answers).await.map_err(|error| unkept(&error))?;
             Ok(done)
         }

@@ -96,6 +96,8 @@ async fn a_task_asks_and_goes_on_with_the_answer_from_another_instance() {
         drop(elsewhere.call("tasks/update", params).await.expect(200));
     };
     update("nobody-asked", json!({})).await;
+    let of_no_kind = json!({ "taskId": id, "inputResponses": { "who": {} } });
+    drop(elsewhere.call("tasks/update", of_no_kind).await.expect_error(200, -32602));
     update("who", json!({ "name": 5 })).await;
     let again = until(&elsewhere, &id, "input_required").await;
     let keys: Vec<_> = again["inputRequests"].as_object().unwrap().keys().collect();
