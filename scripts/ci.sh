@@ -6,12 +6,13 @@
 #
 # Without arguments every step runs; one that fails does not keep the others from running, but
 # those that need the programs are left out when these do not build. With CI in the environment the
-# output of a step goes to target/ci/STEP.log, and only of one that fails it is printed, at the end.
+# output of a step goes to target/ci/STEP.log, and only of one that fails it is printed, at the end,
+# and last of all the lines in it that name a failure.
 # Needs what .ci/run installs: jq, openssl, curl, redis-server, valgrind, chromium, npm, python3, nginx, caddy,
 # haproxy, promtool, python3-yaml.
 
 set -euo pipefail
-HELP=$(sed -n '3,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}")
+HELP=$(sed -n '3,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # The steps in their order: a name, how long it may take in seconds, and what it runs.
@@ -51,7 +52,7 @@ FAILED=0
 SKIPPED=0
 REPORT=()
 FAILED_LOGS=()
-# The last lines of the log of a step that failed, and the lines before them that name a failure.
+# How many of the last lines of the log of a step that failed are shown.
 TAIL=60
 
 main() {
@@ -74,9 +75,10 @@ main() {
         ((${#wanted[@]} == 0)) || [[ " ${wanted[*]} " == *" ${each%% *} "* ]] || continue
         step "$each"
     done
-    for each in "${FAILED_LOGS[@]}"; do show_failure "$each"; done
+    for each in "${FAILED_LOGS[@]}"; do show_end "$each"; done
     echo
     printf '%s\n' "${REPORT[@]}"
+    for each in "${FAILED_LOGS[@]}"; do show_failures "$each"; done
     local skipped=''
     ((SKIPPED == 0)) || skipped=", $SKIPPED skipped"
     echo "steps: $PASSED passed, $FAILED failed$skipped"
@@ -121,11 +123,17 @@ kept() {
     return "$status"
 }
 
-# show_failure LOG
-show_failure() {
+# show_end LOG : how the output of a step that failed ended.
+show_end() {
     printf '\n=== %s\n' "$1"
-    head -n -"$TAIL" "$1" | grep -E '^(FAILED|not ok|error)|FAIL |panicked' | tail -n 20 || true
     tail -n "$TAIL" "$1"
+}
+
+# show_failures LOG : what failed in it, in few and short lines, for whoever sees the end of ours only.
+show_failures() {
+    printf '\n%s:\n' "$(basename "$1" .log)"
+    grep -E '^(FAILED|not ok|error)|FAIL |WRONG|not as promised|panicked' "$1" | tail -n 8 | cut -c 1-160 ||
+        tail -n 3 "$1" | cut -c 1-160
 }
 
 # bounded SECONDS COMMAND… : functions of this file run here, everything else under a time limit.

@@ -4,9 +4,9 @@
 
 use axum::{
     extract::Request,
-    middleware::Next,
     response::{IntoResponse as _, Response},
 };
+use chassis::{Around, Begun};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 use crate::pages::{ErrorPage, page};
@@ -16,18 +16,28 @@ const FOR_PROGRAMS: [&str; 7] =
     ["/token", "/register", "/revoke", "/par", "/device_authorization", "/introspect", "/userinfo"];
 
 /// Turns the answer into a page, if it is one of those and a person asks.
-pub(super) async fn turn_into_pages(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let is_programs = FOR_PROGRAMS.iter().any(|known| path.starts_with(known));
-    let is_persons = request.method() == Method::GET || !is_programs;
-    let is_wanted = is_persons && prefers_html(request.headers());
-    let response = next.run(request).await;
-    match words(response.status()) {
-        Some((title, text)) if is_wanted && is_json(&response) => {
-            let shown = page(response.status(), &ErrorPage { title, text });
-            with_headers_of(&response, shown)
+#[derive(Clone)]
+pub(super) struct Pages;
+
+impl Around for Pages {
+    /// Whether a person asks.
+    type Kept = bool;
+
+    fn before(&self, request: &mut Request) -> Begun<bool> {
+        let path = request.uri().path();
+        let is_programs = FOR_PROGRAMS.iter().any(|known| path.starts_with(known));
+        let is_persons = request.method() == Method::GET || !is_programs;
+        Begun::with(is_persons && prefers_html(request.headers()))
+    }
+
+    fn after(is_wanted: bool, response: Response) -> Response {
+        match words(response.status()) {
+            Some((title, text)) if is_wanted && is_json(&response) => {
+                let shown = page(response.status(), &ErrorPage { title, text });
+                with_headers_of(&response, shown)
+            }
+            _ => response,
         }
-        _ => response,
     }
 }
 

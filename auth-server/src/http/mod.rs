@@ -40,11 +40,11 @@ mod userinfo;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    middleware::{from_fn as middleware_fn, from_fn_with_state as layer_fn},
+    middleware::from_fn_with_state as layer_fn,
     response::Response,
     routing::{MethodRouter, get, post},
 };
-use chassis::{Dress, Health, RequestId, dress, version};
+use chassis::{AroundLayer, Dress, Health, RequestId, dress, version};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use shared::oauth::{ErrorCode, well_known};
@@ -154,7 +154,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(layer_fn(server.clone(), limits::name_caller));
-    dress(router, clothes(server)).layer(middleware_fn(for_people::turn_into_pages))
+    dress(router, clothes(server)).layer(AroundLayer(for_people::Pages))
 }
 
 /// Programs in browsers, such as the Inspector, may use what needs no cookies. The pages are for

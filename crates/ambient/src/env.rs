@@ -272,15 +272,10 @@ impl<'a> Reader<'a> {
     /// spelled wrong would silently change nothing. What Kubernetes tells every container about its
     /// services is nobody's spelling.
     pub fn refuse_unknown(&mut self, prefix: &str) {
-        let known = |name: &String| {
-            self.of_parts.contains(name) || self.settings.iter().any(|known| known.name == name)
-        };
-        let is_told = |name: &str| self.mistakes.iter().any(|mistake| mistake.setting == name);
-        let set = self.env.values.iter().filter(|(name, _)| name.starts_with(prefix));
-        let unknown = set.filter(|(name, (value, _))| {
-            !known(name) && !is_told(name) && !is_service_link(name, value.expose())
+        let unknown = self.unread().filter(|(name, value, _)| {
+            name.starts_with(prefix) && !is_service_link(name, value.expose())
         });
-        for name in unknown.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+        for name in unknown.map(|(name, ..)| name.clone()).collect::<Vec<_>>() {
             self.mistake(&name, "is not a setting; mend its name or remove it");
         }
     }
@@ -289,16 +284,10 @@ impl<'a> Reader<'a> {
     /// ours, whatever it is called; in the environment, which is everybody's, if its name begins like
     /// one of `ours`. Call it when everything was read.
     pub fn refuse_misspelt(&mut self, ours: &[&str]) {
-        let is_ours = |name: &str, source: &&str| {
+        let may_be_ours = self.unread().filter(|(name, _, source)| {
             *source == FILE || ours.iter().any(|prefix| name.starts_with(prefix))
-        };
-        let is_read = |name: &String| {
-            self.of_parts.contains(name) || self.settings.iter().any(|known| known.name == name)
-        };
-        let unread = self.env.values.iter().filter(|(name, (_, source))| {
-            is_ours(name, source) && !is_read(name) && !self.is_mistaken(name)
         });
-        let meant = unread.filter_map(|(name, _)| {
+        let meant = may_be_ours.filter_map(|(name, ..)| {
             let known = self.settings.iter().map(|known| known.name);
             Some((name.clone(), crate::misspelt::meant(name, known)?))
         });
@@ -308,8 +297,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn is_mistaken(&self, name: &str) -> bool {
-        self.mistakes.iter().any(|mistake| mistake.setting == name)
+    /// What is set and nobody has read, but for those that are told to be wrong already: name, value
+    /// and source.
+    fn unread(&self) -> impl Iterator<Item = (&String, &Secret, &'static str)> {
+        let is_read = |name: &String| {
+            self.of_parts.contains(name) || self.settings.iter().any(|known| known.name == name)
+        };
+        let is_told = |name: &str| self.mistakes.iter().any(|mistake| mistake.setting == name);
+        let set = self.env.values.iter().map(|(name, (value, source))| (name, value, *source));
+        set.filter(move |(name, ..)| !is_read(name) && !is_told(name))
     }
 
     /// Records that the value of `name` is wrong for a reason that only its user can see.

@@ -1,7 +1,6 @@
 //! One server on its socket.
 
 use ambient::Clock;
-
 use chassis::{App, Lifecycle, Limits};
 use testkit::{PATIENCE, http::Http, within};
 use tokio::{net::TcpListener, task::JoinSet};

@@ -7,9 +7,8 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use shared::mcp::{
-    ClientCapabilities, ElicitAction, ElicitParams, ElicitResult, ElicitationCapability,
-    InputRequest, ListRootsResult, LogLevel, LogParams, ProgressParams, Root, RootsCapability,
-    ServerNotification, UrlMode,
+    ElicitAction, ElicitParams, ElicitResult, InputRequest, ListRootsResult, LogLevel, LogParams,
+    ProgressParams, Root, ServerNotification, UrlMode,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -247,12 +246,6 @@ impl<S: Send + Sync> Ctx<S> {
         key: &str,
         message: &str,
     ) -> Result<Elicited<T>, AskError> {
-        let revision = self.peer().profile.revision;
-        let able = revision.has_elicitation() && self.capabilities().has_form_elicitation();
-        require(able, || ClientCapabilities {
-            elicitation: Some(ElicitationCapability::default()),
-            ..ClientCapabilities::default()
-        })?;
         let requested_schema = schema::form::<T>();
         let constraints = Constraints::of(&requested_schema)
             .unwrap_or_else(|wrong| panic!("`{}` cannot be a form: {wrong}", T::schema_name()));
@@ -283,18 +276,9 @@ impl<S: Send + Sync> Ctx<S> {
         message: &str,
         url: &str,
     ) -> Result<Elicited<()>, AskError> {
-        let revision = self.peer().profile.revision;
-        let able = revision.has_elicitation_modes() && self.capabilities().has_url_elicitation();
-        require(able, || ClientCapabilities {
-            elicitation: Some(ElicitationCapability {
-                url: Some(serde_json::Map::new()),
-                ..ElicitationCapability::default()
-            }),
-            ..ClientCapabilities::default()
-        })?;
         let (message, url) = (message.to_owned(), url.to_owned());
         // Only 2025-11-25 names the question; the key is unique in the call and stable.
-        let sessions = revision.has_stream_polling();
+        let sessions = self.peer().profile.revision.has_stream_polling();
         let elicitation_id = sessions.then(|| key.to_owned());
         let params = ElicitParams::Url { mode: UrlMode::Url, message, url, elicitation_id };
         self.ask(key, &InputRequest::Elicit(params), |answer| {
@@ -313,10 +297,6 @@ impl<S: Send + Sync> Ctx<S> {
     /// # Errors
     /// When the client cannot be asked at all, or refuses.
     pub async fn roots(&self, key: &str) -> Result<Vec<Root>, AskError> {
-        require(self.capabilities().roots.is_some(), || ClientCapabilities {
-            roots: Some(RootsCapability::default()),
-            ..ClientCapabilities::default()
-        })?;
         self.ask(key, &InputRequest::Roots {}, |answer| {
             serde_json::from_value::<ListRootsResult>(answer).ok().map(|result| result.roots)
         })
@@ -344,17 +324,22 @@ impl<S: Send + Sync> Ctx<S> {
         Ok(value)
     }
 
-    pub(crate) fn capabilities(&self) -> &ClientCapabilities {
-        &self.peer().profile.capabilities
+    /// Whether a question may be put to the client: its revision has it, and it has declared it.
+    pub(crate) fn may_ask(&self, question: &InputRequest) -> bool {
+        let profile = &self.peer().profile;
+        question.is_in(profile.revision) && question.is_for(&profile.capabilities)
     }
 
-    /// Asks, and asks again while the answer cannot be read.
+    /// Asks, if that may be asked, and asks again while the answer cannot be read.
     pub(crate) async fn ask<T>(
         &self,
         key: &str,
         question: &InputRequest,
         read: impl Fn(Value) -> Option<T>,
     ) -> Result<T, AskError> {
+        if !self.may_ask(question) {
+            return Err(AskError::Unsupported(Box::new(question.needed())));
+        }
         for _ in 0..ATTEMPTS {
             let answer = self.call.client.ask(key, question).await?;
             // Every answer is an object: a derived type would read a list of members as well.
@@ -365,14 +350,6 @@ impl<S: Send + Sync> Ctx<S> {
         }
         Err(AskError::Unusable(key.to_owned()))
     }
-}
-
-/// What a client has not declared is not asked.
-pub(crate) fn require(
-    able: bool,
-    needed: impl FnOnce() -> ClientCapabilities,
-) -> Result<(), AskError> {
-    if able { Ok(()) } else { Err(AskError::Unsupported(Box::new(needed()))) }
 }
 
 /// Keeps a call from being parked while a step is half done.

@@ -6,12 +6,9 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::mcp::{
-    ClientCapabilities, CreateMessageParams, ElicitParams, InputRequest, SamplingCapability,
-    TaskStatus,
-};
+use shared::mcp::{CreateMessageParams, ElicitParams, InputRequest, TaskStatus};
 
-use crate::{Ctx, ctx::require, flow::AskError, schema};
+use crate::{Ctx, flow::AskError, schema};
 
 /// How often a task of a client is looked at.
 const PACE: Duration = Duration::from_secs(1);
@@ -63,12 +60,7 @@ impl<S: Send + Sync> Ctx<S> {
         params: CreateMessageParams,
         keep: Duration,
     ) -> Result<Delegated, AskError> {
-        let needed = json!({
-            "sampling": SamplingCapability::needed_for(&params),
-            "tasks": { "requests": { "sampling": { "createMessage": {} } } }
-        });
-        let able = self.may_sample(&params) && self.capabilities().has_sampling_tasks();
-        self.delegate(able, &needed, &InputRequest::Sample(params), keep).await
+        self.delegate(&InputRequest::Sample(params), keep).await
     }
 
     /// Asks the user to fill in a form shaped like `T`, and lets the client make a task of it for
@@ -81,27 +73,22 @@ impl<S: Send + Sync> Ctx<S> {
         message: &str,
         keep: Duration,
     ) -> Result<Delegated, AskError> {
-        let needed = json!({
-            "elicitation": {}, "tasks": { "requests": { "elicitation": { "create": {} } } }
-        });
-        let capabilities = &self.peer().profile.capabilities;
-        let able = capabilities.has_form_elicitation() && capabilities.has_elicitation_tasks();
         let (message, requested_schema) = (message.to_owned(), schema::form::<T>());
         let form = InputRequest::Elicit(ElicitParams::Form { message, requested_schema });
-        self.delegate(able, &needed, &form, keep).await
+        self.delegate(&form, keep).await
     }
 
     async fn delegate(
         &self,
-        able: bool,
-        needed: &Value,
         question: &InputRequest,
         keep: Duration,
     ) -> Result<Delegated, AskError> {
-        let able = able && self.peer().profile.revision.has_core_tasks();
-        require(able, || {
-            serde_json::from_value(needed.clone()).unwrap_or_else(|_| ClientCapabilities::default())
-        })?;
+        let profile = &self.peer().profile;
+        let has_tasks =
+            profile.revision.has_core_tasks() && profile.capabilities.has_task_of(question);
+        if !has_tasks || !self.may_ask(question) {
+            return Err(AskError::Unsupported(Box::new(question.needed_as_task())));
+        }
         let mut params = json!(question)["params"].take();
         params["task"] = json!({ "ttl": u64::try_from(keep.as_millis()).unwrap_or(u64::MAX) });
         let answer = self.call.client.request(question.method(), params).await?;

@@ -5,15 +5,14 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 use shared::mcp::{
-    CallToolResult, ClientCapabilities, CreateMessageParams, CreateMessageResult, InputRequest,
-    OneOrMany, RawJson, Role, SamplingCapability, SamplingContent, SamplingMessage, SamplingTool,
-    ToolChoice, ToolChoiceMode, ToolUse, ToolUseResult,
+    CallToolResult, CreateMessageParams, CreateMessageResult, InputRequest, OneOrMany, RawJson,
+    Role, SamplingContent, SamplingMessage, SamplingTool, ToolChoice, ToolChoiceMode, ToolUse,
+    ToolUseResult,
 };
 
 use crate::{
     Catalog, Ctx, ToolError,
     catalog::{MisfitArguments, ToolEntry},
-    ctx::require,
     flow::AskError,
 };
 
@@ -34,19 +33,8 @@ impl<S: Send + Sync> Ctx<S> {
         key: &str,
         params: CreateMessageParams,
     ) -> Result<CreateMessageResult, AskError> {
-        require(self.may_sample(&params), || ClientCapabilities {
-            sampling: Some(SamplingCapability::needed_for(&params)),
-            ..ClientCapabilities::default()
-        })?;
         let lent = usable(&params);
         self.ask(key, &InputRequest::Sample(params), |answer| read(answer, &lent)).await
-    }
-
-    /// Whether the client has declared, and its revision has, what a question needs.
-    pub(crate) fn may_sample(&self, params: &CreateMessageParams) -> bool {
-        let (capabilities, revision) = (self.capabilities(), self.peer().profile.revision);
-        let may_use = revision.has_sampling_tools() && capabilities.has_sampling_tools();
-        capabilities.sampling.is_some() && (may_use || !params.uses_tools())
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Everything is made once, in the newest shape; here is taken away what a revision does not have.
 //! `_meta` stays in every revision: it is where extensions speak, MCP Apps among them, a client that
-//! knows none of them passes it over, and every object of the older schemas is open. Pure: what goes in and the revision decide what comes out.
+//! knows none of them passes it over, and every object of the older schemas is open. Pure: what goes
+//! in and the revision decide what comes out.
 
 use std::sync::Arc;
 
@@ -188,8 +189,12 @@ fn older_form(schema: &Value) -> Value {
     let mut schema = schema.clone();
     let Some(fields) = schema["properties"].as_object_mut() else { return schema };
     fields.retain(|_, field| !wants_several(field));
-    for field in fields.values_mut().filter_map(Value::as_object_mut) {
-        one_of_several(field);
+    for field in fields.values_mut() {
+        let is_several = is_choice_of_several(field);
+        let Some(field) = field.as_object_mut() else { continue };
+        if is_several {
+            one_of_several(field);
+        }
         if field.get("type") != Some(&json!("boolean")) {
             field.remove("default");
         }
@@ -217,9 +222,6 @@ fn wants_several(field: &Value) -> bool {
 
 /// The choice of several as a choice of one.
 fn one_of_several(field: &mut Map<String, Value>) {
-    if field.get("type") != Some(&json!("array")) {
-        return;
-    }
     let Some(Value::Object(mut items)) = field.remove("items") else { return };
     field.insert("type".to_owned(), json!("string"));
     field.retain(|name, _| !["minItems", "maxItems"].contains(&name.as_str()));

@@ -114,7 +114,8 @@ pub(super) async fn modern(
     let done = ServerResult::Empty(EmptyResult::default());
     match request {
         ClientRequest::UpdateTask(params) => {
-            // What nothing asks for is ignored, whatever it is (basic/patterns/mrtr).
+            // What nothing asks for is ignored (basic/patterns/mrtr), here even what is no answer at
+            // all, which the schema has no room for: the official suite sends such.
             let mut answers = params.input_responses.clone();
             answers.retain(|key, _| record.questions.contains_key(key));
             well_formed(&answers).map_err(|error| Refusal::InvalidParams(error.message))?;

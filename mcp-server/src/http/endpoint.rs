@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// The methods it has, as `Allow` names them.
+pub(super) const METHODS: &str = "POST, GET, DELETE";
+
 /// Every message of a client is a POST.
 pub(super) async fn post(
     State(server): State<Server>,
@@ -124,7 +127,7 @@ pub(super) async fn delete(
 
 /// Verbs that no revision has.
 pub(super) async fn other() -> Rejection {
-    Rejection::method_not_allowed("POST, GET, DELETE")
+    Rejection::method_not_allowed(METHODS)
 }
 
 /// The session that a message belongs to, if it is the caller's.

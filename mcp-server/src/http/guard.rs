@@ -12,8 +12,11 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use shared::mcp::ErrorCode;
 use url::Url;
 
-use super::{Form, Rejection, sse_2024};
-use crate::{Config, Server, config::ENDPOINT};
+use super::{Form, Rejection, endpoint, sse_2024};
+use crate::{
+    Config, Server,
+    config::{ENDPOINT, SSE},
+};
 
 /// Which hosts and origins are ours.
 #[derive(Clone, Debug)]
@@ -97,9 +100,9 @@ impl Around for Check {
 /// The methods of the protocol's addresses.
 fn allowed_at(path: &str) -> Option<&'static str> {
     match path {
-        "/sse" => Some("GET"),
+        SSE => Some("GET"),
         sse_2024::MESSAGES => Some("POST"),
-        _ => (path.trim_end_matches('/') == ENDPOINT).then_some("POST, GET, DELETE"),
+        _ => (path.trim_end_matches('/') == ENDPOINT).then_some(endpoint::METHODS),
     }
 }
 

@@ -22,7 +22,7 @@ use http_body_util::BodyExt as _;
 use shared::mcp::headers;
 
 use super::Rejected;
-use crate::{Server, flow::Flow, metrics::McpMetrics};
+use crate::{Server, config::SSE, flow::Flow, metrics::McpMetrics};
 
 /// Watches what comes out of `router`, if anything is measured or shown.
 pub(super) fn around(router: Router<Server>, server: &Server) -> Router<Server> {
@@ -127,7 +127,7 @@ fn reason(response: &Response) -> &'static str {
 /// What a stream is for.
 fn kind(request: &Request) -> &'static str {
     let method = request.headers().get(shared::mcp::headers::METHOD);
-    if request.uri().path() == "/sse" {
+    if request.uri().path() == SSE {
         "sse_2024"
     } else if request.headers().contains_key("last-event-id") {
         "resumed"

@@ -6,11 +6,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
-    ClientCapabilities, ElicitationCapability, Head, InputResponses, Role, RootsCapability,
-    SamplingCapability, SamplingTool, ToolChoice, ToolUse, ToolUseResult,
+    ClientCapabilities, ElicitationCapability, Head, InputResponses, Revision, Role,
+    RootsCapability, SamplingCapability, SamplingTool, ToolChoice, ToolUse, ToolUseResult,
+    lifecycle::ClientTasksCapability,
 };
 
 /// Something that only the client can answer.
@@ -39,6 +40,11 @@ impl InputRequest {
         }
     }
 
+    /// The two parts of its method: by these a client declares what it makes tasks of.
+    pub(super) fn kind(&self) -> (&'static str, &'static str) {
+        self.method().split_once('/').unwrap_or_default()
+    }
+
     /// Whether a client has declared that it can answer this.
     #[must_use]
     pub fn is_for(&self, client: &ClientCapabilities) -> bool {
@@ -49,6 +55,17 @@ impl InputRequest {
                 client.sampling.is_some() && (!params.uses_tools() || client.has_sampling_tools())
             }
             Self::Roots {} => client.roots.is_some(),
+        }
+    }
+
+    /// Whether a revision of the protocol has this question.
+    #[must_use]
+    pub const fn is_in(&self, revision: Revision) -> bool {
+        match self {
+            Self::Elicit(ElicitParams::Form { .. }) => revision.has_elicitation(),
+            Self::Elicit(ElicitParams::Url { .. }) => revision.has_elicitation_modes(),
+            Self::Sample(params) => !params.uses_tools() || revision.has_sampling_tools(),
+            Self::Roots {} => true,
         }
     }
 
@@ -68,6 +85,14 @@ impl InputRequest {
             Self::Roots {} => needed.roots = Some(RootsCapability::default()),
         }
         needed
+    }
+
+    /// The same for one that the client may make a task of (2025-11-25 basic/utilities/tasks).
+    #[must_use]
+    pub fn needed_as_task(&self) -> ClientCapabilities {
+        let (kind, what) = self.kind();
+        let requests = Map::from_iter([(kind.to_owned(), json!({ what: {} }))]);
+        ClientCapabilities { tasks: Some(ClientTasksCapability { requests }), ..self.needed() }
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CacheHint, CreateMessageParams, Head, Icon, Revision, object};
+use super::{CacheHint, CreateMessageParams, Head, Icon, InputRequest, Revision, object};
 
 /// Name and version of a program. What a client says of itself is for people to read, never a
 /// reason to behave differently.
@@ -97,19 +97,10 @@ pub struct ClientTasksCapability {
 }
 
 impl ClientCapabilities {
-    /// Whether it can ask a model as a task.
+    /// Whether it can make a task of a question.
     #[must_use]
-    pub fn has_sampling_tasks(&self) -> bool {
-        self.has_tasks_for("sampling", "createMessage")
-    }
-
-    /// Whether it can ask its user as a task.
-    #[must_use]
-    pub fn has_elicitation_tasks(&self) -> bool {
-        self.has_tasks_for("elicitation", "create")
-    }
-
-    fn has_tasks_for(&self, kind: &str, what: &str) -> bool {
+    pub fn has_task_of(&self, question: &InputRequest) -> bool {
+        let (kind, what) = question.kind();
         let kinds = self.tasks.as_ref().and_then(|tasks| tasks.requests.get(kind));
         kinds.is_some_and(|kind| kind.get(what).is_some())
     }

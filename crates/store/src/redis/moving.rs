@@ -37,28 +37,19 @@ impl Redis {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        match attempt(self.client(action)?).await {
-            Err(error) if is_redirection(&error) => self.followed(action, attempt).await,
-            done => done.map_err(|error| self.explain(action, &error)),
-        }
-    }
-
-    async fn followed<'a, T, F>(
-        &'a self,
-        action: Action,
-        attempt: impl Fn(&'a Client) -> F,
-    ) -> Result<T, StoreError>
-    where
-        F: Future<Output = Result<T, Error>>,
-    {
         let clock = Clock::system();
-        let watch = clock.stopwatch();
-        let mut pause = PAUSES.0;
+        let mut moving = None;
         loop {
-            clock.sleep(pause).await;
-            pause = PAUSES.1.min(pause * 2);
             match attempt(self.client(action)?).await {
-                Err(error) if is_redirection(&error) && watch.elapsed() < self.command_timeout => {}
+                Err(error) if is_redirection(&error) => {
+                    let (watch, pause) =
+                        moving.get_or_insert_with(|| (clock.stopwatch(), PAUSES.0));
+                    if watch.elapsed() >= self.command_timeout {
+                        return Err(self.explain(action, &error));
+                    }
+                    clock.sleep(*pause).await;
+                    *pause = PAUSES.1.min(*pause * 2);
+                }
                 done => return done.map_err(|error| self.explain(action, &error)),
             }
         }
