@@ -148,7 +148,24 @@ impl Cluster {
         for replica in &nodes[3..] {
             follows_its_primary(replica).await;
         }
-        Self { nodes }
+        let cluster = Self { nodes };
+        cluster.is_agreed_on().await;
+        cluster
+    }
+
+    /// Waits until all nodes say the same of all slots: as long as they do not, none can be moved.
+    async fn is_agreed_on(&self) {
+        let host = self.first();
+        eventually(FORMATION, || async {
+            let program = ["--cluster", "check", &host].into_iter().fold(cli(), Program::argument);
+            let (status, _) = program.start().ended_within(FORMATION).await;
+            status.success().then_some(())
+        })
+        .await;
+    }
+
+    fn first(&self) -> String {
+        format!("127.0.0.1:{}", self.nodes[0].port())
     }
 
     /// Where it is, for servers: two of its nodes are named, the others are found.
@@ -158,17 +175,21 @@ impl Cluster {
         format!("redis-cluster://127.0.0.1:{one}?node=127.0.0.1:{other}")
     }
 
-    /// Moves slots from the first master to the second, with what is in them; whether that went well.
-    pub async fn move_slots(&self, slots: u32) -> bool {
+    /// Moves slots from the first master to the second, with what is in them.
+    ///
+    /// # Errors
+    /// When that did not go well: the last that was said.
+    pub async fn move_slots(&self, slots: u32) -> Result<(), String> {
         let (from, to) = (name(&self.nodes[0]).await, name(&self.nodes[1]).await);
-        let (host, slots) = (format!("127.0.0.1:{}", self.nodes[0].port()), slots.to_string());
+        let (host, slots) = (self.first(), slots.to_string());
         let program = ["--cluster", "reshard", &host].into_iter().fold(cli(), Program::argument);
         let ends = ["--cluster-from", &from, "--cluster-to", &to];
         let program = ends.into_iter().fold(program, Program::argument);
         let rest = ["--cluster-slots", &slots, "--cluster-yes"];
         let program = rest.into_iter().fold(program, Program::argument);
-        let (status, _) = program.start().ended_within(FORMATION * 2).await;
-        status.success()
+        let (status, said) = program.start().ended_within(FORMATION * 2).await;
+        let last = || said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        if status.success() { Ok(()) } else { Err(last().to_owned()) }
     }
 }
 

@@ -19,4 +19,5 @@ pub mod redis;
 pub mod report;
 pub mod site;
 pub mod stalled;
+pub mod standstill;
 pub mod tests;

@@ -58,7 +58,8 @@ pub(super) async fn cluster(scale: Size) -> Report {
     let done = probe.elapsed();
     pause(1).await;
     let noted = probe.end().await;
-    report.none("moves of slots that failed", usize::from(!moved));
+    report.none("moves of slots that failed", usize::from(moved.is_err()));
+    moved.unwrap_or_else(|said| report.figure("the first of them", said));
     report
         .figure("time for moving slots", format!("{} ms", done.saturating_sub(began).as_millis()));
     statuses(&mut report, "while slots move", &noted, began, Duration::MAX);
