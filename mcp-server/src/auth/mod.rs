@@ -305,13 +305,18 @@ fn bearer(headers: &HeaderMap, longest: usize) -> Result<Secret, Refusal> {
         return Err(Refusal::NoToken);
     }
     let token = token.trim_start_matches(' ');
-    let is_b64token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-    if token.is_empty() || token.len() > longest || !token.bytes().all(is_b64token) {
+    if !is_shaped(token, longest) {
         return Err(Refusal::Malformed(
             "The token is empty, too long or has characters that tokens do not have",
         ));
     }
     Ok(Secret::new(token))
+}
+
+/// Whether a text can be a token (RFC 6750 section 2.1) of `longest` bytes at most.
+fn is_shaped(token: &str, longest: usize) -> bool {
+    let is_b64token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    !token.is_empty() && token.len() <= longest && token.bytes().all(is_b64token)
 }
 
 #[cfg(test)]

@@ -172,7 +172,7 @@ impl Validator {
                 let signed = self.by_signature(keys, token).await?;
                 match self.by_asking(endpoint, *method, token).await? {
                     Some(asked) => Ok(both(signed, asked)),
-                    None => Err(Inactive::NotActive.into()),
+                    None => Err(self.unanswered().into()),
                 }
             }
             Way::Ask { endpoint, method, fallback } => {
@@ -199,7 +199,7 @@ impl Validator {
     }
 
     /// Refuses what nobody needs to be asked about.
-    fn could_be_good(&self, token: &Secret) -> Result<(), Inactive> {
+    pub(super) fn could_be_good(&self, token: &Secret) -> Result<(), Inactive> {
         let token = token.expose();
         if looks_broken(token) {
             return Err(Inactive::NotActive);
@@ -247,6 +247,17 @@ impl Validator {
                 _ => Err(Inactive::NotActive.into()),
             },
         }
+    }
+
+    /// Says once that nobody can get in, whatever his token.
+    fn unanswered(&self) -> Inactive {
+        if !self.leaves_jwts_to_us.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "MCP_AUTH_VALIDATION=both, and the introspection endpoint does not answer for \
+                 signed tokens: all are refused; set it to auto, or jwt"
+            );
+        }
+        Inactive::NotActive
     }
 
     /// What an answer says of the server and of us; a time to wait if it says nothing of the token.

@@ -5,6 +5,7 @@ mod any_bytes;
 mod asked_faults;
 mod authorization;
 mod bad_input;
+mod check_auth;
 mod dialects;
 mod doctor;
 mod dpop;

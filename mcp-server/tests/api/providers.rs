@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use ambient::{Clock, Entropy, Env, Secret};
 use serde_json::{Value, json};
 use store::Store;
 use testkit::{
@@ -321,41 +320,4 @@ async fn clients_of_2025_03_26_find_the_issuer_at_our_origin() {
     assert_eq!(document["issuer"], json!(scene.provider.issuer));
     let silent = self::scene(&[("MCP_AUTH_LEGACY_METADATA", "0")]).await;
     drop(Http::new(&silent.world.base).get(path).await.expect(404));
-}
-
-async fn checked(scene: &Scene, more: &[(&str, &str)], token: Option<&str>) -> (bool, String) {
-    let env = Env::default()
-        .with("AUTH_SERVER_URL", &scene.provider.issuer)
-        .with("BASE_URI", &scene.world.base)
-        .with("MCP_AUTH_CLIENT_SECRET", "hunter2");
-    let env = more.iter().fold(env, |env, (name, value)| env.with(name, value));
-    let parts: (Clock, Entropy) = (clock(), Entropy::seeded(1));
-    let mut out = Vec::new();
-    let token = token.map(Secret::new);
-    let good = mcp_server::cli::check_auth(&env, &parts, token, &mut out).await.unwrap();
-    (good, String::from_utf8(out).unwrap())
-}
-
-#[tokio::test]
-async fn check_auth_says_step_by_step_what_comes_of_a_token_and_no_secret() {
-    let scene = scene(&[]).await;
-    let (good, text) = checked(&scene, &[], Some("good-token")).await;
-    assert!(good && text.contains("ok    audience") && text.contains("user: alice"), "{text}");
-    assert!(!text.contains("hunter2") && !text.contains("good-token"), "{text}");
-    let token = scene.token("k1", &json!({ "aud": "https://other.example" }));
-    let (good, text) = checked(&scene, &[JWT], Some(&token)).await;
-    assert!(!good && text.contains("ok    signature"), "{text}");
-    assert!(text.contains("FAIL  audience: The token was not issued for this server"), "{text}");
-    assert!(text.contains(r#"aud: "https://other.example""#), "{text}");
-}
-
-#[tokio::test]
-async fn check_auth_tells_wrong_credentials_and_an_absent_provider() {
-    let scene = scene(&[]).await;
-    scene.provider.set(|script| script.introspection = Mood::Status(401));
-    let (good, text) = checked(&scene, &[], None).await;
-    assert!(!good && text.contains("our credentials are rejected"), "{text}");
-    scene.provider.set(|script| script.metadata = Mood::Status(500));
-    let (good, text) = checked(&scene, &[], None).await;
-    assert!(!good && text.contains("FAIL  metadata: no metadata was found"), "{text}");
 }
