@@ -1,5 +1,5 @@
 //! What may be right about the settings and, seen next to what the authorization server says of itself,
-//! probably is not: for `check-auth` and the doctor.
+//! probably is not: for `check-auth`, the doctor and the log.
 
 use serde_json::Value;
 
@@ -22,7 +22,23 @@ pub(super) fn of(settings: &AuthSettings, metadata: &Value) -> Vec<(&'static str
                    MCP_AUTH_CLIENT_SECRET, or try a token with --token";
         ("signatures only", why.to_owned())
     });
-    scopes.into_iter().chain(opaque).collect()
+    let unasked = unoffered(settings, metadata).map(|offered| {
+        let why = format!(
+            "the introspection endpoint offers {offered}, and there are no credentials for that: \
+             tokens are checked by their signatures alone, and one that was revoked is good until \
+             it ends. Set MCP_AUTH_CLIENT_KEY_FILE for private_key_jwt, MCP_AUTH_CLIENT_SECRET for \
+             the others, or MCP_AUTH_VALIDATION=jwt if that is meant"
+        );
+        ("introspection", why)
+    });
+    scopes.into_iter().chain(opaque).chain(unasked).collect()
+}
+
+/// Tells the log.
+pub(super) fn warn(settings: &AuthSettings, metadata: &Value) {
+    for (about, why) in of(settings, metadata) {
+        tracing::warn!(about, "{why}");
+    }
 }
 
 /// The scopes that every request needs and the server does not list. One that lists none may know all.
@@ -40,6 +56,17 @@ fn leaves_introspection(settings: &AuthSettings, metadata: &Value) -> bool {
     let is_chosen =
         settings.validation == Validation::Jwt && settings.profile.validation != Validation::Jwt;
     is_chosen && metadata["introspection_endpoint"].is_string()
+}
+
+/// The ways to authenticate that are offered where we could ask if we had the means for one of them.
+fn unoffered(settings: &AuthSettings, metadata: &Value) -> Option<String> {
+    let asks = settings.validation == Validation::Auto && settings.can_ask();
+    let is_there =
+        settings.introspection_url.is_some() || metadata["introspection_endpoint"].is_string();
+    let offered = metadata["introspection_endpoint_auth_methods_supported"].as_array()?;
+    let offered = offered.iter().filter_map(Value::as_str).map(str::to_owned);
+    let offered: Vec<_> = offered.collect();
+    (asks && is_there && settings.client_auth(&offered).is_none()).then(|| offered.join(" "))
 }
 
 #[cfg(test)]
@@ -78,5 +105,22 @@ mod tests {
         // Its access tokens are known to be signed.
         let of_cognito = doubts(&[jwt, ("MCP_AUTH_PROFILE", "cognito")], &asks);
         assert!(!of_cognito.contains(&"signatures only"));
+    }
+
+    #[test]
+    fn a_secret_that_is_of_no_use_at_the_endpoint_is_doubtful() {
+        let offers = |methods: &[&str]| {
+            json!({
+                "introspection_endpoint": "https://as.example/introspect",
+                "introspection_endpoint_auth_methods_supported": methods,
+            })
+        };
+        let secret = ("MCP_AUTH_CLIENT_SECRET", "s");
+        assert_eq!(doubts(&[secret], &offers(&["private_key_jwt"])), ["introspection"]);
+        let jwt = [secret, ("MCP_AUTH_VALIDATION", "jwt")];
+        assert!(!doubts(&jwt, &offers(&["private_key_jwt"])).contains(&"introspection"));
+        for methods in [&["client_secret_post", "private_key_jwt"][..], &[]] {
+            assert!(doubts(&[secret], &offers(methods)).is_empty(), "{methods:?}");
+        }
     }
 }

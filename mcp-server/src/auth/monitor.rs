@@ -13,6 +13,7 @@ use url::Url;
 use super::{
     availability::{Availability, Watch},
     discovery::{self, AuthorizationServer, DiscoveryError, Way},
+    doubts,
     line::{End, Line},
     outbound::Outbound,
     validator::Validator,
@@ -100,6 +101,7 @@ impl Monitor {
                 let opens = self.watch.found(Availability::Open(Arc::clone(&server)));
                 if opens {
                     tracing::info!(%issuer, "the authorization server answers");
+                    server.document.iter().for_each(|said| doubts::warn(&self.settings, said));
                 }
                 // Wrong credentials are noticed before the first caller comes, and right ones
                 // although nobody is sent to an instance that is not ready.

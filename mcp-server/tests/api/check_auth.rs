@@ -14,8 +14,8 @@ use testkit::http::Http;
 use tracing::subscriber::DefaultGuard;
 
 use crate::{
-    provider::{Mood, clock},
-    providers::{JWT, Scene, scene},
+    provider::{Mood, Provider, clock},
+    providers::{JWT, Scene, scene, unready},
 };
 
 const BOTH: (&str, &str) = ("MCP_AUTH_VALIDATION", "both");
@@ -152,6 +152,20 @@ async fn an_endpoint_that_calls_everything_active_is_doubtful() {
     scene.provider.set(|script| script.exactly = Some(json!({ "active": true })));
     let (_, text) = checked(&scene, &[], None).await;
     assert!(text.contains("  hm    introspection with our credentials: it calls"), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_doubtful_is_in_the_log_at_the_start() {
+    let log = Log::default();
+    let _listening = log.listen();
+    let provider = Provider::start().await;
+    let methods = ("introspection_endpoint_auth_methods_supported", json!(["private_key_jwt"]));
+    provider.set(|script| script.changes = vec![methods]);
+    let scene = unready(provider, &[]).await;
+    scene.available(true).await;
+    assert_eq!(log.count("the introspection endpoint offers private_key_jwt"), 1);
+    let (good, text) = checked(&scene, &[], None).await;
+    assert!(good && text.contains("  hm    introspection: the introspection endpoint"), "{text}");
 }
 
 #[tokio::test]
