@@ -112,8 +112,9 @@ impl Config {
         let is_private = host.is_loopback() && base.is_loopback();
         let place =
             auth::Place { is_loopback: host.is_loopback(), resources: resources.as_flattened() };
-        let auth = auth::read(read, &place);
+        // Before settings that are not known are refused with less to say.
         former::refuse(read);
+        let auth = auth::read(read, &place);
         let config = Self {
             host,
             port,

@@ -240,12 +240,11 @@ fn dpop_nonce(read: &mut Reader<'_>) -> bool {
 }
 
 fn discovery(read: &mut Reader<'_>) -> Discovery {
-    let url = read
-        .setting(
-            "MCP_AUTH_DISCOVERY_URL",
-            "Where the metadata is, if not at a well-known URL of AUTH_SERVER_URL.",
-        )
-        .optional();
+    let url = place_of(
+        read,
+        "MCP_AUTH_DISCOVERY_URL",
+        "Where the metadata is, if not at a well-known URL of AUTH_SERVER_URL.",
+    );
     let on = read
         .setting(
             "MCP_AUTH_DISCOVERY",
@@ -260,16 +259,34 @@ fn discovery(read: &mut Reader<'_>) -> Discovery {
 }
 
 fn endpoints(read: &mut Reader<'_>) -> (Option<Url>, Option<Url>) {
-    let introspection = read
-        .setting(
-            "MCP_AUTH_INTROSPECTION_URL",
-            "Introspection endpoint, if it is not the one in the metadata.",
-        )
-        .optional();
-    let jwks = read
-        .setting("MCP_AUTH_JWKS_URL", "URL of the issuer's keys, if not the one in the metadata.")
-        .optional();
+    let introspection = place_of(
+        read,
+        "MCP_AUTH_INTROSPECTION_URL",
+        "Introspection endpoint, if it is not the one in the metadata.",
+    );
+    let jwks = place_of(
+        read,
+        "MCP_AUTH_JWKS_URL",
+        "URL of the issuer's keys, if not the one in the metadata.",
+    );
     (introspection, jwks)
+}
+
+/// A URL of the authorization server: tokens and our own secret go there, or keys and further URLs come
+/// from there.
+fn place_of(read: &mut Reader<'_>, name: &'static str, meaning: &'static str) -> Option<Url> {
+    let url: Url = read.setting(name, meaning).optional()?;
+    match url.scheme() {
+        "https" => {}
+        "http" if client::is_private(&url) => {}
+        "http" => read.mistake(
+            name,
+            "must be https, unless its host is on this machine or in a private network: what is \
+             said there travels open",
+        ),
+        _ => read.mistake(name, "does not start with https:// or http://"),
+    }
+    Some(url)
 }
 
 fn scopes(read: &mut Reader<'_>, profile: &Profile) -> ScopeSet {
@@ -300,13 +317,18 @@ fn scopes_supported(read: &mut Reader<'_>, required: &ScopeSet) -> ScopeSet {
 }
 
 fn advertised(read: &mut Reader<'_>, issuer: &str) -> Vec<String> {
-    let servers = read
-        .setting(
-            "MCP_AUTH_ADVERTISED_SERVERS",
-            "Issuers that clients are sent to; AUTH_SERVER_URL when not set.",
-        )
-        .optional::<Words>();
-    servers.map_or_else(|| vec![issuer.to_owned()], |servers| servers.0)
+    const NAME: &str = "MCP_AUTH_ADVERTISED_SERVERS";
+    let meaning = "Issuers that clients are sent to; AUTH_SERVER_URL when not set.";
+    let Some(Words(servers)) = read.setting(NAME, meaning).optional() else {
+        return vec![issuer.to_owned()];
+    };
+    let is_safe = |server: &String| {
+        server.parse::<BaseUrl>().is_ok_and(|url| url.is_https() || url.is_loopback())
+    };
+    if servers.is_empty() || !servers.iter().all(is_safe) {
+        read.mistake(NAME, "must be issuers: https URLs without query and fragment");
+    }
+    servers
 }
 
 fn legacy_metadata(read: &mut Reader<'_>) -> bool {
@@ -324,14 +346,16 @@ fn cache(read: &mut Reader<'_>, profile: &Profile) -> CacheSettings {
         ttl: read
             .setting(
                 "MCP_AUTH_CACHE_TTL",
-                "Seconds a token is trusted without asking again; 0 is never.",
+                "Seconds a token is trusted without asking again; 0 is never, and a rejected one is \
+                 asked about again as well.",
             )
             .or(Seconds(profile.cache_ttl))
             .into(),
         negative_ttl: read
             .setting(
                 "MCP_AUTH_NEGATIVE_TTL",
-                "Seconds a rejected token is rejected without asking again; 0 is never.",
+                "Seconds a rejected token is rejected without asking again; 0 is never. Only where \
+                 MCP_AUTH_CACHE_TTL is not 0.",
             )
             .or(Seconds(5))
             .into(),
@@ -392,6 +416,14 @@ impl AuthSettings {
         if self.discovery == Discovery::Off {
             self.must_know_the_way(read);
         }
+        let remembers = !self.cache.ttl.is_zero() && self.cache.entries > 0;
+        if self.outage != Outage::Closed && !remembers {
+            read.mistake(
+                "MCP_AUTH_OUTAGE",
+                "`stale` lets in who is remembered, and nobody is: it needs a \
+                 MCP_AUTH_CACHE_TTL and MCP_AUTH_CACHE_ENTRIES above 0",
+            );
+        }
         if self.policy.audience_claim.is_none() {
             let limited =
                 !self.policy.allowed_clients.is_empty() || !self.required_scopes.is_empty();
@@ -413,6 +445,7 @@ impl AuthSettings {
             }
             Validation::Jwt | Validation::Both if !has_keys => Some("MCP_AUTH_JWKS_URL"),
             Validation::Auto if !can_ask && !has_keys => Some("MCP_AUTH_INTROSPECTION_URL"),
+            Validation::Auto if !self.can_ask() && !has_keys => Some("MCP_AUTH_CLIENT_SECRET"),
             _ => None,
         };
         if let Some(name) = missing {

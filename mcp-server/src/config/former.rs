@@ -1,11 +1,11 @@
-//! Settings of the servers that this one replaces, by the names of theirs that ours do not share. One that
-//! would be ignored is refused: an operator who sets it believes that it works.
+//! Settings by names that ours do not share: those of the servers that this one replaces, and those that
+//! others like it have. One that would be ignored is refused: an operator who sets it believes that it works.
 
 use ambient::Reader;
 
 /// What they were called, and what to set instead. `REDIS_PORT` is not among them: Kubernetes sets it by
 /// itself where there is a service of the name `redis`.
-const FORMER: [(&str, &str); 8] = [
+const FORMER: [(&str, &str); 10] = [
     (
         "USE_REDIS",
         "set REDIS_URL, for example to redis://localhost:6379, or leave it out to keep state in memory",
@@ -17,6 +17,8 @@ const FORMER: [(&str, &str); 8] = [
     ("LOG_LEVEL", "set RUST_LOG, for example to info or mcp_server=debug"),
     ("RATE_LIMIT_WINDOW", RATES),
     ("RATE_LIMIT_MAX", RATES),
+    ("MCP_AUTH_ISSUER", "set AUTH_SERVER_URL to the issuer of the tokens, byte for byte"),
+    ("MCP_PUBLIC_URL", "set BASE_URI to the public URL of this server"),
 ];
 
 const REDIS: &str = "set REDIS_URL, for example to redis://localhost:6379/0";
@@ -50,7 +52,8 @@ mod tests {
     #[test]
     fn what_they_are_told_to_set_instead_is_read() {
         let (_, settings) = Config::from_env(&Env::default());
-        for ours in ["REDIS_URL", "ALLOWED_ORIGINS", "SESSION_TTL", "RUST_LOG", "MAX_BODY_BYTES"] {
+        let ours = ["REDIS_URL", "ALLOWED_ORIGINS", "SESSION_TTL", "RUST_LOG", "MAX_BODY_BYTES"];
+        for ours in ours.into_iter().chain(["AUTH_SERVER_URL", "BASE_URI"]) {
             assert!(settings.iter().any(|setting| setting.name == ours), "{ours}");
             assert!(FORMER.iter().any(|(_, instead)| instead.contains(ours)), "{ours}");
         }

@@ -249,13 +249,16 @@ fn method(read: &mut Reader<'_>, profile: &Profile, endpoint: Option<&Url>) -> O
     chosen
 }
 
+/// The ends of names that only a private resolver knows: RFC 6761, RFC 6762, RFC 8375, what ICANN has
+/// set aside, and services of Kubernetes.
+const PRIVATE_ENDS: [&str; 5] = [".localhost", ".internal", ".local", ".home.arpa", ".svc"];
+
 /// Whether an address is on this machine or in a private network. A name without a dot is one that
 /// only a private resolver knows.
-fn is_private(url: &Url) -> bool {
+pub(super) fn is_private(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => {
-            !name.contains('.')
-                || [".localhost", ".internal", ".local"].iter().any(|end| name.ends_with(end))
+            !name.contains('.') || PRIVATE_ENDS.iter().any(|end| name.ends_with(end))
         }
         Some(Host::Ipv4(address)) => is_private_address(IpAddr::V4(address)),
         Some(Host::Ipv6(address)) => is_private_address(IpAddr::V6(address)),

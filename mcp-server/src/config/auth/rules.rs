@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use ambient::{Reader, values::Seconds};
+use ambient::{
+    Reader,
+    values::{BaseUrl, Seconds},
+};
 use jsonwebtoken::Algorithm;
 
 use super::super::{
@@ -43,7 +46,7 @@ pub(super) fn read(
         audiences,
         audience_claim,
         algorithms: algorithms(read),
-        token_types: token_types.0.iter().map(|typ| typ.to_ascii_lowercase()).collect(),
+        token_types: token_types.0.iter().map(|typ| media_type(typ)).collect(),
         scope_claims: scope_claims.0,
         scope_prefix: read
             .setting("MCP_AUTH_SCOPE_PREFIX", "What is taken away at the begin of a scope.")
@@ -73,11 +76,18 @@ pub(super) fn read(
         max_lifetime: read
             .setting(
                 "MCP_AUTH_MAX_TOKEN_LIFETIME",
-                "Seconds that a token may live from now; one that lives longer is refused.",
+                "Seconds that a signed token may live from now; one that lives longer is refused. A \
+                 server that is asked about tokens says itself how long they live.",
             )
-            .or(Seconds(7 * 24 * 3600))
+            .within(Seconds(1)..=Seconds::MAX, Seconds(7 * 24 * 3600))
             .into(),
     }
+}
+
+/// A type as RFC 7515 section 4.1.9 recommends to write it: `application/` says nothing.
+fn media_type(written: &str) -> String {
+    let name = written.to_ascii_lowercase();
+    name.strip_prefix("application/").map_or_else(|| name.clone(), str::to_owned)
 }
 
 fn words(
@@ -141,6 +151,9 @@ fn issuers(
             }
             None => issuers.push(other),
         }
+    }
+    if let Some(wrong) = issuers.iter().find(|issuer| issuer.parse::<BaseUrl>().is_err()) {
+        read.mistake(NAME, format!("has `{wrong}`, which is no issuer: those are URLs"));
     }
     issuers
 }

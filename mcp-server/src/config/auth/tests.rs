@@ -63,6 +63,57 @@ fn what_cannot_work_is_refused_with_the_setting_that_mends_it() {
 }
 
 #[test]
+fn what_would_never_do_what_it_says_is_refused() {
+    let stale = ("MCP_AUTH_OUTAGE", "stale:300");
+    let table: [(&str, &[(&str, &str)]); 10] = [
+        ("MCP_AUTH_OUTAGE", &[stale, ("MCP_AUTH_CACHE_TTL", "0")]),
+        ("MCP_AUTH_OUTAGE", &[stale, ("MCP_AUTH_CACHE_ENTRIES", "0")]),
+        ("MCP_AUTH_ACCEPTED_ISSUERS", &[("MCP_AUTH_ACCEPTED_ISSUERS", "nonsense")]),
+        ("MCP_AUTH_ADVERTISED_SERVERS", &[("MCP_AUTH_ADVERTISED_SERVERS", "nonsense")]),
+        ("MCP_AUTH_ADVERTISED_SERVERS", &[("MCP_AUTH_ADVERTISED_SERVERS", "http://as.example")]),
+        ("MCP_AUTH_ADVERTISED_SERVERS", &[("MCP_AUTH_ADVERTISED_SERVERS", ",")]),
+        ("MCP_AUTH_MAX_TOKEN_LIFETIME", &[("MCP_AUTH_MAX_TOKEN_LIFETIME", "0")]),
+        ("AUTH_SERVER_URL", &[("MCP_AUTH_ISSUER", "https://as.example")]),
+        ("BASE_URI", &[("MCP_PUBLIC_URL", "https://mcp.example")]),
+        (
+            "MCP_AUTH_CLIENT_SECRET",
+            &[
+                ("MCP_AUTH_DISCOVERY", "off"),
+                ("MCP_AUTH_INTROSPECTION_URL", "https://as.example/i"),
+            ],
+        ),
+    ];
+    for (name, wrong) in table {
+        let text = mistakes(&[&[ISSUER], wrong].concat());
+        assert!(text.starts_with("1 mistake ") && text.contains(name), "{wrong:?}: {text}");
+    }
+    assert_eq!(settings(&[ISSUER, stale]).cache.ttl.as_secs(), 30);
+    let two = "https://as.example https://other.example/v1/";
+    assert_eq!(settings(&[("MCP_AUTH_ADVERTISED_SERVERS", two)]).advertised_servers.len(), 2);
+}
+
+#[test]
+fn tokens_secrets_and_keys_travel_in_the_open_at_home_only() {
+    let names = ["MCP_AUTH_INTROSPECTION_URL", "MCP_AUTH_JWKS_URL", "MCP_AUTH_DISCOVERY_URL"];
+    for name in names {
+        for far in ["http://as.example/x", "http://8.8.8.8/x", "ftp://localhost/x", "file:///x"] {
+            let text = mistakes(&[ISSUER, (name, far)]);
+            assert!(text.starts_with("1 mistake ") && text.contains(name), "{far}: {text}");
+        }
+        for near in ["https://as.example/x", "http://hydra.ory.svc:4445/x", "http://[fd00::1]/x"] {
+            assert_eq!(settings(&[ISSUER, (name, near)]).issuer, ISSUER.1);
+        }
+    }
+}
+
+#[test]
+fn a_type_is_the_same_with_and_without_its_first_half() {
+    let types = |written| settings(&[ISSUER, ("MCP_AUTH_TOKEN_TYPES", written)]).policy.token_types;
+    assert_eq!(types("application/AT+jwt -"), ["at+jwt", "-"]);
+    assert_eq!(types("at+jwt -"), types("application/at+jwt -"));
+}
+
+#[test]
 fn without_metadata_the_urls_are_needed() {
     let off = ("MCP_AUTH_DISCOVERY", "off");
     let table = [
