@@ -295,6 +295,18 @@ mod tests {
         assert!(!text.contains("hunter2"));
     }
 
+    #[test]
+    fn a_dump_shows_what_a_profile_and_a_place_make_of_what_is_not_set() {
+        let workos = [("MCP_AUTH_PROFILE", "workos"), ("AUTH_SERVER_URL", "https://as.example")];
+        let workos = effective(&Env::from(workos));
+        assert!(workos.contains(&"MCP_AUTH_CLIENT_AUTH=post  # default".to_owned()), "{workos:?}");
+        let secret = |value: &str| format!("MCP_AUTH_CLIENT_SECRET={value}  # default");
+        assert!(workos.contains(&secret("")), "{workos:?}");
+        assert!(effective(&Env::default()).contains(&secret("[development secret]")));
+        let bearer = effective(&Env::from([("MCP_AUTH_BEARER", "x")]));
+        assert!(bearer.contains(&secret("")), "{bearer:?}");
+    }
+
     /// What is set or usual about tokens, a line each.
     fn effective(env: &Env) -> Vec<String> {
         let mut out = Vec::new();

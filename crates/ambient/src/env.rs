@@ -261,6 +261,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Tells what holds while `name` is not set, where that follows from what was read after it: of a
+    /// secret in words, never itself.
+    pub fn holds(&mut self, name: &str, default: &str) {
+        for setting in self.settings.iter_mut().filter(|setting| setting.name == name) {
+            setting.default = Some(default.to_owned());
+        }
+    }
+
     /// What is set under names that begin with `prefix`: for those whom an operator wants to see it.
     #[must_use]
     pub fn beginning_with(&self, prefix: &str) -> Vec<(String, Secret)> {
@@ -561,6 +569,19 @@ mod tests {
         });
         assert!(!config.unwrap_err().to_string().contains("hunter2"));
         assert!(!format!("{env:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_default_that_follows_from_later_settings_is_told() {
+        let shown = |env: &Env| {
+            let (_, settings) = env.read(|read| {
+                let _ = read.setting("KEY", "").secret();
+                read.holds("KEY", "[made up]");
+            });
+            env.effective(&settings[0]).0
+        };
+        assert_eq!(shown(&Env::default()), "[made up]");
+        assert_eq!(shown(&Env::from([("KEY", "hunter2")])), "[redacted]");
     }
 
     #[test]

@@ -6,9 +6,13 @@ use crate::failure::Failure;
 
 /// Defaults that depend on where a program runs or on another setting: told in words, or the files
 /// would differ from machine to machine and a copied line would set what it should not.
-const DEPENDS: [(&str, &str); 3] = [
+const DEPENDS: [(&str, &str); 4] = [
     ("LOG_FORMAT", "pretty on a terminal, json elsewhere"),
     ("METRICS_ADDR", "127.0.0.1:9464, or none if that is taken"),
+    (
+        "MCP_AUTH_CLIENT_SECRET",
+        "one that everybody knows if AUTH_SERVER_URL is on this machine, none elsewhere",
+    ),
     ("AUTH_MOCK_IDP", "1 if AUTH_SERVER_URL is on this machine, 0 elsewhere"),
 ];
 

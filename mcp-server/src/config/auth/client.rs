@@ -116,7 +116,8 @@ pub(super) fn read(
         && bearer.is_none()
         && chosen.is_none_or(|method| matches!(method, ClientAuth::Basic | ClientAuth::Post));
     let secret = secret.or_else(|| {
-        (nothing_else && issuer.is_loopback()).then(|| Secret::new(DEVELOPMENT_SECRET))
+        let is_usual = nothing_else && issuer.is_loopback();
+        is_usual.then(|| development_secret(read))
     });
     let credentials = Credentials { id, secret, key, bearer, chosen, assertion_audience };
     if let Some(method) = chosen.filter(|method| !credentials.has(*method)) {
@@ -133,6 +134,12 @@ pub(super) fn read(
         }
     }
     credentials
+}
+
+/// The secret that everybody knows; whoever looks at what is in effect sees that it is.
+fn development_secret(read: &mut Reader<'_>) -> Secret {
+    read.holds("MCP_AUTH_CLIENT_SECRET", "[development secret]");
+    Secret::new(DEVELOPMENT_SECRET)
 }
 
 fn secret_bearer(read: &mut Reader<'_>) -> Option<Secret> {
@@ -224,14 +231,15 @@ fn private_key(text: &[u8], wanted: Option<Algorithm>, id: Option<&String>) -> O
 }
 
 fn method(read: &mut Reader<'_>, profile: &Profile, endpoint: Option<&Url>) -> Option<ClientAuth> {
-    let chosen = read
-        .setting(
-            "MCP_AUTH_CLIENT_AUTH",
-            "How the MCP server authenticates for introspection: basic, post, private_key_jwt, \
-             bearer or none; the best that is offered when not set.",
-        )
-        .optional()
-        .or(profile.client_auth);
+    let chosen = read.setting(
+        "MCP_AUTH_CLIENT_AUTH",
+        "How the MCP server authenticates for introspection: basic, post, private_key_jwt, bearer or \
+         none; the best that is offered when not set.",
+    );
+    let chosen = match profile.client_auth {
+        Some(usual) => Some(chosen.or(usual)),
+        None => chosen.optional(),
+    };
     let allowed = read
         .setting(
             "MCP_AUTH_ALLOW_UNAUTHENTICATED_INTROSPECTION",
