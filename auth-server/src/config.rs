@@ -41,6 +41,8 @@ pub struct Config {
     pub scopes: ScopeSet,
     /// Clients that the operator has registered.
     pub clients: GivenClients,
+    /// In which ways clients come in that the operator does not know.
+    pub strangers: Strangers,
     /// Clients that are known by a document of theirs.
     pub documents: ClientDocuments,
     /// The hosts that answers may go to.
@@ -86,6 +88,26 @@ pub struct ResourceServer {
     pub(crate) keys: Option<KeySource>,
     /// Whether the secret is the one that everybody knows, for development.
     pub is_development: bool,
+}
+
+/// In which ways clients come in that the operator does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strangers {
+    /// They register (RFC 7591).
+    pub may_register: bool,
+    /// They are known by a client ID metadata document.
+    pub by_document: bool,
+}
+
+impl Strangers {
+    fn read(read: &mut Reader<'_>) -> Self {
+        let registration = "0 to let no client register itself (RFC 7591).";
+        let documents = "0 to read no client ID metadata documents.";
+        Self {
+            may_register: read.setting("AUTH_DCR", registration).or(Switch(true)).0,
+            by_document: read.setting("AUTH_CIMD", documents).or(Switch(true)).0,
+        }
+    }
 }
 
 /// Which client ID metadata documents are read.
@@ -170,6 +192,7 @@ impl Config {
             resource_server,
             upstreams,
             scopes,
+            strangers: Strangers::read(read),
             documents: documents(read, &issuer),
             redirect_hosts: redirect_hosts(read),
             require_pushed: require_pushed(read),
@@ -231,8 +254,10 @@ fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
     let id = read
         .setting("MCP_AUTH_CLIENT_ID", "Client id of the MCP server at the authorization server.")
         .or("mcp-server".to_owned());
-    let secret =
-        read.setting("MCP_AUTH_CLIENT_SECRET", "Client secret of the MCP server there.").secret();
+    let secret = read.secret_or_file(
+        ("MCP_AUTH_CLIENT_SECRET", "Client secret of the MCP server there."),
+        ("MCP_AUTH_CLIENT_SECRET_FILE", "File that holds MCP_AUTH_CLIENT_SECRET."),
+    );
     let keys = resource_server_keys(read);
     let is_development = match &secret {
         None => keys.is_none(),
