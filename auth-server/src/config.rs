@@ -84,6 +84,8 @@ pub struct ResourceServer {
     pub id: String,
     /// Its client secret; none if it signs.
     pub secret: Option<Secret>,
+    /// The one before, as long as an instance of it may still show that.
+    pub previous_secret: Option<Secret>,
     /// Its public keys, if it signs.
     pub(crate) keys: Option<KeySource>,
     /// Whether the secret is the one that everybody knows, for development.
@@ -258,6 +260,7 @@ fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
         ("MCP_AUTH_CLIENT_SECRET", "Client secret of the MCP server there."),
         ("MCP_AUTH_CLIENT_SECRET_FILE", "File that holds MCP_AUTH_CLIENT_SECRET."),
     );
+    let previous_secret = previous_secret(read);
     let keys = resource_server_keys(read);
     let is_development = match &secret {
         None => keys.is_none(),
@@ -276,7 +279,19 @@ fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
         }
     }
     let secret = if is_development { Some(Secret::new(DEVELOPMENT_SECRET)) } else { secret };
-    ResourceServer { id, secret, keys, is_development }
+    ResourceServer { id, secret, previous_secret, keys, is_development }
+}
+
+/// Two are good at once, so that a change needs no moment at which both servers restart.
+fn previous_secret(read: &mut Reader<'_>) -> Option<Secret> {
+    const NAME: &str = "AUTH_INTROSPECTION_SECRET_PREVIOUS";
+    let meaning = "The MCP server's secret before the last change, good until this is removed.";
+    let secret = read.setting(NAME, meaning).secret()?;
+    if secret.expose().len() < MIN_SECRET {
+        read.mistake(NAME, format!("has less than {MIN_SECRET} characters; remove it"));
+        return None;
+    }
+    Some(secret)
 }
 
 fn resource_server_keys(read: &mut Reader<'_>) -> Option<KeySource> {
