@@ -77,12 +77,11 @@ impl Auth {
         base: String,
         (metrics, flow): (&McpMetrics, &Flow),
     ) -> Result<Arc<Self>, OutboundStartError> {
-        let Parts { clock, entropy, lifecycle, .. } = parts;
+        let Parts { clock, lifecycle, .. } = parts;
         warn(settings);
         let outbound = Outbound::new(settings, clock.clone(), metrics.asking())?;
         let outbound = outbound.shown_in(flow);
-        let validator =
-            Arc::new(Validator::new(settings, &outbound, (clock, entropy), metrics.clone()));
+        let validator = Arc::new(Validator::new(settings, &outbound, parts, metrics.clone()));
         let proofs = Proofs::new(parts, base, settings.dpop_nonce);
         let watch = Watch::default();
         let monitor = monitor::Monitor {

@@ -7,7 +7,7 @@ use std::sync::{
 };
 use std::time::Duration;
 
-use ambient::{Clock, Entropy, Secret};
+use ambient::{Clock, Secret};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use url::Url;
 
@@ -25,6 +25,7 @@ use super::{
     },
 };
 use crate::{
+    Parts,
     config::{AuthSettings, ClientAuth},
     metrics::McpMetrics,
 };
@@ -75,9 +76,10 @@ impl Validator {
     pub(super) fn new(
         settings: &AuthSettings,
         outbound: &Outbound,
-        (clock, entropy): (&Clock, &Entropy),
+        parts: &Parts,
         metrics: McpMetrics,
     ) -> Self {
+        let Parts { clock, entropy, lifecycle, .. } = parts;
         Self {
             policy: settings.policy.clone(),
             introspector: Introspector {
@@ -87,7 +89,7 @@ impl Validator {
                 clock: clock.clone(),
                 entropy: entropy.clone(),
             },
-            jwks: Jwks::new(outbound.clone(), clock.clone(), settings.jwks),
+            jwks: Jwks::new(outbound.clone(), clock.clone(), settings.jwks).beside(lifecycle),
             cache: TokenCache::new(settings.cache, settings.outage),
             flights: Arc::default(),
             breaker: Breaker::new(clock.clone()),
