@@ -142,7 +142,9 @@ fn meaning(reply: &Reply) -> Answer {
             Some("temporarily_unavailable" | "server_error") => {
                 Answer::Outage("it says that it has failed".to_owned())
             }
-            _ => Answer::Refused,
+            Some(_) => Answer::Refused,
+            // Not of the endpoint (RFC 6749 section 5.2): somebody before it has answered.
+            None => Answer::Outage("it answers 400 without an error of OAuth".to_owned()),
         },
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Answer::BadCredentials,
         StatusCode::TOO_MANY_REQUESTS => Answer::TooMany(reply.retry_after().unwrap_or(USUAL_REST)),

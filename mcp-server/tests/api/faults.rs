@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Every way to fail that is not the token's fault.
-const FAULTS: [Mood; 20] = [
+const FAULTS: [Mood; 27] = [
     Mood::Status(500),
     Mood::Status(502),
     Mood::Status(503),
@@ -20,6 +20,13 @@ const FAULTS: [Mood; 20] = [
     Mood::Status(403),
     Mood::Status(404),
     Mood::Status(429),
+    Mood::Bad(r#"{"error":"invalid_client"}"#),
+    Mood::Bad(r#"{"error":"unauthorized_client"}"#),
+    Mood::Bad(r#"{"error":"server_error"}"#),
+    Mood::Bad(r#"{"error":"temporarily_unavailable"}"#),
+    Mood::Bad(r#"{"error":7}"#),
+    Mood::Bad("{}"),
+    Mood::Bad("<!doctype html><title>Bad request</title>"),
     Mood::Html,
     Mood::Garbage,
     Mood::Empty,
@@ -193,6 +200,14 @@ async fn a_server_that_says_when_to_come_back_is_repeated() {
         assert_eq!(reply.header("retry-after"), Some(wait), "{status}");
         scene.advance(7);
     }
+}
+
+#[tokio::test]
+async fn a_question_that_is_refused_says_something_of_its_token() {
+    let scene = scene(&[]).await;
+    scene.provider.set(|script| script.introspection = Mood::Bad(r#"{"error":"invalid_request"}"#));
+    assert_eq!(scene.status("good-1").await, 401);
+    assert!(scene.world.server.is_available());
 }
 
 #[tokio::test]

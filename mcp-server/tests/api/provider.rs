@@ -189,7 +189,7 @@ impl Provider {
         let mut script = self.script.lock().unwrap();
         script.seen = (asked.authorization, body);
         if script.leaves_jwts && token.contains('.') {
-            return (Mood::Unsupported, Value::Null);
+            return (Mood::Bad(r#"{"error":"unsupported_token_type"}"#), Value::Null);
         }
         if let Some(claims) = &script.exactly {
             return (script.introspection, claims.clone());
