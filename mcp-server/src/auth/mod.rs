@@ -4,6 +4,7 @@
 //! be checked is 503 without one: a client must not throw away a good token, and must not start a
 //! login at a server that is down. Nothing is ever accepted because a check was impossible.
 
+mod agreement;
 mod availability;
 mod breaker;
 mod cache;
