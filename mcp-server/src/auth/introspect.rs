@@ -122,7 +122,8 @@ impl Introspector {
     }
 }
 
-fn describe(error: &dyn std::error::Error) -> String {
+/// An error with its causes.
+pub(super) fn describe(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -62,6 +62,17 @@ pub(crate) enum OutboundError {
     Busy,
 }
 
+impl OutboundError {
+    /// Whether nothing else would be answered there either.
+    pub(super) fn is_of_the_host(&self) -> bool {
+        match self {
+            Self::Unreachable(error) => error.is_connect(),
+            Self::Unreadable(_) => false,
+            Self::Busy => true,
+        }
+    }
+}
+
 /// Why nothing can be asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutboundStartError {
