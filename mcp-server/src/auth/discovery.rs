@@ -1,7 +1,7 @@
 //! Finds out what an authorization server offers (RFC 8414, `OpenID` Connect Discovery), and how
 //! its tokens can be checked.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{StatusCode, header};
 use serde::Deserialize;
@@ -60,6 +60,8 @@ pub(crate) enum DiscoveryError {
     NoAnswer(#[from] OutboundError),
     #[error("no metadata was found ({0}); see MCP_AUTH_DISCOVERY_URL")]
     NoMetadata(String),
+    #[error("it is asked for its metadata too often (429), and is left alone for {} s", .0.as_secs())]
+    TooMany(Duration),
     #[error("its metadata names another issuer, `{0}`; set AUTH_SERVER_URL to exactly that")]
     OtherIssuer(String),
     #[error(
@@ -90,7 +92,7 @@ pub(crate) enum DiscoveryError {
 impl DiscoveryError {
     /// Whether waiting does not mend it: the settings, or the server's, must be changed.
     pub(crate) const fn is_final(&self) -> bool {
-        !matches!(self, Self::NoAnswer(_) | Self::NoMetadata(_))
+        !matches!(self, Self::NoAnswer(_) | Self::NoMetadata(_) | Self::TooMany(_))
     }
 }
 
@@ -140,6 +142,9 @@ async fn read(
         Err(error) if error.is_of_the_host() => return Err(error.into()),
         Err(error) => return Ok(Err(describe(&error))),
     };
+    if reply.status == StatusCode::TOO_MANY_REQUESTS {
+        return Err(DiscoveryError::TooMany(reply.rest(outbound.now())));
+    }
     if reply.status != StatusCode::OK {
         return Ok(Err(reply.status.as_u16().to_string()));
     }

@@ -118,6 +118,11 @@ impl Outbound {
         Self { flow: flow.clone(), ..self }
     }
 
+    /// What time it is for whoever is to be left alone for a while.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// The whole answer, whatever its status.
     pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Reply, OutboundError> {
         let place = self.clock.timeout(self.timeout, self.places.acquire()).await;
