@@ -30,4 +30,5 @@ mod tasks;
 mod tokens;
 mod traces;
 mod trouble;
+mod waiting_for_keys;
 mod world;
