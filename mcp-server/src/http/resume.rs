@@ -15,7 +15,7 @@ use store::Start;
 
 use super::{
     Rejection, error_message, note_message,
-    reply::{KEEP_ALIVE, RETRY, come_back_in, comment, event, event_stream, retry},
+    reply::{RETRY, come_back_in, comment, event, event_stream, keep_alive, retry},
 };
 use crate::{
     Server,
@@ -51,7 +51,7 @@ pub(super) async fn resume(
     let state = Resumed {
         _place: place,
         over: Box::pin(over(server, caller)),
-        keep_alive_at: now + KEEP_ALIVE,
+        keep_alive_at: now + keep_alive(server),
         check_at: now + CHECK,
         server: server.clone(),
         ready: VecDeque::from([retry(RETRY)]),
@@ -149,7 +149,7 @@ impl Resumed {
 
     /// Keeps the session, and ends with it.
     async fn still_here(&mut self) {
-        self.keep_alive_at = self.server.clock().now() + KEEP_ALIVE;
+        self.keep_alive_at = self.server.clock().now() + keep_alive(&self.server);
         match self.server.sessions().keep(&self.session.id).await {
             Ok(false) => self.end(None),
             Ok(true) | Err(_) => self.ready.push_back(comment()),

@@ -18,7 +18,7 @@ use store::{Delivery, EventId, Start, StoreError, Subscription};
 use super::{
     Rejection, Said, note_message,
     reply::{
-        KEEP_ALIVE, RETRY, come_back_in, comment, event, event_stream, lasting, priming, retry,
+        RETRY, come_back_in, comment, event, event_stream, keep_alive, lasting, priming, retry,
     },
 };
 use crate::{
@@ -163,7 +163,7 @@ impl Aside {
             rhythms: Rhythms::of(server, caller, Some(id)),
             over: Box::pin(over(server, caller)),
             _open: server.vitals().stream(),
-            keep_alive_at: now + KEEP_ALIVE,
+            keep_alive_at: now + keep_alive(server),
             began: now,
             server: server.clone(),
             ready: VecDeque::new(),
@@ -206,7 +206,7 @@ impl Aside {
                 }
                 // Comes before the changes, which must not keep the session from being kept.
                 () = clock.sleep_until(self.keep_alive_at) => {
-                    self.keep_alive_at = clock.now() + KEEP_ALIVE;
+                    self.keep_alive_at = clock.now() + keep_alive(&self.server);
                     let there = Box::pin(still_there(&self.server, &self.session)).await;
                     return there.then_some(Item::Silence);
                 }
