@@ -152,11 +152,12 @@ impl Resumed {
         self.keep_alive_at = self.server.clock().now() + keep_alive(&self.server);
         match self.server.sessions().keep(&self.session.id).await {
             Ok(false) => self.end(None),
+        self.follower.look();
             Ok(true) | Err(_) => self.ready.push_back(comment()),
         }
     }
 
-    /// Looks whether the instance that runs the call is alive.
+    /// Looks whether the instance that runs the call is alive, and for what it has said unheard.
     async fn check(&mut self) {
         self.check_at = self.server.clock().now() + CHECK;
         match self.server.instances().is_alive(&self.origin.instance).await {

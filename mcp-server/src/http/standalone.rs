@@ -208,6 +208,9 @@ impl Aside {
                 () = clock.sleep_until(self.keep_alive_at) => {
                     self.keep_alive_at = clock.now() + keep_alive(&self.server);
                     let there = Box::pin(still_there(&self.server, &self.session)).await;
+                    // What was announced may have been lost on its way.
+                    self.follower.look();
+                    self.changes.look();
                     return there.then_some(Item::Silence);
                 }
                 followed = self.follower.next() => match followed? {
