@@ -7,10 +7,12 @@ mod trial;
 use std::{
     io::{self, Write},
     sync::Arc,
+    time::Duration,
 };
 
 use ambient::{Clock, Entropy, Secret};
-use chassis::telemetry::Asking;
+use chassis::{Lifecycle, telemetry::Asking};
+use store::Store;
 
 use self::{report::Report, trial::Trial};
 use super::{
@@ -21,7 +23,7 @@ use super::{
     outbound::Outbound,
     validator::Validator,
 };
-use crate::{config::AuthSettings, metrics::McpMetrics};
+use crate::{Parts, config::AuthSettings, metrics::McpMetrics};
 
 /// Checks the provider, and the token if there is one; true if all is good.
 pub(crate) async fn check(
@@ -45,9 +47,15 @@ pub(crate) async fn check(
     for (name, why) in server.document.iter().flat_map(|document| doubts::of(settings, document)) {
         report.doubt(name, &why)?;
     }
-    let parts = (clock, entropy);
+    // The validator of a process that serves nobody: its state is its own, and ends with it.
+    let parts = Parts {
+        clock: clock.clone(),
+        entropy: entropy.clone(),
+        store: Store::memory(clock.clone()),
+        lifecycle: Lifecycle::new(clock.clone(), Duration::ZERO),
+    };
     let trial = Trial {
-        validator: Arc::new(Validator::new(settings, &outbound, parts, McpMetrics::default())),
+        validator: Arc::new(Validator::new(settings, &outbound, &parts, McpMetrics::default())),
         introspector: Introspector {
             outbound: outbound.clone(),
             credentials: settings.credentials.clone(),

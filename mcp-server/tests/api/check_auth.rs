@@ -98,6 +98,9 @@ async fn it_tells_wrong_credentials_and_an_absent_provider() {
     scene.provider.set(|script| script.metadata = Mood::Status(500));
     let (good, text) = checked(&scene, &[], None).await;
     assert!(!good && text.contains("FAIL  metadata: no metadata was found"), "{text}");
+    for why in ["/oauth-authorization-server: 500", "/openid-configuration: 404"] {
+        assert!(text.contains(&format!("/.well-known{why}")), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -31,4 +31,5 @@ mod tasks;
 mod tokens;
 mod traces;
 mod trouble;
+mod waiting_for_keys;
 mod world;

@@ -291,6 +291,20 @@ async fn another_issuer_in_the_metadata_is_told_at_the_start() {
 }
 
 #[tokio::test]
+async fn a_place_that_hangs_does_not_hide_the_metadata_at_the_next() {
+    for mood in [Mood::Hang, Mood::Close, Mood::Huge] {
+        let provider = Provider::start().await;
+        provider.set(|script| {
+            script.nowhere = mood;
+            script.metadata_path = "/.well-known/openid-configuration".to_owned();
+        });
+        let scene = unready(provider, &[("MCP_AUTH_TIMEOUT", "1")]).await;
+        scene.available(true).await;
+        assert_eq!(scene.status("good").await, 200, "{mood:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_issuer_that_changes_while_running_closes() {
     let scene = scene(&[]).await;
     assert_eq!(scene.status("good").await, 200);

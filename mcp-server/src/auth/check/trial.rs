@@ -126,7 +126,7 @@ impl Trial<'_> {
 
     /// What a request refuses without a question; false if it does.
     fn before_asking(&self, report: &mut Report<'_>, token: &Secret) -> io::Result<bool> {
-        let outcome = self.validator.could_be_good(token).map_err(|why| match why {
+        let outcome = self.validator.could_be_good(token).map(drop).map_err(|why| match why {
             // Nothing else is known of a token yet.
             Inactive::NotActive => "it begins like a token of this project's server, and is \
                                     damaged: its last letters do not fit those before"
