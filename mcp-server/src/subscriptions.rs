@@ -38,6 +38,9 @@ pub(crate) const MOST_FOLLOWED: usize = 100;
 /// How long to wait before a log that could not be read is read again.
 pub(crate) const AGAIN: Duration = Duration::from_millis(500);
 
+/// How late a subscription hears of a change at most whose announcement was lost on its way.
+const LOOK: Duration = Duration::from_secs(15);
+
 /// The longest address that can be watched, in bytes: it is kept as long as who watches it.
 pub(crate) const LONGEST_WATCHED: usize = 2048;
 
@@ -125,6 +128,11 @@ impl Listener {
                     .map_or(Announcement::Gap, |change| Announcement::Change(id, change)),
             }
         }))
+    }
+
+    /// Looks for changes that were announced and not heard of.
+    pub(crate) const fn look(&mut self) {
+        self.tail.look();
     }
 }
 
@@ -240,10 +248,16 @@ pub(crate) async fn listen(
     say(wish.acknowledgement(tasks.ids())).await;
     let began = server.clock().now();
     let mut rhythms = Rhythms::of(server, caller, None);
+    let mut look_at = began + LOOK;
     loop {
         let heard = tokio::select! {
             biased;
             () = &mut over => break,
+            () = server.clock().sleep_until(look_at) => {
+                look_at = server.clock().now() + LOOK;
+                listener.look();
+                continue;
+            }
             heard = listener.next() => heard,
             task = tasks.next() => {
                 say(task.note(wish.about())).await;

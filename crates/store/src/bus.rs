@@ -39,6 +39,8 @@ pub struct Traffic {
     pub received: u64,
     /// How often a subscription here was told that it may have missed some.
     pub gaps: u64,
+    /// How often a [`Tail`](crate::Tail) here found that events were gone before it could read them.
+    pub lost: u64,
 }
 
 /// What [`Traffic`] is read from.
@@ -47,6 +49,7 @@ pub(crate) struct Counters {
     sent: AtomicU64,
     received: AtomicU64,
     gaps: AtomicU64,
+    pub(crate) lost: AtomicU64,
 }
 
 /// An open subscription to one channel. Dropping it unsubscribes.
@@ -81,10 +84,10 @@ impl Bus {
     /// How many messages have gone through this store and its clones.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
-        let Counters { sent, received, gaps } = self.store.counters();
-        let [sent, received, gaps] =
-            [sent, received, gaps].map(|count| count.load(Ordering::Relaxed));
-        Traffic { sent, received, gaps }
+        let Counters { sent, received, gaps, lost } = self.store.counters();
+        let [sent, received, gaps, lost] =
+            [sent, received, gaps, lost].map(|count| count.load(Ordering::Relaxed));
+        Traffic { sent, received, gaps, lost }
     }
 
     /// Listens to `channel`. What is published after this returned is delivered.

@@ -57,6 +57,7 @@ impl Action {
             "take" => "GETDEL",
             "remove" => "DEL",
             "read" => "XRANGE",
+            "read the end of" => "XREVRANGE",
             "keep" => "PEXPIRE",
             "publish on" => "PUBLISH",
             "reach" => "PING",

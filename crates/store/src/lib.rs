@@ -14,10 +14,13 @@
 //!    that it has not seen, and it leaves the lifetime alone. Counters, rings and tallies are changed
 //!    in one step: of any number of concurrent writers none loses an entry or a count.
 //! 4. **A log is in order.** Ids of a log strictly increase, a reader sees every event once and in
-//!    order, and is told when events it has not seen are gone. It is bounded in events and bytes.
+//!    order, and is told when events it has not seen are gone. It is bounded in events and bytes. An
+//!    announcement may be lost on its way; its event is heard of with the next one or at the next
+//!    [`look`](Tail::look).
 //! 5. **A subscription is ready when you hold it.** What is published after
 //!    [`subscribe`](Bus::subscribe) returned is delivered, in order per channel, or a
-//!    [`Gap`](Delivery::Gap) comes instead. A slow reader never holds up anybody else.
+//!    [`Gap`](Delivery::Gap) comes instead. A slow reader never holds up anybody else. The nodes of a
+//!    cluster may lose messages between each other without a word.
 //! 6. **No answer is an answer in time.** When Redis is away, frozen or slow, an operation fails
 //!    with [`StoreError::Unavailable`] within the command timeout. The connection heals by itself.
 //!    Such an operation may still have happened: its effect is unknown, it is never tried twice.

@@ -3,7 +3,7 @@
 
 mod tail;
 
-use std::{fmt, num::ParseIntError, str::FromStr, time::Duration};
+use std::{fmt, num::ParseIntError, str::FromStr, sync::atomic::Ordering, time::Duration};
 
 use ambient::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -75,9 +75,11 @@ impl Log {
         let action = Action::new("append to", Self::KIND);
         let millis = lifetime_millis(keep);
         match self.store.backend() {
-            Backend::Memory(memory) => Ok(memory.logs.append(stream, event, millis, |id| {
-                memory.bus.publish_with(stream, || format!("{id} {event}"));
-            })),
+            Backend::Memory(memory) => {
+                Ok(memory.logs.append(stream, event, millis, |before, id| {
+                    memory.bus.publish_with(stream, || format!("{before}>{id} {event}"));
+                }))
+            }
             Backend::Redis(redis) => redis.append(action, stream, event, millis).await,
         }
     }
@@ -109,7 +111,36 @@ impl Log {
     pub async fn tail(&self, stream: &str, start: Start) -> Result<Tail, StoreError> {
         // Listening comes before reading: nothing falls between the two.
         let announced = self.store.bus().subscribe(stream).await?;
-        Ok(Tail::new(self.clone(), stream, start, announced))
+        let newest = match start {
+            Start::Newest => self.newest(stream).await?,
+            Start::Oldest | Start::After(_) => None,
+        };
+        Ok(Tail::new(self.clone(), stream, (start, newest), announced))
+    }
+
+    /// The last event of `stream`, if it has any.
+    async fn newest(&self, stream: &str) -> Result<Option<EventId>, StoreError> {
+        let action = Action::new("read the end of", Self::KIND);
+        match self.store.backend() {
+            Backend::Memory(memory) => Ok(memory.logs.newest(stream)),
+            Backend::Redis(redis) => redis.newest(action, stream).await,
+        }
+    }
+
+    /// Whether there are events after `position`, without reading what is there.
+    async fn goes_on(&self, stream: &str, position: EventId) -> Result<bool, StoreError> {
+        let action = Action::new("read", Self::KIND);
+        match self.store.backend() {
+            Backend::Memory(memory) => {
+                Ok(memory.logs.newest(stream).is_some_and(|newest| newest > position))
+            }
+            Backend::Redis(redis) => redis.goes_on(action, stream, position).await,
+        }
+    }
+
+    /// A reader has missed events for good.
+    fn note_gap(&self) {
+        self.store.counters().lost.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Keeps the log for `keep` from now, without an event; says whether there is one.

@@ -464,7 +464,7 @@ impl Request {
                 done.unwrap_or_else(|_| Err(timed_out())).map(Some)
             }
             () = registered.token().cancelled() => Ok(None),
-            never = lingering(server, voice) => match never {},
+            never = lingering(server, &session.id, voice) => match never {},
         }
     }
 }
@@ -502,11 +502,24 @@ fn work<'a>(
     })
 }
 
-/// Keeps what a call has said while it goes on without a word.
-async fn lingering(server: &Server, voice: &Voice) -> std::convert::Infallible {
+/// Keeps the session of a call, and what the call has said, while it goes on without a word: a client
+/// that waits for its answer, or for a person who is asked, sends nothing meanwhile.
+async fn lingering(
+    server: &Server,
+    session: &SessionId,
+    voice: &Voice,
+) -> std::convert::Infallible {
     loop {
-        server.clock().sleep(server.config().sessions.idle / 2).await;
-        Box::pin(voice.linger()).await;
+        // One attempt may fail, and there is time for another.
+        server.clock().sleep(server.config().sessions.idle / 3).await;
+        Box::pin(async {
+            voice.linger().await;
+            server.vitals().stays(session).await;
+            if let Err(error) = server.sessions().keep(session).await {
+                tracing::warn!(%error, "the session of a call could not be kept");
+            }
+        })
+        .await;
     }
 }
 

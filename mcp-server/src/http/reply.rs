@@ -19,10 +19,16 @@ use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::outbox::{Outbox, Said};
-use crate::session::voice::Voice;
+use crate::{Server, session::voice::Voice};
 
 /// How long a stream may be silent: proxies cut what looks dead.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How often a stream that keeps its session says so: also where sessions live shorter than streams
+/// may be silent.
+pub(super) fn keep_alive(server: &Server) -> Duration {
+    KEEP_ALIVE.min(server.config().sessions.idle / 3)
+}
 
 /// When a client may come back after a stream has ended.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);

@@ -15,7 +15,7 @@ use store::Start;
 
 use super::{
     Rejection, error_message, note_message,
-    reply::{KEEP_ALIVE, RETRY, come_back_in, comment, event, event_stream, retry},
+    reply::{RETRY, come_back_in, comment, event, event_stream, keep_alive, retry},
 };
 use crate::{
     Server,
@@ -51,7 +51,7 @@ pub(super) async fn resume(
     let state = Resumed {
         _place: place,
         over: Box::pin(over(server, caller)),
-        keep_alive_at: now + KEEP_ALIVE,
+        keep_alive_at: now + keep_alive(server),
         check_at: now + CHECK,
         server: server.clone(),
         ready: VecDeque::from([retry(RETRY)]),
@@ -129,7 +129,9 @@ impl Resumed {
                 self.end(None);
             }
             Followed::Entry(_, Entry::Ended) => self.end(None),
-            Followed::Gap => self.ready.extend(self.gap()),
+            Followed::Gap => self
+                .ready
+                .extend(lost(self.session.record.wanted_level()).map(|note| event(None, &note))),
         }
     }
 
@@ -138,27 +140,19 @@ impl Resumed {
         self.ready.push_back(event(Some(&self.last.to_string()), message.as_bytes()));
     }
 
-    /// Says that messages are missing, to a client that can be told.
-    fn gap(&self) -> Option<Bytes> {
-        let level = LogLevel::Warning;
-        let wanted = self.session.record.level.is_some_and(|least| level >= least);
-        let data = json!("Messages of this stream are lost: it was left for too long");
-        let params = LogParams { level, logger: Some("stream".to_owned()), data };
-        wanted.then(|| event(None, &note_message(&ServerNotification::Log(params))))
-    }
-
     /// Keeps the session, and ends with it.
     async fn still_here(&mut self) {
-        self.keep_alive_at = self.server.clock().now() + KEEP_ALIVE;
+        self.keep_alive_at = self.server.clock().now() + keep_alive(&self.server);
         match self.server.sessions().keep(&self.session.id).await {
             Ok(false) => self.end(None),
             Ok(true) | Err(_) => self.ready.push_back(comment()),
         }
     }
 
-    /// Looks whether the instance that runs the call is alive.
+    /// Looks whether the instance that runs the call is alive, and for what it has said unheard.
     async fn check(&mut self) {
         self.check_at = self.server.clock().now() + CHECK;
+        self.follower.look();
         match self.server.instances().is_alive(&self.origin.instance).await {
             Ok(true) => self.missed = 0,
             Ok(false) => self.missed += 1,
@@ -189,4 +183,12 @@ impl Resumed {
         }
         self.missed = 0;
     }
+}
+
+/// Says that messages of a stream are missing, to a client that wants to hear of that.
+pub(super) fn lost(least: LogLevel) -> Option<Bytes> {
+    let level = LogLevel::Warning;
+    let data = json!("Messages of this stream are lost: it was left for too long");
+    let params = LogParams { level, logger: Some("stream".to_owned()), data };
+    (level >= least).then(|| note_message(&ServerNotification::Log(params)))
 }

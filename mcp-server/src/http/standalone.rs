@@ -18,8 +18,9 @@ use store::{Delivery, EventId, Start, StoreError, Subscription};
 use super::{
     Rejection, Said, note_message,
     reply::{
-        KEEP_ALIVE, RETRY, come_back_in, comment, event, event_stream, lasting, priming, retry,
+        RETRY, come_back_in, comment, event, event_stream, keep_alive, lasting, priming, retry,
     },
+    resume::lost,
 };
 use crate::{
     Server,
@@ -159,11 +160,11 @@ impl Aside {
             follower: sessions.streams().follow(id, &place.stream, own).await?,
             changes: server.feed().listen(place.feed.map_or(Start::Newest, Start::After)).await?,
             wish: Wish::of_session(server.features().announced(), &record.watched),
-            level: record.level.unwrap_or(LogLevel::Debug),
+            level: record.wanted_level(),
             rhythms: Rhythms::of(server, caller, Some(id)),
             over: Box::pin(over(server, caller)),
             _open: server.vitals().stream(),
-            keep_alive_at: now + KEEP_ALIVE,
+            keep_alive_at: now + keep_alive(server),
             began: now,
             server: server.clone(),
             ready: VecDeque::new(),
@@ -206,7 +207,10 @@ impl Aside {
                 }
                 // Comes before the changes, which must not keep the session from being kept.
                 () = clock.sleep_until(self.keep_alive_at) => {
-                    self.keep_alive_at = clock.now() + KEEP_ALIVE;
+                    self.keep_alive_at = clock.now() + keep_alive(&self.server);
+                    // What was announced may have been lost on its way.
+                    self.follower.look();
+                    self.changes.look();
                     let there = Box::pin(still_there(&self.server, &self.session)).await;
                     return there.then_some(Item::Silence);
                 }
@@ -234,18 +238,25 @@ impl Aside {
         if let Ok(found) = self.server.sessions().record(&self.session.id).await {
             let record = found?;
             self.wish = Wish::of_session(self.server.features().announced(), &record.watched);
-            self.level = record.level.unwrap_or(LogLevel::Debug);
+            self.level = record.wanted_level();
         }
         Some(())
     }
 
     /// Something was said to this session.
     fn said(&mut self, followed: Followed) {
-        if let Followed::Entry(at, entry) = followed {
-            self.place.at = at;
-            self.heard(at);
-            if let Entry::Said(message) = entry {
-                self.send(message.into());
+        match followed {
+            Followed::Entry(at, entry) => {
+                self.place.at = at;
+                self.heard(at);
+                if let Entry::Said(message) = entry {
+                    self.send(message.into());
+                }
+            }
+            // It has no place in the logs, and so no name.
+            Followed::Gap => {
+                let note = lost(self.level).map(|message| Said { id: None, message });
+                self.ready.extend(note);
             }
         }
     }

@@ -98,4 +98,6 @@ fn traffic(metrics: &Metrics, bus: &Bus) {
     observe("mcp.bus.gap", "How often messages may have been missed here", |bus| {
         bus.traffic().gaps
     });
+    let lost = "How often events of a stream were gone before they were read here";
+    observe("mcp.log.gap", lost, |bus| bus.traffic().lost);
 }

@@ -21,6 +21,10 @@ use crate::{era::downgrade, http::to_bytes, operation, tasks::Answer};
 /// How long a call waits for a person.
 const PATIENCE: Duration = Duration::from_mins(10);
 
+/// How often a call that waits looks for an answer of which it has not heard: messages may be lost
+/// between the nodes of a cluster. Each question is a GET so often, and there are few.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// A client with a session, as one call sees it.
 pub(crate) struct Live {
     pub(crate) peer: Peer,
@@ -136,11 +140,15 @@ impl Live {
         id: &RequestId,
         mut answers: Subscription,
     ) -> Result<Value, AskError> {
-        while let Some(delivery) = answers.next().await {
+        loop {
+            let delivery = tokio::select! {
+                delivery = answers.next() => delivery.ok_or(AskError::Disconnected)?,
+                () = self.clock.sleep(LOOK) => Delivery::Gap,
+            };
             let delivered = match delivery {
                 Delivery::Message(text) => serde_json::from_str::<Delivered>(&text).ok(),
-                // The answer may have been missed. If it cannot be looked for now, there is another
-                // gap to come: the store is away.
+                // The answer may have been missed. If it cannot be looked for now, the next look
+                // finds it.
                 Delivery::Gap => self.sessions.delivered(&self.session, id).await.ok().flatten(),
             };
             if let Some(delivered) = delivered.filter(|delivered| delivered.id == *id) {
@@ -151,7 +159,6 @@ impl Live {
                 return delivered.into_answer();
             }
         }
-        Err(AskError::Disconnected)
     }
 }
 
@@ -258,6 +265,19 @@ mod tests {
                 .deliver(session, &id, Ok(RawJson::from(&json!({ "roots": [] }))))
                 .await
                 .unwrap();
+        };
+        let (answer, ()) = tokio::join!(live.ask("roots", &InputRequest::Roots {}), client);
+        assert_eq!(answer.unwrap(), json!({ "roots": [] }));
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_found_that_nobody_was_told_of() {
+        let Scene { live, outbox, clock } = scene();
+        let client = async {
+            let id = asked_id(&outbox).await;
+            let outcome = Ok(RawJson::from(&json!({ "roots": [] })));
+            live.sessions.keep_answer(&live.session, &id, outcome).await.unwrap();
+            clock.advance(LOOK);
         };
         let (answer, ()) = tokio::join!(live.ask("roots", &InputRequest::Roots {}), client);
         assert_eq!(answer.unwrap(), json!({ "roots": [] }));

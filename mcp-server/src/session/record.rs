@@ -124,6 +124,12 @@ impl Owner {
 }
 
 impl SessionRecord {
+    /// The least level of log messages that the client is sent: all, until it has said otherwise
+    /// (2025-11-25 server/utilities/logging).
+    pub(crate) fn wanted_level(&self) -> LogLevel {
+        self.level.unwrap_or(LogLevel::Debug)
+    }
+
     /// What a call needs to know of the client.
     pub(crate) fn profile(&self) -> ClientProfile {
         ClientProfile {

@@ -264,6 +264,11 @@ impl Follower {
             tracing::warn!("an entry of a stream is not one of ours");
         }
     }
+
+    /// Looks for what was written and not heard of.
+    pub(crate) const fn look(&mut self) {
+        self.tail.look();
+    }
 }
 
 #[cfg(test)]

@@ -318,11 +318,22 @@ impl Sessions {
         id: &RequestId,
         outcome: Result<RawJson, ErrorObject>,
     ) -> Result<(), StoreError> {
-        let Some(key) = answer_key(session, id) else { return Ok(()) };
+        let Some(message) = self.keep_answer(session, id, outcome).await? else { return Ok(()) };
+        self.bus.publish(&to_server_channel(session), &message.to_json()).await
+    }
+
+    /// Keeps an answer, if it is one to a question of ours, and gives what the call is told of it.
+    pub(super) async fn keep_answer(
+        &self,
+        session: &SessionId,
+        id: &RequestId,
+        outcome: Result<RawJson, ErrorObject>,
+    ) -> Result<Option<Delivered>, StoreError> {
+        let Some(key) = answer_key(session, id) else { return Ok(None) };
         self.flow.answered(id, session.as_str());
         let message = Delivered::new(id.clone(), outcome);
         self.answers.put(&key, &message, ANSWER_KEPT).await?;
-        self.bus.publish(&to_server_channel(session), &message.to_json()).await
+        Ok(Some(message))
     }
 
     /// An answer that has come already.

@@ -14,10 +14,10 @@ use mcp_core::{
 };
 use serde_json::Value;
 use shared::mcp::{InputRequest, ServerNotification};
-use store::{StoreError, Subscription};
+use store::StoreError;
 use tokio::sync::Notify;
 
-use super::{Answer, TaskId, TaskRecord, Tasks};
+use super::{Answer, TaskId, TaskRecord, Tasks, table::Changes};
 
 /// How long a task waits for a person.
 const PATIENCE: Duration = Duration::from_mins(30);
@@ -60,7 +60,7 @@ impl InTask {
         answer.map_err(|_| AskError::TimedOut)?
     }
 
-    async fn answer_to(&self, key: &str, mut changes: Subscription) -> Result<Value, AskError> {
+    async fn answer_to(&self, key: &str, mut changes: Changes) -> Result<Value, AskError> {
         loop {
             match self.tasks.get(&self.id).await {
                 Ok(Some(record)) => match record.answers.get(key) {
@@ -69,7 +69,7 @@ impl InTask {
                     None => {}
                 },
                 Ok(None) => return Err(AskError::Disconnected),
-                // There is a gap to come when the store is back.
+                // The next look may find the store back.
                 Err(_) => {}
             }
             if changes.next().await.is_none() {

@@ -29,6 +29,10 @@ const MOST: usize = 100;
 /// its time.
 const MOST_KEPT: usize = 500;
 
+/// How often a task is looked at by who waits for it to change: a message may be lost between the
+/// nodes of a cluster.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// How long an instance must have been gone before its tasks are lost: after an outage of the store
 /// it may only not have said yet that it is there.
 const GONE_FOR: Duration = Duration::from_secs(2);
@@ -341,8 +345,9 @@ impl Tasks {
     }
 
     /// Hears whenever a task has changed.
-    pub(crate) async fn watch(&self, id: &TaskId) -> Result<Subscription, StoreError> {
-        self.bus.subscribe(&channel(id)).await
+    pub(crate) async fn watch(&self, id: &TaskId) -> Result<Changes, StoreError> {
+        let told = self.bus.subscribe(&channel(id)).await?;
+        Ok(Changes { told, clock: self.clock.clone() })
     }
 
     /// Changes a task that has not ended; one that has stays as it is. The one change that ends it
@@ -369,6 +374,23 @@ impl Tasks {
             }
         }
         Ok(changed)
+    }
+}
+
+/// Hears that a task may have changed.
+pub(crate) struct Changes {
+    told: Subscription,
+    clock: Clock,
+}
+
+impl Changes {
+    /// When to look at the task: it has changed, or that was not told for a while. Nothing once the
+    /// store is closed. Safe to drop and call again.
+    pub(crate) async fn next(&mut self) -> Option<()> {
+        tokio::select! {
+            told = self.told.next() => told.map(drop),
+            () = self.clock.sleep(LOOK) => Some(()),
+        }
     }
 }
 

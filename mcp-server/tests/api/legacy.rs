@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::mcp::Revision;
 use testkit::rpc::{Script, Session};
 
-use crate::world::{World, instance, world};
+use crate::world::{World, instance, still, world};
 
 const REVISIONS: [Revision; 3] =
     [Revision::V2025_11_25, Revision::V2025_06_18, Revision::V2025_03_26];
@@ -190,6 +190,59 @@ async fn an_idle_session_ends_and_a_stream_keeps_it() {
     }
     drop(idle.call("ping", json!({})).await.expect(404));
     drop(kept.call("ping", json!({})).await.expect(200));
+}
+
+/// A server whose sessions live for so many seconds, and a session to look at it by.
+async fn short_lived(seconds: &str) -> (World, Session) {
+    let (store, clock) = still();
+    let settings = [("MCP_AUTH", "none"), ("SESSION_TTL", seconds)];
+    let world = instance(&store, clock, &settings).await;
+    let session = world.opening().capabilities(json!({ "elicitation": {} })).open().await;
+    (world, session)
+}
+
+/// Lets time pass in steps, and what waits for it happen: a request is answered after each step.
+async fn pass(world: &World, steps: usize) {
+    for _ in 0..steps {
+        world.clock.advance(Duration::from_secs(3));
+        drop(world.modern().tool("echo", json!({ "message": "" })).await.expect(200));
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_lives_shorter_than_a_stream_may_be_silent_is_kept_by_it() {
+    let (world, session) = short_lived("9").await;
+    let mut stream = session.listen(None).await;
+    assert!(stream.next_event().await.is_some(), "priming");
+    pass(&world, 10).await;
+    drop(session.call("ping", json!({})).await.expect(200));
+}
+
+#[tokio::test]
+async fn a_call_keeps_its_session_before_and_after_its_first_word() {
+    for tool in ["stay", "pause"] {
+        let (world, session) = short_lived("20").await;
+        let draft = session.draft("tools/call", json!({ "name": tool, "arguments": {} }));
+        let time_passes = async {
+            pass(&world, 18).await;
+            drop(session.call("ping", json!({})).await.expect(200));
+            pass(&world, 5).await;
+        };
+        let (answer, ()) = tokio::join!(session.send(draft), time_passes);
+        assert!(["stayed", "paused"].contains(&answer.content_text()), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_keeps_its_session_until_it_is_answered() {
+    let (world, session) = short_lived("20").await;
+    let draft = session.draft("tools/call", json!({ "name": "ask", "arguments": {} }));
+    let mut exchange = session.open(draft).await;
+    let question = exchange.next().await.unwrap();
+    pass(&world, 30).await;
+    let answer = json!({ "action": "accept", "content": { "name": "Dora" } });
+    drop(session.respond(&question["id"], Ok(answer)).await.expect(202));
+    assert_eq!(exchange.finish().await.content_text(), "Hello, Dora!");
 }
 
 #[tokio::test]

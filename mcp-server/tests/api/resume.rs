@@ -5,9 +5,10 @@ use std::time::Duration;
 use ambient::Clock;
 use serde_json::{Value, json};
 use shared::mcp::Revision;
-use testkit::rpc::{Exchange, Session};
+use store::{MAX_EVENTS, Store};
+use testkit::rpc::{Exchange, Left, Session};
 
-use crate::world::{two, world};
+use crate::world::{World, instance, still, two, world};
 
 /// A call that reports its progress.
 fn call(tool: &str) -> Value {
@@ -162,4 +163,53 @@ async fn a_call_whose_instance_died_ends_with_an_error_that_says_so() {
     assert!(there.clock.now().since(begun) <= Duration::from_secs(12));
     assert_eq!(lost["error"]["data"]["reason"], "instance_lost", "{lost}");
     assert_eq!(stream.next().await, None);
+}
+
+/// A message of a stream as it is kept, by an instance that is called `0`.
+fn kept(number: usize) -> String {
+    let params = json!({ "level": "info", "data": number });
+    format!(
+        "m0 {}",
+        json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": params })
+    )
+}
+
+/// Opens the stream of a call, leaves it, and lets it say so much that its beginning is dropped.
+async fn overrun(here: &World, store: &Store, session: &Session, id: &str) -> Left {
+    let mut stream = session.open(session.draft("tools/call", call("pause")).id(id)).await;
+    drop(stream.next().await.unwrap());
+    let left = stream.leave();
+    let streams = format!("mcp:shttp:toclient:{}", session.id.as_ref().unwrap());
+    let name = left.last_event_id.split('.').next().unwrap();
+    for number in 0..MAX_EVENTS + 10 {
+        let kept_for = Duration::from_mins(5);
+        store.log().append(&format!("{streams}:{name}"), &kept(number), kept_for).await.unwrap();
+    }
+    drop(here.modern().tool("echo", json!({ "message": "" })).await.expect(200));
+    left
+}
+
+#[tokio::test]
+async fn a_client_that_was_away_for_too_long_is_told_that_messages_are_lost() {
+    let (store, clock) = still();
+    let world = instance(&store, clock, &[("MCP_AUTH", "none")]).await;
+    let session = world.session().await;
+    let left = overrun(&world, &store, &session, "a").await;
+    let mut stream = session.come_back(&left).await;
+    let note = stream.next().await.unwrap();
+    assert_eq!(note["params"]["logger"], "stream", "{note}");
+    assert_eq!(stream.next().await.unwrap()["params"]["data"], 10);
+    drop(session.call("logging/setLevel", json!({ "level": "error" })).await.expect(200));
+    let mut stream = session.come_back(&left).await;
+    assert_eq!(stream.next().await.unwrap()["params"]["data"], 10, "warnings are not wanted");
+    assert_eq!(store.bus().traffic().lost, 2);
+}
+
+#[tokio::test]
+async fn the_standalone_stream_says_that_messages_are_lost() {
+    let world = world().await;
+    let session = world.session().await;
+    let mut stream = session.listen(Some("standalone.5-1")).await;
+    let note = stream.next().await.unwrap();
+    assert_eq!(note["params"]["logger"], "stream", "{note}");
 }

@@ -1,5 +1,6 @@
 //! `Tail`: follows a log. It reads what is there once and then lives on announcements, so that many
-//! readers of one log cost the store nothing per event; after a gap it reads again.
+//! readers of one log cost the store nothing per event; after a gap, or when an announcement says that
+//! another one was lost, it reads again.
 
 use std::collections::VecDeque;
 
@@ -37,19 +38,28 @@ pub struct Tail {
     stream: String,
     announced: Subscription,
     /// The last event that was read or skipped.
-    position: Option<EventId>,
+    position: EventId,
     /// Whether `position` is an event that was in the log, so that its absence means a gap.
     is_exact: bool,
     /// Whether everything up to the announcements has been read.
     caught_up: bool,
+    /// Whether somebody wants to know that all was announced.
+    in_doubt: bool,
     ready: VecDeque<Heard>,
 }
 
 impl Tail {
-    pub(super) fn new(log: Log, stream: &str, start: Start, announced: Subscription) -> Self {
+    /// `newest` is the last event of the log, where that matters.
+    pub(super) fn new(
+        log: Log,
+        stream: &str,
+        (start, newest): (Start, Option<EventId>),
+        announced: Subscription,
+    ) -> Self {
         let (position, is_exact) = match start {
-            Start::Oldest | Start::Newest => (None, false),
-            Start::After(id) => (Some(id), id.is_of_an_event()),
+            Start::Oldest => (EventId::ZERO, false),
+            Start::Newest => (newest.unwrap_or(EventId::ZERO), newest.is_some()),
+            Start::After(id) => (id, id.is_of_an_event()),
         };
         Self {
             log,
@@ -58,6 +68,7 @@ impl Tail {
             position,
             is_exact,
             caught_up: start == Start::Newest,
+            in_doubt: false,
             ready: VecDeque::new(),
         }
     }
@@ -77,48 +88,170 @@ impl Tail {
                 }
                 continue;
             }
+            if self.in_doubt {
+                match self.log.goes_on(&self.stream, self.position).await {
+                    Ok(goes_on) => (self.caught_up, self.in_doubt) = (!goes_on, false),
+                    Err(error) => return Some(Err(error)),
+                }
+                continue;
+            }
             match self.announced.next().await? {
-                // There is no place yet to read on from: nobody can tell what is missing.
-                Delivery::Gap if self.position.is_none() => self.ready.push_back(Heard::Gap),
                 Delivery::Gap => self.caught_up = false,
-                Delivery::Message(text) => match announced(&text) {
-                    Some((id, event)) => self.accept(id, event),
+                Delivery::Message(text) => match Announced::parse(&text) {
+                    Some(announced) => self.accept(&announced),
                     None => self.caught_up = false,
                 },
             }
         }
     }
 
-    /// Takes an announced event, unless it has been read already.
-    fn accept(&mut self, id: EventId, event: &str) {
-        if self.position.is_none_or(|position| position < id) {
-            self.ready.push_back(Heard::Event(id, event.to_owned()));
-            self.position = Some(id);
-            self.is_exact = true;
+    /// Lets the next [`next`](Self::next) look whether the log goes on, whatever was announced: one
+    /// command, which costs next to nothing when it does not.
+    ///
+    /// A lost announcement is noticed by the one after it. After the last one there is none, so whoever
+    /// follows a log calls this every now and then: as often as an event may be late at most, in the
+    /// rare case that its announcement is lost.
+    pub const fn look(&mut self) {
+        self.in_doubt = true;
+    }
+
+    /// Takes an announced event, unless it has been read already. If the one before it has not, the log
+    /// is read.
+    fn accept(&mut self, announced: &Announced<'_>) {
+        if announced.id <= self.position {
+            return;
         }
+        if announced.before > self.position {
+            tracing::debug!("an announcement was lost; the log is read");
+            self.caught_up = false;
+            return;
+        }
+        self.hear(announced.id, announced.event.to_owned());
+    }
+
+    fn hear(&mut self, id: EventId, event: String) {
+        self.ready.push_back(Heard::Event(id, event));
+        self.position = id;
+        self.is_exact = true;
     }
 
     /// Reads the next page of the log.
     async fn read(&mut self) -> Result<(), StoreError> {
         const { assert!(PAGE < MAX_EVENTS, "a page is what the log gives at once") };
-        let page = self.log.read_after(&self.stream, self.position.as_ref(), PAGE).await?;
+        let page = self.log.read_after(&self.stream, Some(&self.position), PAGE).await?;
         if page.gap && self.is_exact {
+            self.log.note_gap();
             self.ready.push_back(Heard::Gap);
             // Said once: the log does not get its old events back.
             self.is_exact = false;
         }
         self.caught_up = page.events.len() < PAGE;
         for (id, event) in page.events {
-            self.ready.push_back(Heard::Event(id, event));
-            self.position = Some(id);
-            self.is_exact = true;
+            self.hear(id, event);
         }
         Ok(())
     }
 }
 
-/// An event as it is announced: its id, a space, and itself.
-fn announced(text: &str) -> Option<(EventId, &str)> {
-    let (id, event) = text.split_once(' ')?;
-    Some((id.parse().ok()?, event))
+/// An event as it is announced: `BEFORE>ID EVENT`. What an instance of another version announces is
+/// read from the log.
+struct Announced<'a> {
+    /// The event before it in the log; [`EventId::ZERO`] if there is none.
+    before: EventId,
+    id: EventId,
+    event: &'a str,
+}
+
+impl<'a> Announced<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
+        let (ids, event) = text.split_once(' ')?;
+        let (before, id) = ids.split_once('>')?;
+        Some(Self { before: before.parse().ok()?, id: id.parse().ok()?, event })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ambient::{Clock, Timestamp};
+    use futures_util::FutureExt as _;
+
+    use super::*;
+    use crate::{Backend, Store};
+
+    const LONG: Duration = Duration::from_mins(1);
+
+    fn store() -> Store {
+        Store::memory(Clock::manual(Timestamp::from_secs(1_800_000_000)))
+    }
+
+    /// Adds an event whose announcement is lost.
+    fn append_unheard(store: &Store, event: &str) {
+        let Backend::Memory(memory) = store.backend() else { panic!("it is in memory") };
+        memory.logs.append("a", event, 60_000, |_, _| {});
+    }
+
+    /// What there is to hear now.
+    fn heard(tail: &mut Tail) -> Vec<String> {
+        let next = || tail.next().now_or_never().flatten();
+        let text = |heard| match heard {
+            Ok(Heard::Event(_, event)) => event,
+            Ok(Heard::Gap) => "gap".to_owned(),
+            Err(error) => panic!("{error}"),
+        };
+        std::iter::from_fn(next).map(text).collect()
+    }
+
+    #[tokio::test]
+    async fn the_announcement_after_one_that_was_lost_tells_of_it() {
+        for start in [Start::Oldest, Start::Newest, Start::After(EventId::ZERO)] {
+            let store = store();
+            let mut tail = store.log().tail("a", start).await.unwrap();
+            for event in ["1", "2"] {
+                append_unheard(&store, &format!("{event}, unheard"));
+                store.log().append("a", event, LONG).await.unwrap();
+                assert_eq!(heard(&mut tail), [&format!("{event}, unheard"), event], "{start:?}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_look_finds_the_last_event_and_no_gap_where_there_is_none() {
+        let (store, mut tail) = (store(), None);
+        for event in ["1", "2"] {
+            let tail = match &mut tail {
+                Some(tail) => tail,
+                None => tail.insert(store.log().tail("a", Start::Newest).await.unwrap()),
+            };
+            append_unheard(&store, event);
+            assert!(heard(tail).is_empty());
+            tail.look();
+            assert_eq!(heard(tail), [event]);
+        }
+        let mut tail = tail.unwrap();
+        store.log().remove("a").await.unwrap();
+        tail.look();
+        assert!(heard(&mut tail).is_empty(), "what has expired was read");
+    }
+
+    #[tokio::test]
+    async fn a_log_that_begins_anew_is_no_gap() {
+        let store = store();
+        let mut tail = store.log().tail("a", Start::Newest).await.unwrap();
+        for event in ["1", "2"] {
+            store.log().append("a", event, LONG).await.unwrap();
+            assert_eq!(heard(&mut tail), [event]);
+            store.log().remove("a").await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_another_version_announces_is_read_from_the_log() {
+        let store = store();
+        let mut tail = store.log().tail("a", Start::Newest).await.unwrap();
+        append_unheard(&store, "1");
+        store.bus().publish("a", "1800000000000-0 1").await.unwrap();
+        assert_eq!(heard(&mut tail), ["1"]);
+    }
 }

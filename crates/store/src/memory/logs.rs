@@ -40,6 +40,10 @@ impl Events {
             self.bytes -= dropped.map_or(0, |(_, event)| event.len());
         }
     }
+
+    fn newest(&self) -> Option<EventId> {
+        self.queue.back().map(|(id, _)| *id)
+    }
 }
 
 impl Default for Shard {
@@ -53,14 +57,14 @@ impl Logs {
         Self { clock, shards: Sharded::new() }
     }
 
-    /// Adds an event; `announce` is called before the next one can be added, so that events are
-    /// announced in their order.
+    /// Adds an event; `announce` is called with the id of the event before it and its own, before the
+    /// next one can be added, so that events are announced in their order.
     pub(crate) fn append(
         &self,
         stream: &str,
         event: &str,
         millis: i64,
-        announce: impl FnOnce(EventId),
+        announce: impl FnOnce(EventId, EventId),
     ) -> EventId {
         let event: Arc<str> = event.into();
         let now = self.clock.now();
@@ -68,16 +72,26 @@ impl Logs {
         let mut shard = self.shards.of(stream);
         let id = shard.last.next(now.as_millis());
         shard.last = id;
-        if let Some((kept_until, events)) = shard.streams.get(stream, now) {
+        let before = if let Some((kept_until, events)) = shard.streams.get(stream, now) {
             *kept_until = end;
+            let before = events.newest();
             events.push(id, event);
+            before
         } else {
             let mut events = Events::default();
             events.push(id, event);
             shard.streams.insert(stream.to_owned(), events, end, now);
-        }
-        announce(id);
+            None
+        };
+        announce(before.unwrap_or(EventId::ZERO), id);
         id
+    }
+
+    /// The last event, if there is one.
+    pub(crate) fn newest(&self, stream: &str) -> Option<EventId> {
+        let now = self.clock.now();
+        let mut shard = self.shards.of(stream);
+        shard.streams.get(stream, now).and_then(|(_, events)| events.newest())
     }
 
     pub(crate) fn read_after(&self, stream: &str, after: Option<EventId>, limit: usize) -> Page {

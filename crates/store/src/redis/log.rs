@@ -55,6 +55,34 @@ impl Redis {
         Ok(Page { events, gap })
     }
 
+    pub(crate) async fn newest(
+        &self,
+        action: Action,
+        stream: &str,
+    ) -> Result<Option<EventId>, StoreError> {
+        let name = self.name(stream);
+        let entries: Value =
+            self.run(action, |client| client.xrevrange(name.clone(), "+", "-", Some(1))).await?;
+        let events = parse(entries).ok_or_else(|| action.corrupt("an entry that is not ours"))?;
+        Ok(events.first().map(|(id, _)| *id))
+    }
+
+    /// Whether there are events after `position`. The range leaves out `position` itself, so that the
+    /// usual answer is empty.
+    pub(crate) async fn goes_on(
+        &self,
+        action: Action,
+        stream: &str,
+        position: EventId,
+    ) -> Result<bool, StoreError> {
+        let (name, start) = (self.name(stream), format!("({position}"));
+        let entries: Value = self
+            .run(action, |client| client.xrange(name.clone(), start.clone(), "+", Some(1)))
+            .await?;
+        let events = parse(entries).ok_or_else(|| action.corrupt("an entry that is not ours"))?;
+        Ok(!events.is_empty())
+    }
+
     pub(crate) async fn keep(
         &self,
         action: Action,

@@ -23,10 +23,13 @@ redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL')
 return 1";
 
 /// Adds an event, sets the lifetime and announces the event in one step: no log is left without a
-/// lifetime, and events are announced in their order.
+/// lifetime, and events are announced in their order, each after the id of the one before it, by which
+/// a reader notices that an announcement was lost on its way.
 /// Trims whole blocks (`~`), which costs Redis much less than an exact length. Only large events can
 /// make a log too large for its number of them; their bytes are looked at, and half is dropped.
 const APPEND: &str = "\
+local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+local before = last[1] and last[1][1] or '0-0'
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 if #ARGV[2] > 4096 then
@@ -36,7 +39,7 @@ if #ARGV[2] > 4096 then
     redis.call('XTRIM', KEYS[1], 'MAXLEN', math.floor(length / 2))
   end
 end
-redis.call('PUBLISH', KEYS[1], id .. ' ' .. ARGV[2])
+redis.call('PUBLISH', KEYS[1], before .. '>' .. id .. ' ' .. ARGV[2])
 return id";
 
 /// Counts one and opens a window with the first, in one step, so that no count is left without an

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use ambient::Timestamp;
 use store::{EventId, Heard, Log, MAX_BYTES, MAX_EVENTS, Start, Tail};
-use testkit::within;
+use testkit::{redis::Namespace, within};
 use tokio::task::JoinSet;
 
 use crate::{
     World, contract,
+    keys::{ask, operator},
     world::{LONG, SHORT},
 };
 
@@ -167,7 +168,7 @@ async fn a_log_is_bounded_in_bytes(world: World) {
 }
 
 /// The next events of a tail, as texts.
-async fn heard(tail: &mut Tail, events: usize) -> Vec<String> {
+pub(crate) async fn heard(tail: &mut Tail, events: usize) -> Vec<String> {
     let mut texts = Vec::new();
     for _ in 0..events {
         match within(Duration::from_secs(5), tail.next()).await.unwrap().unwrap() {
@@ -218,4 +219,21 @@ async fn a_tail_may_begin_at_a_moment(world: World) {
     let later = EventId::before(Timestamp::from_secs(9_000_000_000));
     let mut tail = log.tail("a", Start::After(later)).await.unwrap();
     assert!(futures_util::FutureExt::now_or_never(tail.next()).is_none());
+}
+
+#[tokio::test]
+async fn events_whose_announcement_is_lost_are_heard_all_the_same() {
+    let world = World::redis().await;
+    let Namespace { url, prefix } = world.namespace();
+    let (redis, log, name) = (operator(url).await, world.store.log(), format!("{prefix}a"));
+    let unheard = async |event| -> String { ask(&redis, "XADD", &[&name, "*", "e", event]).await };
+    log.append("a", "old", LONG).await.unwrap();
+    let mut tail = world.other.log().tail("a", Start::Newest).await.unwrap();
+    drop(unheard("0").await);
+    log.append("a", "1", LONG).await.unwrap();
+    assert_eq!(heard(&mut tail, 2).await, numbers(0..2));
+    drop(unheard("2").await);
+    tail.look();
+    assert_eq!(heard(&mut tail, 1).await, numbers(2..3));
+    assert_eq!(world.other.bus().traffic().received, 1);
 }

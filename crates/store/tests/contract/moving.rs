@@ -1,12 +1,13 @@
 //! Slots of a cluster move from node to node while they are used.
 
 use fred::clients::Client;
-use store::{Store, StoreError};
+use store::{Start, Store, StoreError};
 use testkit::redis::RedisServer;
 
 use crate::{
     Note,
     keys::{ask, operator},
+    log::heard,
     world::{LONG, options, until},
 };
 
@@ -27,9 +28,7 @@ impl Pair {
             ask(&nodes[1], "CLUSTER", &["MYID"]).await,
         ];
         let () = ask(&nodes[0], "CLUSTER", &["ADDSLOTSRANGE", "0", "16383"]).await;
-        let bus: Vec<String> = ask(&nodes[1], "CONFIG", &["GET", "cluster-port"]).await;
-        let port = servers[1].port().to_string();
-        let () = ask(&nodes[0], "CLUSTER", &["MEET", "127.0.0.1", &port, &bus[1]]).await;
+        introduce(&nodes[0], &servers[1], &nodes[1]).await;
         for node in &nodes {
             until(async || {
                 let info: String = ask(node, "CLUSTER", &["INFO"]).await;
@@ -66,6 +65,13 @@ impl Pair {
         let errors: String = ask(&self.nodes[0], "INFO", &["errorstats"]).await;
         errors.contains(code)
     }
+}
+
+/// Lets a node meet another one.
+async fn introduce(node: &Client, server: &RedisServer, other: &Client) {
+    let bus: Vec<String> = ask(other, "CONFIG", &["GET", "cluster-port"]).await;
+    let port = server.port().to_string();
+    let () = ask(node, "CLUSTER", &["MEET", "127.0.0.1", &port, &bus[1]]).await;
 }
 
 #[tokio::test]
@@ -121,4 +127,33 @@ async fn what_stays_on_its_way_is_an_outage() {
     assert!(failure.to_string().contains("moving"), "{failure}");
     pair.end(&slot).await;
     assert_eq!(notes.take("a").await, Ok(Some(Note { count: 1 })));
+}
+
+/// Messages go from node to node as datagrams do: nobody asks whether they have come.
+#[tokio::test]
+async fn an_event_is_heard_although_a_node_had_forgotten_the_other() {
+    let pair = Pair::start().await;
+    let ([near, far], log) = (&pair.nodes, pair.store.log());
+    for node in [near, far] {
+        let () = ask(node, "CONFIG", &["SET", "cluster-require-full-coverage", "no"]).await;
+    }
+    // What is written on one node is heard on the other.
+    pair.end(&pair.begin("a").await).await;
+    let mut tail = log.tail("a", Start::Newest).await.unwrap();
+    log.append("a", "0", LONG).await.unwrap();
+    assert_eq!(heard(&mut tail, 1).await, ["0"]);
+    let () = ask(far, "CLUSTER", &["FORGET", &pair.names[0]]).await;
+    log.append("a", "1", LONG).await.unwrap();
+    tail.look();
+    assert_eq!(heard(&mut tail, 1).await, ["1"]);
+    log.append("a", "2", LONG).await.unwrap();
+    assert_eq!(pair.store.bus().traffic().received, 1, "the others are lost on the way");
+    introduce(far, &pair.servers[0], near).await;
+    until(async || {
+        let nodes: String = ask(far, "CLUSTER", &["NODES"]).await;
+        nodes.lines().count() == 2 && !nodes.contains("handshake") && !nodes.contains("disconn")
+    })
+    .await;
+    log.append("a", "3", LONG).await.unwrap();
+    assert_eq!(heard(&mut tail, 2).await, ["2", "3"]);
 }
