@@ -18,6 +18,9 @@ use futures_util::FutureExt as _;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 
+/// How long before the hard stop nobody can count on a result any more.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
+
 /// The one handle on starting and ending background work. Clones share one life.
 #[derive(Clone)]
 pub struct Lifecycle(Arc<Inner>);
@@ -104,6 +107,21 @@ impl Lifecycle {
             tokio::select! {
                 () = inner.hard.cancelled() => {}
                 () = over => inner.hard.cancel(),
+            }
+        }
+    }
+
+    /// Waits until a stop has begun and its grace is nearly over: the last moment for whoever is still
+    /// at work to say that there will be no result. It is half a second before the hard stop, or a tenth
+    /// of the grace if that is less.
+    pub fn nearly_over(&self) -> impl Future<Output = ()> + Send + 'static {
+        let inner = Arc::clone(&self.0);
+        async move {
+            inner.soft.cancelled().await;
+            let margin = LAST_MOMENT.min(inner.grace / 10);
+            tokio::select! {
+                () = inner.hard.cancelled() => {}
+                () = inner.clock.sleep_until(inner.deadline() - margin) => {}
             }
         }
     }
@@ -290,6 +308,20 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         life.finished().await;
         assert!(dropped.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn the_last_moment_comes_after_the_stop_and_before_the_end() {
+        let (life, clock) = life();
+        let mut nearly_over = Box::pin(life.nearly_over());
+        clock.advance(GRACE);
+        assert!((&mut nearly_over).now_or_never().is_none());
+        life.stop();
+        clock.advance(Duration::from_secs(24));
+        assert!((&mut nearly_over).now_or_never().is_none());
+        clock.advance(LAST_MOMENT);
+        assert!(nearly_over.now_or_never().is_some());
+        assert!(life.aborted().now_or_never().is_none());
     }
 
     #[tokio::test]

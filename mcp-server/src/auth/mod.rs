@@ -268,6 +268,9 @@ pub(crate) async fn admitted<F: Future<Output = Response>>(
                 Ok(found) => found,
                 Err(refusal) => {
                     server.metrics().refused(refusal.name());
+                    let speaks_of_a_key = dpop::is_scheme(request.headers());
+                    let refusal =
+                        if speaks_of_a_key { refusal.for_a_key_holder() } else { refusal };
                     return refusal.answer(server, auth, path);
                 }
             }

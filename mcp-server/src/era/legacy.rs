@@ -31,8 +31,8 @@ use super::{
 use crate::{
     Server, auth,
     http::{
-        Answer, Entrance, Form, Outbox, Rejection, Resumable, Running, Said, error_message,
-        to_bytes,
+        Answer, Entrance, Form, LastWords, Outbox, Rejection, Requests, Resumable, Running, Said,
+        array, error_message, to_bytes,
     },
     operation::{self, Asked},
     session::{
@@ -134,9 +134,11 @@ pub(crate) async fn serve(
             let outbox = Arc::<Outbox>::default();
             let voice = Arc::new(voice(server, &session, &id, form, &outbox));
             let is_primed = session.record.revision.has_stream_polling();
+            let asked = Requests::One(id.clone());
             let request = Request { id, method, params };
             let call = request.call(server.clone(), principal, session, Arc::clone(&voice));
-            let running = running(server, call, outbox, form);
+            let running =
+                running(server, call, outbox, form).or(LastWords::new(server.lifecycle(), asked));
             let (lifecycle, entropy) = (server.lifecycle().clone(), server.entropy().clone());
             let resumable = Resumable { voice, is_primed, lifecycle, entropy };
             Ok(Handled::Running(running.resumable(resumable)))
@@ -242,10 +244,11 @@ pub(crate) async fn batch(
     }
     auth::allow_messages(Entrance::Endpoint, server, principal, &items)?;
     let outbox = Arc::<Outbox>::default();
-    let mut calls = Vec::new();
+    let (mut calls, mut asked) = (Vec::new(), Vec::new());
     for item in items {
         match item {
             Incoming::Request { id, method, params } => {
+                asked.push(id.clone());
                 let request = Request { id, method, params };
                 let (server, principal) = (server.clone(), Arc::clone(principal));
                 let voice = Arc::new(match form {
@@ -265,20 +268,19 @@ pub(crate) async fn batch(
     if calls.is_empty() {
         return Ok(Handled::Accepted);
     }
-    let call = Box::pin(async { array(&join_all(calls).await) });
-    Ok(Handled::Running(running(server, call, outbox, form)))
+    let call = Box::pin(async { all(&join_all(calls).await) });
+    let last_words = LastWords::new(server.lifecycle(), Requests::Batch(asked));
+    Ok(Handled::Running(running(server, call, outbox, form).or(last_words)))
 }
 
-fn array(answers: &[Answer]) -> Answer {
+/// The answers of a batch as one.
+fn all(answers: &[Answer]) -> Answer {
     let messages = answers.iter().filter_map(|answer| match answer {
-        Answer::Message(_, message) | Answer::Last(Said { message, .. }) => Some(&**message),
+        Answer::Message(_, message) | Answer::Last(Said { message, .. }) => Some(message),
         Answer::Nothing => None,
     });
-    let joined = messages.collect::<Vec<_>>().join(&b","[..]);
-    if joined.is_empty() {
-        return Answer::Nothing;
-    }
-    Answer::ok([b"[", &*joined, b"]"].concat().into())
+    let messages: Vec<_> = messages.collect();
+    if messages.is_empty() { Answer::Nothing } else { Answer::ok(array(&messages)) }
 }
 
 async fn notified(
@@ -585,7 +587,7 @@ mod tests {
     #[test]
     fn answers_of_a_batch_are_one_array_without_the_cancelled() {
         let answers = vec![Answer::ok("1".into()), Answer::Nothing, Answer::ok("2".into())];
-        assert!(matches!(array(&answers), Answer::Message(_, message) if message == "[1,2]"));
-        assert!(matches!(array(&[Answer::Nothing]), Answer::Nothing));
+        assert!(matches!(all(&answers), Answer::Message(_, message) if message == "[1,2]"));
+        assert!(matches!(all(&[Answer::Nothing]), Answer::Nothing));
     }
 }

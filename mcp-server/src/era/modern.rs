@@ -28,7 +28,10 @@ use super::{
 use crate::{
     Server,
     auth::{self, Caller},
-    http::{Answer, Form, Outbox, Rejection, Running, SERVED, Said, error_message, to_bytes},
+    http::{
+        Answer, Form, LastWords, Outbox, Rejection, Requests, Running, SERVED, Said, error_message,
+        to_bytes,
+    },
     operation::{self, Asked},
     session::Transport,
     subscriptions::{self, MOST_FOLLOWED, MOST_WATCHED, Wanted},
@@ -79,6 +82,7 @@ fn prepare(
         transport: headers.map_or(Transport::Stdio, |_| Transport::Streamable),
     });
     let lasts = method == Method::Listen;
+    let last_words = LastWords::new(server.lifecycle(), Requests::One(envelope.id.clone()));
     let decoded = decode(headers, method, &envelope)?;
     let outbox = Arc::<Outbox>::default();
     let call: BoxFuture<'static, Answer> = match decoded {
@@ -113,7 +117,7 @@ fn prepare(
             ))
         }
     };
-    let running = Running::new(begun.watch(call), outbox, form);
+    let running = Running::new(begun.watch(call), outbox, form).or(last_words);
     Ok(if lasts { running.lasting() } else { running })
 }
 

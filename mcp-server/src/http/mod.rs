@@ -36,7 +36,7 @@ pub(crate) use self::{
     guard::Guard,
     outbox::{Outbox, Said},
     rejection::{Rejected, Rejection, SERVED, error_message, to_bytes},
-    reply::{Answer, Form, Resumable, Running},
+    reply::{Answer, Form, LastWords, Requests, Resumable, Running, array},
     well_known::Entrance,
 };
 use crate::{

@@ -13,12 +13,17 @@ use axum::{
 };
 use bytes::{BufMut as _, Bytes, BytesMut};
 use chassis::{Lasting, Lifecycle};
-use futures_util::{Stream, future::BoxFuture, stream};
+use futures_util::{FutureExt as _, Stream, future::BoxFuture, stream};
 use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+use shared::mcp::{ErrorCode, ErrorObject, RequestId};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::outbox::{Outbox, Said};
+use super::{
+    error_message,
+    outbox::{Outbox, Said},
+};
 use crate::{Server, session::voice::Voice};
 
 /// How long a stream may be silent: proxies cut what looks dead.
@@ -68,7 +73,13 @@ impl IntoResponse for Answer {
         const JSON: HeaderValue = HeaderValue::from_static("application/json");
         match self {
             Self::Message(status, message) => {
-                (status, [(header::CONTENT_TYPE, JSON)], message).into_response()
+                let mut response =
+                    (status, [(header::CONTENT_TYPE, JSON)], message).into_response();
+                if status == StatusCode::SERVICE_UNAVAILABLE {
+                    let after = HeaderValue::from_static("2");
+                    response.headers_mut().insert(header::RETRY_AFTER, after);
+                }
+                response
             }
             Self::Last(Said { message, .. }) => {
                 ([(header::CONTENT_TYPE, JSON)], message).into_response()
@@ -89,11 +100,54 @@ pub(crate) enum Form {
     Stream,
 }
 
+/// What answers a call that the end of the server cuts short.
+pub(crate) struct LastWords {
+    lifecycle: Lifecycle,
+    asked: Requests,
+}
+
+/// Which requests an answer is for.
+pub(crate) enum Requests {
+    /// The only one of a message.
+    One(RequestId),
+    /// All of a batch.
+    Batch(Vec<RequestId>),
+}
+
+impl LastWords {
+    pub(crate) fn new(lifecycle: &Lifecycle, asked: Requests) -> Self {
+        Self { lifecycle: lifecycle.clone(), asked }
+    }
+
+    /// Waits until the server is about to drop what is left, and gives the answer.
+    async fn spoken(&self) -> Answer {
+        self.lifecycle.nearly_over().await;
+        let message = "The server is shutting down and has not finished this call";
+        let mut error = ErrorObject::new(ErrorCode::INTERNAL_ERROR, message);
+        error.data = Some(json!({ "reason": "shutting_down", "retryable": true }));
+        let message = match &self.asked {
+            Requests::One(id) => error_message(Some(id), &error),
+            Requests::Batch(ids) => {
+                let each: Vec<_> = ids.iter().map(|id| error_message(Some(id), &error)).collect();
+                array(&each)
+            }
+        };
+        Answer::Message(StatusCode::SERVICE_UNAVAILABLE, message)
+    }
+}
+
+/// Several messages as one.
+pub(crate) fn array(messages: &[impl AsRef<[u8]>]) -> Bytes {
+    let messages: Vec<&[u8]> = messages.iter().map(AsRef::as_ref).collect();
+    [b"[", &*messages.join(&b","[..]), b"]"].concat().into()
+}
+
 /// A call that is running, and what it says.
 pub(crate) struct Running {
     call: BoxFuture<'static, Answer>,
     outbox: Reader,
     form: Form,
+    last_words: Option<LastWords>,
     resumable: Option<Resumable>,
     /// Whether it goes on until somebody ends it.
     lasts: bool,
@@ -129,7 +183,14 @@ impl Running {
         if form == Form::Json {
             outbox.close();
         }
-        Self { call, outbox: Reader(outbox), form, resumable: None, lasts: false }
+        let outbox = Reader(outbox);
+        Self { call, outbox, form, last_words: None, resumable: None, lasts: false }
+    }
+
+    /// The call is answered even if the end of the server cuts it short.
+    #[must_use]
+    pub(crate) fn or(self, last_words: LastWords) -> Self {
+        Self { last_words: Some(last_words), ..self }
     }
 
     /// The client can come back to the stream of this call.
@@ -147,7 +208,11 @@ impl Running {
     /// Runs the call as far as the form of the answer is decided, and answers.
     pub(crate) async fn reply(mut self, clock: &Clock) -> Response {
         let decided = match self.form {
-            Form::Json => Some(self.call.as_mut().await),
+            Form::Json => Some(tokio::select! {
+                biased;
+                answer = &mut self.call => answer,
+                answer = cut_short(self.last_words.as_ref()) => answer,
+            }),
             Form::Stream => None,
             Form::Either => self.decide(clock).await,
         };
@@ -187,7 +252,7 @@ impl Running {
     /// Waits until the call has ended, has said something, has been silent for long, or must go on
     /// without its connection.
     async fn decide(&mut self, clock: &Clock) -> Option<Answer> {
-        let Self { call, outbox, resumable, .. } = self;
+        let Self { call, outbox, last_words, resumable, .. } = self;
         let handover = async {
             match resumable {
                 Some(resumable) => resumable.handover(clock).await,
@@ -197,6 +262,7 @@ impl Running {
         tokio::select! {
             biased;
             answer = call => Some(answer),
+            answer = cut_short(last_words.as_ref()) => Some(answer),
             () = outbox.0.spoken() => None,
             () = clock.sleep(KEEP_ALIVE) => None,
             () = handover => None,
@@ -205,7 +271,7 @@ impl Running {
 
     /// Answers with a stream, of a call that has ended or goes on.
     async fn stream(self, answer: Option<Answer>, clock: &Clock) -> Response {
-        let Self { call, outbox, resumable, lasts, .. } = self;
+        let Self { call, outbox, last_words, resumable, lasts, .. } = self;
         let (mut first, mut replaced, mut handover) = (None, None, None);
         // What has ended without a word needs no coming back.
         if let Some(resumable) = resumable
@@ -218,8 +284,9 @@ impl Running {
             handover = first.is_some().then(|| handed_over(resumable, clock.clone()));
         }
         let call = answer.map_or(Call::Running(call), Call::Ended);
-        let stream =
-            events(Events { first, call, outbox, replaced, handover, clock: clock.clone() });
+        let last_words = last_words.map(|words| async move { words.spoken().await }.boxed());
+        let clock = clock.clone();
+        let stream = events(Events { first, call, outbox, replaced, handover, last_words, clock });
         if lasts { lasting(stream) } else { stream }
     }
 }
@@ -257,6 +324,8 @@ struct Events {
     replaced: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
     /// Gives the last event of the connection, after which the call goes on without it.
     handover: Option<BoxFuture<'static, Bytes>>,
+    /// Gives the answer of a call that the end of the server cuts short.
+    last_words: Option<BoxFuture<'static, Answer>>,
     clock: Clock,
 }
 
@@ -278,6 +347,7 @@ impl Events {
                 () = maybe(&mut self.replaced) => return None,
                 said = self.outbox.0.next() => return said.map(|said| said.to_event()),
                 answer = call => self.call = Call::Ended(answer),
+                answer = maybe(&mut self.last_words) => self.call = Call::Ended(answer),
                 last = maybe(&mut self.handover) => {
                     self.handover = None;
                     self.call = Call::Answered;
@@ -297,6 +367,14 @@ impl Events {
             Call::Ended(Answer::Last(last)) => Some(last.to_event()),
             _ => None,
         }
+    }
+}
+
+/// The answer of a call that is cut short, if there is one for that.
+async fn cut_short(last_words: Option<&LastWords>) -> Answer {
+    match last_words {
+        Some(last_words) => last_words.spoken().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -371,7 +449,6 @@ pub(crate) fn event_stream(events: impl Stream<Item = Bytes> + Send + 'static) -
 #[cfg(test)]
 mod tests {
     use ambient::Timestamp;
-    use futures_util::FutureExt as _;
     use http_body_util::BodyExt as _;
 
     use super::*;

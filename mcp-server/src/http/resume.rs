@@ -166,13 +166,14 @@ impl Resumed {
     /// Ends a call whose instance has died, for whoever reads its stream.
     async fn bury(&mut self) {
         tracing::warn!(instance = self.origin.instance, "a call was lost with its instance");
-        let request = self.origin.request.as_deref();
-        let Some(id) = request.and_then(|id| serde_json::from_str::<RequestId>(id).ok()) else {
+        let begun = self.origin.request.as_deref();
+        let begun = begun.and_then(|id| serde_json::from_str::<RequestId>(id).ok());
+        let Some(id) = begun.or_else(|| self.last.stream.request()) else {
             return self.end(None);
         };
         let message = "The instance that ran this call is gone; call again";
         let mut error = ErrorObject::new(ErrorCode::INTERNAL_ERROR, message);
-        error.data = Some(json!({ "reason": "instance_lost" }));
+        error.data = Some(json!({ "reason": "instance_lost", "retryable": true }));
         let message = error_message(Some(&id), &error);
         let entry = Entry::Answered(String::from_utf8_lossy(&message).into_owned());
         let streams = self.server.sessions().streams();

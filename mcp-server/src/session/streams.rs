@@ -17,21 +17,35 @@ use crate::flow::Flow;
 /// How far the clocks of instances and of Redis may be apart.
 const SKEW: Duration = Duration::from_secs(5);
 
+/// How long the name of a stream may be.
+const LONGEST_NAME: usize = 64;
+
 /// The name of a stream within its session.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct StreamName(String);
 
 impl StreamName {
-    /// The stream that answers a request. Numbers are themselves; a text, which may be anything,
-    /// goes by its digest, so that 5 and "5" are two.
+    /// The stream that answers a request. Numbers are themselves; a plain text follows an `x`, so that
+    /// 5 and "5" are two; any other text goes by its digest.
     pub(crate) fn of_call(id: &RequestId) -> Self {
         Self(match id {
             RequestId::Number(number) => number.to_string(),
+            RequestId::String(text) if text.len() < LONGEST_NAME && text.bytes().all(is_plain) => {
+                format!("x{text}")
+            }
             RequestId::String(text) => {
                 let digest = Sha256::digest(text.as_bytes());
                 format!("t{}", const_hex::encode(&digest[..12]))
             }
         })
+    }
+
+    /// The request that it answers, where the name says so.
+    pub(crate) fn request(&self) -> Option<RequestId> {
+        match self.0.strip_prefix('x') {
+            Some(text) => Some(RequestId::String(text.to_owned())),
+            None => self.0.parse().ok().map(RequestId::Number),
+        }
     }
 
     /// The stream of a session that is about no request.
@@ -45,9 +59,14 @@ impl StreamName {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        (matches!(text.len(), 1..=40) && text.bytes().all(plain)).then(|| Self(text.to_owned()))
+        let is_name = matches!(text.len(), 1..=LONGEST_NAME) && text.bytes().all(is_plain);
+        is_name.then(|| Self(text.to_owned()))
     }
+}
+
+/// What the name of a stream is made of: nothing that separates parts of keys and events.
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 impl fmt::Display for StreamName {
@@ -227,7 +246,7 @@ fn key(session: &SessionId, stream: &StreamName) -> String {
 
 /// Where a stream comes from.
 pub(crate) struct Origin {
-    /// The id of the request, as JSON.
+    /// The id of the request, as JSON; unknown where the beginning of the log was dropped.
     pub(crate) request: Option<String>,
     /// The instance that runs the call.
     pub(crate) instance: String,
@@ -283,7 +302,7 @@ mod tests {
         for text in ["", "5", "5.1", "5.1-1.x", "5.1-1.1-1.1-1", "a:b.1-1", "ä.1-1", ".1-1"] {
             assert_eq!(EventName::parse(text), None, "{text}");
         }
-        assert_eq!(EventName::parse(&format!("{}.1-1", "x".repeat(41))), None);
+        assert_eq!(EventName::parse(&format!("{}.1-1", "x".repeat(65))), None);
     }
 
     #[test]
@@ -292,6 +311,23 @@ mod tests {
         let text = StreamName::of_call(&RequestId::String("5".to_owned()));
         assert_ne!(number, text);
         assert_eq!(StreamName::parse(&text.to_string()), Some(text));
+    }
+
+    #[test]
+    fn the_name_of_a_stream_says_which_request_it_answers() {
+        let text = |text: &str| RequestId::String(text.to_owned());
+        let long = "a".repeat(LONGEST_NAME - 1);
+        for id in [RequestId::Number(-5), text("5"), text("a_B-c"), text(&long), text("")] {
+            let name = StreamName::of_call(&id);
+            assert_eq!(StreamName::parse(&name.to_string()), Some(name.clone()));
+            assert_eq!(name.request(), Some(id));
+        }
+        for id in [text("a b"), text("ä"), text("a.b"), text(&"a".repeat(LONGEST_NAME))] {
+            let name = StreamName::of_call(&id);
+            assert_eq!(StreamName::parse(&name.to_string()), Some(name.clone()));
+            assert_eq!(name.request(), None);
+        }
+        assert_eq!(StreamName::standalone().request(), None);
     }
 
     #[test]

@@ -72,7 +72,7 @@ impl Outcome {
     /// The instance that ran the call has died.
     pub(crate) fn lost() -> Self {
         let message = "The instance that ran this task is gone; call again";
-        let data = serde_json::json!({ "reason": "instance_lost" });
+        let data = serde_json::json!({ "reason": "instance_lost", "retryable": true });
         Self::Error(ErrorObject::new(ErrorCode::INTERNAL_ERROR, message).with_data(data))
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::mcp::Revision;
-use testkit::rpc::{Script, Session};
+use testkit::rpc::{Exchange, Reply, Script, Session};
 
 use crate::world::{World, instance, still, world};
 
@@ -262,6 +262,50 @@ async fn an_open_stream_ends_when_the_server_stops() {
     let stream = world.session().await.listen(None).await;
     world.lifecycle.stop();
     assert!(stream.finish().await.messages.is_empty());
+}
+
+/// Stops a server, and goes to the last moment of its grace of five seconds.
+fn nearly_end(world: &World) {
+    world.lifecycle.stop();
+    world.clock.advance(Duration::from_millis(4500));
+}
+
+/// What is left of an answer after a server has nearly ended.
+async fn end(exchange: Exchange) -> Reply {
+    let ended = exchange.finish().await;
+    assert_eq!(ended.error()["data"]["reason"], "shutting_down", "{ended}");
+    ended
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_an_error_when_the_server_ends_before_its_call() {
+    let world = world().await;
+    let session = world.opening().revision(Revision::V2025_06_18).open().await;
+    let params = json!({ "name": "pause", "arguments": {}, "_meta": { "progressToken": 1 } });
+    let mut stream = session.open(session.draft("tools/call", params.clone())).await;
+    let modern = world.modern();
+    let mut other = modern.open(modern.draft("tools/call", params)).await;
+    assert_eq!(stream.next().await.unwrap()["params"]["message"], "before");
+    assert_eq!(other.next().await.unwrap()["params"]["message"], "before");
+    nearly_end(&world);
+    assert_eq!(end(stream).await.status, 200);
+    assert_eq!(end(other).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_call_that_has_said_nothing_is_503_when_the_server_ends_before_it() {
+    for accept in ["application/json", "application/json, text/event-stream"] {
+        let mut world = world().await;
+        let session = world.opening().revision(Revision::V2025_06_18).open().await;
+        let params = json!({ "name": "stay", "arguments": {} });
+        let draft = session.draft("tools/call", params).header("accept", accept);
+        let time_passes = async {
+            world.happened("started").await;
+            nearly_end(&world);
+        };
+        let (exchange, ()) = tokio::join!(session.open(draft), time_passes);
+        assert_eq!(end(exchange).await.status, 503);
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 
 mod any_bytes;
 mod asked_faults;
+mod auth_settings;
 mod authorization;
 mod bad_input;
 mod check_auth;

@@ -149,20 +149,26 @@ async fn a_call_whose_instance_died_ends_with_an_error_that_says_so() {
     here.lifecycle.abort();
     here.lifecycle.finished().await;
     let mut stream = session.at(&there.endpoint()).come_back(&left).await;
+    let begun = there.clock.now();
+    let lost = while_time_passes(&there, &mut stream).await;
+    assert!(there.clock.now().since(begun) <= Duration::from_secs(12));
+    let said = json!({ "reason": "instance_lost", "retryable": true });
+    assert_eq!(lost["error"]["data"], said, "{lost}");
+    assert_eq!(stream.next().await, None);
+}
+
+/// The next message of a stream, which time brings.
+async fn while_time_passes(world: &World, stream: &mut Exchange) -> Value {
     let time_passes = async {
         loop {
-            there.clock.advance(Duration::from_millis(500));
+            world.clock.advance(Duration::from_millis(500));
             Clock::system().sleep(Duration::from_millis(5)).await;
         }
     };
-    let begun = there.clock.now();
-    let lost = tokio::select! {
-        lost = stream.next() => lost.unwrap(),
+    tokio::select! {
+        message = stream.next() => message.unwrap(),
         () = time_passes => unreachable!("time has no end"),
-    };
-    assert!(there.clock.now().since(begun) <= Duration::from_secs(12));
-    assert_eq!(lost["error"]["data"]["reason"], "instance_lost", "{lost}");
-    assert_eq!(stream.next().await, None);
+    }
 }
 
 /// A message of a stream as it is kept, by an instance that is called `0`.
@@ -175,7 +181,7 @@ fn kept(number: usize) -> String {
 }
 
 /// Opens the stream of a call, leaves it, and lets it say so much that its beginning is dropped.
-async fn overrun(here: &World, store: &Store, session: &Session, id: &str) -> Left {
+async fn overrun(here: &World, store: &Store, session: &Session, id: Value) -> Left {
     let mut stream = session.open(session.draft("tools/call", call("pause")).id(id)).await;
     drop(stream.next().await.unwrap());
     let left = stream.leave();
@@ -194,7 +200,7 @@ async fn a_client_that_was_away_for_too_long_is_told_that_messages_are_lost() {
     let (store, clock) = still();
     let world = instance(&store, clock, &[("MCP_AUTH", "none")]).await;
     let session = world.session().await;
-    let left = overrun(&world, &store, &session, "a").await;
+    let left = overrun(&world, &store, &session, json!("a")).await;
     let mut stream = session.come_back(&left).await;
     let note = stream.next().await.unwrap();
     assert_eq!(note["params"]["logger"], "stream", "{note}");
@@ -212,4 +218,21 @@ async fn the_standalone_stream_says_that_messages_are_lost() {
     let mut stream = session.listen(Some("standalone.5-1")).await;
     let note = stream.next().await.unwrap();
     assert_eq!(note["params"]["logger"], "stream", "{note}");
+}
+
+#[tokio::test]
+async fn a_call_whose_instance_died_ends_with_an_error_though_its_beginning_is_dropped() {
+    for id in [json!(5), json!("5")] {
+        let (store, clock) = still();
+        let world = instance(&store, clock, &[("MCP_AUTH", "none")]).await;
+        let session = world.session().await;
+        let left = overrun(&world, &store, &session, id.clone()).await;
+        let mut stream = session.come_back(&left).await;
+        for _ in 0..=MAX_EVENTS {
+            drop(stream.next().await.unwrap());
+        }
+        let lost = while_time_passes(&world, &mut stream).await;
+        assert_eq!((&lost["id"], &lost["error"]["data"]["reason"]), (&id, &json!("instance_lost")));
+        assert_eq!(stream.next().await, None);
+    }
 }
