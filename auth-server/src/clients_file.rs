@@ -4,8 +4,8 @@
 //! {"clients": [{"client_id": "nightly-report", "client_secret_sha256": ["9f86d0…"], "scope": "mcp"}]}
 //! ```
 //!
-//! Without `redirect_uris` they act for themselves, and have no users; with them they act for users
-//! instead, and need no secret then. Two hashes let a secret be changed without a gap.
+//! Without `redirect_uris` they act for themselves, and have no users; with them, or with `devices`
+//! (RFC 8628), they act for users instead, and need no secret then. Two hashes let a secret be changed without a gap.
 //! Instead of secrets a client can have public keys, as `jwks` or at a `jwks_uri` (RFC 7523).
 
 use ambient::{Secret, Timestamp};
@@ -51,6 +51,9 @@ struct Entry {
     /// Where a browser may be sent after a logout.
     #[serde(default)]
     post_logout_redirect_uris: Vec<String>,
+    /// Whether it may run on devices that borrow the user's browser (RFC 8628).
+    #[serde(default)]
+    devices: bool,
     /// Whether it always shows a key (RFC 9449).
     #[serde(default)]
     dpop_bound_access_tokens: bool,
@@ -123,7 +126,9 @@ impl Entry {
                 )?;
                 Authentication::Keys { keys, or_none: false }
             }
-            (true, false) if !self.redirect_uris.is_empty() => Authentication::Public,
+            (true, false) if self.devices || !self.redirect_uris.is_empty() => {
+                Authentication::Public
+            }
             (true, false) => {
                 return Err("it has no secret; give it client_secret_sha256, jwks or jwks_uri");
             }
@@ -133,14 +138,14 @@ impl Entry {
             return Err("its scope is empty or names one that is not in AUTH_SCOPES");
         }
         let redirect_uris = addresses(&self.redirect_uris)?;
-        let acts_for_users = !redirect_uris.is_empty();
+        let acts_for_users = !redirect_uris.is_empty() || self.devices;
         Ok(Client {
             id: self.client_id,
             name: self.client_name,
             redirect_uris,
             authentication,
             refreshes: acts_for_users,
-            devices: false,
+            devices: self.devices,
             acts_for_itself: !acts_for_users,
             takes_assertions: true,
             scope: self.scope,

@@ -41,6 +41,8 @@ pub struct Config {
     pub scopes: ScopeSet,
     /// Clients that the operator has registered.
     pub clients: GivenClients,
+    /// In which ways clients come in that the operator does not know.
+    pub strangers: Strangers,
     /// Clients that are known by a document of theirs.
     pub documents: ClientDocuments,
     /// The hosts that answers may go to.
@@ -82,10 +84,32 @@ pub struct ResourceServer {
     pub id: String,
     /// Its client secret; none if it signs.
     pub secret: Option<Secret>,
+    /// The one before, as long as an instance of it may still show that.
+    pub previous_secret: Option<Secret>,
     /// Its public keys, if it signs.
     pub(crate) keys: Option<KeySource>,
     /// Whether the secret is the one that everybody knows, for development.
     pub is_development: bool,
+}
+
+/// In which ways clients come in that the operator does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strangers {
+    /// They register (RFC 7591).
+    pub may_register: bool,
+    /// They are known by a client ID metadata document.
+    pub by_document: bool,
+}
+
+impl Strangers {
+    fn read(read: &mut Reader<'_>) -> Self {
+        let registration = "0 to let no client register itself (RFC 7591).";
+        let documents = "0 to read no client ID metadata documents.";
+        Self {
+            may_register: read.setting("AUTH_DCR", registration).or(Switch(true)).0,
+            by_document: read.setting("AUTH_CIMD", documents).or(Switch(true)).0,
+        }
+    }
 }
 
 /// Which client ID metadata documents are read.
@@ -170,6 +194,7 @@ impl Config {
             resource_server,
             upstreams,
             scopes,
+            strangers: Strangers::read(read),
             documents: documents(read, &issuer),
             redirect_hosts: redirect_hosts(read),
             require_pushed: require_pushed(read),
@@ -231,8 +256,11 @@ fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
     let id = read
         .setting("MCP_AUTH_CLIENT_ID", "Client id of the MCP server at the authorization server.")
         .or("mcp-server".to_owned());
-    let secret =
-        read.setting("MCP_AUTH_CLIENT_SECRET", "Client secret of the MCP server there.").secret();
+    let secret = read.secret_or_file(
+        ("MCP_AUTH_CLIENT_SECRET", "Client secret of the MCP server there."),
+        ("MCP_AUTH_CLIENT_SECRET_FILE", "File that holds MCP_AUTH_CLIENT_SECRET."),
+    );
+    let previous_secret = previous_secret(read);
     let keys = resource_server_keys(read);
     let is_development = match &secret {
         None => keys.is_none(),
@@ -251,7 +279,19 @@ fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
         }
     }
     let secret = if is_development { Some(Secret::new(DEVELOPMENT_SECRET)) } else { secret };
-    ResourceServer { id, secret, keys, is_development }
+    ResourceServer { id, secret, previous_secret, keys, is_development }
+}
+
+/// Two are good at once, so that a change needs no moment at which both servers restart.
+fn previous_secret(read: &mut Reader<'_>) -> Option<Secret> {
+    const NAME: &str = "AUTH_INTROSPECTION_SECRET_PREVIOUS";
+    let meaning = "The MCP server's secret before the last change, good until this is removed.";
+    let secret = read.setting(NAME, meaning).secret()?;
+    if secret.expose().len() < MIN_SECRET {
+        read.mistake(NAME, format!("has less than {MIN_SECRET} characters; remove it"));
+        return None;
+    }
+    Some(secret)
 }
 
 fn resource_server_keys(read: &mut Reader<'_>) -> Option<KeySource> {

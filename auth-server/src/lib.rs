@@ -145,7 +145,7 @@ impl AuthServer {
             provider_assertions: assertions(fetcher(Reach::Anywhere)?),
             documents: Documents::new(fetcher(reach)?, policy, parts.clock.clone()),
             resources: Resources::of_mcp_server(&mcp_base),
-            repo: Repo::new(&parts.store, &parts.clock),
+            repo: Repo::new(&parts.store, &parts.clock, config.strangers.may_register),
             idp,
             upstreams,
             guard,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use ambient::{Env, Secret};
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{CommandError, Rows, World};
@@ -30,6 +30,7 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("for_users").args(["redirect_uris", "devices"]).multiple(true)))]
 pub(super) struct Add {
     /// Its client id: letters, digits, `-`, `_` and `.`.
     id: String,
@@ -46,8 +47,11 @@ pub(super) struct Add {
     #[arg(long = "redirect-uri", value_name = "URI")]
     redirect_uris: Vec<String>,
     /// It runs on the computers of its users, where no secret can be kept, and gets none.
-    #[arg(long, requires = "redirect_uris", conflicts_with = "jwks_uri")]
+    #[arg(long, requires = "for_users", conflicts_with = "jwks_uri")]
     public: bool,
+    /// It may run on devices that borrow the user's browser (RFC 8628).
+    #[arg(long)]
+    devices: bool,
 }
 
 pub(super) fn run(command: &Command, env: &Env, world: &World) -> Result<String, CommandError> {
@@ -112,6 +116,9 @@ fn add(file: &mut Value, client: &Add, world: &World) -> Result<String, CommandE
     }
     if !client.redirect_uris.is_empty() {
         entry["redirect_uris"] = json!(client.redirect_uris);
+    }
+    if client.devices {
+        entry["devices"] = json!(true);
     }
     let said = if client.jwks_uri.is_some() {
         format!("client `{}` is added; it signs with its own keys.\n", client.id)

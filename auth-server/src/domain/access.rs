@@ -12,9 +12,12 @@ pub(crate) struct User {
     pub(crate) sub: String,
     /// A name for people, never for decisions.
     pub(crate) name: String,
-    /// An address for mail, which nobody has checked.
+    /// An address for mail.
     #[serde(default)]
     pub(crate) email: Option<String>,
+    /// Whether the identity provider says that it has checked that address.
+    #[serde(default)]
+    pub(crate) is_email_verified: bool,
 }
 
 /// What a user has allowed a client to do with a resource.

@@ -7,7 +7,7 @@
 //!   forget it. There is no key: opening one checks everything that registration checks, so to make
 //!   one up is to register. Why: decision 0019.
 
-use ambient::Entropy;
+use ambient::{Entropy, Timestamp};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,9 @@ use super::{
 };
 
 const CARRIED: &str = "mcpi_";
+
+/// In seconds.
+const HOUR: u64 = 60 * 60;
 
 /// Longer identifiers are refused by the MCP server, and by others.
 const MAX_LENGTH: usize = 255;
@@ -75,8 +78,7 @@ pub(crate) fn own(entropy: &Entropy) -> String {
 
 /// The identifier of everybody who registers like this public client, whenever they do.
 pub(crate) fn common(client: &Client) -> String {
-    let nameless =
-        Client { id: String::new(), issued_at: ambient::Timestamp::default(), ..client.clone() };
+    let nameless = Client { id: String::new(), issued_at: Timestamp::default(), ..client.clone() };
     // It holds texts and numbers only, which JSON can always write.
     let text = serde_json::to_string(&nameless).unwrap_or_default();
     sha256_hex(&["registration", &text])[..32].to_owned()
@@ -103,7 +105,12 @@ pub(crate) fn can_be_deleted(id: &str) -> bool {
 
 /// The identifier that carries this registration, if it is short enough.
 pub(crate) fn carry(client: &Client, management: Option<&Management>) -> Option<String> {
-    let client = Client { id: String::new(), ..client.clone() };
+    let mut client = Client { id: String::new(), ..client.clone() };
+    if client.authentication == Authentication::Public {
+        // Who registers the same within the hour gets the same.
+        let seconds = client.issued_at.as_secs();
+        client.issued_at = Timestamp::from_secs(seconds - seconds % HOUR);
+    }
     let text = serde_json::to_string(&Carried { client, management: management.cloned() }).ok()?;
     let id = write(text);
     // What could not be opened again is better stored.
@@ -135,7 +142,6 @@ pub(crate) fn open(id: &str) -> Option<(Client, Option<Management>)> {
 
 #[cfg(test)]
 mod tests {
-    use ambient::Timestamp;
     use serde_json::{Value, json};
 
     use super::*;

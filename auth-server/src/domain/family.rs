@@ -137,7 +137,12 @@ mod tests {
     fn line() -> Line {
         let entropy = Entropy::seeded(1);
         let tokens = [0; 3].map(|_| Ticket::random(&entropy));
-        let user = User { sub: "alice".into(), name: "Alice".into(), email: None };
+        let user = User {
+            sub: "alice".into(),
+            name: "Alice".into(),
+            email: None,
+            is_email_verified: false,
+        };
         let scope = "mcp".parse().unwrap();
         let family = Family::Alive(Box::new(Living {
             grant: Grant {

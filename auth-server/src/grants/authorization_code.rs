@@ -19,7 +19,8 @@ pub(crate) async fn redeem_code(
     request: AuthorizationCodeRequest,
     key: Option<Thumbprint>,
 ) -> Result<TokenResponse, GrantError> {
-    let verifier: CodeVerifier = request.code_verifier.expose().parse()?;
+    let verifier = request.code_verifier.ok_or(GrantError::NoVerifier)?;
+    let verifier: CodeVerifier = verifier.expose().parse()?;
     let ticket = AuthorizationCode::parse(request.code.expose()).ok_or(GrantError::UnknownCode)?;
     let attempt = Attempt {
         client_id: &client.id,

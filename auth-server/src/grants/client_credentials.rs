@@ -34,6 +34,7 @@ pub(crate) async fn issue_to_client(
             sub: client.id.clone(),
             name: client.name.clone().unwrap_or_else(|| client.id.clone()),
             email: None,
+            is_email_verified: false,
         },
         scope: limited(server, client, request.scope)?,
         resource: resource.to_owned(),

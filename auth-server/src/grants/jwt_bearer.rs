@@ -125,6 +125,7 @@ fn user(issuer: &TrustedIssuer, claims: &Claims) -> Result<User, BadClaim> {
         sub: user_id(&issuer.issuer, sub),
         name: email.unwrap_or(sub).to_owned(),
         email: email.map(ToOwned::to_owned),
+        is_email_verified: false,
     })
 }
 

@@ -34,6 +34,8 @@ pub(crate) enum GrantError {
     Withdrawn,
     #[error("{0}")]
     Verifier(#[from] NotACodeVerifier),
+    #[error("there is no code_verifier, and every code has a challenge")]
+    NoVerifier,
     #[error("the resource is not the one that was granted")]
     Resource,
     #[error("the resource is not one that tokens are issued for here")]
@@ -97,6 +99,7 @@ impl GrantError {
             | Self::ReplayedCode
             | Self::Withdrawn
             | Self::Verifier(_)
+            | Self::NoVerifier
             | Self::OtherKey
             | Self::UnknownDeviceCode
             | Self::SpentDeviceCode

@@ -185,6 +185,9 @@ async fn client(
     if !ClientUrl::is_meant(client_id) {
         return server.client(client_id).await?.ok_or(AuthorizationRequestError::UnknownClient);
     }
+    if !server.config().strangers.by_document {
+        return Err(AuthorizationRequestError::UnknownClient);
+    }
     let url = ClientUrl::parse(client_id, server.config().documents.allow_private)?;
     if !server.documents().knows(&url).await {
         server.guard().spend(Budget::Document, caller).await?;

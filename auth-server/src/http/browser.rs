@@ -87,10 +87,10 @@ impl IntoResponseParts for SetCookie {
 /// Whether a form comes from a page of `origin`, as far as the browser tells. Programs tell nothing
 /// and are not what this is against: they have nobody's cookies.
 pub(crate) fn comes_from_our_page(headers: &HeaderMap, origin: &str) -> bool {
-    if let Some(site) = headers.get("sec-fetch-site") {
-        return site == "same-origin";
-    }
-    headers.get(header::ORIGIN).is_none_or(|sent| sent == origin)
+    // A page under a name that somebody has pointed at this machine is of the same origin to the
+    // browser, so both must fit.
+    let is_same = headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin");
+    is_same && headers.get(header::ORIGIN).is_none_or(|sent| sent == origin)
 }
 
 #[cfg(test)]
@@ -127,10 +127,12 @@ mod tests {
 
     #[test]
     fn forms_of_other_sites_are_told_by_the_browser() {
-        let table: [(&[(&'static str, &str)], bool); 6] = [
+        let table: [(&[(&'static str, &str)], bool); 8] = [
             (&[("sec-fetch-site", "same-origin")], true),
             (&[("sec-fetch-site", "cross-site"), ("origin", "http://a")], false),
             (&[("sec-fetch-site", "none")], false),
+            (&[("sec-fetch-site", "same-origin"), ("origin", "http://a")], true),
+            (&[("sec-fetch-site", "same-origin"), ("origin", "http://b")], false),
             (&[("origin", "http://a")], true),
             (&[("origin", "null")], false),
             (&[], true),

@@ -124,7 +124,10 @@ impl<T> ClientAuth<T> {
         }
         let is_right = match (proof, &known.keys) {
             // Compared in constant time.
-            (Proof::Secret(secret), _) => known.secret.as_ref() == Some(&secret),
+            (Proof::Secret(secret), _) => [&known.secret, &known.previous_secret]
+                .into_iter()
+                .flatten()
+                .any(|it| *it == secret),
             (Proof::Assertion(text), Some(keys)) => {
                 client_assertion::check(server, &client_id, keys, &text).await?;
                 true

@@ -94,8 +94,8 @@ impl Conclusion {
             key,
             ..
         } = request;
-        event.line().client(&client_id).subject(&user.sub).write();
         let family = server.entropy().hex::<16>();
+        event.line().client(&client_id).subject(&user.sub).about(&family).write();
         let life = server.lifetimes().family;
         apps.enter(&user.sub, (&client_id, &family), life).await?;
         for login in apps.surplus(&user.sub).await? {

@@ -53,7 +53,7 @@ const fn words(status: StatusCode) -> Option<(&'static str, &'static str)> {
             "It is a step on the way of a login, or is for programs. Go back to the application and \
              start again.",
         )),
-        StatusCode::PAYLOAD_TOO_LARGE => Some((
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::URI_TOO_LONG => Some((
             "This request cannot be read",
             "It is too large. Open the page again, or go back to the application and start again.",
         )),

@@ -13,12 +13,15 @@ use crate::{
     pages::{self, Endpoint, HomePage, STYLES},
 };
 
+/// Where clients register, if they may.
+const REGISTRATION: &str = "/register";
+
 /// What programs use, in the order in which they do.
 const ENDPOINTS: [Endpoint; 12] = [
     Endpoint::link(well_known::AUTHORIZATION_SERVER, "metadata, RFC 8414"),
     Endpoint::link(well_known::OPENID_CONFIGURATION, "the same, OpenID Connect"),
     Endpoint::link("/jwks", "public keys"),
-    Endpoint::new("/register", "clients register"),
+    Endpoint::new(REGISTRATION, "clients register"),
     Endpoint::new("/par", "clients hand requests in"),
     Endpoint::new("/device_authorization", "devices begin"),
     Endpoint::new("/authorize", "users let clients in"),
@@ -32,10 +35,12 @@ const ENDPOINTS: [Endpoint; 12] = [
 pub(super) async fn page(State(server): State<AuthServer>) -> Response {
     let (users, password) = server.idp().map(Idp::demo_users).unwrap_or_default();
     let real = server.upstreams().iter().filter(|upstream| !upstream.is_mock());
+    let may_register = server.config().strangers.may_register;
+    let is_there = |endpoint: &Endpoint| may_register || endpoint.path != REGISTRATION;
     let home = HomePage {
         issuer: server.issuer(),
         resource: server.resources().default_audience(),
-        endpoints: &ENDPOINTS,
+        endpoints: ENDPOINTS.into_iter().filter(is_there).collect(),
         providers: real.map(|upstream| upstream.label().to_owned()).collect(),
         users,
         password,

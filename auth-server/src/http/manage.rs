@@ -96,7 +96,8 @@ pub(super) async fn put(
     let (kept, token) = authenticate(&server, &id, &headers).await?;
     let body = Json::<Object<Change>>::from_request(request, &server).await;
     let Json(Object(change)) = body.map_err(|why: JsonRejection| RegisterError::from(why))?;
-    let client = change.apply(&kept.client)?;
+    let mut client = change.apply(&kept.client)?;
+    client.takes_assertions &= !server.config().id_jag.is_empty();
     server.config().redirect_hosts.check(&client).map_err(RegisterError::from)?;
     server.repo().clients.change(kept, client.clone()).await?;
     Event::ClientChanged.line().client(&client.id).write();

@@ -22,12 +22,13 @@ pub(super) async fn get(State(server): State<AuthServer>) -> impl IntoResponse {
 fn document(server: &AuthServer) -> AuthorizationServerMetadata {
     let at = |path| format!("{}{path}", server.issuer());
     let text = |text: &str| vec![text.to_owned()];
+    let strangers = server.config().strangers;
     AuthorizationServerMetadata {
         issuer: server.issuer().to_owned(),
         authorization_endpoint: at("/authorize"),
         token_endpoint: at("/token"),
         jwks_uri: Some(at("/jwks")),
-        registration_endpoint: Some(at("/register")),
+        registration_endpoint: strangers.may_register.then(|| at("/register")),
         revocation_endpoint: Some(at("/revoke")),
         introspection_endpoint: Some(at("/introspect")),
         device_authorization_endpoint: Some(at("/device_authorization")),
@@ -58,7 +59,7 @@ fn document(server: &AuthServer) -> AuthorizationServerMetadata {
         // Those that were pushed have names of ours, which are no addresses.
         request_uri_parameter_supported: false,
         authorization_response_iss_parameter_supported: true,
-        client_id_metadata_document_supported: true,
+        client_id_metadata_document_supported: strangers.by_document,
     }
 }
 

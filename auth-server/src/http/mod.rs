@@ -23,9 +23,11 @@ pub(crate) mod limits;
 mod login;
 mod logout;
 mod logout_wish;
+mod long_address;
 mod manage;
 mod metadata;
 mod original;
+mod own_names;
 mod page_form;
 pub(crate) mod params;
 mod proof;
@@ -53,7 +55,7 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
-use self::{answer::OAuthError, limits::Toll};
+use self::{answer::OAuthError, limits::Toll, long_address::LongAddress, own_names::OwnNames};
 use crate::{AuthServer, guard::Budget, idp::Idp, run::SERVICE};
 
 /// The largest registration, in bytes.
@@ -97,7 +99,6 @@ pub(crate) fn router(server: &AuthServer) -> Router {
     let forms = DefaultBodyLimit::max(MAX_FORM);
     let toll = |budget| Toll { server: server.clone(), budget };
     let refusals = || layer_fn(server.clone(), limits::count_refusals);
-    let registrations = layer_fn(toll(Budget::Registration), limits::for_programs);
     let tokens = layer_fn(toll(Budget::Token), limits::for_programs);
     let authorizations = layer_fn(toll(Budget::Authorization), limits::for_people);
     let beginning = |method: MethodRouter<AuthServer>| {
@@ -109,11 +110,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .route("/revoke", post(revoke::post).layer(forms).layer(refusals()))
         .route("/par", beginning(post(pushed::post)))
         .route("/device_authorization", beginning(post(device_authorization::post)))
-        .route("/register", post(register::post).layer(registrations))
-        .route(
-            "/register/{client_id}",
-            get(manage::get).put(manage::put).delete(manage::delete).layer(refusals()),
-        )
+        .merge(registration(server))
         .route(well_known::AUTHORIZATION_SERVER, get(metadata::get))
         .route(well_known::OPENID_CONFIGURATION, get(metadata::get))
         .route("/jwks", get(jwks::get))
@@ -133,6 +130,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .merge(device::router())
         .with_state(server.clone())
         .merge(mock.map(Idp::router).unwrap_or_default())
+        .layer(AroundLayer(OwnNames::of(server)))
         .layer(forms)
         .layer(if_absent(header::CACHE_CONTROL, "no-store"))
         // Our own forms tell us where they come from; nobody else is told.
@@ -153,8 +151,22 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .merge(version(SERVICE, json!({ "issuer": server.issuer() })))
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
+        .layer(AroundLayer(LongAddress))
         .layer(layer_fn(server.clone(), limits::name_caller));
     dress(router, clothes(server)).layer(AroundLayer(for_people::Pages))
+}
+
+/// Where clients register, if they may, and where those that did manage what they registered.
+fn registration(server: &AuthServer) -> Router<AuthServer> {
+    let refusals = layer_fn(server.clone(), limits::count_refusals);
+    let manage = get(manage::get).put(manage::put).delete(manage::delete).layer(refusals);
+    let router = Router::new().route("/register/{client_id}", manage);
+    if !server.config().strangers.may_register {
+        return router;
+    }
+    let toll = Toll { server: server.clone(), budget: Budget::Registration };
+    let register = post(register::post).layer(layer_fn(toll, limits::for_programs));
+    router.route("/register", register)
 }
 
 /// Programs in browsers, such as the Inspector, may use what needs no cookies. The pages are for

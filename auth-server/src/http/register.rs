@@ -103,6 +103,8 @@ pub(super) async fn post(
     server.config().redirect_hosts.check(&registration.client)?;
     let anywhere = server.config().documents.allow_private;
     registration.client.check_keys(anywhere).map_err(MetadataError::from)?;
+    // Nobody is promised what there is not.
+    registration.client.takes_assertions &= !server.config().id_jag.is_empty();
     let clients = &server.repo().clients;
     if !clients.name(&mut registration).await? {
         server.guard().spend_for_all(Budget::NewClient).await?;

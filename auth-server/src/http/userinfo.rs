@@ -29,7 +29,7 @@ pub(super) enum RouteError {
     #[error("the Authorization header is neither Bearer nor DPoP with one token")]
     Malformed,
     #[error("the token is not good")]
-    BadToken,
+    BadToken(TokenType),
     #[error("the token is bound to a key: send it as DPoP, with a proof of that key")]
     Bound,
     #[error("the token is not bound to a key: send it as Bearer")]
@@ -58,7 +58,7 @@ impl IntoResponse for RouteError {
             // RFC 6750 section 3.1: who shows nothing is told nothing but that something is needed.
             Self::NoToken => (StatusCode::UNAUTHORIZED, None),
             Self::Malformed => (StatusCode::BAD_REQUEST, Some("invalid_request")),
-            Self::BadToken | Self::Bound | Self::NotBound => {
+            Self::BadToken(_) | Self::Bound | Self::NotBound => {
                 (StatusCode::UNAUTHORIZED, Some("invalid_token"))
             }
             Self::Proof(ProofError::Nonce(_)) => (StatusCode::UNAUTHORIZED, Some("use_dpop_nonce")),
@@ -76,7 +76,10 @@ impl IntoResponse for RouteError {
         // What is not visible ASCII has been left out of the challenge.
         let challenge = challenge.to_string();
         let challenge = match (&self, challenge.split_once(' ')) {
-            (Self::Bound | Self::Proof(_), Some((_, parameters))) => {
+            (
+                Self::Bound | Self::Proof(_) | Self::BadToken(TokenType::Dpop),
+                Some((_, parameters)),
+            ) => {
                 format!("DPoP algs=\"{}\", {parameters}", dpop::ALGORITHMS.join(" "))
             }
             _ => challenge,
@@ -97,7 +100,7 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, RouteError> {
     let (kind, token) = credentials(&headers)?;
-    let record = good_token(&server, token).await?.ok_or(RouteError::BadToken)?;
+    let record = good_token(&server, token).await?.ok_or(RouteError::BadToken(kind))?;
     match (&record.grant.key, kind) {
         (None, TokenType::Bearer) => {}
         (None, TokenType::Dpop) => return Err(RouteError::NotBound),
@@ -134,7 +137,7 @@ fn told(record: AccessRecord) -> UserInfo {
     let email = user.email.filter(|_| scope.contains(EMAIL));
     UserInfo {
         name: scope.contains(PROFILE).then_some(user.name),
-        email_verified: email.is_some().then_some(false),
+        email_verified: email.is_some().then_some(user.is_email_verified),
         email,
         sub: user.sub,
     }

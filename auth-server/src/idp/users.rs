@@ -114,6 +114,7 @@ impl Users {
             sub: account.sub.to_owned(),
             name: account.name.to_owned(),
             email: Some(account.email()),
+            is_email_verified: false,
         }))
     }
 

@@ -6,7 +6,8 @@
 use askama::Template;
 
 use crate::domain::{
-    AuthorizationRequest, ClientUrl, Destination, Handle, RedirectUri, Transaction, User, user_tag,
+    AuthorizationRequest, ClientUrl, Destination, EMAIL, Handle, OPENID, PROFILE, RedirectUri,
+    Transaction, User, user_tag,
 };
 
 /// The page that asks the user.
@@ -86,6 +87,9 @@ fn destination(request: &AuthorizationRequest) -> Destination {
 fn meaning(scope: &str) -> &'static str {
     match scope {
         "mcp" => "Use the tools, resources and prompts of this server in your name",
+        OPENID => "Learn under which identifier you are known here",
+        PROFILE => "Learn your name",
+        EMAIL => "Learn your e-mail address",
         _ => "",
     }
 }

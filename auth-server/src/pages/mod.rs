@@ -94,7 +94,7 @@ pub(crate) struct ProviderChoice<'a> {
 pub(crate) struct HomePage<'a> {
     pub(crate) issuer: &'a str,
     pub(crate) resource: &'a str,
-    pub(crate) endpoints: &'a [Endpoint],
+    pub(crate) endpoints: Vec<Endpoint>,
     /// Where people log in, but for the mock.
     pub(crate) providers: Vec<String>,
     /// The demo users, if the mock is there: name for the login and name for people.
@@ -105,7 +105,8 @@ pub(crate) struct HomePage<'a> {
 
 /// An address of this server.
 pub(crate) struct Endpoint {
-    path: &'static str,
+    /// Below the issuer.
+    pub(crate) path: &'static str,
     meaning: &'static str,
     /// Whether a browser can open it.
     is_link: bool,
@@ -161,7 +162,7 @@ mod tests {
         let home = HomePage {
             issuer: EVIL,
             resource: EVIL,
-            endpoints: &[Endpoint::link("/x", "x"), Endpoint::new("/y", "y")],
+            endpoints: vec![Endpoint::link("/x", "x"), Endpoint::new("/y", "y")],
             providers: vec![EVIL.to_owned()],
             users: vec![("alice", "Alice")],
             password: "p",

@@ -43,23 +43,23 @@ impl Record for Entry {
 pub(crate) struct Clients {
     table: Table<Entry>,
     clock: Clock,
-    /// Whether a restart would forget the table.
-    in_memory: bool,
+    /// Whether names carry registrations: a restart would forget the table.
+    carries: bool,
     /// When this table began, if it is in memory: of what was before, it knows nothing.
     began: Timestamp,
 }
 
 impl Clients {
-    pub(super) fn new(store: &Store, clock: &Clock) -> Self {
-        let in_memory = !store.is_shared();
-        Self { table: store.table(), clock: clock.clone(), in_memory, began: clock.now() }
+    pub(super) fn new(store: &Store, clock: &Clock, may_register: bool) -> Self {
+        let carries = may_register && !store.is_shared();
+        Self { table: store.table(), clock: clock.clone(), carries, began: clock.now() }
     }
 
     /// Gives a registration its final name: the one under which it is known already, or the one
     /// that carries it. `false` if it has to be added to be known.
     pub(crate) async fn name(&self, registration: &mut Registration) -> Result<bool, StoreError> {
         let Registration { client, management, .. } = registration;
-        if self.in_memory
+        if self.carries
             && let Some(id) = client_id::carry(client, management.as_ref())
         {
             client.id = id;
@@ -115,7 +115,7 @@ impl Clients {
     /// What a name carries. It lives as long as a record would have lived: a day, and 90 if it may
     /// have been used before this process began.
     fn carried(&self, id: &str) -> Option<Kept> {
-        let (client, management) = client_id::open(id).filter(|_| self.in_memory)?;
+        let (client, management) = client_id::open(id).filter(|_| self.carries)?;
         let now = self.clock.now();
         let life = if client.issued_at < self.began { USED } else { UNUSED };
         let alive = now < client.issued_at + life;

@@ -75,9 +75,9 @@ pub(crate) struct Repo {
 }
 
 impl Repo {
-    pub(crate) fn new(store: &Store, clock: &Clock) -> Self {
+    pub(crate) fn new(store: &Store, clock: &Clock, may_register: bool) -> Self {
         Self {
-            clients: Clients::new(store, clock),
+            clients: Clients::new(store, clock, may_register),
             transactions: Transactions::new(store),
             codes: Codes::new(store),
             logins: Logins::new(store),

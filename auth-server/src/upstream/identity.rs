@@ -73,7 +73,8 @@ fn user(claims: &Claims, sub: &str) -> User {
     let email = text("email").filter(|email| email.len() <= MAX_EMAIL);
     let name = text("name").or_else(|| text("preferred_username")).or(email).unwrap_or(sub);
     let name = name.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
-    User { sub: sub.to_owned(), name, email: email.map(ToOwned::to_owned) }
+    let is_email_verified = email.is_some() && claims.has("email_verified", "true");
+    User { sub: sub.to_owned(), name, email: email.map(ToOwned::to_owned), is_email_verified }
 }
 
 #[cfg(test)]

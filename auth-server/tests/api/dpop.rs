@@ -228,6 +228,9 @@ async fn a_token_without_a_key_is_no_bound_token() {
     let plain = world.tokens(&world.app().await).await.access;
     let answer = userinfo(&world, &format!("DPoP {plain}"), None).await.expect(401);
     assert!(answer.header("www-authenticate").unwrap().starts_with("Bearer "), "{answer}");
+    // Who speaks of a key is answered in the same words (RFC 9449 section 7.1).
+    let answer = userinfo(&world, &format!("DPoP {}", "x".repeat(plain.len())), None).await;
+    assert!(answer.expect(401).header("www-authenticate").unwrap().starts_with("DPoP algs="));
 }
 
 /// Its signature would tell the client from a thief, but it need not come with one.

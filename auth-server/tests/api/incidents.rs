@@ -21,7 +21,7 @@ async fn neither_side_can_leave_pkce_away() {
     let (request, code) = world.code(&client).await;
     let mut form = redemption(&client, &request, &code);
     form.retain(|(name, _)| *name != "code_verifier");
-    world.token(&form).await.expect_oauth_error(400, "invalid_request");
+    world.token(&form).await.expect_oauth_error(400, "invalid_grant");
 }
 
 /// GHSA-6x8h-498w-gv8c (FastMCP): an earlier yes gave a silent code to somebody who used the same

@@ -45,6 +45,19 @@ async fn every_no_is_the_same() {
 }
 
 #[tokio::test]
+async fn two_secrets_are_good_while_one_is_changed() {
+    let previous = "the secret that was good until today";
+    let world = World::with(&[("AUTH_INTROSPECTION_SECRET_PREVIOUS", previous)]).await;
+    let (id, secret) = RESOURCE_SERVER;
+    for (secret, status) in
+        [(secret, 200), (previous, 200), ("the secret of last year, or so", 401)]
+    {
+        let form = [("client_id", id), ("client_secret", secret), ("token", "x")];
+        drop(world.http.post_form("/introspect", &form).await.expect(status));
+    }
+}
+
+#[tokio::test]
 async fn whoever_asks_says_who_he_is() {
     let world = World::start().await;
     let tokens = world.tokens(&world.app().await).await;

@@ -9,6 +9,7 @@ mod client_credentials;
 mod client_documents;
 mod consent;
 mod device;
+mod doors;
 mod dpop;
 mod dpop_nonce;
 mod faults;

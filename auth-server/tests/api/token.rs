@@ -60,7 +60,7 @@ async fn a_wrong_attempt_does_not_spend_the_code() {
         (with(form.clone(), "redirect_uri", "http://127.0.0.1:5999/callback/"), "invalid_grant"),
         (with(form.clone(), "resource", "https://other.example/mcp"), "invalid_target"),
         (with(form.clone(), "code", "mcpc_forged"), "invalid_grant"),
-        (without(form.clone(), "code_verifier"), "invalid_request"),
+        (without(form.clone(), "code_verifier"), "invalid_grant"),
         (without(form.clone(), "code"), "invalid_request"),
         (without(form.clone(), "grant_type"), "invalid_request"),
         (with(form.clone(), "grant_type", "password"), "unsupported_grant_type"),

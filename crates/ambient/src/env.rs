@@ -17,8 +17,8 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
-    path::Path,
+    fmt, fs,
+    path::{Path, PathBuf},
     str::FromStr,
 };
 
@@ -250,6 +250,30 @@ impl<'a> Reader<'a> {
         let name = part.map_or_else(|| pattern.to_owned(), |part| pattern.replace(PART, &part));
         self.of_parts.push(name.clone());
         Value { reader: self, name, documented: pattern, meaning }
+    }
+
+    /// A secret from its own variable or from a file that another one names, never from both. Each
+    /// is given with its meaning.
+    pub fn secret_or_file(
+        &mut self,
+        (name, meaning): (&'static str, &'static str),
+        (file, file_meaning): (&'static str, &'static str),
+    ) -> Option<Secret> {
+        let direct = self.setting(name, meaning).secret();
+        let path = self.setting(file, file_meaning).optional::<PathBuf>();
+        let Some(path) = path else { return direct };
+        if direct.is_some() {
+            self.mistake(file, format!("cannot be used together with {name}; remove one of them"));
+            return direct;
+        }
+        match fs::read_to_string(&path) {
+            Ok(text) if !text.trim().is_empty() => return Some(Secret::new(text.trim())),
+            Ok(_) => self.mistake(file, "names an empty file; write the secret into it"),
+            Err(error) => {
+                self.mistake(file, format!("names a file that cannot be read: {error}"));
+            }
+        }
+        None
     }
 
     /// Makes it a mistake that `name` is set, which is not read here although somebody may expect
@@ -561,6 +585,27 @@ mod tests {
         });
         assert!(!config.unwrap_err().to_string().contains("hunter2"));
         assert!(!format!("{env:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_secret_comes_from_one_place() {
+        let folder = std::env::temp_dir().join(format!("ambient-secret-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (full, empty) = (folder.join("full"), folder.join("empty"));
+        fs::write(&full, "hunter2\n").unwrap();
+        fs::write(&empty, "\n").unwrap();
+        let read = |key: &str, file: &Path| {
+            let env = Env::from([("KEY", key), ("KEY_FILE", file.to_str().unwrap())]);
+            let (read, _) = env.read(|read| read.secret_or_file(("KEY", ""), ("KEY_FILE", "")));
+            read.map(|secret| secret.map(|secret| secret.expose().to_owned()))
+        };
+        assert_eq!(read("", &full), Ok(Some("hunter2".to_owned())));
+        assert_eq!(read("direct", Path::new("")), Ok(Some("direct".to_owned())));
+        assert_eq!(read("", Path::new("")), Ok(None));
+        for (key, file) in [("direct", &full), ("", &empty), ("", &folder.join("none"))] {
+            assert_eq!(read(key, file).unwrap_err().0[0].setting, "KEY_FILE");
+        }
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -30,15 +30,15 @@ pub(super) struct Watch {
     state: Arc<watch::Sender<Availability>>,
     doubt: Arc<Notify>,
     was_open: Arc<AtomicBool>,
-    /// What it said of itself when it last answered.
-    document: Arc<Mutex<Option<Arc<Value>>>>,
+    /// What it offered when it last said so.
+    last: Arc<Mutex<Option<Arc<AuthorizationServer>>>>,
 }
 
 impl Default for Watch {
     fn default() -> Self {
         let state = Arc::new(watch::Sender::new(Availability::Unknown));
-        let (doubt, was_open, document) = (Arc::default(), Arc::default(), Arc::default());
-        Self { state, doubt, was_open, document }
+        let (doubt, was_open, last) = (Arc::default(), Arc::default(), Arc::default());
+        Self { state, doubt, was_open, last }
     }
 }
 
@@ -64,7 +64,11 @@ impl Watch {
 
     /// What it said of itself when it last answered: it may be away now.
     pub(super) fn last_document(&self) -> Option<Arc<Value>> {
-        self.document.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last().and_then(|last| last.document.clone())
+    }
+
+    fn last(&self) -> Option<Arc<AuthorizationServer>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits for the first finding; tells if tokens can never be checked with it.
@@ -93,14 +97,19 @@ impl Watch {
         let kind = |state: &Availability| std::mem::discriminant(state);
         if let Availability::Open(server) = &now {
             self.was_open.store(true, Ordering::Relaxed);
-            self.document
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone_from(&server.document);
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(server));
         }
         let changes = kind(&self.state.borrow()) != kind(&now);
         self.state.send_replace(now);
         changes
+    }
+
+    /// It has answered, and says nothing of itself now. It is not away, and what it last said holds.
+    pub(super) fn found_busy(&self) {
+        if !self.is_unusable() {
+            let closed = Availability::Closed(None);
+            self.found(self.last().map_or(closed, Availability::Open));
+        }
     }
 
     /// Waits for the next finding.
@@ -143,6 +152,20 @@ mod tests {
         watch.found(Availability::Open(Arc::new(AuthorizationServer { way, document })));
         watch.found(Availability::Closed(None));
         assert_eq!(watch.last_document().unwrap()["issuer"], "a");
+    }
+
+    #[test]
+    fn a_server_that_says_nothing_now_is_as_open_as_it_was() {
+        let watch = Watch::default();
+        watch.found_busy();
+        assert!(watch.open().is_none());
+        watch.found(open());
+        watch.found(Availability::Closed(None));
+        watch.found_busy();
+        assert!(watch.open().is_some());
+        watch.found(Availability::Unusable(Arc::new(DiscoveryError::NoKeys)));
+        watch.found_busy();
+        assert!(watch.is_unusable() && watch.open().is_none());
     }
 
     #[test]

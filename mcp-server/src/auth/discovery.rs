@@ -1,14 +1,17 @@
 //! Finds out what an authorization server offers (RFC 8414, `OpenID` Connect Discovery), and how
 //! its tokens can be checked.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{StatusCode, header};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::outbound::{Outbound, OutboundError};
+use super::{
+    introspect::describe,
+    outbound::{Outbound, OutboundError},
+};
 use crate::config::{AuthSettings, ClientAuth, Discovery, Validation};
 
 /// What is used of an authorization server.
@@ -55,8 +58,10 @@ pub(crate) enum DiscoveryError {
     BadIssuer,
     #[error(transparent)]
     NoAnswer(#[from] OutboundError),
-    #[error("no metadata was found at its well-known URLs; see MCP_AUTH_DISCOVERY_URL")]
-    NoMetadata,
+    #[error("no metadata was found ({0}); see MCP_AUTH_DISCOVERY_URL")]
+    NoMetadata(String),
+    #[error("it is asked for its metadata too often (429), and is left alone for {} s", .0.as_secs())]
+    TooMany(Duration),
     #[error("its metadata names another issuer, `{0}`; set AUTH_SERVER_URL to exactly that")]
     OtherIssuer(String),
     #[error(
@@ -87,7 +92,7 @@ pub(crate) enum DiscoveryError {
 impl DiscoveryError {
     /// Whether waiting does not mend it: the settings, or the server's, must be changed.
     pub(crate) const fn is_final(&self) -> bool {
-        !matches!(self, Self::NoAnswer(_) | Self::NoMetadata)
+        !matches!(self, Self::NoAnswer(_) | Self::NoMetadata(_) | Self::TooMany(_))
     }
 }
 
@@ -113,23 +118,50 @@ pub(crate) async fn fetch(
         Discovery::At(url) => vec![url.clone()],
         Discovery::WellKnown => well_known(&settings.issuer).ok_or(DiscoveryError::BadIssuer)?,
     };
+    let mut misses = Vec::new();
     for candidate in candidates {
-        let request = outbound.http.get(candidate).header(header::ACCEPT, "application/json");
-        let reply = match outbound.ask(request).await {
-            Ok(reply) => reply,
-            // An answer that cannot be read is no metadata, and there may be some elsewhere.
-            Err(OutboundError::Unreadable(_)) => continue,
-            Err(error) => return Err(error.into()),
-        };
-        if reply.status != StatusCode::OK {
-            continue;
+        match read(outbound, &candidate).await? {
+            Ok((document, metadata)) => {
+                let way = usable(&metadata, settings)?;
+                return Ok(AuthorizationServer { way, document: Some(Arc::new(document)) });
+            }
+            Err(why) => misses.push(format!("{}: {why}", shown(candidate))),
         }
-        let Ok(document) = serde_json::from_slice::<Value>(&reply.body) else { continue };
-        let Ok(metadata) = Metadata::deserialize(&document) else { continue };
-        let way = usable(&metadata, settings)?;
-        return Ok(AuthorizationServer { way, document: Some(Arc::new(document)) });
     }
-    Err(DiscoveryError::NoMetadata)
+    Err(DiscoveryError::NoMetadata(misses.join("; ")))
+}
+
+/// The metadata at one place, or why there is none: there may be some elsewhere then.
+async fn read(
+    outbound: &Outbound,
+    url: &Url,
+) -> Result<Result<(Value, Metadata), String>, DiscoveryError> {
+    let request = outbound.http.get(url.clone()).header(header::ACCEPT, "application/json");
+    let reply = match outbound.ask(request).await {
+        Ok(reply) => reply,
+        Err(error) if error.is_of_the_host() => return Err(error.into()),
+        Err(error) => return Ok(Err(describe(&error))),
+    };
+    if reply.status == StatusCode::TOO_MANY_REQUESTS {
+        return Err(DiscoveryError::TooMany(reply.rest(outbound.now())));
+    }
+    if reply.status != StatusCode::OK {
+        return Ok(Err(reply.status.as_u16().to_string()));
+    }
+    let document = serde_json::from_slice::<Value>(&reply.body).ok();
+    let found = document.and_then(|document| {
+        let metadata = Metadata::deserialize(&document).ok()?;
+        Some((document, metadata))
+    });
+    Ok(found.ok_or_else(|| "what is there is no metadata of an authorization server".to_owned()))
+}
+
+/// A URL without what an operator may have hidden in it.
+fn shown(mut url: Url) -> Url {
+    // They fail where there is no host, and nothing to hide.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    url.set_query(None);
+    url
 }
 
 fn usable(metadata: &Metadata, settings: &AuthSettings) -> Result<Way, DiscoveryError> {

@@ -150,7 +150,8 @@ pub(super) fn is_meant(scheme: &str) -> bool {
     scheme.eq_ignore_ascii_case(SCHEME)
 }
 
-fn is_scheme(headers: &HeaderMap) -> bool {
+/// Whether a request has that scheme.
+pub(super) fn is_scheme(headers: &HeaderMap) -> bool {
     let value = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     value.and_then(|value| value.split_once(' ')).is_some_and(|(scheme, _)| is_meant(scheme))
 }

@@ -19,9 +19,6 @@ use crate::config::{ClientAuth, Credentials};
 /// How long an assertion of ours is good.
 const ASSERTION_LIFE: Duration = Duration::from_mins(1);
 
-/// How long a server is left alone that says it is asked too much and not for how long.
-const USUAL_REST: Duration = Duration::from_secs(5);
-
 /// What the endpoint says.
 #[derive(Debug)]
 pub(crate) enum Answer {
@@ -66,7 +63,7 @@ impl Introspector {
         }
         let request = request.header(header::ACCEPT, "application/json").form(&form);
         match self.outbound.ask(request).await {
-            Ok(reply) => meaning(&reply),
+            Ok(reply) => meaning(&reply, self.clock.now()),
             Err(error) => Answer::Outage(describe(&error)),
         }
     }
@@ -125,12 +122,13 @@ impl Introspector {
     }
 }
 
-fn describe(error: &dyn std::error::Error) -> String {
+/// An error with its causes.
+pub(super) fn describe(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-fn meaning(reply: &Reply) -> Answer {
+fn meaning(reply: &Reply, now: Timestamp) -> Answer {
     match reply.status {
         StatusCode::OK => Claims::of_answer(&reply.body).map_or_else(
             || Answer::Outage("its answer is no JSON object, or says something twice".to_owned()),
@@ -142,10 +140,12 @@ fn meaning(reply: &Reply) -> Answer {
             Some("temporarily_unavailable" | "server_error") => {
                 Answer::Outage("it says that it has failed".to_owned())
             }
-            _ => Answer::Refused,
+            Some(_) => Answer::Refused,
+            // Not of the endpoint (RFC 6749 section 5.2): somebody before it has answered.
+            None => Answer::Outage("it answers 400 without an error of OAuth".to_owned()),
         },
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Answer::BadCredentials,
-        StatusCode::TOO_MANY_REQUESTS => Answer::TooMany(reply.retry_after().unwrap_or(USUAL_REST)),
+        StatusCode::TOO_MANY_REQUESTS => Answer::TooMany(reply.rest(now)),
         status => Answer::Outage(format!("it answers {}", status.as_u16())),
     }
 }

@@ -1,14 +1,22 @@
 //! The issuer's keys: fetched when they are needed, kept while they are fresh, and a little longer
-//! when no newer ones can be had.
+//! when no newer ones can be had (decision 0066).
 //!
 //! A token names its key, and anybody can make one that names a key that does not exist. So an
-//! unknown name makes us fetch at most once per cool-down, whoever asks.
+//! unknown name makes us fetch at most once per cool-down, whoever asks, and nobody whose key is
+//! here waits for that.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use ambient::{Clock, Timestamp};
+use chassis::Lifecycle;
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, Shared, WeakShared},
+};
 use http::{StatusCode, header};
-use tokio::sync::Mutex;
 use url::Url;
 
 use super::{outbound::Outbound, token::KeySet};
@@ -24,18 +32,33 @@ const PAUSE: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoKeys;
 
+type Found = Result<Arc<KeySet>, NoKeys>;
+
+/// One fetch, for everybody who waits for what comes of it.
+type Fetch = Shared<BoxFuture<'static, Found>>;
+
 /// Fetches and keeps keys.
 pub(super) struct Jwks {
+    keeper: Arc<Keeper>,
+    lifecycle: Option<Lifecycle>,
+}
+
+struct Keeper {
     outbound: Outbound,
     clock: Clock,
     settings: JwksSettings,
-    /// Locked while keys are fetched, so that everybody else waits for the same ones.
+    /// Never locked while something is waited for.
     state: Mutex<State>,
 }
 
+/// What is known of the keys at one place.
 #[derive(Default)]
 struct State {
+    url: Option<Url>,
     held: Option<Held>,
+    /// The fetch in progress.
+    fetch: Option<WeakShared<BoxFuture<'static, Found>>>,
+    /// When the last fetch ended; when it began if it was dropped.
     tried_at: Option<Timestamp>,
     failed: bool,
     /// When keys were last fetched because of a name that was not known.
@@ -43,71 +66,144 @@ struct State {
 }
 
 struct Held {
-    url: Url,
     keys: Arc<KeySet>,
     fresh_until: Timestamp,
 }
 
 impl Jwks {
+    /// Fetches only while somebody waits for it.
     pub(super) fn new(outbound: Outbound, clock: Clock, settings: JwksSettings) -> Self {
-        Self { outbound, clock, settings, state: Mutex::default() }
+        let keeper = Keeper { outbound, clock, settings, state: Mutex::default() };
+        Self { keeper: Arc::new(keeper), lifecycle: None }
     }
 
-    /// The keys at `url`.
-    pub(super) async fn current(&self, url: &Url) -> Result<Arc<KeySet>, NoKeys> {
-        let mut state = self.state.lock().await;
-        state.forget_others(url);
-        let now = self.clock.now();
-        if state.held.as_ref().is_none_or(|held| now >= held.fresh_until) && state.may_try(now) {
-            self.fetch(&mut state, url).await;
-        }
-        let usable = state.held.as_ref().filter(|h| now < h.fresh_until + self.settings.stale);
-        usable.map(|held| Arc::clone(&held.keys)).ok_or(NoKeys)
+    /// Fetches beside all requests: keys are renewed while the old ones are used, and no client that
+    /// goes away ends a fetch.
+    #[must_use]
+    pub(super) fn beside(self, lifecycle: &Lifecycle) -> Self {
+        Self { lifecycle: Some(lifecycle.clone()), ..self }
+    }
+
+    /// The keys at `url`: those that are here, if they can still be used, and else those of a fetch.
+    pub(super) async fn current(&self, url: &Url) -> Found {
+        let fetch = {
+            let mut state = self.keeper.state_of(url);
+            let now = self.keeper.clock.now();
+            let is_fresh = state.held.as_ref().is_some_and(|held| now < held.fresh_until);
+            let fetch = if is_fresh { None } else { self.join(&mut state, url) };
+            let longer = self.keeper.settings.stale;
+            let usable = state.held.as_ref().filter(|h| is_fresh || now < h.fresh_until + longer);
+            if let Some(held) = usable {
+                return Ok(Arc::clone(&held.keys));
+            }
+            fetch
+        };
+        fetch.ok_or(NoKeys)?.await
     }
 
     /// The keys at `url` if they can be newer than `old`. Within the cool-down they are `old`
     /// again, unless the last fetch has failed: then nobody knows.
-    pub(super) async fn newer(&self, url: &Url, old: &Arc<KeySet>) -> Result<Arc<KeySet>, NoKeys> {
-        let mut state = self.state.lock().await;
-        state.forget_others(url);
-        if let Some(held) = state.held.as_ref().filter(|held| !Arc::ptr_eq(&held.keys, old)) {
-            return Ok(Arc::clone(&held.keys));
-        }
-        let now = self.clock.now();
-        let cool = state.sought_at.is_none_or(|sought| now >= sought + self.settings.cooldown);
-        if (cool || state.failed) && state.may_try(now) {
+    pub(super) async fn newer(&self, url: &Url, old: &Arc<KeySet>) -> Found {
+        let fetch = {
+            let mut state = self.keeper.state_of(url);
+            if let Some(held) = state.held.as_ref().filter(|held| !Arc::ptr_eq(&held.keys, old)) {
+                return Ok(Arc::clone(&held.keys));
+            }
+            let now = self.keeper.clock.now();
+            let cooldown = self.keeper.settings.cooldown;
+            let is_cool = state.sought_at.is_none_or(|sought| now >= sought + cooldown);
+            if !is_cool && !state.failed {
+                return Ok(Arc::clone(old));
+            }
+            let fetch = self.join(&mut state, url).ok_or(NoKeys)?;
             state.sought_at = Some(now);
-            self.fetch(&mut state, url).await;
-        }
-        match &state.held {
-            Some(held) if !state.failed => Ok(Arc::clone(&held.keys)),
-            _ => Err(NoKeys),
-        }
+            fetch
+        };
+        fetch.await
     }
 
-    async fn fetch(&self, state: &mut State, url: &Url) {
-        let now = self.clock.now();
+    /// The fetch in progress, or a new one, unless the last has just failed.
+    fn join(&self, state: &mut State, url: &Url) -> Option<Fetch> {
+        if let Some(fetch) = state.fetch.as_ref().and_then(WeakShared::upgrade) {
+            return Some(fetch);
+        }
+        let now = self.keeper.clock.now();
+        if !state.may_try(now) {
+            return None;
+        }
         // If this is dropped half way, it has been a try.
         (state.tried_at, state.failed) = (Some(now), true);
+        let fetch = Arc::clone(&self.keeper).fetch(url.clone(), now).boxed().shared();
+        state.fetch = fetch.downgrade();
+        if let Some(lifecycle) = &self.lifecycle {
+            let (beside, stopping) = (fetch.clone(), lifecycle.stopping());
+            lifecycle.spawn(async move {
+                tokio::select! {
+                    _ = beside => {}
+                    () = stopping => {}
+                }
+            });
+        }
+        Some(fetch)
+    }
+}
+
+impl Keeper {
+    /// What is known of the keys at `url`. Those of another place are none of this one.
+    fn state_of(&self, url: &Url) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        if state.url.as_ref() != Some(url) {
+            *state = State { url: Some(url.clone()), ..State::default() };
+        }
+        state
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // What it guards is whole at every moment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fetches, and keeps what has come unless another place is meant by now.
+    async fn fetch(self: Arc<Self>, url: Url, asked_at: Timestamp) -> Found {
+        let fetched = self.ask(&url).await;
+        let mut state = self.lock();
+        let is_meant = state.url.as_ref() == Some(&url);
+        if is_meant {
+            (state.fetch, state.tried_at) = (None, Some(self.clock.now()));
+        }
+        let (keys, fresh) = fetched.ok_or(NoKeys)?;
+        if is_meant {
+            let held = Held { keys: Arc::clone(&keys), fresh_until: asked_at + fresh };
+            (state.held, state.failed) = (Some(held), false);
+        }
+        Ok(keys)
+    }
+
+    /// The keys, and how long they are fresh.
+    async fn ask(&self, url: &Url) -> Option<(Arc<KeySet>, Duration)> {
         let request = self.outbound.http.get(url.clone());
         let request = request.header(header::ACCEPT, "application/json, application/jwk-set+json");
         let reply = match self.outbound.ask(request).await {
             Ok(reply) if reply.status == StatusCode::OK => reply,
             Ok(reply) => {
-                return tracing::error!(status = reply.status.as_u16(), "no keys of the issuer");
+                tracing::error!(status = reply.status.as_u16(), "no keys of the issuer");
+                return None;
             }
-            Err(error) => return tracing::error!(%error, "no keys of the issuer"),
+            Err(error) => {
+                tracing::error!(%error, "no keys of the issuer");
+                return None;
+            }
         };
         let Some(keys) = KeySet::parse(&reply.body) else {
-            return tracing::error!("the keys of the issuer cannot be read (RFC 7517)");
+            tracing::error!("the keys of the issuer cannot be read (RFC 7517)");
+            return None;
         };
         let fresh = match reply.max_age() {
             Some(said) => said.clamp(*FRESH.start(), *FRESH.end()),
             None => self.settings.ttl,
         };
         tracing::info!(keys = keys.len(), "keys of the issuer fetched");
-        let held = Held { url: url.clone(), keys: Arc::new(keys), fresh_until: now + fresh };
-        (state.held, state.failed) = (Some(held), false);
+        Some((Arc::new(keys), fresh))
     }
 }
 
@@ -115,12 +211,5 @@ impl State {
     /// A failure is not repeated at once.
     fn may_try(&self, now: Timestamp) -> bool {
         !self.failed || self.tried_at.is_none_or(|tried| now >= tried + PAUSE)
-    }
-
-    /// Keys of another place are no keys of this one.
-    fn forget_others(&mut self, url: &Url) {
-        if self.held.as_ref().is_some_and(|held| held.url != *url) {
-            *self = Self::default();
-        }
     }
 }

@@ -4,6 +4,7 @@
 //! be checked is 503 without one: a client must not throw away a good token, and must not start a
 //! login at a server that is down. Nothing is ever accepted because a check was impossible.
 
+mod agreement;
 mod availability;
 mod breaker;
 mod cache;
@@ -77,12 +78,11 @@ impl Auth {
         base: String,
         (metrics, flow): (&McpMetrics, &Flow),
     ) -> Result<Arc<Self>, OutboundStartError> {
-        let Parts { clock, entropy, lifecycle, .. } = parts;
+        let Parts { clock, lifecycle, .. } = parts;
         warn(settings);
         let outbound = Outbound::new(settings, clock.clone(), metrics.asking())?;
         let outbound = outbound.shown_in(flow);
-        let validator =
-            Arc::new(Validator::new(settings, &outbound, (clock, entropy), metrics.clone()));
+        let validator = Arc::new(Validator::new(settings, &outbound, parts, metrics.clone()));
         let proofs = Proofs::new(parts, base, settings.dpop_nonce);
         let watch = Watch::default();
         let monitor = monitor::Monitor {
@@ -268,6 +268,9 @@ pub(crate) async fn admitted<F: Future<Output = Response>>(
                 Ok(found) => found,
                 Err(refusal) => {
                     server.metrics().refused(refusal.name());
+                    let speaks_of_a_key = dpop::is_scheme(request.headers());
+                    let refusal =
+                        if speaks_of_a_key { refusal.for_a_key_holder() } else { refusal };
                     return refusal.answer(server, auth, path);
                 }
             }

@@ -108,6 +108,13 @@ impl Monitor {
                 }
                 if self.validator.is_rejected() { CALM.min(self.calm()) } else { self.calm() }
             }
+            Err(why @ DiscoveryError::TooMany(rest)) => {
+                self.watch.found_busy();
+                tracing::warn!(%issuer, %why, "what is known of the authorization server holds");
+                // Checks may fail meanwhile: that is no reason to ask for more.
+                self.clock.sleep(rest).await;
+                Duration::ZERO
+            }
             Err(why) if why.is_final() => {
                 let why = Arc::new(why);
                 if self.watch.found(Availability::Unusable(Arc::clone(&why))) {
@@ -127,6 +134,7 @@ impl Monitor {
     async fn fetch(&self, cause: Cause) -> Result<AuthorizationServer, DiscoveryError> {
         let found = discovery::fetch(&self.outbound, &self.settings).await;
         match (&found, cause) {
+            (Err(DiscoveryError::TooMany(_)), _) => found,
             // The connection that this was asked on may have ended with the one that was held.
             (Err(why), Cause::Hangup(_)) if !why.is_final() => {
                 discovery::fetch(&self.outbound, &self.settings).await

@@ -1,9 +1,13 @@
 //! Questions to the authorization server: few at a time, each with an end, each answer of bounded
 //! length.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{
+    fs,
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
-use ambient::{Clock, Stopwatch};
+use ambient::{Clock, Stopwatch, Timestamp};
 use bytes::Bytes;
 use chassis::{
     client::{ReadError, Timeouts, http_client_trusting, read_capped},
@@ -24,6 +28,9 @@ const MAX_QUESTIONS: usize = 64;
 
 /// The longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(1);
+
+/// How long a server is left alone that says it is asked too much and not for how long.
+const USUAL_REST: Duration = Duration::from_secs(5);
 
 /// Asks.
 #[derive(Clone)]
@@ -53,6 +60,17 @@ pub(crate) enum OutboundError {
     Unreadable(ReadError),
     #[error("too many questions are waiting for its answers")]
     Busy,
+}
+
+impl OutboundError {
+    /// Whether nothing else would be answered there either.
+    pub(super) fn is_of_the_host(&self) -> bool {
+        match self {
+            Self::Unreachable(error) => error.is_connect(),
+            Self::Unreadable(_) => false,
+            Self::Busy => true,
+        }
+    }
 }
 
 /// Why nothing can be asked.
@@ -100,6 +118,11 @@ impl Outbound {
         Self { flow: flow.clone(), ..self }
     }
 
+    /// What time it is for whoever is to be left alone for a while.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// The whole answer, whatever its status.
     pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Reply, OutboundError> {
         let place = self.clock.timeout(self.timeout, self.places.acquire()).await;
@@ -137,13 +160,22 @@ impl Outbound {
     }
 }
 
+/// Seconds, or the time until a moment, between one second and a quarter of an hour.
+fn wait(text: &str, now: Timestamp) -> Option<Duration> {
+    let until = || {
+        let moment = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(moment.as_secs().saturating_sub(now.as_secs()))
+    };
+    let seconds = text.parse().ok().or_else(until)?;
+    Some(Duration::from_secs(seconds.clamp(1, 900)))
+}
+
 impl Reply {
-    /// How long the server wants to be left alone (RFC 9110 section 10.2.3), in seconds only, and
-    /// for no longer than a quarter of an hour: a mistake there must not close us for a day.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        let text = self.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?;
-        let seconds: u64 = text.trim().parse().ok()?;
-        Some(Duration::from_secs(seconds.clamp(1, 900)))
+    /// How long the server wants to be left alone (RFC 9110 section 10.2.3), and for no longer than
+    /// a quarter of an hour: a mistake there must not close us for a day.
+    pub(super) fn rest(&self, now: Timestamp) -> Duration {
+        let text = self.headers.get(http::header::RETRY_AFTER).and_then(|text| text.to_str().ok());
+        text.and_then(|text| wait(text.trim(), now)).unwrap_or(USUAL_REST)
     }
 
     /// How long the answer is fresh, if it says so (RFC 9111 section 5.2.2.1).
@@ -156,5 +188,39 @@ impl Reply {
             name.eq_ignore_ascii_case("max-age").then(|| seconds.trim_matches('"').parse().ok())?
         });
         seconds.map(Duration::from_secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn rest(retry_after: Option<&'static str>) -> u64 {
+        let value = retry_after.map(HeaderValue::from_static);
+        let headers = value.map(|value| (http::header::RETRY_AFTER, value)).into_iter().collect();
+        let (status, body) = (StatusCode::TOO_MANY_REQUESTS, Bytes::new());
+        // Sun, 06 Nov 1994 08:49:37 GMT
+        Reply { status, headers, body }.rest(Timestamp::from_secs(784_111_777)).as_secs()
+    }
+
+    #[test]
+    fn a_server_is_left_alone_for_seconds_or_until_a_moment() {
+        for (said, seconds) in [
+            ("7", 7),
+            (" 7 ", 7),
+            ("0", 1),
+            ("86400", 900),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", 30),
+            ("Sunday, 06-Nov-94 08:50:07 GMT", 30),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", 1),
+            ("Mon, 07 Nov 1994 08:49:37 GMT", 900),
+            ("soon", 5),
+            ("-1", 5),
+        ] {
+            assert_eq!(rest(Some(said)), seconds, "{said}");
+        }
+        assert_eq!(rest(None), 5);
     }
 }

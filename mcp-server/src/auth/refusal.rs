@@ -62,6 +62,14 @@ impl Refusal {
         }
     }
 
+    /// The same in the words of a caller who shows a key (RFC 9449 section 7.1).
+    pub(super) fn for_a_key_holder(self) -> Self {
+        match self {
+            Self::InvalidToken(why) => Self::Proof("invalid_token", why.to_string()),
+            other => other,
+        }
+    }
+
     /// The status, the challenge and a body for people, to a request to `path`.
     pub(crate) fn answer(self, server: &Server, auth: &Auth, path: &str) -> Response {
         let mut is_proof = false;

@@ -7,11 +7,12 @@ use std::sync::{
 };
 use std::time::Duration;
 
-use ambient::{Clock, Entropy, Secret};
+use ambient::{Clock, Secret};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use url::Url;
 
 use super::{
+    agreement,
     breaker::Breaker,
     cache::{TokenCache, TokenHash, hash},
     discovery::{AuthorizationServer, Way},
@@ -21,10 +22,11 @@ use super::{
     outbound::Outbound,
     token::{
         Claims, Inactive, Jws, Policy, Said, Signed, Validated, looks_broken, looks_encrypted,
-        looks_signed,
+        looks_signed, says_another_kind,
     },
 };
 use crate::{
+    Parts,
     config::{AuthSettings, ClientAuth},
     metrics::McpMetrics,
 };
@@ -75,9 +77,10 @@ impl Validator {
     pub(super) fn new(
         settings: &AuthSettings,
         outbound: &Outbound,
-        (clock, entropy): (&Clock, &Entropy),
+        parts: &Parts,
         metrics: McpMetrics,
     ) -> Self {
+        let Parts { clock, entropy, lifecycle, .. } = parts;
         Self {
             policy: settings.policy.clone(),
             introspector: Introspector {
@@ -87,7 +90,7 @@ impl Validator {
                 clock: clock.clone(),
                 entropy: entropy.clone(),
             },
-            jwks: Jwks::new(outbound.clone(), clock.clone(), settings.jwks),
+            jwks: Jwks::new(outbound.clone(), clock.clone(), settings.jwks).beside(lifecycle),
             cache: TokenCache::new(settings.cache, settings.outage),
             flights: Arc::default(),
             breaker: Breaker::new(clock.clone()),
@@ -170,21 +173,22 @@ impl Validator {
             Way::Jwt { keys } => self.by_signature(keys, token).await,
             Way::Both { endpoint, method, keys } => {
                 let signed = self.by_signature(keys, token).await?;
-                match self.by_asking(endpoint, *method, token).await? {
-                    Some(asked) => Ok(both(signed, asked)),
+                let issuer = Some(signed.principal.issuer.as_str());
+                match self.by_asking((endpoint, *method), token, issuer).await? {
+                    Some(asked) => Ok(agreement::both(&signed, &asked)?),
                     None => Err(Inactive::NotActive.into()),
                 }
             }
             Way::Ask { endpoint, method, fallback } => {
-                self.could_be_good(token)?;
+                let own = self.could_be_good(token)?;
                 let keys = fallback.as_ref().filter(|_| looks_signed(token.expose()));
                 if let Some(keys) = keys
                     && self.leaves_jwts_to_us.load(Ordering::Relaxed)
                 {
                     return self.by_signature(keys, token).await;
                 }
-                match (self.by_asking(endpoint, *method, token).await?, keys) {
-                    (Some(validated), _) => Ok(validated),
+                match (self.by_asking((endpoint, *method), token, None).await?, keys) {
+                    (Some(asked), _) => Ok(agreement::bound(asked, own.as_ref())?),
                     (None, None) => Err(Inactive::NotActive.into()),
                     (None, Some(keys)) => {
                         let validated = self.by_signature(keys, token).await?;
@@ -198,18 +202,22 @@ impl Validator {
         }
     }
 
-    /// Refuses what nobody needs to be asked about.
-    fn could_be_good(&self, token: &Secret) -> Result<(), Inactive> {
+    /// Refuses what nobody needs to be asked about, and gives what a signed token says of itself.
+    fn could_be_good(&self, token: &Secret) -> Result<Option<Claims>, Inactive> {
         let token = token.expose();
         if looks_broken(token) {
             return Err(Inactive::NotActive);
         }
+        if says_another_kind(token) {
+            return Err(Inactive::TokenType);
+        }
         let payload = token.split('.').nth(1).filter(|_| looks_signed(token));
         let payload = payload.and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
-        match payload.and_then(|payload| Claims::of_token(&payload)) {
-            Some(claims) => self.policy.could_be_good(&claims, self.clock.now()),
-            None => Ok(()),
+        let claims = payload.and_then(|payload| Claims::of_token(&payload));
+        if let Some(claims) = &claims {
+            self.policy.could_be_good(claims, self.clock.now())?;
         }
+        Ok(claims)
     }
 
     async fn by_signature(&self, keys: &Url, token: &Secret) -> Outcome {
@@ -225,12 +233,13 @@ impl Validator {
         Ok(self.policy.judge(jws.claims(), Said::ByToken, self.clock.now())?)
     }
 
-    /// None if the endpoint does not answer for tokens of this kind.
+    /// None if the endpoint does not answer for tokens of this kind. What it says is of `issuer`, if
+    /// it names none itself.
     async fn by_asking(
         &self,
-        endpoint: &Url,
-        method: ClientAuth,
+        (endpoint, method): (&Url, ClientAuth),
         token: &Secret,
+        issuer: Option<&str>,
     ) -> Result<Option<Validated>, Failure> {
         self.breaker.admit().map_err(Failure::Outage)?;
         let watch = self.clock.stopwatch();
@@ -240,7 +249,7 @@ impl Validator {
             Some(retry_after) => Err(Failure::Outage(retry_after)),
             None => match answer {
                 Answer::Claims(claims) => {
-                    let now = self.clock.now();
+                    let (claims, now) = (claims.issued_by(issuer), self.clock.now());
                     Ok(Some(self.policy.judge(&claims, Said::ByServer, now)?))
                 }
                 Answer::Unsupported => Ok(None),
@@ -303,10 +312,4 @@ fn outcome(answer: &Answer) -> &'static str {
         Answer::Claims(_) | Answer::Refused | Answer::Unsupported => "inactive",
         Answer::BadCredentials | Answer::TooMany(_) | Answer::Outage(_) => "error",
     }
-}
-
-/// What both ways say together: the server knows the present, the token what was signed.
-fn both(signed: Validated, asked: Validated) -> Validated {
-    let expires_at = signed.expires_at.min(asked.expires_at);
-    Validated::new(asked.principal, expires_at, signed.confirmation.or(asked.confirmation))
 }

@@ -7,7 +7,7 @@ use axum::{
     extract::Request,
     response::{IntoResponse as _, Response},
 };
-use chassis::{Around, Begun};
+use chassis::{Around, Begun, names_this_machine};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use shared::mcp::ErrorCode;
 use url::Url;
@@ -46,13 +46,14 @@ impl Guard {
     /// a page of another site cannot make a browser send it.
     fn allows_host(&self, host: &str) -> bool {
         let name = without_port(host).to_ascii_lowercase();
-        is_loopback(&name) || self.hosts.contains(&name)
+        names_this_machine(&name) || self.hosts.contains(&name)
     }
 
     /// Whether pages of an origin may call. Pages of this machine may: developers' tools are such.
     pub(crate) fn allows_origin(&self, origin: &HeaderValue) -> bool {
         let Ok(origin) = origin.to_str() else { return false };
-        let local = Url::parse(origin).is_ok_and(|url| url.host_str().is_some_and(is_loopback));
+        let local =
+            Url::parse(origin).is_ok_and(|url| url.host_str().is_some_and(names_this_machine));
         local || self.origins.contains(&origin.to_ascii_lowercase())
     }
 }
@@ -62,13 +63,6 @@ fn without_port(host: &str) -> &str {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
     }
-}
-
-fn is_loopback(name: &str) -> bool {
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || name == "[::1]"
-        || name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Refuses what was not meant for this server, or comes from a page that may not call.

@@ -71,6 +71,9 @@ async fn a_bound_token_is_good_with_its_proof_and_of_no_use_without() {
     refused(alice.call(world, "Bearer", &[alice.proof().sign()]).await, "invalid_token");
     let two = [alice.proof().sign(), alice.proof().sign()];
     refused(alice.call(world, "DPoP", &two).await, "invalid_dpop_proof");
+    // One that is no token at all is refused in the words of its scheme.
+    let nobody = Bound { token: "garbage".to_owned(), ..alice };
+    refused(nobody.shows(world, nobody.proof()).await, "invalid_token");
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Every way to fail that is not the token's fault.
-const FAULTS: [Mood; 20] = [
+const FAULTS: [Mood; 27] = [
     Mood::Status(500),
     Mood::Status(502),
     Mood::Status(503),
@@ -20,6 +20,13 @@ const FAULTS: [Mood; 20] = [
     Mood::Status(403),
     Mood::Status(404),
     Mood::Status(429),
+    Mood::Bad(r#"{"error":"invalid_client"}"#),
+    Mood::Bad(r#"{"error":"unauthorized_client"}"#),
+    Mood::Bad(r#"{"error":"server_error"}"#),
+    Mood::Bad(r#"{"error":"temporarily_unavailable"}"#),
+    Mood::Bad(r#"{"error":7}"#),
+    Mood::Bad("{}"),
+    Mood::Bad("<!doctype html><title>Bad request</title>"),
     Mood::Html,
     Mood::Garbage,
     Mood::Empty,
@@ -150,7 +157,9 @@ async fn all_from_the_start(place: Place) {
 }
 
 async fn all_while_running(place: Place) {
-    let all = stream::iter(FAULTS);
+    // Who is asked for metadata too often has answered, and nothing closes.
+    let harmless = |fault: &Mood| place == Place::Metadata && *fault == Mood::Status(429);
+    let all = stream::iter(FAULTS.into_iter().filter(|fault| !harmless(fault)));
     all.for_each_concurrent(AT_ONCE, |fault| while_running(place, fault).boxed()).await;
 }
 
@@ -193,6 +202,43 @@ async fn a_server_that_says_when_to_come_back_is_repeated() {
         assert_eq!(reply.header("retry-after"), Some(wait), "{status}");
         scene.advance(7);
     }
+}
+
+#[tokio::test]
+async fn metadata_that_is_asked_for_too_often_is_left_alone_and_nothing_closes() {
+    let scene = scene(&[("MCP_AUTH_CACHE_TTL", "3600")]).await;
+    assert_eq!(scene.status("good").await, 200);
+    scene.provider.set(|script| script.metadata = Mood::Status(429));
+    let before = scene.provider.described();
+    let looked = async || {
+        scene.advance(1);
+        (scene.provider.described() > before).then_some(())
+    };
+    testkit::eventually(testkit::PATIENCE, looked).await;
+    assert_eq!(scene.status("good-1").await, 200);
+    // Checks that fail are no reason to look before the seven seconds are over.
+    scene.provider.set(|script| script.introspection = Mood::Status(500));
+    for second in 2..7 {
+        scene.advance(1);
+        let new = format!("good-{second}");
+        assert_eq!((scene.status("good").await, scene.status(&new).await), (200, 503));
+    }
+    assert_eq!(scene.provider.described(), before + 1);
+    scene.provider.set(|s| (s.metadata, s.introspection) = (Mood::Well, Mood::Well));
+    heals(&scene, "good-8").await;
+    let again = async || {
+        scene.advance(1);
+        (scene.provider.described() > before + 1).then_some(())
+    };
+    testkit::eventually(testkit::PATIENCE, again).await;
+}
+
+#[tokio::test]
+async fn a_question_that_is_refused_says_something_of_its_token() {
+    let scene = scene(&[]).await;
+    scene.provider.set(|script| script.introspection = Mood::Bad(r#"{"error":"invalid_request"}"#));
+    assert_eq!(scene.status("good-1").await, 401);
+    assert!(scene.world.server.is_available());
 }
 
 #[tokio::test]

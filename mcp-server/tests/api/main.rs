@@ -3,6 +3,7 @@
 
 mod any_bytes;
 mod asked_faults;
+mod auth_settings;
 mod authorization;
 mod bad_input;
 mod dialects;
@@ -30,4 +31,5 @@ mod tasks;
 mod tokens;
 mod traces;
 mod trouble;
+mod waiting_for_keys;
 mod world;

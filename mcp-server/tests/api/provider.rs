@@ -30,6 +30,8 @@ pub(crate) struct Script {
     pub(crate) introspection: Mood,
     pub(crate) jwks: Mood,
     pub(crate) metadata_path: String,
+    /// How paths are answered at which there is nothing.
+    pub(crate) nowhere: Mood,
     /// Members of the metadata that differ; null takes one away.
     pub(crate) changes: Vec<(&'static str, Value)>,
     /// What introspection says of every token; claims are added to those that are usual.
@@ -69,6 +71,7 @@ impl Provider {
             introspection: Mood::Well,
             jwks: Mood::Well,
             metadata_path: "/.well-known/oauth-authorization-server".to_owned(),
+            nowhere: Mood::Status(404),
             changes: Vec::new(),
             exactly: None,
             keys: None,
@@ -153,7 +156,7 @@ impl Provider {
             path if path.contains("/introspect") => self.introspect(asked),
             // Where a redirect leads: whoever follows one finds everything in order.
             "/elsewhere" => (Mood::Well, self.metadata().1),
-            _ => (Mood::Status(404), Value::Null),
+            _ => (self.script.lock().unwrap().nowhere, Value::Null),
         }
     }
 
@@ -189,7 +192,7 @@ impl Provider {
         let mut script = self.script.lock().unwrap();
         script.seen = (asked.authorization, body);
         if script.leaves_jwts && token.contains('.') {
-            return (Mood::Unsupported, Value::Null);
+            return (Mood::Bad(r#"{"error":"unsupported_token_type"}"#), Value::Null);
         }
         if let Some(claims) = &script.exactly {
             return (script.introspection, claims.clone());

@@ -292,6 +292,20 @@ async fn another_issuer_in_the_metadata_is_told_at_the_start() {
 }
 
 #[tokio::test]
+async fn a_place_that_hangs_does_not_hide_the_metadata_at_the_next() {
+    for mood in [Mood::Hang, Mood::Close, Mood::Huge] {
+        let provider = Provider::start().await;
+        provider.set(|script| {
+            script.nowhere = mood;
+            script.metadata_path = "/.well-known/openid-configuration".to_owned();
+        });
+        let scene = unready(provider, &[("MCP_AUTH_TIMEOUT", "1")]).await;
+        scene.available(true).await;
+        assert_eq!(scene.status("good").await, 200, "{mood:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_issuer_that_changes_while_running_closes() {
     let scene = scene(&[]).await;
     assert_eq!(scene.status("good").await, 200);
@@ -358,4 +372,7 @@ async fn check_auth_tells_wrong_credentials_and_an_absent_provider() {
     scene.provider.set(|script| script.metadata = Mood::Status(500));
     let (good, text) = checked(&scene, &[], None).await;
     assert!(!good && text.contains("FAIL  metadata: no metadata was found"), "{text}");
+    for why in ["/oauth-authorization-server: 500", "/openid-configuration: 404"] {
+        assert!(text.contains(&format!("/.well-known{why}")), "{text}");
+    }
 }

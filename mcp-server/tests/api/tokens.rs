@@ -3,12 +3,16 @@
 
 use std::time::Duration;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::{StreamExt as _, stream};
 use http::Method;
 use serde_json::{Value, json};
 use testkit::http::{Answer, Http};
 
-use crate::providers::{JWT, scene};
+use crate::{
+    provider::NOW,
+    providers::{JWT, Scene, scene},
+};
 
 /// A question may take longer where the machine has much to do.
 const PATIENT: (&str, &str) = ("MCP_AUTH_TIMEOUT", "60");
@@ -163,6 +167,16 @@ async fn a_stranger_cannot_make_us_believe_signatures_where_the_server_can_be_as
     assert_eq!((scene.status(&revoked).await, scene.provider.introspected() - before), (401, 1));
 }
 
+fn encoded(part: &Value) -> String {
+    URL_SAFE_NO_PAD.encode(part.to_string())
+}
+
+/// The same token with another type in its header: nobody looks at signatures where one asks.
+fn typed(typ: &str, token: &str) -> String {
+    let (_, rest) = token.split_once('.').unwrap();
+    format!("{}.{rest}", encoded(&json!({ "alg": "ES256", "kid": "k1", "typ": typ })))
+}
+
 #[tokio::test]
 async fn what_cannot_be_good_is_not_asked_about() {
     let scene = scene(&[]).await;
@@ -170,8 +184,58 @@ async fn what_cannot_be_good_is_not_asked_about() {
     let broken = format!("mcpa_{}", "x".repeat(49));
     let past = scene.token("k1", &json!({ "exp": 1 }));
     let foreign = scene.token("k1", &json!({ "iss": "https://other.example" }));
-    for token in [broken, past, foreign] {
+    let marked = scene.token("k1", &json!({ "nonce": "n" }));
+    let logout = typed("logout+jwt", &scene.token("k1", &json!({})));
+    let encrypted = format!("{}.a.b.c.d", encoded(&json!({ "alg": "dir", "enc": "A256GCM" })));
+    for token in [broken, past, foreign, marked, logout, encrypted] {
         assert_eq!(scene.status(&token).await, 401, "{token}");
     }
     assert_eq!(scene.provider.introspected(), before);
+}
+
+/// What the endpoint says of every token from now on: it is Alice's, but for these changes.
+fn answers(scene: &Scene, changes: &Value) {
+    let mut claims = json!({
+        "active": true, "iss": scene.provider.issuer, "aud": scene.world.endpoint(),
+        "exp": NOW + 3600, "sub": "alice", "client_id": "c", "scope": "mcp",
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        claims[name] = value.clone();
+    }
+    scene.provider.set(|script| script.exactly = Some(claims));
+}
+
+/// Every request asks for itself.
+const UNCACHED: (&str, &str) = ("MCP_AUTH_CACHE_TTL", "0");
+
+#[tokio::test]
+async fn where_both_are_asked_both_must_name_one_caller() {
+    let two = ("MCP_AUTH_ACCEPTED_ISSUERS", "https://other.example");
+    let scene = scene(&[("MCP_AUTH_VALIDATION", "both"), UNCACHED, two]).await;
+    let token = scene.token("k1", &json!({}));
+    for (changes, status) in [
+        (json!({}), 200),
+        (json!({ "sub": "bob" }), 401),
+        (json!({ "client_id": "d" }), 401),
+        (json!({ "iss": "https://other.example" }), 401),
+        (json!({ "sub": null }), 200),
+        (json!({ "client_id": null }), 200),
+        (json!({ "iss": null }), 200),
+    ] {
+        answers(&scene, &changes);
+        assert_eq!(scene.status(&token).await, status, "{changes}");
+    }
+    answers(&scene, &json!({ "iss": null }));
+    let other = scene.token("k1", &json!({ "iss": "https://other.example" }));
+    assert_eq!(scene.status(&other).await, 200, "an answer without issuer is of the token's");
+}
+
+#[tokio::test]
+async fn a_token_that_says_it_is_bound_is_no_bearer_token_whatever_is_answered() {
+    let scene = scene(&[UNCACHED]).await;
+    answers(&scene, &json!({}));
+    assert_eq!(scene.status(&scene.token("k1", &json!({}))).await, 200);
+    for cnf in [json!({ "jkt": "x" }), json!({ "x5t#S256": "x" }), json!("x")] {
+        assert_eq!(scene.status(&scene.token("k1", &json!({ "cnf": cnf }))).await, 401, "{cnf}");
+    }
 }

@@ -30,8 +30,9 @@ pub enum TokenRequest {
 pub struct AuthorizationCodeRequest {
     /// The code.
     pub code: Sensitive,
-    /// The secret behind the challenge of the authorization request.
-    pub code_verifier: Sensitive,
+    /// The secret behind the challenge of the authorization request. Without it nothing is granted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_verifier: Option<Sensitive>,
     /// The redirect URI of the authorization request. OAuth 2.1 has dropped it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redirect_uri: Option<String>,
@@ -124,8 +125,8 @@ mod tests {
         let read = serde_json::from_value::<TokenRequest>;
         let refresh = read(json!({"grant_type": "refresh_token", "refresh_token": "r"})).unwrap();
         assert!(matches!(refresh, TokenRequest::RefreshToken(request) if request.scope.is_none()));
-        let missing = read(json!({"grant_type": "authorization_code", "code": "c"})).unwrap_err();
-        assert_eq!(missing.to_string(), "missing field `code_verifier`");
+        let missing = read(json!({"grant_type": "authorization_code"})).unwrap_err();
+        assert_eq!(missing.to_string(), "missing field `code`");
         assert_eq!(
             read(json!({"code": "c"})).unwrap_err().to_string(),
             "missing field `grant_type`"

@@ -3,7 +3,7 @@
 //! A member of the wrong type is a refusal, never an absence: else a token whose `nbf` is a text
 //! would be valid at all times.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use ambient::Timestamp;
 use serde_json::{Map, Value};
@@ -40,6 +40,24 @@ impl Claims {
 
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
+    }
+
+    /// The same, of this issuer if they name none.
+    #[must_use]
+    pub(crate) fn issued_by(mut self, issuer: Option<&str>) -> Self {
+        if let Some(issuer) = issuer {
+            self.0.entry("iss").or_insert_with(|| issuer.into());
+        }
+        self
+    }
+
+    /// The key that the token is bound to (RFC 7800 section 3.1), if it is.
+    pub(crate) fn confirmation(&self) -> Result<Option<Arc<Value>>, Inactive> {
+        match self.get("cnf") {
+            None => Ok(None),
+            Some(cnf @ Value::Object(_)) => Ok(Some(Arc::new(cnf.clone()))),
+            Some(_) => Err(Inactive::WrongType),
+        }
     }
 
     /// A text, if it is there.

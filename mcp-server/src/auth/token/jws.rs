@@ -48,6 +48,13 @@ pub(crate) fn looks_encrypted(token: &str) -> bool {
     token.split('.').count() == 5 && header.is_some_and(|header| header.contains_key("enc"))
 }
 
+/// Whether its header says that it is a token of another kind, whatever is accepted.
+pub(crate) fn says_another_kind(token: &str) -> bool {
+    let header = parts(token).and_then(|[header, ..]| json::object(&decode(header)?));
+    let typ = header.as_ref().and_then(|header| header.get("typ")?.as_str());
+    typ.is_some_and(|name| OTHER_TYPES.contains(&media_type(name).as_str()))
+}
+
 impl<'a> Jws<'a> {
     /// What the token says of itself. Not to be believed before its signature is checked.
     pub(crate) const fn claims(&self) -> &Claims {
@@ -93,14 +100,19 @@ fn token_type(typ: Option<&Value>, policy: &Policy) -> Result<(), Inactive> {
     let name = match typ {
         None if policy.token_types.iter().any(|accepted| accepted == NO_TYPE) => return Ok(()),
         None => return Err(Inactive::TokenType),
-        Some(Value::String(name)) => name.to_ascii_lowercase(),
+        Some(Value::String(name)) => media_type(name),
         Some(_) => return Err(Inactive::WrongType),
     };
-    let name = name.strip_prefix("application/").unwrap_or(&name);
-    let accepted = policy.token_types.iter().any(|accepted| accepted == name);
-    if accepted && name != NO_TYPE && !OTHER_TYPES.contains(&name) {
+    let accepted = policy.token_types.contains(&name);
+    if accepted && name != NO_TYPE && !OTHER_TYPES.contains(&name.as_str()) {
         Ok(())
     } else {
         Err(Inactive::TokenType)
     }
+}
+
+/// A type as it is compared: its case and `application/` before it mean nothing.
+fn media_type(name: &str) -> String {
+    let name = name.to_ascii_lowercase();
+    name.strip_prefix("application/").map(str::to_owned).unwrap_or(name)
 }

@@ -22,7 +22,7 @@ use serde_json::Value;
 
 pub(crate) use self::{
     claims::Claims,
-    jws::{Jws, looks_encrypted, looks_signed},
+    jws::{Jws, looks_encrypted, looks_signed, says_another_kind},
     keys::{KeySet, Signed},
     ours::looks_broken,
     policy::{Policy, Said, folded},
@@ -100,4 +100,6 @@ pub(crate) enum Inactive {
     ImproperName,
     #[error("The token is bound in a way that is not supported here")]
     Bound,
+    #[error("The token says something else than its authorization server says of it")]
+    Disagreement,
 }

@@ -98,7 +98,7 @@ impl Policy {
     }
 
     /// What may refuse a token before anybody is asked, and never accepts one: it is from somebody
-    /// else, or long past.
+    /// else, long past, or no access token by its own marks.
     pub(crate) fn could_be_good(&self, claims: &Claims, now: Timestamp) -> Result<(), Inactive> {
         let case = Case { claims, said: Said::ByToken, now };
         if claims.has("iss") {
@@ -106,7 +106,7 @@ impl Policy {
         }
         match claims.time("exp")? {
             Some(exp) if exp + self.skew <= now => Err(Inactive::Expired),
-            _ => Ok(()),
+            _ => is_access_token(&case),
         }
     }
 
@@ -182,11 +182,7 @@ impl Policy {
     fn validated(&self, case: &Case<'_>) -> Result<Validated, Inactive> {
         let exp = case.claims.time("exp")?;
         let expires_at = exp.map_or(case.now + UNSAID_LIFE, |exp| exp + self.grace(case.said));
-        let confirmation = match case.claims.get("cnf") {
-            None => None,
-            Some(cnf @ Value::Object(_)) => Some(Arc::new(cnf.clone())),
-            Some(_) => return Err(Inactive::WrongType),
-        };
+        let confirmation = case.claims.confirmation()?;
         let principal = Principal { expires_at: Some(expires_at), ..self.principal(case)? };
         Ok(Validated::new(Arc::new(principal), expires_at, confirmation))
     }

@@ -20,8 +20,8 @@ pub(crate) enum Mood {
     Well,
     /// With this status, a JSON error and `Retry-After: 7`.
     Status(u16),
-    /// With 400, because it does not answer for tokens of this kind.
-    Unsupported,
+    /// With 400 and this body.
+    Bad(&'static str),
     /// With a page.
     Html,
     /// With JSON that ends in the middle.
@@ -156,9 +156,7 @@ fn whole(mood: Mood, good: &Value) -> Option<String> {
         Mood::Status(status) => {
             answer(status, "retry-after: 7\r\n", &json!({ "error": "no" }).to_string())
         }
-        Mood::Unsupported => {
-            answer(400, "", &json!({ "error": "unsupported_token_type" }).to_string())
-        }
+        Mood::Bad(body) => answer(400, "", body),
         Mood::Html => answer(200, "", "<!doctype html><title>Log in</title>"),
         Mood::Garbage => answer(200, "", "{\"active\":tru"),
         Mood::Empty => answer(200, "", ""),

@@ -63,3 +63,14 @@ fn a_set_that_does_not_know_a_name_may_be_an_old_one() {
     let jws = Jws::parse(&token, &policy).unwrap();
     assert_eq!(keys().check(&jws), Ok(Signed::UnknownKey));
 }
+
+#[test]
+fn a_key_that_is_too_short_signs_nothing() {
+    // 1024 bits; the signature is good and the claims are, so nothing else is wrong with it.
+    let token = include_str!("../../../../tests/keys/weak.jwt").trim();
+    let jws = Jws::parse(token, &strict()).unwrap();
+    assert!(strict().judge(jws.claims(), Said::ByToken, NOW).is_ok());
+    let set = format!(r#"{{"keys":[{}]}}"#, include_str!("../../../../tests/keys/weak.jwk"));
+    let set = KeySet::parse(set.as_bytes()).unwrap();
+    assert_eq!(check(token, &strict(), &set), Err(Inactive::Signature));
+}

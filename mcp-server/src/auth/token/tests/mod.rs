@@ -1,6 +1,7 @@
 //! The rules against forged tokens and the dialects of providers, with real signatures.
 
 mod any;
+mod claim_names;
 mod forged;
 mod keys;
 
