@@ -49,9 +49,12 @@ pub async fn serve(env: &Env) -> Result<(), RunError> {
     telemetry.offer_metrics(config.telemetry.metrics, &lifecycle).await?;
     let signals = lifecycle.clone();
     lifecycle.spawn(async move { signals.on_signal().await });
-    let store = match &config.redis {
-        Some(options) => Store::redis(&options.clone().observed(observer(&telemetry))).await?,
-        None => Store::memory(clock.clone()),
+    let store = tokio::select! {
+        store = open_store(&config, &clock, &telemetry) => store?,
+        () = lifecycle.stopping() => {
+            telemetry.shut_down().await;
+            return Ok(());
+        }
     };
     let address = SocketAddr::new(config.host, config.port);
     let listener = chassis::listen(address, "AUTH_SERVER_PORT").await?;
@@ -65,6 +68,21 @@ pub async fn serve(env: &Env) -> Result<(), RunError> {
     store.close().await;
     telemetry.shut_down().await;
     Ok(())
+}
+
+/// The store that the settings name, its commands measured. A Redis that is not there yet is waited
+/// for a while.
+async fn open_store(
+    config: &Config,
+    clock: &Clock,
+    telemetry: &Telemetry,
+) -> Result<Store, StoreError> {
+    match &config.redis {
+        Some(options) => {
+            Store::redis_patiently(&options.clone().observed(observer(telemetry)), clock).await
+        }
+        None => Ok(Store::memory(clock.clone())),
+    }
 }
 
 /// What measures the commands of the store, if anything is measured.

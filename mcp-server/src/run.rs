@@ -59,14 +59,20 @@ pub async fn serve_chosen(
     let clock = Clock::system();
     let lifecycle = config.shutdown.lifecycle(clock.clone());
     telemetry.offer_metrics(config.telemetry.metrics, &lifecycle).await?;
-    let store = open_store(&config, &clock, &telemetry).await?;
+    let signals = lifecycle.clone();
+    lifecycle.spawn(async move { signals.on_signal().await });
+    let store = tokio::select! {
+        store = open_store(&config, &clock, &telemetry) => store?,
+        () = lifecycle.stopping() => {
+            telemetry.shut_down().await;
+            return Ok(());
+        }
+    };
     let parts = Parts { clock, entropy, store: store.clone(), lifecycle };
     let listener = chassis::listen(SocketAddr::new(config.host, config.port), "PORT").await?;
     let server = Server::observed(config, features, parts.clone(), telemetry.clone())?;
     announce(&server, &listener);
     let lifecycle = parts.lifecycle;
-    let signals = lifecycle.clone();
-    lifecycle.spawn(async move { signals.on_signal().await });
     tokio::select! {
         ended = chassis::serve(listener, server.app(), Limits::default(), &lifecycle) => {
             ended.map_err(RunError::Serve)?;
@@ -109,14 +115,17 @@ pub async fn serve_stdio(
     ended.map_err(RunError::Serve)
 }
 
-/// The store that the settings name, its commands measured.
+/// The store that the settings name, its commands measured. A Redis that is not there yet is waited
+/// for a while.
 pub async fn open_store(
     config: &Config,
     clock: &Clock,
     telemetry: &Telemetry,
 ) -> Result<Store, StoreError> {
     match &config.redis {
-        Some(options) => Store::redis(&options.clone().observed(observer(telemetry))).await,
+        Some(options) => {
+            Store::redis_patiently(&options.clone().observed(observer(telemetry)), clock).await
+        }
         None => Ok(Store::memory(clock.clone())),
     }
 }

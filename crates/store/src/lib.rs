@@ -38,6 +38,7 @@ mod error;
 mod log;
 mod memory;
 mod observer;
+mod patience;
 mod redis;
 mod ring;
 mod roster;
@@ -92,7 +93,8 @@ impl Store {
     ///
     /// # Errors
     /// When the URL is wrong, or no connection was made within the connect timeout. Whether to try
-    /// again is for the caller to say; once connected, the store reconnects by itself, for ever.
+    /// again is for the caller to say ([`redis_patiently`](Self::redis_patiently) does); once connected,
+    /// the store reconnects by itself, for ever.
     pub async fn redis(options: &RedisOptions) -> Result<Self, StoreError> {
         let redis = redis::Redis::connect(options).await?;
         Ok(Self::over(Backend::Redis(redis)))

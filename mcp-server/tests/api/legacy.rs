@@ -329,6 +329,37 @@ async fn batches_exist_in_2025_03_26_only() {
 }
 
 #[tokio::test]
+async fn an_id_is_free_again_after_the_batch_that_used_it() {
+    let world = world().await;
+    let session = world.opening().revision(Revision::V2025_03_26).open().await;
+    let call = |message: &str| {
+        let params = json!({ "name": "echo", "arguments": { "message": message } });
+        json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params })
+    };
+    let batch = session.send(session.post(json!([call("in a batch")]))).await.expect(200);
+    assert_eq!(batch.content_text(), "in a batch");
+    let alone = session.send(session.post(call("alone"))).await.expect(200);
+    assert_eq!(alone.content_text(), "alone");
+}
+
+#[tokio::test]
+async fn a_second_initialize_opens_another_session_and_leaves_the_first() {
+    let world = world().await;
+    let first = world.session().await;
+    let id = first.id.clone().unwrap();
+    let opening = world.opening();
+    let draft = opening.draft().header("mcp-session-id", &id);
+    let reply = opening.send(draft).await.expect(200);
+    let other = reply.header("mcp-session-id").unwrap().to_owned();
+    assert_ne!(other, id);
+    let mut second = first.clone();
+    second.id = Some(other);
+    drop(first.end().await.expect(204));
+    drop(first.call("ping", json!({})).await.expect(404));
+    drop(second.call("ping", json!({})).await.expect(200));
+}
+
+#[tokio::test]
 async fn what_a_revision_does_not_have_is_not_asked_whatever_the_client_declares() {
     let world = world().await;
     let able = json!({ "elicitation": {} });

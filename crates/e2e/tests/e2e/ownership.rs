@@ -3,11 +3,14 @@
 
 use e2e::{Login, Setup, World};
 use serde_json::json;
+use shared::mcp::Revision;
+use testkit::rpc::OldSession;
 
 use crate::support::{asking, filled_in, forms, person, session, told_name, works};
 
 on_both_stores![
     a_session_of_somebody_else_is_not_there,
+    the_old_transport_takes_nothing_from_somebody_else,
     a_session_is_bound_to_the_client_too,
     a_refreshed_token_still_owns_its_session,
     a_question_is_not_answered_by_somebody_else,
@@ -32,6 +35,19 @@ async fn a_session_of_somebody_else_is_not_there(setup: Setup) {
         assert_eq!(stolen.listen(None).await.status, 404);
     }
     let _ = session.call("ping", json!({})).await.expect(200);
+}
+
+async fn the_old_transport_takes_nothing_from_somebody_else(setup: Setup) {
+    let (world, alice, bob) = alice_and_bob(setup).await;
+    let mut session = OldSession::open(&world.mcp[0].origin, Some(alice.access())).await;
+    drop(session.initialize(Revision::V2024_11_05, json!({})).await);
+    session.bearer = Some(bob.access().to_owned());
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    assert_eq!(session.send(&ping).await, 404);
+    session.bearer = Some(alice.access().to_owned());
+    session.request(2, "ping", json!({})).await;
+    let answer = session.next().await.expect("an answer");
+    assert_eq!(answer["id"], 2, "nothing else has been answered");
 }
 
 async fn a_session_is_bound_to_the_client_too(setup: Setup) {

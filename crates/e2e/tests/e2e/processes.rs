@@ -191,12 +191,25 @@ async fn a_port_that_is_taken_is_named_with_its_setting() {
 }
 
 #[tokio::test]
-async fn a_redis_that_is_not_there_stops_the_start_and_is_not_quoted() {
-    let url = format!("redis://:hush-hush@127.0.0.1:{}", free_port());
+async fn a_redis_that_refuses_stops_the_start_and_its_password_is_not_quoted() {
+    let redis = RedisServer::start().await;
+    let url = redis.url().replace("//", "//user:hush-hush@");
     for name in ["standalone", "auth-server", "mcp-server"] {
         let (status, output) = Program::built(name).setting("REDIS_URL", &url).run().await;
         assert_eq!(status.code(), Some(1), "{output}");
         assert!(output.contains("Redis") || output.contains("REDIS_URL"), "{output}");
         assert!(!output.contains("hush-hush"), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn a_redis_that_is_not_there_yet_is_waited_for_until_somebody_ends_the_program() {
+    let url = format!("redis://:hush-hush@127.0.0.1:{}", free_port());
+    for name in ["auth-server", "mcp-server"] {
+        let settings = Program::built(name).setting("REDIS_URL", &url).setting("DRAIN_MIN_MS", 0);
+        let program = settings.start();
+        program.says("Redis is not there yet").await;
+        let (status, output) = program.terminate().await;
+        assert!(status.success() && !output.contains("hush-hush"), "{output}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use ambient::Secret;
+use ambient::{Clock, Secret, Timestamp};
 use store::{Delivery, EventId, RedisOptions, Store, StoreError};
 use testkit::{
     PATIENCE,
@@ -187,6 +187,52 @@ async fn a_wrong_password_is_refused_at_the_start() {
     let error = Store::redis(&options).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused(_)), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+}
+
+/// Lets time pass, in steps that leave room for what waits.
+async fn time_passes(clock: &Clock, seconds: u64) {
+    for _ in 0..seconds * 2 {
+        clock.advance(Duration::from_millis(500));
+        Clock::system().sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_yet_is_waited_for_at_the_start() {
+    let mut server = RedisServer::start().await;
+    server.kill();
+    let (options, clock) = (RedisOptions::new(Secret::new(server.url())), manual());
+    let mut opening = Box::pin(Store::redis_patiently(&options, &clock));
+    tokio::select! {
+        ended = &mut opening => panic!("{ended:?}"),
+        () = time_passes(&clock, 15) => {}
+    }
+    server.restart().await;
+    let (store, ()) = tokio::join!(within(PATIENCE, opening), time_passes(&clock, 5));
+    store.unwrap().ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_come_is_told_after_half_a_minute() {
+    let mut server = RedisServer::start().await;
+    server.kill();
+    let (options, clock) = (RedisOptions::new(Secret::new(server.url())), manual());
+    let opening = within(PATIENCE, Store::redis_patiently(&options, &clock));
+    let (opened, ()) = tokio::join!(opening, time_passes(&clock, 60));
+    assert!(matches!(opened, Err(StoreError::Unavailable(_))), "{opened:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_is_not_asked_again() {
+    let server = RedisServer::start().await;
+    let url = server.url().replace("//", "//user:hunter2@");
+    let (options, clock) = (RedisOptions::new(Secret::new(url)), manual());
+    let opened = within(PATIENCE, Store::redis_patiently(&options, &clock)).await;
+    assert!(matches!(opened, Err(StoreError::Refused(_))), "{opened:?}");
+}
+
+fn manual() -> Clock {
+    Clock::manual(Timestamp::from_secs(1_800_000_000))
 }
 
 #[tokio::test]
