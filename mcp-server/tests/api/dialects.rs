@@ -2,6 +2,7 @@
 //! tokens are accepted, and refused when one fact that matters is wrong; and the operator's commands
 //! say so.
 
+mod further;
 mod table;
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
@@ -14,12 +15,18 @@ use store::Store;
 use testkit::rpc::Modern;
 use url::Url;
 
-use self::table::{Dialect, all};
+use self::table::Dialect;
 use crate::{
     provider::{Provider, clock},
-    providers::Scene,
+    providers::{Scene, unready},
     world::instance,
 };
+
+const RESOURCE: &str = "https://mcp.example.com/mcp";
+
+fn all() -> Vec<Dialect> {
+    [table::all(), further::all()].into_iter().flatten().collect()
+}
 
 fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/auth"))
@@ -70,10 +77,16 @@ fn published() -> Value {
 }
 
 fn signed(header: &Value, claims: &Value) -> String {
-    let (kid, algorithm, key) = signer(header["alg"].as_str().unwrap());
+    let algorithm = header["alg"].as_str().unwrap();
     let mut header = header.clone();
-    header["kid"] = json!(kid);
-    let [header, claims] = [&header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    header["kid"] = json!(signer(algorithm).0);
+    signed_as(algorithm, &header, claims)
+}
+
+/// Signed with this algorithm, whatever the header says.
+fn signed_as(algorithm: &str, header: &Value, claims: &Value) -> String {
+    let (_, algorithm, key) = signer(algorithm);
+    let [header, claims] = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
     let text = format!("{header}.{claims}");
     let signature = jsonwebtoken::crypto::sign(text.as_bytes(), &key, algorithm).unwrap();
     format!("{text}.{signature}")
@@ -89,7 +102,9 @@ struct Play {
 impl Play {
     async fn start(dialect: Dialect) -> Self {
         let provider = Provider::start().await;
-        let written = file(dialect.name);
+        let mut written = file(dialect.name);
+        written.retain(|(name, _)| dialect.more.iter().all(|(other, _)| other != name));
+        written.extend(dialect.more.iter().map(|(n, v)| (String::from(*n), String::from(*v))));
         let here = |text: &str| moved(text, &written, &provider.issuer);
         let settings: Vec<_> =
             written.iter().map(|(name, value)| (name.clone(), here(value))).collect();
@@ -102,7 +117,8 @@ impl Play {
             script.keys = Some(published());
             // A JWT is asked about where that is possible: here it shall be checked by itself.
             script.leaves_jwts = dialect.name == "oidc-provider";
-            if dialect.header.is_some() && !script.leaves_jwts {
+            let is_asked = dialect.header.is_none() || dialect.own.is_some();
+            if !is_asked && !script.leaves_jwts {
                 script.changes.push(("introspection_endpoint", Value::Null));
             }
         });
@@ -110,19 +126,26 @@ impl Play {
         let pairs: Vec<_> = settings.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
         let world = instance(&Store::memory(clock.clone()), clock, &pairs).await;
         let modern = Modern::new(&format!("{}/mcp", world.address));
-        let claims = serde_json::from_str(&here(&dialect.claims.to_string())).unwrap();
+        let said = |claims: &Value| serde_json::from_str(&here(&claims.to_string())).unwrap();
+        let (claims, own) = (said(&dialect.claims), dialect.own.as_ref().map(said));
         let scene = Scene { world, provider, modern };
         scene.available(true).await;
-        Self { dialect: Dialect { claims, ..dialect }, settings, scene }
+        Self { dialect: Dialect { own, claims, ..dialect }, settings, scene }
     }
 
     /// A token of which this is said, by itself or by the provider.
     fn token(&self, claims: &Value, number: usize) -> String {
-        if let Some(header) = &self.dialect.header {
+        let Dialect { header, own, .. } = &self.dialect;
+        if own.is_none()
+            && let Some(header) = header
+        {
             return signed(header, claims);
         }
         self.scene.provider.set(|script| script.exactly = Some(claims.clone()));
-        format!("opaque-{number}")
+        let (Some(header), Some(own)) = (header, own) else { return format!("opaque-{number}") };
+        let mut own = own.clone();
+        own["jti"] = json!(number.to_string());
+        signed(header, &own)
     }
 
     fn changed(&self, name: &str, value: &Value) -> Value {
@@ -174,6 +197,54 @@ async fn every_dialect_is_refused_when_one_fact_is_wrong() {
             let status = play.status(&wrong, number + 1).await;
             assert_eq!(status, 401, "{}: {name} {value}", play.dialect.name);
         }
+    }
+}
+
+#[tokio::test]
+async fn every_signed_dialect_is_refused_when_its_header_is_wrong() {
+    for dialect in all().into_iter().filter(|d| d.header.is_some() && d.own.is_none()) {
+        let play = Play::start(dialect).await;
+        let Dialect { name, header, claims, .. } = &play.dialect;
+        let right = header.as_ref().unwrap();
+        let algorithm = right["alg"].as_str().unwrap();
+        for (member, value) in play.dialect.wrong_headers() {
+            let mut wrong = right.clone();
+            wrong["kid"] = json!(signer(algorithm).0);
+            wrong[member] = value.clone();
+            if value.is_null() {
+                wrong.as_object_mut().unwrap().remove(member);
+            }
+            let token = signed_as(algorithm, &wrong, claims);
+            assert_eq!(play.scene.status(&token).await, 401, "{name}: {member} {value}");
+        }
+        assert_eq!(play.status(claims, 0).await, 200, "{name}");
+    }
+}
+
+/// Google issues nothing that is for us: its access tokens are opaque and its ID tokens are for
+/// clients, even if somebody sets a client's id as the audience.
+#[tokio::test]
+async fn what_google_issues_is_refused() {
+    let client = "1234.apps.googleusercontent.com";
+    for settings in [&[][..], &[("MCP_AUTH_AUDIENCE", client)]] {
+        let provider = Provider::start().await;
+        provider.set(|script| {
+            script.metadata_path = "/.well-known/openid-configuration".to_owned();
+            script.changes = vec![("introspection_endpoint", Value::Null)];
+            script.keys = Some(published());
+        });
+        let scene = unready(provider, settings).await;
+        scene.available(true).await;
+        let id_token = json!({
+            "iss": scene.provider.issuer, "azp": client, "aud": client, "sub": "1100", "hd": "a.example",
+            "email": "alice@a.example", "email_verified": true, "at_hash": "h", "exp": table::at(3600),
+            "iat": table::at(-1),
+        });
+        let id_token = signed(&json!({ "alg": "RS256", "typ": "JWT" }), &id_token);
+        for token in [id_token.as_str(), "ya29.a0AfH6SMBx", "ya29.c.b0AXv0zTN"] {
+            assert_eq!(scene.status(token).await, 401, "{token}");
+        }
+        assert_eq!(scene.provider.introspected(), 0);
     }
 }
 

@@ -2,14 +2,20 @@
 
 use serde_json::{Value, json};
 
+use super::RESOURCE;
 use crate::provider::NOW;
 
 /// What a provider says of Alice, and what must be wrong to her disadvantage.
+#[derive(Default)]
 pub(super) struct Dialect {
     /// The file of settings.
     pub(super) name: &'static str,
+    /// What is set beside it, or otherwise.
+    pub(super) more: Vec<(&'static str, &'static str)>,
     /// The header of the token; none for an introspection answer.
     pub(super) header: Option<Value>,
+    /// What a signed token says of itself that is asked about all the same.
+    pub(super) own: Option<Value>,
     pub(super) claims: Value,
     pub(super) user: &'static str,
     pub(super) client: &'static str,
@@ -17,9 +23,9 @@ pub(super) struct Dialect {
     pub(super) scope: Option<&'static str>,
     /// Facts of its own; the ones that all have are tried with all.
     pub(super) wrong: Vec<(&'static str, Value)>,
+    /// The same in the header; null takes a member away.
+    pub(super) wrong_header: Vec<(&'static str, Value)>,
 }
-
-const RESOURCE: &str = "https://mcp.example.com/mcp";
 
 /// Seconds before (or after) now, as a claim says it.
 pub(super) fn at(seconds: i64) -> i64 {
@@ -54,6 +60,17 @@ impl Dialect {
         }
         facts
     }
+
+    /// What no header may say, and what the header of this one may not.
+    pub(super) fn wrong_headers(&self) -> Vec<(&'static str, Value)> {
+        let mut headers = self.wrong_header.clone();
+        headers.extend(["none", "HS256", "ES512", ""].map(|alg| ("alg", json!(alg))));
+        headers.extend([Value::Null, json!(7)].map(|alg| ("alg", alg)));
+        headers.extend([json!("another"), json!(7)].map(|kid| ("kid", kid)));
+        headers.extend([json!("logout+jwt"), json!("dpop+jwt"), json!(7)].map(|typ| ("typ", typ)));
+        headers.extend([("crit", json!(["exp"])), ("b64", json!(false))]);
+        headers
+    }
 }
 
 pub(super) fn all() -> Vec<Dialect> {
@@ -76,6 +93,8 @@ fn signed() -> Vec<Dialect> {
             client: "client1",
             scope: Some("mcp"),
             wrong: vec![("aud", json!([format!("{auth0}userinfo")]))],
+            wrong_header: vec![("typ", Value::Null)],
+            ..Dialect::default()
         },
         Dialect {
             name: "cognito",
@@ -89,6 +108,8 @@ fn signed() -> Vec<Dialect> {
             client: "1example23456789",
             scope: Some("mcp"),
             wrong: vec![("token_use", Value::Null)],
+            wrong_header: vec![("typ", json!("JWT"))],
+            ..Dialect::default()
         },
         Dialect {
             name: "cognito-clients",
@@ -101,6 +122,7 @@ fn signed() -> Vec<Dialect> {
             client: "1example23456789",
             scope: Some("mcp"),
             wrong: vec![("client_id", json!("another")), ("client_id", Value::Null)],
+            ..Dialect::default()
         },
         Dialect {
             name: "descope",
@@ -113,6 +135,7 @@ fn signed() -> Vec<Dialect> {
             client: "app",
             scope: Some("mcp"),
             wrong: vec![("iss", json!("https://api.descope.com/v1/apps/agentic/P2abc/OTHER"))],
+            ..Dialect::default()
         },
     ]
 }
@@ -136,6 +159,7 @@ fn american() -> Vec<Dialect> {
             ("iss", json!("https://login.microsoftonline.com/common/v2.0")),
             ("iss", json!("https://sts.windows.net/99999999-2222-3333-4444-555555555555/")),
         ],
+        ..Dialect::default()
     };
     vec![
         entra(json!({
@@ -161,6 +185,7 @@ fn american() -> Vec<Dialect> {
             client: "0oaclient",
             scope: Some("mcp"),
             wrong: vec![("scp", json!({ "mcp": true }))],
+            ..Dialect::default()
         },
         Dialect {
             name: "okta",
@@ -175,6 +200,7 @@ fn american() -> Vec<Dialect> {
             client: "0oaclient",
             scope: Some("mcp"),
             wrong: vec![],
+            ..Dialect::default()
         },
     ]
 }
@@ -206,6 +232,7 @@ fn asked() -> Vec<Dialect> {
         client: "app",
         scope: Some("mcp"),
         wrong,
+        ..Dialect::default()
     };
     let jwt = json!({ "alg": "RS256", "typ": "JWT" });
     vec![
@@ -263,6 +290,7 @@ fn hydra(name: &'static str, issuer: &str) -> Dialect {
         client: "app",
         scope: Some("mcp"),
         wrong: vec![("token_use", json!("refresh_token"))],
+        ..Dialect::default()
     }
 }
 
@@ -283,6 +311,7 @@ fn trusted() -> Vec<Dialect> {
             client: "client_01APP",
             scope: None,
             wrong: vec![("aud", json!("client_01APP"))],
+            ..Dialect::default()
         },
         Dialect {
             name: "stytch",
