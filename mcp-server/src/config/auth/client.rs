@@ -98,8 +98,7 @@ pub(super) fn read(
     let id = read
         .setting("MCP_AUTH_CLIENT_ID", "Client id of the MCP server at the authorization server.")
         .or("mcp-server".to_owned());
-    let secret = secret(
-        read,
+    let secret = read.secret_or_file(
         ("MCP_AUTH_CLIENT_SECRET", "Client secret of the MCP server there."),
         ("MCP_AUTH_CLIENT_SECRET_FILE", "File that holds MCP_AUTH_CLIENT_SECRET."),
     );
@@ -143,36 +142,10 @@ fn development_secret(read: &mut Reader<'_>) -> Secret {
 }
 
 fn secret_bearer(read: &mut Reader<'_>) -> Option<Secret> {
-    secret(
-        read,
+    read.secret_or_file(
         ("MCP_AUTH_BEARER", "Token for MCP_AUTH_CLIENT_AUTH=bearer."),
         ("MCP_AUTH_BEARER_FILE", "File that holds MCP_AUTH_BEARER."),
     )
-}
-
-/// A secret from its own variable or from a file that another one names, never from both.
-fn secret(
-    read: &mut Reader<'_>,
-    (name, meaning): (&'static str, &'static str),
-    (file, file_meaning): (&'static str, &'static str),
-) -> Option<Secret> {
-    let direct = read.setting(name, meaning).secret();
-    let Some(path) = read.setting(file, file_meaning).optional::<PathBuf>() else { return direct };
-    if direct.is_some() {
-        read.mistake(file, format!("cannot be used together with {name}; remove one of them"));
-        return direct;
-    }
-    match fs::read_to_string(&path) {
-        Ok(text) if !text.trim().is_empty() => Some(Secret::new(text.trim())),
-        Ok(_) => {
-            read.mistake(file, "names an empty file; write the secret into it");
-            None
-        }
-        Err(error) => {
-            read.mistake(file, format!("names a file that cannot be read: {error}"));
-            None
-        }
-    }
 }
 
 fn key(read: &mut Reader<'_>) -> Option<ClientKey> {
