@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::mcp::Revision;
 use testkit::{
+    as_time_passes,
     http::Http,
     rpc::{Exchange, OldSession},
 };
 
 use crate::{
-    provider::Mood,
+    provider::{Mood, NOW},
     providers::{Scene, scene},
 };
 
@@ -135,14 +136,16 @@ async fn a_stream_stays_in_an_outage_but_not_beyond_the_end_that_was_known() {
 #[tokio::test]
 async fn a_stream_that_a_signed_token_has_opened_is_looked_at_without_asking() {
     let scene = scene(&[("MCP_AUTH_VALIDATION", "jwt")]).await;
-    let token = scene.token("k1", &json!({}));
+    // Its own end is further away than this test waits.
+    let token = scene.token("k1", &json!({ "exp": NOW + 200_000 }));
     let modern = scene.modern.clone().bearer(&token);
     let filter = json!({ "notifications": { "toolsListChanged": true } });
     let stream = modern.open(modern.draft("subscriptions/listen", filter)).await;
-    // The key has been withdrawn: what it has signed is worth nothing.
+    // The key has been withdrawn: what it has signed is worth nothing. The first look with keys that
+    // are no longer fresh has them renewed, and one after that sees it.
     scene.provider.set(|script| script.kid = "k2");
-    scene.advance(Duration::from_mins(11).as_secs());
-    assert_eq!(stream.finish().await.result()["resultType"], "complete");
+    let ended = as_time_passes(&scene.world.clock, Duration::from_mins(1), stream.finish()).await;
+    assert_eq!(ended.result()["resultType"], "complete");
     assert_eq!(scene.provider.introspected(), 0);
 }
 
