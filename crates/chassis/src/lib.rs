@@ -40,6 +40,8 @@ mod layers;
 mod lifecycle;
 mod listen;
 mod loopback;
+#[cfg(unix)]
+mod open_files;
 mod preface;
 mod pulse;
 pub mod reach;

@@ -14,6 +14,8 @@ use tokio::{
 };
 use tokio_util::task::TaskTracker;
 
+#[cfg(unix)]
+use crate::open_files;
 use crate::{App, Lifecycle, connection::Connections};
 
 /// How long to wait when the process has run out of sockets.
@@ -65,7 +67,8 @@ impl Default for Limits {
 ///
 /// At the soft stop nothing more is accepted, idle connections close, busy ones close after their
 /// current answer (HTTP/2: `GOAWAY`). At the hard stop what is left is dropped. An error of
-/// `accept`, for example no file descriptor left, is logged and does not end the loop.
+/// `accept`, for example no file descriptor left, is logged and does not end the loop. The process's
+/// soft limit of open files is raised to the hard one.
 ///
 /// Handlers may extract [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo): the other end of
 /// the connection, which behind a proxy is the proxy.
@@ -79,6 +82,8 @@ pub async fn serve(
     lifecycle: &Lifecycle,
 ) -> io::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "listening");
+    #[cfg(unix)]
+    open_files::make_room(limits.max_connections);
     serve_from(listener, app.into(), limits, lifecycle).await;
     Ok(())
 }

@@ -128,7 +128,7 @@ mod tests {
     fn open() -> Availability {
         let keys = url::Url::parse("http://localhost/jwks").unwrap();
         let way = super::super::discovery::Way::Jwt { keys };
-        Availability::Open(Arc::new(AuthorizationServer { way, document: None }))
+        Availability::Open(Arc::new(AuthorizationServer { way, document: None, place: None }))
     }
 
     #[test]
@@ -149,7 +149,11 @@ mod tests {
         let keys = url::Url::parse("http://localhost/jwks").unwrap();
         let way = super::super::discovery::Way::Jwt { keys };
         let document = Some(Arc::new(serde_json::json!({ "issuer": "a" })));
-        watch.found(Availability::Open(Arc::new(AuthorizationServer { way, document })));
+        watch.found(Availability::Open(Arc::new(AuthorizationServer {
+            way,
+            document,
+            place: None,
+        })));
         watch.found(Availability::Closed(None));
         assert_eq!(watch.last_document().unwrap()["issuer"], "a");
     }

@@ -39,7 +39,7 @@ pub(crate) async fn check(
         Err(error) => return report.step("HTTP client", Err(error)),
     };
     report.title("Authorization server")?;
-    let server = match discovery::fetch(&outbound, settings).await {
+    let server = match discovery::fetch(&outbound, settings, None).await {
         Ok(server) => Arc::new(server),
         Err(error) => return report.step("metadata", Err(causes(&error))),
     };

@@ -21,6 +21,8 @@ pub(crate) struct AuthorizationServer {
     pub(crate) way: Way,
     /// Its metadata as it was read; none if nothing is read.
     pub(crate) document: Option<Arc<Value>>,
+    /// Where that was.
+    pub(crate) place: Option<Url>,
 }
 
 /// How tokens are checked.
@@ -105,25 +107,29 @@ struct Metadata {
     introspection_endpoint_auth_methods_supported: Vec<String>,
 }
 
-/// Asks at the well-known URLs in the order of the MCP specification, or wherever the settings say.
+/// Asks at the well-known URLs in the order of the MCP specification, or wherever the settings say;
+/// first of all at the `known` one. A server that says nothing there is not waited for elsewhere.
 pub(crate) async fn fetch(
     outbound: &Outbound,
     settings: &AuthSettings,
+    known: Option<&Url>,
 ) -> Result<AuthorizationServer, DiscoveryError> {
-    let candidates = match &settings.discovery {
+    let mut candidates = match &settings.discovery {
         Discovery::Off => {
             let way = way(&Metadata::default(), settings)?;
-            return Ok(AuthorizationServer { way, document: None });
+            return Ok(AuthorizationServer { way, document: None, place: None });
         }
         Discovery::At(url) => vec![url.clone()],
         Discovery::WellKnown => well_known(&settings.issuer).ok_or(DiscoveryError::BadIssuer)?,
     };
+    candidates.sort_by_key(|candidate| Some(candidate) != known);
     let mut misses = Vec::new();
     for candidate in candidates {
-        match read(outbound, &candidate).await? {
+        let is_known = known == Some(&candidate);
+        match read(outbound, &candidate, is_known).await? {
             Ok((document, metadata)) => {
-                let way = usable(&metadata, settings)?;
-                return Ok(AuthorizationServer { way, document: Some(Arc::new(document)) });
+                let (way, document) = (usable(&metadata, settings)?, Some(Arc::new(document)));
+                return Ok(AuthorizationServer { way, document, place: Some(candidate) });
             }
             Err(why) => misses.push(format!("{}: {why}", shown(candidate))),
         }
@@ -131,14 +137,17 @@ pub(crate) async fn fetch(
     Err(DiscoveryError::NoMetadata(misses.join("; ")))
 }
 
-/// The metadata at one place, or why there is none: there may be some elsewhere then.
+/// The metadata at one place, or why there is none: there may be some elsewhere then, unless it was
+/// there the last time and there is no answer at all.
 async fn read(
     outbound: &Outbound,
     url: &Url,
+    is_known: bool,
 ) -> Result<Result<(Value, Metadata), String>, DiscoveryError> {
     let request = outbound.http.get(url.clone()).header(header::ACCEPT, "application/json");
     let reply = match outbound.ask(request).await {
         Ok(reply) => reply,
+        Err(error @ OutboundError::Unreachable(_)) if is_known => return Err(error.into()),
         Err(error) if error.is_of_the_host() => return Err(error.into()),
         Err(error) => return Ok(Err(describe(&error))),
     };

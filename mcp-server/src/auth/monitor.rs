@@ -134,12 +134,14 @@ impl Monitor {
     }
 
     async fn fetch(&self, cause: Cause) -> Result<AuthorizationServer, DiscoveryError> {
-        let found = discovery::fetch(&self.outbound, &self.settings).await;
+        let server = self.watch.open();
+        let known = server.as_ref().and_then(|server| server.place.as_ref());
+        let found = discovery::fetch(&self.outbound, &self.settings, known).await;
         match (&found, cause) {
             (Err(DiscoveryError::TooMany(_)), _) => found,
             // The connection that this was asked on may have ended with the one that was held.
             (Err(why), Cause::Hangup(_)) if !why.is_final() => {
-                discovery::fetch(&self.outbound, &self.settings).await
+                discovery::fetch(&self.outbound, &self.settings, known).await
             }
             _ => found,
         }
