@@ -5,6 +5,7 @@ use std::{
     io::{self, Read as _, Write as _},
     net::{Ipv4Addr, TcpStream},
     path::Path,
+    time::Duration,
 };
 
 use ambient::Entropy;
@@ -15,6 +16,9 @@ use crate::{
     cases::Ask,
     process::{OTHERS, Running, SUBJECT, beside, start, until},
 };
+
+/// After so long a server that has not ended its answer is not measured.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where a server keeps its sessions, and how it makes sure that one is still there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -288,6 +292,7 @@ pub fn written(port: u16, path: &str, ask: &Ask, more: &str) -> String {
 
 fn send(port: u16, request: &str) -> io::Result<Got> {
     let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    socket.set_read_timeout(Some(PATIENCE))?;
     socket.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer)?;
