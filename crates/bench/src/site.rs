@@ -69,6 +69,14 @@ impl Site {
     /// # Errors
     /// When a program is not there, or is never ready.
     pub fn start() -> io::Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// The same with further settings of the authorization server.
+    ///
+    /// # Errors
+    /// When a program is not there, or is never ready.
+    pub fn start_with(more: &[(&'static str, String)]) -> io::Result<Self> {
         let entropy = Entropy::system();
         let (redis_port, auth_port, base_port) = (free_port(), free_port(), free_port());
         let port = redis_port.to_string();
@@ -77,7 +85,7 @@ impl Site {
         let redis = start(OTHERS, Path::new("redis-server"), &arguments, &[])?;
         until("Redis", || TcpStream::connect((Ipv4Addr::LOCALHOST, redis_port)).ok())?;
         let (secret, key) = (entropy.hex::<32>(), entropy.hex::<32>());
-        let settings = [
+        let mut settings = vec![
             ("AUTH_SERVER_PORT", auth_port.to_string()),
             ("AUTH_SERVER_URL", format!("http://localhost:{auth_port}")),
             ("BASE_URI", format!("http://localhost:{base_port}")),
@@ -90,6 +98,7 @@ impl Site {
             ("AUTH_LIMIT_AUTHORIZE", "0".to_owned()),
             ("AUTH_LIMIT_TOKEN", "0".to_owned()),
         ];
+        settings.extend_from_slice(more);
         let nothing: [&str; 0] = [];
         let auth = start(SUBJECT, &beside("auth-server")?, &nothing, &settings)?;
         until("the authorization server", || ready(auth_port))?;
@@ -176,6 +185,18 @@ impl Site {
         let mut settings = self.settings(Kept::Memory, port);
         settings.retain(|(name, _)| !name.contains("AUTH"));
         settings.push(("MCP_AUTH", "none".to_owned()));
+        running("mcp-server", port, &settings)
+    }
+
+    /// Starts one that checks tokens in this way (`MCP_AUTH_VALIDATION`), with state in its memory: the
+    /// one that tokens are for, or another.
+    ///
+    /// # Errors
+    /// When it is not there, or is never ready.
+    pub fn checking(&self, way: &str, is_first: bool) -> io::Result<Instance> {
+        let port = if is_first { self.base_port } else { free_port() };
+        let mut settings = self.settings(Kept::Memory, port);
+        settings.push(("MCP_AUTH_VALIDATION", way.to_owned()));
         running("mcp-server", port, &settings)
     }
 

@@ -1,5 +1,6 @@
 //! What the authorization server is asked most: introspection and refresh, each against a bare
-//! handler that reads a form and sends one command to Redis. And the whole way of a login.
+//! handler that reads a form and sends one command to Redis. And the whole way of a login, and what
+//! a token costs the MCP server that is known there.
 
 use std::io;
 
@@ -7,9 +8,9 @@ use ambient::Clock;
 use e2e::Login;
 use tokio::runtime::Runtime;
 
-use super::calls::{COLUMNS, CONNECTIONS, bare, cells};
+use super::calls::{COLUMNS, CONNECTIONS, bare, cells, first};
 use crate::{
-    cases::form,
+    cases::{Case, form},
     report::Table,
     rounds::{Compared, Effort, Side, compare, in_turns, median, once},
     site::{Kept, Site, post},
@@ -28,7 +29,28 @@ pub(super) fn run(runtime: &Runtime, effort: Effort) -> io::Result<Vec<Table>> {
     let mut table = Table::new(title, COLUMNS);
     table.row(cells("introspection", &introspection(&site, &login, effort)?, ""));
     table.row(cells("refresh", &refresh(runtime, &site, &login, effort)?, ""));
-    Ok(vec![table, logins(runtime, &site)])
+    Ok(vec![table, logins(runtime, &site), remembered(runtime, effort)?])
+}
+
+/// A token that is known already costs the MCP server the same, however it was checked: the same
+/// signed token, at one instance that has asked about it and at one that has checked its signature.
+fn remembered(runtime: &Runtime, effort: Effort) -> io::Result<Table> {
+    let site = Site::start_with(&[("AUTH_TOKEN_FORMAT", "jwt".to_owned())])?;
+    let (asks, checks) = (site.checking("introspection", true)?, site.checking("jwt", false)?);
+    let login = runtime.block_on(site.login());
+    let ask = Case::Call.ask(Some(login.access()), None);
+    for instance in [&asks, &checks] {
+        first(instance, &ask)?;
+    }
+    let script = Script::of(&ask)?;
+    let (own, other) = (checks.url(), asks.url());
+    let subject = Side { server: &checks.server, url: &own, script: &script };
+    let ceiling = Side { server: &asks.server, url: &other, script: &script };
+    let mut table =
+        Table::new("A signed token in the cache: bare is where it was asked about", COLUMNS);
+    let compared = compare(subject, ceiling, CONNECTIONS, effort)?;
+    table.row(cells("where its signature was checked", &compared, "1.00"));
+    Ok(table)
 }
 
 fn introspection(site: &Site, login: &Login, effort: Effort) -> io::Result<Compared> {

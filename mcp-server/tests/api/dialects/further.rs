@@ -11,7 +11,7 @@ use super::{
 const RS256: &str = "RS256";
 
 pub(super) fn all() -> Vec<Dialect> {
-    [signed(), renamed(), asked()].into_iter().flatten().collect()
+    [signed(), renamed(), asked(), by_the_book()].into_iter().flatten().collect()
 }
 
 /// Checked by their signatures.
@@ -151,6 +151,67 @@ fn asked() -> Vec<Dialect> {
             client: "app",
             scope: Some("mcp"),
             wrong: vec![("typ", json!("ID")), ("aud", json!("account"))],
+            ..Dialect::default()
+        },
+    ]
+}
+
+/// Those that need no file of their own.
+fn by_the_book() -> Vec<Dialect> {
+    let issuer = "https://as.example.com";
+    let key = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/rsa.pem");
+    vec![
+        // PingFederate, Connect2id and their like.
+        Dialect {
+            name: "standard",
+            claims: json!({
+                "active": true, "scope": "openid mcp", "client_id": "app", "token_type": "Bearer",
+                "exp": at(600), "iat": at(-1), "sub": "alice", "username": "alice", "jti": "j",
+                "aud": [RESOURCE], "iss": issuer,
+            }),
+            user: "alice",
+            client: "app",
+            scope: Some("mcp"),
+            wrong: vec![("scope", json!("openid"))],
+            ..Dialect::default()
+        },
+        // Logto, for a resource.
+        Dialect {
+            name: "standard",
+            more: vec![("MCP_AUTH_VALIDATION", "jwt")],
+            header: Some(json!({ "alg": RS256, "typ": "at+jwt" })),
+            claims: json!({
+                "iss": issuer, "sub": "alice", "client_id": "app", "aud": RESOURCE, "jti": "j",
+                "scope": "mcp", "exp": at(3600), "iat": at(-1),
+            }),
+            user: "alice",
+            client: "app",
+            scope: Some("mcp"),
+            wrong: vec![("client_id", json!(7))],
+            wrong_header: vec![("typ", json!("id_token+jwt"))],
+            ..Dialect::default()
+        },
+        // ZITADEL: its audiences are clients and projects, its scopes are its own.
+        Dialect {
+            name: "standard",
+            more: vec![
+                ("MCP_AUTH_CLIENT_AUTH", "private_key_jwt"),
+                ("MCP_AUTH_CLIENT_KEY_FILE", key),
+                ("MCP_AUTH_CLIENT_SECRET", ""),
+                ("MCP_AUTH_AUDIENCE", "277700000000000001"),
+                ("MCP_AUTH_REQUIRED_SCOPES", "-"),
+            ],
+            claims: json!({
+                "active": true, "scope": "openid profile", "client_id": "277711111111111111@mcp",
+                "token_type": "Bearer", "exp": at(43_199), "iat": at(-1), "nbf": at(-1),
+                "auth_time": at(-1), "sub": "277722222222222222", "jti": "j", "iss": issuer,
+                "aud": ["277711111111111111@mcp", "277700000000000001"],
+                "username": "alice@example.com", "name": "Alice", "amr": ["pwd"],
+            }),
+            user: "277722222222222222",
+            client: "277711111111111111@mcp",
+            scope: Some("profile"),
+            wrong: vec![("aud", json!(["277711111111111111@mcp"]))],
             ..Dialect::default()
         },
     ]
