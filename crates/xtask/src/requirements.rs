@@ -1,9 +1,9 @@
-//! `cargo xtask requirements`: docs/requirements.md, docs/oauth-features.md and
-//! docs/mcp-requirements.md are whole, and what they name exists.
+//! `cargo xtask requirements`: docs/requirements.md, docs/oauth-features.md,
+//! docs/mcp-requirements.md and docs/reference-cases.md are whole, and what they name exists.
 //!
 //! Every id of the kept list has one line, no other id has one, and every line names a test that
 //! there is, a scenario of the conformance suite, a decision, or says why none is needed. The lines
-//! of the last page, `R`, name tests over a socket only.
+//! of docs/mcp-requirements.md, `R`, name tests over a socket only.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -14,8 +14,12 @@ use std::{
 use crate::failure::Failure;
 
 /// Where the tables are.
-const TABLES: [&str; 3] =
-    ["docs/requirements.md", "docs/oauth-features.md", "docs/mcp-requirements.md"];
+const TABLES: [&str; 4] = [
+    "docs/requirements.md",
+    "docs/oauth-features.md",
+    "docs/mcp-requirements.md",
+    "docs/reference-cases.md",
+];
 
 /// What complaints begin with.
 const TABLE: &str = "requirements";
