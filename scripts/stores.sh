@@ -194,6 +194,11 @@ on_valkey() {
     wait_until 20 redis-cli -p "$port" ping
     redis-cli -p "$port" info server | grep valkey_version
     promises "Valkey" "redis://127.0.0.1:$port"
+    # What real servers see of one that goes away and comes back.
+    mkdir -p "$WORK/valkey-bin"
+    ln -sf "$server" "$WORK/valkey-bin/redis-server"
+    check "Valkey may go away and come back" env PATH="$WORK/valkey-bin:$PATH" \
+        timeout 300 "$ROOT/scripts/reliability.sh" T10 T11a T11b
 }
 
 # The program that the package brings.

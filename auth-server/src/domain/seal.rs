@@ -58,5 +58,12 @@ mod tests {
         for text in ["", "AAAA", "not base64!"] {
             assert_eq!(unseal(&token, &Sealed(text.into())), None);
         }
+        let sealed = seal(&token, b"secret answer", &Entropy::seeded(2));
+        let bytes = STANDARD_NO_PAD.decode(&sealed.0).unwrap();
+        for place in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[place] ^= 1;
+            assert_eq!(unseal(&token, &Sealed(STANDARD_NO_PAD.encode(changed))), None, "{place}");
+        }
     }
 }

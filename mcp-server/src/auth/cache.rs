@@ -142,6 +142,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn it_holds_no_more_than_it_has_places_for() {
+        let settings = CacheSettings {
+            ttl: Duration::from_mins(1),
+            negative_ttl: Duration::from_mins(1),
+            entries: 100,
+        };
+        let cache = TokenCache::new(settings, Outage::Closed);
+        for n in 0..1000_u32 {
+            let of = |kind| hash(&Secret::new(format!("{kind}-{n}")));
+            cache.remember(of("good"), Ok(good(2000)), NOW).await;
+            cache.remember(of("bad"), Err(Inactive::NotActive), NOW).await;
+        }
+        cache.good.run_pending_tasks().await;
+        cache.bad.run_pending_tasks().await;
+        let held = [cache.good.entry_count(), cache.bad.entry_count()];
+        assert!(held.into_iter().all(|count| (1..=100).contains(&count)), "{held:?}");
+    }
+
+    #[tokio::test]
     async fn a_token_is_never_good_beyond_its_own_end_nor_its_time_here() {
         let cache = cache(30, 5, Outage::Stale(Duration::from_mins(1)));
         cache.remember([1; 32], Ok(good(1010)), NOW).await;

@@ -80,7 +80,7 @@ async fn health_tells_whoever_asks_whether_it_works_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_server_that_stops_is_alive_and_not_ready() {
+async fn a_server_says_that_it_lives_and_that_it_is_ready() {
     let world = world().await;
     let http = Http::new(&world.base);
     drop(http.get("/readyz").await.expect(200));
@@ -101,6 +101,21 @@ async fn a_browser_may_ask_before_it_calls() {
     assert!(answer.status.is_success());
     assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:6274"));
     assert!(answer.header("access-control-allow-headers").unwrap().contains("mcp-param-region"));
+    let methods = answer.header("access-control-allow-methods").unwrap();
+    assert!(
+        ["GET", "POST", "DELETE"].into_iter().all(|method| methods.contains(method)),
+        "{methods}"
+    );
+}
+
+#[tokio::test]
+async fn a_page_can_read_which_session_it_has_got() {
+    let world = world().await;
+    let opening = world.opening().draft().header("origin", "http://localhost:6274");
+    let reply = world.opening().send(opening).await.expect(200);
+    assert!(reply.header("mcp-session-id").is_some());
+    let readable = reply.header("access-control-expose-headers").unwrap().to_ascii_lowercase();
+    assert!(readable.contains("mcp-session-id"), "{readable}");
 }
 
 #[tokio::test]

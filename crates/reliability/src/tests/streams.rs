@@ -6,6 +6,7 @@ use futures_util::future::join_all;
 use reqwest::Response;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use super::bounds::CONNECTIONS;
 use crate::{
     client::Caller,
     redis::Redis,
@@ -35,7 +36,7 @@ pub(super) async fn idle(scale: Size) -> Report {
     let open = open(&caller, streams).await;
     let after = resident(site.process(0));
     report.equal("streams", open.len(), streams);
-    report.figure("connections to Redis", redis.info("connected_clients").await);
+    report.at_most("connections to Redis", redis.info("connected_clients").await, CONNECTIONS);
     let growth = after.saturating_sub(before);
     report.figure("memory before and with them", format!("{before} KiB, {after} KiB"));
     report.figure(
