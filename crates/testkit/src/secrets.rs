@@ -57,6 +57,14 @@ pub fn told_in(text: &str) -> Option<(String, String)> {
     Some((secret.clone(), line.to_owned()))
 }
 
+/// The first that stands in `text`, of those that begin like one of `kinds`.
+#[must_use]
+pub fn told_of(kinds: &[&str], text: &str) -> Option<String> {
+    let made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut of_kind = made.iter().filter(|made| kinds.iter().any(|kind| made.starts_with(kind)));
+    of_kind.find(|secret| text.contains(secret.as_str())).cloned()
+}
+
 /// Notes what an answer brings.
 pub(crate) fn note_answer(headers: &HeaderMap, body: &[u8]) {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
@@ -102,6 +110,8 @@ mod tests {
             assert_eq!(told_in(&log), Some((secret.clone(), format!("another with {secret}."))));
         }
         assert_eq!(told_in("Bearer-of-the-test, 127.0.0.1"), None);
+        let told = |kind| told_of(&[kind], "a-token-of-the-test");
+        assert_eq!((told("a-token"), told("a-code")), (Some("a-token-of-the-test".into()), None));
         note("short");
         assert_eq!(told_in("short"), None);
         assert!(count() >= kinds.len());

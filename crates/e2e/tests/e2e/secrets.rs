@@ -1,6 +1,8 @@
 //! Both programs at their most talkative: nothing that could be stolen stands in what they write,
 //! whatever is done with them. What that is the clients of `testkit` have noted themselves.
 
+use std::net::Ipv4Addr;
+
 use e2e::{Asking, CALLBACK, approve};
 use http::Method;
 use serde_json::{Value, json};
@@ -13,6 +15,12 @@ use testkit::{
     redis::RedisServer,
     rpc::{Modern, Session},
     secrets,
+};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::JoinSet,
 };
 
 use crate::processes::Place;
@@ -200,4 +208,37 @@ async fn the_finest_logs_of_both_programs_tell_no_secret_in_memory() {
 async fn the_finest_logs_of_both_programs_tell_no_secret_on_redis() {
     let redis = RedisServer::start().await;
     nothing_is_told(&Place::new(Some(&redis))).await;
+}
+
+/// What `redis` is told from now on, until it ends.
+async fn overheard(redis: &RedisServer) -> JoinSet<String> {
+    let address = (Ipv4Addr::LOCALHOST, redis.port());
+    let mut stream = TcpStream::connect(address).await.expect("Redis listens");
+    stream.write_all(b"MONITOR\r\n").await.expect("Redis reads");
+    let mut confirmed = [0; 5];
+    stream.read_exact(&mut confirmed).await.expect("Redis answers");
+    let mut hearing = JoinSet::new();
+    hearing.spawn(async move {
+        let mut heard = Vec::new();
+        // It ends with Redis, in one way or the other.
+        let _ = stream.read_to_end(&mut heard).await;
+        String::from_utf8_lossy(&heard).into_owned()
+    });
+    hearing
+}
+
+/// Not even on its way to the store: names of tokens are hashes, and what is read again is sealed.
+#[tokio::test]
+async fn redis_is_told_no_token_no_code_and_no_secret_of_a_client() {
+    let mut redis = RedisServer::start().await;
+    let mut hearing = overheard(&redis).await;
+    for program in tell(&Place::new(Some(&redis))).await {
+        let (status, _) = program.terminate().await;
+        assert!(status.success(), "{status}");
+    }
+    redis.kill();
+    let heard = hearing.join_next().await.expect("one hears").expect("it does not fail");
+    assert!(heard.contains("auth:") && heard.contains("session:"), "{} bytes", heard.len());
+    let kinds = ["mcpa_", "mcpr_", "mcpc_", "mcps_", "mcpm_", "ey"];
+    assert_eq!(secrets::told_of(&kinds, &heard), None);
 }

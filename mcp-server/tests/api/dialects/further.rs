@@ -172,7 +172,7 @@ fn by_the_book() -> Vec<Dialect> {
             user: "alice",
             client: "app",
             scope: Some("mcp"),
-            wrong: vec![("scope", json!("openid"))],
+            wrong: vec![("sub", json!(7)), ("username", json!({}))],
             ..Dialect::default()
         },
         // Logto, for a resource.
