@@ -5,8 +5,9 @@
 //! ```
 //!
 //! Without `redirect_uris` they act for themselves, and have no users; with them, or with `devices`
-//! (RFC 8628), they act for users instead, and need no secret then. Two hashes let a secret be changed without a gap.
-//! Instead of secrets a client can have public keys, as `jwks` or at a `jwks_uri` (RFC 7523).
+//! (RFC 8628), they act for users instead, and need no secret then. Two hashes let a secret be changed
+//! without a gap. Instead of secrets a client can have public keys, as `jwks` or at a `jwks_uri`
+//! (RFC 7523).
 
 use ambient::{Secret, Timestamp};
 use serde::Deserialize;

@@ -278,7 +278,12 @@ fn resource_server(read: &mut Reader<'_>, issuer: &BaseUrl) -> ResourceServer {
             read.mistake("MCP_AUTH_CLIENT_SECRET", problem);
         }
     }
-    let secret = if is_development { Some(Secret::new(DEVELOPMENT_SECRET)) } else { secret };
+    let secret = if is_development {
+        read.holds("MCP_AUTH_CLIENT_SECRET", "[development secret]");
+        Some(Secret::new(DEVELOPMENT_SECRET))
+    } else {
+        secret
+    };
     ResourceServer { id, secret, previous_secret, keys, is_development }
 }
 

@@ -49,12 +49,10 @@ pub async fn serve(env: &Env) -> Result<(), RunError> {
     telemetry.offer_metrics(config.telemetry.metrics, &lifecycle).await?;
     let signals = lifecycle.clone();
     lifecycle.spawn(async move { signals.on_signal().await });
-    let store = tokio::select! {
-        store = open_store(&config, &clock, &telemetry) => store?,
-        () = lifecycle.stopping() => {
-            telemetry.shut_down().await;
-            return Ok(());
-        }
+    let opened = lifecycle.unless_stopping(open_store(&config, &clock, &telemetry)).await;
+    let Some(store) = opened.transpose()? else {
+        telemetry.shut_down().await;
+        return Ok(());
     };
     let address = SocketAddr::new(config.host, config.port);
     let listener = chassis::listen(address, "AUTH_SERVER_PORT").await?;
@@ -77,12 +75,8 @@ async fn open_store(
     clock: &Clock,
     telemetry: &Telemetry,
 ) -> Result<Store, StoreError> {
-    match &config.redis {
-        Some(options) => {
-            Store::redis_patiently(&options.clone().observed(observer(telemetry)), clock).await
-        }
-        None => Ok(Store::memory(clock.clone())),
-    }
+    let redis = config.redis.clone().map(|options| options.observed(observer(telemetry)));
+    Store::open(redis.as_ref(), clock).await
 }
 
 /// What measures the commands of the store, if anything is measured.

@@ -104,7 +104,9 @@ impl<T> ClientAuth<T> {
         server: &AuthServer,
     ) -> Result<(String, Option<Client>, T), ClientAuthError> {
         let Credentials { client_id, proof } = &self.credentials;
-        if ClientUrl::is_meant(client_id) && !matches!(proof, Proof::Secret(_)) {
+        let reads_documents = server.config().strangers.by_document;
+        let is_url = reads_documents && ClientUrl::is_meant(client_id);
+        if is_url && !matches!(proof, Proof::Secret(_)) {
             let url = ClientUrl::parse(client_id, server.config().documents.allow_private);
             let url = url.map_err(|_| ClientAuthError::UnknownClient)?;
             if server.client(url.as_str()).await?.is_none() {

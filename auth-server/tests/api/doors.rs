@@ -57,6 +57,8 @@ async fn where_nobody_may_register_only_those_that_the_operator_knows_come_in() 
         assert!(page.text().contains("This application is not known here"), "{page}");
     }
     assert!(!world.http.get("/").await.text().contains("/register"));
+    let pushed = [("client_id", "https://app.example/client.json"), ("response_type", "code")];
+    world.http.post_form("/par", &pushed).await.expect_oauth_error(401, "invalid_client");
 }
 
 #[tokio::test]

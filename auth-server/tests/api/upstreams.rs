@@ -125,8 +125,13 @@ async fn of_a_providers_people_those_get_in_whom_the_operator_lets_in() {
         });
     };
     says("ann@corp.example", true, "staff");
-    let request = world.request(&world.app().await);
-    assert!(query(&go(&mut world.browser(), &request).await.callback(), "code").is_some());
+    let client = world.app().await;
+    let request = world.request(&client).with("scope", "openid email");
+    let visit = go(&mut world.browser(), &request).await;
+    let access = tokens(&world, &client, &request, visit).await.access;
+    let who = world.http.request(http::Method::GET, "/userinfo").bearer_auth(access);
+    let who = world.http.send(who).await.expect(200).json();
+    assert_eq!((&who["email"], &who["email_verified"]), (&json!("ann@corp.example"), &json!(true)));
     for (email, is_verified, group, told) in [
         ("ann@corp.example", false, "staff", "does not say that the address for mail"),
         ("eve@evil.example", true, "staff", "the operator of this server has not allowed"),

@@ -92,6 +92,14 @@ impl Lifecycle {
         self.0.soft.child_token().cancelled_owned()
     }
 
+    /// What `work` gives, or nothing if a stop begins first: for what a process does before it serves.
+    pub async fn unless_stopping<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            output = work => Some(output),
+            () = self.stopping() => None,
+        }
+    }
+
     /// Whether a stop has begun.
     #[must_use]
     pub fn is_stopping(&self) -> bool {
@@ -308,6 +316,14 @@ mod tests {
         clock.advance(Duration::from_secs(1));
         life.finished().await;
         assert!(dropped.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_comes_before_serving_ends_with_a_stop() {
+        let (life, _) = life();
+        assert_eq!(life.unless_stopping(std::future::ready(5)).await, Some(5));
+        life.stop();
+        assert_eq!(life.unless_stopping(std::future::pending::<u8>()).await, None);
     }
 
     #[tokio::test]

@@ -10,10 +10,10 @@ pub fn names_this_machine(host: &str) -> bool {
         Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
         _ => host,
     };
-    let name = name.to_ascii_lowercase();
     let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    name == "localhost"
-        || name.ends_with(".localhost")
+    let last = name.rsplit('.').next().unwrap_or(name);
+    // Asked for every request: nothing is copied.
+    last.eq_ignore_ascii_case("localhost")
         || bare.is_some_and(|address| address.parse().is_ok_and(|it: Ipv6Addr| it.is_loopback()))
         || name.parse().is_ok_and(|it: IpAddr| it.is_ipv4() && it.is_loopback())
 }

@@ -14,6 +14,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Store {
+    /// The store of a process that starts: the Redis that is named, waited for as
+    /// [`redis_patiently`](Self::redis_patiently) does, or else the memory of the process.
+    ///
+    /// # Errors
+    /// As for [`redis`](Self::redis).
+    pub async fn open(redis: Option<&RedisOptions>, clock: &Clock) -> Result<Self, StoreError> {
+        match redis {
+            Some(options) => Self::redis_patiently(options, clock).await,
+            None => Ok(Self::memory(clock.clone())),
+        }
+    }
+
     /// Like [`redis`](Self::redis), for a process that starts: while Redis cannot be reached, it is
     /// tried again for half a minute, which the log says each time.
     ///

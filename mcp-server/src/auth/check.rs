@@ -20,7 +20,7 @@ use super::{
     doubts,
     introspect::Introspector,
     jwks::Jwks,
-    outbound::Outbound,
+    outbound::{Outbound, describe},
     validator::Validator,
 };
 use crate::{Parts, config::AuthSettings, metrics::McpMetrics};
@@ -41,7 +41,7 @@ pub(crate) async fn check(
     report.title("Authorization server")?;
     let server = match discovery::fetch(&outbound, settings, None).await {
         Ok(server) => Arc::new(server),
-        Err(error) => return report.step("metadata", Err(causes(&error))),
+        Err(error) => return report.step("metadata", Err(describe(&error))),
     };
     described(&mut report, settings, &server)?;
     for (name, why) in server.document.iter().flat_map(|document| doubts::of(settings, document)) {
@@ -70,11 +70,6 @@ pub(crate) async fn check(
     trial.run(&mut report, &server, token.as_ref()).await?;
     report.verdict()?;
     Ok(report.is_good())
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn described(

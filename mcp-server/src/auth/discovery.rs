@@ -8,10 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::{
-    introspect::describe,
-    outbound::{Outbound, OutboundError},
-};
+use super::outbound::{Outbound, OutboundError, describe};
 use crate::config::{AuthSettings, ClientAuth, Discovery, Validation};
 
 /// What is used of an authorization server.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
 use super::{
-    outbound::{Outbound, Reply},
+    outbound::{Outbound, Reply, describe},
     token::Claims,
 };
 use crate::config::{ClientAuth, Credentials};
@@ -120,12 +120,6 @@ impl Introspector {
         jsonwebtoken::encode(&header, &claims, &key.key)
             .map_err(|_| "the key of MCP_AUTH_CLIENT_KEY_FILE cannot sign")
     }
-}
-
-/// An error with its causes.
-pub(super) fn describe(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn meaning(reply: &Reply, now: Timestamp) -> Answer {

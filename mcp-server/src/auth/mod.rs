@@ -52,7 +52,7 @@ pub(crate) use self::{
     discovery::DiscoveryError,
     outbound::{OutboundStartError, trusted},
     scope::{allow, allow_message, allow_messages},
-    token::{Policy, folded},
+    token::{Policy, folded, media_type},
 };
 pub(crate) use self::{dpop::NONCE, refusal::Refusal, trouble::Trouble};
 use crate::{

@@ -73,6 +73,12 @@ impl OutboundError {
     }
 }
 
+/// An error with its causes.
+pub(super) fn describe(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
 /// Why nothing can be asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OutboundStartError {

@@ -45,8 +45,8 @@ impl Guard {
     /// Whether a `Host` header, with or without a port, names this server. Loopback always does:
     /// a page of another site cannot make a browser send it.
     fn allows_host(&self, host: &str) -> bool {
-        let name = without_port(host).to_ascii_lowercase();
-        names_this_machine(&name) || self.hosts.contains(&name)
+        let is_named = |own: &String| own.eq_ignore_ascii_case(without_port(host));
+        names_this_machine(host) || self.hosts.iter().any(is_named)
     }
 
     /// Whether pages of an origin may call. Pages of this machine may: developers' tools are such.

@@ -373,7 +373,8 @@ impl Events {
 /// The answer of a call that is cut short, if there is one for that.
 async fn cut_short(last_words: Option<&LastWords>) -> Answer {
     match last_words {
-        Some(last_words) => last_words.spoken().await,
+        // In a box: it is hardly ever polled, and the answer in the making is moved about.
+        Some(last_words) => Box::pin(last_words.spoken()).await,
         None => std::future::pending().await,
     }
 }

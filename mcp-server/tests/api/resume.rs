@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use ambient::Clock;
 use serde_json::{Value, json};
 use shared::mcp::Revision;
 use store::{MAX_EVENTS, Store};
-use testkit::rpc::{Exchange, Left, Session};
+use testkit::{
+    as_time_passes,
+    rpc::{Exchange, Left, Session},
+};
 
 use crate::world::{World, instance, still, two, world};
 
@@ -159,16 +161,8 @@ async fn a_call_whose_instance_died_ends_with_an_error_that_says_so() {
 
 /// The next message of a stream, which time brings.
 async fn while_time_passes(world: &World, stream: &mut Exchange) -> Value {
-    let time_passes = async {
-        loop {
-            world.clock.advance(Duration::from_millis(500));
-            Clock::system().sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::select! {
-        message = stream.next() => message.unwrap(),
-        () = time_passes => unreachable!("time has no end"),
-    }
+    let step = Duration::from_millis(500);
+    as_time_passes(&world.clock, step, stream.next()).await.unwrap()
 }
 
 /// A message of a stream as it is kept, by an instance that is called `0`.

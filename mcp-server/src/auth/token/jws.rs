@@ -111,8 +111,9 @@ fn token_type(typ: Option<&Value>, policy: &Policy) -> Result<(), Inactive> {
     }
 }
 
-/// A type as it is compared: its case and `application/` before it mean nothing.
-fn media_type(name: &str) -> String {
+/// A type as it is compared: its case and `application/` before it mean nothing (RFC 7515 section
+/// 4.1.9).
+pub(crate) fn media_type(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     name.strip_prefix("application/").map(str::to_owned).unwrap_or(name)
 }

@@ -22,7 +22,7 @@ use serde_json::Value;
 
 pub(crate) use self::{
     claims::Claims,
-    jws::{Jws, looks_encrypted, looks_signed, says_another_kind},
+    jws::{Jws, looks_encrypted, looks_signed, media_type, says_another_kind},
     keys::{KeySet, Signed},
     ours::looks_broken,
     policy::{Policy, Said, folded},

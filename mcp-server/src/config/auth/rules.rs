@@ -12,7 +12,7 @@ use super::super::{
     profile::Profile,
     values::{Pairs, Words},
 };
-use crate::auth::{Policy, folded};
+use crate::auth::{Policy, folded, media_type};
 
 /// What may be allowed. Symmetric algorithms cannot: whoever checks such a token can make one.
 const ALGORITHMS: &str = "ES256 ES384 EdDSA PS256 PS384 PS512 RS256 RS384 RS512";
@@ -82,12 +82,6 @@ pub(super) fn read(
             .within(Seconds(1)..=Seconds::MAX, Seconds(7 * 24 * 3600))
             .into(),
     }
-}
-
-/// A type as RFC 7515 section 4.1.9 recommends to write it: `application/` says nothing.
-fn media_type(written: &str) -> String {
-    let name = written.to_ascii_lowercase();
-    name.strip_prefix("application/").map_or_else(|| name.clone(), str::to_owned)
 }
 
 fn words(
