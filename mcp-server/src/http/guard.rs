@@ -125,11 +125,7 @@ fn allowed_at(path: &str) -> Option<&'static str> {
     }
 }
 
-fn checked<B>(
-    guard: &Guard,
-    pages: Pages,
-    request: &http::Request<B>,
-) -> Result<(), Rejection> {
+fn checked<B>(guard: &Guard, pages: Pages, request: &http::Request<B>) -> Result<(), Rejection> {
     let headers = request.headers();
     let forbidden = |message: &str| {
         Err(Rejection::new(StatusCode::FORBIDDEN, ErrorCode::INVALID_REQUEST, message))

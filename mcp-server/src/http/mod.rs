@@ -18,6 +18,7 @@ mod shortcut;
 mod splash;
 mod sse_2024;
 pub(crate) mod standalone;
+pub(crate) mod stream_check;
 mod well_known;
 
 use axum::{
@@ -56,6 +57,7 @@ use crate::{
 /// GET /playground[/…]                              a client for the browser; MCP_PLAYGROUND
 /// GET /flow[/…]                                    messages on their way; MCP_FLOW
 /// GET /mcp/server-card, /.well-known/ai-catalog.json  for those who look for servers; MCP_SERVER_CARD
+/// GET /mcp/stream-check                            three events, for the doctor
 /// GET /health                                      in the original's shape
 /// GET /livez, /readyz                              for orchestrators
 /// GET /version                                     what runs, and what it speaks
@@ -82,6 +84,7 @@ pub(crate) fn app(server: &Server) -> App {
     let pages = Router::new()
         .route("/", get(splash::page))
         .route("/style.css", get(splash::style))
+        .merge(stream_check::router())
         .merge(chosen(server.config().pages));
     let planning = faults.as_ref().map(Faults::router).unwrap_or_default();
     let guarded = protected.merge(pages).merge(planning);

@@ -11,6 +11,9 @@ async fn the_splash_page_shows_the_endpoint_and_the_tools() {
     let page = Http::new(&world.base).get("/").await.expect(200);
     assert!(page.text().contains(&world.endpoint()));
     assert!(page.text().contains("<code>echo</code>"));
+    for path in ["/mcp", "/sse", "/readyz", "/version"] {
+        assert!(page.text().contains(&format!("<code>{path}</code>")), "{path}");
+    }
     assert!(page.text().contains("class=\"state\""), "it serves: {page}");
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
