@@ -36,11 +36,11 @@ server_start() {
     local auth_port port
     auth_port=$(free_port)
     port=$(free_port)
-    export HOST=127.0.0.1 AUTH_SERVER_PORT=$auth_port PORT=$port MCP_FAULTS=1
+    export HOST=127.0.0.1 AUTH_SERVER_PORT=$auth_port PORT=$port
     export AUTH_SERVER_URL=http://localhost:$auth_port BASE_URI=http://localhost:$port
     METRICS_ADDR=127.0.0.1:$(free_port)
     export METRICS_ADDR MCP_BASE=$BASE_URI MCP_URL=$BASE_URI/mcp
-    start standalone env LOG_FORMAT=json RUST_LOG=info "$BIN_DIR/standalone"
+    start standalone env MCP_FAULTS=1 LOG_FORMAT=json RUST_LOG=info "$BIN_DIR/standalone"
     (is_ready standalone "$BASE_URI") || { echo '0 passed, 1 failed' && exit 1; }
 }
 

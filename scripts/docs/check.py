@@ -235,7 +235,12 @@ def wrong_call(program, words, packages):
         return f"there is no package {program}"
     if program not in ("mcp-server", "auth-server", "standalone"):
         return None
-    asked = subprocess.run([program, *words, "--help"], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    try:
+        asked = subprocess.run(
+            [program, *words, "--help"], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=LIMIT_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return f"{program} {' '.join(words)} starts instead of explaining itself"
     return None if asked.returncode == 0 else f"{program} {' '.join(words)}: {asked.stderr.splitlines()[:1]}"
 
 
