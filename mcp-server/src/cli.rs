@@ -263,7 +263,7 @@ fn connect(
         if index > 0 {
             writeln!(out)?;
         }
-        write!(out, "{}{}\n", way.explained(), way.text)?;
+        writeln!(out, "{}{}", way.explained(), way.text)?;
     }
     Ok(())
 }
