@@ -226,7 +226,7 @@ fn voice(
         Form::Json => Voice::Silent,
         Form::Either | Form::Stream => {
             let reader = server.entropy().hex::<8>();
-            Voice::of_call(server.sessions(), &session.id, id, outbox, reader)
+            Voice::of_call(server.sessions(), session, id, outbox, reader)
         }
     }
 }
