@@ -466,7 +466,7 @@ impl Request {
                 done.unwrap_or_else(|_| Err(timed_out())).map(Some)
             }
             () = registered.token().cancelled() => Ok(None),
-            never = lingering(server, &session.id, voice) => match never {},
+            never = lingering(server, session, voice) => match never {},
         }
     }
 }
@@ -506,17 +506,13 @@ fn work<'a>(
 
 /// Keeps the session of a call, and what the call has said, while it goes on without a word: a client
 /// that waits for its answer, or for a person who is asked, sends nothing meanwhile.
-async fn lingering(
-    server: &Server,
-    session: &SessionId,
-    voice: &Voice,
-) -> std::convert::Infallible {
+async fn lingering(server: &Server, session: &Session, voice: &Voice) -> std::convert::Infallible {
     loop {
         // One attempt may fail, and there is time for another.
         server.clock().sleep(server.config().sessions.idle / 3).await;
         Box::pin(async {
             voice.linger().await;
-            server.vitals().stays(session).await;
+            server.vitals().stays(&session.id).await;
             if let Err(error) = server.sessions().keep(session).await {
                 tracing::warn!(%error, "the session of a call could not be kept");
             }

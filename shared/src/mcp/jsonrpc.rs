@@ -197,6 +197,17 @@ impl MalformedMessage {
 }
 
 impl Message {
+    /// Whether its sender waits for an answer: to a request, or to what may have been one.
+    #[must_use]
+    pub fn wants_answer(&self) -> bool {
+        match self {
+            Self::One(message) => message.is_request(),
+            Self::Batch(items) => {
+                items.iter().any(|item| item.as_ref().map_or(true, Incoming::is_request))
+            }
+        }
+    }
+
     /// Reads a body.
     ///
     /// # Errors
@@ -290,6 +301,10 @@ where
 }
 
 impl Incoming {
+    const fn is_request(&self) -> bool {
+        matches!(self, Self::Request { .. })
+    }
+
     fn parse(text: &RawJson) -> Result<Self, MalformedMessage> {
         let members: Members<'_> = text.decode().map_err(|error| {
             if error.is_data() {
