@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use shared::mcp::{InputRequest, Revision};
 use store::{Bus, Record, Store, StoreError, Subscription, Table, UpdateError};
 
-use super::{Answer, Outcome, TaskRecord};
+use super::{Answer, Asker, Outcome, TaskRecord};
 use crate::session::{Instances, Owner};
 
 /// How long a task is kept if the client does not say.
@@ -32,6 +32,9 @@ const MOST_KEPT: usize = 500;
 /// How often a task is looked at by who waits for it to change: a message may be lost between the
 /// nodes of a cluster.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// How long it is for one `tasks/result` to put questions, unless it says again that it does.
+const ASKS: Duration = Duration::from_secs(15);
 
 /// How long an instance must have been gone before its tasks are lost: after an outage of the store
 /// it may only not have said yet that it is there.
@@ -154,7 +157,8 @@ impl Tasks {
             ttl_millis: u64::try_from(keep.as_millis()).unwrap_or(u64::MAX),
             message: None,
             questions: BTreeMap::new(),
-            asked: std::collections::BTreeSet::new(),
+            asked: BTreeSet::new(),
+            asker: None,
             answers: BTreeMap::new(),
             outcome: None,
             missed_at: None,
@@ -325,6 +329,31 @@ impl Tasks {
         })
         .await
         .map(drop)
+    }
+
+    /// From now on `asker` puts the questions of a task to the client, and nobody else does.
+    pub(crate) async fn take_questions(&self, id: &TaskId, asker: &str) -> Result<(), StoreError> {
+        let asker = Asker { name: asker.to_owned(), until: self.clock.now() + ASKS };
+        let change = |record| TaskRecord { asker: Some(asker.clone()), ..record };
+        self.change(id, change).await.map(drop)
+    }
+
+    /// Whether it is still for `asker` to put a question, and says again that it does.
+    pub(crate) async fn still_asks(
+        &self,
+        id: &TaskId,
+        key: &str,
+        asker: &str,
+    ) -> Result<bool, StoreError> {
+        let Some(record) = self.get(id).await? else { return Ok(false) };
+        let own = record.asker.as_ref().filter(|one| one.name == asker);
+        let Some(own) = own.filter(|_| record.questions.contains_key(key)) else {
+            return Ok(false);
+        };
+        if own.until <= self.clock.now() + ASKS / 2 {
+            self.take_questions(id, asker).await?;
+        }
+        Ok(true)
     }
 
     /// Says where a task is, in words.
