@@ -177,8 +177,8 @@ pub(super) async fn start_core(
 /// Why there is no task: the caller's doing or ours.
 fn uncreated(error: &CreateError) -> ErrorObject {
     match error {
-        CreateError::TooMany | CreateError::TooManyKept => invalid(&error.to_string()),
         CreateError::Store(error) => unkept_core(error),
+        no_room => invalid(&no_room.to_string()),
     }
 }
 
