@@ -139,6 +139,8 @@ impl Tool<App> for Job {
         let mut ended = Ended(ctx.app(), "dropped");
         ctx.app().events.send_modify(|events| events.push("started"));
         ctx.clock().sleep(Duration::from_secs(10)).await;
+        // Whoever follows a task hears of it in other ways.
+        ctx.progress(1.0, 1.0, "almost").await;
         ended.1 = "finished";
         Ok("done".to_owned())
     }
