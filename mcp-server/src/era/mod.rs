@@ -232,6 +232,13 @@ fn batch(
         return Err(Rejection::invalid_request(NO_BATCHES));
     }
     legacy_header(header)?;
+    members(items).map(Era::Batch)
+}
+
+/// What a batch holds, if it may be one: of a session, and without what opens one.
+pub(crate) fn members(
+    items: Vec<Result<Incoming, MalformedMessage>>,
+) -> Result<Vec<Incoming>, Rejection> {
     let member = |item| {
         let refused = match item {
             Err(_) => "Every element of a batch must be a message",
@@ -252,7 +259,7 @@ fn batch(
     {
         return Err(Rejection::invalid_request(MIXED));
     }
-    Ok(Era::Batch(items))
+    Ok(items)
 }
 
 /// 2025-03-26 basic/transports.
