@@ -441,14 +441,10 @@ impl Request {
             .calls()
             .register(&session.id, &self.id)
             .map_err(|refused| ErrorObject::new(ErrorCode::INVALID_REQUEST, refused.reason()))?;
-        let meta = RequestMeta::of(self.params.as_ref())
+        let progress_token = RequestMeta::progress_token(self.params.as_ref())
             .map_err(|wrong| ErrorObject::new(ErrorCode::INVALID_PARAMS, wrong.to_string()))?;
         let record = &session.record;
-        let peer = Peer {
-            profile: record.profile(),
-            progress_token: meta.progress_token,
-            log_level: record.level,
-        };
+        let peer = Peer { profile: record.profile(), progress_token, log_level: record.level };
         let live = Live {
             peer,
             session: session.id.clone(),
