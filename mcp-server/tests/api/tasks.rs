@@ -189,6 +189,8 @@ async fn a_tool_that_may_be_a_task_runs_on_without_one_where_there_is_no_room() 
     for _ in 0..100 {
         start(&modern, "job").await;
     }
+    let chore = modern.tool("chore", json!({})).await.expect(200);
+    assert_eq!(chore.result()["isError"], true, "{chore}");
     here.forget();
     let call = async { modern.tool("job", json!({})).await.expect(200) };
     let time = async {
@@ -452,6 +454,9 @@ async fn a_session_says_which_tools_can_be_tasks_and_refuses_the_others() {
         |name: &str| tools.iter().find(|tool| tool["name"] == name).unwrap()["execution"].clone();
     assert_eq!(execution("job"), json!({ "taskSupport": "optional" }));
     assert_eq!(execution("echo"), Value::Null);
+    assert_eq!(execution("chore"), json!({ "taskSupport": "required" }));
+    let plain = json!({ "name": "chore", "arguments": {} });
+    drop(session.call("tools/call", plain).await.expect_error(200, -32601));
     let params = json!({ "name": "echo", "arguments": { "message": "x" }, "task": {} });
     drop(session.call("tools/call", params).await.expect_error(200, -32601));
     let unknown = json!({ "name": "nope", "arguments": {}, "task": {} });

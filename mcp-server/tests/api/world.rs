@@ -146,6 +146,22 @@ impl Tool<App> for Job {
     }
 }
 
+/// Is done as a task only.
+#[derive(Deserialize, JsonSchema)]
+struct Chore {}
+
+impl Tool<App> for Chore {
+    const NAME: &'static str = "chore";
+    type Output = String;
+    fn info(info: Info) -> Info {
+        info.task(TaskSupport::Required)
+    }
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        ctx.become_task().await?;
+        Ok("done".to_owned())
+    }
+}
+
 /// Asks for a name, as a task if it can.
 #[derive(Deserialize, JsonSchema)]
 struct AskLater {}
@@ -269,6 +285,7 @@ fn catalog() -> Catalog<App> {
         .tool::<Pause>()
         .tool::<Job>()
         .tool::<AskLater>()
+        .tool::<Chore>()
         .tool::<Crash>()
         .tool::<Announce>()
         .tool::<Place>()

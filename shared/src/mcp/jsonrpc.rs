@@ -542,10 +542,7 @@ mod tests {
             assert!(parse(&body).is_err(), "{id}");
         }
         assert!(parse(r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"x"}"#).is_err());
-        assert!(
-            parse(r#"{"jsonrpc":"2.\u0030","id":1,"method":"x"}"#).is_ok(),
-            "an escape is JSON"
-        );
+        assert!(parse(r#"{"jsonrpc":"2.\u0030","id":1,"method":"x"}"#).is_ok());
     }
 
     #[test]
