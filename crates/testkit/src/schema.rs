@@ -46,7 +46,9 @@ impl Asked {
     /// The same requests, which a server may grant although they are not as they should be.
     #[must_use]
     pub fn however_odd(mut self) -> Self {
-        self.0.iter_mut().for_each(|asked| asked.message = None);
+        for asked in &mut self.0 {
+            asked.message = None;
+        }
         self
     }
 
