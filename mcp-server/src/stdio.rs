@@ -51,7 +51,7 @@ pub(crate) async fn serve(
     output: impl AsyncWrite + Unpin,
 ) -> io::Result<()> {
     let (lines, written) = mpsc::channel(WAITING);
-    let pipe = Pipe::new(server, lines);
+    let mut pipe = Pipe::new(server, lines);
     let (room, over) = (Arc::clone(&pipe.room), pipe.over.clone());
     let _over_when_done = over.clone().drop_guard();
     let reading = async move {
@@ -63,6 +63,7 @@ pub(crate) async fn serve(
         let ended = room.acquire_many(MOST);
         let _ = server.clock().timeout(LAST_WORDS, ended).await;
         over.cancel();
+        pipe.end().await;
         Ok(())
     };
     tokio::try_join!(reading, write(written, output)).map(|_| ())
@@ -136,11 +137,36 @@ struct Pipe {
 
 /// Stateless requests in progress, by their ids.
 #[derive(Clone, Default)]
-struct InProgress(Arc<Mutex<HashMap<RequestId, CancellationToken>>>);
+struct InProgress(Arc<Mutex<HashMap<RequestId, Arc<CancellationToken>>>>);
 
 impl InProgress {
-    fn lock(&self) -> MutexGuard<'_, HashMap<RequestId, CancellationToken>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<RequestId, Arc<CancellationToken>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes a request by what cancels it; false while another one has its id.
+    fn enter(&self, id: &RequestId, token: &Arc<CancellationToken>) -> bool {
+        match self.lock().entry(id.clone()) {
+            Entry::Vacant(free) => {
+                free.insert(Arc::clone(token));
+                true
+            }
+            Entry::Occupied(_) => false,
+        }
+    }
+
+    fn cancel(&self, id: &RequestId) {
+        if let Some(token) = self.lock().remove(id) {
+            token.cancel();
+        }
+    }
+
+    /// A request has ended. After it was cancelled, its id may be that of another one.
+    fn leave(&self, id: &RequestId, token: &Arc<CancellationToken>) {
+        let mut running = self.lock();
+        if running.get(id).is_some_and(|there| Arc::ptr_eq(there, token)) {
+            running.remove(id);
+        }
     }
 }
 
@@ -157,7 +183,7 @@ impl Pipe {
         }
     }
 
-    async fn read(mut self, mut input: impl AsyncBufRead + Unpin) -> io::Result<()> {
+    async fn read(&mut self, mut input: impl AsyncBufRead + Unpin) -> io::Result<()> {
         let longest = self.server.config().max_body;
         while let Some(line) = next_line(&mut input, longest).await? {
             let handled = match line {
@@ -173,8 +199,30 @@ impl Pipe {
         Ok(())
     }
 
+    /// Ends with the process what is as old as it can be.
+    async fn end(self) {
+        if let Some(id) = &self.session
+            && let Err(error) = self.server.sessions().end(id).await
+        {
+            tracing::debug!(%error, "the session of this process is left behind in the store");
+        }
+    }
+
+    /// Handles a line. What wants no answer gets none, not even that it is wrong.
     async fn line(&mut self, text: Bytes) -> Result<(), Rejection> {
-        match Era::of_line(Message::parse(text)?)? {
+        let message = Message::parse(text)?;
+        let is_silent = !message.wants_answer();
+        match self.message(message).await {
+            Err(rejection) if is_silent => {
+                tracing::debug!(?rejection, "a message that wants no answer was dropped");
+                Ok(())
+            }
+            handled => handled,
+        }
+    }
+
+    async fn message(&mut self, message: Message) -> Result<(), Rejection> {
+        match Era::of_line(message)? {
             Era::Modern(envelope) => {
                 let (id, caller) = (envelope.id.clone(), self.caller.clone());
                 let form = Form::Either;
@@ -198,7 +246,7 @@ impl Pipe {
     }
 
     async fn open(&mut self, id: &RequestId, params: Option<&Params>) -> Result<(), Rejection> {
-        if self.session.is_some() {
+        if self.session().await?.is_some() {
             let message = "This process has a session already";
             return Err(Rejection::invalid_request(message).to(id));
         }
@@ -247,9 +295,8 @@ impl Pipe {
             && method == "notifications/cancelled"
             && let Some(Ok(cancelled)) = params.as_ref().map(Params::decode::<CancelledParams>)
             && let Some(id) = cancelled.request_id
-            && let Some(token) = self.running.lock().remove(&id)
         {
-            token.cancel();
+            self.running.cancel(&id);
         }
     }
 
@@ -269,14 +316,11 @@ impl Pipe {
 
     fn run_modern(&self, id: &RequestId, running: Running) -> Result<(), Rejection> {
         let room = self.room(Some(id))?;
-        let cancelled = self.over.child_token();
-        match self.running.lock().entry(id.clone()) {
-            Entry::Vacant(free) => free.insert(cancelled.clone()),
-            Entry::Occupied(_) => {
-                let message = "A request with this id is still in progress";
-                return Err(Rejection::invalid_request(message).to(id));
-            }
-        };
+        let cancelled = Arc::new(self.over.child_token());
+        if !self.running.enter(id, &cancelled) {
+            let message = "A request with this id is still in progress";
+            return Err(Rejection::invalid_request(message).to(id));
+        }
         let (lines, in_progress, id) = (self.lines.clone(), self.running.clone(), id.clone());
         self.server.lifecycle().spawn(async move {
             let _room = room;
@@ -285,7 +329,7 @@ impl Pipe {
                 () = cancelled.cancelled() => {}
                 () = running.pump(&lines) => {}
             }
-            in_progress.lock().remove(&id);
+            in_progress.leave(&id, &cancelled);
         });
         Ok(())
     }
@@ -317,7 +361,7 @@ impl Pipe {
 
     async fn session(&self) -> Result<Option<Session>, StoreError> {
         match &self.session {
-            Some(id) => self.server.sessions().find(id.as_str(), &self.caller).await,
+            Some(id) => self.server.sessions().of_process(id).await,
             None => Ok(None),
         }
     }

@@ -183,13 +183,15 @@ impl<S: Send + Sync> Ctx<S> {
     }
 
     /// Goes on as a task, where the client can follow one: it is answered now with the name of the
-    /// task, and asks for what comes of it later. Elsewhere the client waits, and nothing happens.
+    /// task, and asks for what comes of it later. Elsewhere the client waits, and nothing happens;
+    /// so it is where the caller has as many tasks as it may.
     ///
     /// What is asked before this is part of the call; it is answered first. What is asked afterwards
     /// is asked by the task. The tool says that it may with [`Info::task`](crate::Info::task).
     ///
     /// # Errors
-    /// When the caller has as many tasks as it may.
+    /// When the caller has as many tasks as it may and the tool is called as one only, and when a task
+    /// cannot be kept.
     pub async fn become_task(&self) -> Result<(), ToolError> {
         self.call.client.become_task().await.map_err(ToolError::Failed)
     }

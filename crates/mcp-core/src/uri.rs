@@ -20,6 +20,10 @@ enum Part {
 /// Why a text is no template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MalformedTemplate {
+    #[error(
+        "it does not begin with a scheme: a letter, more of them, digits, `+`, `-`, `.`, and `:`"
+    )]
+    Scheme,
     #[error("a brace is not closed, or not opened")]
     Brace,
     #[error("a variable has no name of letters, digits and `_`")]
@@ -30,6 +34,9 @@ pub(crate) enum MalformedTemplate {
 
 impl UriTemplate {
     pub(crate) fn parse(text: &str) -> Result<Self, MalformedTemplate> {
+        if !text.split_once(':').is_some_and(|(scheme, _)| is_scheme(scheme)) {
+            return Err(MalformedTemplate::Scheme);
+        }
         let mut parts: Vec<Part> = Vec::new();
         let mut rest = text;
         while !rest.is_empty() {
@@ -89,6 +96,12 @@ impl UriTemplate {
     }
 }
 
+/// RFC 3986 section 3.1.
+fn is_scheme(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(allowed)
+}
+
 fn literal_of(text: &str) -> Result<String, MalformedTemplate> {
     if text.contains('}') { Err(MalformedTemplate::Brace) } else { Ok(text.to_owned()) }
 }
@@ -117,6 +130,16 @@ mod tests {
     fn other_addresses_do_not_match() {
         for uri in ["a://", "a:///b", "a://1/2/b", "a://1/c", "a://1/b/", "b://1/b", "a://%ff/b"] {
             assert_eq!(matched("a://{x}/b", uri), None, "{uri}");
+        }
+    }
+
+    #[test]
+    fn an_address_begins_with_a_scheme() {
+        for text in ["a:", "a://x", "com.example+x-1://y", "A://{x}", "urn:isbn:5"] {
+            assert!(UriTemplate::parse(text).is_ok(), "{text}");
+        }
+        for text in ["", "x", "/a/b", "://x", "1a://x", "a_b://x", "{x}://y", "ä://x", "a b:c"] {
+            assert_eq!(UriTemplate::parse(text), Err(MalformedTemplate::Scheme), "{text}");
         }
     }
 

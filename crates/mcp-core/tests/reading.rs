@@ -177,6 +177,11 @@ async fn arguments_and_variables_are_completed() {
     let family = json!({ "type": "ref/resource", "uri": "test://notes/{id}" });
     let found = complete(family, "id", "2").await.unwrap();
     assert_eq!(found["completion"]["values"], json!(["2", "20"]));
+    let nowhere = json!({ "type": "ref/resource", "uri": "nowhere://x" });
+    let Err(Refusal::InvalidParams(message)) = complete(nowhere, "id", "").await else {
+        panic!("completed for a resource that nobody has");
+    };
+    assert!(message.contains("nowhere://x"), "{message}");
 }
 
 #[tokio::test]

@@ -43,6 +43,15 @@ impl Asked {
         Self(messages.iter().filter_map(request).collect())
     }
 
+    /// The same requests, which a server may grant although they are not as they should be.
+    #[must_use]
+    pub fn however_odd(mut self) -> Self {
+        for asked in &mut self.0 {
+            asked.message = None;
+        }
+        self
+    }
+
     /// The request in a body that was sent as it is, however odd.
     #[must_use]
     pub fn by_raw(sent: Bytes) -> Self {

@@ -190,7 +190,8 @@ fn older_conversation(mut params: CreateMessageParams) -> CreateMessageParams {
 /// forms let choose several, and only a yes or no can have a default.
 fn older_form(schema: &Value) -> Value {
     let mut schema = schema.clone();
-    let Some(fields) = schema["properties"].as_object_mut() else { return schema };
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    let Some(fields) = properties else { return schema };
     fields.retain(|_, field| !wants_several(field));
     for field in fields.values_mut() {
         let is_several = is_choice_of_several(field);
@@ -208,7 +209,8 @@ fn older_form(schema: &Value) -> Value {
         }
     }
     let left: Vec<_> = fields.keys().cloned().collect();
-    if let Some(required) = schema["required"].as_array_mut() {
+    // To index what is not there would write a null.
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
         required.retain(|name| left.iter().any(|left| name == left));
     }
     schema
@@ -471,10 +473,16 @@ mod tests {
             fn what_is_asked_is_valid_in_every_revision_that_asks(
                 fields in proptest::collection::btree_map("[a-z]{1,3}", field(), 0..6),
                 older: bool,
+                requires: bool,
             ) {
                 let revision = if older { Revision::V2025_06_18 } else { Revision::V2025_11_25 };
-                let required: Vec<_> = fields.keys().map(String::as_str).collect();
-                let params = question(&form(&json!(fields), &required), revision);
+                let mut requested_schema = json!({ "type": "object", "properties": fields });
+                if requires {
+                    requested_schema["required"] = fields.keys().map(String::as_str).collect();
+                }
+                let message = "?".to_owned();
+                let asked = InputRequest::Elicit(ElicitParams::Form { message, requested_schema });
+                let params = question(&asked, revision);
                 let asked = json!({
                     "jsonrpc": "2.0", "id": "ask-1", "method": "elicitation/create", "params": params
                 });

@@ -93,16 +93,25 @@ impl Exchange {
         answers: Option<InputResponses>,
         state: Option<String>,
     ) -> Result<Journal, ErrorObject> {
-        let answers = answers.unwrap_or_default();
-        well_formed(&answers)?;
-        let Some(state) = state else { return Ok(Journal::unasked(answers)) };
+        let mut answers = answers.unwrap_or_default();
+        let Some(state) = state else {
+            // Nobody has asked: what is no answer at all is one to nothing.
+            while let Some(key) = malformed_answer(&answers).map(str::to_owned) {
+                answers.remove(&key);
+            }
+            return Ok(Journal::unasked(answers));
+        };
         let (identity, digest) = (principal.identity(), self.arguments.digest());
         let binding = self.binding(&identity, &digest);
         let opened = server.sealer().open(&state, &binding, server.clock().now());
-        opened.map(|journal| journal.with_answers(answers)).map_err(|OpenError| {
+        let journal = opened.map_err(|OpenError| {
             let message = "`requestState` is not valid for this request; start again without it";
             ErrorObject::new(ErrorCode::INVALID_PARAMS, message)
-        })
+        })?;
+        // What nothing asks for is ignored, whatever it is.
+        answers.retain(|key, _| journal.asks(key));
+        well_formed(&answers)?;
+        Ok(journal.with_answers(answers))
     }
 
     /// What the client is to bring back with its answers.

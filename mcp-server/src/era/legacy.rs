@@ -226,7 +226,7 @@ fn voice(
         Form::Json => Voice::Silent,
         Form::Either | Form::Stream => {
             let reader = server.entropy().hex::<8>();
-            Voice::of_call(server.sessions(), &session.id, id, outbox, reader)
+            Voice::of_call(server.sessions(), session, id, outbox, reader)
         }
     }
 }
@@ -441,14 +441,10 @@ impl Request {
             .calls()
             .register(&session.id, &self.id)
             .map_err(|refused| ErrorObject::new(ErrorCode::INVALID_REQUEST, refused.reason()))?;
-        let meta = RequestMeta::of(self.params.as_ref())
+        let progress_token = RequestMeta::progress_token(self.params.as_ref())
             .map_err(|wrong| ErrorObject::new(ErrorCode::INVALID_PARAMS, wrong.to_string()))?;
         let record = &session.record;
-        let peer = Peer {
-            profile: record.profile(),
-            progress_token: meta.progress_token,
-            log_level: record.level,
-        };
+        let peer = Peer { profile: record.profile(), progress_token, log_level: record.level };
         let live = Live {
             peer,
             session: session.id.clone(),
@@ -466,7 +462,7 @@ impl Request {
                 done.unwrap_or_else(|_| Err(timed_out())).map(Some)
             }
             () = registered.token().cancelled() => Ok(None),
-            never = lingering(server, &session.id, voice) => match never {},
+            never = lingering(server, session, voice) => match never {},
         }
     }
 }
@@ -506,17 +502,13 @@ fn work<'a>(
 
 /// Keeps the session of a call, and what the call has said, while it goes on without a word: a client
 /// that waits for its answer, or for a person who is asked, sends nothing meanwhile.
-async fn lingering(
-    server: &Server,
-    session: &SessionId,
-    voice: &Voice,
-) -> std::convert::Infallible {
+async fn lingering(server: &Server, session: &Session, voice: &Voice) -> std::convert::Infallible {
     loop {
         // One attempt may fail, and there is time for another.
         server.clock().sleep(server.config().sessions.idle / 3).await;
         Box::pin(async {
             voice.linger().await;
-            server.vitals().stays(session).await;
+            server.vitals().stays(&session.id).await;
             if let Err(error) = server.sessions().keep(session).await {
                 tracing::warn!(%error, "the session of a call could not be kept");
             }

@@ -184,16 +184,22 @@ fn envelope(
             keys::PROTOCOL_VERSION
         )));
     }
-    let revision = match claimed.parse::<Revision>() {
-        Ok(revision) if revision.era() == Kind::Modern => revision,
-        _ => return Err(Rejection::unsupported_version(claimed)),
-    };
+    let revision = modern_revision(claimed)?;
     if *header == Header::Absent {
         return Err(Rejection::header_mismatch("Missing header: MCP-Protocol-Version"));
     }
     Ok(Envelope { id, method, params, meta, revision, capabilities })
 }
 
+/// The revision without sessions that a claim names.
+fn modern_revision(claimed: &str) -> Result<Revision, Rejection> {
+    let named = claimed.parse::<Revision>().ok();
+    let modern = named.filter(|revision| revision.era() == Kind::Modern);
+    modern.ok_or_else(|| Rejection::unsupported_version(claimed))
+}
+
+/// A notification claims a revision and nothing else: what the client can do, which a request must
+/// say, the schema does not ask of it.
 fn notification(
     header: &Header<'_>,
     method: String,
@@ -203,9 +209,12 @@ fn notification(
     let note = Incoming::Notification { method, params };
     if claim.is_modern {
         let meta = claim.meta.map_err(|wrong| Rejection::invalid_params(wrong.to_string()))?;
-        if header.text().is_some_and(|header| Some(header) != meta.protocol_version.as_deref()) {
+        // A claim that is no text is malformed.
+        let claimed = meta.protocol_version.unwrap_or_default();
+        if header.text().is_some_and(|header| header != claimed) {
             return Err(Rejection::header_mismatch("MCP-Protocol-Version differs from `_meta`"));
         }
+        modern_revision(&claimed)?;
         return Ok(Era::ModernNotification(note));
     }
     if matches!(header, Header::Modern(_)) {
@@ -223,6 +232,13 @@ fn batch(
         return Err(Rejection::invalid_request(NO_BATCHES));
     }
     legacy_header(header)?;
+    members(items).map(Era::Batch)
+}
+
+/// What a batch holds, if it may be one: of a session, and without what opens one.
+pub(crate) fn members(
+    items: Vec<Result<Incoming, MalformedMessage>>,
+) -> Result<Vec<Incoming>, Rejection> {
     let member = |item| {
         let refused = match item {
             Err(_) => "Every element of a batch must be a message",
@@ -243,7 +259,7 @@ fn batch(
     {
         return Err(Rejection::invalid_request(MIXED));
     }
-    Ok(Era::Batch(items))
+    Ok(items)
 }
 
 /// 2025-03-26 basic/transports.
@@ -362,6 +378,22 @@ mod tests {
         let note = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled" });
         assert!(matches!(of(MODERN, &note).unwrap(), Era::ModernNotification(_)));
         assert!(matches!(of(None, &note).unwrap(), Era::Legacy(_)));
+        let claiming = |version: Value| {
+            let meta = json!({ keys::PROTOCOL_VERSION: version });
+            let method = "notifications/cancelled";
+            json!({ "jsonrpc": "2.0", "method": method, "params": { "_meta": meta } })
+        };
+        let claims = claiming(json!("2026-07-28"));
+        for header in [None, MODERN] {
+            assert!(matches!(of(header, &claims).unwrap(), Era::ModernNotification(_)));
+        }
+        for malformed in [json!(5), Value::Null] {
+            assert_eq!(refused(None, &claiming(malformed)).await, (400, -32602));
+        }
+        assert_eq!(refused(Some("2025-06-18"), &claims).await, (400, -32020));
+        for (header, version) in [(None, "v9"), (Some("v9"), "v9"), (None, "2025-06-18")] {
+            assert_eq!(refused(header, &claiming(json!(version))).await, (400, -32022));
+        }
         let response = json!({ "jsonrpc": "2.0", "id": 1, "result": {} });
         assert!(matches!(of(None, &response).unwrap(), Era::Legacy(_)));
         assert_eq!(refused(MODERN, &response).await, (400, -32600));

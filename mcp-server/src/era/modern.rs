@@ -16,7 +16,7 @@ use shared::mcp::{
     CacheHint, CacheScope, ClientCapabilities, ClientProfile, ClientRequest, DiscoverResult,
     ErrorCode, ErrorObject, Head, InputRequiredResult, ListenParams, MalformedParams, Method,
     Outgoing, Params, RawJson, RequestId, ResultType, Revision, ServerNotification, ServerResult,
-    TASKS_EXTENSION, TaskBody, TaskResult, headers,
+    TASKS_EXTENSION, TaskBody, TaskResult, TaskSupport, headers,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -321,11 +321,11 @@ async fn run(
     mut request: ClientRequest,
     outbox: Arc<Outbox>,
 ) -> Answer {
-    let may_become_task = may_become_task(&server, &envelope.capabilities, &request);
-    match Round::begin(server, principal, envelope, &mut request, outbox) {
-        Ok(round) if may_become_task => round.run_or_become_task(request).await,
-        Ok(round) => round.run(request).await,
-        Err(refused) => refused,
+    let becomes_task = task_support(&server, &envelope.capabilities, &request);
+    match (Round::begin(server, principal, envelope, &mut request, outbox), becomes_task) {
+        (Ok(round), Some(support)) => round.run_or_become_task(request, support).await,
+        (Ok(round), None) => round.run(request).await,
+        (Err(refused), _) => refused,
     }
 }
 
@@ -388,13 +388,14 @@ impl Round {
     }
 
     /// The same for a call that may be answered before its end, with a task.
-    async fn run_or_become_task(self, request: ClientRequest) -> Answer {
+    async fn run_or_become_task(self, request: ClientRequest, support: TaskSupport) -> Answer {
         let cancelled = CancellationToken::new();
         let cancel_when_dropped = cancelled.clone().drop_guard();
         let starter = Starter {
             tasks: self.server.tasks().clone(),
             principal: Arc::clone(&self.principal),
             clock: self.server.clock().clone(),
+            is_needed: support == TaskSupport::Required,
         };
         let starting = Arc::new(Starting::new(self.replay.clone(), starter));
         let call = self.call(starting.clone(), cancelled);
@@ -458,15 +459,15 @@ async fn of_task(
     }
 }
 
-/// Whether a call may go on as a task: the client can follow one, and the tool says so.
-fn may_become_task(
+/// Whether a call may or must go on as a task: the client can follow one, and the tool says so.
+fn task_support(
     server: &Server,
     capabilities: &ClientCapabilities,
     request: &ClientRequest,
-) -> bool {
-    let ClientRequest::CallTool(call) = request else { return false };
-    capabilities.has_extension(TASKS_EXTENSION)
-        && server.features().task_support(&call.name).is_some()
+) -> Option<TaskSupport> {
+    let ClientRequest::CallTool(call) = request else { return None };
+    let follows = capabilities.has_extension(TASKS_EXTENSION);
+    server.features().task_support(&call.name).filter(|_| follows)
 }
 
 /// A result with what every modern result carries.

@@ -177,8 +177,8 @@ pub(super) async fn start_core(
 /// Why there is no task: the caller's doing or ours.
 fn uncreated(error: &CreateError) -> ErrorObject {
     match error {
-        CreateError::TooMany | CreateError::TooManyKept => invalid(&error.to_string()),
         CreateError::Store(error) => unkept_core(error),
+        no_room => invalid(&no_room.to_string()),
     }
 }
 
@@ -238,6 +238,8 @@ async fn payload(
     id: &TaskId,
 ) -> Result<ServerResult, ErrorObject> {
     let mut changes = server.tasks().watch(id).await.map_err(|error| unkept_core(&error))?;
+    // Who comes last asks: whoever came before may have lost the stream that it would ask on.
+    let (own, mut asks) = (server.entropy().hex::<8>(), true);
     loop {
         let revision = live.peer.profile.revision;
         let found = server.tasks().find(id.as_str(), principal, revision).await;
@@ -247,11 +249,22 @@ async fn payload(
             return ended(id, outcome);
         }
         if record.status() == TaskStatus::InputRequired {
+            asks |= record.is_unasked(server.clock().now());
             let asked = record.questions.into_iter().next();
-            if let Some((key, question)) = asked {
-                let answer = live.ask_for_task(id.as_str(), &question).await;
-                let answers = BTreeMap::from([(key, answer)]);
-                server.tasks().answer(id, answers).await.map_err(|error| unkept_core(&error))?;
+            if let Some((key, question)) = asked.filter(|_| asks) {
+                let asking = server.tasks().take_questions(id, &own).await;
+                asking.map_err(|error| unkept_core(&error))?;
+                let settled = settled(server, id, &key, &own);
+                if let Some(answer) = live.ask_for_task(id.as_str(), &question, settled).await {
+                    let answers = BTreeMap::from([(key, answer)]);
+                    server
+                        .tasks()
+                        .answer(id, answers)
+                        .await
+                        .map_err(|error| unkept_core(&error))?;
+                } else {
+                    asks = false;
+                }
                 continue;
             }
         }
@@ -262,6 +275,24 @@ async fn payload(
             },
             () = server.clock().sleep(crate::session::instances::CHECK) => {}
         }
+    }
+}
+
+/// Ready when a question need not be asked any more, or by somebody else only.
+async fn settled(server: &Server, id: &TaskId, key: &str, own: &str) {
+    let tasks = server.tasks();
+    loop {
+        if let Ok(mut changes) = tasks.watch(id).await {
+            while let Ok(true) = tasks.still_asks(id, key, own).await {
+                if changes.next().await.is_none() {
+                    break;
+                }
+            }
+            if let Ok(false) = tasks.still_asks(id, key, own).await {
+                return;
+            }
+        }
+        server.clock().sleep(crate::subscriptions::AGAIN).await;
     }
 }
 

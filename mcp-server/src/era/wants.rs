@@ -30,18 +30,22 @@ pub(super) fn wants(
         | ClientRequest::CancelTask(_)
         | ClientRequest::TaskPayload(_)
         | ClientRequest::ListTasks(_) => return Ok(Wants::OfTask),
-        ClientRequest::CallTool(call) if record.revision.has_core_tasks() => call,
+        // Where no tasks are offered, what says that one is wanted is ignored.
+        ClientRequest::CallTool(call)
+            if record.revision.has_core_tasks() && server.features().offers(Method::GetTask) =>
+        {
+            call
+        }
         _ => return Ok(Wants::Answer),
     };
     let refused = |message| Err(ErrorObject::new(ErrorCode::METHOD_NOT_FOUND, message));
-    match (server.features().task_support(&call.name), call.task) {
+    let task = call
+        .task()
+        .map_err(|wrong| ErrorObject::new(ErrorCode::INVALID_PARAMS, wrong.to_string()))?;
+    match (server.features().task_support(&call.name), task) {
         (Some(TaskSupport::Required), None) => refused("This tool runs as a task only"),
         // An unknown one is told to be unknown.
-        (None, Some(_))
-            if server.features().offers(Method::GetTask) && exists(server, &call.name) =>
-        {
-            refused("This tool cannot run as a task")
-        }
+        (None, Some(_)) if exists(server, &call.name) => refused("This tool cannot run as a task"),
         (Some(_), Some(task)) => Ok(Wants::Task(task.ttl)),
         _ => Ok(Wants::Answer),
     }

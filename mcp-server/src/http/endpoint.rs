@@ -102,9 +102,11 @@ pub(super) async fn get(
 
 /// The last event that a client had before it lost its stream.
 fn last_event(headers: &HeaderMap) -> Result<Option<EventName>, Rejection> {
-    let Some(value) = headers.get("last-event-id").filter(|value| !value.is_empty()) else {
-        return Ok(None);
-    };
+    let mut values = headers.get_all("last-event-id").iter();
+    let Some(value) = values.next().filter(|value| !value.is_empty()) else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Rejection::invalid_request("Given more than once: Last-Event-ID"));
+    }
     let name = value.to_str().ok().and_then(EventName::parse);
     let message = "Last-Event-ID is not the id of an event of this server";
     name.map(Some).ok_or_else(|| Rejection::invalid_request(message))

@@ -153,18 +153,32 @@ fn checked<B>(guard: &Guard, pages: Pages, request: &http::Request<B>) -> Result
     Ok(())
 }
 
-/// A POST holds JSON.
+/// A POST holds JSON, which is UTF-8.
 pub(super) fn content_type(headers: &HeaderMap) -> Result<(), Rejection> {
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = media_type.map(|value| value.split(';').next().unwrap_or_default().trim());
-    if essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) {
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let value = values.next().and_then(|value| value.to_str().ok());
+    // Of two, nobody can tell which one a proxy has acted on.
+    if value.filter(|_| values.next().is_none()).is_some_and(is_json) {
         return Ok(());
     }
     Err(Rejection::new(
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ErrorCode::INVALID_REQUEST,
-        "Content-Type must be application/json",
+        "One Content-Type must say application/json, in UTF-8",
     ))
+}
+
+fn is_json(media_type: &str) -> bool {
+    let mut parts = media_type.split(';').map(str::trim);
+    let is_named = parts.next().is_some_and(|name| name.eq_ignore_ascii_case("application/json"));
+    let is_other_charset = |parameter: &str| {
+        parameter.split_once('=').is_some_and(|(name, charset)| {
+            let charset = charset.trim().trim_matches('"');
+            name.trim().eq_ignore_ascii_case("charset")
+                && !["utf-8", "utf8"].iter().any(|utf8| charset.eq_ignore_ascii_case(utf8))
+        })
+    };
+    is_named && !parts.any(is_other_charset)
 }
 
 /// The forms of an answer that the client accepts. Clients are required to accept both and many do

@@ -143,7 +143,7 @@ impl Resumed {
     /// Keeps the session, and ends with it.
     async fn still_here(&mut self) {
         self.keep_alive_at = self.server.clock().now() + keep_alive(&self.server);
-        match self.server.sessions().keep(&self.session.id).await {
+        match self.server.sessions().keep(&self.session).await {
             Ok(false) => self.end(None),
             Ok(true) | Err(_) => self.ready.push_back(comment()),
         }

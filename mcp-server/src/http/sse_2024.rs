@@ -5,13 +5,12 @@
 
 use axum::{
     Extension,
-    body::Bytes,
     extract::{Query, Request, State, rejection::QueryRejection},
     response::{IntoResponse as _, Response},
 };
 use http::StatusCode;
 use serde::Deserialize;
-use shared::mcp::{Incoming, Message};
+use shared::mcp::Message;
 use store::EventId;
 
 use super::{
@@ -21,7 +20,7 @@ use super::{
 use crate::{
     Server,
     auth::{self, Caller},
-    era::legacy,
+    era::{self, legacy},
     quota::Place,
     session::{
         SessionId, Terms, Transport,
@@ -80,7 +79,7 @@ pub(super) async fn post(
             legacy::serve_shared(&server, caller.principal(), session, incoming).await?;
         }
         Message::Batch(items) => {
-            let items = items.into_iter().collect::<Result<Vec<Incoming>, _>>()?;
+            let items = era::members(items)?;
             if !session.record.revision.has_batches() {
                 let message = "Batches exist in revision 2025-03-26 only";
                 return Err(Rejection::invalid_request(message));
@@ -92,7 +91,7 @@ pub(super) async fn post(
             }
         }
     }
-    Ok((StatusCode::ACCEPTED, Bytes::from_static(b"Accepted")).into_response())
+    Ok((StatusCode::ACCEPTED, "Accepted").into_response())
 }
 
 /// Another verb at `/sse`. A POST is what clients of newer revisions try first: it tells them to fall

@@ -310,7 +310,7 @@ fn is_over(name: &str, delivery: &Delivery) -> bool {
 /// gone is not known then.
 async fn still_there(server: &Server, session: &Session) -> bool {
     server.vitals().stays(&session.id).await;
-    match server.sessions().keep(&session.id).await {
+    match server.sessions().keep(session).await {
         Ok(there) => there,
         Err(StoreError::Unavailable(_)) => true,
         Err(_) => false,

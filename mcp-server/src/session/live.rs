@@ -90,44 +90,65 @@ impl Live {
     async fn put(&self, question: &InputRequest) -> Result<Value, AskError> {
         let revision = self.peer.profile.revision;
         let params = downgrade::question(question, revision);
-        let answer = self.send(question.method(), params).await?;
+        let answer = self.send(&self.question_id(), question.method(), params).await?;
         Ok(downgrade::answer(question, answer, revision))
     }
 
-    /// Asks on behalf of a task (2025-11-25 basic/utilities/tasks).
-    pub(crate) async fn ask_for_task(&self, task: &str, question: &InputRequest) -> Answer {
+    /// Asks on behalf of a task (2025-11-25 basic/utilities/tasks), until nobody wants to know any
+    /// more: then there is no answer, and the question is withdrawn.
+    pub(crate) async fn ask_for_task(
+        &self,
+        task: &str,
+        question: &InputRequest,
+        settled: impl Future<Output = ()>,
+    ) -> Option<Answer> {
         let mut params = downgrade::question(question, self.peer.profile.revision);
         params["_meta"]["io.modelcontextprotocol/related-task"] = json!({ "taskId": task });
-        match self.send(question.method(), params).await {
-            Ok(value) => Answer::Given(value),
-            Err(AskError::Refused(error)) => Answer::Refused(error),
-            Err(other) => {
-                Answer::Refused(ErrorObject::new(ErrorCode::INTERNAL_ERROR, other.to_string()))
+        let id = self.question_id();
+        tokio::select! {
+            answer = self.send(&id, question.method(), params) => Some(match answer {
+                Ok(value) => Answer::Given(value),
+                Err(AskError::Refused(error)) => Answer::Refused(error),
+                Err(other) => {
+                    Answer::Refused(ErrorObject::new(ErrorCode::INTERNAL_ERROR, other.to_string()))
+                }
+            }),
+            () = settled => {
+                self.voice.say(withdrawn(&id)).await;
+                None
             }
         }
     }
 
-    async fn send(&self, method: &'static str, mut params: Value) -> Result<Value, AskError> {
+    fn question_id(&self) -> RequestId {
+        RequestId::String(format!("{QUESTION}{}", self.entropy.hex::<8>()))
+    }
+
+    async fn send(
+        &self,
+        id: &RequestId,
+        method: &'static str,
+        mut params: Value,
+    ) -> Result<Value, AskError> {
         if matches!(*self.voice, Voice::Silent) {
             return Err(AskError::NoStream);
         }
         operation::write_place(&mut params);
-        let id = RequestId::String(format!("{QUESTION}{}", self.entropy.hex::<8>()));
         // Listening comes before asking: an answer cannot be faster than that.
         let answers = self.sessions.to_server(&self.session).await.map_err(|error| {
             tracing::error!(%error, "a question cannot be put");
             AskError::Disconnected
         })?;
-        let message = to_bytes(&Outgoing::Request { id: &id, method, params: &params });
+        let message = to_bytes(&Outgoing::Request { id, method, params: &params });
         if !self.voice.say(message).await {
             return Err(AskError::Disconnected);
         }
         tokio::select! {
-            answer = self.clock.timeout(PATIENCE, self.answer_to(&id, answers)) => {
+            answer = self.clock.timeout(PATIENCE, self.answer_to(id, answers)) => {
                 if let Ok(answer) = answer {
                     return answer;
                 }
-                self.voice.say(withdrawn(&id)).await;
+                self.voice.say(withdrawn(id)).await;
                 Err(AskError::TimedOut)
             }
             () = self.voice.silenced() => Err(AskError::Disconnected),
@@ -199,7 +220,7 @@ impl Client for Live {
         method: &'static str,
         params: Value,
     ) -> BoxFuture<'a, Result<Value, AskError>> {
-        Box::pin(async move { self.send(method, params).await })
+        Box::pin(async move { self.send(&self.question_id(), method, params).await })
     }
 
     fn peer(&self) -> &Peer {

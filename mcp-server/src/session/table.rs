@@ -141,7 +141,7 @@ impl Sessions {
             watched: BTreeSet::new(),
         };
         self.flow.kept("session: opened", None, Some(id.as_str()));
-        self.table.put(id.as_str(), &record, self.limits.idle).await?;
+        self.table.put(id.as_str(), &record, self.lifetime(record.transport)).await?;
         Ok(id)
     }
 
@@ -187,22 +187,32 @@ impl Sessions {
         }
         self.flow.fetched("session: read and renewed", None, Some(id.as_str()));
         let look = self.near.look();
-        let found = self.kept(id).await?.map(Arc::new);
+        let found = self.kept(id, Transport::Streamable).await?.map(Arc::new);
         if let Some(record) = &found {
             self.near.remember(look, id, record);
         }
         Ok(found)
     }
 
+    /// The session of this process, which lives as long as the process.
+    pub(crate) async fn of_process(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
+        let record = self.kept(id, Transport::Stdio).await?;
+        Ok(record.map(|record| Session { id: id.clone(), record: Arc::new(record) }))
+    }
+
     /// Keeps a session alive while one of its streams is open; false when it has ended.
-    pub(crate) async fn keep(&self, id: &SessionId) -> Result<bool, StoreError> {
-        Ok(self.kept(id).await?.is_some())
+    pub(crate) async fn keep(&self, session: &Session) -> Result<bool, StoreError> {
+        Ok(self.kept(&session.id, session.record.transport).await?.is_some())
     }
 
     /// The record, which is kept for another while; nothing when the session has ended, which it does
     /// now if it is too old.
-    async fn kept(&self, id: &SessionId) -> Result<Option<SessionRecord>, StoreError> {
-        let found = self.table.get_and_keep(id.as_str(), self.limits.idle).await?;
+    async fn kept(
+        &self,
+        id: &SessionId,
+        transport: Transport,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        let found = self.table.get_and_keep(id.as_str(), self.lifetime(transport)).await?;
         if found.as_ref().is_some_and(|record| self.is_too_old(record)) {
             self.end(id).await?;
             return Ok(None);
@@ -210,8 +220,17 @@ impl Sessions {
         Ok(found)
     }
 
+    /// How long a session lives without being used.
+    const fn lifetime(&self, transport: Transport) -> Duration {
+        match transport {
+            Transport::Stdio => OF_PROCESS,
+            Transport::Streamable | Transport::SseOpening | Transport::Sse => self.limits.idle,
+        }
+    }
+
     fn is_too_old(&self, record: &SessionRecord) -> bool {
-        record.opened_at + self.limits.age <= self.clock.now()
+        record.transport != Transport::Stdio
+            && record.opened_at + self.limits.age <= self.clock.now()
     }
 
     /// Remembers which log messages the client wants.
@@ -348,6 +367,10 @@ impl Sessions {
         }
     }
 }
+
+/// How long what is kept of a session outlives a process that had no time to end it. A machine may
+/// sleep for long, and its process go on afterwards.
+const OF_PROCESS: Duration = Duration::from_hours(366 * 24);
 
 /// How long an answer waits to be found by a call that has missed it.
 const ANSWER_KEPT: Duration = Duration::from_mins(1);

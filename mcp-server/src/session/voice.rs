@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    SessionId, Sessions,
+    Session, SessionId, Sessions,
     readers::{Readers, Reading},
     streams::{Entry, EventName, StreamName, Streams},
 };
@@ -36,6 +36,8 @@ pub(crate) struct Kept {
     session: SessionId,
     stream: StreamName,
     request: RequestId,
+    /// Whether the client comes back to a stream that ends early.
+    polls: bool,
     /// The name of the client's connection among the readers of the stream.
     reader: String,
     begun: OnceCell<Begun>,
@@ -52,7 +54,7 @@ impl Voice {
     /// Answers a request of a session. `reader` is unique over all instances.
     pub(crate) fn of_call(
         sessions: &Sessions,
-        session: &SessionId,
+        session: &Session,
         request: &RequestId,
         outbox: Arc<Outbox>,
         reader: String,
@@ -61,9 +63,10 @@ impl Voice {
             outbox,
             streams: sessions.streams().clone(),
             readers: sessions.readers().clone(),
-            session: session.clone(),
+            session: session.id.clone(),
             stream: StreamName::of_call(request),
             request: request.clone(),
+            polls: session.record.revision.has_stream_polling(),
             reader,
             begun: OnceCell::new(),
         }))
@@ -134,9 +137,11 @@ impl Voice {
         }
     }
 
-    /// Lets the connection go, where the client can come back for the rest.
+    /// Lets the connection go, where the client comes back for the rest: revisions before
+    /// 2025-11-25 keep the stream until the answer (basic/transports).
     pub(crate) async fn let_go(&self) {
         if let Self::Call(kept) = self
+            && kept.polls
             && kept.begin().await.at.is_some()
         {
             kept.outbox.finish();

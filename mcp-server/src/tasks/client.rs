@@ -17,7 +17,7 @@ use shared::mcp::{InputRequest, ServerNotification};
 use store::StoreError;
 use tokio::sync::Notify;
 
-use super::{Answer, TaskId, TaskRecord, Tasks, table::Changes};
+use super::{Answer, CreateError, TaskId, TaskRecord, Tasks, table::Changes};
 
 /// How long a task waits for a person.
 const PATIENCE: Duration = Duration::from_mins(30);
@@ -130,6 +130,8 @@ pub(crate) struct Starter {
     pub(crate) tasks: Tasks,
     pub(crate) principal: Arc<Principal>,
     pub(crate) clock: Clock,
+    /// Whether the call cannot go on without becoming a task.
+    pub(crate) is_needed: bool,
 }
 
 impl Starting {
@@ -151,10 +153,18 @@ impl Starting {
         if self.task.get().is_some() {
             return Ok(());
         }
-        let Starter { tasks, principal, clock } = &self.starter;
+        let Starter { tasks, principal, clock, is_needed } = &self.starter;
         let peer = self.replay.peer().clone();
-        let created = tasks.create(principal, peer.profile.revision, None).await;
-        let (id, record) = created.map_err(|error| error.to_string())?;
+        let (id, record) = match tasks.create(principal, peer.profile.revision, None).await {
+            Ok(created) => created,
+            Err(error) if *is_needed || matches!(error, CreateError::Store(_)) => {
+                return Err(error.to_string());
+            }
+            Err(no_room) => {
+                tracing::debug!(%no_room, "a call goes on without becoming a task");
+                return Ok(());
+            }
+        };
         let task = InTask::new(tasks.clone(), id, peer, clock.clone());
         // Only one future runs the call, so nobody else has set it.
         let _ = self.task.set((task, record));

@@ -8,5 +8,6 @@ mod record;
 mod table;
 
 pub(crate) use client::{InTask, Starter, Starting};
+use record::Asker;
 pub(crate) use record::{Answer, Outcome, TaskRecord};
 pub(crate) use table::{CreateError, TaskId, Tasks};

@@ -35,6 +35,9 @@ pub(crate) struct TaskRecord {
     /// The keys of all its questions so far: none is used twice.
     #[serde(default)]
     pub(crate) asked: BTreeSet<String>,
+    /// Who puts its questions to the client now, of those who wait for its end.
+    #[serde(default)]
+    pub(crate) asker: Option<Asker>,
     /// Answers that it has not taken yet.
     #[serde(default)]
     pub(crate) answers: BTreeMap<String, Answer>,
@@ -44,6 +47,14 @@ pub(crate) struct TaskRecord {
     /// When its instance was found gone first.
     #[serde(default)]
     pub(crate) missed_at: Option<Timestamp>,
+}
+
+/// A `tasks/result` that asks what its task wants to know. It must say again in time that it is
+/// there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Asker {
+    pub(crate) name: String,
+    pub(crate) until: Timestamp,
 }
 
 impl Record for TaskRecord {
@@ -95,6 +106,11 @@ impl TaskRecord {
             None if self.questions.is_empty() => TaskStatus::Working,
             None => TaskStatus::InputRequired,
         }
+    }
+
+    /// Whether nobody puts its questions to the client.
+    pub(crate) fn is_unasked(&self, now: Timestamp) -> bool {
+        self.asker.as_ref().is_none_or(|asker| asker.until <= now)
     }
 
     /// As it is described.

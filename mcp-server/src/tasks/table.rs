@@ -11,9 +11,9 @@ use mcp_core::Principal;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shared::mcp::{InputRequest, Revision};
-use store::{Bus, Record, Store, StoreError, Subscription, Table, UpdateError};
+use store::{Bus, Record, Roster, Store, StoreError, Subscription, Table, UpdateError};
 
-use super::{Answer, Outcome, TaskRecord};
+use super::{Answer, Asker, Outcome, TaskRecord};
 use crate::session::{Instances, Owner};
 
 /// How long a task is kept if the client does not say.
@@ -29,9 +29,18 @@ const MOST: usize = 100;
 /// its time.
 const MOST_KEPT: usize = 500;
 
+/// How many tasks of all callers are kept, on all instances.
+const MOST_IN_ALL: u64 = 10_000;
+
+/// Under this name the tasks of all callers are counted.
+const IN_ALL: &str = "mcp:tasks";
+
 /// How often a task is looked at by who waits for it to change: a message may be lost between the
 /// nodes of a cluster.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// How long it is for one `tasks/result` to put questions, unless it says again that it does.
+const ASKS: Duration = Duration::from_secs(15);
 
 /// How long an instance must have been gone before its tasks are lost: after an outage of the store
 /// it may only not have said yet that it is there.
@@ -99,6 +108,7 @@ impl Record for Owned {
 pub(crate) struct Tasks {
     table: Table<TaskRecord>,
     owned: Table<Owned>,
+    roster: Roster,
     bus: Bus,
     instances: Instances,
     clock: Clock,
@@ -112,6 +122,8 @@ pub(crate) enum CreateError {
     TooMany,
     #[error("You have {} tasks that are kept; wait until the oldest are forgotten", MOST_KEPT)]
     TooManyKept,
+    #[error("There are {} tasks; wait until some are forgotten", MOST_IN_ALL)]
+    TooManyInAll,
     #[error("A task could not be kept")]
     Store(#[from] StoreError),
 }
@@ -126,6 +138,7 @@ impl Tasks {
         Self {
             table: store.table(),
             owned: store.table(),
+            roster: store.roster(),
             bus: store.bus(),
             instances: instances.clone(),
             clock: clock.clone(),
@@ -144,7 +157,11 @@ impl Tasks {
         let id = TaskId(self.entropy.hex::<16>());
         let now = self.clock.now();
         let owner = Owner::from(principal);
-        self.own(&owner, &id, now + keep).await?;
+        self.roster.enter(IN_ALL, id.as_str(), keep).await?;
+        if let Err(refused) = self.enter(principal, &id, now + keep).await {
+            self.roster.leave(IN_ALL, id.as_str()).await?;
+            return Err(refused);
+        }
         let record = TaskRecord {
             owner,
             revision,
@@ -154,13 +171,31 @@ impl Tasks {
             ttl_millis: u64::try_from(keep.as_millis()).unwrap_or(u64::MAX),
             message: None,
             questions: BTreeMap::new(),
-            asked: std::collections::BTreeSet::new(),
+            asked: BTreeSet::new(),
+            asker: None,
             answers: BTreeMap::new(),
             outcome: None,
             missed_at: None,
         };
         self.table.put(id.as_str(), &record, keep).await?;
         Ok((id, record))
+    }
+
+    /// Counts a task that is about to be made, or refuses it. Without authorization everybody is the
+    /// same owner, for whom the limits of one are not meant.
+    async fn enter(
+        &self,
+        principal: &Principal,
+        id: &TaskId,
+        end: Timestamp,
+    ) -> Result<(), CreateError> {
+        if self.roster.len(IN_ALL).await? > MOST_IN_ALL {
+            return Err(CreateError::TooManyInAll);
+        }
+        if principal.is_anonymous() {
+            return Ok(());
+        }
+        self.own(&Owner::from(principal), id, end).await
     }
 
     /// Adds a task to those of its owner. Where there is no room, those whose instance has died, or
@@ -266,9 +301,14 @@ impl Tasks {
         principal: &Principal,
         revision: Revision,
     ) -> Result<Vec<(TaskId, TaskRecord)>, StoreError> {
-        let owned = self.owned.get(&digest(&Owner::from(principal))).await?.unwrap_or_default();
+        let ids = if principal.is_anonymous() {
+            self.roster.members(IN_ALL, u16::MAX).await?
+        } else {
+            let owned = self.owned.get(&digest(&Owner::from(principal))).await?;
+            owned.unwrap_or_default().tasks.into_keys().collect()
+        };
         let mut found = Vec::new();
-        for id in owned.tasks.keys() {
+        for id in &ids {
             found.extend(self.find(id, principal, revision).await?);
         }
         found.sort_by_key(|(_, record)| std::cmp::Reverse(record.created_at));
@@ -325,6 +365,31 @@ impl Tasks {
         })
         .await
         .map(drop)
+    }
+
+    /// From now on `asker` puts the questions of a task to the client, and nobody else does.
+    pub(crate) async fn take_questions(&self, id: &TaskId, asker: &str) -> Result<(), StoreError> {
+        let asker = Asker { name: asker.to_owned(), until: self.clock.now() + ASKS };
+        let change = |record| TaskRecord { asker: Some(asker.clone()), ..record };
+        self.change(id, change).await.map(drop)
+    }
+
+    /// Whether it is still for `asker` to put a question, and says again that it does.
+    pub(crate) async fn still_asks(
+        &self,
+        id: &TaskId,
+        key: &str,
+        asker: &str,
+    ) -> Result<bool, StoreError> {
+        let Some(record) = self.get(id).await? else { return Ok(false) };
+        let own = record.asker.as_ref().filter(|one| one.name == asker);
+        let Some(own) = own.filter(|_| record.questions.contains_key(key)) else {
+            return Ok(false);
+        };
+        if own.until <= self.clock.now() + ASKS / 2 {
+            self.take_questions(id, asker).await?;
+        }
+        Ok(true)
     }
 
     /// Says where a task is, in words.
@@ -409,4 +474,32 @@ fn channel(id: &TaskId) -> String {
 fn digest(owner: &Owner) -> String {
     let text = serde_json::to_vec(owner).unwrap_or_default();
     const_hex::encode(Sha256::digest(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn everybody_together_has_so_many_tasks_and_room_again_when_some_are_forgotten() {
+        let clock = Clock::manual(Timestamp::from_secs(0));
+        let (store, entropy) = (Store::memory(clock.clone()), Entropy::seeded(1));
+        let instances = Instances::new(&store, &entropy);
+        let tasks = Tasks::new(&store, &instances, &clock, &entropy);
+        let create = async |principal: &Principal, ttl| {
+            tasks.create(principal, Revision::V2025_11_25, Some(ttl)).await
+        };
+        let nobody = Principal::anonymous();
+        create(&nobody, 1000).await.unwrap();
+        for _ in 1..MOST_IN_ALL {
+            create(&nobody, 60_000).await.unwrap();
+        }
+        let alice = Principal { user: Some("alice".to_owned()), ..Principal::anonymous() };
+        for who in [&nobody, &alice] {
+            assert!(matches!(create(who, 1).await, Err(CreateError::TooManyInAll)));
+        }
+        clock.advance(Duration::from_secs(2));
+        create(&alice, 60_000).await.unwrap();
+        assert!(create(&alice, 60_000).await.is_err());
+    }
 }

@@ -255,7 +255,9 @@ async fn an_outage_is_503_for_everybody_and_ends_by_itself() {
     scene.fake.down.store(true, Ordering::SeqCst);
     // A fresh token cannot be checked: that is noticed at once.
     let fresh = scene.world.modern().bearer("bob.mcp").call("tools/list", json!({})).await;
-    drop(fresh.expect_error(503, -32000));
+    // Nobody has read the message: this answers no request, but the POST.
+    let refused = fresh.expect_error(503, -32000);
+    assert!(refused.messages[0].get("id").is_none(), "{refused}");
     scene.available(false).await;
     let cached = alice.call("tools/list", json!({})).await.expect_error(503, -32000);
     assert_eq!(cached.error()["data"]["authServerUrl"], json!(scene.fake.issuer));

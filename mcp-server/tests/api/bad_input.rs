@@ -14,9 +14,14 @@ async fn still_works(world: &World) {
 
 /// Sends a head as it is, to `localhost`, and gives the whole answer.
 async fn bare(world: &World, head: &str) -> String {
+    bare_with(world, head, "").await
+}
+
+/// The same, and a body.
+async fn bare_with(world: &World, head: &str, body: &str) -> String {
     let address = world.base.strip_prefix("http://").unwrap();
     let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
-    let request = format!("{head}host: localhost\r\nconnection: close\r\n\r\n");
+    let request = format!("{head}host: localhost\r\nconnection: close\r\n\r\n{body}");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -79,6 +84,16 @@ async fn other_media_types_are_415_and_what_nobody_can_send_406() {
     let draft = || modern.draft("tools/list", json!({}));
     drop(modern.send(draft().header("content-type", "text/plain")).await.expect(415));
     drop(modern.send(draft().without_header("content-type")).await.expect(415));
+    let two = draft().another_header("content-type", "application/json");
+    drop(modern.send(two).await.expect(415));
+    for (kind, status) in [
+        ("application/json; charset=latin1", 415),
+        ("application/json;charset=\"utf-16\"", 415),
+        ("application/json; charset=UTF-8", 200),
+        ("Application/JSON;x=1; charset=\"utf-8\"", 200),
+    ] {
+        drop(modern.send(draft().header("content-type", kind)).await.expect(status));
+    }
     drop(modern.send(draft().header("accept", "text/html")).await.expect(406));
     drop(modern.send(draft().header("accept", "*/*")).await.expect(200));
     drop(modern.send(draft().header("accept", "text/event-stream")).await.expect(200));
@@ -271,6 +286,38 @@ async fn a_host_an_origin_and_a_session_are_named_once() {
     let ping = session.draft("ping", json!({}));
     let two = ping.another_header("mcp-session-id", &"0".repeat(32));
     drop(session.send(two).await.expect_error(400, -32600));
+    let mut stream = session.listen(None).await;
+    drop(stream.next_event().await);
+    let last = stream.last_event_id().unwrap().to_owned();
+    let two = session.listen_draft(Some(&last)).another_header("last-event-id", &last);
+    drop(session.open(two).await.finish().await.expect_error(400, -32600));
+}
+
+#[tokio::test]
+async fn names_of_headers_are_compared_in_any_case_and_values_exactly() {
+    let world = world().await;
+    let meta = json!({ keys::PROTOCOL_VERSION: "2026-07-28", keys::CLIENT_CAPABILITIES: {} });
+    let params = json!({ "_meta": meta });
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": params });
+    let body = body.to_string();
+    let status = async |names: [&str; 2], method: &str| {
+        let [version, mirrored] = names;
+        let length = body.len();
+        let head = format!(
+            "POST /mcp HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\
+             {version}: 2026-07-28\r\n{mirrored}: {method}\r\n"
+        );
+        let answer = bare_with(&world, &head, &body).await;
+        answer.split(' ').nth(1).unwrap().to_owned()
+    };
+    for names in [
+        ["mcp-protocol-version", "mcp-method"],
+        ["MCP-Protocol-Version", "Mcp-Method"],
+        ["MCP-PROTOCOL-VERSION", "mCP-mETHOD"],
+    ] {
+        assert_eq!(status(names, "tools/list").await, "200", "{names:?}");
+        assert_eq!(status(names, "Tools/List").await, "400", "{names:?}");
+    }
 }
 
 #[tokio::test]

@@ -77,6 +77,41 @@ async fn a_notification_is_202_without_a_body_and_an_unknown_one_is_dropped() {
 }
 
 #[tokio::test]
+async fn a_notification_that_claims_what_is_not_spoken_is_refused() {
+    let world = world().await;
+    let modern = world.modern();
+    let method = "notifications/cancelled";
+    let draft = |meta: Value| {
+        let params = json!({ "requestId": 99, "_meta": meta });
+        let message = json!({ "jsonrpc": "2.0", "method": method, "params": params });
+        modern.draft(method, json!({})).message(message).without_header("mcp-protocol-version")
+    };
+    let claims = draft(json!({ keys::PROTOCOL_VERSION: "2026-07-28" })).malformed();
+    drop(modern.send(claims).await.expect(202));
+    for (version, code) in
+        [(json!(5), -32602), (json!("v9"), -32022), (json!("2025-06-18"), -32022)]
+    {
+        let draft = draft(json!({ keys::PROTOCOL_VERSION: version }));
+        drop(modern.send(draft).await.expect_error(400, code));
+    }
+}
+
+#[tokio::test]
+async fn keys_of_extensions_have_a_prefix() {
+    let world = world().await;
+    let reply = world.modern().call("server/discover", json!({})).await.expect(200);
+    let extensions = reply.result()["capabilities"]["extensions"].as_object().unwrap();
+    assert!(!extensions.is_empty());
+    let session = world.session().await;
+    let of_session = session.initialized["capabilities"].get("extensions");
+    let of_session = of_session.and_then(Value::as_object).into_iter().flatten();
+    for (key, _) in extensions.iter().chain(of_session) {
+        let (prefix, name) = key.split_once('/').unwrap();
+        assert!(prefix.contains('.') && !name.is_empty(), "{key}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_declared_is_served_and_what_is_not_is_not_found() {
     let world = world().await;
     let modern = world.modern();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::mcp::Revision;
+use shared::mcp::{Revision, keys};
 use testkit::rpc::{Exchange, Reply, Script, Session};
 
 use crate::world::{World, instance, still, world};
@@ -45,6 +45,29 @@ async fn nothing_of_the_modern_era_is_in_an_answer() {
     for member in ["resultType", "ttlMs", "cacheScope", "_meta"] {
         assert!(reply.result().get(member).is_none(), "{member}");
     }
+}
+
+#[tokio::test]
+async fn what_only_newer_requests_say_of_themselves_means_nothing_in_a_session() {
+    let world = world().await;
+    let session = world.session().await;
+    let params = json!({ "name": "echo", "arguments": { "message": "hi" } });
+    for key in [keys::CLIENT_INFO, keys::LOG_LEVEL, keys::CLIENT_CAPABILITIES] {
+        let draft = session.draft("tools/call", params.clone()).meta(key, 5).malformed();
+        assert_eq!(session.send(draft).await.expect(200).content_text(), "hi", "{key}");
+    }
+    let draft = session.draft("tools/call", params).meta("progressToken", json!({}));
+    drop(session.send(draft).await.expect_error(200, -32602));
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_told_in_words_of_the_protocol() {
+    let session = world().await.session().await;
+    let refused = session.call("logging/setLevel", json!({ "level": "loud" })).await;
+    let refused = refused.expect_error(200, -32602);
+    let message = refused.error()["message"].as_str().unwrap();
+    assert!(message.contains("must be one of `debug`"), "{message}");
+    assert!(!message.contains("variant") && !message.contains("loud"), "{message}");
 }
 
 #[tokio::test]

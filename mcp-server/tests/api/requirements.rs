@@ -148,7 +148,9 @@ async fn a_cursor_that_was_not_given_out_is_refused_in_both_eras() {
     let world = world().await;
     let session = world.session().await;
     for method in ["tools/list", "resources/list", "resources/templates/list"] {
-        for cursor in ["", "garbage", "LTE=", "MTAwMDAwMDAwMDAwMDAwMDAwMDAw"] {
+        // Some of them say 10, in other words.
+        let odd = ["", "garbage", "LTE=", "MTAwMDAwMDAwMDAwMDAwMDAwMDAw", "KzEw", "MDEw"];
+        for cursor in odd {
             let params = json!({ "cursor": cursor });
             let modern = world.modern().call(method, params.clone()).await;
             drop(modern.expect_error(200, -32602));
@@ -181,6 +183,19 @@ async fn answers_that_are_missing_are_asked_for_again_and_strange_ones_ignored()
         (params["inputResponses"], params["requestState"]) = (answers, state.clone());
         params
     };
+    let first_of_all = |answers: Value| {
+        let mut params = asking();
+        params["inputResponses"] = answers;
+        params
+    };
+    for strange in [json!({ "zzz": 5 }), json!({ "zzz": { "action": "accept" } })] {
+        let asked = modern.draft("tools/call", first_of_all(strange)).malformed();
+        let asked = modern.send(asked).await.expect(200);
+        assert!(asked.result()["inputRequests"]["who"].is_object(), "{asked}");
+    }
+    let eve = json!({ "action": "accept", "content": { "name": "Eve" } });
+    let answered = modern.draft("tools/call", with(json!({ "who": eve, "zzz": 5 }))).malformed();
+    assert_eq!(modern.send(answered).await.expect(200).content_text(), "Hello, Eve!");
     for unhelpful in [json!({}), json!({ "other": { "action": "accept" } })] {
         let asked = modern.call("tools/call", with(unhelpful)).await.expect(200);
         assert_eq!(asked.result()["resultType"], "input_required");
@@ -196,6 +211,20 @@ async fn answers_that_are_missing_are_asked_for_again_and_strange_ones_ignored()
     let misfit = json!({ "who": { "action": "accept", "content": { "name": 5 } } });
     let asked = modern.call("tools/call", with(misfit)).await.expect(200);
     assert!(asked.result()["inputRequests"]["who"].is_object(), "{asked}");
+}
+
+#[tokio::test]
+async fn headers_are_held_against_the_body_in_every_round() {
+    let world = world().await;
+    let modern = world.modern().capabilities(json!({ "elicitation": {} })).script(who("Eve"));
+    let first = modern.call("tools/call", asking()).await.expect(200);
+    let again = || modern.draft("tools/call", modern.with_answers(asking(), first.result()));
+    for (header, other) in [("mcp-name", "echo"), ("mcp-method", "prompts/get")] {
+        let wrong = modern.send(again().header(header, other)).await;
+        drop(wrong.expect_error(400, -32020));
+        drop(modern.send(again().without_header(header)).await.expect_error(400, -32020));
+    }
+    assert_eq!(modern.send(again()).await.expect(200).content_text(), "Hello, Eve!");
 }
 
 #[tokio::test]

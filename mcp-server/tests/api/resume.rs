@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::mcp::Revision;
+use shared::mcp::{Era, Revision};
 use store::{MAX_EVENTS, Store};
 use testkit::{
     as_time_passes,
@@ -44,6 +44,28 @@ async fn a_call_that_lets_its_connection_go_is_answered_when_the_client_comes_ba
     let reply = session.call("tools/call", call("leave")).await;
     assert_eq!(reply.messages.len(), 2, "{reply}");
     assert_eq!(text(&reply.messages[1]), "came back");
+}
+
+#[tokio::test]
+async fn a_call_of_an_older_session_keeps_its_connection() {
+    let world = world().await;
+    let silent = json!({ "name": "leave", "arguments": {} });
+    for revision in Revision::ALL.into_iter().filter(|revision| !revision.has_stream_polling()) {
+        if revision.era() != Era::Legacy {
+            continue;
+        }
+        let session = world.opening().revision(revision).open().await;
+        for (params, words) in [(silent.clone(), 1), (call("leave"), 2)] {
+            // What comes over this one connection: nobody comes back.
+            let mut stream = session.open(session.draft("tools/call", params)).await;
+            let mut messages = Vec::new();
+            while let Some(message) = stream.next().await {
+                messages.push(message);
+            }
+            assert_eq!(messages.len(), words, "{revision}: {messages:?}");
+            assert_eq!(text(&messages[words - 1]), "came back", "{revision}");
+        }
+    }
 }
 
 #[tokio::test]

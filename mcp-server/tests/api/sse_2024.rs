@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::mcp::Revision;
+use shared::mcp::{Era, Revision, keys};
 use testkit::{http::Http, rpc::OldSession};
 
 use crate::world::{World, two, world};
@@ -19,7 +19,7 @@ fn text(message: &Value) -> &str {
 #[tokio::test]
 async fn a_session_is_opened_used_and_answered_on_its_stream() {
     let world = world().await;
-    for revision in [Revision::V2024_11_05, Revision::V2025_06_18, Revision::V2025_11_25] {
+    for revision in Revision::ALL.into_iter().filter(|revision| revision.era() == Era::Legacy) {
         let mut session = open(&world).await;
         let opened = session.initialize(revision, json!({})).await;
         assert_eq!(opened["result"]["protocolVersion"], revision.as_str());
@@ -107,6 +107,34 @@ async fn sessions_of_the_two_transports_are_not_mixed_up() {
     crossed.messages.set_query(Some(&format!("sessionId={streamable}")));
     let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
     assert_eq!(crossed.send(&ping).await, 404);
+}
+
+#[tokio::test]
+async fn a_batch_is_held_against_the_same_rules_as_on_the_newer_transport() {
+    let world = world().await;
+    let mut session = open(&world).await;
+    drop(session.initialize(Revision::V2025_03_26, json!({})).await);
+    let http = Http::new(&world.base);
+    let target = format!("/message?{}", session.messages.query().unwrap());
+    let post = async |batch: Value| {
+        let request = http.request(http::Method::POST, &target).json(&batch);
+        let reply = http.send(request).await;
+        let kind = reply.header("content-type").unwrap_or_default().to_owned();
+        (reply.status.as_u16(), kind)
+    };
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    let initialize = json!({ "jsonrpc": "2.0", "id": 2, "method": "initialize", "params": {} });
+    let meta = json!({ keys::PROTOCOL_VERSION: "2026-07-28", keys::CLIENT_CAPABILITIES: {} });
+    let claims =
+        json!({ "jsonrpc": "2.0", "id": 3, "method": "ping", "params": { "_meta": meta } });
+    let answer = json!({ "jsonrpc": "2.0", "id": 4, "result": {} });
+    for wrong in [initialize, claims, answer, json!(5)] {
+        assert_eq!(post(json!([ping, wrong])).await.0, 400, "{wrong}");
+    }
+    let note = json!({ "jsonrpc": "2.0", "method": "notifications/roots/list_changed" });
+    assert_eq!(post(json!([note])).await, (202, "text/plain; charset=utf-8".to_owned()));
+    assert_eq!(session.send(&json!([ping])).await, 202);
+    assert_eq!(session.next().await.unwrap()["id"], 1);
 }
 
 #[tokio::test]

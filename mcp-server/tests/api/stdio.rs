@@ -1,5 +1,7 @@
 //! Lines of text: both eras on one pipe, and input that ends, breaks and floods.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use shared::mcp::{Revision, keys};
 use testkit::rpc::Pipe;
@@ -98,6 +100,72 @@ async fn a_cancelled_call_stops_and_is_not_answered_in_both_eras() {
     }
     pipe.request(9, "ping", json!({})).await;
     assert_eq!(pipe.next().await.unwrap()["id"], 9);
+}
+
+#[tokio::test]
+async fn a_call_is_cancelled_whose_id_a_cancelled_one_had() {
+    let (mut world, mut pipe, _serving) = pipe().await;
+    pipe.revision = Revision::V2026_07_28;
+    let claim = json!({ keys::PROTOCOL_VERSION: "2026-07-28", keys::CLIENT_CAPABILITIES: {} });
+    let params = json!({ "name": "stay", "arguments": {}, "_meta": claim });
+    let call = json!({ "jsonrpc": "2.0", "id": 8, "method": "tools/call", "params": params });
+    let params = json!({ "requestId": 8 });
+    let cancel = json!({
+        "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params
+    });
+    pipe.send(&call).await;
+    world.happened("started").await;
+    world.forget();
+    // Both lines are there at once: the first call has not ended when the second begins.
+    pipe.write(format!("{cancel}\n{call}\n").as_bytes()).await;
+    world.happened("dropped").await;
+    world.happened("started").await;
+    world.forget();
+    pipe.write(format!("{cancel}\n").as_bytes()).await;
+    world.happened("dropped").await;
+}
+
+#[tokio::test]
+async fn a_session_lives_as_long_as_its_process() {
+    let (world, mut pipe, mut serving) = pipe().await;
+    drop(pipe.initialize(Revision::V2025_11_25, json!({})).await);
+    // Used all the time, until it is older than others may become; and then not used for long.
+    for minutes in [vec![2; 1000], vec![60 * 24 * 30]].concat() {
+        world.clock.advance(Duration::from_mins(minutes));
+        pipe.request(1, "tools/call", echo("there")).await;
+        assert_eq!(text(&pipe.next().await.unwrap()), "there");
+    }
+    let announce = json!({ "name": "announce", "arguments": {} });
+    pipe.request(2, "tools/call", announce).await;
+    let told = [pipe.next().await.unwrap(), pipe.next().await.unwrap()];
+    assert!(told.iter().any(|m| m["method"] == "notifications/tools/list_changed"), "{told:?}");
+    pipe.end().await;
+    let ended = testkit::within(testkit::PATIENCE, serving.join_next()).await;
+    ended.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn what_wants_no_answer_gets_none_even_if_it_is_wrong() {
+    let (_world, mut pipe, _serving) = pipe().await;
+    let note = |meta: Value| {
+        let method = "notifications/cancelled";
+        json!({ "jsonrpc": "2.0", "method": method, "params": { "requestId": 1, "_meta": meta } })
+    };
+    let malformed = note(json!({ keys::PROTOCOL_VERSION: 5 }));
+    let unknown = note(json!({ keys::PROTOCOL_VERSION: "v9", keys::CLIENT_CAPABILITIES: {} }));
+    let batch = json!([note(json!({}))]);
+    let answers = json!([{ "jsonrpc": "2.0", "id": 5, "result": {} }]);
+    for session in [false, true] {
+        if session {
+            drop(pipe.initialize(Revision::V2025_06_18, json!({})).await);
+        }
+        for silent in [&malformed, &unknown, &batch, &answers] {
+            pipe.write(format!("{silent}\n").as_bytes()).await;
+        }
+        pipe.request("after", "ping", json!({})).await;
+        let answer = pipe.next().await.unwrap();
+        assert_eq!(answer["id"], "after", "{answer}");
+    }
 }
 
 #[tokio::test]

@@ -58,6 +58,28 @@ async fn a_subscription_is_told_again_and_again_between_two_toggles_and_not_unin
 }
 
 #[tokio::test]
+async fn a_subscription_is_told_nothing_from_before_it_began() {
+    let world = world().await;
+    let modern = world.modern();
+    let announce = async || drop(modern.tool("announce", json!({})).await.expect(200));
+    announce().await;
+    let draft = || modern.draft("subscriptions/listen", wanted()).id("sub");
+    drop(modern.open(draft()).await.next().await);
+    // Nobody listens to this.
+    announce().await;
+    let mut stream = modern.open(draft()).await;
+    let acknowledged = stream.next().await.unwrap();
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
+    announce().await;
+    let tools = stream.next().await.unwrap();
+    assert_eq!(tools["method"], "notifications/tools/list_changed");
+    assert_eq!(stream.next().await.unwrap()["params"]["uri"], "test://watched");
+    world.lifecycle.stop();
+    let last = stream.next().await.unwrap();
+    assert!(last["result"].is_object(), "{last}");
+}
+
+#[tokio::test]
 async fn a_subscription_ends_with_a_result_when_the_server_stops() {
     let world = world().await;
     let modern = world.modern();

@@ -3,10 +3,16 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::mcp::{TASKS_EXTENSION, keys};
-use testkit::rpc::{Modern, Script, Session};
+use shared::mcp::{Era, Revision, TASKS_EXTENSION, keys};
+use testkit::{
+    as_time_passes,
+    rpc::{Exchange, Modern, Script, Session},
+};
 
-use crate::world::{World, two, world};
+use crate::{
+    authorization::{Scene, scene_on},
+    world::{World, still, two, world},
+};
 
 fn able() -> Value {
     json!({ "elicitation": {}, "extensions": { TASKS_EXTENSION: {} } })
@@ -133,44 +139,89 @@ async fn a_task_whose_instance_died_has_failed_and_says_so() {
     assert_eq!(failed["error"]["data"]["reason"], "instance_lost", "{failed}");
 }
 
-async fn no_room(modern: &Modern, session: &Session) {
-    let reply = modern.tool("job", json!({})).await.expect(200);
-    assert_eq!(reply.result()["isError"], true, "{reply}");
+async fn no_room(session: &Session) {
     let core = json!({ "name": "job", "arguments": {}, "task": {} });
     drop(session.call("tools/call", core).await.expect_error(200, -32602));
 }
 
+/// Two instances that know their callers.
+async fn two_for_alice() -> (Scene, World) {
+    let (store, clock) = still();
+    let here = scene_on(&store, clock, &[]).await;
+    let there = here.another(&store, &[]).await;
+    (here, there)
+}
+
+/// A client of one of them, which both have one name.
+fn alice(world: &World) -> Modern {
+    Modern::new(&format!("{}/mcp", world.address)).capabilities(able()).bearer("alice.mcp")
+}
+
+async fn session_of_alice(world: &World) -> Session {
+    Session::opening(&format!("{}/mcp", world.address)).bearer("alice.mcp").open().await
+}
+
 #[tokio::test]
 async fn a_caller_has_so_many_tasks_and_room_for_another_when_one_has_ended() {
-    let (here, there) = two().await;
-    let (modern, session) = (client(&here), session(&there).await);
+    let (Scene { world: here, .. }, there) = &two_for_alice().await;
+    let (modern, elsewhere, session) = (alice(here), alice(there), session_of_alice(there).await);
     let mut last = String::new();
     for _ in 0..100 {
         last = start(&modern, "job").await;
     }
-    no_room(&modern, &session).await;
-    drop(client(&there).call("tasks/cancel", json!({ "taskId": last })).await.expect(200));
+    no_room(&session).await;
+    start(&client(here).bearer("bob.mcp"), "job").await;
+    drop(elsewhere.call("tasks/cancel", json!({ "taskId": last })).await.expect(200));
     start_core(&session, "job").await;
-    no_room(&modern, &session).await;
+    no_room(&session).await;
     here.clock.advance(Duration::from_secs(10));
-    until(&client(&there), &last, "cancelled").await;
+    until(&elsewhere, &last, "cancelled").await;
     let free = async || modern.tool("job", json!({})).await.result().get("taskId").cloned();
     testkit::eventually(testkit::PATIENCE, free).await;
 }
 
 #[tokio::test]
-async fn the_tasks_of_an_instance_that_died_take_up_no_room() {
-    let (here, there) = two().await;
+async fn a_tool_that_may_be_a_task_runs_on_without_one_where_there_is_no_room() {
+    let (store, clock) = still();
+    let mut scene = scene_on(&store, clock, &[]).await;
+    let here = &mut scene.world;
+    let modern = alice(here);
     for _ in 0..100 {
-        start(&client(&here), "job").await;
+        start(&modern, "job").await;
+    }
+    let chore = modern.tool("chore", json!({})).await.expect(200);
+    assert_eq!(chore.result()["isError"], true, "{chore}");
+    here.forget();
+    let call = async { modern.tool("job", json!({})).await.expect(200) };
+    let time = async {
+        here.happened("started").await;
+        here.clock.advance(Duration::from_secs(10));
+    };
+    let (reply, ()) = tokio::join!(call, time);
+    assert_eq!(reply.result()["content"][0]["text"], "done", "{reply}");
+}
+
+#[tokio::test]
+async fn where_everybody_is_the_same_caller_nobody_takes_up_the_room_of_the_others() {
+    let world = world().await;
+    for _ in 0..150 {
+        start(&client(&world), "job").await;
+    }
+    start_core(&session(&world).await, "job").await;
+}
+
+#[tokio::test]
+async fn the_tasks_of_an_instance_that_died_take_up_no_room() {
+    let (Scene { world: here, .. }, there) = &two_for_alice().await;
+    for _ in 0..100 {
+        start(&alice(here), "job").await;
     }
     here.lifecycle.abort();
     here.lifecycle.finished().await;
-    let elsewhere = client(&there);
     there.clock.advance(Duration::from_secs(6));
-    no_room(&elsewhere, &session(&there).await).await;
+    no_room(&session_of_alice(there).await).await;
     there.clock.advance(Duration::from_secs(3));
-    start(&elsewhere, "job").await;
+    start(&alice(there), "job").await;
 }
 
 #[tokio::test]
@@ -245,6 +296,154 @@ async fn a_session_waits_for_the_result_of_a_task_and_is_asked_meanwhile() {
 }
 
 #[tokio::test]
+async fn a_task_is_kept_as_long_as_it_says_and_no_longer() {
+    let world = world().await;
+    let (session, modern) = (session(&world).await, client(&world));
+    let id = start_core(&session, "job").await;
+    let kept = async |id: &str| session.call("tasks/get", json!({ "taskId": id })).await;
+    assert_eq!(kept(&id).await.expect(200).result()["ttl"], 60_000);
+    let days = json!({ "name": "job", "arguments": {}, "task": { "ttl": 100_000_000_000_u64 } });
+    let reply = session.call("tools/call", days).await.expect(200);
+    assert_eq!(reply.result()["task"]["ttl"], 86_400_000, "what is longer than it may be is less");
+    let extension = start(&modern, "job").await;
+    assert_eq!(get(&modern, &extension).await["ttlMs"], 3_600_000);
+    world.clock.advance(Duration::from_secs(59));
+    drop(kept(&id).await.expect(200));
+    world.clock.advance(Duration::from_secs(2));
+    drop(kept(&id).await.expect_error(200, -32602));
+    world.clock.advance(Duration::from_secs(3500));
+    assert_eq!(get(&modern, &extension).await["status"], "completed");
+    world.clock.advance(Duration::from_secs(100));
+    let gone = modern.call("tasks/get", json!({ "taskId": extension })).await;
+    drop(gone.expect_error(200, -32602));
+}
+
+#[tokio::test]
+async fn a_task_tells_nothing_of_its_progress() {
+    let mut world = world().await;
+    let modern = client(&world);
+    let params = json!({ "name": "job", "arguments": {}, "_meta": { "progressToken": "p" } });
+    let reply = modern.call("tools/call", params).await.expect(200);
+    assert_eq!(reply.messages.len(), 1, "{reply}");
+    let id = reply.result()["taskId"].as_str().unwrap().to_owned();
+    world.happened("started").await;
+    let wanted = json!({ "notifications": { "taskIds": [id] } });
+    let mut stream = modern.open(modern.draft("subscriptions/listen", wanted)).await;
+    drop(stream.next().await);
+    world.clock.advance(Duration::from_secs(10));
+    let mut told = stream.next().await.unwrap();
+    while told["params"]["status"] == "working" {
+        told = stream.next().await.unwrap();
+    }
+    assert_eq!(told["method"], "notifications/tasks");
+    assert_eq!(told["params"]["status"], "completed", "{told}");
+}
+
+/// Waits for the result of a task, up to its question.
+async fn waiting(session: &Session, id: &str) -> (Exchange, Value) {
+    let mut stream = session.open(session.draft("tasks/result", json!({ "taskId": id }))).await;
+    let question = stream.next().await.unwrap();
+    assert_eq!(question["method"], "elicitation/create");
+    (stream, question["id"].clone())
+}
+
+/// Reads that a question is withdrawn.
+async fn withdrawn(stream: &mut Exchange, question: &Value) {
+    let note = stream.next().await.unwrap();
+    assert_eq!(note["method"], "notifications/cancelled");
+    assert_eq!(note["params"]["requestId"], *question);
+}
+
+#[tokio::test]
+async fn the_result_of_a_task_that_ends_comes_although_it_has_asked() {
+    let (here, there) = two().await;
+    let session = session(&here).await;
+    let id = start_core(&session, "ask-later").await;
+    let (mut stream, question) = waiting(&session, &id).await;
+    let elsewhere = session.at(&there.endpoint());
+    drop(elsewhere.call("tasks/cancel", json!({ "taskId": id })).await.expect(200));
+    withdrawn(&mut stream, &question).await;
+    assert_eq!(stream.next().await.unwrap()["error"]["code"], -32602);
+    assert_eq!(stream.next().await, None);
+}
+
+#[tokio::test]
+async fn of_two_who_wait_for_a_task_one_is_asked_and_both_get_the_result() {
+    let (here, there) = two().await;
+    let session = session(&here).await;
+    let id = start_core(&session, "ask-later").await;
+    let (mut first, question) = waiting(&session, &id).await;
+    let (mut second, asked) = waiting(&session.at(&there.endpoint()), &id).await;
+    withdrawn(&mut first, &question).await;
+    let answer = json!({ "action": "accept", "content": { "name": "Ada" } });
+    drop(session.respond(&asked, Ok(answer)).await);
+    for stream in [&mut first, &mut second] {
+        let result = stream.next().await.unwrap();
+        assert_eq!(result["result"]["content"][0]["text"], "Hello, Ada!", "{result}");
+    }
+}
+
+#[tokio::test]
+async fn who_still_waits_is_asked_when_who_was_asked_is_gone() {
+    let world = world().await;
+    let session = session(&world).await;
+    let id = start_core(&session, "ask-later").await;
+    let (mut first, question) = waiting(&session, &id).await;
+    let draft = session.draft("tasks/result", json!({ "taskId": id })).id("second");
+    let mut second = session.open(draft).await;
+    let asked = second.next().await.unwrap()["id"].clone();
+    withdrawn(&mut first, &question).await;
+    let cancelled = json!({ "requestId": "second" });
+    drop(session.notify("notifications/cancelled", cancelled).await.expect(202));
+    assert_eq!(second.next().await, None);
+    let next = as_time_passes(&world.clock, Duration::from_secs(1), first.next());
+    let question = next.await.unwrap();
+    assert_eq!(question["method"], "elicitation/create");
+    assert_ne!(question["id"], asked);
+}
+
+#[tokio::test]
+async fn that_a_task_is_wanted_means_nothing_where_there_are_none() {
+    let world = world().await;
+    let call =
+        |task: Value| json!({ "name": "echo", "arguments": { "message": "hi" }, "task": task });
+    for task in [json!(5), json!({ "ttl": "x" }), json!({}), Value::Null] {
+        let modern = world.modern();
+        let reply = modern.send(modern.draft("tools/call", call(task.clone())).malformed()).await;
+        assert_eq!(reply.expect(200).result()["content"][0]["text"], "hi", "{task}");
+        for revision in Revision::ALL.into_iter().filter(|r| r.era() == Era::Legacy) {
+            let session = world.opening().revision(revision).open().await;
+            let draft = session.draft("tools/call", call(task.clone())).malformed();
+            let reply = session.send(draft).await;
+            if revision.has_core_tasks() && !task.is_null() {
+                let code = if task == json!({}) { -32601 } else { -32602 };
+                drop(reply.expect_error(200, code));
+            } else {
+                assert_eq!(reply.expect(200).result()["content"][0]["text"], "hi", "{task}");
+            }
+        }
+    }
+    let whole = r#"{"ttl":60000.0}"#;
+    let session = session(&world).await;
+    let task = serde_json::from_str::<Value>(whole).unwrap();
+    let params = json!({ "name": "job", "arguments": {}, "task": task });
+    let reply = session.call("tools/call", params).await.expect(200);
+    assert_eq!(reply.result()["task"]["ttl"], 60_000, "{reply}");
+}
+
+#[tokio::test]
+async fn who_declares_tasks_of_the_core_only_has_not_declared_the_extension() {
+    let world = world().await;
+    let core = json!({ "tasks": { "cancel": {}, "requests": { "tools": { "call": {} } } } });
+    let modern = world.modern().capabilities(core);
+    let id = start(&client(&world), "job").await;
+    drop(modern.call("tasks/get", json!({ "taskId": id })).await.expect_error(400, -32021));
+    let call = modern.tool("job", json!({}));
+    let reply = as_time_passes(&world.clock, Duration::from_secs(1), call).await.expect(200);
+    assert_eq!(reply.messages.last().unwrap()["result"]["content"][0]["text"], "done");
+}
+
+#[tokio::test]
 async fn a_session_says_which_tools_can_be_tasks_and_refuses_the_others() {
     let world = world().await;
     let session = session(&world).await;
@@ -255,6 +454,9 @@ async fn a_session_says_which_tools_can_be_tasks_and_refuses_the_others() {
         |name: &str| tools.iter().find(|tool| tool["name"] == name).unwrap()["execution"].clone();
     assert_eq!(execution("job"), json!({ "taskSupport": "optional" }));
     assert_eq!(execution("echo"), Value::Null);
+    assert_eq!(execution("chore"), json!({ "taskSupport": "required" }));
+    let plain = json!({ "name": "chore", "arguments": {} });
+    drop(session.call("tools/call", plain).await.expect_error(200, -32601));
     let params = json!({ "name": "echo", "arguments": { "message": "x" }, "task": {} });
     drop(session.call("tools/call", params).await.expect_error(200, -32601));
     let unknown = json!({ "name": "nope", "arguments": {}, "task": {} });

@@ -139,7 +139,25 @@ impl Tool<App> for Job {
         let mut ended = Ended(ctx.app(), "dropped");
         ctx.app().events.send_modify(|events| events.push("started"));
         ctx.clock().sleep(Duration::from_secs(10)).await;
+        // Whoever follows a task hears of it in other ways.
+        ctx.progress(1.0, 1.0, "almost").await;
         ended.1 = "finished";
+        Ok("done".to_owned())
+    }
+}
+
+/// Is done as a task only.
+#[derive(Deserialize, JsonSchema)]
+struct Chore {}
+
+impl Tool<App> for Chore {
+    const NAME: &'static str = "chore";
+    type Output = String;
+    fn info(info: Info) -> Info {
+        info.task(TaskSupport::Required)
+    }
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        ctx.become_task().await?;
         Ok("done".to_owned())
     }
 }
@@ -267,6 +285,7 @@ fn catalog() -> Catalog<App> {
         .tool::<Pause>()
         .tool::<Job>()
         .tool::<AskLater>()
+        .tool::<Chore>()
         .tool::<Crash>()
         .tool::<Announce>()
         .tool::<Place>()

@@ -197,6 +197,17 @@ impl MalformedMessage {
 }
 
 impl Message {
+    /// Whether its sender waits for an answer: to a request, or to what may have been one.
+    #[must_use]
+    pub fn wants_answer(&self) -> bool {
+        match self {
+            Self::One(message) => message.is_request(),
+            Self::Batch(items) => {
+                items.iter().any(|item| item.as_ref().map_or(true, Incoming::is_request))
+            }
+        }
+    }
+
     /// Reads a body.
     ///
     /// # Errors
@@ -290,6 +301,10 @@ where
 }
 
 impl Incoming {
+    const fn is_request(&self) -> bool {
+        matches!(self, Self::Request { .. })
+    }
+
     fn parse(text: &RawJson) -> Result<Self, MalformedMessage> {
         // Looked at once as a whole, and not again string by string.
         let body = str::from_utf8(&text.0).map_err(|_| MalformedMessage::NotJson)?;
@@ -305,7 +320,7 @@ impl Incoming {
             id: id.as_ref().and_then(|id| id.as_ref().ok()).cloned(),
             reason,
         };
-        if members.jsonrpc.is_none_or(|raw| raw.get() != "\"2.0\"") {
+        if members.jsonrpc.is_none_or(|raw| !is_2_0(raw.get())) {
             return Err(wrong("`jsonrpc` must be \"2.0\""));
         }
         let params = match members.params {
@@ -322,7 +337,7 @@ impl Incoming {
             return match id {
                 None => Ok(Self::Notification { method, params }),
                 Some(Ok(id)) => Ok(Self::Request { id, method, params }),
-                Some(Err(_)) => Err(wrong("`id` must be a string or an integer")),
+                Some(Err(_)) => Err(wrong("`id` must be a string or an integer of 64 bits")),
             };
         }
         let outcome = match (members.result, members.error) {
@@ -336,6 +351,11 @@ impl Incoming {
             _ => Err(wrong("a response has the `id` of its request")),
         }
     }
+}
+
+/// Whether a text of JSON says `2.0`, in whichever way; hardly anybody escapes it.
+fn is_2_0(text: &str) -> bool {
+    text == "\"2.0\"" || serde_json::from_str::<String>(text).is_ok_and(|text| text == "2.0")
 }
 
 /// A code of a JSON-RPC error.
@@ -519,11 +539,12 @@ mod tests {
 
     #[test]
     fn ids_that_are_no_ids_are_refused() {
-        for id in ["null", "5.5", "true", "{}", "[1]", "1e999"] {
+        for id in ["null", "5.5", "true", "{}", "[1]", "1e999", "9223372036854775808"] {
             let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"x"}}"#);
             assert!(parse(&body).is_err(), "{id}");
         }
         assert!(parse(r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"x"}"#).is_err());
+        assert!(parse(r#"{"jsonrpc":"2.\u0030","id":1,"method":"x"}"#).is_ok());
     }
 
     #[test]

@@ -26,6 +26,9 @@ pub mod keys {
 /// Names a call in its progress notifications: a string or an integer of the client's choice.
 pub type ProgressToken = RequestId;
 
+/// Names what is said of a request's progress.
+const PROGRESS_TOKEN: &str = "progressToken";
+
 /// What a request says beside its parameters.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RequestMeta {
@@ -95,6 +98,19 @@ impl RequestMeta {
         Self::claim(params).meta
     }
 
+    /// What a request of a session says of its progress. The other members that are reserved since
+    /// 2026-07-28 mean nothing there, whatever they are.
+    ///
+    /// # Errors
+    /// When `_meta` or its `progressToken` has the wrong type.
+    pub fn progress_token(params: Option<&Params>) -> Result<Option<ProgressToken>, MalformedMeta> {
+        match params.and_then(Params::meta) {
+            None => Ok(None),
+            Some(Ok(members)) => typed(members, PROGRESS_TOKEN),
+            Some(Err(MetaMalformed)) => Err(MalformedMeta { key: META }),
+        }
+    }
+
     /// The same, and what it says of the era: that can be told even of something malformed.
     #[must_use]
     pub fn claim(params: Option<&Params>) -> Claim {
@@ -116,7 +132,7 @@ impl RequestMeta {
             client_capabilities: typed(members, keys::CLIENT_CAPABILITIES)?,
             client_info: typed(members, keys::CLIENT_INFO)?,
             log_level: typed(members, keys::LOG_LEVEL)?,
-            progress_token: typed(members, "progressToken")?,
+            progress_token: typed(members, PROGRESS_TOKEN)?,
             trace: TraceContext::read(members),
         })
     }

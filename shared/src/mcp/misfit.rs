@@ -17,6 +17,7 @@ pub fn misfit(error: &serde_json::Error) -> String {
     }
     let found = text.split_once(' ').map_or(text, |(kind, _)| kind);
     match text.rsplit_once(", expected ") {
+        Some((_, wanted)) if text.starts_with("unknown variant ") => format!("must be {wanted}"),
         Some((before, wanted)) if found == "invalid" => {
             format!(
                 "must be {}",
@@ -71,6 +72,14 @@ mod tests {
     }
 
     #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Shade {
+        Light,
+        Middle,
+        Dark,
+    }
+
+    #[derive(Debug, Deserialize)]
     #[serde(untagged)]
     #[expect(dead_code, reason = "only what does not fit is looked at")]
     enum Either {
@@ -96,9 +105,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_unknown_is_named() {
+    fn what_is_missing_is_named_and_so_is_what_belongs_there() {
         assert_eq!(of::<Point>("{}"), "missing field `x`");
-        assert_eq!(of::<Colour>("\"Blue\""), "unknown variant `Blue`, expected `Red`");
+        assert_eq!(of::<Colour>("\"Blue\""), "must be `Red`");
+        assert_eq!(of::<Shade>("\"Blue\""), "must be one of `light`, `middle`, `dark`");
     }
 
     #[test]

@@ -310,8 +310,9 @@ pub struct CallToolParams {
     pub input_responses: Option<InputResponses>,
     /// What an earlier round gave along; since 2026-07-28.
     pub request_state: Option<String>,
-    /// The client wants a task; 2025-11-25 only.
-    pub task: Option<TaskRequest>,
+    /// The client wants a task; 2025-11-25 only, and only where tasks are offered. Elsewhere it means
+    /// nothing, whatever it is, so it is not looked into here: see [`CallToolParams::task`].
+    pub task: Option<RawJson>,
 }
 
 /// All of them but the arguments.
@@ -323,8 +324,6 @@ struct CallToolMembers {
     input_responses: Option<InputResponses>,
     #[serde(default)]
     request_state: Option<String>,
-    #[serde(default, deserialize_with = "object::optional")]
-    task: Option<TaskRequest>,
 }
 
 impl CallToolParams {
@@ -344,8 +343,18 @@ impl CallToolParams {
             arguments,
             input_responses: members.input_responses,
             request_state: members.request_state,
-            task: members.task,
+            task: params.and_then(|params| params.member("task")),
         })
+    }
+
+    /// The task that the client wants; null is none.
+    ///
+    /// # Errors
+    /// When it does not have the shape of one.
+    pub fn task(&self) -> Result<Option<TaskRequest>, MalformedParams> {
+        let Some(task) = &self.task else { return Ok(None) };
+        let mut text = serde_json::Deserializer::from_slice(task.as_bytes());
+        Ok(object::optional(&mut text)?)
     }
 }
 
@@ -408,6 +417,23 @@ mod tests {
     }
 
     #[test]
+    fn a_task_is_looked_into_only_where_one_is_wanted() {
+        let task = |task: Value| {
+            let params = Params::from(&json!({ "name": "x", "task": task }));
+            let request = ClientRequest::decode(Method::CallTool, Some(&params)).unwrap();
+            let ClientRequest::CallTool(call) = request else { panic!("not a call") };
+            call.task().map(|task| task.map(|task| task.ttl)).ok()
+        };
+        assert_eq!(task(json!({ "ttl": 60_000.0 })), Some(Some(Some(60_000))));
+        assert_eq!(task(json!({ "ttl": 60_000 })), Some(Some(Some(60_000))));
+        assert_eq!(task(json!({})), Some(Some(None)));
+        assert_eq!(task(Value::Null), Some(None));
+        for wrong in [json!(5), json!([5]), json!({ "ttl": 0.5 }), json!({ "ttl": "1" })] {
+            assert_eq!(task(wrong.clone()), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn missing_parameters_are_named() {
         let error = ClientRequest::decode(Method::CallTool, None).unwrap_err();
         assert!(error.to_string().contains("`name`"), "{error}");
@@ -415,7 +441,7 @@ mod tests {
 
     #[test]
     fn a_name_is_read_whatever_else_is_wrong() {
-        let params = Params::from(&json!({ "name": "echo", "task": 5, "arguments": [1] }));
+        let params = Params::from(&json!({ "name": "echo", "arguments": [1] }));
         assert!(ClientRequest::decode(Method::CallTool, Some(&params)).is_err());
         assert_eq!(Method::CallTool.name_in(&params).as_deref(), Some("echo"));
         assert_eq!(Method::ReadResource.name_in(&params), None);
@@ -438,7 +464,6 @@ mod tests {
         let complete = |reference: Value, argument: Value, context: Value| json!({ "ref": reference, "argument": argument, "context": context });
         let listed = json!(["a", "b"]);
         let wrong = [
-            (Method::CallTool, json!({ "name": "x", "task": [5] })),
             (Method::Listen, json!({ "notifications": [true] })),
             (Method::Complete, complete(json!(["ref/prompt", "x"]), argument.clone(), json!({}))),
             (Method::Complete, complete(reference.clone(), listed, json!({}))),

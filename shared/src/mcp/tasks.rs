@@ -6,8 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::{Map, Number, Value};
 
 use super::{ClientCapabilities, ErrorObject, Head, InputRequest, InputResponses};
 
@@ -52,8 +52,16 @@ pub enum TaskStatus {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct TaskRequest {
     /// How long to keep it, in milliseconds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole")]
     pub ttl: Option<u64>,
+}
+
+/// A whole number, however it is written: to JSON, `60000.0` is one.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(None) };
+    let text = number.to_string();
+    let whole = text.strip_suffix(".0").unwrap_or(&text).parse();
+    whole.map(Some).map_err(|_| D::Error::custom("`ttl` must be a whole number of milliseconds"))
 }
 
 /// The parameters of `tasks/get`, `tasks/cancel` and `tasks/result`.

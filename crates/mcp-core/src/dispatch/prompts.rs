@@ -61,7 +61,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
                 let by_template = self.catalog.resources.iter().find(|entry| entry.uri == uri);
                 let entry = by_template
                     .or_else(|| self.catalog.resource_at(uri).map(|(entry, _)| entry))
-                    .ok_or_else(|| Refusal::ResourceNotFound { uri: uri.clone() })?;
+                    .ok_or_else(|| Refusal::InvalidParams(format!("Unknown resource: {uri}")))?;
                 if !entry.template.has_variable(&argument.name) {
                     return Ok(suggested(Suggestions::default()));
                 }

@@ -35,6 +35,12 @@ impl Answer {
 }
 
 impl Journal {
+    /// Whether a question with this key is open.
+    #[must_use]
+    pub fn asks(&self, key: &str) -> bool {
+        self.asked.contains_key(key)
+    }
+
     /// Adds what the client sent with this round. An answer counts only if its question was open;
     /// what earlier rounds have settled cannot be changed, and unknown keys are ignored.
     #[must_use]

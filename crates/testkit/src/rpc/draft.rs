@@ -135,6 +135,7 @@ impl Draft {
     pub(super) fn asked(&self) -> Asked {
         match &self.body {
             Body::None => Asked::nothing(),
+            Body::Message(message) if self.is_malformed => Asked::by(message).however_odd(),
             Body::Message(message) => Asked::by(message),
             Body::Raw(bytes) => Asked::by_raw(bytes.clone()),
         }
