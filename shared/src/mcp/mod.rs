@@ -34,7 +34,10 @@ pub use completion::{
     CompleteParams, CompleteResult, Completion, CompletionArgument, CompletionContext,
     CompletionReference,
 };
-pub use content::{Annotations, ContentBlock, Icon, ResourceContents, ResourceData, Role};
+pub use content::{
+    Annotations, ContentBlock, EmbeddedResource, Icon, IconTheme, MediaContent, ResourceContents,
+    ResourceData, Role, TextContent,
+};
 pub use input::{
     CreateMessageParams, CreateMessageResult, ElicitAction, ElicitParams, ElicitResult,
     InputRequest, InputRequiredResult, ListRootsResult, OneOrMany, Root, SamplingContent,
@@ -70,7 +73,10 @@ pub use result::{
     CacheHint, CacheScope, EmptyResult, Head, ListenResult, ResultMeta, ResultType, ServerResult,
 };
 pub use revision::{Era, Revision, UnknownRevision};
-pub use sampling::{SamplingTool, ToolChoice, ToolChoiceMode, ToolUse, ToolUseResult};
+pub use sampling::{
+    IncludeContext, ModelHint, ModelPreferences, SamplingTool, ToolChoice, ToolChoiceMode, ToolUse,
+    ToolUseResult,
+};
 pub use skills::{
     DIRECTORY, DirectoryParams, GetSkillResult, ListSkillsResult, ReadDirectoryResult,
     SKILLS_EXTENSION, Sha256Digest, Skill, SkillFile,

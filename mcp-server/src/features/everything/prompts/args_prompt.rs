@@ -1,6 +1,6 @@
 //! A prompt with an argument that must be given and one that need not be.
 
-use mcp_core::{Ctx, Prompt, PromptError, user};
+use mcp_core::{Ctx, Prompt, PromptError, PromptInfo, user};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::{ContentBlock, PromptMessage};
@@ -18,7 +18,10 @@ pub(crate) struct ArgsPrompt {
 
 impl Prompt<App> for ArgsPrompt {
     const NAME: &'static str = "args-prompt";
-    const TITLE: Option<&'static str> = Some("Arguments Prompt");
+
+    fn info(info: PromptInfo) -> PromptInfo {
+        info.title("Arguments Prompt")
+    }
 
     async fn render(self, _: &Ctx<App>) -> Result<Vec<PromptMessage>, PromptError> {
         let state = self.state.map(|state| format!(", {state}")).unwrap_or_default();
