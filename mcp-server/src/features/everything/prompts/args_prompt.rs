@@ -32,17 +32,27 @@ impl Prompt<App> for ArgsPrompt {
 
 #[cfg(test)]
 mod tests {
-    use mcp_core::Refusal;
+    use mcp_core::{
+        Refusal,
+        testing::{Feature, both_eras},
+    };
     use serde_json::json;
 
-    use crate::features::everything::prompts::testing::{made, says};
+    use crate::features::{
+        App, catalog,
+        everything::prompts::testing::{made, says},
+    };
 
     #[tokio::test]
     async fn it_asks_for_the_weather_of_a_place() {
-        let city = made("args-prompt", json!({ "city": "Paris" })).await;
-        assert_eq!(city.unwrap(), json!([says("What's weather in Paris?")]));
-        let both = made("args-prompt", json!({ "city": "Paris", "state": "Texas" })).await;
-        assert_eq!(both.unwrap(), json!([says("What's weather in Paris, Texas?")]));
+        let prompt = Feature::Prompt("args-prompt");
+        for (arguments, place) in [
+            (json!({ "city": "Paris" }), "Paris"),
+            (json!({ "city": "Paris", "state": "Texas" }), "Paris, Texas"),
+        ] {
+            let made = both_eras(catalog, App::default, prompt, arguments, []).await;
+            assert_eq!(made["messages"], json!([says(&format!("What's weather in {place}?"))]));
+        }
     }
 
     #[tokio::test]
