@@ -391,11 +391,8 @@ impl Round {
     async fn run_or_become_task(self, request: ClientRequest) -> Answer {
         let cancelled = CancellationToken::new();
         let cancel_when_dropped = cancelled.clone().drop_guard();
-        let starter = Starter {
-            tasks: self.server.tasks().clone(),
-            principal: Arc::clone(&self.principal),
-            clock: self.server.clock().clone(),
-        };
+        let starter =
+            Starter { tasks: self.server.tasks().clone(), principal: Arc::clone(&self.principal) };
         let starting = Arc::new(Starting::new(self.replay.clone(), starter));
         let call = self.call(starting.clone(), cancelled);
         let mut work = self.server.features().dispatch(request, call);
