@@ -10,6 +10,7 @@
 
 mod completion;
 mod content;
+mod depth;
 pub mod headers;
 mod input;
 mod jsonrpc;
