@@ -393,4 +393,6 @@ async fn what_cannot_be_looked_at_escapes_no_check() {
     let nest = format!("{}{}", "[".repeat(200), "]".repeat(200));
     let deep = call(&format!(r#"{{"region":"eu","ignored":{nest}}}"#));
     drop(modern.send(deep).await.expect_error(400, -32600));
+    let beyond = call(r#"{"region":"eu","ignored":1e999}"#);
+    drop(modern.send(beyond).await.expect_error(400, -32602));
 }
