@@ -288,7 +288,7 @@ async fn context_and_past_uses_of_tools_are_for_clients_that_declare_them() {
             Outcome::Complete(Err(Refusal::MissingCapability(told))) => {
                 assert_eq!(json!(told), json!({ "sampling": needed }), "{of}");
             }
-            other => panic!("{other:?}"),
+            Outcome::Complete(other) => panic!("{other:?}"),
         }
     }
 }

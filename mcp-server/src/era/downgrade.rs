@@ -184,7 +184,9 @@ fn older_conversation(params: CreateMessageParams, revision: Revision) -> Create
 fn older_messages(mut message: SamplingMessage, revision: Revision) -> Vec<SamplingMessage> {
     match &mut message.content {
         OneOrMany::Many(contents) => {
-            contents.iter_mut().for_each(|content| older_said(content, revision));
+            for content in contents {
+                older_said(content, revision);
+            }
         }
         OneOrMany::One(content) => older_said(content, revision),
     }

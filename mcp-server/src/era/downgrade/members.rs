@@ -30,15 +30,11 @@ fn own() -> Map<String, Value> {
     Map::from_iter([("example.org/own".to_owned(), json!(1))])
 }
 
-fn text(text: &str) -> Option<String> {
-    Some(text.to_owned())
-}
-
 fn resource() -> Resource {
     Resource {
-        title: text("T"),
-        description: text("D"),
-        mime_type: text("text/plain"),
+        title: Some("T".to_owned()),
+        description: Some("D".to_owned()),
+        mime_type: Some("text/plain".to_owned()),
         annotations: Some(hints()),
         size: Some(5),
         icons: vec![icon()],
@@ -56,14 +52,14 @@ fn template() -> ResourceTemplate {
 fn prompt() -> Prompt {
     let argument = PromptArgument {
         name: "a".to_owned(),
-        title: text("A"),
-        description: text("D"),
+        title: Some("A".to_owned()),
+        description: Some("D".to_owned()),
         required: true,
     };
     Prompt {
         name: "x".to_owned(),
-        title: text("T"),
-        description: text("D"),
+        title: Some("T".to_owned()),
+        description: Some("D".to_owned()),
         arguments: vec![argument],
         icons: vec![icon()],
         meta: own(),
@@ -73,8 +69,8 @@ fn prompt() -> Prompt {
 fn tool(annotations: Option<ToolAnnotations>) -> Tool {
     Tool {
         name: "x".to_owned(),
-        title: text("T"),
-        description: text("D"),
+        title: Some("T".to_owned()),
+        description: Some("D".to_owned()),
         icons: vec![icon()],
         input_schema: json!({ "type": "object" }),
         output_schema: Some(json!({ "type": "object" })),
@@ -204,10 +200,10 @@ fn conversation() -> CreateMessageParams {
         SamplingMessage::new(Role::User, OneOrMany::Many(Vec::new())),
     ];
     CreateMessageParams {
-        system_prompt: text("S"),
+        system_prompt: Some("S".to_owned()),
         temperature: Some(0.5),
         model_preferences: Some(ModelPreferences {
-            hints: vec![ModelHint { name: text("claude") }],
+            hints: vec![ModelHint { name: Some("claude".to_owned()) }],
             cost_priority: Some(0.0),
             speed_priority: Some(0.5),
             intelligence_priority: Some(1.0),
