@@ -14,7 +14,7 @@ use crate::{
 /// Messages made to measure.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a prompt",
-    note = "derive `Deserialize` and `JsonSchema`, then implement `Prompt<App>`"
+    note = "derive `Deserialize` and `JsonSchema` for `{Self}`, then implement `Prompt<App>`"
 )]
 pub trait Prompt<S>: DeserializeOwned + JsonSchema + Send + 'static {
     /// For programs.

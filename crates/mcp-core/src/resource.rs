@@ -17,7 +17,7 @@ use crate::{
 /// its fields are the variables. Without, it is one resource, which is listed itself.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a resource",
-    note = "derive `Deserialize` and `JsonSchema`, then implement `Resource<App>`"
+    note = "derive `Deserialize` and `JsonSchema` for `{Self}`, then implement `Resource<App>`"
 )]
 pub trait Resource<S>: DeserializeOwned + JsonSchema + Send + 'static {
     /// Its address, or the template of its addresses: `notes://{id}`.
