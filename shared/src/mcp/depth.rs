@@ -1,14 +1,21 @@
 //! How deeply the JSON of a body may be nested.
 //!
 //! A message is read without looking into what nobody asks for, so no parser would stumble over
-//! what is too deep there. It is counted instead, and first only how many brackets there are: nearly
-//! every body has too few of them to be deep.
+//! what is too deep there. It is counted instead, in large bodies alone, and first only how many
+//! brackets there are: nearly every body has too few of them to be deep.
 
 /// As deep as what is read as a value may be, counted from the outside of the body.
 pub(super) const MOST_DEPTH: usize = 128;
 
+/// A text of so many bytes is not counted: it cannot be deeper than half of them, which costs nobody
+/// anything, and whoever reads it as a value stops by itself.
+const SMALL: usize = 1024;
+
 /// Whether valid JSON is nested more deeply than anybody needs.
 pub(super) fn is_too_deep(json: &[u8]) -> bool {
+    if json.len() <= SMALL {
+        return false;
+    }
     let opening = json.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
     opening > MOST_DEPTH && is_deeper_than(json, MOST_DEPTH)
 }
@@ -40,14 +47,16 @@ mod tests {
 
     use super::*;
 
+    /// Large enough to be looked at.
     fn nested(depth: usize) -> String {
-        format!("{}{}", "[".repeat(depth), "]".repeat(depth))
+        format!("{}{}{}", "[".repeat(depth), " ".repeat(SMALL), "]".repeat(depth))
     }
 
     #[test]
     fn what_is_deep_is_told_from_what_is_wide() {
         assert!(!is_too_deep(nested(MOST_DEPTH).as_bytes()));
         assert!(is_too_deep(nested(MOST_DEPTH + 1).as_bytes()));
+        assert!(!is_too_deep(&[b'['; SMALL]));
         let wide = format!("[{}0]", "{\"a\":[]},".repeat(1000));
         assert!(!is_too_deep(wide.as_bytes()));
     }
