@@ -70,7 +70,10 @@ fn older_resource(resource: &mut Resource, revision: Revision) {
     }
 }
 
-fn implementation(info: &Arc<Implementation>, revision: Revision) -> Arc<Implementation> {
+fn implementation(
+    info: &Arc<Written<Implementation>>,
+    revision: Revision,
+) -> Arc<Written<Implementation>> {
     if revision.has_icons() {
         return Arc::clone(info);
     }
@@ -78,7 +81,7 @@ fn implementation(info: &Arc<Implementation>, revision: Revision) -> Arc<Impleme
     if revision.has_titles() {
         older.title.clone_from(&info.title);
     }
-    Arc::new(older)
+    Arc::new(older.into())
 }
 
 fn capabilities(capabilities: &mut ServerCapabilities, revision: Revision) {
