@@ -27,6 +27,7 @@ STEPS=(
     'deps         300 cargo xtask deps'
     'counts       300 cargo xtask counts'
     'supply-chain 120 python3 -B scripts/supply_chain.py'
+    'mistakes     300 python3 -B scripts/mistakes.py'
     'requirements 300 cargo xtask requirements'
     'generated    300 cargo xtask gen --check'
     'e2e          300 scripts/test-e2e.sh'

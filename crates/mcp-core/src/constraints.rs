@@ -285,14 +285,29 @@ mod tests {
             let fits = (least..=least + span).contains(&n) && chars <= length;
             assert_eq!(Constraints::of(&schema).unwrap().check(&value).is_ok(), fits, "{value}");
         }
+    }
 
-        #[test]
-        fn any_text_is_checked_without_a_panic(text: Vec<u8>, deep in 0_usize..300) {
-            let schema = json!({ "properties": { "n": { "minimum": 1 } } });
+    #[test]
+    fn any_text_is_checked_without_a_panic() {
+        type Tried = (Vec<u8>, u16, i32, String);
+        bolero::check!().with_iterations(1000).with_type::<Tried>().for_each(|tried| {
+            let (bytes, deep, number, text) = tried;
+            let schema = json!({ "properties": {
+                "n": { "minimum": 1 }, "t": { "type": "string", "maxLength": 3 },
+            } });
             let constraints = Constraints::of(&schema).unwrap();
-            let _ = constraints.check_text(&text);
+            let harmless = constraints.0.as_ref().unwrap().harmless;
+            let deep = usize::from(*deep) % 1000;
             let nested = [b"[".repeat(deep), b"]".repeat(deep)].concat();
-            let _ = constraints.check_text(&nested);
-        }
+            // What is not JSON is refused; what is, is held to its demands, however deep it is.
+            for any in [bytes, &nested] {
+                let checked = constraints.check_text(any);
+                let value = serde_json::from_slice::<Value>(any);
+                assert!(value.is_ok() || checked.is_err() || any.len() <= harmless, "{any:?}");
+            }
+            let fits = *number >= 1 && text.chars().count() <= 3;
+            let asked = json!({ "n": number, "t": text }).to_string();
+            assert_eq!(constraints.check_text(asked.as_bytes()).is_ok(), fits, "{asked}");
+        });
     }
 }

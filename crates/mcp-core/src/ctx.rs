@@ -204,15 +204,16 @@ impl<S: Send + Sync> Ctx<S> {
 
     /// Tells the client how far the call is, if it wants to know. Progress only grows: what is not
     /// farther than the last time, or no number, is not told (2026-07-28 basic/patterns/progress).
-    pub async fn progress(&self, done: f64, total: f64, message: &str) {
+    /// `total` is a number, or `None` while nobody knows it.
+    pub async fn progress(&self, done: f64, total: impl Into<Option<f64>>, message: &str) {
+        let total = total.into().filter(|total| total.is_finite());
         let Some(token) = self.peer().progress_token.clone() else { return };
         if !self.reaches(done) {
             return;
         }
         let message =
             self.peer().profile.revision.has_tool_annotations().then(|| message.to_owned());
-        let params =
-            ProgressParams { progress_token: token, progress: done, total: Some(total), message };
+        let params = ProgressParams { progress_token: token, progress: done, total, message };
         self.call.client.notify(ServerNotification::Progress(params)).await;
     }
 

@@ -111,7 +111,7 @@ pub use self::{
     metered::Metered,
     mirrored::MirroredParam,
     principal::Principal,
-    prompt::{Prompt, PromptError, assistant, user},
+    prompt::{Prompt, PromptError, PromptInfo, assistant, user},
     resource::{Argument, ReadError, Resource, ResourceInfo},
     rhythm::{Beats, Due, Rhythm, Switch, Told},
     skill::Skill,

@@ -2,7 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
-use shared::mcp::{ContentBlock, PromptMessage, Role};
+use serde_json::{Map, Value};
+use shared::mcp::{ContentBlock, Icon, PromptMessage, Role};
 
 use crate::{
     Argument, Ctx, ListCtx, Suggestions,
@@ -13,17 +14,17 @@ use crate::{
 /// Messages made to measure.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a prompt",
-    note = "derive `Deserialize` and `JsonSchema`, then implement `Prompt<App>`"
+    note = "derive `Deserialize` and `JsonSchema` for `{Self}`, then implement `Prompt<App>`"
 )]
 pub trait Prompt<S>: DeserializeOwned + JsonSchema + Send + 'static {
     /// For programs.
     const NAME: &'static str;
 
-    /// For people.
-    const TITLE: Option<&'static str> = None;
-
-    /// Names that are answered and not listed.
-    const ALIASES: &'static [&'static str] = &[];
+    /// What a list says of it beyond name and arguments.
+    #[must_use]
+    fn info(info: PromptInfo) -> PromptInfo {
+        info
+    }
 
     /// What these messages are for, when that depends on the arguments; else the list's description
     /// is told.
@@ -46,6 +47,45 @@ pub trait Prompt<S>: DeserializeOwned + JsonSchema + Send + 'static {
     ) -> impl Future<Output = Suggestions> + Send {
         let _ = (ctx, argument);
         std::future::ready(Suggestions::default())
+    }
+}
+
+/// What a list says of a prompt beyond name and arguments.
+#[derive(Clone, Debug, Default)]
+pub struct PromptInfo {
+    pub(crate) title: Option<&'static str>,
+    pub(crate) aliases: Vec<&'static str>,
+    pub(crate) icons: Vec<Icon>,
+    pub(crate) meta: Map<String, Value>,
+}
+
+impl PromptInfo {
+    /// For people.
+    #[must_use]
+    pub const fn title(mut self, title: &'static str) -> Self {
+        self.title = Some(title);
+        self
+    }
+
+    /// A name that is answered and not listed.
+    #[must_use]
+    pub fn alias(mut self, name: &'static str) -> Self {
+        self.aliases.push(name);
+        self
+    }
+
+    /// A picture for people; any number of them.
+    #[must_use]
+    pub fn icon(mut self, icon: Icon) -> Self {
+        self.icons.push(icon);
+        self
+    }
+
+    /// A member of its `_meta`, for an extension.
+    #[must_use]
+    pub fn meta(mut self, name: &str, value: Value) -> Self {
+        self.meta.insert(name.to_owned(), value);
+        self
     }
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use shared::mcp::{Annotations, Resource as ListedResource, ResourceContents};
+use shared::mcp::{Annotations, Icon, Resource as ListedResource, ResourceContents};
 
 use crate::{
     Ctx, ListCtx, Suggestions,
@@ -17,7 +17,7 @@ use crate::{
 /// its fields are the variables. Without, it is one resource, which is listed itself.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a resource",
-    note = "derive `Deserialize` and `JsonSchema`, then implement `Resource<App>`"
+    note = "derive `Deserialize` and `JsonSchema` for `{Self}`, then implement `Resource<App>`"
 )]
 pub trait Resource<S>: DeserializeOwned + JsonSchema + Send + 'static {
     /// Its address, or the template of its addresses: `notes://{id}`.
@@ -62,6 +62,8 @@ pub struct ResourceInfo {
     pub(crate) title: Option<&'static str>,
     pub(crate) mime_type: Option<&'static str>,
     pub(crate) annotations: Option<Annotations>,
+    pub(crate) size: Option<u64>,
+    pub(crate) icons: Vec<Icon>,
     pub(crate) meta: Map<String, Value>,
 }
 
@@ -87,7 +89,22 @@ impl ResourceInfo {
         self
     }
 
-    /// A member of its `_meta`, for an extension; of a family it is not shown.
+    /// Of the content, in bytes before any encoding; of a family it is not told, whose members have
+    /// sizes of their own.
+    #[must_use]
+    pub const fn size(mut self, bytes: u64) -> Self {
+        self.size = Some(bytes);
+        self
+    }
+
+    /// A picture for people; any number of them.
+    #[must_use]
+    pub fn icon(mut self, icon: Icon) -> Self {
+        self.icons.push(icon);
+        self
+    }
+
+    /// A member of its `_meta`, for an extension.
     #[must_use]
     pub fn meta(mut self, name: &str, value: Value) -> Self {
         self.meta.insert(name.to_owned(), value);

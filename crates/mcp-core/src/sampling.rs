@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use shared::mcp::{
     CallToolResult, CreateMessageParams, CreateMessageResult, InputRequest, OneOrMany, RawJson,
     Role, SamplingContent, SamplingMessage, SamplingTool, ToolChoice, ToolChoiceMode, ToolUse,
@@ -70,8 +70,8 @@ impl<S: Send + Sync + 'static> Ctx<S> {
             }
             // What the model wants is answered one by one, in a message with nothing else in it.
             params.messages.extend([
-                SamplingMessage { role: Role::Assistant, content: said.content },
-                SamplingMessage { role: Role::User, content: OneOrMany::Many(results) },
+                SamplingMessage::new(Role::Assistant, said.content),
+                SamplingMessage::new(Role::User, OneOrMany::Many(results)),
             ]);
             let last = round == ROUNDS + 1;
             let mode = if last { ToolChoiceMode::None } else { ToolChoiceMode::Auto };
@@ -123,7 +123,8 @@ impl<S: Send + Sync + 'static> Ctx<S> {
             }
         };
         let CallToolResult { content, structured_content, is_error, .. } = result;
-        Ok(ToolUseResult { tool_use_id: String::new(), content, structured_content, is_error })
+        let (tool_use_id, meta) = (String::new(), Map::new());
+        Ok(ToolUseResult { tool_use_id, content, structured_content, is_error, meta })
     }
 }
 

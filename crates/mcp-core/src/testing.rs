@@ -32,7 +32,42 @@ use crate::{
 const BINDING: Binding<'_> =
     Binding { principal: "test", method: "tools/call", target: "test", arguments_digest: "" };
 
-/// Calls a tool in both eras with the same answers, and gives the result, which must be the same.
+/// What [`both_eras`] uses. A text alone names a tool.
+#[derive(Clone, Copy, Debug)]
+pub enum Feature<'a> {
+    /// A tool, by its name or an alias.
+    Tool(&'a str),
+    /// A resource, by its address. What it is given stands there, so it has no arguments.
+    Resource(&'a str),
+    /// A prompt, by its name or an alias.
+    Prompt(&'a str),
+}
+
+impl<'a> From<&'a str> for Feature<'a> {
+    fn from(tool: &'a str) -> Self {
+        Self::Tool(tool)
+    }
+}
+
+impl Feature<'_> {
+    fn request(self, arguments: &Value) -> ClientRequest {
+        let (method, params) = match self {
+            Self::Tool(name) => (Method::CallTool, json!({ "name": name, "arguments": arguments })),
+            Self::Prompt(name) => {
+                (Method::GetPrompt, json!({ "name": name, "arguments": arguments }))
+            }
+            Self::Resource(uri) => {
+                assert_eq!(*arguments, json!({}), "a resource has no arguments but its address");
+                (Method::ReadResource, json!({ "uri": uri }))
+            }
+        };
+        let params = Params::from(&params);
+        ClientRequest::decode(method, Some(&params)).expect("the arguments are an object")
+    }
+}
+
+/// Uses a tool, a resource or a prompt in both eras with the same answers, and gives the result,
+/// which must be the same.
 ///
 /// Each era gets a catalog, an app, a clock and state of its own, so that both begin in the same
 /// world. `answers`
@@ -72,13 +107,15 @@ const BINDING: Binding<'_> =
 /// # Ok::<_, std::io::Error>(())
 /// ```
 ///
+/// A resource or a prompt is said to be one: `Feature::Resource("notes://7")`.
+///
 /// # Panics
-/// When the eras differ, the tool is refused, a round asks something else when it is run again, or
+/// When the eras differ, the feature is refused, a round asks something else when it is run again, or
 /// nobody answers.
-pub async fn both_eras<S: Send + Sync + 'static>(
+pub async fn both_eras<'a, S: Send + Sync + 'static>(
     catalog: impl Fn() -> Catalog<S>,
     app: impl Fn() -> S,
-    tool: &str,
+    feature: impl Into<Feature<'a>>,
     arguments: Value,
     answers: impl IntoIterator<Item = (&str, Value)>,
 ) -> Value {
@@ -90,10 +127,8 @@ pub async fn both_eras<S: Send + Sync + 'static>(
     for (key, answer) in answers {
         script.0.entry(key.to_owned()).or_default().push_back(answer);
     }
-    let request = || {
-        let params = Params::from(&json!({ "name": tool, "arguments": arguments }));
-        ClientRequest::decode(Method::CallTool, Some(&params)).expect("a name and arguments")
-    };
+    let feature = feature.into();
+    let request = || feature.request(&arguments);
     let clock = Clock::manual(Timestamp::from_secs(0));
     let legacy = in_flight(&clock, legacy(&features(), request(), script.clone(), &clock)).await;
     let clock = Clock::manual(Timestamp::from_secs(0));
@@ -152,7 +187,7 @@ fn call(client: Arc<dyn Client>, clock: &Clock, entropy: Entropy) -> Call {
 }
 
 fn read(result: Result<ServerResult, Refusal>) -> Value {
-    serde_json::to_value(result.expect("the tool is not refused")).expect("a result is JSON")
+    serde_json::to_value(result.expect("the feature is not refused")).expect("a result is JSON")
 }
 
 async fn legacy(

@@ -18,7 +18,7 @@ use crate::{
 /// the description.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a tool",
-    note = "derive `Deserialize` and `JsonSchema`, then implement `Tool<App>`"
+    note = "derive `Deserialize` and `JsonSchema` for `{Self}`, then implement `Tool<App>`"
 )]
 pub trait Tool<S>: DeserializeOwned + JsonSchema + Send + 'static {
     /// On the wire: 1 to 128 of `A-Z a-z 0-9 _ - .`.

@@ -150,16 +150,44 @@ mod tests {
         }
     }
 
-    proptest::proptest! {
-        #[test]
-        fn any_text_is_a_template_or_none_and_any_address_fits_or_not(
-            template in "[a-z{}:/_]{0,24}", uri in "[ -~ä]{0,40}",
-        ) {
-            if let Ok(template) = UriTemplate::parse(&template) {
-                let _ = template.matches(&uri);
-            }
-        }
+    /// What templates are made of.
+    const OF_TEMPLATES: &[&str] = &["a", "://", "/", "{x}", "{y}", "{", "}", "b", "ä", "{+z}"];
 
+    /// What addresses are made of.
+    const OF_ADDRESSES: &[&str] = &["a", "://", "/", "b", "ä", "%20", "%ff", "%", "two words"];
+
+    fn of_pieces(pieces: &[&str], choices: &[u8]) -> String {
+        choices.iter().take(24).map(|choice| pieces[usize::from(*choice) % pieces.len()]).collect()
+    }
+
+    /// What an address gives for the variables of a template makes an address that gives the same.
+    fn is_matched_or_not(template: &str, uri: &str) {
+        let Ok(parsed) = UriTemplate::parse(template) else { return };
+        let Some(values) = parsed.matches(uri) else { return };
+        let mut filled = template.to_owned();
+        for (name, value) in &values {
+            assert!(parsed.has_variable(name));
+            let all = percent_encoding::NON_ALPHANUMERIC;
+            let value = percent_encoding::utf8_percent_encode(value, all).to_string();
+            filled = filled.replacen(&format!("{{{name}}}"), &value, 1);
+        }
+        assert_eq!(parsed.matches(&filled), Some(values), "{template} {uri}");
+    }
+
+    #[test]
+    fn any_text_is_a_template_or_none_and_any_address_fits_or_not() {
+        type Tried = (Vec<u8>, Vec<u8>, String, String);
+        bolero::check!().with_iterations(4000).with_type::<Tried>().for_each(|tried| {
+            let (template, uri, text, other) = tried;
+            let uri = of_pieces(OF_ADDRESSES, uri);
+            is_matched_or_not(&of_pieces(OF_TEMPLATES, template), &uri);
+            is_matched_or_not("a://{x}/{y}", &format!("a://{uri}"));
+            is_matched_or_not(text, other);
+            is_matched_or_not("a://{x}", &format!("a://{text}"));
+        });
+    }
+
+    proptest::proptest! {
         #[test]
         fn what_is_filled_in_is_found(owner in ".{1,20}", id in "[0-9]{1,9}") {
             let template = UriTemplate::parse("notes://{owner}/x/{id}").unwrap();

@@ -92,14 +92,7 @@ impl Tool<App> for AskThree {
     const NAME: &'static str = "ask_three";
     type Output = String;
     async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
-        let prompt = CreateMessageParams {
-            messages: Vec::new(),
-            max_tokens: 1,
-            system_prompt: None,
-            temperature: None,
-            tools: Vec::new(),
-            tool_choice: None,
-        };
+        let prompt = CreateMessageParams::new(Vec::new(), 1);
         let (size, sampled, roots) = tokio::join!(
             ctx.elicit::<Size>("size", "?"),
             ctx.sample("greeting", prompt),

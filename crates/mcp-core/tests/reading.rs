@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use ambient::{Clock, Entropy, Timestamp};
 use mcp_core::{
-    Argument, Call, Catalog, Ctx, Features, Lent, ListCtx, NoFeed, Principal, Prompt, PromptError,
-    ReadError, Refusal, Resource, ResourceInfo, Suggestions,
+    Argument, Call, Catalog, Ctx, Elicited, Features, Lent, ListCtx, NoFeed, Principal, Prompt,
+    PromptError, PromptInfo, ReadError, Refusal, Resource, ResourceInfo, Suggestions,
     flow::{Journal, Peer, Replay, Silence},
+    testing::{Feature, both_eras},
     user,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::mcp::{
-    ClientCapabilities, ClientProfile, ClientRequest, ContentBlock, Implementation, Method, Params,
-    PromptMessage, Resource as Listed, ResourceContents, Revision,
+    Annotations, ClientCapabilities, ClientProfile, ClientRequest, ContentBlock, Icon, IconTheme,
+    Implementation, Method, Params, PromptMessage, Resource as Listed, ResourceContents, Revision,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +28,7 @@ impl Resource<()> for About {
     const URI: &'static str = "test://about";
     const NAME: &'static str = "about";
     fn info(info: ResourceInfo) -> ResourceInfo {
-        info.mime_type("text/plain")
+        info.mime_type("text/plain").size(6).icon(Icon::new("data:,about"))
     }
     async fn read(self, _: &Ctx<()>) -> Result<Vec<ResourceContents>, ReadError> {
         Ok(vec![ResourceContents::text(Self::URI, "text/plain", "About.")])
@@ -43,6 +44,10 @@ struct Note {
 impl Resource<()> for Note {
     const URI: &'static str = "test://notes/{id}";
     const NAME: &'static str = "note";
+    fn info(info: ResourceInfo) -> ResourceInfo {
+        let hints = Annotations { priority: Some(0.5), ..Annotations::default() };
+        info.annotations(hints).size(6).icon(Icon::new("data:,note")).meta("own", json!(1))
+    }
     async fn read(self, _: &Ctx<()>) -> Result<Vec<ResourceContents>, ReadError> {
         match self.id {
             0 => Ok(Vec::new()),
@@ -55,17 +60,7 @@ impl Resource<()> for Note {
         }
     }
     async fn list(_: &ListCtx<()>) -> Vec<Listed> {
-        let note = |id: u32| Listed {
-            uri: format!("test://notes/{id}"),
-            name: format!("note-{id}"),
-            title: None,
-            description: None,
-            mime_type: None,
-            annotations: None,
-            size: None,
-            icons: Vec::new(),
-            meta: serde_json::Map::new(),
-        };
+        let note = |id: u32| Listed::new(format!("test://notes/{id}"), format!("note-{id}"));
         (1..=20).map(note).collect()
     }
     async fn complete(_: &ListCtx<()>, argument: Argument<'_>) -> Suggestions {
@@ -84,6 +79,10 @@ struct Greet {
 
 impl Prompt<()> for Greet {
     const NAME: &'static str = "greet";
+    fn info(info: PromptInfo) -> PromptInfo {
+        let icon = Icon { theme: Some(IconTheme::Light), ..Icon::new("data:,greet") };
+        info.title("Greet").alias("hello").icon(icon).meta("own", json!(1))
+    }
     async fn render(self, _: &Ctx<()>) -> Result<Vec<PromptMessage>, PromptError> {
         let style = self.style.as_deref().unwrap_or("plain");
         Ok(vec![user(ContentBlock::text(format!("Greet {} in {style} style", self.name)))])
@@ -130,6 +129,27 @@ async fn resources_are_listed_in_pages_and_families_by_their_template() {
     let templates = ask(Method::ListResourceTemplates, json!({})).await.unwrap();
     assert_eq!(templates["resourceTemplates"][0]["uriTemplate"], "test://notes/{id}");
     assert_eq!(templates["resourceTemplates"][0]["description"], "A note.");
+}
+
+#[tokio::test]
+async fn a_list_says_what_its_author_says() {
+    let cursor = json!({ "cursor": "MjA=" });
+    let about = ask(Method::ListResources, cursor).await.unwrap()["resources"][0].take();
+    assert_eq!((&about["size"], &about["icons"]), (&json!(6), &json!([{ "src": "data:,about" }])));
+    let families = ask(Method::ListResourceTemplates, json!({})).await.unwrap();
+    let note = &families["resourceTemplates"][0];
+    assert_eq!(note["icons"], json!([{ "src": "data:,note" }]));
+    assert_eq!(note["annotations"], json!({ "priority": 0.5 }));
+    assert_eq!(note["_meta"], json!({ "own": 1 }));
+    assert_eq!(note.get("size"), None, "the members of a family have sizes of their own");
+    let prompts = ask(Method::ListPrompts, json!({})).await.unwrap();
+    let greet = &prompts["prompts"][0];
+    assert_eq!(greet["title"], "Greet");
+    assert_eq!(greet["icons"], json!([{ "src": "data:,greet", "theme": "light" }]));
+    assert_eq!(greet["_meta"], json!({ "own": 1 }));
+    assert_eq!(prompts["prompts"].as_array().unwrap().len(), 1, "an alias is not listed");
+    let made = ask(Method::GetPrompt, json!({ "name": "hello", "arguments": { "name": "Ada" } }));
+    assert!(made.await.is_ok());
 }
 
 #[tokio::test]
@@ -195,4 +215,76 @@ async fn a_variable_that_a_template_does_not_have_is_not_completed() {
         let found = ask(Method::Complete, asked).await.unwrap();
         assert_eq!(found["completion"]["values"], json!([]), "{uri} {name}");
     }
+}
+
+#[derive(Deserialize, JsonSchema)]
+struct Name {
+    name: String,
+}
+
+/// A letter to whom its reader names.
+#[derive(Deserialize, JsonSchema)]
+struct Letter {
+    id: u32,
+}
+
+impl Resource<()> for Letter {
+    const URI: &'static str = "test://letters/{id}";
+    const NAME: &'static str = "letter";
+    async fn read(self, ctx: &Ctx<()>) -> Result<Vec<ResourceContents>, ReadError> {
+        let name = match ctx.elicit::<Name>("name", "To whom?").await? {
+            Elicited::Accepted(Name { name }) => name,
+            Elicited::Declined | Elicited::Cancelled => return Err(ReadError::NotFound),
+        };
+        let text = format!("Letter {} to {name}", self.id);
+        Ok(vec![ResourceContents::text("test://letters", "text/plain", text)])
+    }
+}
+
+/// Greets whom its user names.
+#[derive(Deserialize, JsonSchema)]
+struct Welcome {
+    style: String,
+}
+
+impl Prompt<()> for Welcome {
+    const NAME: &'static str = "welcome";
+    async fn render(self, ctx: &Ctx<()>) -> Result<Vec<PromptMessage>, PromptError> {
+        let name = match ctx.elicit::<Name>("name", "Whom?").await? {
+            Elicited::Accepted(Name { name }) => name,
+            Elicited::Declined | Elicited::Cancelled => "somebody".to_owned(),
+        };
+        Ok(vec![user(ContentBlock::text(format!("Greet {name} in {} style", self.style)))])
+    }
+}
+
+fn asking() -> Catalog<()> {
+    Catalog::new().resource::<Letter>().prompt::<Welcome>()
+}
+
+#[tokio::test]
+async fn both_eras_read_a_resource_that_asks() {
+    let ada = json!({ "action": "accept", "content": { "name": "Ada" } });
+    let letter = Feature::Resource("test://letters/7");
+    let read = both_eras(asking, || (), letter, json!({}), [("name", ada)]).await;
+    assert_eq!(read["contents"][0]["text"], "Letter 7 to Ada");
+}
+
+#[tokio::test]
+async fn both_eras_make_a_prompt_that_asks() {
+    let arguments = json!({ "style": "plain" });
+    let ada = json!({ "action": "accept", "content": { "name": "Ada" } });
+    for (answer, name) in [(ada, "Ada"), (json!({ "action": "decline" }), "somebody")] {
+        let prompt = Feature::Prompt("welcome");
+        let made = both_eras(asking, || (), prompt, arguments.clone(), [("name", answer)]).await;
+        let said = &made["messages"][0]["content"]["text"];
+        assert_eq!(said, &json!(format!("Greet {name} in plain style")));
+    }
+}
+
+#[tokio::test]
+#[should_panic(expected = "no arguments but its address")]
+async fn a_resource_is_given_nothing_but_its_address() {
+    let letter = Feature::Resource("test://letters/7");
+    both_eras(asking, || (), letter, json!({ "id": 7 }), []).await;
 }

@@ -16,8 +16,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::mcp::{
-    ClientCapabilities, ClientProfile, ClientRequest, CreateMessageParams, Implementation, Method,
-    Params, Revision, ToolChoiceMode,
+    ClientCapabilities, ClientProfile, ClientRequest, CreateMessageParams, Implementation,
+    IncludeContext, Method, OneOrMany, Params, Revision, Role, SamplingMessage, ToolChoiceMode,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -73,12 +73,8 @@ impl Tool<App> for Consult {
     type Output = String;
     async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
         let question = CreateMessageParams {
-            messages: Vec::new(),
-            max_tokens: 10,
-            system_prompt: None,
-            temperature: None,
-            tools: Vec::new(),
             tool_choice: Some(ToolChoiceMode::Required.into()),
+            ..CreateMessageParams::new(Vec::new(), 10)
         };
         let lent = Catalog::new().tool::<Press>().tool::<Launch>();
         Ok(ctx.sample_with("model", question, &lent).await?.model)
@@ -86,7 +82,7 @@ impl Tool<App> for Consult {
 }
 
 fn catalog() -> Catalog<App> {
-    Catalog::new().tool::<Consult>()
+    Catalog::new().tool::<Consult>().tool::<Pry>()
 }
 
 /// A client of the newest revision, round by round.
@@ -102,8 +98,17 @@ impl Rounds {
     }
 
     async fn run(&self, journal: Journal) -> Outcome<Result<Value, Refusal>> {
+        self.call("consult", json!({}), journal).await
+    }
+
+    async fn call(
+        &self,
+        tool: &str,
+        arguments: Value,
+        journal: Journal,
+    ) -> Outcome<Result<Value, Refusal>> {
         let features = Features::new(Implementation::new("t", "1"), catalog(), self.app.clone());
-        let params = Params::from(&json!({ "name": "consult", "arguments": {} }));
+        let params = Params::from(&json!({ "name": tool, "arguments": arguments }));
         let request = ClientRequest::decode(Method::CallTool, Some(&params)).unwrap();
         let capabilities = json!({ "sampling": self.sampling });
         let capabilities: ClientCapabilities = serde_json::from_value(capabilities).unwrap();
@@ -235,4 +240,55 @@ async fn an_answer_that_cannot_be_gone_on_with_is_asked_for_again() {
     let rounds = Rounds { scopes: &["launch"], ..rounds };
     let (first, _) = rounds.asks("model", Journal::default()).await;
     assert_eq!(first["tools"][1]["name"], "launch");
+}
+
+/// Asks for more than every client declares.
+#[derive(Deserialize, JsonSchema)]
+struct Pry {
+    of: Pried,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Pried {
+    Context,
+    History,
+}
+
+impl Tool<App> for Pry {
+    const NAME: &'static str = "pry";
+    type Output = String;
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        let mut question = CreateMessageParams::new(Vec::new(), 10);
+        match self.of {
+            Pried::Context => question.include_context = Some(IncludeContext::AllServers),
+            Pried::History => {
+                let wanted = serde_json::from_value(press("a", 1))?;
+                let message = SamplingMessage::new(Role::Assistant, OneOrMany::One(wanted));
+                question.messages.push(message);
+            }
+        }
+        Ok(ctx.sample("model", question).await?.model)
+    }
+}
+
+#[tokio::test]
+async fn context_and_past_uses_of_tools_are_for_clients_that_declare_them() {
+    let cases = [
+        ("context", json!({ "tools": {} }), json!({ "context": {} })),
+        ("context", json!({ "context": {} }), Value::Null),
+        ("history", json!({ "context": {} }), json!({ "tools": {} })),
+        ("history", json!({ "tools": {} }), Value::Null),
+    ];
+    for (of, sampling, needed) in cases {
+        let rounds = Rounds { sampling, ..Rounds::new() };
+        let asked = rounds.call("pry", json!({ "of": of }), Journal::default()).await;
+        match asked {
+            Outcome::InputRequired { .. } => assert_eq!(needed, Value::Null, "{of}"),
+            Outcome::Complete(Err(Refusal::MissingCapability(told))) => {
+                assert_eq!(json!(told), json!({ "sampling": needed }), "{of}");
+            }
+            Outcome::Complete(other) => panic!("{other:?}"),
+        }
+    }
 }

@@ -117,7 +117,7 @@ impl Tool<()> for Paint {
     type Output = String;
     fn info(info: Info) -> Info {
         let src = "data:image/svg+xml,<svg/>".to_owned();
-        info.alias("colour_in").icon(Icon { src, mime_type: None, sizes: Vec::new() })
+        info.alias("colour_in").icon(Icon::new(src))
     }
     async fn call(self, _: &Ctx<()>) -> Result<String, ToolError> {
         Ok(self.colors.iter().fold(0.0, |sum, color| sum + color.strength).to_string())
@@ -166,6 +166,9 @@ impl Tool<()> for Talk {
         ctx.progress(1.0, 2.0, "half").await;
         for step_back in [1.0, 0.5, f64::NAN] {
             ctx.progress(step_back, 2.0, "is not told").await;
+        }
+        for no_total in [None, Some(f64::INFINITY)] {
+            ctx.progress(no_total.map_or(2.0, |_| 3.0), no_total, "of nobody knows what").await;
         }
         ctx.log(LogLevel::Debug, None, json!("small")).await;
         ctx.log(LogLevel::Error, Some("talk"), json!("large")).await;
@@ -323,9 +326,9 @@ async fn nobody_is_told_what_they_did_not_ask_for() {
     let curious = Arc::new(curious);
     send(&curious, Principal::anonymous(), Method::CallTool, params).await.unwrap();
     let told = curious.told.lock().unwrap();
-    assert_eq!(told.len(), 2, "{told:?}");
+    assert_eq!(told.len(), 4, "{told:?}");
     assert_eq!(told[0]["params"]["progressToken"], "t");
-    assert_eq!(told[1]["params"]["data"], "large");
+    assert_eq!(told[3]["params"]["data"], "large");
 }
 
 #[tokio::test]
@@ -336,9 +339,10 @@ async fn progress_only_grows() {
     let params = json!({ "name": "talk" });
     send(&curious, Principal::anonymous(), Method::CallTool, params).await.unwrap();
     let told = curious.told.lock().unwrap();
-    let steps: Vec<_> =
-        told.iter().filter_map(|note| note["params"]["progress"].as_f64()).collect();
-    assert_eq!(steps, [1.0]);
+    let number = |note: &Value, member: &str| note["params"][member].as_f64();
+    let steps =
+        told.iter().filter_map(|note| Some((number(note, "progress")?, number(note, "total"))));
+    assert_eq!(steps.collect::<Vec<_>>(), [(1.0, Some(2.0)), (2.0, None), (3.0, None)]);
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ mod sampling;
 
 use bytes::Bytes;
 use serde_json::Value;
-use shared::mcp::{Era, Incoming, Message, Revision};
+use shared::mcp::{Era, Incoming, MalformedMessage, Message, Revision};
 
 pub use self::client::{Heard, check_client_message, client_violations};
 use self::documents::Document;
@@ -61,6 +61,10 @@ impl Asked {
         match Message::parse(sent) {
             Ok(Message::One(Incoming::Request { id, method, .. })) => {
                 Self(vec![Request { id: serde_json::json!(id), method, message: None }])
+            }
+            Err(MalformedMessage::NotAMessage { id: Some(id), .. }) => {
+                let (id, method) = (serde_json::json!(id), String::new());
+                Self(vec![Request { id, method, message: None }])
             }
             _ => Self::nothing(),
         }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 use shared::mcp::{
     Annotations, CallToolResult, ContentBlock, CreateMessageParams, ElicitParams, Implementation,
-    InputRequest, ListToolsResult, OneOrMany, Revision, SamplingContent, ServerCapabilities,
-    ServerResult, Tool, ToolExecution, Written,
+    InputRequest, ListToolsResult, MediaContent, OneOrMany, Resource, Revision, SamplingContent,
+    SamplingMessage, ServerCapabilities, ServerResult, TextContent, Tool, ToolExecution, Written,
 };
 
 /// A result as a revision can read it.
@@ -41,12 +41,7 @@ pub(crate) fn result(mut result: ServerResult, revision: Revision) -> ServerResu
         }
         ServerResult::ListResources(list) if !revision.has_icons() => {
             for resource in &mut list.resources {
-                let resource = Arc::make_mut(resource);
-                resource.icons.clear();
-                if !revision.has_titles() {
-                    resource.title = None;
-                    hints(&mut resource.annotations, revision);
-                }
+                older_resource(Arc::make_mut(resource), revision);
             }
         }
         ServerResult::ListResourceTemplates(list) if !revision.has_icons() => {
@@ -55,12 +50,24 @@ pub(crate) fn result(mut result: ServerResult, revision: Revision) -> ServerResu
                 template.icons.clear();
                 if !revision.has_titles() {
                     template.title = None;
+                    hints(&mut template.annotations, revision);
                 }
             }
         }
         _ => {}
     }
     result
+}
+
+/// A resource in a list, or what a link says of it.
+fn older_resource(resource: &mut Resource, revision: Revision) {
+    if !revision.has_icons() {
+        resource.icons.clear();
+    }
+    if !revision.has_titles() {
+        resource.title = None;
+        hints(&mut resource.annotations, revision);
+    }
 }
 
 fn implementation(
@@ -105,7 +112,10 @@ fn older_tool(tool: &mut Tool, revision: Revision, foreign_output: bool) {
         tool.icons.clear();
     }
     if !revision.has_titles() {
-        tool.title = None;
+        // Among its hints a tool of 2025-03-26 has a title as well, the only one there is.
+        if let Some(title) = tool.title.take() {
+            tool.annotations.get_or_insert_default().title.get_or_insert(title);
+        }
     }
     if !revision.has_tool_annotations() {
         tool.annotations = None;
@@ -130,22 +140,19 @@ fn call_result(result: &mut CallToolResult, revision: Revision) {
 /// Before they existed, links and sound become words.
 fn content(block: &mut ContentBlock, revision: Revision) {
     let words = match block {
-        ContentBlock::ResourceLink { uri, name, .. } if !revision.has_titles() => {
+        ContentBlock::ResourceLink(Resource { uri, name, .. }) if !revision.has_titles() => {
             format!("{name}: {uri}")
         }
-        ContentBlock::Audio { mime_type, .. } if !revision.has_tool_annotations() => {
-            format!("[audio of type {mime_type}, which this protocol revision cannot carry]")
-        }
-        ContentBlock::Text { annotations, .. }
-        | ContentBlock::Resource { annotations, .. }
-        | ContentBlock::Image { annotations, .. }
-        | ContentBlock::Audio { annotations, .. } => {
-            hints(annotations, revision);
-            return;
-        }
-        ContentBlock::ResourceLink { .. } => return,
+        ContentBlock::Audio(sound) if !revision.has_tool_annotations() => unheard(sound),
+        ContentBlock::ResourceLink(resource) => return older_resource(resource, revision),
+        block => return hints(block.hints_and_meta().0, revision),
     };
     *block = ContentBlock::text(words);
+}
+
+/// What stands in the place of a sound.
+fn unheard(sound: &MediaContent) -> String {
+    format!("[audio of type {}, which this protocol revision cannot carry]", sound.mime_type)
 }
 
 fn hints(annotations: &mut Option<Annotations>, revision: Revision) {
@@ -165,25 +172,55 @@ pub(crate) fn question(question: &InputRequest, revision: Revision) -> Value {
             json!({ "message": message, "requestedSchema": older_form(requested_schema) })
         }
         InputRequest::Elicit(params) => json!(params),
-        InputRequest::Sample(params) if !revision.has_any_structured_content() => {
-            json!(older_conversation(params.clone()))
-        }
-        InputRequest::Sample(params) => json!(params),
+        InputRequest::Sample(params) => json!(older_conversation(params.clone(), revision)),
         InputRequest::Roots {} => json!({}),
     }
 }
 
-/// Before 2026-07-28 the structured part of a result is an object; others are words only.
-fn older_conversation(mut params: CreateMessageParams) -> CreateMessageParams {
-    for message in &mut params.messages {
-        let OneOrMany::Many(contents) = &mut message.content else { continue };
-        for content in contents {
-            if let SamplingContent::ToolResult(result) = content {
-                result.structured_content.take_if(|value| !value.is_object());
+fn older_conversation(params: CreateMessageParams, revision: Revision) -> CreateMessageParams {
+    let messages = params.messages.into_iter();
+    let messages = messages.flat_map(|message| older_messages(message, revision)).collect();
+    CreateMessageParams { messages, ..params }
+}
+
+/// Before 2025-11-25 a message says one thing: one that says several becomes as many messages.
+fn older_messages(mut message: SamplingMessage, revision: Revision) -> Vec<SamplingMessage> {
+    match &mut message.content {
+        OneOrMany::Many(contents) => {
+            for content in contents {
+                older_said(content, revision);
             }
         }
+        OneOrMany::One(content) => older_said(content, revision),
     }
-    params
+    match message.content {
+        OneOrMany::Many(contents) if !revision.has_sampling_tools() => {
+            let alone = |content| SamplingMessage {
+                content: OneOrMany::One(content),
+                meta: message.meta.clone(),
+                role: message.role,
+            };
+            contents.into_iter().map(alone).collect()
+        }
+        _ => vec![message],
+    }
+}
+
+fn older_said(said: &mut SamplingContent, revision: Revision) {
+    match said {
+        SamplingContent::Audio(sound) if !revision.has_tool_annotations() => {
+            *said = SamplingContent::Text(TextContent::new(unheard(sound)));
+        }
+        SamplingContent::Text(words) => hints(&mut words.annotations, revision),
+        SamplingContent::Image(media) | SamplingContent::Audio(media) => {
+            hints(&mut media.annotations, revision);
+        }
+        // Before 2026-07-28 the structured part of a result is an object; others are words only.
+        SamplingContent::ToolResult(result) if !revision.has_any_structured_content() => {
+            result.structured_content.take_if(|value| !value.is_object());
+        }
+        SamplingContent::ToolUse(_) | SamplingContent::ToolResult(_) => {}
+    }
 }
 
 /// Forms of 2025-06-18: choices have `enumNames` in place of `oneOf`, one is chosen where newer
@@ -257,6 +294,9 @@ pub(crate) fn answer(question: &InputRequest, mut answer: Value, revision: Revis
     }
     answer
 }
+
+#[cfg(test)]
+mod members;
 
 #[cfg(test)]
 mod tests {
@@ -428,23 +468,24 @@ mod tests {
             let shape = (0..5, "[a-zä]{0,8}", proptest::option::of("[a-z]{1,5}"), annotations());
             shape.prop_map(|(kind, text, title, annotations)| {
                 let (data, mime) = ("AA==".to_owned(), "image/png".to_owned());
-                match kind {
-                    0 => ContentBlock::Text { text, annotations },
-                    1 => ContentBlock::Image { data, mime_type: mime, annotations },
-                    2 => ContentBlock::Audio { data, mime_type: "audio/wav".into(), annotations },
-                    3 => ContentBlock::ResourceLink {
-                        uri: "test://x".to_owned(),
-                        name: text,
+                let mut block = match kind {
+                    0 => ContentBlock::text(text),
+                    1 => ContentBlock::image(data, mime),
+                    2 => ContentBlock::audio(data, "audio/wav"),
+                    3 => ContentBlock::ResourceLink(Resource {
                         description: title.clone(),
                         title,
                         mime_type: Some(mime),
-                        annotations,
-                    },
-                    _ => {
-                        let resource = ResourceContents::text("test://x", "text/plain", text);
-                        ContentBlock::Resource { resource, annotations }
-                    }
-                }
+                        ..Resource::new("test://x", text)
+                    }),
+                    _ => ContentBlock::resource(ResourceContents::text(
+                        "test://x",
+                        "text/plain",
+                        text,
+                    )),
+                };
+                *block.hints_and_meta().0 = annotations;
+                block
             })
         }
 

@@ -288,6 +288,9 @@ fn legacy_header(header: &Header<'_>) -> Result<(), Rejection> {
 }
 
 #[cfg(test)]
+mod any;
+
+#[cfg(test)]
 mod tests {
     use axum::response::IntoResponse as _;
     use http::HeaderValue;
@@ -428,88 +431,5 @@ mod tests {
         let bytes = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
         let body: Value = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(body["id"], "5");
-    }
-
-    mod properties {
-        use proptest::prelude::*;
-
-        use super::*;
-
-        fn version() -> impl Strategy<Value = Value> {
-            prop_oneof![
-                Just(json!("2026-07-28")),
-                Just(json!("2025-11-25")),
-                Just(json!("2025-03-26")),
-                Just(json!("v9")),
-                Just(json!(5)),
-                Just(Value::Null),
-            ]
-        }
-
-        /// Bodies that are almost what one era or the other says.
-        fn body() -> impl Strategy<Value = Vec<u8>> {
-            let method = prop_oneof![
-                Just("initialize"),
-                Just("server/discover"),
-                Just("tools/list"),
-                Just("notifications/cancelled"),
-                Just("x"),
-            ];
-            let parts = (method, version(), any::<bool>(), any::<bool>(), any::<bool>(), 0..4);
-            let near = parts.prop_map(|(method, version, has_id, claims, can, form)| {
-                let mut meta = serde_json::Map::new();
-                if claims {
-                    meta.insert(keys::PROTOCOL_VERSION.to_owned(), version);
-                }
-                if can {
-                    meta.insert(keys::CLIENT_CAPABILITIES.to_owned(), json!({}));
-                }
-                let mut message =
-                    json!({ "jsonrpc": "2.0", "method": method, "params": { "_meta": meta } });
-                if has_id {
-                    message["id"] = json!(7);
-                }
-                match form {
-                    0 => json!([message]),
-                    1 => json!({ "jsonrpc": "2.0", "id": 7, "result": message }),
-                    _ => message,
-                }
-                .to_string()
-                .into_bytes()
-            });
-            prop_oneof![4 => near, 1 => any::<Vec<u8>>()]
-        }
-
-        proptest! {
-            /// The promise of the ladder: one verdict; a refusal has a status and a code; what
-            /// carries a well-formed claim is never taken for a session.
-            #[test]
-            fn any_bytes_belong_to_one_era_or_are_refused(
-                header in proptest::option::of("(2026-07-28|2025-11-25|2025-03-26|v9|[ -~]{0,9})"),
-                body in body(),
-            ) {
-                let headers: HeaderMap = header
-                    .and_then(|value| HeaderValue::try_from(value).ok())
-                    .map(|value| (headers::PROTOCOL_VERSION.parse().unwrap(), value))
-                    .into_iter()
-                    .collect();
-                let claims = serde_json::from_slice::<Value>(&body).is_ok_and(|body| {
-                    body["method"] != "initialize"
-                        && body["params"]["_meta"].get(keys::PROTOCOL_VERSION).is_some()
-                });
-                for stdio in [false, true] {
-                    let Ok(message) = Message::parse(body.clone().into()) else { return Ok(()) };
-                    let verdict = if stdio { Era::of_line(message) } else { Era::of(&headers, message) };
-                    match verdict {
-                        Ok(Era::Legacy(_) | Era::Opening { .. }) => prop_assert!(!claims),
-                        Ok(_) => {}
-                        Err(refused) => {
-                            let status = refused.into_response().status();
-                            prop_assert!(status.is_client_error(), "{status}");
-                        }
-                    }
-                }
-            }
-        }
     }
 }

@@ -160,7 +160,7 @@ pub(super) async fn start_core(
     let (tasks, clock) = (server.tasks().clone(), server.clock().clone());
     let cancelled = CancellationToken::new();
     let call = Call {
-        client: Arc::new(InTask::new(tasks, id.clone(), peer, clock.clone())),
+        client: Arc::new(InTask::new(tasks, id.clone(), peer)),
         principal: Arc::clone(principal),
         clock,
         entropy: server.entropy().clone(),

@@ -3,10 +3,8 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, OnceLock, PoisonError},
-    time::Duration,
 };
 
-use ambient::Clock;
 use futures_util::future::BoxFuture;
 use mcp_core::{
     Principal,
@@ -19,22 +17,18 @@ use tokio::sync::Notify;
 
 use super::{Answer, CreateError, TaskId, TaskRecord, Tasks, table::Changes};
 
-/// How long a task waits for a person.
-const PATIENCE: Duration = Duration::from_mins(30);
-
 /// The client of a call that is a task.
 pub(crate) struct InTask {
     tasks: Tasks,
     id: TaskId,
     peer: Peer,
-    clock: Clock,
     /// How often a question with a key was unusable: the next one goes by another name.
     discarded: Mutex<BTreeMap<String, u32>>,
 }
 
 impl InTask {
-    pub(crate) fn new(tasks: Tasks, id: TaskId, peer: Peer, clock: Clock) -> Self {
-        Self { tasks, id, peer, clock, discarded: Mutex::default() }
+    pub(crate) fn new(tasks: Tasks, id: TaskId, peer: Peer) -> Self {
+        Self { tasks, id, peer, discarded: Mutex::default() }
     }
 
     /// Which task it is.
@@ -56,10 +50,10 @@ impl InTask {
         // Listening comes before asking: an answer cannot be faster than that.
         let changes = self.tasks.watch(&self.id).await.map_err(unkept)?;
         self.tasks.ask(&self.id, &key, question).await.map_err(unkept)?;
-        let answer = self.clock.timeout(PATIENCE, self.answer_to(&key, changes)).await;
-        answer.map_err(|_| AskError::TimedOut)?
+        self.answer_to(&key, changes).await
     }
 
+    /// Waits as long as a call may take at all: the task is ended then.
     async fn answer_to(&self, key: &str, mut changes: Changes) -> Result<Value, AskError> {
         loop {
             match self.tasks.get(&self.id).await {
@@ -129,7 +123,6 @@ pub(crate) struct Starting {
 pub(crate) struct Starter {
     pub(crate) tasks: Tasks,
     pub(crate) principal: Arc<Principal>,
-    pub(crate) clock: Clock,
     /// Whether the call cannot go on without becoming a task.
     pub(crate) is_needed: bool,
 }
@@ -153,7 +146,7 @@ impl Starting {
         if self.task.get().is_some() {
             return Ok(());
         }
-        let Starter { tasks, principal, clock, is_needed } = &self.starter;
+        let Starter { tasks, principal, is_needed } = &self.starter;
         let peer = self.replay.peer().clone();
         let (id, record) = match tasks.create(principal, peer.profile.revision, None).await {
             Ok(created) => created,
@@ -165,7 +158,7 @@ impl Starting {
                 return Ok(());
             }
         };
-        let task = InTask::new(tasks.clone(), id, peer, clock.clone());
+        let task = InTask::new(tasks.clone(), id, peer);
         // Only one future runs the call, so nobody else has set it.
         let _ = self.task.set((task, record));
         self.begun.notify_one();

@@ -53,16 +53,34 @@ async fn what_is_no_message_is_refused_with_the_code_for_it() {
 }
 
 #[tokio::test]
-async fn deep_and_wide_json_is_only_refused() {
+async fn deep_json_is_refused_wherever_it_is_and_wide_json_is_not() {
     let world = world().await;
     let modern = world.modern();
-    let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
-    let call =
-        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":"#;
-    for body in [deep.clone(), format!("{call}{deep}}}}}")] {
-        let reply =
-            modern.send(modern.draft("tools/call", json!({ "name": "echo" })).raw(body)).await;
-        assert!(reply.status.is_client_error(), "{}", reply.status);
+    let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    // Small bodies are not looked at: nothing in them can be deep enough to matter.
+    let large = " ".repeat(1024);
+    let call = |arguments: &str, meta: &str| {
+        let (revision, can) = (keys::PROTOCOL_VERSION, keys::CLIENT_CAPABILITIES);
+        format!(
+            r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call",{large}"params":{{"name":"echo",
+            "arguments":{{"message":"hi"{arguments}}},
+            "_meta":{{"{revision}":"2026-07-28","{can}":{{}}{meta}}}}}}}"#
+        )
+    };
+    let unread = |json: &str| call(&format!(r#","unread":{json}"#), "");
+    let aside = |json: &str| call("", &format!(r#","unread":{json}"#));
+    let send = async |body: String| {
+        modern.send(modern.draft("tools/call", json!({ "name": "echo" })).raw(body)).await
+    };
+    // Three levels are those of the message itself.
+    for body in [unread(&deep(126)), unread(&deep(200_000)), aside(&deep(126))] {
+        let refused = send(body).await.expect_error(400, -32600);
+        assert_eq!(refused.messages[0]["id"], 7);
+    }
+    drop(send(deep(200_000)).await.expect_error(400, -32600));
+    let wide = format!("[{}0]", "[],".repeat(100_000));
+    for body in [unread(&deep(125)), aside(&deep(125)), unread(&wide)] {
+        assert_eq!(send(body).await.expect(200).content_text(), "hi");
     }
     still_works(&world).await;
 }
@@ -424,4 +442,6 @@ async fn what_cannot_be_looked_at_escapes_no_check() {
     let nest = format!("{}{}", "[".repeat(200), "]".repeat(200));
     let deep = call(&format!(r#"{{"region":"eu","ignored":{nest}}}"#));
     drop(modern.send(deep).await.expect_error(400, -32602));
+    let beyond = call(r#"{"region":"eu","ignored":1e999}"#);
+    drop(modern.send(beyond).await.expect_error(400, -32602));
 }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{
-    ClientCapabilities, ElicitationCapability, Head, InputResponses, Revision, Role,
-    RootsCapability, SamplingCapability, SamplingTool, ToolChoice, ToolUse, ToolUseResult,
-    lifecycle::ClientTasksCapability,
+    ClientCapabilities, ElicitationCapability, Head, IncludeContext, InputResponses, MediaContent,
+    ModelPreferences, Revision, Role, RootsCapability, SamplingCapability, SamplingTool,
+    TextContent, ToolChoice, ToolUse, ToolUseResult, lifecycle::ClientTasksCapability,
 };
 
 /// Something that only the client can answer.
@@ -52,7 +52,9 @@ impl InputRequest {
             Self::Elicit(ElicitParams::Form { .. }) => client.has_form_elicitation(),
             Self::Elicit(ElicitParams::Url { .. }) => client.has_url_elicitation(),
             Self::Sample(params) => {
-                client.sampling.is_some() && (!params.uses_tools() || client.has_sampling_tools())
+                client.sampling.is_some()
+                    && (!params.uses_tools() || client.has_sampling_tools())
+                    && (!params.wants_context() || client.has_sampling_context())
             }
             Self::Roots {} => client.roots.is_some(),
         }
@@ -60,7 +62,7 @@ impl InputRequest {
 
     /// Whether a revision of the protocol has this question.
     #[must_use]
-    pub const fn is_in(&self, revision: Revision) -> bool {
+    pub fn is_in(&self, revision: Revision) -> bool {
         match self {
             Self::Elicit(ElicitParams::Form { .. }) => revision.has_elicitation(),
             Self::Elicit(ElicitParams::Url { .. }) => revision.has_elicitation_modes(),
@@ -167,6 +169,18 @@ pub struct CreateMessageParams {
     /// How free the model is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
+    /// Which model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_preferences: Option<ModelPreferences>,
+    /// Where the model stops.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop_sequences: Vec<String>,
+    /// What else the model should know, for clients that declare it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub include_context: Option<IncludeContext>,
+    /// For the model's provider, in whatever shape it wants.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub metadata: Map<String, Value>,
     /// What the model may use; since 2025-11-25, for clients that declare it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<SamplingTool>,
@@ -176,10 +190,42 @@ pub struct CreateMessageParams {
 }
 
 impl CreateMessageParams {
+    /// A conversation to go on with, and how long the answer may be.
+    #[must_use]
+    pub fn new(messages: Vec<SamplingMessage>, max_tokens: u32) -> Self {
+        Self {
+            messages,
+            max_tokens,
+            system_prompt: None,
+            temperature: None,
+            model_preferences: None,
+            stop_sequences: Vec::new(),
+            include_context: None,
+            metadata: Map::new(),
+            tools: Vec::new(),
+            tool_choice: None,
+        }
+    }
+
     /// Whether it says anything of tools, which only some clients may be told.
     #[must_use]
-    pub const fn uses_tools(&self) -> bool {
-        !self.tools.is_empty() || self.tool_choice.is_some()
+    pub fn uses_tools(&self) -> bool {
+        let mut said = self.messages.iter().flat_map(|message| message.content.as_slice());
+        !self.tools.is_empty()
+            || self.tool_choice.is_some()
+            || said.any(|content| {
+                matches!(content, SamplingContent::ToolUse(_) | SamplingContent::ToolResult(_))
+            })
+    }
+
+    /// Whether it wants the model to know more than the conversation, which only clients that
+    /// declare it are asked (2026-07-28 client/sampling).
+    #[must_use]
+    pub const fn wants_context(&self) -> bool {
+        matches!(
+            self.include_context,
+            Some(IncludeContext::ThisServer | IncludeContext::AllServers)
+        )
     }
 }
 
@@ -190,6 +236,23 @@ pub struct SamplingMessage {
     pub role: Role,
     /// What was said.
     pub content: OneOrMany<SamplingContent>,
+    /// Members of a feature's own; since 2025-11-25.
+    #[serde(rename = "_meta", default, skip_serializing_if = "Map::is_empty")]
+    pub meta: Map<String, Value>,
+}
+
+impl SamplingMessage {
+    /// A message.
+    #[must_use]
+    pub fn new(role: Role, content: OneOrMany<SamplingContent>) -> Self {
+        Self { role, content, meta: Map::new() }
+    }
+
+    /// Words of the user.
+    #[must_use]
+    pub fn user(text: impl Into<String>) -> Self {
+        Self::new(Role::User, OneOrMany::One(SamplingContent::Text(TextContent::new(text))))
+    }
 }
 
 /// A thing, or a list of them.
@@ -218,26 +281,11 @@ impl<T> OneOrMany<T> {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum SamplingContent {
     /// Words.
-    Text {
-        /// The words.
-        text: String,
-    },
+    Text(TextContent),
     /// A picture.
-    #[serde(rename_all = "camelCase")]
-    Image {
-        /// Base64.
-        data: String,
-        /// Of the picture.
-        mime_type: String,
-    },
+    Image(MediaContent),
     /// Sound; since 2025-03-26.
-    #[serde(rename_all = "camelCase")]
-    Audio {
-        /// Base64.
-        data: String,
-        /// Of the sound.
-        mime_type: String,
-    },
+    Audio(MediaContent),
     /// The model wants a tool to be used; since 2025-11-25.
     ToolUse(ToolUse),
     /// What came of that, told to the model; since 2025-11-25.
@@ -284,6 +332,9 @@ pub struct Root {
     /// For people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// Members of the client's own; since 2025-06-18.
+    #[serde(rename = "_meta", default, skip_serializing_if = "Map::is_empty")]
+    pub meta: Map<String, Value>,
 }
 
 /// The first answer that is none: an answer is what a client may say to one of the questions, of

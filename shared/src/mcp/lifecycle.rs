@@ -117,6 +117,12 @@ impl ClientCapabilities {
         self.sampling.as_ref().is_some_and(|sampling| sampling.tools.is_some())
     }
 
+    /// Whether its model can be told of its other conversations.
+    #[must_use]
+    pub fn has_sampling_context(&self) -> bool {
+        self.sampling.as_ref().is_some_and(|sampling| sampling.context.is_some())
+    }
+
     /// Whether it declares an extension.
     #[must_use]
     pub fn has_extension(&self, id: &str) -> bool {
@@ -162,8 +168,8 @@ impl SamplingCapability {
     /// What a client must have declared before it is asked this.
     #[must_use]
     pub fn needed_for(params: &CreateMessageParams) -> Self {
-        let tools = params.uses_tools().then(Map::new);
-        Self { tools, ..Self::default() }
+        let context = params.wants_context().then(Map::new);
+        Self { context, tools: params.uses_tools().then(Map::new) }
     }
 }
 

@@ -47,6 +47,7 @@ pub struct RequestMeta {
 }
 
 /// W3C trace context as the client wrote it. Not checked: whoever uses it parses it strictly.
+/// `baggage` is not read: what its sender says of itself there is nobody's business here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceContext {
     /// Trace id, parent id and flags.

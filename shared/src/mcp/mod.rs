@@ -10,6 +10,7 @@
 
 mod completion;
 mod content;
+mod depth;
 pub mod headers;
 mod input;
 mod jsonrpc;
@@ -34,7 +35,10 @@ pub use completion::{
     CompleteParams, CompleteResult, Completion, CompletionArgument, CompletionContext,
     CompletionReference,
 };
-pub use content::{Annotations, ContentBlock, Icon, ResourceContents, ResourceData, Role};
+pub use content::{
+    Annotations, ContentBlock, EmbeddedResource, Icon, IconTheme, MediaContent, ResourceContents,
+    ResourceData, Role, TextContent,
+};
 pub use input::{
     CreateMessageParams, CreateMessageResult, ElicitAction, ElicitParams, ElicitResult,
     InputRequest, InputRequiredResult, ListRootsResult, OneOrMany, Root, SamplingContent,
@@ -70,7 +74,10 @@ pub use result::{
     CacheHint, CacheScope, EmptyResult, Head, ListenResult, ResultMeta, ResultType, ServerResult,
 };
 pub use revision::{Era, Revision, UnknownRevision};
-pub use sampling::{SamplingTool, ToolChoice, ToolChoiceMode, ToolUse, ToolUseResult};
+pub use sampling::{
+    IncludeContext, ModelHint, ModelPreferences, SamplingTool, ToolChoice, ToolChoiceMode, ToolUse,
+    ToolUseResult,
+};
 pub use skills::{
     DIRECTORY, DirectoryParams, GetSkillResult, ListSkillsResult, ReadDirectoryResult,
     SKILLS_EXTENSION, Sha256Digest, Skill, SkillFile,

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{CacheHint, ContentBlock, Head, Icon, InputResponses, Role};
 
@@ -23,6 +24,9 @@ pub struct Prompt {
     /// Since 2025-11-25.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub icons: Vec<Icon>,
+    /// Members of a feature's own; since 2025-06-18.
+    #[serde(rename = "_meta", skip_serializing_if = "Map::is_empty")]
+    pub meta: Map<String, Value>,
 }
 
 /// An argument of a prompt: always a text.

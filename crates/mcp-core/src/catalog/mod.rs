@@ -20,8 +20,8 @@ pub(crate) use self::{
     tools::{MisfitArguments, ToolEntry},
 };
 use crate::{
-    Argument, Info, ListCtx, Metered, Prompt, Resource, Rhythm, Skill, Suggestions, Tool,
-    rhythm::RhythmEntry,
+    Argument, Info, ListCtx, Metered, Prompt, PromptInfo, Resource, Rhythm, Skill, Suggestions,
+    Tool, rhythm::RhythmEntry,
 };
 
 /// Suggests values for an argument.
@@ -180,10 +180,11 @@ impl<S: Send + Sync + 'static> Catalog<S> {
     /// When its name or one of its aliases is taken.
     #[must_use]
     pub fn prompt<P: Prompt<S>>(mut self) -> Self {
-        for name in [P::NAME].iter().chain(P::ALIASES) {
+        let info = P::info(PromptInfo::default());
+        for name in [P::NAME].iter().chain(&info.aliases) {
             assert!(self.prompt_named(name).is_none(), "two prompts are named `{name}`");
         }
-        self.prompts.push(PromptEntry::new::<P>());
+        self.prompts.push(PromptEntry::new::<P>(info));
         self
     }
 

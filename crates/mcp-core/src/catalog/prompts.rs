@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use shared::mcp::{Prompt as ListedPrompt, PromptArgument, PromptMessage, misfit};
 
-use crate::{Ctx, Prompt, PromptError, catalog::Completing, fields, schema};
+use crate::{Ctx, Prompt, PromptError, PromptInfo, catalog::Completing, fields, schema};
 
 /// The messages, and what they are for if that depends on the arguments.
 pub(crate) struct Rendered {
@@ -26,24 +26,25 @@ type Render<S> = Box<
 
 pub(crate) struct PromptEntry<S> {
     pub(crate) listed: Arc<ListedPrompt>,
-    pub(crate) aliases: &'static [&'static str],
+    pub(crate) aliases: Vec<&'static str>,
     pub(crate) render: Render<S>,
     pub(crate) complete: Completing<S>,
 }
 
 impl<S: Send + Sync + 'static> PromptEntry<S> {
-    pub(super) fn new<P: Prompt<S>>() -> Self {
+    pub(super) fn new<P: Prompt<S>>(info: PromptInfo) -> Self {
         let (schema, description) = schema::input::<P>();
         let listed = Arc::new(ListedPrompt {
             name: P::NAME.to_owned(),
-            title: P::TITLE.map(str::to_owned),
+            title: info.title.map(str::to_owned),
             description,
             arguments: arguments(&schema, fields::names::<P>()),
-            icons: Vec::new(),
+            icons: info.icons,
+            meta: info.meta,
         });
         Self {
             listed,
-            aliases: P::ALIASES,
+            aliases: info.aliases,
             render: Box::new(|arguments, ctx| {
                 let prompt = decode::<P>(arguments);
                 Box::pin(async move {

@@ -63,7 +63,8 @@ impl<S: Send + Sync + 'static> ResourceEntry<S> {
 }
 
 fn listed<S, R: Resource<S>>(is_plain: bool) -> Listed {
-    let ResourceInfo { title, mime_type, annotations, meta } = R::info(ResourceInfo::default());
+    let info = R::info(ResourceInfo::default());
+    let ResourceInfo { title, mime_type, annotations, size, icons, meta } = info;
     let (name, title) = (R::NAME.to_owned(), title.map(str::to_owned));
     let (_, description) = schema::input::<R>();
     let mime_type = mime_type.map(str::to_owned);
@@ -75,16 +76,22 @@ fn listed<S, R: Resource<S>>(is_plain: bool) -> Listed {
             description,
             mime_type,
             annotations,
-            size: None,
-            icons: Vec::new(),
+            size,
+            icons,
             meta,
         }))
     } else {
         let uri_template = R::URI.to_owned();
-        let icons = Vec::new();
-        let template =
-            ResourceTemplate { uri_template, name, title, description, mime_type, icons };
-        Listed::Template(Arc::new(template))
+        Listed::Template(Arc::new(ResourceTemplate {
+            uri_template,
+            name,
+            title,
+            description,
+            mime_type,
+            annotations,
+            icons,
+            meta,
+        }))
     }
 }
 

@@ -170,12 +170,13 @@ impl File {
     fn new(uri: String, bytes: &'static [u8], about: Option<&Map<String, Value>>) -> Self {
         let said = |member: &str| about.and_then(|about| about[member].as_str()).map(str::to_owned);
         let last = uri.rsplit('/').next().unwrap_or(&uri).to_owned();
+        let name = said("name").unwrap_or_else(|| last.clone());
+        let mime_type = mime_type(&last, bytes).to_owned();
         let listed = Arc::new(Resource {
-            name: said("name").unwrap_or_else(|| last.clone()),
             description: said("description"),
-            mime_type: Some(mime_type(&last, bytes).to_owned()),
+            mime_type: Some(mime_type),
             size: Some(bytes.len() as u64),
-            ..resource(uri)
+            ..Resource::new(uri, name)
         });
         Self { listed, bytes, digest: Sha256Digest(Sha256::digest(bytes).into()) }
     }
@@ -196,22 +197,7 @@ impl File {
 
 fn directory(parent: &str, name: &str) -> Resource {
     let mime_type = Some(DIRECTORY.to_owned());
-    Resource { name: name.to_owned(), mime_type, ..resource(format!("{parent}/{name}")) }
-}
-
-/// A resource that says nothing but its address.
-fn resource(uri: String) -> Resource {
-    Resource {
-        uri,
-        name: String::new(),
-        title: None,
-        description: None,
-        mime_type: None,
-        annotations: None,
-        size: None,
-        icons: Vec::new(),
-        meta: Map::new(),
-    }
+    Resource { mime_type, ..Resource::new(format!("{parent}/{name}"), name) }
 }
 
 const BYTES: &str = "application/octet-stream";

@@ -89,7 +89,8 @@ fn legacy_result(definition: &str, result: &Value) -> Vec<String> {
 }
 
 /// The schemas are open, because a client must bear what it does not know. A server has no reason
-/// to send what the revision of its client does not name.
+/// to send what the revision of its client does not name. In `_meta` extensions speak, in revisions
+/// older than they are as well.
 fn unknown_members(document: &Document, definition: &str, result: &Value) -> Vec<String> {
     let mut found = strangers(document, definition, result);
     let items = |list: &str| result[list].as_array().into_iter().flatten();
@@ -111,7 +112,8 @@ fn strangers(document: &Document, definition: &str, value: &Value) -> Vec<String
     let (Some(known), Some(members)) = (document.members(definition), value.as_object()) else {
         return Vec::new();
     };
-    let unknown = members.keys().filter(|member| !known.contains_key(member.as_str()));
+    let named = |member: &str| known.contains_key(member) || member == "_meta";
+    let unknown = members.keys().filter(|member| !named(member));
     let revision = document.revision;
     unknown.map(|member| format!("{definition} of {revision} has no `{member}`")).collect()
 }

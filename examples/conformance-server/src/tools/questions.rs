@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::mcp::{
-    CreateMessageParams, CreateMessageResult, OneOrMany, Role, SamplingContent, SamplingMessage,
+    CreateMessageParams, CreateMessageResult, OneOrMany, SamplingContent, SamplingMessage,
 };
 
 use crate::App;
@@ -21,15 +21,7 @@ pub(super) fn add_to(catalog: Catalog<App>) -> Catalog<App> {
 
 /// A question for a model, of one text.
 pub(super) fn prompt(text: &str) -> CreateMessageParams {
-    let content = OneOrMany::One(SamplingContent::Text { text: text.to_owned() });
-    CreateMessageParams {
-        messages: vec![SamplingMessage { role: Role::User, content }],
-        max_tokens: 100,
-        system_prompt: None,
-        temperature: None,
-        tools: Vec::new(),
-        tool_choice: None,
-    }
+    CreateMessageParams::new(vec![SamplingMessage::user(text)], 100)
 }
 
 /// The first text of what a model said.
@@ -39,7 +31,7 @@ pub(super) fn said(result: &CreateMessageResult) -> &str {
         OneOrMany::Many(contents) => contents.first(),
     };
     match first {
-        Some(SamplingContent::Text { text }) => text,
+        Some(SamplingContent::Text(words)) => &words.text,
         _ => "",
     }
 }

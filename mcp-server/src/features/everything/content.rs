@@ -23,19 +23,23 @@ pub(super) fn icon(path: &str) -> Icon {
          stroke='#888' stroke-width='2'><path d='{path}'/></svg>"
     );
     Icon {
-        src: format!("data:image/svg+xml;base64,{}", STANDARD.encode(svg)),
         mime_type: Some("image/svg+xml".to_owned()),
         sizes: vec!["any".to_owned()],
+        ..Icon::new(format!("data:image/svg+xml;base64,{}", STANDARD.encode(svg)))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::mcp::MediaContent;
+
     use super::*;
 
     #[test]
     fn the_picture_is_a_png_of_the_size_that_the_reference_servers_have() {
-        let ContentBlock::Image { data, .. } = tiny_image() else { panic!("it is a picture") };
+        let ContentBlock::Image(MediaContent { data, .. }) = tiny_image() else {
+            panic!("it is a picture")
+        };
         let bytes = STANDARD.decode(data).unwrap();
         // The signature, then the first chunk: its length, its name, width and height.
         assert_eq!(&bytes[..16], b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR");

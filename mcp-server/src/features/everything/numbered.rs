@@ -4,7 +4,7 @@ use ambient::Timestamp;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use shared::mcp::{ContentBlock, ResourceContents};
+use shared::mcp::{ContentBlock, Resource, ResourceContents};
 
 /// The largest number: the largest that every client can write exactly.
 pub(super) const LARGEST: u64 = (1 << 53) - 1;
@@ -83,14 +83,11 @@ impl Numbered {
             Kind::Text => "plaintext",
             Kind::Blob => "binary",
         };
-        ContentBlock::ResourceLink {
-            uri: self.uri(),
-            name: format!("{} Resource {id}", kind.name()),
-            title: None,
+        ContentBlock::ResourceLink(Resource {
             description: Some(format!("Resource {id}: {what} resource")),
             mime_type: Some(kind.mime_type().to_owned()),
-            annotations: None,
-        }
+            ..Resource::new(self.uri(), format!("{} Resource {id}", kind.name()))
+        })
     }
 }
 

@@ -9,7 +9,6 @@ use mcp_core::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Map;
 use shared::mcp::{Resource as ListedResource, ResourceContents};
 
 use crate::features::App;
@@ -48,17 +47,11 @@ impl File {
         ResourceContents::blob(self.uri(), GZIP, self.content.as_str())
     }
 
-    fn listed(&self) -> ListedResource {
+    /// What a list says of it, and a link.
+    pub(super) fn listed(&self) -> ListedResource {
         ListedResource {
-            uri: self.uri(),
-            name: self.name.clone(),
-            title: None,
-            description: None,
             mime_type: Some(GZIP.to_owned()),
-            annotations: None,
-            size: None,
-            icons: Vec::new(),
-            meta: Map::new(),
+            ..ListedResource::new(self.uri(), self.name.as_str())
         }
     }
 }

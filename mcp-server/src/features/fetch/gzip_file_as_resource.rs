@@ -72,14 +72,7 @@ impl Tool<App> for GzipFileAsResource {
         ctx.state().shelf().append(std::slice::from_ref(&file)).await?;
         Ok(vec![match output_type {
             OutputType::Resource => ContentBlock::resource(file.contents()),
-            OutputType::ResourceLink => ContentBlock::ResourceLink {
-                uri: file.uri(),
-                name: file.name,
-                title: None,
-                description: None,
-                mime_type: Some("application/gzip".to_owned()),
-                annotations: None,
-            },
+            OutputType::ResourceLink => ContentBlock::ResourceLink(file.listed()),
         }])
     }
 }

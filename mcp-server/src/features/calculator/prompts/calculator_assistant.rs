@@ -1,6 +1,6 @@
 //! Asks for help with anything that can be calculated.
 
-use mcp_core::{Ctx, Prompt, PromptError};
+use mcp_core::{Ctx, Prompt, PromptError, PromptInfo};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::PromptMessage;
@@ -17,7 +17,10 @@ pub(crate) struct CalculatorAssistant {
 
 impl Prompt<App> for CalculatorAssistant {
     const NAME: &'static str = "calculator_assistant";
-    const TITLE: Option<&'static str> = Some("Calculator Assistant");
+
+    fn info(info: PromptInfo) -> PromptInfo {
+        info.title("Calculator Assistant")
+    }
 
     fn description(&self) -> Option<String> {
         Some("Calculator assistance request".to_owned())

@@ -1,6 +1,6 @@
 //! Asks for an explanation of a calculation.
 
-use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, Suggestions};
+use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, PromptInfo, Suggestions};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::PromptMessage;
@@ -25,7 +25,10 @@ impl ExplainCalculation {
 
 impl Prompt<App> for ExplainCalculation {
     const NAME: &'static str = "explain-calculation";
-    const TITLE: Option<&'static str> = Some("Explain Calculation");
+
+    fn info(info: PromptInfo) -> PromptInfo {
+        info.title("Explain Calculation")
+    }
 
     fn description(&self) -> Option<String> {
         let (operation, level) = (&self.operation, self.level());

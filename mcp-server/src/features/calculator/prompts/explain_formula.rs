@@ -1,6 +1,6 @@
 //! Asks for an explanation of a formula.
 
-use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, Suggestions};
+use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, PromptInfo, Suggestions};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::PromptMessage;
@@ -19,7 +19,10 @@ pub(crate) struct ExplainFormula {
 
 impl Prompt<App> for ExplainFormula {
     const NAME: &'static str = "explain_formula";
-    const TITLE: Option<&'static str> = Some("Explain Formula");
+
+    fn info(info: PromptInfo) -> PromptInfo {
+        info.title("Explain Formula")
+    }
 
     fn description(&self) -> Option<String> {
         Some(format!("Explain the formula: {}", self.formula))

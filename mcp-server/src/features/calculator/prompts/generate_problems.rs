@@ -1,6 +1,6 @@
 //! Asks for problems to practise on.
 
-use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, Suggestions};
+use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, PromptInfo, Suggestions};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::PromptMessage;
@@ -21,7 +21,10 @@ pub(crate) struct GenerateProblems {
 
 impl Prompt<App> for GenerateProblems {
     const NAME: &'static str = "generate-problems";
-    const TITLE: Option<&'static str> = Some("Generate Practice Problems");
+
+    fn info(info: PromptInfo) -> PromptInfo {
+        info.title("Generate Practice Problems")
+    }
 
     fn description(&self) -> Option<String> {
         let Self { topic, difficulty, count } = self;

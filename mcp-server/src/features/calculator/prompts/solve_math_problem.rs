@@ -1,6 +1,6 @@
 //! Asks for the solution of a problem.
 
-use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, Suggestions};
+use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, PromptInfo, Suggestions};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::PromptMessage;
@@ -20,7 +20,10 @@ pub(crate) struct SolveMathProblem {
 
 impl Prompt<App> for SolveMathProblem {
     const NAME: &'static str = "solve_math_problem";
-    const TITLE: Option<&'static str> = Some("Solve Math Problem");
+
+    fn info(info: PromptInfo) -> PromptInfo {
+        info.title("Solve Math Problem")
+    }
 
     fn description(&self) -> Option<String> {
         Some(format!("Solve: {}", self.problem))

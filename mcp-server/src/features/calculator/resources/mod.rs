@@ -10,7 +10,6 @@ mod whole_history;
 
 use mcp_core::{ReadError, StateError, Suggestions};
 use serde::Serialize;
-use serde_json::Map;
 use shared::mcp::{Resource, ResourceContents};
 
 pub(super) use self::{
@@ -33,17 +32,7 @@ fn json(uri: &str, value: &impl Serialize) -> Result<Vec<ResourceContents>, Read
 
 /// A member of a family, as it is listed.
 fn member(uri: String, name: String, title: String) -> Resource {
-    Resource {
-        uri,
-        name,
-        title: Some(title),
-        description: None,
-        mime_type: Some(JSON.to_owned()),
-        annotations: None,
-        size: None,
-        icons: Vec::new(),
-        meta: Map::new(),
-    }
+    Resource { title: Some(title), mime_type: Some(JSON.to_owned()), ..Resource::new(uri, name) }
 }
 
 /// What is kept, newest first; nothing while it cannot be read. A list or a suggestion that lacks

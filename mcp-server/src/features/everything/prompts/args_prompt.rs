@@ -1,6 +1,6 @@
 //! A prompt with an argument that must be given and one that need not be.
 
-use mcp_core::{Ctx, Prompt, PromptError, user};
+use mcp_core::{Ctx, Prompt, PromptError, PromptInfo, user};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::{ContentBlock, PromptMessage};
@@ -18,7 +18,10 @@ pub(crate) struct ArgsPrompt {
 
 impl Prompt<App> for ArgsPrompt {
     const NAME: &'static str = "args-prompt";
-    const TITLE: Option<&'static str> = Some("Arguments Prompt");
+
+    fn info(info: PromptInfo) -> PromptInfo {
+        info.title("Arguments Prompt")
+    }
 
     async fn render(self, _: &Ctx<App>) -> Result<Vec<PromptMessage>, PromptError> {
         let state = self.state.map(|state| format!(", {state}")).unwrap_or_default();
@@ -29,17 +32,27 @@ impl Prompt<App> for ArgsPrompt {
 
 #[cfg(test)]
 mod tests {
-    use mcp_core::Refusal;
+    use mcp_core::{
+        Refusal,
+        testing::{Feature, both_eras},
+    };
     use serde_json::json;
 
-    use crate::features::everything::prompts::testing::{made, says};
+    use crate::features::{
+        App, catalog,
+        everything::prompts::testing::{made, says},
+    };
 
     #[tokio::test]
     async fn it_asks_for_the_weather_of_a_place() {
-        let city = made("args-prompt", json!({ "city": "Paris" })).await;
-        assert_eq!(city.unwrap(), json!([says("What's weather in Paris?")]));
-        let both = made("args-prompt", json!({ "city": "Paris", "state": "Texas" })).await;
-        assert_eq!(both.unwrap(), json!([says("What's weather in Paris, Texas?")]));
+        let prompt = Feature::Prompt("args-prompt");
+        for (arguments, place) in [
+            (json!({ "city": "Paris" }), "Paris"),
+            (json!({ "city": "Paris", "state": "Texas" }), "Paris, Texas"),
+        ] {
+            let made = both_eras(catalog, App::default, prompt, arguments, []).await;
+            assert_eq!(made["messages"], json!([says(&format!("What's weather in {place}?"))]));
+        }
     }
 
     #[tokio::test]

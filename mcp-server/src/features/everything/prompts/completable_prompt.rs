@@ -1,6 +1,6 @@
 //! A prompt whose second argument depends on its first.
 
-use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, Suggestions, user};
+use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, PromptInfo, Suggestions, user};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::{ContentBlock, PromptMessage};
@@ -26,7 +26,10 @@ pub(crate) struct CompletablePrompt {
 
 impl Prompt<App> for CompletablePrompt {
     const NAME: &'static str = "completable-prompt";
-    const TITLE: Option<&'static str> = Some("Team Management");
+
+    fn info(info: PromptInfo) -> PromptInfo {
+        info.title("Team Management")
+    }
 
     async fn render(self, _: &Ctx<App>) -> Result<Vec<PromptMessage>, PromptError> {
         let Self { department, name } = self;

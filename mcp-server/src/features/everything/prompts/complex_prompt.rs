@@ -1,6 +1,8 @@
 //! A conversation of three messages, one of them a picture.
 
-use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, Suggestions, assistant, user};
+use mcp_core::{
+    Argument, Ctx, ListCtx, Prompt, PromptError, PromptInfo, Suggestions, assistant, user,
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::{ContentBlock, PromptMessage};
@@ -21,7 +23,10 @@ const REPLY: &str = "I understand. You've provided a complex prompt with tempera
 
 impl Prompt<App> for ComplexPrompt {
     const NAME: &'static str = "complex_prompt";
-    const TITLE: Option<&'static str> = Some("Complex Prompt");
+
+    fn info(info: PromptInfo) -> PromptInfo {
+        info.title("Complex Prompt")
+    }
 
     async fn render(self, _: &Ctx<App>) -> Result<Vec<PromptMessage>, PromptError> {
         let temperature = self.temperature;

@@ -1,6 +1,6 @@
 //! A prompt with one of the hundred static resources in it.
 
-use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, Suggestions, user};
+use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, PromptInfo, Suggestions, user};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::{ContentBlock, PromptMessage};
@@ -17,7 +17,10 @@ pub(crate) struct FormerResourcePrompt {
 
 impl Prompt<App> for FormerResourcePrompt {
     const NAME: &'static str = "resource_prompt";
-    const TITLE: Option<&'static str> = Some("Static Resource Prompt");
+
+    fn info(info: PromptInfo) -> PromptInfo {
+        info.title("Static Resource Prompt")
+    }
 
     async fn render(self, _: &Ctx<App>) -> Result<Vec<PromptMessage>, PromptError> {
         let id = static_resource::parsed(&self.resource_id).ok_or_else(|| {

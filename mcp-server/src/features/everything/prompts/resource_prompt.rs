@@ -1,6 +1,6 @@
 //! A prompt with a resource in it, made of a number.
 
-use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, Suggestions, user};
+use mcp_core::{Argument, Ctx, ListCtx, Prompt, PromptError, PromptInfo, Suggestions, user};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::{ContentBlock, PromptMessage};
@@ -25,7 +25,10 @@ pub(crate) struct ResourcePrompt {
 
 impl Prompt<App> for ResourcePrompt {
     const NAME: &'static str = "resource-prompt";
-    const TITLE: Option<&'static str> = Some("Resource Prompt");
+
+    fn info(info: PromptInfo) -> PromptInfo {
+        info.title("Resource Prompt")
+    }
 
     async fn render(self, ctx: &Ctx<App>) -> Result<Vec<PromptMessage>, PromptError> {
         let kind = Kind::named(&self.resource_type).ok_or_else(|| {

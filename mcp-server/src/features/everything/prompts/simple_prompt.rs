@@ -1,6 +1,6 @@
 //! The smallest prompt there is.
 
-use mcp_core::{Ctx, Prompt, PromptError, user};
+use mcp_core::{Ctx, Prompt, PromptError, PromptInfo, user};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::{ContentBlock, PromptMessage};
@@ -13,8 +13,10 @@ pub(crate) struct SimplePrompt {}
 
 impl Prompt<App> for SimplePrompt {
     const NAME: &'static str = "simple-prompt";
-    const TITLE: Option<&'static str> = Some("Simple Prompt");
-    const ALIASES: &'static [&'static str] = &["simple_prompt"];
+
+    fn info(info: PromptInfo) -> PromptInfo {
+        info.title("Simple Prompt").alias("simple_prompt")
+    }
 
     async fn render(self, _: &Ctx<App>) -> Result<Vec<PromptMessage>, PromptError> {
         Ok(vec![user(ContentBlock::text("This is a simple prompt without arguments."))])

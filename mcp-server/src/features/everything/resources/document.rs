@@ -65,19 +65,23 @@ fn uri(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use mcp_core::{Refusal, testing::Asker};
+    use mcp_core::{
+        Refusal,
+        testing::{Asker, Feature, both_eras},
+    };
+    use serde_json::json;
 
     use super::DOCUMENTS;
     use crate::features::{App, catalog};
 
     #[tokio::test]
     async fn every_document_can_be_read_in_both_eras() {
-        for asker in Asker::both(catalog, App::default) {
-            for (name, _) in DOCUMENTS {
-                let uri = format!("demo://resource/static/document/{name}");
-                let text = asker.read(&uri).await.unwrap();
-                assert!(text.starts_with("# "), "{name}: {text}");
-            }
+        for (name, _) in DOCUMENTS {
+            let uri = super::uri(name);
+            let document = Feature::Resource(&uri);
+            let read = both_eras(catalog, App::default, document, json!({}), []).await;
+            let text = read["contents"][0]["text"].as_str().unwrap();
+            assert!(text.starts_with("# "), "{name}: {text}");
         }
     }
 

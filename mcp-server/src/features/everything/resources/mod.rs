@@ -4,7 +4,6 @@ mod document;
 mod dynamic;
 pub(super) mod static_resource;
 
-use serde_json::Map;
 use shared::mcp::Resource;
 
 pub(super) use self::{
@@ -15,15 +14,5 @@ pub(super) use self::{
 
 /// A member of a family, as it is listed.
 fn member(uri: String, name: String, mime_type: &str) -> Resource {
-    Resource {
-        uri,
-        name,
-        title: None,
-        description: None,
-        mime_type: Some(mime_type.to_owned()),
-        annotations: None,
-        size: None,
-        icons: Vec::new(),
-        meta: Map::new(),
-    }
+    Resource { mime_type: Some(mime_type.to_owned()), ..Resource::new(uri, name) }
 }

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::mcp::{
-    CreateMessageParams, CreateMessageResult, OneOrMany, Role, SamplingContent, SamplingMessage,
+    CreateMessageParams, CreateMessageResult, OneOrMany, SamplingContent, SamplingMessage,
     ToolChoice, ToolChoiceMode,
 };
 
@@ -100,14 +100,10 @@ impl Asked {
     /// The question of the tool with this name.
     pub(super) fn question(self, asking: &str) -> CreateMessageParams {
         let text = format!("Resource {asking} context: {}", self.prompt);
-        let content = OneOrMany::One(SamplingContent::Text { text });
         CreateMessageParams {
-            messages: vec![SamplingMessage { role: Role::User, content }],
-            max_tokens: self.max_tokens,
             system_prompt: Some("You are a helpful test server.".to_owned()),
             temperature: Some(0.7),
-            tools: Vec::new(),
-            tool_choice: None,
+            ..CreateMessageParams::new(vec![SamplingMessage::user(text)], self.max_tokens)
         }
     }
 }
@@ -140,7 +136,7 @@ fn first_text(result: &CreateMessageResult) -> String {
         OneOrMany::Many(contents) => contents.first(),
     };
     match first {
-        Some(SamplingContent::Text { text }) => text.clone(),
+        Some(SamplingContent::Text(words)) => words.text.clone(),
         Some(other) => other_kind(&json!(other)),
         None => "(nothing)".to_owned(),
     }
