@@ -1,10 +1,11 @@
 //! What a process tells about itself: logs, metrics and traces.
 //!
 //! Logs go to standard error (standard output is the wire in stdio mode). Metrics are offered to
-//! Prometheus, traces are sent to an OpenTelemetry collector; both are handed to whoever measures,
-//! and cost nothing where they are off.
+//! Prometheus or sent to an OpenTelemetry collector, as traces are; both are handed to whoever
+//! measures, and cost nothing where they are off.
 
 mod asking;
+mod collector;
 pub mod context;
 mod db;
 mod filter;
@@ -13,6 +14,7 @@ mod json;
 mod lines;
 mod metrics;
 mod process;
+mod push;
 mod settings;
 mod start;
 mod tally;
@@ -33,7 +35,7 @@ pub use self::{
     db::DbMetrics,
     filter::LogFilter,
     metrics::Metrics,
-    settings::{MetricsAddr, Otlp, Root, Sampling, TelemetrySettings},
+    settings::{MetricsAddr, Otlp, PushedMetrics, PushedTraces, Root, Sampling, TelemetrySettings},
     start::{Service, Telemetry},
     tally::Tally,
 };
