@@ -58,7 +58,7 @@ async fn a_call_belongs_to_the_trace_of_its_message_and_links_to_its_request() {
     assert_eq!((call.links[0].span_id.clone(), call.links.len()), (http.span_id.clone(), 1));
     assert!(http.parent_span_id.is_empty() && http.trace_id != call.trace_id);
     assert!([call, http].iter().all(|span| span.kind == SpanKind::Server as i32));
-    assert_eq!(attribute(http, "http.response.status_code"), Some(json!("200")));
+    assert_eq!(attribute(http, "http.response.status_code"), Some(json!(200)));
     assert!(call.status.clone().is_none_or(|status| status.code == StatusCode::Unset as i32));
 }
 
@@ -154,6 +154,8 @@ async fn the_check_of_a_token_is_part_of_the_trace_and_its_secret_is_not() {
     let (http, check) = (named(&spans, "POST /mcp"), named(&spans, "POST"));
     assert_eq!(check.parent_span_id, http.span_id);
     assert_eq!(attribute(check, "url.path"), Some(json!("/introspect")));
+    assert!(attribute(check, "server.port").unwrap().is_i64(), "a port is a number");
+    assert_eq!(attribute(check, "http.response.status_code"), Some(json!(200)));
     let traceparent = scene.last_traceparent().unwrap();
     assert_eq!(traceparent, format!("00-{}-{}-01", hex(&check.trace_id), hex(&check.span_id)));
     assert!(!format!("{spans:?}").contains("alice.mcp"));

@@ -52,7 +52,8 @@ impl Asking {
         let answer = sending.instrument(span.clone()).await;
         let failure = failure(&answer);
         if let Ok(answer) = &answer {
-            span.record("http.response.status_code", answer.status().as_u16());
+            // As `u16` it would be recorded as text: the bridge knows signed integers only.
+            span.record("http.response.status_code", i64::from(answer.status().as_u16()));
         }
         if let Some(kind) = &failure {
             span.record("error.type", &**kind);
@@ -103,7 +104,7 @@ fn span(request: &Request) -> Span {
         otel.status_code = Empty,
         http.request.method = request.method().as_str(),
         server.address = url.host_str(),
-        server.port = url.port_or_known_default(),
+        server.port = url.port_or_known_default().map(i64::from),
         url.path = url.path(),
         http.response.status_code = Empty,
         error.type = Empty,

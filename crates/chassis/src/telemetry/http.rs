@@ -205,9 +205,10 @@ impl Around for TraceHttp {
 
     fn after(span: Span, response: Response) -> Response {
         let status = response.status().as_u16();
-        span.record("http.response.status_code", status);
+        // As `u16` it would be recorded as text: the bridge knows signed integers only.
+        span.record("http.response.status_code", i64::from(status));
         if status >= 500 {
-            span.record("error.type", status);
+            span.record("error.type", status.to_string());
             span.record("otel.status_code", "ERROR");
         }
         response
