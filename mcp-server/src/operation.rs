@@ -14,9 +14,9 @@ use chassis::telemetry::context;
 use futures_util::future::BoxFuture;
 use mcp_core::{Names, flow::AskError};
 use opentelemetry::KeyValue;
-use serde::Deserialize;
-use serde_json::Value;
-use shared::mcp::{ErrorCode, ErrorObject, Method, RawJson, RequestId, Revision, ServerResult};
+use shared::mcp::{
+    ErrorCode, ErrorObject, Method, Params, RequestId, Revision, ServerResult, TraceContext,
+};
 use tracing::{Instrument as _, Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
@@ -53,7 +53,7 @@ pub(crate) struct Asked<'a> {
     /// A notification has none.
     pub(crate) id: Option<&'a RequestId>,
     pub(crate) method: &'a str,
-    pub(crate) params: Option<&'a RawJson>,
+    pub(crate) params: Option<&'a Params>,
     pub(crate) revision: Revision,
     pub(crate) session: Option<&'a SessionId>,
     pub(crate) transport: Transport,
@@ -64,7 +64,7 @@ impl<'a> Asked<'a> {
     /// that is offered to whoever asks for an unknown one.
     pub(crate) fn initialize(
         id: &'a RequestId,
-        params: Option<&'a RawJson>,
+        params: Option<&'a Params>,
         transport: Transport,
     ) -> Self {
         let method = Method::Initialize.as_str();
@@ -77,26 +77,6 @@ impl<'a> Asked<'a> {
             transport,
         }
     }
-}
-
-/// What is looked at of the parameters.
-#[derive(Default, Deserialize)]
-struct Looked<'a> {
-    #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    uri: Option<Cow<'a, str>>,
-    #[serde(rename = "_meta", default)]
-    place: Place,
-}
-
-/// Where the caller says it is. Of the wrong type it is no mistake, and nothing.
-#[derive(Default, Deserialize)]
-struct Place {
-    #[serde(default)]
-    traceparent: Value,
-    #[serde(default)]
-    tracestate: Value,
 }
 
 /// How a request ended, as far as it went.
@@ -253,11 +233,9 @@ impl Operations {
         if self.0.instruments.is_none() && span.is_disabled() {
             return Begun(None);
         }
-        let looked = asked.params.and_then(|params| params.decode::<Looked<'_>>().ok());
-        let looked = looked.unwrap_or_default();
-        let target = self.target(method, looked.name.as_deref());
+        let target = self.target(method, asked.params);
         if !span.is_disabled() {
-            describe(&span, &asked, target.as_ref(), &looked);
+            describe(&span, &asked, target.as_ref());
         }
         let measured = self.0.instruments.as_ref().map(|instruments| Measured {
             instruments: Arc::clone(instruments),
@@ -272,18 +250,19 @@ impl Operations {
     }
 
     fn show(&self, asked: &Asked<'_>, method: Option<Method>) {
-        let looked = asked.params.and_then(|params| params.decode::<Looked<'_>>().ok());
-        let target = self.target(method, looked.unwrap_or_default().name.as_deref());
+        let target = self.target(method, asked.params);
         self.0.flow.came(asked, target.as_ref().map(|label| label.value.as_str()).as_deref());
     }
 
-    fn target(&self, method: Option<Method>, name: Option<&str>) -> Option<KeyValue> {
+    /// The tool or prompt that is asked for.
+    fn target(&self, method: Option<Method>, params: Option<&Params>) -> Option<KeyValue> {
         let (known, key) = match method? {
             Method::CallTool => (&self.0.tools, "gen_ai.tool.name"),
             Method::GetPrompt => (&self.0.prompts, "gen_ai.prompt.name"),
             _ => return None,
         };
-        let label = name.and_then(|name| known.get(name)).cloned();
+        let name = params.and_then(|params| params.get::<String>("name"));
+        let label = name.and_then(|name| known.get(&name)).cloned();
         Some(label.unwrap_or_else(|| KeyValue::new(key, OTHER)))
     }
 }
@@ -329,8 +308,9 @@ fn blank() -> Span {
     )
 }
 
-fn describe(span: &Span, asked: &Asked<'_>, target: Option<&KeyValue>, looked: &Looked<'_>) {
+fn describe(span: &Span, asked: &Asked<'_>, target: Option<&KeyValue>) {
     let (method, named) = (Method::named(asked.method), label(asked.method));
+    let uri = || asked.params.and_then(|params| params.get::<String>("uri"));
     span.record("mcp.method.name", named);
     span.record("mcp.protocol.version", asked.revision.as_str());
     if let Some(id) = asked.id {
@@ -350,33 +330,31 @@ fn describe(span: &Span, asked: &Asked<'_>, target: Option<&KeyValue>, looked: &
             span.record("otel.name", format!("{named} {value}"))
         }
     };
-    match (method, &looked.uri) {
-        (Some(Method::CallTool), _) => {
+    match method {
+        Some(Method::CallTool) => {
             span.record("gen_ai.operation.name", "execute_tool");
         }
-        (Some(Method::ReadResource | Method::Subscribe | Method::Unsubscribe), Some(uri)) => {
-            span.record("mcp.resource.uri", shortened(uri));
+        Some(Method::ReadResource | Method::Subscribe | Method::Unsubscribe) => {
+            span.record("mcp.resource.uri", uri().as_deref().map(shortened));
         }
         _ => {}
     }
-    looked.place.put(span);
+    put(span, &TraceContext::of(asked.params));
 }
 
-impl Place {
-    /// The caller's context is the parent and the HTTP span a link; without one, the HTTP span is
-    /// the parent.
-    fn put(&self, span: &Span) {
-        let parent = self.traceparent.as_str();
-        let parent = parent.and_then(|parent| context::remote(parent, self.tracestate.as_str()));
-        // Fails only where no spans are recorded.
-        let _ = match parent {
-            Some(parent) => {
-                span.add_link(context::current_span());
-                span.set_parent(parent)
-            }
-            None => span.set_parent(opentelemetry::Context::current()),
-        };
-    }
+/// Puts a span where the caller says it is: that is its parent and the HTTP span a link; where he
+/// says nothing, the HTTP span is the parent.
+fn put(span: &Span, place: &TraceContext) {
+    let parent = place.traceparent.as_deref();
+    let parent = parent.and_then(|parent| context::remote(parent, place.tracestate.as_deref()));
+    // Fails only where no spans are recorded.
+    let _ = match parent {
+        Some(parent) => {
+            span.add_link(context::current_span());
+            span.set_parent(parent)
+        }
+        None => span.set_parent(opentelemetry::Context::current()),
+    };
 }
 
 /// As text, whatever its type.

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use shared::mcp::{CancelledParams, Incoming, Message, RawJson, RequestId};
+use shared::mcp::{CancelledParams, Incoming, Message, Params, RequestId};
 use store::StoreError;
 use tokio::{
     io::{AsyncBufRead, AsyncBufReadExt as _, AsyncWrite, AsyncWriteExt as _},
@@ -197,7 +197,7 @@ impl Pipe {
         }
     }
 
-    async fn open(&mut self, id: &RequestId, params: Option<&RawJson>) -> Result<(), Rejection> {
+    async fn open(&mut self, id: &RequestId, params: Option<&Params>) -> Result<(), Rejection> {
         if self.session.is_some() {
             let message = "This process has a session already";
             return Err(Rejection::invalid_request(message).to(id));
@@ -245,7 +245,7 @@ impl Pipe {
     fn cancel_modern(&self, incoming: &Incoming) {
         if let Incoming::Notification { method, params } = incoming
             && method == "notifications/cancelled"
-            && let Some(Ok(cancelled)) = params.as_ref().map(RawJson::decode::<CancelledParams>)
+            && let Some(Ok(cancelled)) = params.as_ref().map(Params::decode::<CancelledParams>)
             && let Some(id) = cancelled.request_id
             && let Some(token) = self.running.lock().remove(&id)
         {

@@ -15,7 +15,7 @@ use ambient::{Clock, Entropy, Timestamp};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use shared::mcp::{
-    ClientCapabilities, ClientProfile, ClientRequest, InputRequest, Method, RawJson, Revision,
+    ClientCapabilities, ClientProfile, ClientRequest, InputRequest, Method, Params, Revision,
     ServerNotification, ServerResult,
 };
 use tokio_util::sync::CancellationToken;
@@ -91,7 +91,7 @@ pub async fn both_eras<S: Send + Sync + 'static>(
         script.0.entry(key.to_owned()).or_default().push_back(answer);
     }
     let request = || {
-        let params = RawJson::from(&json!({ "name": tool, "arguments": arguments }));
+        let params = Params::from(&json!({ "name": tool, "arguments": arguments }));
         ClientRequest::decode(Method::CallTool, Some(&params)).expect("a name and arguments")
     };
     let clock = Clock::manual(Timestamp::from_secs(0));

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::mcp::{
     ClientCapabilities, ClientProfile, ClientRequest, CreateMessageParams, ElicitationCapability,
-    Implementation, InputRequest, Method, RawJson, Revision, RootsCapability, SamplingCapability,
+    Implementation, InputRequest, Method, Params, Revision, RootsCapability, SamplingCapability,
     ServerResult,
 };
 use tokio_util::sync::CancellationToken;
@@ -177,7 +177,7 @@ impl Rounds {
         arguments: &Value,
         journal: Journal,
     ) -> Outcome<Result<ServerResult, Refusal>> {
-        let params = RawJson::from(&json!({ "name": tool, "arguments": arguments }));
+        let params = Params::from(&json!({ "name": tool, "arguments": arguments }));
         let request = ClientRequest::decode(Method::CallTool, Some(&params)).unwrap();
         let profile = ClientProfile {
             revision: Revision::V2026_07_28,

@@ -14,8 +14,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::mcp::{
-    ClientCapabilities, ClientProfile, ClientRequest, ContentBlock, Implementation, Method,
-    PromptMessage, RawJson, Resource as Listed, ResourceContents, Revision,
+    ClientCapabilities, ClientProfile, ClientRequest, ContentBlock, Implementation, Method, Params,
+    PromptMessage, Resource as Listed, ResourceContents, Revision,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -115,7 +115,7 @@ async fn ask(method: Method, params: Value) -> Result<Value, Refusal> {
         changes: Arc::new(NoFeed),
         lent: Lent::default(),
     };
-    let request = ClientRequest::decode(method, Some(&RawJson::from(&params))).unwrap();
+    let request = ClientRequest::decode(method, Some(&Params::from(&params))).unwrap();
     features.dispatch(request, call).await.map(|result| serde_json::to_value(result).unwrap())
 }
 

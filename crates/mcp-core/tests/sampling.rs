@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::mcp::{
     ClientCapabilities, ClientProfile, ClientRequest, CreateMessageParams, Implementation, Method,
-    RawJson, Revision, ToolChoiceMode,
+    Params, Revision, ToolChoiceMode,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -103,7 +103,7 @@ impl Rounds {
 
     async fn run(&self, journal: Journal) -> Outcome<Result<Value, Refusal>> {
         let features = Features::new(Implementation::new("t", "1"), catalog(), self.app.clone());
-        let params = RawJson::from(&json!({ "name": "consult", "arguments": {} }));
+        let params = Params::from(&json!({ "name": "consult", "arguments": {} }));
         let request = ClientRequest::decode(Method::CallTool, Some(&params)).unwrap();
         let capabilities = json!({ "sampling": self.sampling });
         let capabilities: ClientCapabilities = serde_json::from_value(capabilities).unwrap();

@@ -17,8 +17,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::mcp::{
-    ClientProfile, ClientRequest, Icon, Implementation, InputRequest, LogLevel, Method,
-    ProgressToken, RawJson, Resource as Listed, ResourceContents, Revision, ServerNotification,
+    ClientProfile, ClientRequest, Icon, Implementation, InputRequest, LogLevel, Method, Params,
+    ProgressToken, Resource as Listed, ResourceContents, Revision, ServerNotification,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -75,7 +75,7 @@ async fn send(
     method: Method,
     params: Value,
 ) -> Result<Value, Refusal> {
-    let request = ClientRequest::decode(method, Some(&RawJson::from(&params))).unwrap();
+    let request = ClientRequest::decode(method, Some(&Params::from(&params))).unwrap();
     let call = Call {
         client: client.clone(),
         principal: Arc::new(principal),
@@ -352,7 +352,7 @@ async fn a_tool_with_a_scope_runs_for_those_who_have_it() {
         assert_eq!(result["structuredContent"].is_object(), allowed, "{result}");
         assert_eq!(text(&result).contains("`secrets:read`"), !allowed);
     }
-    let request = RawJson::from(&guarded);
+    let request = Params::from(&guarded);
     let request = ClientRequest::decode(Method::CallTool, Some(&request)).unwrap();
     assert_eq!(features().required_scopes(&request), ["secrets:read"]);
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use http::StatusCode;
 use mcp_core::Principal;
 use shared::{
-    mcp::{ClientRequest, ErrorCode, Incoming, Method, RawJson},
+    mcp::{ClientRequest, ErrorCode, Incoming, Method, Params},
     oauth::{BearerChallenge, Scope},
 };
 
@@ -52,7 +52,7 @@ pub(crate) fn allow_message(
     server: &Server,
     principal: &Principal,
     method: &str,
-    params: Option<&RawJson>,
+    params: Option<&Params>,
 ) -> Result<(), Rejection> {
     allow(server, principal, &needed(server, method, params))
 }
@@ -72,7 +72,7 @@ pub(crate) fn allow_messages<'a>(
 }
 
 /// What a message needs.
-fn needed(server: &Server, method: &str, params: Option<&RawJson>) -> Vec<String> {
+fn needed(server: &Server, method: &str, params: Option<&Params>) -> Vec<String> {
     let Some(Method::CallTool) = Method::named(method) else { return Vec::new() };
     ClientRequest::decode(Method::CallTool, params)
         .map(|request| server.features().required_scopes(&request).to_vec())

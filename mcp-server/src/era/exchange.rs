@@ -157,6 +157,9 @@ fn canonical(value: &Value, hash: &mut Sha256) {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+    use shared::mcp::Params;
+
     use super::*;
 
     fn of(text: &str) -> String {
@@ -169,7 +172,7 @@ mod tests {
             let nest = format!("{}{}", "[".repeat(200), "]".repeat(200));
             let text = format!(r#"{{"amount":{amount},"ignored":{nest}}}"#);
             let call = format!(r#"{{"name":"x","arguments":{text}}}"#);
-            let params = serde_json::from_str::<RawJson>(&call).unwrap();
+            let params = Params::parse(&RawJson::from(Bytes::from(call))).unwrap();
             let mut request = ClientRequest::decode(Method::CallTool, Some(&params)).unwrap();
             parts(&mut request).unwrap().0.arguments.digest()
         };

@@ -16,7 +16,7 @@ use mcp_core::{Call, Principal, flow::Peer};
 use serde_json::Value;
 use shared::mcp::{
     CancelledParams, ClientRequest, EmptyResult, ErrorCode, ErrorObject, Head, Incoming,
-    InitializeResult, Method, Outgoing, RawJson, RequestId, RequestMeta, Revision, ServerResult,
+    InitializeResult, Method, Outgoing, Params, RequestId, RequestMeta, Revision, ServerResult,
 };
 
 use store::StoreError;
@@ -51,7 +51,7 @@ pub(crate) async fn open(
     server: &Server,
     principal: &Principal,
     id: &RequestId,
-    params: Option<&RawJson>,
+    params: Option<&Params>,
     transport: Transport,
 ) -> Result<(Answer, Option<SessionId>), OpenError> {
     let terms = match terms(id, params, transport) {
@@ -66,11 +66,11 @@ pub(crate) async fn open(
 }
 
 /// What a client wants of a session, or the error that answers it.
-fn terms(id: &RequestId, params: Option<&RawJson>, transport: Transport) -> Result<Terms, Bytes> {
+fn terms(id: &RequestId, params: Option<&Params>, transport: Transport) -> Result<Terms, Bytes> {
     let refused = |message: String| {
         error_message(Some(id), &ErrorObject::new(ErrorCode::INVALID_PARAMS, message))
     };
-    if params.is_some_and(|params| params.as_bytes().len() > MOST_SAID) {
+    if params.is_some_and(|params| params.size() > MOST_SAID) {
         return Err(refused(format!("`initialize` may have {MOST_SAID} bytes of parameters")));
     }
     match ClientRequest::decode(Method::Initialize, params) {
@@ -196,7 +196,7 @@ async fn agree(
     server: &Server,
     session: &SessionId,
     id: &RequestId,
-    params: Option<&RawJson>,
+    params: Option<&Params>,
 ) -> Result<Bytes, StoreError> {
     Ok(match terms(id, params, Transport::Sse) {
         Err(refused) => refused,
@@ -287,7 +287,7 @@ async fn notified(
     server: &Server,
     session: &Session,
     method: &str,
-    params: Option<&RawJson>,
+    params: Option<&Params>,
 ) -> Result<(), StoreError> {
     let begun = server.operations().begin(Asked {
         id: None,
@@ -300,7 +300,7 @@ async fn notified(
     let taking = async move {
         // Others tell nothing that is kept: `initialized`, roots that have changed, progress.
         if method == "notifications/cancelled"
-            && let Some(Ok(cancelled)) = params.map(RawJson::decode::<CancelledParams>)
+            && let Some(Ok(cancelled)) = params.map(Params::decode::<CancelledParams>)
             && let Some(id) = cancelled.request_id
         {
             tracing::debug!(reason = cancelled.reason.as_deref(), "a client cancels its request");
@@ -353,7 +353,7 @@ impl Drop for Detaching {
 struct Request {
     id: RequestId,
     method: String,
-    params: Option<RawJson>,
+    params: Option<Params>,
 }
 
 impl Request {

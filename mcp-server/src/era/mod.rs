@@ -15,7 +15,7 @@ mod wants;
 use http::HeaderMap;
 use shared::mcp::{
     Claim, ClientCapabilities, Era as Kind, Incoming, MalformedMessage, MalformedMeta, Message,
-    RawJson, RequestId, RequestMeta, Revision, headers, keys,
+    Params, RequestId, RequestMeta, Revision, headers, keys,
 };
 
 use crate::http::Rejection;
@@ -28,7 +28,7 @@ pub(crate) enum Era {
     /// A notification of that era. Over HTTP it has no meaning: it is accepted and dropped.
     ModernNotification(Incoming),
     /// `initialize`: a new session.
-    Opening { id: RequestId, params: Option<RawJson> },
+    Opening { id: RequestId, params: Option<Params> },
     /// A message within a session.
     Legacy(Incoming),
     /// Several messages within a session of 2025-03-26.
@@ -40,7 +40,7 @@ pub(crate) enum Era {
 pub(crate) struct Envelope {
     pub(crate) id: RequestId,
     pub(crate) method: String,
-    pub(crate) params: Option<RawJson>,
+    pub(crate) params: Option<Params>,
     pub(crate) meta: RequestMeta,
     pub(crate) revision: Revision,
     pub(crate) capabilities: ClientCapabilities,
@@ -115,7 +115,7 @@ fn request(
     header: &Header<'_>,
     id: RequestId,
     method: String,
-    params: Option<RawJson>,
+    params: Option<Params>,
 ) -> Result<Era, Rejection> {
     let claim = RequestMeta::claim(params.as_ref());
     if method == "initialize" {
@@ -142,7 +142,7 @@ fn initialize(
     header: &Header<'_>,
     id: RequestId,
     method: String,
-    params: Option<RawJson>,
+    params: Option<Params>,
     claim: Claim,
 ) -> Result<Era, Rejection> {
     if is_whole(&claim) {
@@ -169,12 +169,12 @@ fn envelope(
     header: &Header<'_>,
     id: RequestId,
     method: String,
-    params: Option<RawJson>,
+    params: Option<Params>,
     meta: Result<RequestMeta, MalformedMeta>,
 ) -> Result<Envelope, Rejection> {
-    let meta = meta.map_err(|malformed| Rejection::invalid_params(malformed.to_string()))?;
-    let (Some(claimed), Some(capabilities)) = (&meta.protocol_version, &meta.client_capabilities)
-    else {
+    let mut meta = meta.map_err(|malformed| Rejection::invalid_params(malformed.to_string()))?;
+    let capabilities = meta.client_capabilities.take();
+    let (Some(claimed), Some(capabilities)) = (&meta.protocol_version, capabilities) else {
         let missing = format!("Missing `_meta` member: {}", keys::CLIENT_CAPABILITIES);
         return Err(Rejection::invalid_params(missing));
     };
@@ -191,14 +191,13 @@ fn envelope(
     if *header == Header::Absent {
         return Err(Rejection::header_mismatch("Missing header: MCP-Protocol-Version"));
     }
-    let capabilities = capabilities.clone();
     Ok(Envelope { id, method, params, meta, revision, capabilities })
 }
 
 fn notification(
     header: &Header<'_>,
     method: String,
-    params: Option<RawJson>,
+    params: Option<Params>,
 ) -> Result<Era, Rejection> {
     let claim = RequestMeta::claim(params.as_ref());
     let note = Incoming::Notification { method, params };

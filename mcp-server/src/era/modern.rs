@@ -15,7 +15,7 @@ use serde_json::Value;
 use shared::mcp::{
     CacheHint, CacheScope, ClientCapabilities, ClientProfile, ClientRequest, DiscoverResult,
     ErrorCode, ErrorObject, Head, InputRequiredResult, ListenParams, MalformedParams, Method,
-    Outgoing, RawJson, RequestId, ResultType, Revision, ServerNotification, ServerResult,
+    Outgoing, Params, RawJson, RequestId, ResultType, Revision, ServerNotification, ServerResult,
     TASKS_EXTENSION, TaskBody, TaskResult, headers,
 };
 use tokio_util::sync::CancellationToken;
@@ -155,7 +155,7 @@ fn mirrored_name(
     headers: &HeaderMap,
     method: Method,
     decoded: &Result<ClientRequest, MalformedParams>,
-    params: Option<&RawJson>,
+    params: Option<&Params>,
 ) -> Result<(), Rejection> {
     let Some(member) = method.named_by() else { return Ok(()) };
     let in_body = match decoded {

@@ -3,7 +3,7 @@
 use axum::{Router, extract::Request, middleware::Next, response::Response};
 use http::StatusCode;
 use serde::{Deserialize, de::IgnoredAny};
-use shared::mcp::RequestId;
+use shared::mcp::{Params, RequestId};
 
 use super::{Flow, Hop, Kind, Place};
 use crate::{operation::Asked, session::SessionId};
@@ -44,7 +44,7 @@ impl Flow {
                 |target| format!("{} {target}", asked.method),
             );
             let hop = Hop::new(Place::Client, Place::Instance, kind, what).id(asked.id);
-            let bytes = asked.params.map_or(0, |params| params.as_bytes().len());
+            let bytes = asked.params.map_or(0, Params::size);
             hop.session(asked.session.map(SessionId::as_str)).bytes(bytes)
         });
     }

@@ -395,7 +395,7 @@ fn to_server_channel(id: &SessionId) -> String {
 mod tests {
     use ambient::Timestamp;
     use serde_json::json;
-    use shared::mcp::{ClientRequest, Method};
+    use shared::mcp::{ClientRequest, Method, Params};
 
     use super::*;
 
@@ -408,7 +408,7 @@ mod tests {
     }
 
     fn params() -> InitializeParams {
-        let params = RawJson::from(&json!({
+        let params = Params::from(&json!({
             "protocolVersion": "2025-11-25",
             "capabilities": {},
             "clientInfo": { "name": "test", "version": "1" },

@@ -13,8 +13,10 @@ use serde::{
 };
 use serde_json::{Value, value::RawValue};
 
+use super::params::{Found, Params};
+
 /// The id of a request: a string or an integer, never null, and `5` is not `"5"`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
 pub enum RequestId {
     /// An integer.
@@ -29,6 +31,36 @@ impl fmt::Display for RequestId {
             Self::Number(number) => number.fmt(f),
             Self::String(text) => text.fmt(f),
         }
+    }
+}
+
+impl<'de> Deserialize<'de> for RequestId {
+    /// Every message has one: it is read without trying one type after the other.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AnId)
+    }
+}
+
+struct AnId;
+
+impl Visitor<'_> for AnId {
+    type Value = RequestId;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or an integer")
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<RequestId, E> {
+        Ok(RequestId::Number(number))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<RequestId, E> {
+        let number = number.try_into().map_err(|_| E::custom("an integer out of range"))?;
+        Ok(RequestId::Number(number))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RequestId, E> {
+        Ok(RequestId::String(text.to_owned()))
     }
 }
 
@@ -51,9 +83,20 @@ impl RawJson {
         serde_json::from_slice(&self.0)
     }
 
+    /// The text, shared.
+    pub(super) const fn bytes(&self) -> &Bytes {
+        &self.0
+    }
+
     /// A part of this text, found in it by borrowing.
-    pub(crate) fn part(&self, raw: &RawValue) -> Self {
+    fn part(&self, raw: &RawValue) -> Self {
         Self(self.0.slice_ref(raw.get().as_bytes()))
+    }
+}
+
+impl From<Bytes> for RawJson {
+    fn from(text: Bytes) -> Self {
+        Self(text)
     }
 }
 
@@ -103,14 +146,14 @@ pub enum Incoming {
         /// What is wanted.
         method: String,
         /// With what; an object.
-        params: Option<RawJson>,
+        params: Option<Params>,
     },
     /// Wants none.
     Notification {
         /// What has happened.
         method: String,
         /// With what; an object.
-        params: Option<RawJson>,
+        params: Option<Params>,
     },
     /// Answers a request of ours.
     Response {
@@ -219,7 +262,8 @@ impl<'de> Visitor<'de> for Few {
     }
 }
 
-/// The members of a message, none of them looked into.
+/// The members of a message. Of the parameters is known what members they have; nothing else is
+/// looked into.
 #[derive(Deserialize)]
 struct Members<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
@@ -229,7 +273,7 @@ struct Members<'a> {
     #[serde(borrow, default, deserialize_with = "present")]
     method: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
-    params: Option<&'a RawValue>,
+    params: Option<Found<'a>>,
     #[serde(borrow, default, deserialize_with = "present")]
     result: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
@@ -262,10 +306,14 @@ impl Incoming {
         if members.jsonrpc.is_none_or(|raw| raw.get() != "\"2.0\"") {
             return Err(wrong("`jsonrpc` must be \"2.0\""));
         }
-        let params = members.params.map(|raw| text.part(raw));
-        if params.as_ref().is_some_and(|params| !params.0.starts_with(b"{")) {
-            return Err(wrong("`params` must be an object"));
-        }
+        let params = match members.params {
+            None => None,
+            Some(Found::Object(object)) if object.is_sound => Some(Params::found(&text.0, &object)),
+            Some(Found::Object(_)) => {
+                return Err(wrong("`params` has a member twice, or more than 256"));
+            }
+            Some(Found::Other) => return Err(wrong("`params` must be an object")),
+        };
         if let Some(method) = members.method {
             let method = serde_json::from_str(method.get())
                 .map_err(|_| wrong("`method` must be a string"))?;
@@ -435,7 +483,7 @@ mod tests {
         };
         assert_eq!(id, RequestId::String("5".to_owned()));
         assert_eq!(method, "tools/call");
-        assert_eq!(params.unwrap().as_bytes(), br#"{ "name" : "x" }"#);
+        assert_eq!(params.unwrap().member("name").unwrap().as_bytes(), br#""x""#);
     }
 
     #[test]

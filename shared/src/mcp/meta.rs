@@ -1,9 +1,11 @@
 //! The reserved members of `_meta`, typed.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, value::RawValue};
 
-use super::{ClientCapabilities, Implementation, LogLevel, RawJson, RequestId, jsonrpc::present};
+use super::{
+    ClientCapabilities, Implementation, LogLevel, RequestId,
+    params::{META, MetaMalformed, MetaMembers, Params},
+};
 
 /// The reserved names (2026-07-28 basic/index).
 pub mod keys {
@@ -52,57 +54,26 @@ pub struct TraceContext {
     pub tracestate: Option<String>,
 }
 
+impl TraceContext {
+    /// What the parameters of a message say of it.
+    #[must_use]
+    pub fn of(params: Option<&Params>) -> Self {
+        let members = params.and_then(Params::meta).and_then(Result::ok);
+        members.map(Self::read).unwrap_or_default()
+    }
+
+    fn read(members: MetaMembers<'_>) -> Self {
+        let (parent, state) = ("traceparent", "tracestate");
+        Self { traceparent: text(members, parent), tracestate: text(members, state) }
+    }
+}
+
 /// A member of `_meta` does not have the type that its name promises.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`_meta` is malformed: `{key}` has the wrong type")]
 pub struct MalformedMeta {
     /// Which member, or `_meta` itself.
     pub key: &'static str,
-}
-
-#[derive(Deserialize)]
-struct Holder<'a> {
-    #[serde(borrow, rename = "_meta", default, deserialize_with = "present")]
-    meta: Option<&'a RawValue>,
-}
-
-/// The members as they came; absent ones are none, a null is something.
-#[derive(Default, Deserialize)]
-struct Members<'a> {
-    #[serde(
-        borrow,
-        rename = "io.modelcontextprotocol/protocolVersion",
-        default,
-        deserialize_with = "present"
-    )]
-    protocol_version: Option<&'a RawValue>,
-    #[serde(
-        borrow,
-        rename = "io.modelcontextprotocol/clientCapabilities",
-        default,
-        deserialize_with = "present"
-    )]
-    client_capabilities: Option<&'a RawValue>,
-    #[serde(
-        borrow,
-        rename = "io.modelcontextprotocol/clientInfo",
-        default,
-        deserialize_with = "present"
-    )]
-    client_info: Option<&'a RawValue>,
-    #[serde(
-        borrow,
-        rename = "io.modelcontextprotocol/logLevel",
-        default,
-        deserialize_with = "present"
-    )]
-    log_level: Option<&'a RawValue>,
-    #[serde(borrow, rename = "progressToken", default, deserialize_with = "present")]
-    progress_token: Option<&'a RawValue>,
-    #[serde(default)]
-    traceparent: Option<Value>,
-    #[serde(default)]
-    tracestate: Option<Value>,
 }
 
 /// What the parameters of a request claim about themselves.
@@ -120,75 +91,67 @@ impl RequestMeta {
     ///
     /// # Errors
     /// When `_meta` or one of its reserved members has the wrong type.
-    pub fn of(params: Option<&RawJson>) -> Result<Self, MalformedMeta> {
+    pub fn of(params: Option<&Params>) -> Result<Self, MalformedMeta> {
         Self::claim(params).meta
     }
 
     /// The same, and what it says of the era: that can be told even of something malformed.
     #[must_use]
-    pub fn claim(params: Option<&RawJson>) -> Claim {
-        let Some(raw) = raw_meta(params) else {
-            return Claim { is_modern: false, meta: Ok(Self::default()) };
-        };
-        match serde_json::from_str::<Members<'_>>(raw.get()) {
-            Ok(members) => {
-                Claim { is_modern: members.protocol_version.is_some(), meta: Self::typed(members) }
+    pub fn claim(params: Option<&Params>) -> Claim {
+        match params.and_then(Params::meta) {
+            None => Claim { is_modern: false, meta: Ok(Self::default()) },
+            Some(Ok(members)) => {
+                let is_modern = members.get(keys::PROTOCOL_VERSION).is_some();
+                Claim { is_modern, meta: Self::typed(members) }
             }
-            Err(_) => Claim { is_modern: false, meta: Err(MalformedMeta { key: "_meta" }) },
+            Some(Err(MetaMalformed)) => {
+                Claim { is_modern: false, meta: Err(MalformedMeta { key: META }) }
+            }
         }
     }
 
-    fn typed(members: Members<'_>) -> Result<Self, MalformedMeta> {
+    fn typed(members: MetaMembers<'_>) -> Result<Self, MalformedMeta> {
         Ok(Self {
-            protocol_version: typed(members.protocol_version, keys::PROTOCOL_VERSION)?,
-            client_capabilities: typed(members.client_capabilities, keys::CLIENT_CAPABILITIES)?,
-            client_info: typed(members.client_info, keys::CLIENT_INFO)?,
-            log_level: typed(members.log_level, keys::LOG_LEVEL)?,
-            progress_token: typed(members.progress_token, "progressToken")?,
-            trace: TraceContext {
-                traceparent: text(members.traceparent),
-                tracestate: text(members.tracestate),
-            },
+            protocol_version: typed(members, keys::PROTOCOL_VERSION)?,
+            client_capabilities: typed(members, keys::CLIENT_CAPABILITIES)?,
+            client_info: typed(members, keys::CLIENT_INFO)?,
+            log_level: typed(members, keys::LOG_LEVEL)?,
+            progress_token: typed(members, "progressToken")?,
+            trace: TraceContext::read(members),
         })
     }
 }
 
-fn raw_meta(params: Option<&RawJson>) -> Option<&RawValue> {
-    params?.decode::<Holder<'_>>().ok()?.meta
-}
-
+/// A reserved member: absent ones are none, a null is something.
 fn typed<'a, T: Deserialize<'a>>(
-    raw: Option<&'a RawValue>,
+    members: MetaMembers<'a>,
     key: &'static str,
 ) -> Result<Option<T>, MalformedMeta> {
+    let Some(text) = members.get(key) else { return Ok(None) };
     // A list of members would do for a struct, and is none of the reserved types.
-    let is_list = raw.is_some_and(|raw| raw.get().starts_with('['));
-    let read = raw.filter(|_| !is_list).map(|raw| serde_json::from_str(raw.get())).transpose();
-    read.ok().filter(|_| !is_list).ok_or(MalformedMeta { key })
+    let read = if text.starts_with(b"[") { None } else { serde_json::from_slice(text).ok() };
+    read.map(Some).ok_or(MalformedMeta { key })
 }
 
 /// Trace context is untrusted decoration: a wrong type is dropped, never an error.
-fn text(value: Option<Value>) -> Option<String> {
-    match value {
-        Some(Value::String(text)) => Some(text),
-        _ => None,
-    }
+fn text(members: MetaMembers<'_>, key: &str) -> Option<String> {
+    members.get(key).and_then(|text| serde_json::from_slice(text).ok())
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn of(meta: &Value) -> Result<RequestMeta, MalformedMeta> {
-        RequestMeta::of(Some(&RawJson::from(&json!({ "_meta": meta }))))
+        RequestMeta::of(Some(&Params::from(&json!({ "_meta": meta }))))
     }
 
     #[test]
     fn a_request_without_meta_says_nothing() {
         assert_eq!(RequestMeta::of(None), Ok(RequestMeta::default()));
-        let params = RawJson::from(&json!({ "name": "x" }));
+        let params = Params::from(&json!({ "name": "x" }));
         assert_eq!(RequestMeta::of(Some(&params)), Ok(RequestMeta::default()));
     }
 
@@ -207,10 +170,10 @@ mod tests {
     #[test]
     fn the_key_alone_is_a_claim() {
         for value in [json!("2026-07-28"), json!(null), json!(5)] {
-            let params = RawJson::from(&json!({ "_meta": { keys::PROTOCOL_VERSION: value } }));
+            let params = Params::from(&json!({ "_meta": { keys::PROTOCOL_VERSION: value } }));
             assert!(RequestMeta::claim(Some(&params)).is_modern);
         }
-        let params = RawJson::from(&json!({ "_meta": { keys::CLIENT_CAPABILITIES: {} } }));
+        let params = Params::from(&json!({ "_meta": { keys::CLIENT_CAPABILITIES: {} } }));
         assert!(!RequestMeta::claim(Some(&params)).is_modern);
     }
 

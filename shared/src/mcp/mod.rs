@@ -18,6 +18,7 @@ mod meta;
 mod misfit;
 mod notification;
 mod object;
+mod params;
 mod prompts;
 mod request;
 mod resources;
@@ -53,6 +54,7 @@ pub use notification::{
     AboutSubscription, AcknowledgedParams, CancelledParams, ListenFilter, LogLevel, LogParams,
     ProgressParams, ServerNotification, SubscriptionMeta, TaskNoteParams, UpdatedParams,
 };
+pub use params::Params;
 pub use prompts::{
     GetPromptParams, GetPromptResult, ListPromptsResult, Prompt, PromptArgument, PromptMessage,
 };

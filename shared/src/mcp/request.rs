@@ -1,13 +1,13 @@
 //! What clients ask: the closed set of methods and their parameters.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::Value;
 
 use super::{
     CompleteParams, DirectoryParams, Era, GetPromptParams, InitializeParams, ListenFilter,
-    LogLevel, RawJson, Revision, TaskParams, TaskRequest, UpdateTaskParams, misfit, object,
+    LogLevel, Params, RawJson, Revision, TaskParams, TaskRequest, UpdateTaskParams, misfit, object,
 };
 
 /// A method of the protocol. Which of them a revision has is [`Method::exists_in`].
@@ -163,9 +163,8 @@ impl Method {
 
     /// What that member holds in parameters that do not decode: a text, whatever else is wrong.
     #[must_use]
-    pub fn name_in(self, params: &RawJson) -> Option<String> {
-        let members = params.decode::<HashMap<String, &RawValue>>().ok()?;
-        serde_json::from_str(members.get(self.named_by()?)?.get()).ok()
+    pub fn name_in(self, params: &Params) -> Option<String> {
+        params.get(self.named_by()?)
     }
 
     /// Whether it belongs to the extension of tasks.
@@ -242,7 +241,7 @@ impl ClientRequest {
     ///
     /// # Errors
     /// When they do not have the shape of the method.
-    pub fn decode(method: Method, params: Option<&RawJson>) -> Result<Self, MalformedParams> {
+    pub fn decode(method: Method, params: Option<&Params>) -> Result<Self, MalformedParams> {
         Ok(match method {
             Method::Initialize => Self::Initialize(Box::new(read(params)?)),
             Method::Discover => Self::Discover,
@@ -285,9 +284,8 @@ impl ClientRequest {
 }
 
 /// Absent parameters are an empty object.
-fn read<'a, T: Deserialize<'a>>(params: Option<&'a RawJson>) -> Result<T, MalformedParams> {
-    let text = params.map_or(b"{}".as_slice(), RawJson::as_bytes);
-    Ok(serde_json::from_slice(text)?)
+fn read<'a, T: Deserialize<'a>>(params: Option<&'a Params>) -> Result<T, MalformedParams> {
+    Ok(params.map_or_else(|| serde_json::from_str("{}"), Params::decode)?)
 }
 
 /// Answers to what an earlier round asked, by key.
@@ -316,12 +314,11 @@ pub struct CallToolParams {
     pub task: Option<TaskRequest>,
 }
 
+/// All of them but the arguments.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct CallToolMembers<'a> {
+struct CallToolMembers {
     name: String,
-    #[serde(borrow, default)]
-    arguments: Option<&'a RawValue>,
     #[serde(default)]
     input_responses: Option<InputResponses>,
     #[serde(default)]
@@ -331,10 +328,14 @@ struct CallToolMembers<'a> {
 }
 
 impl CallToolParams {
-    fn read(params: Option<&RawJson>) -> Result<Self, MalformedParams> {
-        let members: CallToolMembers<'_> = read(params)?;
-        let arguments =
-            params.zip(members.arguments).map(|(params, arguments)| params.part(arguments));
+    fn read(params: Option<&Params>) -> Result<Self, MalformedParams> {
+        const ARGUMENTS: &str = "arguments";
+        let members: CallToolMembers = match params {
+            None => read(None)?,
+            Some(params) => params.decode_without(ARGUMENTS)?,
+        };
+        let arguments = params.and_then(|params| params.member(ARGUMENTS));
+        let arguments = arguments.filter(|arguments| arguments.as_bytes() != b"null");
         if arguments.as_ref().is_some_and(|arguments| !arguments.as_bytes().starts_with(b"{")) {
             return Err(MalformedParams::Arguments);
         }
@@ -400,7 +401,7 @@ mod tests {
 
     #[test]
     fn arguments_stay_as_they_came() {
-        let params = RawJson::from(&json!({ "name": "echo", "arguments": { "message": "hi" } }));
+        let params = Params::from(&json!({ "name": "echo", "arguments": { "message": "hi" } }));
         let request = ClientRequest::decode(Method::CallTool, Some(&params)).unwrap();
         let ClientRequest::CallTool(call) = request else { panic!("not a call") };
         assert_eq!(call.arguments.unwrap().as_bytes(), br#"{"message":"hi"}"#);
@@ -414,12 +415,12 @@ mod tests {
 
     #[test]
     fn a_name_is_read_whatever_else_is_wrong() {
-        let params = RawJson::from(&json!({ "name": "echo", "task": 5, "arguments": [1] }));
+        let params = Params::from(&json!({ "name": "echo", "task": 5, "arguments": [1] }));
         assert!(ClientRequest::decode(Method::CallTool, Some(&params)).is_err());
         assert_eq!(Method::CallTool.name_in(&params).as_deref(), Some("echo"));
         assert_eq!(Method::ReadResource.name_in(&params), None);
-        assert_eq!(Method::CallTool.name_in(&RawJson::from(&json!({ "name": 5 }))), None);
-        let right = RawJson::from(&json!({ "taskId": "x", "inputResponses": {} }));
+        assert_eq!(Method::CallTool.name_in(&Params::from(&json!({ "name": 5 }))), None);
+        let right = Params::from(&json!({ "taskId": "x", "inputResponses": {} }));
         for method in [Method::GetTask, Method::UpdateTask, Method::CancelTask] {
             let request = ClientRequest::decode(method, Some(&right)).unwrap();
             assert_eq!(request.name(), method.name_in(&right).as_deref());
@@ -427,7 +428,7 @@ mod tests {
     }
 
     fn is_malformed(method: Method, params: &Value) -> bool {
-        ClientRequest::decode(method, Some(&RawJson::from(params))).is_err()
+        ClientRequest::decode(method, Some(&Params::from(params))).is_err()
     }
 
     #[test]

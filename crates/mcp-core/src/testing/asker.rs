@@ -6,8 +6,7 @@ use ambient::{Clock, Entropy, Timestamp};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use shared::mcp::{
-    ClientRequest, Era, Implementation, Method, ProgressToken, RawJson, Revision,
-    ServerNotification,
+    ClientRequest, Era, Implementation, Method, Params, ProgressToken, Revision, ServerNotification,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -179,7 +178,7 @@ impl Asker {
         journal: Journal,
         notes: Arc<Notes>,
     ) -> Result<Value, Refusal> {
-        let request = ClientRequest::decode(method, Some(&RawJson::from(&params)))
+        let request = ClientRequest::decode(method, Some(&Params::from(&params)))
             .expect("the parameters are those of the method");
         let mut peer = peer(self.revision);
         peer.progress_token = Some(ProgressToken::String("token".to_owned()));
