@@ -194,7 +194,14 @@ impl Server {
         };
         let seen_by_all = (Arc::clone(&lent.vitals), Arc::clone(&lent.state));
         let bus = parts.store.bus();
-        metrics::observe_fleet(telemetry.metrics(), seen_by_all, features.metered(), &bus);
+        let most_sessions = config.sessions.in_all;
+        metrics::observe_fleet(
+            telemetry.metrics(),
+            seen_by_all,
+            most_sessions,
+            features.metered(),
+            &bus,
+        );
         Ok(Self(Arc::new(Inner {
             lent,
             vitals,
