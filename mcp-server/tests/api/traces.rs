@@ -1,10 +1,14 @@
 //! Spans, as a collector gets them.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use chassis::telemetry::LogFormat;
 use serde_json::{Value, json};
 use testkit::{
+    http::Http,
     otlp::{Collector, Span, SpanKind, SpanStatus as StatusCode, attribute, hex, named},
     rpc::Script,
 };
@@ -159,6 +163,27 @@ async fn the_check_of_a_token_is_part_of_the_trace_and_its_secret_is_not() {
     let traceparent = scene.last_traceparent().unwrap();
     assert_eq!(traceparent, format!("00-{}-{}-01", hex(&check.trace_id), hex(&check.span_id)));
     assert!(!format!("{spans:?}").contains("alice.mcp"));
+}
+
+#[tokio::test]
+async fn looks_at_metadata_make_no_traces_of_their_own() {
+    let collector = Collector::start().await;
+    let scene = scene_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())]).await;
+    let _listening = listen(&scene.world);
+    let before = scene.looks();
+    testkit::eventually(testkit::PATIENCE, || async {
+        scene.world.clock.advance(Duration::from_secs(10));
+        (scene.looks() > before).then_some(())
+    })
+    .await;
+    let http = Http::new(&scene.world.base);
+    let document = "/.well-known/oauth-protected-resource";
+    let _ = http.get(document).await.expect(200);
+    let part = http.request(http::Method::GET, document).header("traceparent", PARENT);
+    let _ = http.send(part).await.expect(200);
+    let spans = spans_of(&collector, &scene.world).await;
+    assert_eq!(spans.len(), 1, "{spans:?}");
+    assert_eq!(hex(&spans[0].trace_id), TRACE);
 }
 
 #[tokio::test]

@@ -42,7 +42,10 @@ impl Asking {
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, reqwest::Error> {
         let (client, request) = request.build_split();
         let mut request = request?;
-        let span = span(&request);
+        // What nobody has asked for, such as a look every few seconds whether a server is still there,
+        // is measured and worth no trace of its own.
+        let is_part = context::current_span().is_valid();
+        let span = if is_part { span(&request) } else { Span::none() };
         let labels = self.0.as_ref().map(|_| labels(&request));
         let watch = self.0.as_ref().map(|(_, clock)| clock.stopwatch());
         let sending = async {

@@ -49,6 +49,11 @@ pub(crate) fn of_headers(headers: &HeaderMap) -> Option<Context> {
     remote(text(TRACEPARENT)?, text(TRACESTATE))
 }
 
+/// Whether a request says that it is part of a trace.
+pub(crate) fn has_place(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRACEPARENT)
+}
+
 /// The span that is being recorded now; an invalid one if there is none.
 #[must_use]
 pub fn current_span() -> SpanContext {

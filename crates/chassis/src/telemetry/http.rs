@@ -184,11 +184,17 @@ pub(crate) struct TraceHttp {
 /// Probes come every few seconds and are worth no trace.
 const UNTRACED: [&str; 5] = ["/livez", "/readyz", "/health", "/metrics", "/version"];
 
+/// Documents about a server, for everybody: other servers look every few seconds whether they have
+/// changed. Within a trace they are part of it.
+const DOCUMENTS: &str = "/.well-known/";
+
 impl Around for TraceHttp {
     type Kept = Span;
 
     fn before(&self, request: &mut Request) -> Begun<Span> {
-        let span = if UNTRACED.contains(&request.uri().path()) {
+        let path = request.uri().path();
+        let is_lookup = || path.starts_with(DOCUMENTS) && !context::has_place(request.headers());
+        let span = if UNTRACED.contains(&path) || is_lookup() {
             Span::none()
         } else {
             span(request, self)
