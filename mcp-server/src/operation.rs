@@ -88,6 +88,8 @@ enum Ended {
     Well,
     /// With a result that says that the tool has failed.
     ToolError,
+    /// With a result that says that the caller has: by arguments that do not fit, for one.
+    CallersError,
     /// With an error.
     Error(ErrorCode),
 }
@@ -110,8 +112,12 @@ pub(crate) fn note_error(error: &ErrorObject) {
 
 /// Tells that a call ends with a result.
 pub(crate) fn note_result(result: &ServerResult) {
-    let failed = matches!(result, ServerResult::CallTool(result) if result.is_error);
-    note(if failed { Ended::ToolError } else { Ended::Well }, None);
+    let ended = match result {
+        ServerResult::CallTool(result) if result.is_callers_fault => Ended::CallersError,
+        ServerResult::CallTool(result) if result.is_error => Ended::ToolError,
+        _ => Ended::Well,
+    };
+    note(ended, None);
 }
 
 /// Tells that a notification has been taken in.
@@ -181,9 +187,18 @@ impl Ended {
         match self {
             Self::Well => None,
             Self::Unanswered => Some("cancelled".into()),
-            Self::ToolError => Some("tool_error".into()),
+            Self::ToolError | Self::CallersError => Some("tool_error".into()),
             Self::Error(code) if NO_ERRORS.contains(&code.0) => None,
             Self::Error(code) => Some(code.0.to_string().into()),
+        }
+    }
+
+    /// Whether it is an error by the conventions, and none of ours.
+    fn is_callers(self) -> bool {
+        match self {
+            Self::CallersError => true,
+            Self::Error(code) => CALLER_FAULTS.contains(&code.0),
+            Self::Unanswered | Self::Well | Self::ToolError => false,
         }
     }
 }
@@ -427,9 +442,9 @@ impl Measured {
         }
         if let Ended::Error(code) = ended {
             labels.push(KeyValue::new("rpc.response.status_code", code.0.to_string()));
-            if CALLER_FAULTS.contains(&code.0) {
-                labels.push(KeyValue::new("mcp.fault", "caller"));
-            }
+        }
+        if ended.is_callers() {
+            labels.push(KeyValue::new("mcp.fault", "caller"));
         }
         self.instruments.operations.record(self.watch.elapsed().as_secs_f64(), &labels);
     }

@@ -71,6 +71,18 @@ async fn a_tool_that_breaks_is_told_from_a_caller_that_errs() {
 }
 
 #[tokio::test]
+async fn arguments_that_do_not_fit_are_the_callers_fault_and_told_so() {
+    let world = world().await;
+    world.modern().tool("echo", json!({ "message": 5 })).await;
+    world.modern().tool("crash", json!({})).await;
+    let name = "mcp_server_operation_duration_seconds_count";
+    let misfit = world.scraped(name, &[r#""echo""#, r#"error_type="tool_error""#]).await;
+    assert!(misfit.len() == 1 && misfit[0].contains(r#"mcp_fault="caller""#), "{misfit:?}");
+    let crash = world.scraped(name, &[r#""crash""#]).await;
+    assert!(crash.len() == 1 && !crash[0].contains("mcp_fault"), "{crash:?}");
+}
+
+#[tokio::test]
 async fn sessions_and_streams_are_counted_from_their_beginning_to_their_end() {
     let world = world().await;
     let session = world.session().await;
