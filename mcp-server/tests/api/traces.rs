@@ -7,6 +7,7 @@ use std::{
 
 use chassis::telemetry::LogFormat;
 use serde_json::{Value, json};
+use shared::mcp::Revision;
 use testkit::{
     http::Http,
     otlp::{Collector, Span, SpanKind, SpanStatus as StatusCode, attribute, hex, named},
@@ -81,9 +82,12 @@ async fn the_attributes_are_those_of_the_conventions() {
         ("jsonrpc.request.id", "7"),
         ("network.transport", "tcp"),
         ("network.protocol.name", "http"),
+        ("network.protocol.version", "1.1"),
+        ("client.address", "127.0.0.1"),
     ] {
         assert_eq!(attribute(call, name), Some(json!(value)), "{name}");
     }
+    assert!(attribute(call, "client.port").unwrap().is_i64());
     for absent in ["error.type", "mcp.session.id", "gen_ai.prompt.name", "mcp.resource.uri"] {
         assert_eq!(attribute(call, absent), None, "{absent}");
     }
@@ -145,6 +149,53 @@ async fn a_question_has_a_span_and_tells_the_client_where_it_belongs() {
     let expected = format!("00-{TRACE}-{}-01", hex(&question.span_id));
     assert_eq!(*seen.lock().unwrap(), expected);
     assert!(attribute(call, "mcp.session.id").is_some());
+    assert_eq!(attribute(question, "mcp.session.id"), attribute(call, "mcp.session.id"));
+    for (name, value) in [
+        ("mcp.method.name", "elicitation/create"),
+        ("mcp.protocol.version", "2025-11-25"),
+        ("network.transport", "tcp"),
+        ("network.protocol.name", "http"),
+    ] {
+        assert_eq!(attribute(question, name), Some(json!(value)), "{name}");
+    }
+    let id = attribute(question, "jsonrpc.request.id").unwrap();
+    assert!(id.as_str().unwrap().starts_with("ask-"), "{id}");
+}
+
+#[tokio::test]
+async fn a_question_that_is_refused_says_by_what() {
+    let collector = Collector::start().await;
+    let (world, _listening) = world_of(&collector).await;
+    let alice = Script::default().refuse("elicitation/create", -32601, "Nobody is here");
+    let opening = world.opening().capabilities(json!({ "elicitation": {} })).script(alice);
+    opening.open().await.call("tools/call", json!({ "name": "ask", "arguments": {} })).await;
+    let spans = spans_of(&collector, &world).await;
+    let question = named(&spans, "elicitation/create");
+    let status = question.status.clone().unwrap();
+    assert_eq!((status.code, &*status.message), (StatusCode::Error as i32, "Nobody is here"));
+    for name in ["error.type", "rpc.response.status_code"] {
+        assert_eq!(attribute(question, name), Some(json!("-32601")), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_on_a_pipe_says_that_it_is_one() {
+    let collector = Collector::start().await;
+    let (world, _listening) = world_of(&collector).await;
+    let (mut pipe, _serving) = crate::stdio::pipe_to(&world);
+    drop(pipe.initialize(Revision::V2025_06_18, json!({ "elicitation": {} })).await);
+    pipe.request(1, "tools/call", json!({ "name": "ask", "arguments": {} })).await;
+    let question = pipe.next().await.unwrap();
+    let content = json!({ "action": "accept", "content": { "name": "Alice" } });
+    pipe.send(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": content })).await;
+    assert_eq!(pipe.next().await.unwrap()["id"], 1);
+    let spans = spans_of(&collector, &world).await;
+    let question = named(&spans, "elicitation/create");
+    assert_eq!(attribute(question, "network.transport"), Some(json!("pipe")));
+    assert_eq!(attribute(question, "network.protocol.name"), None);
+    let opened = named(&spans, "initialize");
+    assert_eq!(attribute(opened, "mcp.protocol.version"), Some(json!("2025-06-18")));
+    assert_eq!(attribute(opened, "client.address"), None);
 }
 
 #[tokio::test]

@@ -2,11 +2,11 @@
 //!
 //! A stream is measured to its first byte: how long a client listens is not how fast a server is.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::SocketAddr};
 
 use ambient::{Clock, Stopwatch};
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{ConnectInfo, MatchedPath, Request},
     response::Response,
 };
 use http::{Method, Version};
@@ -200,11 +200,15 @@ impl Around for TraceHttp {
             span(request, self)
         };
         // Where nothing is recorded, headers are not even read.
-        if !span.is_disabled()
-            && let Some(parent) = context::of_headers(request.headers())
-        {
+        if !span.is_disabled() {
+            let parent = context::of_headers(request.headers()).unwrap_or_default();
+            let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+            let other_end = context::OtherEnd {
+                address: peer.map(|ConnectInfo(address)| *address),
+                version: version(request.version()),
+            };
             // Fails only where no spans are recorded.
-            let _ = span.set_parent(parent);
+            let _ = span.set_parent(parent.with_value(other_end));
         }
         Begun::with_span(span.clone(), span)
     }
