@@ -16,8 +16,7 @@ use super::SCOPE;
 /// Observes sessions and how many of them there may be, what features count, and the traffic of this instance on the bus.
 pub(crate) fn observe_fleet(
     metrics: Option<&Metrics>,
-    (vitals, state): (Arc<dyn Vitals>, Arc<dyn StateStore>),
-    most_sessions: u32,
+    (vitals, state, most_sessions): (Arc<dyn Vitals>, Arc<dyn StateStore>, u32),
     metered: &[Metered],
     bus: &Bus,
 ) {
