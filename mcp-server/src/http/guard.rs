@@ -142,6 +142,11 @@ pub(super) fn content_type(headers: &HeaderMap) -> Result<(), Rejection> {
 /// The forms of an answer that the client accepts. Clients are required to accept both and many do
 /// not say so: what they do say is honoured, and silence means both.
 pub(super) fn accepted(headers: &HeaderMap) -> Result<Form, Rejection> {
+    // What almost every client says, word for word.
+    let mut values = headers.get_all(header::ACCEPT).iter();
+    if values.next().is_some_and(|value| value == BOTH) && values.next().is_none() {
+        return Ok(Form::Either);
+    }
     let (json, stream) = (accepts(headers, "application/json"), accepts(headers, EVENT_STREAM));
     match (json, stream) {
         (true, true) => Ok(Form::Either),
@@ -154,6 +159,8 @@ pub(super) fn accepted(headers: &HeaderMap) -> Result<Form, Rejection> {
         )),
     }
 }
+
+const BOTH: &str = "application/json, text/event-stream";
 
 /// The media type of streams.
 pub(super) const EVENT_STREAM: &str = "text/event-stream";
