@@ -263,7 +263,7 @@ mod tests {
         let (otlp, base) =
             (("OTEL_METRICS_EXPORTER", "otlp"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318"));
         assert_eq!(pushed([otlp, base]).to.endpoint, "http://c:4318/v1/metrics");
-        assert_eq!(pushed([otlp, base]).interval, Duration::from_secs(60));
+        assert_eq!(pushed([otlp, base]).interval, Duration::from_mins(1));
         let own = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "http://d/in");
         assert_eq!(pushed([otlp, own]).to.endpoint, "http://d/in");
         let often = ("OTEL_METRIC_EXPORT_INTERVAL", "5000");
