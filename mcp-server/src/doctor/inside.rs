@@ -80,7 +80,7 @@ pub(super) async fn store(config: &Config, clock: &Clock) -> Found {
     match store.about().await {
         Ok(about) => findings.extend(about.iter().flat_map(redis)),
         Err(error) => {
-            findings.push(("eviction", Doubtful(format!("INFO cannot be read: {error}"))))
+            findings.push(("eviction", Doubtful(format!("INFO cannot be read: {error}"))));
         }
     }
     store.close().await;

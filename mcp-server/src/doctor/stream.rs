@@ -138,7 +138,7 @@ fn judged(arrivals: &Arrivals, may_compress: bool) -> Finding {
             "nothing of a stream arrives while it is open{whom}: a proxy holds it back; {MEND}"
         ));
     };
-    let (first_ms, spread) = (first.as_millis(), *last - *first);
+    let (first_ms, spread) = (first.as_millis(), last.saturating_sub(*first));
     if *first > AT_ONCE {
         return Bad(format!(
             "the first event of a stream arrives after {first_ms} ms{whom}: a proxy holds it back; \
