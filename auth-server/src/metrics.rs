@@ -13,7 +13,7 @@ use opentelemetry::{
 };
 
 /// The name of the instruments' scope.
-const SCOPE: &str = "auth-server";
+pub(crate) const SCOPE: &str = "auth-server";
 
 /// The instruments, if anything is measured. Cheap to clone.
 #[derive(Clone, Debug, Default)]

@@ -192,7 +192,8 @@ impl Server {
             web: Arc::new(web::PublicWeb::new()?),
             session: None,
         };
-        let seen_by_all = (Arc::clone(&lent.vitals), Arc::clone(&lent.state));
+        let (vitals_of_all, state) = (Arc::clone(&lent.vitals), Arc::clone(&lent.state));
+        let seen_by_all = (vitals_of_all, state, config.sessions.in_all);
         let bus = parts.store.bus();
         metrics::observe_fleet(telemetry.metrics(), seen_by_all, features.metered(), &bus);
         Ok(Self(Arc::new(Inner {

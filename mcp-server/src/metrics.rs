@@ -93,13 +93,8 @@ impl McpMetrics {
     ) {
         if let Some(to) = &self.0 {
             to.sessions_ended.add(1, &[KeyValue::new("reason", reason)]);
-            let network = Network::of(record.transport);
-            let mut labels = vec![
-                KeyValue::new("mcp.protocol.version", record.revision.as_str()),
-                KeyValue::new("network.transport", network.transport()),
-            ];
-            let protocol = network.protocol();
-            labels.extend(protocol.map(|name| KeyValue::new("network.protocol.name", name)));
+            let mut labels = Vec::with_capacity(3);
+            Network::of(record.transport).label(&mut labels, Some(record.revision));
             let lasted = now.since(record.opened_at).as_secs_f64();
             to.session_duration.record(lasted, &labels);
         }

@@ -4,6 +4,7 @@
 //! A call ends in bytes, and what the bytes say is known one room further in. Who writes them leaves
 //! a note on the way ([`note_error`], [`note_result`]); outside a watched call a note goes nowhere.
 
+mod asking;
 mod network;
 mod place;
 
@@ -12,7 +13,7 @@ use std::{borrow::Cow, cell::Cell, collections::HashMap, sync::Arc};
 use ambient::{Clock, Stopwatch};
 use chassis::telemetry::context;
 use futures_util::future::BoxFuture;
-use mcp_core::{Names, flow::AskError};
+use mcp_core::Names;
 use opentelemetry::KeyValue;
 use shared::mcp::{
     ErrorCode, ErrorObject, Method, Params, RequestId, Revision, ServerResult, TraceContext,
@@ -27,6 +28,7 @@ use crate::{
 };
 
 pub(crate) use self::{
+    asking::{Question, asking, note_question},
     network::Network,
     place::{detached, note_in_place, received, write_place},
 };
@@ -54,28 +56,21 @@ pub(crate) struct Asked<'a> {
     pub(crate) id: Option<&'a RequestId>,
     pub(crate) method: &'a str,
     pub(crate) params: Option<&'a Params>,
-    pub(crate) revision: Revision,
+    /// Not known yet of the request that opens a session.
+    pub(crate) revision: Option<Revision>,
     pub(crate) session: Option<&'a SessionId>,
     pub(crate) transport: Transport,
 }
 
 impl<'a> Asked<'a> {
-    /// The request that opens a session. Nothing has been agreed on yet: the revision is the one
-    /// that is offered to whoever asks for an unknown one.
+    /// The request that opens a session. Nothing has been agreed on yet: see [`note_agreed`].
     pub(crate) fn initialize(
         id: &'a RequestId,
         params: Option<&'a Params>,
         transport: Transport,
     ) -> Self {
         let method = Method::Initialize.as_str();
-        Self {
-            id: Some(id),
-            method,
-            params,
-            revision: Revision::LATEST_LEGACY,
-            session: None,
-            transport,
-        }
+        Self { id: Some(id), method, params, revision: None, session: None, transport }
     }
 }
 
@@ -88,8 +83,12 @@ enum Ended {
     Well,
     /// With a result that says that the tool has failed.
     ToolError,
+    /// With a result that says that the caller has: by arguments that do not fit, for one.
+    CallersError,
     /// With an error.
     Error(ErrorCode),
+    /// With an error before there was a call, by the caller's fault.
+    Refused(ErrorCode),
 }
 
 tokio::task_local! {
@@ -99,8 +98,27 @@ tokio::task_local! {
 /// What notes are left in while a call runs.
 struct Watched {
     ended: Cell<Ended>,
+    revision: Cell<Option<Revision>>,
+    network: Network,
     span: Span,
     operations: Operations,
+}
+
+impl Watched {
+    fn end(&self, ended: Ended, message: Option<&str>) {
+        self.ended.set(ended);
+        if self.span.is_disabled() {
+            return;
+        }
+        if let Some(code) = ended.code() {
+            self.span.record("rpc.response.status_code", code.0.to_string());
+        }
+        if let Some(kind) = ended.error_type() {
+            self.span.record("error.type", &*kind);
+            self.span.record("otel.status_code", "ERROR");
+            self.span.record("otel.status_description", message);
+        }
+    }
 }
 
 /// Tells that a call ends with an error.
@@ -110,8 +128,12 @@ pub(crate) fn note_error(error: &ErrorObject) {
 
 /// Tells that a call ends with a result.
 pub(crate) fn note_result(result: &ServerResult) {
-    let failed = matches!(result, ServerResult::CallTool(result) if result.is_error);
-    note(if failed { Ended::ToolError } else { Ended::Well }, None);
+    let ended = match result {
+        ServerResult::CallTool(result) if result.is_callers_fault => Ended::CallersError,
+        ServerResult::CallTool(result) if result.is_error => Ended::ToolError,
+        _ => Ended::Well,
+    };
+    note(ended, None);
 }
 
 /// Tells that a notification has been taken in.
@@ -119,60 +141,18 @@ pub(crate) fn note_taken() {
     note(Ended::Well, None);
 }
 
-fn note(ended: Ended, message: Option<&str>) {
+/// Tells what revision a session will speak.
+pub(crate) fn note_agreed(revision: Revision) {
     // Nobody watches: nothing to tell.
     let _ = WATCHED.try_with(|watched| {
-        watched.ended.set(ended);
-        if watched.span.is_disabled() {
-            return;
-        }
-        if let Ended::Error(code) = ended {
-            watched.span.record("rpc.response.status_code", code.0.to_string());
-        }
-        if let Some(kind) = ended.error_type() {
-            watched.span.record("error.type", &*kind);
-            watched.span.record("otel.status_code", "ERROR");
-            watched.span.record("otel.status_description", message);
-        }
+        watched.revision.set(Some(revision));
+        watched.span.record("mcp.protocol.version", revision.as_str());
     });
 }
 
-/// Measures a question to the client of the call that is being watched, and gives it a span.
-pub(crate) async fn asking<T>(
-    method: &'static str,
-    question: impl Future<Output = Result<T, AskError>>,
-) -> Result<T, AskError> {
-    let span = tracing::trace_span!(
-        target: "otel::span",
-        "mcp question",
-        otel.name = method,
-        otel.kind = "client",
-        otel.status_code = Empty,
-        mcp.method.name = method,
-        network.transport = "tcp",
-        error.type = Empty,
-    );
-    let watched = WATCHED.try_with(|watched| watched.operations.clone()).ok();
-    let watch = watched.as_ref().map(|operations| operations.0.clock.stopwatch());
-    let answer = question.instrument(span.clone()).await;
-    let failed = answer.as_ref().err().map(|error| match error {
-        AskError::Refused(error) => Cow::Owned(error.code.0.to_string()),
-        AskError::TimedOut => Cow::Borrowed("timeout"),
-        AskError::NoStream => Cow::Borrowed("no_stream"),
-        _ => Cow::Borrowed("disconnected"),
-    });
-    if let Some(kind) = &failed {
-        span.record("error.type", &**kind);
-        span.record("otel.status_code", "ERROR");
-    }
-    if let Some((operations, watch)) = watched.zip(watch)
-        && let Some(instruments) = &operations.0.instruments
-    {
-        let mut labels = vec![KeyValue::new("mcp.method.name", method)];
-        labels.extend(failed.map(|kind| KeyValue::new("error.type", kind.into_owned())));
-        instruments.questions.record(watch.elapsed().as_secs_f64(), &labels);
-    }
-    answer
+fn note(ended: Ended, message: Option<&str>) {
+    // Nobody watches: nothing to tell.
+    let _ = WATCHED.try_with(|watched| watched.end(ended, message));
 }
 
 impl Ended {
@@ -181,9 +161,26 @@ impl Ended {
         match self {
             Self::Well => None,
             Self::Unanswered => Some("cancelled".into()),
-            Self::ToolError => Some("tool_error".into()),
-            Self::Error(code) if NO_ERRORS.contains(&code.0) => None,
-            Self::Error(code) => Some(code.0.to_string().into()),
+            Self::ToolError | Self::CallersError => Some("tool_error".into()),
+            Self::Error(code) | Self::Refused(code) if NO_ERRORS.contains(&code.0) => None,
+            Self::Error(code) | Self::Refused(code) => Some(code.0.to_string().into()),
+        }
+    }
+
+    const fn code(self) -> Option<ErrorCode> {
+        match self {
+            Self::Error(code) | Self::Refused(code) => Some(code),
+            Self::Unanswered | Self::Well | Self::ToolError | Self::CallersError => None,
+        }
+    }
+
+    /// Whether it is an error by the conventions, and none of ours.
+    fn is_callers(self) -> bool {
+        match self {
+            Self::CallersError => true,
+            Self::Refused(_) => self.error_type().is_some(),
+            Self::Error(code) => CALLER_FAULTS.contains(&code.0),
+            Self::Unanswered | Self::Well | Self::ToolError => false,
         }
     }
 }
@@ -242,11 +239,15 @@ impl Operations {
             watch: self.0.clock.stopwatch(),
             method: label(asked.method),
             target,
-            revision: asked.revision.as_str(),
-            network: Network::of(asked.transport),
         });
-        let ended = Cell::new(Ended::Unanswered);
-        Begun(Some((Watched { ended, span, operations: self.clone() }, measured)))
+        let watched = Watched {
+            ended: Cell::new(Ended::Unanswered),
+            revision: Cell::new(asked.revision),
+            network: Network::of(asked.transport),
+            span,
+            operations: self.clone(),
+        };
+        Begun(Some((watched, measured)))
     }
 
     fn show(&self, asked: &Asked<'_>, method: Option<Method>) {
@@ -303,6 +304,9 @@ fn blank() -> Span {
         gen_ai.operation.name = Empty,
         network.transport = Empty,
         network.protocol.name = Empty,
+        network.protocol.version = Empty,
+        client.address = Empty,
+        client.port = Empty,
         error.type = Empty,
         rpc.response.status_code = Empty,
     )
@@ -312,13 +316,18 @@ fn describe(span: &Span, asked: &Asked<'_>, target: Option<&KeyValue>) {
     let (method, named) = (Method::named(asked.method), label(asked.method));
     let uri = || asked.params.and_then(|params| params.get::<String>("uri"));
     span.record("mcp.method.name", named);
-    span.record("mcp.protocol.version", asked.revision.as_str());
+    span.record("mcp.protocol.version", asked.revision.map(Revision::as_str));
     if let Some(id) = asked.id {
         span.record("jsonrpc.request.id", text(id));
     }
     let network = Network::of(asked.transport);
     span.record("network.transport", network.transport());
     span.record("network.protocol.name", network.protocol());
+    if let Some(end) = context::other_end() {
+        span.record("network.protocol.version", end.version);
+        span.record("client.address", end.address.map(|at| at.ip().to_canonical().to_string()));
+        span.record("client.port", end.address.map(|at| i64::from(at.port())));
+    }
     if let Some(session) = asked.session {
         span.record("mcp.session.id", session.as_str());
     }
@@ -387,6 +396,16 @@ impl Begun {
         };
         Box::pin(WATCHED.scope(watched, running).instrument(span))
     }
+
+    /// There is no call: the request is answered with `error`, which is its caller's fault or ours.
+    pub(crate) fn refuse(self, error: &ErrorObject, is_callers: bool) {
+        let Some((watched, measured)) = self.0 else { return };
+        let ended = if is_callers { Ended::Refused(error.code) } else { Ended::Error(error.code) };
+        watched.end(ended, Some(&error.message));
+        if let Some(measured) = measured {
+            measured.record(ended, watched.revision.get(), watched.network);
+        }
+    }
 }
 
 /// A call that is being measured.
@@ -395,8 +414,6 @@ struct Measured {
     watch: Stopwatch,
     method: &'static str,
     target: Option<KeyValue>,
-    revision: &'static str,
-    network: Network,
 }
 
 struct Finish(Option<Measured>);
@@ -405,19 +422,17 @@ impl Drop for Finish {
     fn drop(&mut self) {
         let Some(measured) = self.0.take() else { return };
         // A future that is dropped is dropped within its scope as well, see `TaskLocalFuture`.
-        let ended = WATCHED.try_with(|watched| watched.ended.get()).unwrap_or(Ended::Unanswered);
-        measured.record(ended);
+        let _ = WATCHED.try_with(|watched| {
+            measured.record(watched.ended.get(), watched.revision.get(), watched.network);
+        });
     }
 }
 
 impl Measured {
-    fn record(self, ended: Ended) {
+    fn record(self, ended: Ended, revision: Option<Revision>, network: Network) {
         let mut labels = Vec::with_capacity(8);
         labels.push(KeyValue::new("mcp.method.name", self.method));
-        labels.push(KeyValue::new("mcp.protocol.version", self.revision));
-        labels.push(KeyValue::new("network.transport", self.network.transport()));
-        let protocol = self.network.protocol();
-        labels.extend(protocol.map(|name| KeyValue::new("network.protocol.name", name)));
+        network.label(&mut labels, revision);
         if self.method == Method::CallTool.as_str() {
             labels.push(KeyValue::new("gen_ai.operation.name", "execute_tool"));
         }
@@ -425,11 +440,11 @@ impl Measured {
         if let Some(kind) = ended.error_type() {
             labels.push(KeyValue::new("error.type", kind.into_owned()));
         }
-        if let Ended::Error(code) = ended {
+        if let Some(code) = ended.code() {
             labels.push(KeyValue::new("rpc.response.status_code", code.0.to_string()));
-            if CALLER_FAULTS.contains(&code.0) {
-                labels.push(KeyValue::new("mcp.fault", "caller"));
-            }
+        }
+        if ended.is_callers() {
+            labels.push(KeyValue::new("mcp.fault", "caller"));
         }
         self.instruments.operations.record(self.watch.elapsed().as_secs_f64(), &labels);
     }

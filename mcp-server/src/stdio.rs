@@ -196,6 +196,11 @@ impl Pipe {
                 self.say(rejection.to_message()).await;
             }
         }
+        // Of a session that cannot be found any more nothing is known.
+        if let Ok(Some(session)) = self.session().await {
+            let now = self.server.clock().now();
+            self.server.metrics().session_ended("stream", &session.record, now);
+        }
         Ok(())
     }
 

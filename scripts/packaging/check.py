@@ -127,9 +127,21 @@ def check_compose(settings, stages):
     }
     looked_at = {
         (job["job_name"], target.split(":")[1])
-        for job in scraped["scrape_configs"] for target in job["static_configs"][0]["targets"]
+        for job in scraped["scrape_configs"]
+        for targets in job["static_configs"] for target in targets["targets"]
     }
     expect(looked_at == offered, f"Prometheus: looks at {looked_at}, and there are {offered}")
+    optional = {
+        target.split(":")[1]
+        for job in scraped["scrape_configs"] for targets in job["static_configs"]
+        for target in targets["targets"] if targets.get("labels", {}).get("optional") == "true"
+    }
+    in_profiles = {
+        service["environment"]["METRICS_ADDR"].split(":")[1]
+        for service in services.values()
+        if service["image"].startswith("mcp-example") and "profiles" in service
+    }
+    expect(optional == in_profiles, f"Prometheus: misses {in_profiles ^ optional} of other profiles")
     profiles = {profile for service in services.values() for profile in service.get("profiles", [])}
     expect(profiles == {"scaled", "sentinel", "observability"}, f"docker-compose.yml: {profiles}")
     return services

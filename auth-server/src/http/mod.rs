@@ -56,7 +56,7 @@ use tower_http::{
 };
 
 use self::{answer::OAuthError, limits::Toll, long_address::LongAddress, own_names::OwnNames};
-use crate::{AuthServer, guard::Budget, idp::Idp, run::SERVICE};
+use crate::{AuthServer, guard::Budget, idp::Idp, metrics, run::SERVICE};
 
 /// The largest registration, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -200,10 +200,11 @@ fn clothes(server: &AuthServer) -> Dress {
 
 fn readiness(server: &AuthServer) -> Health {
     let store = server.store().clone();
-    Health::new(server.lifecycle()).add("store", move || {
+    let health = Health::new(server.lifecycle()).add("store", move || {
         let store = store.clone();
         async move { store.ping().await }
-    })
+    });
+    health.measured(server.telemetry().metrics(), metrics::SCOPE)
 }
 
 fn too_large(_: &RequestId) -> Response {

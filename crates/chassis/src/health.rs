@@ -1,6 +1,14 @@
 //! `/livez`: the process turns its event loop. `/readyz`: it should be sent requests.
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use ambient::Clock;
 use axum::{
@@ -12,7 +20,7 @@ use futures_util::future::{BoxFuture, join_all};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
-use crate::Lifecycle;
+use crate::{Lifecycle, telemetry::Metrics};
 
 /// How long a check may take, together with all others.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
@@ -54,6 +62,31 @@ impl Health {
         self
     }
 
+    /// Tells readiness among the metrics of `server` as well, if there are metrics: orchestrators
+    /// take out what is not ready and say so to nobody.
+    #[must_use]
+    pub fn measured(self, metrics: Option<&Metrics>, server: &'static str) -> Self {
+        let Some(metrics) = metrics else { return self };
+        let is_ready = Arc::new(AtomicBool::new(false));
+        let (health, found) = (self.clone(), Arc::clone(&is_ready));
+        metrics
+            .meter(server)
+            .u64_observable_gauge("server.ready")
+            .with_description("1 while requests should be sent here, as /readyz says, 0 otherwise")
+            .with_callback(move |gauge| {
+                gauge.observe(is_ready.load(Ordering::Relaxed).into(), &[]);
+            })
+            .build();
+        metrics.before_scrape(move || {
+            let (health, found) = (health.clone(), Arc::clone(&found));
+            Box::pin(async move {
+                let is_ready = !health.lifecycle.is_leaving() && health.failures().await.is_empty();
+                found.store(is_ready, Ordering::Relaxed);
+            })
+        });
+        self
+    }
+
     /// `GET /livez` and `GET /readyz`.
     pub fn router<S: Clone + Send + Sync + 'static>(self) -> Router<S> {
         let ready = move || {
@@ -69,19 +102,24 @@ impl Health {
         if self.lifecycle.is_leaving() {
             return answer(StatusCode::SERVICE_UNAVAILABLE, json!({ "status": "draining" }));
         }
-        let outcomes = self.checks.iter().map(async |(name, check)| {
-            let late = || format!("no answer within {} ms", CHECK_TIMEOUT.as_millis());
-            let outcome = self.clock.timeout(CHECK_TIMEOUT, check()).await;
-            let reason = outcome.unwrap_or_else(|_| Err(late())).err()?;
-            Some(((*name).to_owned(), Value::String(reason)))
-        });
-        let reasons: Map<_, _> = join_all(outcomes).await.into_iter().flatten().collect();
+        let reasons = self.failures().await;
         if reasons.is_empty() {
             answer(StatusCode::OK, json!({ "status": "ready" }))
         } else {
             let body = json!({ "status": "not_ready", "reasons": reasons });
             answer(StatusCode::SERVICE_UNAVAILABLE, body)
         }
+    }
+
+    /// The checks that fail, and why.
+    async fn failures(&self) -> Map<String, Value> {
+        let outcomes = self.checks.iter().map(async |(name, check)| {
+            let late = || format!("no answer within {} ms", CHECK_TIMEOUT.as_millis());
+            let outcome = self.clock.timeout(CHECK_TIMEOUT, check()).await;
+            let reason = outcome.unwrap_or_else(|_| Err(late())).err()?;
+            Some(((*name).to_owned(), Value::String(reason)))
+        });
+        join_all(outcomes).await.into_iter().flatten().collect()
     }
 }
 

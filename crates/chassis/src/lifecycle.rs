@@ -173,8 +173,9 @@ impl Lifecycle {
         self.0.tasks.wait().await;
     }
 
-    /// Waits for SIGINT or SIGTERM: at the first it [leaves](Self::leave), at a second one it stops
-    /// hard.
+    /// Waits for SIGINT, SIGTERM or SIGHUP: at the first it [leaves](Self::leave), at a second one it
+    /// stops hard. A hang-up is what a terminal says to whom it leaves behind; whoever was started to
+    /// outlive it (`nohup`) does not hear of it.
     ///
     /// Meant for [`spawn`](Self::spawn). It returns when the soft stop has begun, however it began;
     /// the second signal is then watched for until the process ends.
@@ -234,6 +235,7 @@ impl fmt::Debug for Lifecycle {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
@@ -243,15 +245,33 @@ impl Signals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hang_up: (!ignores_hang_up()).then(|| signal(SignalKind::hangup())).transpose()?,
         })
     }
 
     async fn next(&mut self) -> &'static str {
+        let hung_up = async {
+            match &mut self.hang_up {
+                Some(hang_up) => hang_up.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.terminate.recv() => "SIGTERM",
+            _ = hung_up => "SIGHUP",
         }
     }
+}
+
+/// Whether whoever has started this process wants it to outlive its terminal: to listen would undo
+/// that. Known on Linux only (`SigIgn` of proc(5), whose first bit is that of signal 1).
+#[cfg(unix)]
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// The signals that ask a process to end; this platform has one.
@@ -389,6 +409,23 @@ mod tests {
         assert!(life.aborted().now_or_never().is_none());
         send_to_self("-INT");
         life.aborted().await;
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_terminal_that_hangs_up_ends_it_in_order() {
+        if ignores_hang_up() {
+            // These tests are to outlive their terminal, and so is what they test.
+            return;
+        }
+        let (life, _) = life();
+        let mut listening = Box::pin(life.on_signal());
+        // Before the first poll the signal would end this process, which is what this is about.
+        assert!((&mut listening).now_or_never().is_none());
+        send_to_self("-HUP");
+        listening.await;
+        assert!(life.is_stopping());
+        assert!(life.aborted().now_or_never().is_none());
     }
 
     #[cfg(unix)]

@@ -85,6 +85,7 @@ fn terms(id: &RequestId, params: Option<&Params>, transport: Transport) -> Resul
 
 /// The answer to `initialize`.
 fn initialized(server: &Server, id: &RequestId, revision: Revision, transport: Transport) -> Bytes {
+    operation::note_agreed(revision);
     let features = server.features();
     let mut capabilities = features.capabilities(revision);
     if let Some(Value::Object(tasks)) = &mut capabilities.tasks
@@ -293,7 +294,7 @@ async fn notified(
         id: None,
         method,
         params,
-        revision: session.record.revision,
+        revision: Some(session.record.revision),
         session: Some(&session.id),
         transport: session.record.transport,
     });
@@ -368,7 +369,7 @@ impl Request {
             id: Some(&self.id),
             method: &self.method,
             params: self.params.as_ref(),
-            revision: session.record.revision,
+            revision: Some(session.record.revision),
             session: Some(&session.id),
             transport: session.record.transport,
         });

@@ -64,6 +64,41 @@ fn prepare(
     form: Form,
     envelope: Envelope,
 ) -> Result<Running, Rejection> {
+    let begun = server.operations().begin(Asked {
+        id: Some(&envelope.id),
+        method: &envelope.method,
+        params: envelope.params.as_ref(),
+        revision: Some(envelope.revision),
+        session: None,
+        transport: headers.map_or(Transport::Stdio, |_| Transport::Streamable),
+    });
+    match call_of(server, caller, headers, form, envelope) {
+        Ok(Prepared { call, outbox, last_words, lasts }) => {
+            let running = Running::new(begun.watch(call), outbox, form).or(last_words);
+            Ok(if lasts { running.lasting() } else { running })
+        }
+        Err(rejection) => {
+            begun.refuse(rejection.error(), rejection.is_callers_fault());
+            Err(rejection)
+        }
+    }
+}
+
+/// A call that is about to begin.
+struct Prepared {
+    call: BoxFuture<'static, Answer>,
+    outbox: Arc<Outbox>,
+    last_words: LastWords,
+    lasts: bool,
+}
+
+fn call_of(
+    server: &Server,
+    caller: Caller,
+    headers: Option<&HeaderMap>,
+    form: Form,
+    envelope: Envelope,
+) -> Result<Prepared, Rejection> {
     headers.map_or(Ok(()), |headers| mirrored_method(headers, &envelope.method))?;
     let offered = |method: &Method| {
         method.exists_in(envelope.revision)
@@ -73,14 +108,6 @@ fn prepare(
         let (status, error) = refusal::method_not_found(envelope.revision);
         return Err(Rejection::new(status, error.code, error.message));
     };
-    let begun = server.operations().begin(Asked {
-        id: Some(&envelope.id),
-        method: &envelope.method,
-        params: envelope.params.as_ref(),
-        revision: envelope.revision,
-        session: None,
-        transport: headers.map_or(Transport::Stdio, |_| Transport::Streamable),
-    });
     let lasts = method == Method::Listen;
     let last_words = LastWords::new(server.lifecycle(), Requests::One(envelope.id.clone()));
     let decoded = decode(headers, method, &envelope)?;
@@ -117,8 +144,7 @@ fn prepare(
             ))
         }
     };
-    let running = Running::new(begun.watch(call), outbox, form).or(last_words);
-    Ok(if lasts { running.lasting() } else { running })
+    Ok(Prepared { call, outbox, last_words, lasts })
 }
 
 /// Reads the parameters. What is wrong with them counts for less than a header that names something

@@ -43,6 +43,7 @@ pub(crate) use self::{
 use crate::{
     PageSettings, Server, auth,
     config::{ENDPOINT, SSE},
+    metrics,
     run::SERVICE,
 };
 
@@ -139,10 +140,11 @@ fn readiness(server: &Server) -> Health {
         let store = store.clone();
         async move { store.ping().await }
     });
-    health.add("authorization", move || {
+    let health = health.add("authorization", move || {
         let ready = authorized.auth().map_or(Ok(()), auth::Auth::readiness);
         async move { ready }
-    })
+    });
+    health.measured(server.telemetry().metrics(), metrics::SCOPE)
 }
 
 fn too_large(_: &RequestId) -> Response {

@@ -97,6 +97,16 @@ impl Rejection {
         self.id = Some(id.clone());
         self
     }
+
+    /// What the caller is told.
+    pub(crate) const fn error(&self) -> &ErrorObject {
+        &self.error
+    }
+
+    /// Whether another request would have been answered.
+    pub(crate) fn is_callers_fault(&self) -> bool {
+        self.status.is_client_error()
+    }
 }
 
 /// Goes with the response of a [`Rejection`], for who counts them.

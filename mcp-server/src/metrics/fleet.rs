@@ -13,15 +13,21 @@ use store::Bus;
 
 use super::SCOPE;
 
-/// Observes sessions, what features count, and the traffic of this instance on the bus.
+/// Observes sessions and how many of them there may be, what features count, and the traffic of this instance on the bus.
 pub(crate) fn observe_fleet(
     metrics: Option<&Metrics>,
-    (vitals, state): (Arc<dyn Vitals>, Arc<dyn StateStore>),
+    (vitals, state, most_sessions): (Arc<dyn Vitals>, Arc<dyn StateStore>, u32),
     metered: &[Metered],
     bus: &Bus,
 ) {
     let Some(metrics) = metrics else { return };
     sessions(metrics, vitals);
+    metrics
+        .meter(SCOPE)
+        .u64_observable_gauge("mcp.sessions.limit")
+        .with_description("Sessions that there may be at one time, on all instances")
+        .with_callback(move |gauge| gauge.observe(most_sessions.into(), &[]))
+        .build();
     for each in metered {
         tally(metrics, Arc::clone(&state), each.clone());
     }

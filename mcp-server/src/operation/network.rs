@@ -1,5 +1,8 @@
 //! What messages travel over, as the conventions name it.
 
+use opentelemetry::KeyValue;
+use shared::mcp::Revision;
+
 use crate::session::Transport;
 
 /// What messages travel over, as the conventions name it.
@@ -29,5 +32,13 @@ impl Network {
             Self::Http => Some("http"),
             Self::Pipe => None,
         }
+    }
+    /// Adds what it is to the labels of something measured, and what is spoken, if that is known.
+    pub(crate) fn label(self, labels: &mut Vec<KeyValue>, revision: Option<Revision>) {
+        let revision = revision.map(Revision::as_str);
+        labels.extend(revision.map(|name| KeyValue::new("mcp.protocol.version", name)));
+        labels.push(KeyValue::new("network.transport", self.transport()));
+        let protocol = self.protocol();
+        labels.extend(protocol.map(|name| KeyValue::new("network.protocol.name", name)));
     }
 }

@@ -16,7 +16,12 @@ use shared::mcp::{
 use store::{Delivery, Record, Subscription};
 
 use super::{SessionId, Sessions, voice::Voice};
-use crate::{era::downgrade, http::to_bytes, operation, tasks::Answer};
+use crate::{
+    era::downgrade,
+    http::to_bytes,
+    operation::{self, Question},
+    tasks::Answer,
+};
 
 /// How long a call waits for a person.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -134,6 +139,7 @@ impl Live {
             return Err(AskError::NoStream);
         }
         operation::write_place(&mut params);
+        operation::note_question(id);
         // Listening comes before asking: an answer cannot be faster than that.
         let answers = self.sessions.to_server(&self.session).await.map_err(|error| {
             tracing::error!(%error, "a question cannot be put");
@@ -195,7 +201,12 @@ impl Client for Live {
         _key: &'a str,
         question: &'a InputRequest,
     ) -> BoxFuture<'a, Result<Value, AskError>> {
-        Box::pin(operation::asking(question.method(), self.put(question)))
+        let asked = Question {
+            method: question.method(),
+            session: &self.session,
+            revision: self.peer.profile.revision,
+        };
+        Box::pin(operation::asking(asked, self.put(question)))
     }
 
     /// Nothing is remembered: the next question is put anew anyway.

@@ -121,6 +121,11 @@ impl Scene {
         other
     }
 
+    /// How often the authorization server was asked about itself.
+    pub(crate) fn looks(&self) -> usize {
+        self.fake.looks.load(Ordering::SeqCst)
+    }
+
     /// Where in a trace the last question about a token belonged.
     pub(crate) fn last_traceparent(&self) -> Option<String> {
         self.fake.traceparent.lock().unwrap().clone()

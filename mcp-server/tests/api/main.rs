@@ -21,6 +21,7 @@ mod modern;
 mod pages;
 mod provider;
 mod providers;
+mod pushed_metrics;
 mod requirements;
 mod resume;
 mod shortcut;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use shared::mcp::Revision;
 use testkit::http::Http;
 
 use crate::world::{World, instance, still};
@@ -71,6 +72,54 @@ async fn a_tool_that_breaks_is_told_from_a_caller_that_errs() {
 }
 
 #[tokio::test]
+async fn arguments_that_do_not_fit_are_the_callers_fault_and_told_so() {
+    let world = world().await;
+    world.modern().tool("echo", json!({ "message": 5 })).await;
+    world.modern().tool("crash", json!({})).await;
+    let name = "mcp_server_operation_duration_seconds_count";
+    let misfit = world.scraped(name, &[r#""echo""#, r#"error_type="tool_error""#]).await;
+    assert!(misfit.len() == 1 && misfit[0].contains(r#"mcp_fault="caller""#), "{misfit:?}");
+    let crash = world.scraped(name, &[r#""crash""#]).await;
+    assert!(crash.len() == 1 && !crash[0].contains("mcp_fault"), "{crash:?}");
+}
+
+#[tokio::test]
+async fn an_opened_session_is_measured_by_the_revision_that_was_agreed_on() {
+    let world = world().await;
+    let name = "mcp_server_operation_duration_seconds_count";
+    for revision in [Revision::V2025_06_18, Revision::V2025_11_25] {
+        world.opening().revision(revision).open().await;
+        let label = format!(r#"mcp_protocol_version="{}""#, revision.as_str());
+        let opened = world.scraped(name, &[r#""initialize""#, &label]).await;
+        assert!(opened.len() == 1 && opened[0].ends_with(" 1"), "{opened:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_refused_before_its_call_is_measured_as_well() {
+    let world = world().await;
+    let modern = world.modern();
+    modern.call("no/such", json!({})).await;
+    let draft = modern.draft("tools/list", json!({}));
+    let _ = modern.send(draft.without_header("mcp-method")).await.expect_error(400, -32020);
+    let name = "mcp_server_operation_duration_seconds_count";
+    let unknown = world.scraped(name, &[r#""_OTHER""#, r#""-32601""#]).await;
+    assert!(unknown.len() == 1 && !unknown[0].contains("error_type"), "{unknown:?}");
+    let labels = [r#""tools/list""#, r#"error_type="-32020""#, r#"mcp_fault="caller""#];
+    let refused = world.scraped(name, &labels).await;
+    assert!(refused.len() == 1 && refused[0].ends_with(" 1"), "{refused:?}");
+}
+
+#[tokio::test]
+async fn readiness_and_the_greatest_number_of_sessions_are_told() {
+    let world = world().await;
+    let ready = world.scraped("server_ready", &[]).await;
+    assert!(ready[0].ends_with(" 1"), "{ready:?}");
+    let limit = world.scraped("mcp_sessions_limit", &[]).await;
+    assert!(limit[0].ends_with(" 10000"), "{limit:?}");
+}
+
+#[tokio::test]
 async fn sessions_and_streams_are_counted_from_their_beginning_to_their_end() {
     let world = world().await;
     let session = world.session().await;
@@ -89,6 +138,20 @@ async fn sessions_and_streams_are_counted_from_their_beginning_to_their_end() {
     for name in ["mcp_sessions_created_total", "mcp_sessions_ended_total"] {
         assert!(world.scraped(name, &[]).await[0].ends_with(" 1"), "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_session_on_a_pipe_ends_with_the_pipe() {
+    let world = world().await;
+    let (mut pipe, mut serving) = crate::stdio::pipe_to(&world);
+    drop(pipe.initialize(Revision::V2025_06_18, json!({})).await);
+    drop(pipe);
+    testkit::within(testkit::PATIENCE, serving.join_next()).await.unwrap().unwrap().unwrap();
+    let ended = world.scraped("mcp_sessions_ended_total", &[r#"reason="stream""#]).await;
+    assert!(ended[0].ends_with(" 1"), "{ended:?}");
+    let labels = [r#"network_transport="pipe""#, r#""2025-06-18""#];
+    let lasted = world.scraped("mcp_server_session_duration_seconds_count", &labels).await;
+    assert!(lasted.len() == 1 && lasted[0].ends_with(" 1"), "{lasted:?}");
 }
 
 #[tokio::test]

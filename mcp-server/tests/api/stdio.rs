@@ -15,13 +15,19 @@ use crate::world::{World, world};
 /// A client of a server that serves it alone.
 async fn pipe() -> (World, Pipe, JoinSet<std::io::Result<()>>) {
     let world = world().await;
+    let (pipe, serving) = pipe_to(&world);
+    (world, pipe, serving)
+}
+
+/// The only client of this server.
+pub(crate) fn pipe_to(world: &World) -> (Pipe, JoinSet<std::io::Result<()>>) {
     let (here, there) = duplex(1 << 16);
     let (input, output) = split(there);
     let server = world.server.clone();
     let mut serving = JoinSet::new();
     serving.spawn(async move { server.serve_lines(BufReader::new(input), output).await });
     let (output, input) = split(here);
-    (world, Pipe::new(output, input), serving)
+    (Pipe::new(output, input), serving)
 }
 
 fn echo(message: &str) -> Value {

@@ -1,10 +1,15 @@
 //! Spans, as a collector gets them.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use chassis::telemetry::LogFormat;
 use serde_json::{Value, json};
+use shared::mcp::Revision;
 use testkit::{
+    http::Http,
     otlp::{Collector, Span, SpanKind, SpanStatus as StatusCode, attribute, hex, named},
     rpc::Script,
 };
@@ -58,7 +63,7 @@ async fn a_call_belongs_to_the_trace_of_its_message_and_links_to_its_request() {
     assert_eq!((call.links[0].span_id.clone(), call.links.len()), (http.span_id.clone(), 1));
     assert!(http.parent_span_id.is_empty() && http.trace_id != call.trace_id);
     assert!([call, http].iter().all(|span| span.kind == SpanKind::Server as i32));
-    assert_eq!(attribute(http, "http.response.status_code").as_deref(), Some("200"));
+    assert_eq!(attribute(http, "http.response.status_code"), Some(json!(200)));
     assert!(call.status.clone().is_none_or(|status| status.code == StatusCode::Unset as i32));
 }
 
@@ -77,9 +82,12 @@ async fn the_attributes_are_those_of_the_conventions() {
         ("jsonrpc.request.id", "7"),
         ("network.transport", "tcp"),
         ("network.protocol.name", "http"),
+        ("network.protocol.version", "1.1"),
+        ("client.address", "127.0.0.1"),
     ] {
-        assert_eq!(attribute(call, name).as_deref(), Some(value), "{name}");
+        assert_eq!(attribute(call, name), Some(json!(value)), "{name}");
     }
+    assert!(attribute(call, "client.port").unwrap().is_i64());
     for absent in ["error.type", "mcp.session.id", "gen_ai.prompt.name", "mcp.resource.uri"] {
         assert_eq!(attribute(call, absent), None, "{absent}");
     }
@@ -111,9 +119,9 @@ async fn a_tool_that_fails_is_an_error_and_a_caller_that_errs_is_not() {
     let spans = spans_of(&collector, &world).await;
     let crash = named(&spans, "tools/call crash");
     assert_eq!(crash.status.clone().unwrap().code, StatusCode::Error as i32);
-    assert_eq!(attribute(crash, "error.type").as_deref(), Some("-32603"));
+    assert_eq!(attribute(crash, "error.type"), Some(json!("-32603")));
     let unknown = named(&spans, "tools/call _OTHER");
-    assert_eq!(attribute(unknown, "rpc.response.status_code").as_deref(), Some("-32602"));
+    assert_eq!(attribute(unknown, "rpc.response.status_code"), Some(json!("-32602")));
     assert_eq!(attribute(unknown, "error.type"), None);
     let text = format!("{spans:?}");
     assert!(!text.contains("no such tool"), "a name of the client's making is nobody's label");
@@ -141,6 +149,53 @@ async fn a_question_has_a_span_and_tells_the_client_where_it_belongs() {
     let expected = format!("00-{TRACE}-{}-01", hex(&question.span_id));
     assert_eq!(*seen.lock().unwrap(), expected);
     assert!(attribute(call, "mcp.session.id").is_some());
+    assert_eq!(attribute(question, "mcp.session.id"), attribute(call, "mcp.session.id"));
+    for (name, value) in [
+        ("mcp.method.name", "elicitation/create"),
+        ("mcp.protocol.version", "2025-11-25"),
+        ("network.transport", "tcp"),
+        ("network.protocol.name", "http"),
+    ] {
+        assert_eq!(attribute(question, name), Some(json!(value)), "{name}");
+    }
+    let id = attribute(question, "jsonrpc.request.id").unwrap();
+    assert!(id.as_str().unwrap().starts_with("ask-"), "{id}");
+}
+
+#[tokio::test]
+async fn a_question_that_is_refused_says_by_what() {
+    let collector = Collector::start().await;
+    let (world, _listening) = world_of(&collector).await;
+    let alice = Script::default().refuse("elicitation/create", -32601, "Nobody is here");
+    let opening = world.opening().capabilities(json!({ "elicitation": {} })).script(alice);
+    opening.open().await.call("tools/call", json!({ "name": "ask", "arguments": {} })).await;
+    let spans = spans_of(&collector, &world).await;
+    let question = named(&spans, "elicitation/create");
+    let status = question.status.clone().unwrap();
+    assert_eq!((status.code, &*status.message), (StatusCode::Error as i32, "Nobody is here"));
+    for name in ["error.type", "rpc.response.status_code"] {
+        assert_eq!(attribute(question, name), Some(json!("-32601")), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_on_a_pipe_says_that_it_is_one() {
+    let collector = Collector::start().await;
+    let (world, _listening) = world_of(&collector).await;
+    let (mut pipe, _serving) = crate::stdio::pipe_to(&world);
+    drop(pipe.initialize(Revision::V2025_06_18, json!({ "elicitation": {} })).await);
+    pipe.request(1, "tools/call", json!({ "name": "ask", "arguments": {} })).await;
+    let question = pipe.next().await.unwrap();
+    let content = json!({ "action": "accept", "content": { "name": "Alice" } });
+    pipe.send(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": content })).await;
+    assert_eq!(pipe.next().await.unwrap()["id"], 1);
+    let spans = spans_of(&collector, &world).await;
+    let question = named(&spans, "elicitation/create");
+    assert_eq!(attribute(question, "network.transport"), Some(json!("pipe")));
+    assert_eq!(attribute(question, "network.protocol.name"), None);
+    let opened = named(&spans, "initialize");
+    assert_eq!(attribute(opened, "mcp.protocol.version"), Some(json!("2025-06-18")));
+    assert_eq!(attribute(opened, "client.address"), None);
 }
 
 #[tokio::test]
@@ -153,10 +208,33 @@ async fn the_check_of_a_token_is_part_of_the_trace_and_its_secret_is_not() {
     let spans = spans_of(&collector, &scene.world).await;
     let (http, check) = (named(&spans, "POST /mcp"), named(&spans, "POST"));
     assert_eq!(check.parent_span_id, http.span_id);
-    assert_eq!(attribute(check, "url.path").as_deref(), Some("/introspect"));
+    assert_eq!(attribute(check, "url.path"), Some(json!("/introspect")));
+    assert!(attribute(check, "server.port").unwrap().is_i64(), "a port is a number");
+    assert_eq!(attribute(check, "http.response.status_code"), Some(json!(200)));
     let traceparent = scene.last_traceparent().unwrap();
     assert_eq!(traceparent, format!("00-{}-{}-01", hex(&check.trace_id), hex(&check.span_id)));
     assert!(!format!("{spans:?}").contains("alice.mcp"));
+}
+
+#[tokio::test]
+async fn looks_at_metadata_make_no_traces_of_their_own() {
+    let collector = Collector::start().await;
+    let scene = scene_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())]).await;
+    let _listening = listen(&scene.world);
+    let before = scene.looks();
+    testkit::eventually(testkit::PATIENCE, || async {
+        scene.world.clock.advance(Duration::from_secs(10));
+        (scene.looks() > before).then_some(())
+    })
+    .await;
+    let http = Http::new(&scene.world.base);
+    let document = "/.well-known/oauth-protected-resource";
+    let _ = http.get(document).await.expect(200);
+    let part = http.request(http::Method::GET, document).header("traceparent", PARENT);
+    let _ = http.send(part).await.expect(200);
+    let spans = spans_of(&collector, &scene.world).await;
+    assert_eq!(spans.len(), 1, "{spans:?}");
+    assert_eq!(hex(&spans[0].trace_id), TRACE);
 }
 
 #[tokio::test]
@@ -204,7 +282,7 @@ async fn a_notification_is_measured_like_a_request_and_has_no_id() {
         (attribute(note, "error.type"), attribute(note, "jsonrpc.request.id")),
         (None, None)
     );
-    assert_eq!(attribute(named(&spans, "_OTHER"), "mcp.method.name").as_deref(), Some("_OTHER"));
+    assert_eq!(attribute(named(&spans, "_OTHER"), "mcp.method.name"), Some(json!("_OTHER")));
 }
 
 #[tokio::test]

@@ -94,6 +94,10 @@ pub struct CallToolResult {
     /// The tool failed, and the content says why.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_error: bool,
+    /// Whether the failure is the caller's, such as arguments that do not fit. Not on the wire: it is
+    /// for those who count failures.
+    #[serde(skip)]
+    pub is_callers_fault: bool,
 }
 
 impl CallToolResult {
@@ -107,5 +111,11 @@ impl CallToolResult {
     #[must_use]
     pub fn failure(message: impl Into<String>) -> Self {
         Self { content: vec![ContentBlock::text(message)], is_error: true, ..Self::default() }
+    }
+
+    /// The same, where the caller has failed and the tool has not.
+    #[must_use]
+    pub fn callers_fault(message: impl Into<String>) -> Self {
+        Self { is_callers_fault: true, ..Self::failure(message) }
     }
 }

@@ -42,7 +42,10 @@ impl Asking {
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, reqwest::Error> {
         let (client, request) = request.build_split();
         let mut request = request?;
-        let span = span(&request);
+        // What nobody has asked for, such as a look every few seconds whether a server is still there,
+        // is measured and worth no trace of its own.
+        let is_part = context::current_span().is_valid();
+        let span = if is_part { span(&request) } else { Span::none() };
         let labels = self.0.as_ref().map(|_| labels(&request));
         let watch = self.0.as_ref().map(|(_, clock)| clock.stopwatch());
         let sending = async {
@@ -52,7 +55,8 @@ impl Asking {
         let answer = sending.instrument(span.clone()).await;
         let failure = failure(&answer);
         if let Ok(answer) = &answer {
-            span.record("http.response.status_code", answer.status().as_u16());
+            // As `u16` it would be recorded as text: the bridge knows signed integers only.
+            span.record("http.response.status_code", i64::from(answer.status().as_u16()));
         }
         if let Some(kind) = &failure {
             span.record("error.type", &**kind);
@@ -103,7 +107,7 @@ fn span(request: &Request) -> Span {
         otel.status_code = Empty,
         http.request.method = request.method().as_str(),
         server.address = url.host_str(),
-        server.port = url.port_or_known_default(),
+        server.port = url.port_or_known_default().map(i64::from),
         url.path = url.path(),
         http.response.status_code = Empty,
         error.type = Empty,

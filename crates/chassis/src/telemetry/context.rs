@@ -1,5 +1,7 @@
 //! W3C trace context: read from strangers, written to servers that we ask.
 
+use std::net::SocketAddr;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::{
     Context,
@@ -49,10 +51,30 @@ pub(crate) fn of_headers(headers: &HeaderMap) -> Option<Context> {
     remote(text(TRACEPARENT)?, text(TRACESTATE))
 }
 
+/// Whether a request says that it is part of a trace.
+pub(crate) fn has_place(headers: &HeaderMap) -> bool {
+    headers.contains_key(TRACEPARENT)
+}
+
 /// The span that is being recorded now; an invalid one if there is none.
 #[must_use]
 pub fn current_span() -> SpanContext {
     Context::map_current(|context| context.span().span_context().clone())
+}
+
+/// Who is at the other end of the connection of a request, and how HTTP is spoken there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OtherEnd {
+    /// The address, if the server knows it: of a proxy, where there is one.
+    pub address: Option<SocketAddr>,
+    /// The version of HTTP, as the conventions write it.
+    pub version: &'static str,
+}
+
+/// The other end of the request that is being recorded now, if there is one: for spans within its own.
+#[must_use]
+pub fn other_end() -> Option<OtherEnd> {
+    Context::map_current(|context| context.get().copied())
 }
 
 /// The current span as `traceparent` says it, if there is one.

@@ -2,11 +2,11 @@
 //!
 //! A stream is measured to its first byte: how long a client listens is not how fast a server is.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, net::SocketAddr};
 
 use ambient::{Clock, Stopwatch};
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{ConnectInfo, MatchedPath, Request},
     response::Response,
 };
 use http::{Method, Version};
@@ -184,30 +184,41 @@ pub(crate) struct TraceHttp {
 /// Probes come every few seconds and are worth no trace.
 const UNTRACED: [&str; 5] = ["/livez", "/readyz", "/health", "/metrics", "/version"];
 
+/// Documents about a server, for everybody: other servers look every few seconds whether they have
+/// changed. Within a trace they are part of it.
+const DOCUMENTS: &str = "/.well-known/";
+
 impl Around for TraceHttp {
     type Kept = Span;
 
     fn before(&self, request: &mut Request) -> Begun<Span> {
-        let span = if UNTRACED.contains(&request.uri().path()) {
+        let path = request.uri().path();
+        let is_lookup = || path.starts_with(DOCUMENTS) && !context::has_place(request.headers());
+        let span = if UNTRACED.contains(&path) || is_lookup() {
             Span::none()
         } else {
             span(request, self)
         };
         // Where nothing is recorded, headers are not even read.
-        if !span.is_disabled()
-            && let Some(parent) = context::of_headers(request.headers())
-        {
+        if !span.is_disabled() {
+            let parent = context::of_headers(request.headers()).unwrap_or_default();
+            let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+            let other_end = context::OtherEnd {
+                address: peer.map(|ConnectInfo(address)| *address),
+                version: version(request.version()),
+            };
             // Fails only where no spans are recorded.
-            let _ = span.set_parent(parent);
+            let _ = span.set_parent(parent.with_value(other_end));
         }
         Begun::with_span(span.clone(), span)
     }
 
     fn after(span: Span, response: Response) -> Response {
         let status = response.status().as_u16();
-        span.record("http.response.status_code", status);
+        // As `u16` it would be recorded as text: the bridge knows signed integers only.
+        span.record("http.response.status_code", i64::from(status));
         if status >= 500 {
-            span.record("error.type", status);
+            span.record("error.type", status.to_string());
             span.record("otel.status_code", "ERROR");
         }
         response

@@ -13,6 +13,7 @@ use tracing::{
     field::{Field, Visit},
     span::Record,
 };
+use tracing_log::NormalizeEvent as _;
 use tracing_subscriber::{
     field::RecordFields,
     fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, format::Writer},
@@ -76,7 +77,7 @@ impl FlatJson {
         line.push('"');
         let mut members = Members(std::mem::take(line));
         members.text("level", event.metadata().level().as_str());
-        members.text("target", event.metadata().target());
+        target(event, |target| members.text("target", target));
         members.0.push_str(&self.written);
         let span = context::current_span();
         // Without a trace there are no ids: made-up ones would lead nowhere.
@@ -105,6 +106,20 @@ impl FlatJson {
         line.push_str("}\n");
         Some(())
     }
+}
+
+/// Tells who logs. The record of a library that knows `log` and not `tracing` has its name in a field.
+fn target(event: &Event<'_>, tell: impl FnOnce(&str)) {
+    match event.normalized_metadata() {
+        Some(record) => tell(record.target()),
+        None => tell(event.metadata().target()),
+    }
+}
+
+/// Fields of such records: the target, which stands in its place, and where in the source code on the
+/// machine that has built this, which is of no use to anybody.
+fn is_of_records(field: &Field) -> bool {
+    field.name().starts_with("log.")
 }
 
 /// What is kept of a span for the lines within it: its fields as members of an object, each with a
@@ -259,7 +274,9 @@ impl Own {
 
 impl Visit for Own {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.say(field).text(field.name(), value);
+        if !is_of_records(field) {
+            self.say(field).text(field.name(), value);
+        }
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
@@ -267,7 +284,9 @@ impl Visit for Own {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.say(field).plain(field.name(), &value);
+        if !is_of_records(field) {
+            self.say(field).plain(field.name(), &value);
+        }
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {

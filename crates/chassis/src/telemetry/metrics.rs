@@ -1,7 +1,7 @@
-//! Metrics: OpenTelemetry instruments, read as Prometheus text.
+//! Metrics: OpenTelemetry instruments, read as Prometheus text, or sent to a collector.
 //!
-//! Whoever measures gets a [`Meter`] as an argument. They are read when somebody asks: nothing is
-//! sent, and nothing is done between two scrapes.
+//! Whoever measures gets a [`Meter`] as an argument. They are read when somebody asks, or when it is
+//! time to send them, and nothing is done in between.
 
 use std::{
     fmt,
@@ -20,7 +20,7 @@ use opentelemetry::{InstrumentationScope, metrics::Meter, metrics::MeterProvider
 use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider};
 use prometheus::{Registry, TextEncoder};
 
-use super::TelemetryError;
+use super::{TelemetryError, collector::wrong, push::Push};
 
 /// What the process measures. Cheap to clone.
 #[derive(Clone)]
@@ -34,15 +34,22 @@ pub struct Metrics {
 type Look = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl Metrics {
-    pub(super) fn new(resource: Resource) -> Result<Self, TelemetryError> {
+    /// Metrics that can be asked for, if they are `offered`, and that `push` sends, if it is there.
+    pub(super) fn new(
+        resource: Resource,
+        offered: bool,
+        push: Option<Push>,
+    ) -> Result<Self, TelemetryError> {
         let registry = Registry::new();
-        let exporter = opentelemetry_prometheus::exporter()
-            .with_registry(registry.clone())
-            .build()
-            .map_err(|error| TelemetryError::Exporter(error.to_string()))?;
-        let provider =
-            SdkMeterProvider::builder().with_reader(exporter).with_resource(resource).build();
-        Ok(Self { provider, registry, looks: Arc::default() })
+        let mut provider = SdkMeterProvider::builder().with_resource(resource);
+        if offered {
+            let exporter = opentelemetry_prometheus::exporter().with_registry(registry.clone());
+            provider = provider.with_reader(exporter.build().map_err(|error| wrong(&error))?);
+        }
+        if let Some(push) = push {
+            provider = provider.with_reader(push);
+        }
+        Ok(Self { provider: provider.build(), registry, looks: Arc::default() })
     }
 
     /// Where the instruments of one server come from. Its name is the label `otel_scope_name` of
@@ -52,13 +59,13 @@ impl Metrics {
         self.provider.meter_with_scope(InstrumentationScope::builder(server).build())
     }
 
-    /// Runs `look` before every scrape: for what is not counted here, such as numbers of all
-    /// instances. It must end soon; the scrape waits.
+    /// Runs `look` before every scrape and export: for what is not counted here, such as numbers of all
+    /// instances. It must end soon; who reads waits.
     pub fn before_scrape(&self, look: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) {
         self.looks.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(look));
     }
 
-    async fn look(&self) {
+    pub(super) async fn look(&self) {
         let looking: Vec<_> = {
             let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
             looks.iter().map(|look| look()).collect()

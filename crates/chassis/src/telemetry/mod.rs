@@ -1,10 +1,11 @@
 //! What a process tells about itself: logs, metrics and traces.
 //!
 //! Logs go to standard error (standard output is the wire in stdio mode). Metrics are offered to
-//! Prometheus, traces are sent to an OpenTelemetry collector; both are handed to whoever measures,
-//! and cost nothing where they are off.
+//! Prometheus or sent to an OpenTelemetry collector, as traces are; both are handed to whoever
+//! measures, and cost nothing where they are off.
 
 mod asking;
+mod collector;
 pub mod context;
 mod db;
 mod filter;
@@ -13,6 +14,7 @@ mod json;
 mod lines;
 mod metrics;
 mod process;
+mod push;
 mod settings;
 mod start;
 mod tally;
@@ -33,7 +35,7 @@ pub use self::{
     db::DbMetrics,
     filter::LogFilter,
     metrics::Metrics,
-    settings::{MetricsAddr, Otlp, Root, Sampling, TelemetrySettings},
+    settings::{MetricsAddr, Otlp, PushedMetrics, PushedTraces, Root, Sampling, TelemetrySettings},
     start::{Service, Telemetry},
     tally::Tally,
 };
@@ -151,16 +153,23 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     use serde_json::Value;
+    use tracing_log::log;
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
 
     /// What `log` writes in `format`.
     fn written(log_format: LogFormat, log: impl FnOnce()) -> String {
+        filtered(log_format, "trace", log)
+    }
+
+    /// What passes the filter of it.
+    fn filtered(log_format: LogFormat, filter: &str, log: impl FnOnce()) -> String {
         let buffer = Arc::new(Mutex::new(Vec::new()));
         let writer = Arc::clone(&buffer);
         let process = json::Process::default();
         let layer = layer(log_format, process, move || Shared(Arc::clone(&writer)));
+        let layer = layer.with_filter(parse(filter).unwrap());
         let subscriber = tracing_subscriber::registry().with(layer);
         tracing::subscriber::with_default(subscriber, log);
         let bytes = buffer.lock().unwrap().clone();
@@ -206,6 +215,54 @@ mod tests {
         assert_eq!(lines[0]["level"], "INFO");
         assert_eq!(lines[1]["request_id"], "r-2");
         assert!(text.starts_with("{\"timestamp\":\"20"), "{text}");
+    }
+
+    /// What a library says that knows `log` and not `tracing`.
+    fn record(target: &str, level: log::Level) {
+        let mut record = log::Record::builder();
+        let place = record.target(target).level(level).module_path(Some("library::inside"));
+        let place = place.file(Some("/home/builder/library/inside.rs")).line(Some(7));
+        tracing_log::format_trace(&place.args(format_args!("said")).build()).unwrap();
+    }
+
+    #[test]
+    fn records_of_libraries_have_their_own_names_and_no_paths_of_the_machine_that_built_them() {
+        // Pretty lines tell places of the source code, for who has it.
+        for format in [LogFormat::Compact, LogFormat::Json] {
+            let text = written(format, || {
+                record("library", log::Level::Info);
+                // A name twice: the members of the line are gathered.
+                let _span = tracing::info_span!("one", request_id = "r").entered();
+                let _span = tracing::info_span!("two", request_id = "s").entered();
+                record("library", log::Level::Info);
+            });
+            assert_eq!(text.matches("library").count(), 2, "{text}");
+            assert!(!text.contains("/home/builder") && !text.contains("log."), "{text}");
+            if format == LogFormat::Json {
+                let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+                for line in lines {
+                    assert_eq!(
+                        (&line["target"], &line["message"]),
+                        (&"library".into(), &"said".into())
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_filter_counts_for_records_of_libraries() {
+        let text = filtered(LogFormat::Json, "warn,noisy=off,asked=debug", || {
+            record("noisy", log::Level::Error);
+            record("asked", log::Level::Debug);
+            record("other", log::Level::Info);
+            record("other", log::Level::Warn);
+        });
+        let targets: Vec<_> = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["target"].clone())
+            .collect();
+        assert_eq!(targets, ["asked", "other"], "{text}");
     }
 
     #[test]

@@ -4,12 +4,17 @@
 //! They are read as all settings are, so `.env` and the documentation know them, and handed to the
 //! SDK as arguments.
 
-use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
+mod pushed;
+
+use std::{fmt, net::SocketAddr, str::FromStr};
 
 use ambient::{
-    Reader, Secret,
+    Reader,
     values::{List, Switch},
 };
+
+pub use self::pushed::{Otlp, PushedMetrics, PushedTraces, Root, Sampling};
+use self::pushed::{Pushed, pushed};
 
 /// What an operator decides about telemetry.
 #[derive(Clone, Debug)]
@@ -18,25 +23,14 @@ pub struct TelemetrySettings {
     pub metrics: MetricsAddr,
     /// Whether the port of the server has `/metrics` as well.
     pub metrics_on_main_port: bool,
+    /// Where metrics are sent besides; nowhere if not set.
+    pub pushed_metrics: Option<PushedMetrics>,
     /// Where traces go; nowhere if not set.
-    pub traces: Option<Otlp>,
+    pub traces: Option<PushedTraces>,
     /// What the process is called instead of its own name.
     pub service_name: Option<String>,
     /// What else is told about the process, as pairs.
     pub attributes: Vec<(String, String)>,
-}
-
-/// Where traces go, over OTLP.
-#[derive(Clone, Debug)]
-pub struct Otlp {
-    /// The whole URL that spans are posted to.
-    pub endpoint: String,
-    /// Headers, such as an API key: `name=value`, comma separated.
-    pub headers: Option<Secret>,
-    /// How long an export may take.
-    pub timeout: Duration,
-    /// Which traces are recorded.
-    pub sampler: Sampling,
 }
 
 /// Where metrics are offered on a socket of their own.
@@ -92,60 +86,6 @@ impl FromStr for MetricsAddr {
     }
 }
 
-/// Which traces are recorded: the samplers of `OTEL_TRACES_SAMPLER`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sampling {
-    /// What decides about a trace that begins here.
-    pub root: Root,
-    /// Whether a caller that has decided is followed.
-    pub follows_parent: bool,
-}
-
-/// What decides about a trace that begins here.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Root {
-    /// All are recorded.
-    All,
-    /// None is.
-    None,
-    /// This share, from 0 to 1.
-    Share(f64),
-}
-
-impl Sampling {
-    fn read(read: &mut Reader<'_>) -> Self {
-        const NAME: &str = "OTEL_TRACES_SAMPLER";
-        let name = read
-            .setting(
-                NAME,
-                "Which traces are recorded: always_on, always_off or traceidratio, or one of these \
-                 after `parentbased_`, which follows callers that have decided.",
-            )
-            .or("parentbased_always_on".to_owned());
-        let share = read
-            .setting("OTEL_TRACES_SAMPLER_ARG", "The share that traceidratio records, 0 to 1.")
-            .or(1.0_f64);
-        let (root, follows_parent) = match name.strip_prefix("parentbased_") {
-            Some(root) => (root, true),
-            None => (name.as_str(), false),
-        };
-        let root = match root {
-            "always_on" => Root::All,
-            "always_off" => Root::None,
-            "traceidratio" if (0.0..=1.0).contains(&share) => Root::Share(share),
-            "traceidratio" => {
-                read.mistake("OTEL_TRACES_SAMPLER_ARG", "is not between 0 and 1");
-                Root::None
-            }
-            _ => {
-                read.mistake(NAME, "is none of the samplers; parentbased_always_on is usual");
-                Root::None
-            }
-        };
-        Self { root, follows_parent }
-    }
-}
-
 impl TelemetrySettings {
     /// Nothing is measured, nothing is sent.
     #[must_use]
@@ -153,6 +93,7 @@ impl TelemetrySettings {
         Self {
             metrics: MetricsAddr::Off,
             metrics_on_main_port: false,
+            pushed_metrics: None,
             traces: None,
             service_name: None,
             attributes: Vec::new(),
@@ -174,10 +115,12 @@ impl TelemetrySettings {
         let disabled = read
             .setting("OTEL_SDK_DISABLED", "true for no telemetry at all, metrics included.")
             .or(Switch(false));
+        let Pushed { traces, metrics: pushed_metrics, pulls } = pushed(read);
         let settings = Self {
-            metrics,
-            metrics_on_main_port: metrics_on_main_port.0,
-            traces: traces(read),
+            metrics: if pulls { metrics } else { MetricsAddr::Off },
+            metrics_on_main_port: metrics_on_main_port.0 && pulls,
+            pushed_metrics,
+            traces,
             service_name: read
                 .setting(
                     "OTEL_SERVICE_NAME",
@@ -189,53 +132,16 @@ impl TelemetrySettings {
         if disabled.0 { Self::off() } else { settings }
     }
 
+    /// Whether metrics are offered to whoever asks.
+    pub(super) fn offers_metrics(&self) -> bool {
+        self.metrics != MetricsAddr::Off || self.metrics_on_main_port
+    }
+
     /// Whether anything measures.
     #[must_use]
     pub fn has_metrics(&self) -> bool {
-        self.metrics != MetricsAddr::Off || self.metrics_on_main_port
+        self.offers_metrics() || self.pushed_metrics.is_some()
     }
-}
-
-/// Traces are sent when somebody has said where to.
-fn traces(read: &mut Reader<'_>) -> Option<Otlp> {
-    let exporter = read
-        .setting("OTEL_TRACES_EXPORTER", "none for no traces; otlp when not set.")
-        .or("otlp".to_owned());
-    let all: Option<String> = read
-        .setting(
-            "OTEL_EXPORTER_OTLP_ENDPOINT",
-            "URL of an OpenTelemetry collector, as http://localhost:4318 is; no traces if not set.",
-        )
-        .optional();
-    let own: Option<String> = read
-        .setting("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "The same for traces, with its path.")
-        .optional();
-    let headers = read
-        .setting("OTEL_EXPORTER_OTLP_HEADERS", "Headers for the collector: name=value,name=value.")
-        .secret();
-    let protocol = read
-        .setting("OTEL_EXPORTER_OTLP_PROTOCOL", "How spans are sent; http/protobuf is served.")
-        .or("http/protobuf".to_owned());
-    let timeout = read
-        .setting("OTEL_EXPORTER_OTLP_TIMEOUT", "Milliseconds that an export may take.")
-        .within(1..=600_000, 10_000_u64);
-    let sampler = Sampling::read(read);
-    let base = all.map(|base| format!("{}/v1/traces", base.trim_end_matches('/')));
-    let endpoint = own.or(base)?;
-    match exporter.as_str() {
-        "otlp" => {}
-        "none" => return None,
-        _ => read.mistake("OTEL_TRACES_EXPORTER", "is neither `otlp` nor `none`"),
-    }
-    if protocol != "http/protobuf" {
-        let mend = "is not served here; set it to http/protobuf and give the collector's HTTP port";
-        read.mistake("OTEL_EXPORTER_OTLP_PROTOCOL", mend);
-    }
-    if endpoint.parse::<http::Uri>().is_ok_and(|uri| uri.host().is_some()) {
-        return Some(Otlp { endpoint, headers, timeout: Duration::from_millis(timeout), sampler });
-    }
-    read.mistake("OTEL_EXPORTER_OTLP_ENDPOINT", "is not a URL; write http://localhost:4318");
-    None
 }
 
 fn attributes(read: &mut Reader<'_>) -> Vec<(String, String)> {
@@ -275,6 +181,7 @@ mod tests {
         let settings = read([
             ("OTEL_SDK_DISABLED", "true"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318"),
+            ("OTEL_METRICS_EXPORTER", "otlp,prometheus"),
             ("METRICS_ADDR", "127.0.0.1:1"),
             ("METRICS_ON_MAIN_PORT", "1"),
         ])
@@ -284,51 +191,19 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_gets_the_path_of_traces_unless_it_is_for_traces() {
-        let endpoint = |pairs| read::<2>(pairs).unwrap().traces.unwrap().endpoint;
-        let base = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/");
-        assert_eq!(endpoint([base, ("OTEL_TRACES_EXPORTER", "otlp")]), "http://c:4318/v1/traces");
-        let own = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://d/in");
-        assert_eq!(endpoint([base, own]), "http://d/in");
-        assert!(read([base, ("OTEL_TRACES_EXPORTER", "none")]).unwrap().traces.is_none());
-    }
-
-    #[test]
     fn what_cannot_be_done_is_a_mistake_with_its_mend() {
         let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4317");
         for (name, value, mend) in [
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "http/protobuf"),
             ("OTEL_TRACES_SAMPLER", "sometimes", "parentbased_always_on"),
             ("OTEL_TRACES_EXPORTER", "jaeger", "`otlp`"),
+            ("OTEL_METRICS_EXPORTER", "otlp,console", "`prometheus`"),
+            ("OTEL_METRICS_EXPORTER", "none,otlp", "alone"),
             ("OTEL_RESOURCE_ATTRIBUTES", "team", "name=value"),
             ("METRICS_ADDR", "9464", "127.0.0.1:9464"),
         ] {
             let text = read([endpoint, (name, value)]).unwrap_err().to_string();
             assert!(text.contains(name) && text.contains(mend), "{text}");
         }
-    }
-
-    #[test]
-    fn samplers_have_their_standard_names() {
-        let endpoint = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318");
-        let sampler = |name| {
-            let share = ("OTEL_TRACES_SAMPLER_ARG", "0.25");
-            let settings = read([endpoint, ("OTEL_TRACES_SAMPLER", name), share]).unwrap();
-            settings.traces.unwrap().sampler
-        };
-        let quarter = Root::Share(0.25);
-        assert_eq!(sampler("traceidratio"), Sampling { root: quarter, follows_parent: false });
-        let parent = Sampling { root: quarter, follows_parent: true };
-        assert_eq!(sampler("parentbased_traceidratio"), parent);
-        assert_eq!(sampler("always_off"), Sampling { root: Root::None, follows_parent: false });
-    }
-
-    #[test]
-    fn headers_for_the_collector_are_not_shown() {
-        let settings = read([
-            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318"),
-            ("OTEL_EXPORTER_OTLP_HEADERS", "api-key=hunter2"),
-        ]);
-        assert!(!format!("{:?}", settings.unwrap()).contains("hunter2"));
     }
 }

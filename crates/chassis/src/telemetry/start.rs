@@ -18,7 +18,7 @@ use tracing_subscriber::{
 
 use super::{
     LogFormat, Metrics, MetricsAddr, SPANS, TelemetryError, TelemetrySettings, json, layer, lines,
-    parse, process, traces,
+    parse, process, push::Push, traces,
 };
 use crate::{Lifecycle, Limits, serve};
 
@@ -37,6 +37,7 @@ pub struct Telemetry(Arc<Inner>);
 
 struct Inner {
     metrics: Option<Metrics>,
+    push: Option<Push>,
     on_main_port: bool,
     tracer: Option<Arc<SdkTracerProvider>>,
     process: json::Process,
@@ -50,7 +51,8 @@ impl Telemetry {
     #[must_use]
     pub fn off() -> Self {
         let process = json::Process::default();
-        Self(Arc::new(Inner { metrics: None, on_main_port: false, tracer: None, process }))
+        let (metrics, push, tracer) = (None, None, None);
+        Self(Arc::new(Inner { metrics, push, on_main_port: false, tracer, process }))
     }
 
     /// Prepares what the settings ask for. `entropy` names this instance. Spans are recorded where
@@ -70,13 +72,16 @@ impl Telemetry {
             ("service.instance.id", entropy.hex::<8>()),
         ];
         let resource = resource(&process, settings);
-        let metrics = settings.has_metrics().then(|| Metrics::new(resource.clone())).transpose()?;
+        let push = settings.pushed_metrics.as_ref().map(Push::new).transpose()?;
+        let measures = || Metrics::new(resource.clone(), settings.offers_metrics(), push.clone());
+        let metrics = settings.has_metrics().then(measures).transpose()?;
         if let Some(metrics) = &metrics {
             process::observe(&metrics.meter("process"), &service);
         }
-        let tracer = settings.traces.as_ref().map(|otlp| traces::provider(otlp, resource));
+        let tracer = settings.traces.as_ref().map(|pushed| traces::provider(pushed, resource));
         Ok(Self(Arc::new(Inner {
             metrics,
+            push,
             on_main_port: settings.metrics_on_main_port,
             tracer: tracer.transpose()?.map(Arc::new),
             process: json::Process(process),
@@ -142,8 +147,8 @@ impl Telemetry {
         }
     }
 
-    /// Listens on the address of the metrics, and answers until `lifecycle` stops. Tells where, if
-    /// anywhere.
+    /// Listens on the address of the metrics, and answers until `lifecycle` stops; until then they
+    /// are also sent to a collector, if there is one. Tells where it listens, if anywhere.
     ///
     /// # Errors
     /// [`TelemetryError::Listen`] when the settings name an address and it is taken.
@@ -153,6 +158,9 @@ impl Telemetry {
         lifecycle: &Lifecycle,
     ) -> Result<Option<SocketAddr>, TelemetryError> {
         let Some(metrics) = &self.0.metrics else { return Ok(None) };
+        if let Some(push) = &self.0.push {
+            push.begin(metrics, lifecycle);
+        }
         let wanted = match address {
             MetricsAddr::Off => return Ok(None),
             MetricsAddr::Default => MetricsAddr::USUAL,
@@ -179,6 +187,10 @@ impl Telemetry {
 
     /// Sends what has not been sent. Nothing is recorded afterwards.
     pub async fn shut_down(&self) {
+        // Without a look at what all instances share: the store may be closed by now.
+        if let Some(push) = &self.0.push {
+            push.send().await;
+        }
         if let Some(provider) = &self.0.tracer {
             traces::shut_down(Arc::clone(provider)).await;
         }
@@ -206,6 +218,7 @@ impl fmt::Debug for Telemetry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Telemetry")
             .field("metrics", &self.0.metrics.is_some())
+            .field("push", &self.0.push)
             .field("traces", &self.0.tracer.is_some())
             .finish()
     }

@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_counter_is_told_from_zero_and_a_number_that_goes_up_and_down_from_its_first_change() {
-        let metrics = Metrics::new(Resource::builder_empty().build()).unwrap();
+        let metrics = Metrics::new(Resource::builder_empty().build(), true, None).unwrap();
         let meter = metrics.meter("test");
         let looks = Tally::counter(&meter, "looks", "Looks", ("outcome", &["hit", "miss"]));
         let method = |method| vec![KeyValue::new("method", method)];

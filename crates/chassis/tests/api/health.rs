@@ -1,9 +1,20 @@
 //! What an orchestrator asks.
 
-use std::{future::pending, time::Duration};
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
+use ambient::Entropy;
 use axum::Router;
-use chassis::{Health, Limits, Unwell};
+use chassis::{
+    Health, Limits, Unwell,
+    telemetry::{Service, Telemetry, TelemetrySettings},
+};
 use serde_json::json;
 
 use crate::support::Server;
@@ -50,6 +61,31 @@ async fn a_check_that_does_not_answer_fails() {
         }
     };
     assert_eq!(answer.json()["reasons"]["store"], "no answer within 1000 ms");
+}
+
+#[tokio::test]
+async fn readiness_is_a_metric() {
+    let settings = TelemetrySettings { metrics_on_main_port: true, ..TelemetrySettings::off() };
+    let service = Service { name: "test", version: "1" };
+    let telemetry =
+        Telemetry::new(service, &settings, &Entropy::seeded(1)).expect("it can be made");
+    let is_well = Arc::new(AtomicBool::new(true));
+    let check = Arc::clone(&is_well);
+    let server = Server::with(Limits::default(), |lifecycle, _| {
+        let health = Health::new(lifecycle).add("store", move || {
+            let is_well = check.load(Ordering::Relaxed);
+            async move { is_well.then_some(()).ok_or("not reachable") }
+        });
+        let health = health.measured(telemetry.metrics(), "test");
+        Router::new().merge(health.router()).merge(telemetry.main_port())
+    })
+    .await;
+    for (well, told) in [(true, " 1"), (false, " 0"), (true, " 1")] {
+        is_well.store(well, Ordering::Relaxed);
+        let scrape = server.get("/metrics").await;
+        let line = scrape.body.lines().find(|line| line.starts_with("server_ready{"));
+        assert!(line.is_some_and(|line| line.ends_with(told)), "{line:?}");
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ mod lasting;
 mod limits;
 mod logs;
 mod metrics;
+mod revision;
 mod sizes;
 mod stops;
 mod support;

@@ -1,7 +1,13 @@
 //! The dashboards and alerts name what the servers measure: every name and label in them is in a
 //! scrape of both servers after they have done what there is to do.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Write as _,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 use e2e::{Backend, Setup, World};
 use serde_json::{Value, json};
@@ -106,6 +112,40 @@ async fn the_table_of_the_page_names_every_metric_and_nothing_else() {
     let types = scrapes.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let measured = types.filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
     assert_eq!(told, measured);
+}
+
+#[tokio::test]
+async fn prometheus_accepts_what_is_measured_where_its_tool_is_installed() {
+    if Command::new("promtool").arg("--version").output().is_err() {
+        return;
+    }
+    let setup = Setup::new(Backend::Memory).setting("METRICS_ON_MAIN_PORT", "1");
+    let world = setup.start().await;
+    let alice = world.login("alice").await;
+    world.modern(alice.access()).tool("echo", json!({ "message": "hi" })).await;
+    for server in [&world.mcp[0].origin, &world.auth[0].origin] {
+        let scrape = Http::new(server).get("/metrics").await.expect(200);
+        let found = promtool_finds(scrape.text());
+        assert!(found.is_empty(), "{found:?}");
+    }
+}
+
+/// What the tool says of a scrape: nothing, if all is well.
+fn promtool_finds(scrape: &str) -> Vec<String> {
+    let mut tool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it was there a moment ago");
+    let mut input = tool.stdin.take().expect("it is piped");
+    input.write_all(scrape.as_bytes()).expect("it reads");
+    drop(input);
+    let output = tool.wait_with_output().expect("it ends");
+    let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).expect("text"));
+    let lines = said.iter().flat_map(|said| said.lines());
+    lines.map(str::to_owned).collect()
 }
 
 #[test]

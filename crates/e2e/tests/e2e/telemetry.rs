@@ -79,7 +79,7 @@ async fn one_trace_follows_a_call_over_both_instances_redis_and_the_token_check(
         (named(&spans, "elicitation/create"), named(&spans, "process mcp:shttp:toserver"));
     assert_eq!(answer.kind, SpanKind::Consumer as i32);
     assert_eq!(answer.links[0].span_id, question.span_id);
-    assert_eq!(attribute(answer, "messaging.system").as_deref(), Some("redis"));
+    assert_eq!(attribute(answer, "messaging.system"), Some(json!("redis")));
     let page = page();
     let attributes = spans.iter().flat_map(|span| &span.attributes);
     for name in attributes.map(|attribute| &attribute.key) {

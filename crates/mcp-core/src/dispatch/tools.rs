@@ -45,7 +45,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
         let may = |scope: &&String| call.principal.may(scope);
         if let Some(lacking) = entry.scopes.iter().find(|scope| !may(scope)) {
             let message = format!("This needs the scope `{lacking}`, which the caller has not.");
-            return Ok(ServerResult::CallTool(CallToolResult::failure(message)));
+            return Ok(ServerResult::CallTool(CallToolResult::callers_fault(message)));
         }
         let profile = &call.client.peer().profile;
         let follows_tasks = profile.capabilities.has_extension(TASKS_EXTENSION);
@@ -59,7 +59,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
             match guarded("tool", &name, async { (entry.run)(arguments, &ctx).await }).await? {
                 Ok(result) => result,
                 Err(MisfitArguments(message)) if revision.has_validation_results() => {
-                    Ok(CallToolResult::failure(message))
+                    Ok(CallToolResult::callers_fault(message))
                 }
                 Err(MisfitArguments(message)) => return Err(Refusal::InvalidParams(message)),
             };
@@ -75,6 +75,9 @@ fn refused(name: &str, error: ToolError, revision: Revision) -> Result<CallToolR
         }
         ToolError::PagesFirst(pages) => Err(Refusal::PagesFirst(pages)),
         ToolError::Failed(message) => Ok(CallToolResult::failure(message)),
+        ToolError::Ask(error @ (AskError::Unsupported(_) | AskError::Refused(_))) => {
+            Ok(CallToolResult::callers_fault(error.to_string()))
+        }
         ToolError::Ask(error) => Ok(CallToolResult::failure(error.to_string())),
         ToolError::Internal(source) => Err(internal("tool", name, &*source)),
     }

@@ -15,7 +15,7 @@ use tracing_subscriber::{
     registry::{LookupSpan, SpanRef},
 };
 
-use super::{Fields, Process, context, now};
+use super::{Fields, Process, context, is_of_records, now, target};
 
 /// Writes the line of an event.
 pub(super) fn write<'a, S: for<'s> LookupSpan<'s> + 'a>(
@@ -27,7 +27,7 @@ pub(super) fn write<'a, S: for<'s> LookupSpan<'s> + 'a>(
     let mut line = Line::default();
     line.set("timestamp", now().to_string());
     line.set("level", event.metadata().level().as_str());
-    line.set("target", event.metadata().target());
+    target(event, |target| line.set("target", target));
     process.0.iter().for_each(|(name, value)| line.set(name, value.as_str()));
     let span = context::current_span();
     if span.is_valid() {
@@ -87,7 +87,9 @@ impl Line {
 
 impl Visit for Line {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.set(field.name(), value);
+        if !is_of_records(field) {
+            self.set(field.name(), value);
+        }
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
@@ -95,7 +97,9 @@ impl Visit for Line {
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.set(field.name(), value);
+        if !is_of_records(field) {
+            self.set(field.name(), value);
+        }
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
