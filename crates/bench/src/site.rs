@@ -200,6 +200,18 @@ impl Site {
         running("mcp-server", port, &settings)
     }
 
+    /// Starts one that tells what happens in other ways than by default, with state in its memory.
+    ///
+    /// # Errors
+    /// When it is not there, or is never ready.
+    pub fn telling(&self, more: &[(&'static str, String)]) -> io::Result<Instance> {
+        let port = free_port();
+        let mut settings = self.settings(Kept::Memory, port);
+        settings.retain(|(name, _)| more.iter().all(|(other, _)| name != other));
+        settings.extend_from_slice(more);
+        running("mcp-server", port, &settings)
+    }
+
     /// Starts another program that is an MCP server, with state in its memory.
     ///
     /// # Errors

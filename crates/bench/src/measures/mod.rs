@@ -10,6 +10,7 @@ mod scale;
 mod start;
 mod streams;
 mod system;
+mod telemetry;
 mod tokens;
 
 use std::io;
@@ -37,7 +38,7 @@ impl Measure {
 }
 
 /// All of them, in the order of the page.
-pub const ALL: [Measure; 9] = [
+pub const ALL: [Measure; 10] = [
     Measure {
         name: "calls",
         about: "requests of both eras against a bare handler",
@@ -47,6 +48,11 @@ pub const ALL: [Measure; 9] = [
         name: "elicitation",
         about: "a question to the user and the answer, in both eras",
         run: elicitation::run,
+    },
+    Measure {
+        name: "telemetry",
+        about: "log, metrics, traces and the flow page: what telling costs",
+        run: telemetry::run,
     },
     Measure { name: "tokens", about: "introspection, refresh and login", run: tokens::run },
     Measure {
