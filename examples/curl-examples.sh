@@ -3,19 +3,26 @@
 # The whole way with curl: from a 401 to a token, and from a token to every kind of request, in
 # both eras. Start both servers first: cargo run
 #
-# usage: examples/curl-examples.sh [URL]
+# usage: examples/curl-examples.sh [--token] [URL]
 #
+# --token goes as far as the token, and prints that alone: for `mcp-server doctor --token -` and the like.
 # URL is the MCP endpoint; without it MCP_URL is, or http://localhost:3232/mcp. The pages are filled in
 # as the demo user alice would; DEMO_USERNAME and DEMO_PASSWORD name somebody else.
-# Shows what is sent, without tokens and codes. Needs curl, jq and openssl.
+# Shows what is sent, without tokens (unless asked for) and codes. Needs curl, jq and openssl.
 
 set -euo pipefail
 
 main() {
+    local only_token=
+    [[ ${1:-} != --token ]] || { only_token=yes && shift; }
     MCP_URL=${1:-${MCP_URL:-http://localhost:3232/mcp}}
     REDIRECT_URI=http://127.0.0.1:41790/callback # nobody listens there: the walk ends at the redirect
     WORK=$(mktemp -d)
     trap 'rm -rf "$WORK"' EXIT
+    if [[ -n $only_token ]]; then
+        only_token
+        return
+    fi
     step '1  A request without a token is told where to find out more'
     discover
     if [[ -n $METADATA ]]; then
@@ -32,6 +39,17 @@ main() {
     session_examples
     [[ -z $METADATA ]] || { step '7  The token is revoked (RFC 7009)' && revoke; }
     printf '\nThat is everything.\n'
+}
+
+only_token() {
+    {
+        discover
+        [[ -n $METADATA ]] || fail 'there is no token to be had'
+        register
+        log_in
+        redeem
+    } >&2
+    jq -r .access_token "$WORK/tokens"
 }
 
 step() { printf '\n=== %s\n' "$1"; }

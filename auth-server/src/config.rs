@@ -159,6 +159,9 @@ impl Config {
         env.read(Self::read)
     }
 
+    /// Where it listens when nobody says otherwise.
+    pub const PORT: u16 = 3001;
+
     /// Whether the public URL is https.
     pub(crate) fn is_https(&self) -> bool {
         self.issuer.starts_with("https:")
@@ -180,7 +183,8 @@ impl Config {
         let host = read
             .setting("HOST", "Address to listen on. 0.0.0.0 listens on every interface.")
             .or(IpAddr::from([127, 0, 0, 1]));
-        let port = read.setting("AUTH_SERVER_PORT", "Port of the authorization server.").or(3001);
+        let port =
+            read.setting("AUTH_SERVER_PORT", "Port of the authorization server.").or(Self::PORT);
         let issuer = issuer(read, port);
         let upstreams = UpstreamSettings::read(read, &issuer);
         let resource_server = resource_server(read, &issuer);

@@ -3,6 +3,7 @@
 use std::io::{self, Read as _, Write};
 
 use ambient::{Clock, Entropy, Env, Mistakes, Secret, Settings, explained};
+use chassis::findings::Findings;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use mcp_core::Features;
@@ -44,11 +45,15 @@ enum Command {
         live: bool,
     },
     /// Look at settings, store, authorization server, proxies and the running server, from where a
-    /// client stands.
+    /// client stands. Ends with 1 when something is bad, and with 2 when nothing could be looked at.
     Doctor {
-        /// An access token, to try streams with, or - to read it from the standard input.
+        /// An access token, to open a stream of the protocol with, or - to read it from the standard
+        /// input. `examples/curl-examples.sh --token` gets one of a demo user.
         #[arg(long)]
         token: Option<Secret>,
+        /// Tell it to a program.
+        #[arg(long)]
+        json: bool,
     },
     /// Print what to do so that a client connects: what the server's page shows.
     Connect {
@@ -73,7 +78,7 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum ConfigCommand {
-    /// Say what is wrong with them; say nothing if nothing is.
+    /// Say whether the server would start with them, and every mistake in them.
     Check,
     /// Print what is in effect, without secrets.
     Dump,
@@ -96,10 +101,21 @@ pub enum CliError {
     Sick(#[from] chassis::Unwell),
     /// The doctor has found something.
     #[error("not well: see what is marked BAD")]
-    Unwell,
+    Unwell(u8),
     /// The result could not be written, or the token not be read.
     #[error("the terminal has failed")]
     Terminal(#[from] io::Error),
+}
+
+impl CliError {
+    /// What the program ends with.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Unwell(status) => *status,
+            _ => 1,
+        }
+    }
 }
 
 /// Does what the command line of this process says; `described` is what is served, by its settings, and
@@ -131,12 +147,13 @@ async fn obey(
             let config = Config::from_env(&Env::process()?).0?;
             Ok(chassis::healthcheck(config.host, config.port, live).await?)
         }
-        Some(Command::Doctor { token }) => {
+        Some(Command::Doctor { token, json }) => {
             let env = Env::process()?;
             let token = token.map(from_standard_input).transpose()?;
-            let parts = (Clock::system(), Entropy::system());
-            let well = doctor(&env, parts, token, &mut io::stdout()).await?;
-            if well { Ok(()) } else { Err(CliError::Unwell) }
+            let found = doctor(&env, (Clock::system(), Entropy::system()), token).await?;
+            let told = if json { found.to_json() } else { found.to_string() };
+            io::stdout().lock().write_all(told.as_bytes())?;
+            if found.are_well() { Ok(()) } else { Err(CliError::Unwell(found.status())) }
         }
         Some(Command::Connect { client, url }) => {
             let env = Env::process()?;
@@ -144,7 +161,8 @@ async fn obey(
                 Mistakes::of_both(Config::from_env(&env).0, described(&env).0)?;
             let url = url.map_or_else(|| config.resource(), String::from);
             let target = Target::new(&features.implementation().name, &url);
-            Ok(connect(&target, client, &mut io::stdout().lock())?)
+            let (mut out, mut aside) = (io::stdout().lock(), io::stderr().lock());
+            Ok(connect(&target, client, (&mut out, &mut aside))?)
         }
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
@@ -153,6 +171,12 @@ async fn obey(
         }
         Some(Command::Config { what }) => configured(&what, described),
     }
+}
+
+/// Whether `mcp-server` has a command of this name.
+#[must_use]
+pub fn knows(command: &str) -> bool {
+    Cli::command().find_subcommand(command).is_some()
 }
 
 /// What this process was told to do. The long help ends with every setting, in the words of the code
@@ -172,10 +196,13 @@ fn configured(
 ) -> Result<(), CliError> {
     let env = Env::process()?;
     let ((config, mut settings), (features, more)) = (Config::from_env(&env), described(&env));
-    Mistakes::of_both(config, features)?;
+    let (config, _) = Mistakes::of_both(config, features)?;
     settings.extend(more);
     match what {
-        ConfigCommand::Check => Ok(()),
+        ConfigCommand::Check => {
+            let endpoint = config.resource();
+            Ok(writeln!(io::stdout(), "the settings are good; the endpoint is {endpoint}")?)
+        }
         ConfigCommand::Dump => Ok(dump(&env, &settings, "", &mut io::stdout().lock())?),
     }
 }
@@ -211,25 +238,32 @@ pub async fn check_auth(
     }
 }
 
-/// Writes what it finds about settings, store, authorization server and the running server; true if
-/// nothing of it is bad.
+/// What is found about settings, store, authorization server and the running server.
 pub async fn doctor(
     env: &Env,
     (clock, entropy): (Clock, Entropy),
     token: Option<Secret>,
-    out: &mut (dyn Write + Send),
-) -> io::Result<bool> {
-    doctor::examine(env, &World { clock, entropy }, token, out).await
+) -> io::Result<Findings> {
+    doctor::examine(env, &World { clock, entropy }, token).await
 }
 
-/// Writes what to do for one client, or for all.
-fn connect(target: &Target, client: Option<Client>, out: &mut dyn Write) -> io::Result<()> {
-    let ways = client.map_or_else(|| target.ways(), |client| vec![target.way(client)]);
-    for (index, way) in ways.iter().enumerate() {
+/// Writes what to do for one client, or for all. What to copy goes to `out`, so that it may go into a
+/// file; of one client, what explains it goes to `aside`.
+fn connect(
+    target: &Target,
+    client: Option<Client>,
+    (out, aside): (&mut dyn Write, &mut dyn Write),
+) -> io::Result<()> {
+    if let Some(client) = client {
+        let way = target.way(client);
+        aside.write_all(way.explained().as_bytes())?;
+        return writeln!(out, "{}", way.text);
+    }
+    for (index, way) in target.ways().iter().enumerate() {
         if index > 0 {
             writeln!(out)?;
         }
-        out.write_all(way.for_terminal().as_bytes())?;
+        writeln!(out, "{}{}", way.explained(), way.text)?;
     }
     Ok(())
 }
@@ -270,13 +304,22 @@ mod tests {
     fn one_client_or_all_of_them_are_told_how_to_connect() {
         let target = Target::new("x", "http://localhost:1/mcp");
         let told = |client| {
-            let mut out = Vec::new();
-            connect(&target, client, &mut out).unwrap();
-            String::from_utf8(out).unwrap()
+            let (mut out, mut aside) = (Vec::new(), Vec::new());
+            connect(&target, client, (&mut out, &mut aside)).unwrap();
+            [out, aside].map(|text| String::from_utf8(text).unwrap())
         };
-        assert!(told(Some(Client::Codex)).contains("codex mcp add x --url http://localhost:1/mcp"));
-        assert!(!told(Some(Client::Codex)).contains("claude"));
-        assert_eq!(told(None).matches("http://localhost:1/mcp").count(), target.ways().len());
+        let [out, aside] = told(Some(Client::Codex));
+        assert!(out.contains("codex mcp add x --url http://localhost:1/mcp"), "{out}");
+        assert!(aside.contains("# Codex: In a terminal") && !out.contains('#'), "{aside}");
+        let [all, none] = told(None);
+        assert!(all.contains("# Codex: ") && none.is_empty(), "{none}");
+        let ways = target.ways();
+        assert!(ways.iter().all(|way| all.contains(&way.text)), "{all}");
+        for client in [Client::Json, Client::Vscode, Client::Cursor, Client::McpRemote] {
+            let [file, aside] = told(Some(client));
+            let file: serde_json::Value = serde_json::from_str(&file).unwrap();
+            assert!(file.is_object() && aside.starts_with("# "), "{aside}");
+        }
     }
 
     #[test]

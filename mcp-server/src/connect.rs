@@ -177,15 +177,13 @@ const FROM_OUTSIDE: &str =
     "Connects from the provider's machines: this URL must be public, https, on port 443.";
 
 impl Way {
-    /// The text of it for a terminal: explanations are comments where the text is a command.
-    pub(crate) fn for_terminal(&self) -> String {
+    /// What to know about the text, as comments: they may stand above it in a terminal.
+    pub(crate) fn explained(&self) -> String {
         let mut all = format!("# {}: {}\n", self.title, self.place);
         if !self.note.is_empty() {
             // Writing to a string cannot fail.
             let _ = writeln!(all, "# {}", self.note);
         }
-        all.push_str(&self.text);
-        all.push('\n');
         for link in &self.install {
             let _ = writeln!(all, "# {}: {}", link.label, link.url);
         }
@@ -263,11 +261,13 @@ mod tests {
     }
 
     #[test]
-    fn a_terminal_gets_comments_around_what_to_copy() {
-        let text = target().way(Client::ClaudeCode).for_terminal();
-        let (comments, rest): (Vec<_>, Vec<_>) =
-            text.lines().partition(|line| line.starts_with('#'));
-        assert_eq!(comments.len(), 2);
-        assert_eq!(rest, ["claude mcp add --transport http my-server https://mcp.example.com/mcp"]);
+    fn what_explains_is_a_comment_and_what_to_copy_is_none() {
+        let way = target().way(Client::ClaudeCode);
+        assert!(way.explained().lines().all(|line| line.starts_with("# ")));
+        assert_eq!(way.explained().lines().count(), 2);
+        assert_eq!(
+            way.text,
+            "claude mcp add --transport http my-server https://mcp.example.com/mcp"
+        );
     }
 }

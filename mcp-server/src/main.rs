@@ -4,7 +4,10 @@
 
 use std::process::ExitCode;
 
-use mcp_server::{cli, features};
+use mcp_server::{
+    cli::{self, CliError},
+    features,
+};
 
 /// Gives the memory of what has ended back to the system (decision 0032).
 #[cfg(not(target_env = "msvc"))]
@@ -19,5 +22,5 @@ fn main() -> ExitCode {
     let ended = runtime.block_on(cli::run(features::offered));
     // A read of standard input cannot be taken back; nobody waits for it.
     runtime.shutdown_background();
-    chassis::exit_code(ended)
+    chassis::exit_code_of(ended, CliError::status)
 }

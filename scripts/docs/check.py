@@ -1,10 +1,13 @@
 """Checks the Markdown of the repository: every relative link and anchor leads somewhere, and every
 shell snippet that is marked as checked runs.
 
-usage: check.py links | settings | tests | errors | sources | snippets
+usage: check.py links | settings | tests | errors | sources | commands | snippets
 
 Every test that a document names as `file::name` exists.
-Every setting of the servers that a document or a file of examples/auth names exists.
+Every setting of the servers that a document or a file of examples/auth names exists: every name that
+begins as one of ours does.
+`commands` asks our programs whether they know every call of them in a shell snippet, and whether every
+page of a provider says how the server is started.
 `errors` compares docs/error-catalogue.md with the source: every code and every sentence that a server
 answers with has its line there.
 `sources` compares Rust snippets with the source that they are from. ```rust of FILE is the file without
@@ -29,7 +32,19 @@ FENCE = re.compile(r"^(```+|~~~+)(.*)$")
 LINK = re.compile(r"!?\[(?:[^\[\]]|\[[^\]]*\])*\]\(\s*<?([^\s)>]+)>?(?:\s+\"[^\"]*\")?\s*\)")
 HEADING = re.compile(r"^#{1,6}\s+(.*?)\s*#*\s*$")
 OUTSIDE = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
-SETTING = re.compile(r"\bMCP_AUTH(?:_[A-Z0-9]+)*\b(?!_|…|\*)")
+DOCUMENTED = re.compile(r"^\| `([A-Z][A-Z0-9_<>]*)`", re.MULTILINE)
+# Names that begin like settings of ours and are somebody else's.
+NO_SETTINGS = {
+    "MCP_URL": "scripts/docs.sh", "MCP_BASE": "scripts/docs.sh", "REDIS_URL_TEST": "the tests",
+    "MCP_AUTO_OPEN_ENABLED": "MCP Inspector", "SESSION_TIMEOUT": "a server that this one replaces", "LOG_LEVEL": "the same",
+    "MCP_SERVER_PORT": "Kubernetes", "MCP_TIMEOUT": "clients",
+}
+CALL = re.compile(
+    r"(?:^|[|;&(!]|\bexec )\s*(?:[A-Z_]+=\S+ +)*"
+    r"(?:(?P<program>mcp-server|auth-server|standalone)\b(?P<words>[^|;&()<>#]*)"
+    r"|cargo run(?P<package> -p [\w-]+)?(?P<rest>(?: --[^|;&()<>#]*)?))"
+)
+SCRIPT = re.compile(r"(?:^|[|;&(\s])((?:scripts|examples)/[\w/.-]+\.sh)")
 TEST = re.compile(r"`([a-z][\w/.-]*\.rs)::([a-z_0-9]+)`")
 LIMIT_SECONDS = 60
 
@@ -111,13 +126,18 @@ def links():
 
 def settings():
     """Names that begin like a setting of ours, against the list that the servers write."""
-    known = set(SETTING.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8")))
+    documented = DOCUMENTED.findall((ROOT / "docs/configuration.md").read_text(encoding="utf-8"))
+    begins = sorted({name.split("_")[0] for name in documented if "_" in name})
+    names = re.compile(rf"(?<![\w<])(?:{'|'.join(begins)})_[A-Z0-9_]*[A-Z0-9]\b(?!_|…|\*|<)")
+    known = [re.escape(name).replace("<NAME>", "[A-Z0-9_]+") for name in documented]
+    known = re.compile("|".join(f"(?:{name})" for name in known))
     passed, failed = 0, 0
     for path in documents() + sorted((ROOT / "examples/auth").glob("*.env")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            for name in SETTING.findall(line):
-                passed, failed = passed + (name in known), failed + (name not in known)
-                if name not in known:
+            for name in names.findall(line):
+                there = known.fullmatch(name) or name in NO_SETTINGS
+                passed, failed = passed + bool(there), failed + (not there)
+                if not there:
                     print(f"FAILED  {path.relative_to(ROOT)}:{number}: there is no setting {name}")
     return passed, failed
 
@@ -197,6 +217,56 @@ def run(snippet):
             timeout=LIMIT_SECONDS, env={**os.environ, "ROOT": str(ROOT)},
         )
     return done.returncode, done.stdout
+
+
+def calls(line):
+    """The calls of our programs in a line of a shell: program or package, and words."""
+    for found in CALL.finditer(line):
+        if found["program"]:
+            yield found["program"], found["words"].split()
+        else:
+            package = (found["package"] or " -p standalone").split()[1]
+            yield package, (found["rest"] or "").split()[1:]
+
+
+def wrong_call(program, words, packages):
+    """What is wrong with a call, asked of the program itself."""
+    if program not in packages:
+        return f"there is no package {program}"
+    if program not in ("mcp-server", "auth-server", "standalone"):
+        return None
+    try:
+        asked = subprocess.run(
+            [program, *words, "--help"], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=LIMIT_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return f"{program} {' '.join(words)} starts instead of explaining itself"
+    return None if asked.returncode == 0 else f"{program} {' '.join(words)}: {asked.stderr.splitlines()[:1]}"
+
+
+def commands():
+    """What is to be typed, asked of the programs that are to obey."""
+    members = [*ROOT.glob("*/Cargo.toml"), *ROOT.glob("*/*/Cargo.toml")]
+    packages = {re.search(r'^name = "([^"]+)"', path.read_text(), re.MULTILINE)[1] for path in members}
+    passed, failed = 0, 0
+    for path in documents():
+        typed = set()
+        for fence in parts(path)[1]:
+            if fence["info"][:1] != ["sh"]:
+                continue
+            for number, line in enumerate(fence["text"], fence["line"] + 1):
+                problems = [wrong_call(*call, packages) for call in calls(line)]
+                problems += [None if os.access(ROOT / script, os.X_OK) else f"{script} cannot be run" for script in SCRIPT.findall(line)]
+                typed |= {" ".join([program, *words]) for program, words in calls(line)}
+                for problem in problems:
+                    passed, failed = passed + (not problem), failed + bool(problem)
+                    if problem:
+                        print(f"FAILED  {path.relative_to(ROOT)}:{number}: {problem}")
+        is_provider = path.parent.name == "providers" and "## To see that it works" in path.read_text(encoding="utf-8")
+        if (is_provider or path.name.startswith("swapping-")) and "mcp-server" not in typed:
+            failed += 1
+            print(f"FAILED  {path.relative_to(ROOT)}: does not say how the server is started")
+    return passed, failed
 
 
 def snippets():
@@ -300,7 +370,7 @@ def errors():
 
 def main():
     work = {"links": links, "settings": settings, "tests": tests, "errors": errors,
-            "sources": sources, "snippets": snippets}.get(sys.argv[1] if len(sys.argv) == 2 else "")
+            "sources": sources, "commands": commands, "snippets": snippets}.get(sys.argv[1] if len(sys.argv) == 2 else "")
     if work is None:
         raise SystemExit(__doc__)
     passed, failed = work()

@@ -1,41 +1,31 @@
 //! `auth-server doctor`: whether settings, store, keys and the running server fit together.
 
-use std::{
-    fmt::Write as _,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use ambient::{Clock, Env, Timestamp};
-use chassis::client::{Timeouts, http_client, read_capped};
+use ambient::{Clock, Env};
+use chassis::{
+    client::{Timeouts, http_client, read_capped},
+    findings::{
+        Finding::{self, Bad, Doubtful, Good},
+        Findings, clocks,
+    },
+};
 use http::header;
 use serde_json::Value;
 use shared::oauth::well_known;
 use store::Store;
 
-use super::{CommandError, World, doctor_store, shared_store};
+use super::{World, doctor_store, shared_store};
 use crate::Config;
-
-/// Clocks that are further apart refuse each other's signatures.
-const SKEW: Duration = Duration::from_secs(30);
 
 /// The largest document that is looked at, in bytes.
 const MAX_DOCUMENT: usize = 256 * 1024;
 
-/// What was found about one thing.
-pub(super) enum Finding {
-    Good(String),
-    /// It works, and should not stay so.
-    Doubtful(String),
-    Bad(String),
-}
-
-use Finding::{Bad, Doubtful, Good};
-
 /// Looks at everything, also after something was found.
-pub(super) async fn run(env: &Env, world: &World) -> Result<String, CommandError> {
+pub(super) async fn examine(env: &Env, world: &World) -> Findings {
     let config = match Config::from_env(env).0 {
         Ok(config) => config,
-        Err(mistakes) => return Err(CommandError::Unwell(format!("BAD   settings: {mistakes}"))),
+        Err(mistakes) => return Findings::unreadable(&mistakes),
     };
     let mut findings = vec![("settings", Good(format!("good; the issuer is {}", config.issuer)))];
     findings.extend(secrets(&config));
@@ -58,22 +48,7 @@ pub(super) async fn run(env: &Env, world: &World) -> Result<String, CommandError
         findings.push(("store", Doubtful(text.to_owned())));
     }
     findings.extend(look_at_server(&config, &world.clock, ours).await);
-    report(&findings)
-}
-
-fn report(findings: &[(&str, Finding)]) -> Result<String, CommandError> {
-    let mut text = String::new();
-    for (about, finding) in findings {
-        let (mark, words) = match finding {
-            Good(words) => ("ok   ", words),
-            Doubtful(words) => ("hm   ", words),
-            Bad(words) => ("BAD  ", words),
-        };
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "{mark} {about}: {words}");
-    }
-    let is_bad = findings.iter().any(|(_, finding)| matches!(finding, Bad(_)));
-    if is_bad { Err(CommandError::Unwell(format!("not well\n{text}"))) } else { Ok(text) }
+    Findings::new(findings)
 }
 
 fn secrets(config: &Config) -> Vec<(&'static str, Finding)> {
@@ -133,7 +108,7 @@ async fn look_at_server(
             Bad(format!("{url} names the issuer `{issuer}`, and {} is set", config.issuer))
         },
     ));
-    findings.push(("clock", look_at_clock(date, clock.now())));
+    findings.push(("clock", clocks(date, clock.now())));
     if let Some(ours) = ours {
         let told = fetch(document["jwks_uri"].as_str().unwrap_or_default()).await;
         findings.push((
@@ -167,33 +142,4 @@ async fn fetch(url: &str) -> Result<(Value, Option<SystemTime>), String> {
     let body = read_capped(response, MAX_DOCUMENT).await.map_err(|error| error.to_string())?;
     let document = serde_json::from_slice(&body).map_err(|_| "does not answer JSON".to_owned())?;
     Ok((document, date))
-}
-
-fn look_at_clock(theirs: Option<SystemTime>, ours: Timestamp) -> Finding {
-    let Some(theirs) = theirs else { return Doubtful("the server does not tell its time".into()) };
-    let since = theirs.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let theirs = Timestamp::default() + since;
-    let apart = ours.since(theirs).max(theirs.since(ours));
-    if apart <= SKEW {
-        Good("this machine and the server agree on the time".to_owned())
-    } else {
-        Bad(format!("this machine and the server are {} s apart; use NTP", apart.as_secs()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clocks_may_be_half_a_minute_apart() {
-        let theirs = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1000));
-        for (ours, is_good) in
-            [(1000, true), (970, true), (1030, true), (969, false), (1031, false)]
-        {
-            let found = look_at_clock(theirs, Timestamp::from_secs(ours));
-            assert_eq!(matches!(found, Good(_)), is_good, "{ours}");
-        }
-        assert!(matches!(look_at_clock(None, Timestamp::default()), Doubtful(_)));
-    }
 }

@@ -4,13 +4,9 @@
 use std::time::Duration;
 
 use ambient::{Clock, Entropy};
+use chassis::findings::Finding::{self, Bad, Doubtful, Good};
 use serde::{Deserialize, Serialize};
 use store::{Record, Store, StoreError};
-
-use super::doctor::{
-    Finding,
-    Finding::{Bad, Doubtful, Good},
-};
 
 /// The one way for Redis to be full that loses nothing: clients and tokens must not be thrown away.
 const NO_EVICTION: &str = "noeviction";
@@ -59,7 +55,8 @@ async fn is_single(store: &Store, name: &str) -> Result<bool, StoreError> {
 }
 
 async fn eviction(store: &Store) -> Finding {
-    match store.eviction_policy().await {
+    let policy = store.about().await.map(|about| about.and_then(|about| about.eviction_policy));
+    match policy {
         Ok(Some(policy)) if policy == NO_EVICTION => Good("Redis throws nothing away".to_owned()),
         Ok(Some(policy)) => Bad(format!(
             "maxmemory-policy is {policy}: Redis throws clients and tokens away when it is full; \

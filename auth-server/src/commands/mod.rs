@@ -44,8 +44,13 @@ enum Command {
     /// Clients in the file that `AUTH_CLIENTS_FILE` names.
     #[command(subcommand)]
     Client(clients::Command),
-    /// Says whether settings, store, keys and the running server fit together.
-    Doctor,
+    /// Says whether settings, store, keys and the running server fit together. Ends with 1 when
+    /// something is bad, and with 2 when nothing could be looked at.
+    Doctor {
+        /// Tells it to a program.
+        #[arg(long)]
+        json: bool,
+    },
     /// Asks the server that runs with these settings on this machine whether it is ready: for
     /// containers, which need no other client then.
     Healthcheck {
@@ -67,6 +72,12 @@ impl Cli {
     pub fn told() -> Self {
         let matches = Self::described().get_matches();
         Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// Whether `auth-server` has a command of this name.
+    #[must_use]
+    pub fn knows(command: &str) -> bool {
+        Self::command().find_subcommand(command).is_some()
     }
 
     fn described() -> clap::Command {
@@ -113,9 +124,37 @@ pub enum CommandError {
     /// The server that was asked is not well.
     #[error(transparent)]
     Sick(#[from] chassis::Unwell),
+    /// The result could not be written.
+    #[error("the terminal has failed")]
+    Terminal(#[from] io::Error),
     /// The doctor has found something.
-    #[error("{0}")]
-    Unwell(String),
+    #[error("not well: see what is marked BAD")]
+    Unwell {
+        /// What it is, for the standard output.
+        report: String,
+        /// What the program ends with.
+        status: u8,
+    },
+}
+
+impl CommandError {
+    /// What is to be written to the standard output all the same.
+    #[must_use]
+    pub fn report(&self) -> Option<&str> {
+        match self {
+            Self::Unwell { report, .. } => Some(report),
+            _ => None,
+        }
+    }
+
+    /// What the program ends with.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Unwell { status, .. } => *status,
+            _ => 1,
+        }
+    }
 }
 
 impl From<KeyError> for CommandError {
@@ -144,7 +183,12 @@ pub async fn run(cli: Cli, env: &Env) -> Result<String, CommandError> {
         Command::Config(command) => config::run(&command, env),
         Command::Keys(command) => keys::run(&command, env, &world).await,
         Command::Client(command) => clients::run(&command, env, &world),
-        Command::Doctor => doctor::run(env, &world).await,
+        Command::Doctor { json } => {
+            let found = doctor::examine(env, &world).await;
+            let report = if json { found.to_json() } else { found.to_string() };
+            let status = found.status();
+            if found.are_well() { Ok(report) } else { Err(CommandError::Unwell { report, status }) }
+        }
         Command::Healthcheck { live } => {
             let config = Config::from_env(env).0?;
             chassis::healthcheck(config.host, config.port, live).await?;

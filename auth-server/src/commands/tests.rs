@@ -133,10 +133,16 @@ async fn the_doctor_finds_what_is_not_there() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let (issuer, redis) = (format!("http://{closed}"), format!("redis://{closed}"));
     let env = [("AUTH_SERVER_URL", &*issuer), ("REDIS_URL", &redis)];
-    let found = run_with(&["doctor"], &env).await.unwrap_err().to_string();
+    let unwell = run_with(&["doctor"], &env).await.unwrap_err();
+    assert_eq!(unwell.status(), 1);
+    let found = unwell.report().unwrap();
     for line in ["ok    settings", "BAD   store", "BAD   issuer", "hm    secrets: AUTH_SECRET"] {
         assert!(found.contains(line), "{line}: {found}");
     }
+    let told = run_with(&["doctor", "--json"], &env).await.unwrap_err();
+    let told: serde_json::Value = serde_json::from_str(told.report().unwrap()).unwrap();
+    assert_eq!((&told["well"], &told["findings"][0]["verdict"]), (&false.into(), &"ok".into()));
     let wrong = run_with(&["doctor"], &[("AUTH_SERVER_PORT", "x")]).await.unwrap_err();
-    assert!(wrong.to_string().contains("AUTH_SERVER_PORT"), "{wrong}");
+    assert_eq!(wrong.status(), 2, "there is nothing to look at");
+    assert!(wrong.report().unwrap().contains("AUTH_SERVER_PORT"), "{wrong}");
 }

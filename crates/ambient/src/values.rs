@@ -38,6 +38,12 @@ impl BaseUrl {
         self.url.path() != "/"
     }
 
+    /// The port that it leads to, written or not.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.url.port_or_known_default()
+    }
+
     /// Whether it can only be this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {

@@ -5,8 +5,17 @@ use std::{error::Error, io::Write as _, process::ExitCode};
 /// Success, or the error with its causes on the standard error stream and a failure: what `main`
 /// returns.
 pub fn exit_code<E: Into<Box<dyn Error + Send + Sync>>>(ended: Result<(), E>) -> ExitCode {
+    exit_code_of(ended, |_| 1)
+}
+
+/// The same, with a failure that says of which kind it is.
+pub fn exit_code_of<E: Into<Box<dyn Error + Send + Sync>>>(
+    ended: Result<(), E>,
+    status: impl FnOnce(&E) -> u8,
+) -> ExitCode {
     crate::telemetry::flush();
     let Err(error) = ended else { return ExitCode::SUCCESS };
+    let status = status(&error);
     let error = error.into();
     let mut stderr = std::io::stderr().lock();
     // There is nobody left to tell if this fails.
@@ -16,5 +25,5 @@ pub fn exit_code<E: Into<Box<dyn Error + Send + Sync>>>(ended: Result<(), E>) ->
         let _ = writeln!(stderr, "  because: {error}");
         cause = error.source();
     }
-    ExitCode::FAILURE
+    ExitCode::from(status)
 }

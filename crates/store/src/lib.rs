@@ -32,6 +32,7 @@
 //! an error instead of a success.
 //! A lifetime that is a security property is therefore also written into the record.
 
+mod about;
 mod bus;
 mod counter;
 mod error;
@@ -51,6 +52,7 @@ use std::{sync::Arc, time::Duration};
 
 use ambient::Clock;
 
+pub use about::About;
 pub use bus::{Bus, Delivery, Subscription, Traffic};
 pub use counter::{Counted, Counter};
 pub use error::{Action, Failure, StoreError, UpdateError};
@@ -159,15 +161,14 @@ impl Store {
         }
     }
 
-    /// What Redis throws away when it is full, in its own words; none in memory, or when it does
-    /// not tell.
+    /// What Redis says about itself; none in memory.
     ///
     /// # Errors
     /// [`StoreError`] when it does not answer, or this user may not ask.
-    pub async fn eviction_policy(&self) -> Result<Option<String>, StoreError> {
+    pub async fn about(&self) -> Result<Option<About>, StoreError> {
         match self.backend() {
             Backend::Memory(_) => Ok(None),
-            Backend::Redis(redis) => redis.eviction_policy().await,
+            Backend::Redis(redis) => redis.about().await.map(Some),
         }
     }
 

@@ -39,6 +39,7 @@ use tokio::task::JoinSet;
 use tracing::Instrument as _;
 
 use crate::{
+    about::About,
     error::{Action, StoreError},
     observer::{self, Observer, Ran},
 };
@@ -70,14 +71,12 @@ impl Redis {
         Ok(())
     }
 
-    pub(crate) async fn eviction_policy(&self) -> Result<Option<String>, StoreError> {
+    pub(crate) async fn about(&self) -> Result<About, StoreError> {
         let info = CustomCommand::new_static("INFO", ClusterHash::Random, false);
-        let action = Action::new("read", "INFO memory");
-        let section = vec![Value::from("memory")];
+        let action = Action::new("read", "INFO");
         let text: String =
-            self.run(action, |client| client.custom(info.clone(), section.clone())).await?;
-        let line = text.lines().find_map(|line| line.strip_prefix("maxmemory_policy:"));
-        Ok(line.map(|policy| policy.trim().to_owned()))
+            self.run(action, |client| client.custom(info.clone(), Vec::<Value>::new())).await?;
+        Ok(About::read(&text))
     }
 
     pub(crate) async fn close(&self) {

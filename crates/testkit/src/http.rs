@@ -160,7 +160,8 @@ impl fmt::Display for Answer {
     clippy::disallowed_methods,
     reason = "tests must see redirects and broken lines as they are; waits are bounded outside"
 )]
-pub(crate) fn client() -> reqwest::Client {
+#[must_use]
+pub fn client() -> reqwest::Client {
     let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
     builder.no_proxy().build().or_fail("an HTTP client can be made")
 }

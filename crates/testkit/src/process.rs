@@ -163,9 +163,15 @@ impl Process {
         eventually(PATIENCE, || async { self.output().contains(part).then_some(()) }).await;
     }
 
+    /// Asks it to end (`SIGTERM`), and does not wait.
+    #[track_caller]
+    pub fn ask_to_end(&self) {
+        self.signal(Signal::TERM);
+    }
+
     /// Asks it to end (`SIGTERM`) and waits until it has; gives its status and all its output.
     pub async fn terminate(self) -> (ExitStatus, String) {
-        self.signal(Signal::TERM);
+        self.ask_to_end();
         self.ended().await
     }
 

@@ -1,17 +1,19 @@
 //! What can be told from the settings and the store.
 
+use std::net::SocketAddr;
+
 use ambient::Clock;
-use store::Store;
+use store::{About, Store};
 use url::Url;
 
-use super::{Bad, Doubtful, Finding, Findings, Good};
+use super::{Bad, Doubtful, Finding, Found, Good};
 use crate::{AuthConfig, Config, auth};
 
 /// The one way for Redis to be full that loses nothing: sessions and tokens must not be thrown away.
 const NO_EVICTION: &str = "noeviction";
 
 /// Settings that are right by themselves and may be wrong together.
-pub(super) fn settings(config: &Config) -> Findings {
+pub(super) fn settings(config: &Config) -> Found {
     let mut findings = vec![("settings", public(config))];
     if config.redis.is_some() && config.state_key.is_none() {
         let words = "MCP_STATE_KEY is not set: with several instances, a call that waits for its \
@@ -56,7 +58,7 @@ fn public(config: &Config) -> Finding {
 }
 
 /// Whether the store answers, and keeps what it is given.
-pub(super) async fn store(config: &Config, clock: &Clock) -> Findings {
+pub(super) async fn store(config: &Config, clock: &Clock) -> Found {
     let Some(options) = &config.redis else {
         let words = "in memory: a restart ends every session; set REDIS_URL to keep them";
         return vec![("store", Doubtful(words.to_owned()))];
@@ -75,21 +77,57 @@ pub(super) async fn store(config: &Config, clock: &Clock) -> Findings {
             Err(error) => Bad(error.to_string()),
         },
     )];
-    findings.push(("eviction", eviction(&store).await));
+    match store.about().await {
+        Ok(about) => findings.extend(about.iter().flat_map(redis)),
+        Err(error) => {
+            findings.push(("eviction", Doubtful(format!("INFO cannot be read: {error}"))));
+        }
+    }
     store.close().await;
     findings
 }
 
-async fn eviction(store: &Store) -> Finding {
-    match store.eviction_policy().await {
-        Ok(Some(policy)) if policy == NO_EVICTION => Good("Redis throws nothing away".to_owned()),
-        Ok(Some(policy)) => Bad(format!(
+/// Whether this Redis has what is needed and keeps what it is given.
+fn redis(about: &About) -> [(&'static str, Finding); 3] {
+    let version = about.version.as_deref().unwrap_or("?");
+    let version = match about.is_at_least(6, 2) {
+        Some(true) => Good(format!("Redis {version}")),
+        Some(false) => Bad(format!("Redis {version} is too old: 6.2 or newer is needed")),
+        None => Doubtful("Redis does not tell its version; 6.2 or newer is needed".to_owned()),
+    };
+    let eviction = match about.eviction_policy.as_deref() {
+        Some(NO_EVICTION) => Good("Redis throws nothing away".to_owned()),
+        Some(policy) => Bad(format!(
             "maxmemory-policy is {policy}: Redis throws sessions and tokens away when it is full; \
              set it to {NO_EVICTION}"
         )),
-        Ok(None) => Doubtful("Redis does not tell its maxmemory-policy".to_owned()),
-        Err(error) => Doubtful(format!("maxmemory-policy cannot be read: {error}")),
-    }
+        None => Doubtful("Redis does not tell its maxmemory-policy".to_owned()),
+    };
+    let persistence = match about.keeps_every_change {
+        Some(true) => Good("Redis writes every change down".to_owned()),
+        Some(false) => Doubtful(
+            "a Redis that ends loses what came after its last snapshot, logins among it; set \
+             `appendonly yes` to keep all but the last second"
+                .to_owned(),
+        ),
+        None => Doubtful("Redis does not tell whether it keeps what it is given".to_owned()),
+    };
+    [("version", version), ("eviction", eviction), ("persistence", persistence)]
+}
+
+/// Why a server that is not there may not start on this machine: its port.
+pub(super) async fn port(config: &Config) -> Found {
+    let address = SocketAddr::new(config.host, config.port);
+    let finding = match chassis::listen(address, "PORT").await {
+        Ok(_) => {
+            Doubtful(format!("nothing listens on {address}: start it, `mcp-server` or `cargo run`"))
+        }
+        Err(error) => Bad(format!(
+            "something listens on {address} already, and does not answer as this server at its \
+             public URL: {error}"
+        )),
+    };
+    vec![("port", finding)]
 }
 
 #[cfg(test)]
@@ -98,11 +136,11 @@ mod tests {
 
     use super::*;
 
-    fn of<const N: usize>(set: [(&str, &str); N]) -> Findings {
+    fn of<const N: usize>(set: [(&str, &str); N]) -> Found {
         settings(&Config::from_env(&Env::from(set)).0.unwrap())
     }
 
-    fn found<'a>(findings: &'a Findings, about: &str) -> &'a Finding {
+    fn found<'a>(findings: &'a Found, about: &str) -> &'a Finding {
         &findings.iter().find(|(of, _)| *of == about).unwrap().1
     }
 
@@ -111,6 +149,32 @@ mod tests {
         assert!(matches!(found(&of([]), "audience"), Good(_)));
         let other = of([("MCP_AUTH_AUDIENCE", "https://other.example/mcp")]);
         assert!(matches!(found(&other, "audience"), Doubtful(_)));
+    }
+
+    #[test]
+    fn a_redis_that_is_old_forgets_or_hides_itself_is_found() {
+        let told = |version: &str, policy: &str, keeps| About {
+            version: Some(version.to_owned()),
+            eviction_policy: Some(policy.to_owned()),
+            keeps_every_change: Some(keeps),
+        };
+        let good = redis(&told("7.0.15", NO_EVICTION, true));
+        assert!(good.iter().all(|(_, found)| matches!(found, Good(_))), "{good:?}");
+        let [version, eviction, persistence] = redis(&told("6.0.1", "allkeys-lru", false));
+        assert!(matches!((version.1, eviction.1), (Bad(_), Bad(_))));
+        assert!(matches!(persistence.1, Doubtful(_)), "memory only is a choice");
+        let hidden = redis(&About::default());
+        assert!(hidden.iter().all(|(_, found)| matches!(found, Doubtful(_))), "{hidden:?}");
+    }
+
+    #[tokio::test]
+    async fn a_port_that_somebody_has_is_told_from_one_that_nobody_has() {
+        let taken = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port_of = taken.local_addr().unwrap().port().to_string();
+        let config = Config::from_env(&Env::from([("PORT", &*port_of)])).0.unwrap();
+        assert!(matches!(&port(&config).await[..], [("port", Bad(_))]));
+        drop(taken);
+        assert!(matches!(&port(&config).await[..], [("port", Doubtful(_))]));
     }
 
     #[test]

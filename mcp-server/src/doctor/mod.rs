@@ -5,13 +5,16 @@ mod inside;
 mod outside;
 mod stream;
 
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use ambient::{Clock, Entropy, Env, Secret};
-use chassis::client::{Timeouts, http_client_trusting};
+use chassis::{
+    client::{Timeouts, http_client_trusting},
+    findings::{
+        Finding::{self, Bad, Doubtful, Good},
+        Findings,
+    },
+};
 
 use crate::{AuthConfig, Config, auth};
 
@@ -19,19 +22,8 @@ use crate::{AuthConfig, Config, auth};
 const TIMEOUTS: Timeouts =
     Timeouts { connect: Duration::from_secs(3), total: Duration::from_secs(15) };
 
-/// What was found about one thing.
-#[derive(Debug, PartialEq, Eq)]
-enum Finding {
-    Good(String),
-    /// It works, and should not stay so; or it could not be looked at.
-    Doubtful(String),
-    Bad(String),
-}
-
-use Finding::{Bad, Doubtful, Good};
-
 /// What was found, and about what.
-type Findings = Vec<(&'static str, Finding)>;
+type Found = Vec<(&'static str, Finding)>;
 
 /// What an examination needs of the world.
 pub(crate) struct World {
@@ -39,20 +31,19 @@ pub(crate) struct World {
     pub(crate) entropy: Entropy,
 }
 
-/// Looks at everything, also after something was found; true if nothing is bad.
+/// Looks at everything, also after something was found.
 pub(crate) async fn examine(
     env: &Env,
     world: &World,
     token: Option<Secret>,
-    out: &mut (dyn Write + Send),
-) -> io::Result<bool> {
+) -> io::Result<Findings> {
     let config = match Config::from_env(env).0 {
         Ok(config) => config,
-        Err(mistakes) => return report(&[("settings", Bad(mistakes.to_string()))], out),
+        Err(mistakes) => return Ok(Findings::unreadable(&mistakes)),
     };
-    let mut findings = inside::settings(&config);
-    findings.extend(inside::store(&config, &world.clock).await);
-    findings.push(("issuer", issuer(&config, world).await?));
+    let mut found = inside::settings(&config);
+    found.extend(inside::store(&config, &world.clock).await);
+    found.push(("issuer", issuer(&config, world).await?));
     match client(&config) {
         Ok(http) => {
             let patient = outside::Patient { config: &config, http: &http, clock: &world.clock };
@@ -60,14 +51,16 @@ pub(crate) async fn examine(
             let is_up = !seen
                 .iter()
                 .any(|(about, found)| *about == outside::ENDPOINT && matches!(found, Bad(_)));
-            findings.extend(seen);
+            found.extend(seen);
             if is_up {
-                findings.push(("stream", stream::look(&patient, token.as_ref()).await));
+                found.extend(stream::look(&patient, token.as_ref()).await);
+            } else {
+                found.extend(inside::port(&config).await);
             }
         }
-        Err(error) => findings.push(("HTTP client", Bad(error))),
+        Err(error) => found.push(("HTTP client", Bad(error))),
     }
-    report(&findings, out)
+    Ok(Findings::new(found))
 }
 
 /// A client that trusts whom the server trusts: both public URLs may be those of one authority.
@@ -96,16 +89,4 @@ async fn issuer(config: &Config, world: &World) -> io::Result<Finding> {
     let why = why.map_or("it cannot be used", str::trim);
     let issuer = &settings.issuer;
     Ok(Bad(format!("{issuer}: {why}; see AUTH_SERVER_URL, and `mcp-server check-auth` for more")))
-}
-
-fn report(findings: &[(&str, Finding)], out: &mut (dyn Write + Send)) -> io::Result<bool> {
-    for (about, finding) in findings {
-        let (mark, words) = match finding {
-            Good(words) => ("ok   ", words),
-            Doubtful(words) => ("hm   ", words),
-            Bad(words) => ("BAD  ", words),
-        };
-        writeln!(out, "{mark} {about}: {words}")?;
-    }
-    Ok(!findings.iter().any(|(_, finding)| matches!(finding, Bad(_))))
 }

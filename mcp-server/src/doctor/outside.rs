@@ -1,9 +1,9 @@
 //! What a client sees of the running server at its public URL, through every proxy before it.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use ambient::{Clock, Timestamp};
-use chassis::client::read_capped;
+use ambient::Clock;
+use chassis::{client::read_capped, findings::clocks};
 use http::{HeaderMap, Method, StatusCode, header};
 use reqwest::{Client, Response};
 use serde_json::Value;
@@ -12,14 +12,11 @@ use shared::{
     oauth::{ProtectedResourceMetadata, well_known},
 };
 
-use super::{Bad, Doubtful, Finding, Findings, Good};
+use super::{Bad, Finding, Found, Good};
 use crate::{AuthConfig, Config, config::ENDPOINT as PATH};
 
 /// What the finding about the endpoint itself is called.
 pub(super) const ENDPOINT: &str = "endpoint";
-
-/// Clocks that are further apart refuse each other's tokens.
-const SKEW: Duration = Duration::from_secs(30);
 
 /// The largest document that is looked at, in bytes.
 const MAX_DOCUMENT: usize = 256 * 1024;
@@ -35,7 +32,7 @@ pub(super) struct Patient<'a> {
 }
 
 impl Patient<'_> {
-    pub(super) async fn examine(&self) -> Findings {
+    pub(super) async fn examine(&self) -> Found {
         let url = self.config.resource();
         let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
         let request = self.http.post(&url).header(header::CONTENT_TYPE, "application/json");
@@ -46,13 +43,24 @@ impl Patient<'_> {
         let is_protected = matches!(self.config.auth, AuthConfig::Required(_));
         let mut findings = vec![
             (ENDPOINT, endpoint(is_protected, response.status(), response.headers())),
-            ("clock", clock(date(&response), self.clock.now())),
+            ("slash", self.slashed(&url).await),
+            ("clock", clocks(date(&response), self.clock.now())),
         ];
         if is_protected {
             findings.push(("metadata", self.metadata().await));
         }
         findings.push(("CORS", self.cors().await));
         findings
+    }
+
+    /// Whether clients that write a slash at the end are served as well: a redirect loses their body.
+    async fn slashed(&self, url: &str) -> Finding {
+        let request = self.http.post(format!("{url}/"));
+        let request = request.header(header::CONTENT_TYPE, "application/json").body("{}");
+        match request.send().await {
+            Ok(answer) => slashed(answer.status(), answer.headers()),
+            Err(_) => Bad(format!("{url}/ cannot be reached, and {url} can")),
+        }
     }
 
     /// Whether the running server has the public URL that is set here.
@@ -141,6 +149,23 @@ fn endpoint(is_protected: bool, status: StatusCode, headers: &HeaderMap) -> Find
     }
 }
 
+/// What the endpoint with a slash at its end must be answered: the same, whatever that is.
+fn slashed(status: StatusCode, headers: &HeaderMap) -> Finding {
+    if status.is_redirection() {
+        let to = text(headers, header::LOCATION);
+        return Bad(format!(
+            "with a slash at the end it redirects to {to}: clients lose their body or their token on \
+             the way; let the proxy hand both on"
+        ));
+    }
+    if !headers.contains_key("x-request-id") || status == StatusCode::NOT_FOUND {
+        return Bad(format!(
+            "with a slash at the end something else answers, with {status}; let the proxy hand both on"
+        ));
+    }
+    Good("it is the same with a slash at the end".to_owned())
+}
+
 fn cors(status: StatusCode, headers: &HeaderMap) -> Finding {
     let origin = text(headers, header::ACCESS_CONTROL_ALLOW_ORIGIN);
     let allowed = text(headers, header::ACCESS_CONTROL_ALLOW_HEADERS).to_ascii_lowercase();
@@ -158,20 +183,6 @@ fn date(response: &Response) -> Option<SystemTime> {
     httpdate::parse_http_date(text(response.headers(), header::DATE)).ok()
 }
 
-fn clock(theirs: Option<SystemTime>, ours: Timestamp) -> Finding {
-    let Some(theirs) = theirs else {
-        return Doubtful("the server does not tell its time".to_owned());
-    };
-    let since = theirs.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let theirs = Timestamp::default() + since;
-    let apart = ours.since(theirs).max(theirs.since(ours));
-    if apart <= SKEW {
-        Good("this machine and the server agree on the time".to_owned())
-    } else {
-        Bad(format!("this machine and the server are {} s apart; use NTP", apart.as_secs()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -182,7 +193,7 @@ mod tests {
 
     fn said(finding: &Finding) -> &str {
         match finding {
-            Good(words) | Doubtful(words) | Bad(words) => words,
+            Good(words) | Finding::Doubtful(words) | Bad(words) => words,
         }
     }
 
@@ -209,6 +220,20 @@ mod tests {
     }
 
     #[test]
+    fn an_endpoint_is_the_same_with_a_slash() {
+        let ours = ("x-request-id", "1");
+        assert!(matches!(slashed(StatusCode::UNAUTHORIZED, &headers(&[ours])), Good(_)));
+        for (status, fields, word) in [
+            (301, vec![("location", "https://x/mcp")], "redirects to https://x/mcp:"),
+            (401, vec![], "something else"),
+            (404, vec![ours], "something else"),
+        ] {
+            let found = slashed(StatusCode::from_u16(status).unwrap(), &headers(&fields));
+            assert!(matches!(found, Bad(_)) && said(&found).contains(word), "{found:?}");
+        }
+    }
+
+    #[test]
     fn a_preflight_lets_browsers_in() {
         let origin = ("access-control-allow-origin", BROWSER);
         let allowed = ("access-control-allow-headers", "authorization,mcp-protocol-version");
@@ -217,17 +242,5 @@ mod tests {
             let status = StatusCode::from_u16(status).unwrap();
             assert!(matches!(cors(status, &headers(&fields)), Bad(_)), "{status}");
         }
-    }
-
-    #[test]
-    fn clocks_may_be_half_a_minute_apart() {
-        let theirs = Some(SystemTime::UNIX_EPOCH + Duration::from_secs(1000));
-        for (ours, is_good) in
-            [(1000, true), (970, true), (1030, true), (969, false), (1031, false)]
-        {
-            let found = clock(theirs, Timestamp::from_secs(ours));
-            assert_eq!(matches!(found, Good(_)), is_good, "{ours}");
-        }
-        assert!(matches!(clock(None, Timestamp::default()), Doubtful(_)));
     }
 }

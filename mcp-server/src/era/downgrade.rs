@@ -63,7 +63,10 @@ pub(crate) fn result(mut result: ServerResult, revision: Revision) -> ServerResu
     result
 }
 
-fn implementation(info: &Arc<Implementation>, revision: Revision) -> Arc<Implementation> {
+fn implementation(
+    info: &Arc<Written<Implementation>>,
+    revision: Revision,
+) -> Arc<Written<Implementation>> {
     if revision.has_icons() {
         return Arc::clone(info);
     }
@@ -71,7 +74,7 @@ fn implementation(info: &Arc<Implementation>, revision: Revision) -> Arc<Impleme
     if revision.has_titles() {
         older.title.clone_from(&info.title);
     }
-    Arc::new(older)
+    Arc::new(older.into())
 }
 
 fn capabilities(capabilities: &mut ServerCapabilities, revision: Revision) {

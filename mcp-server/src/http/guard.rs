@@ -67,7 +67,32 @@ fn without_port(host: &str) -> &str {
 
 /// Refuses what was not meant for this server, or comes from a page that may not call.
 #[derive(Clone)]
-pub(super) struct Check(pub(super) Server);
+pub(super) struct Check {
+    server: Server,
+    pages: Pages,
+}
+
+/// Which pages of a browser are let through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pages {
+    /// Those that [may call](Guard::allows_origin).
+    Known,
+    /// All of them: what is told here is told to everybody. A page that rebinds its name is still
+    /// known by it.
+    All,
+}
+
+impl Check {
+    /// For what does something, or tells what not everybody may know.
+    pub(super) fn pages(server: &Server) -> Self {
+        Self { server: server.clone(), pages: Pages::Known }
+    }
+
+    /// For documents that [every page may read](super::cors::public).
+    pub(super) fn documents(server: &Server) -> Self {
+        Self { server: server.clone(), pages: Pages::All }
+    }
+}
 
 impl Around for Check {
     /// What is allowed there, if that is asked for.
@@ -76,7 +101,7 @@ impl Around for Check {
     fn before(&self, request: &mut Request) -> Begun<Self::Kept> {
         let asks = *request.method() == Method::OPTIONS;
         let allowed = asks.then(|| allowed_at(request.uri().path())).flatten();
-        checked(self.0.guard(), request).map_or_else(
+        checked(self.server.guard(), self.pages, request).map_or_else(
             |refused| Begun::refused(None, refused.into_response()),
             |()| Begun::with(allowed),
         )
@@ -100,7 +125,7 @@ fn allowed_at(path: &str) -> Option<&'static str> {
     }
 }
 
-fn checked<B>(guard: &Guard, request: &http::Request<B>) -> Result<(), Rejection> {
+fn checked<B>(guard: &Guard, pages: Pages, request: &http::Request<B>) -> Result<(), Rejection> {
     let headers = request.headers();
     let forbidden = |message: &str| {
         Err(Rejection::new(StatusCode::FORBIDDEN, ErrorCode::INVALID_REQUEST, message))
@@ -116,6 +141,9 @@ fn checked<B>(guard: &Guard, request: &http::Request<B>) -> Result<(), Rejection
     let named = named.map(|host| host.to_str().unwrap_or_default());
     if named.into_iter().chain(target).any(|host| !guard.allows_host(host)) {
         return forbidden("This host name is not served; add it to ALLOWED_HOSTS");
+    }
+    if pages == Pages::All {
+        return Ok(());
     }
     let mut origins = headers.get_all(header::ORIGIN).iter();
     let origin = origins.next();
@@ -142,6 +170,11 @@ pub(super) fn content_type(headers: &HeaderMap) -> Result<(), Rejection> {
 /// The forms of an answer that the client accepts. Clients are required to accept both and many do
 /// not say so: what they do say is honoured, and silence means both.
 pub(super) fn accepted(headers: &HeaderMap) -> Result<Form, Rejection> {
+    // What almost every client says, word for word.
+    let mut values = headers.get_all(header::ACCEPT).iter();
+    if values.next().is_some_and(|value| value == BOTH) && values.next().is_none() {
+        return Ok(Form::Either);
+    }
     let (json, stream) = (accepts(headers, "application/json"), accepts(headers, EVENT_STREAM));
     match (json, stream) {
         (true, true) => Ok(Form::Either),
@@ -154,6 +187,8 @@ pub(super) fn accepted(headers: &HeaderMap) -> Result<Form, Rejection> {
         )),
     }
 }
+
+const BOTH: &str = "application/json, text/event-stream";
 
 /// The media type of streams.
 pub(super) const EVENT_STREAM: &str = "text/event-stream";
@@ -291,7 +326,8 @@ mod tests {
             for (name, value) in headers {
                 request = request.header(*name, *value);
             }
-            let refused = checked(&guard(), &request.body(()).unwrap()).err();
+            let request = request.body(()).unwrap();
+            let refused = checked(&guard(), Pages::Known, &request).err();
             refused.map(|refused| axum::response::IntoResponse::into_response(refused).status())
         };
         let here = ("host", "localhost");

@@ -18,6 +18,7 @@ mod shortcut;
 mod splash;
 mod sse_2024;
 pub(crate) mod standalone;
+pub(crate) mod stream_check;
 mod well_known;
 
 use axum::{
@@ -26,7 +27,7 @@ use axum::{
     routing::{any, get, post},
 };
 use bytes::Bytes;
-use chassis::{App, AroundLayer, Dress, Health, RequestId, dress, version};
+use chassis::{App, AroundLayer, Dress, Health, RequestId, dress, faults::Faults, version};
 use http::{HeaderName, StatusCode};
 use serde::Serialize;
 use serde_json::json;
@@ -56,6 +57,7 @@ use crate::{
 /// GET /playground[/…]                              a client for the browser; MCP_PLAYGROUND
 /// GET /flow[/…]                                    messages on their way; MCP_FLOW
 /// GET /mcp/server-card, /.well-known/ai-catalog.json  for those who look for servers; MCP_SERVER_CARD
+/// GET /mcp/stream-check                            three events, for the doctor
 /// GET /health                                      in the original's shape
 /// GET /livez, /readyz                              for orchestrators
 /// GET /version                                     what runs, and what it speaks
@@ -79,18 +81,19 @@ pub(crate) fn app(server: &Server) -> App {
     let protected =
         faults::around(protected, faults.as_ref(), server).layer(cors::protected(server));
     let protected = observed::around(protected, server);
-    let described = faults::around(well_known::router(), faults.as_ref(), server);
-    let public = Router::new()
+    let pages = Router::new()
         .route("/", get(splash::page))
         .route("/style.css", get(splash::style))
-        .merge(described.layer(cors::public()))
+        .merge(stream_check::router())
         .merge(chosen(server.config().pages));
-    let planning = faults.map(|faults| faults.router()).unwrap_or_default();
-    let guarded =
-        protected.merge(public).merge(planning).layer(AroundLayer(guard::Check(server.clone())));
+    let planning = faults.as_ref().map(Faults::router).unwrap_or_default();
+    let guarded = protected.merge(pages).merge(planning);
+    let guarded = guarded.layer(AroundLayer(guard::Check::pages(server)));
+    let documents = documents(server, faults.as_ref());
     let router = Router::new()
         .route("/health", get(health::get))
         .merge(guarded)
+        .merge(documents)
         .with_state(server.clone())
         .merge(readiness(server).router())
         .merge(server.telemetry().main_port())
@@ -101,12 +104,21 @@ pub(crate) fn app(server: &Server) -> App {
     shortcut::around(router.into(), server, &clothes)
 }
 
+/// What every page may read, of this machine or not: who looks for servers in a browser has an origin
+/// that nobody here knows.
+fn documents(server: &Server, faults: Option<&Faults>) -> Router<Server> {
+    let described = faults::around(well_known::router(), faults, server);
+    let cards = if server.config().pages.server_card { cards::router() } else { Router::new() };
+    let documents = described.layer(cors::public()).merge(cards);
+    documents.layer(AroundLayer(guard::Check::documents(server)))
+}
+
 /// What an operator may switch off.
 fn chosen(pages: PageSettings) -> Router<Server> {
     let off = Router::new;
     let playground = if pages.playground { playground::router() } else { off() };
     let flow = if pages.flow { flow::router() } else { off() };
-    playground.merge(flow).merge(if pages.server_card { cards::router() } else { off() })
+    playground.merge(flow)
 }
 
 fn clothes(server: &Server) -> Dress {

@@ -178,15 +178,21 @@ pub(crate) fn error_message(id: Option<&RequestId>, error: &ErrorObject) -> Byte
     to_bytes(&message)
 }
 
+/// Instead of a message that could not be written.
+const FAILED: &[u8] = br#"{"jsonrpc":"2.0","error":{"code":-32603,"message":"Internal error"}}"#;
+
+/// Room for a message of the usual length, in bytes: most grow no further.
+const USUAL: usize = 512;
+
 /// A message as it goes over the wire.
 pub(crate) fn to_bytes<T: serde::Serialize>(message: &Outgoing<'_, T>) -> Bytes {
+    let mut bytes = Vec::with_capacity(USUAL);
     // The types of the protocol have string keys and finite numbers, so they can be written.
-    serde_json::to_vec(message)
-        .unwrap_or_else(|error| {
-            tracing::error!(%error, "a message could not be written");
-            br#"{"jsonrpc":"2.0","error":{"code":-32603,"message":"Internal error"}}"#.to_vec()
-        })
-        .into()
+    if let Err(error) = serde_json::to_writer(&mut bytes, message) {
+        tracing::error!(%error, "a message could not be written");
+        return Bytes::from_static(FAILED);
+    }
+    bytes.into()
 }
 
 #[cfg(test)]

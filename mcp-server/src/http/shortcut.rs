@@ -18,7 +18,7 @@ pub(super) fn around(app: App, server: &Server, clothes: &Dress) -> App {
         return app;
     }
     let observed = observed::Observe(server.clone()).around(Endpoint(server.clone()));
-    let guarded = guard::Check(server.clone()).around(observed);
+    let guarded = guard::Check::pages(server).around(observed);
     app.with_shortcut(ENDPOINT, is_plain, guarded, clothes)
 }
 

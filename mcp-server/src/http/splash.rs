@@ -41,6 +41,8 @@ struct Splash<'a> {
     ways: Vec<Way>,
     lists: Vec<glance::List>,
     revisions: Vec<Row>,
+    /// Where more is said, if this server has such a place.
+    docs: Option<&'a str>,
 }
 
 /// The authorization server, as far as people are concerned.
@@ -89,6 +91,7 @@ pub(super) async fn page(State(server): State<Server>) -> Response {
         ways: Target::new(&info.name, &endpoint).ways(),
         lists: glance::lists(&server).await,
         revisions: Revision::ALL.into_iter().map(row).collect(),
+        docs: info.website_url.as_deref(),
     };
     rendered(&splash, POLICY)
 }

@@ -11,6 +11,9 @@ async fn the_splash_page_shows_the_endpoint_and_the_tools() {
     let page = Http::new(&world.base).get("/").await.expect(200);
     assert!(page.text().contains(&world.endpoint()));
     assert!(page.text().contains("<code>echo</code>"));
+    for path in ["/mcp", "/sse", "/readyz", "/version"] {
+        assert!(page.text().contains(&format!("<code>{path}</code>")), "{path}");
+    }
     assert!(page.text().contains("class=\"state\""), "it serves: {page}");
     let policy = page.header("content-security-policy").unwrap();
     assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
@@ -119,6 +122,44 @@ async fn a_browser_may_ask_before_it_calls() {
         ["GET", "POST", "DELETE"].into_iter().all(|method| methods.contains(method)),
         "{methods}"
     );
+}
+
+/// What everybody may know, by everybody's page.
+const DOCUMENTS: [&str; 5] = [
+    "/.well-known/oauth-protected-resource",
+    "/.well-known/oauth-protected-resource/mcp",
+    "/.well-known/oauth-protected-resource/sse",
+    "/mcp/server-card",
+    "/.well-known/ai-catalog.json",
+];
+
+#[tokio::test]
+async fn every_page_may_read_the_documents_and_only_those() {
+    let (store, clock) = still();
+    let world = instance(&store, clock, &[("AUTH_SERVER_URL", "http://127.0.0.1:1")]).await;
+    let http = Http::new(&world.base);
+    let asked = |method, path, origin| http.request(method, path).header("origin", origin);
+    for path in DOCUMENTS {
+        for origin in ["https://evil.example", "null"] {
+            let read = http.send(asked(http::Method::GET, path, origin)).await.expect(200);
+            assert_eq!(read.header("access-control-allow-origin"), Some("*"), "{path}");
+            let preflight = asked(http::Method::OPTIONS, path, origin)
+                .header("access-control-request-method", "GET")
+                .header("access-control-request-headers", "if-none-match");
+            let allowed = http.send(preflight).await.expect(200);
+            assert_eq!(allowed.header("access-control-allow-origin"), Some("*"), "{path}");
+            assert_eq!(allowed.header("access-control-allow-headers"), Some("if-none-match"));
+        }
+        let rebound = http.request(http::Method::GET, path).header("host", "evil.example");
+        drop(http.send(rebound).await.expect(403));
+    }
+    for path in ["/", "/mcp", "/playground"] {
+        drop(http.send(asked(http::Method::GET, path, "https://evil.example")).await.expect(403));
+    }
+    // It is not known yet: that is said to a page as well.
+    let issuers = "/.well-known/oauth-authorization-server";
+    let answer = http.send(asked(http::Method::GET, issuers, "https://evil.example")).await;
+    assert_eq!(answer.expect(503).header("access-control-allow-origin"), Some("*"));
 }
 
 #[tokio::test]

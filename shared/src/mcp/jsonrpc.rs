@@ -291,7 +291,9 @@ where
 
 impl Incoming {
     fn parse(text: &RawJson) -> Result<Self, MalformedMessage> {
-        let members: Members<'_> = text.decode().map_err(|error| {
+        // Looked at once as a whole, and not again string by string.
+        let body = str::from_utf8(&text.0).map_err(|_| MalformedMessage::NotJson)?;
+        let members: Members<'_> = serde_json::from_str(body).map_err(|error| {
             if error.is_data() {
                 MalformedMessage::because("a message is an object with each member once")
             } else {

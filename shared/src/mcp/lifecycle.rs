@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CacheHint, CreateMessageParams, Head, Icon, InputRequest, Revision, object};
+use super::{CacheHint, CreateMessageParams, Head, Icon, InputRequest, Revision, Written, object};
 
 /// Name and version of a program. What a client says of itself is for people to read, never a
 /// reason to behave differently.
@@ -251,7 +251,7 @@ pub struct InitializeResult {
     /// What the server can do.
     pub capabilities: ServerCapabilities,
     /// Who the server is.
-    pub server_info: Arc<Implementation>,
+    pub server_info: Arc<Written<Implementation>>,
     /// How to use the server, for the model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instructions: Option<String>,

@@ -91,14 +91,14 @@ impl Params {
     /// A member as it came.
     #[must_use]
     pub fn member(&self, name: &str) -> Option<RawJson> {
-        let member = self.members.iter().find(|member| member.name.of(self) == name)?;
+        let member = self.members.iter().find(|member| member.name.is(name, self))?;
         Some(RawJson::from(self.body.slice(member.value.clone())))
     }
 
     /// A member, decoded; none if it is absent or of another shape.
     #[must_use]
     pub fn get<'de, T: Deserialize<'de>>(&'de self, name: &str) -> Option<T> {
-        let member = self.members.iter().find(|member| member.name.of(self) == name)?;
+        let member = self.members.iter().find(|member| member.name.is(name, self))?;
         serde_json::from_slice(member.text(self)).ok()
     }
 
@@ -131,8 +131,9 @@ pub(super) struct MetaMembers<'a> {
 impl<'a> MetaMembers<'a> {
     /// The text of a member.
     pub(super) fn get(self, name: &str) -> Option<&'a [u8]> {
-        let mut texts = self.params.texts(self.members);
-        texts.find(|(known, _)| *known == name).map(|(_, text)| text)
+        let Self { params, members } = self;
+        let member = members.iter().find(|member| member.name.is(name, params))?;
+        Some(member.text(params))
     }
 }
 
@@ -143,6 +144,14 @@ impl Member {
 }
 
 impl Name {
+    /// Whether it is this one. Bytes are compared: whether they are text costs more to ask.
+    fn is(&self, name: &str, params: &Params) -> bool {
+        match self {
+            Self::Plain(place) => &params.body[place.clone()] == name.as_bytes(),
+            Self::Escaped(own) => **own == *name,
+        }
+    }
+
     fn of<'a>(&'a self, params: &'a Params) -> &'a str {
         match self {
             Self::Plain(place) => str::from_utf8(&params.body[place.clone()]).unwrap_or_default(),

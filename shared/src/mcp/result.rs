@@ -9,7 +9,7 @@ use super::{
     CallToolResult, CompleteResult, DiscoverResult, GetPromptResult, GetSkillResult,
     Implementation, InitializeResult, InputRequiredResult, ListPromptsResult,
     ListResourceTemplatesResult, ListResourcesResult, ListSkillsResult, ListToolsResult,
-    ReadDirectoryResult, ReadResourceResult, RequestId, TaskResult, keys,
+    ReadDirectoryResult, ReadResourceResult, RequestId, TaskResult, Written, keys,
 };
 
 /// Whether a result is the last word; only since 2026-07-28.
@@ -39,7 +39,7 @@ pub struct Head {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResultMeta {
     /// Who answers; set by the edge in the modern era.
-    pub server_info: Option<Arc<Implementation>>,
+    pub server_info: Option<Arc<Written<Implementation>>>,
     /// Which listen request this ends.
     pub subscription_id: Option<RequestId>,
     /// Members of a feature's own.

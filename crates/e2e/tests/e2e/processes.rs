@@ -96,6 +96,45 @@ async fn one_program_is_both_servers() {
 }
 
 #[tokio::test]
+async fn one_program_drains_both_servers_before_it_ends() {
+    let place = Place::new(None);
+    let program = place.program("standalone").setting("DRAIN_MIN_MS", 24_000);
+    let both = program.start_ready(&format!("{}/readyz", place.base)).await;
+    both.ask_to_end();
+    let client = testkit::http::client();
+    for server in [&place.base, &place.issuer] {
+        let is_draining = || async {
+            let answer = client.get(format!("{server}/readyz")).send().await.ok()?;
+            (answer.status().as_u16() == 503).then_some(())
+        };
+        eventually(PATIENCE, is_draining).await;
+        let alive = client.get(format!("{server}/livez")).send().await.unwrap();
+        assert!(alive.status().is_success(), "it still answers");
+    }
+    both.kill().await;
+}
+
+#[tokio::test]
+async fn one_program_of_both_servers_has_help_and_no_commands() {
+    let (status, output) = Program::built("standalone").argument("--help").run().await;
+    assert!(status.success() && output.contains("\n  AUTH_SERVER_PORT [3001]"), "{output}");
+    let (status, output) = Program::built("standalone").argument("connect").run().await;
+    assert_eq!(status.code(), Some(2), "{output}");
+    assert!(output.contains("`cargo run -p mcp-server -- connect`"), "{output}");
+}
+
+#[tokio::test]
+async fn a_doctor_beside_one_program_of_both_servers_is_let_in() {
+    let place = Place::new(None);
+    let both = place.program("standalone");
+    let both = both.start_ready(&format!("{}/readyz", place.base)).await;
+    let (status, said) = place.program("mcp-server").argument("doctor").run().await;
+    assert!(status.success() && said.contains("issuer: "), "{said}");
+    assert!(!said.contains("BAD"), "{said}");
+    both.kill().await;
+}
+
+#[tokio::test]
 async fn each_server_is_a_program_of_its_own() {
     let place = Place::new(None);
     let (auth, mcp) = (place.auth().await, place.mcp().await);

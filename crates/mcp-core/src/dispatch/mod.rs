@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use shared::mcp::{
     ClientCapabilities, ClientRequest, ElicitParams, Era, Implementation, ListChangedCapability,
     Method, ResourcesCapability, Revision, SKILLS_EXTENSION, ServerCapabilities, ServerResult,
-    TASKS_EXTENSION, TaskSupport,
+    TASKS_EXTENSION, TaskSupport, Written,
 };
 
 use crate::{
@@ -58,7 +58,7 @@ pub enum Refusal {
 /// the transports do not know what is offered.
 #[derive(Clone)]
 pub struct Features {
-    implementation: Arc<Implementation>,
+    implementation: Arc<Written<Implementation>>,
     instructions: Option<Arc<str>>,
     announced: Announced,
     rhythms: Arc<[RhythmEntry]>,
@@ -78,7 +78,7 @@ impl Features {
         let metered = catalog.metered.clone().into();
         let inner = Arc::new(Inner { catalog, app: Arc::new(app) });
         Self {
-            implementation: Arc::new(server),
+            implementation: Arc::new(server.into()),
             instructions: None,
             announced: Announced::default(),
             rhythms,
@@ -109,7 +109,7 @@ impl Features {
 
     /// Who offers.
     #[must_use]
-    pub const fn implementation(&self) -> &Arc<Implementation> {
+    pub const fn implementation(&self) -> &Arc<Written<Implementation>> {
         &self.implementation
     }
 

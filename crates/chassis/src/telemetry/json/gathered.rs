@@ -11,15 +11,11 @@ use tracing::{
     span::Record,
 };
 use tracing_subscriber::{
-    fmt::{
-        FormattedFields,
-        format::Writer,
-        time::{FormatTime as _, SystemTime},
-    },
+    fmt::{FormattedFields, format::Writer},
     registry::{LookupSpan, SpanRef},
 };
 
-use super::{Fields, Process, context};
+use super::{Fields, Process, context, now};
 
 /// Writes the line of an event.
 pub(super) fn write<'a, S: for<'s> LookupSpan<'s> + 'a>(
@@ -28,10 +24,8 @@ pub(super) fn write<'a, S: for<'s> LookupSpan<'s> + 'a>(
     process: &Process,
     spans: impl Iterator<Item = SpanRef<'a, S>>,
 ) -> fmt::Result {
-    let mut timestamp = String::new();
-    SystemTime.format_time(&mut Writer::new(&mut timestamp))?;
     let mut line = Line::default();
-    line.set("timestamp", timestamp);
+    line.set("timestamp", now().to_string());
     line.set("level", event.metadata().level().as_str());
     line.set("target", event.metadata().target());
     process.0.iter().for_each(|(name, value)| line.set(name, value.as_str()));
