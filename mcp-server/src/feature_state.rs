@@ -41,11 +41,11 @@ impl Shelves {
     /// Drops what was kept for a session, which has ended.
     pub(crate) async fn end_with(&self, session: &str) -> Result<(), StoreError> {
         let ending = session_roster(&ShelfAddress::end_of(session));
-        let ended = self.rosters.members(&ending, u16::MAX).await?;
-        let each = ended.iter().map(async |member| {
+        let members = self.rosters.members(&ending, u16::MAX).await?;
+        let each = members.iter().map(async |member| {
             self.rosters.leave(&ending, member).await?;
             match member.split_once(' ') {
-                Some((counted, shelf)) => self.drop_one(counted, shelf).await,
+                Some((counted, name)) => self.drop_one(counted, name).await,
                 None => Ok(()),
             }
         });
@@ -84,14 +84,14 @@ impl Shelves {
     async fn make_room(&self, counted: &str, new: &str, surplus: u64) -> Result<(), StoreError> {
         let most = u16::try_from(surplus + 1).unwrap_or(u16::MAX);
         let first = self.rosters.members(counted, most).await?;
-        let oldest = first.iter().filter(|shelf| *shelf != new).take(usize::from(most - 1));
-        try_join_all(oldest.map(|shelf| self.drop_one(counted, shelf))).await?;
+        let oldest = first.iter().filter(|name| *name != new).take(usize::from(most - 1));
+        try_join_all(oldest.map(|name| self.drop_one(counted, name))).await?;
         Ok(())
     }
 
-    /// Strikes a shelf from a roster and empties it.
-    async fn drop_one(&self, roster: &str, shelf: &str) -> Result<(), StoreError> {
-        try_join(self.rosters.leave(roster, shelf), self.rings.remove(shelf)).await?;
+    /// Strikes a shelf from a list of those that there are, and empties it.
+    async fn drop_one(&self, list: &str, name: &str) -> Result<(), StoreError> {
+        try_join(self.rosters.leave(list, name), self.rings.remove(name)).await?;
         Ok(())
     }
 }
@@ -105,8 +105,8 @@ fn caller_roster(shelf: &ShelfAddress) -> String {
     format!("mcp:shelves:{}:{}", shelf.kind, shelf.counted_with)
 }
 
-fn session_roster(ending: &str) -> String {
-    format!("mcp:shelves:session:{ending}")
+fn session_roster(end: &str) -> String {
+    format!("mcp:shelves:session:{end}")
 }
 
 fn tally(tally: Tally) -> String {
