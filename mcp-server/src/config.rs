@@ -164,6 +164,18 @@ impl Config {
     }
 }
 
+/// Whether these settings let everybody in who can reach an address that others can reach.
+pub(crate) fn is_open_to_others(env: &Env) -> bool {
+    let is_open = env.read(|read| {
+        let mode = read.setting("MCP_AUTH", "").or(values::AuthMode::Required);
+        let host = read.setting("HOST", "").or(IpAddr::from([127, 0, 0, 1]));
+        let base = read.setting("BASE_URI", "").or(BaseUrl::localhost(0));
+        mode == values::AuthMode::None && !(host.is_loopback() && base.is_loopback())
+    });
+    // What is mistaken stops the start elsewhere.
+    is_open.0.unwrap_or(false)
+}
+
 fn session_check(read: &mut Reader<'_>) -> SessionCheck {
     let meaning = "`near` believes for up to a second what this instance has seen of a session; \
                    `strict` asks the store at every request.";

@@ -183,7 +183,8 @@ impl Vitals {
     async fn put_report(&self) -> Result<(), StoreError> {
         let Inner { name, roster, reports, .. } = &*self.0;
         reports.put(name, &self.own_report(), REPORT_LIFETIME).await?;
-        roster.enter(INSTANCES, name, REPORT_LIFETIME).await
+        roster.enter(INSTANCES, name, REPORT_LIFETIME).await?;
+        Ok(())
     }
 
     fn own_report(&self) -> Report {
@@ -263,7 +264,7 @@ fn facts(session: &str) -> String {
 }
 
 /// A count that is missing does no harm; that it is missing is worth a line.
-fn noticed(done: Result<(), StoreError>) {
+fn noticed<T>(done: Result<T, StoreError>) {
     if let Err(error) = done {
         tracing::warn!(%error, "how the server is used could not be counted");
     }

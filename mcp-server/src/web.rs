@@ -57,7 +57,8 @@ impl PublicWeb {
     /// What can be told from the URL alone. Names are checked when they are resolved.
     fn checked(&self, url: &str) -> Result<Url, WebError> {
         let url: Url = url.parse().map_err(|_| WebError::Unusable)?;
-        if !["http", "https"].contains(&url.scheme()) || !url.username().is_empty() {
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        if !["http", "https"].contains(&url.scheme()) || has_user {
             return Err(WebError::Unusable);
         }
         let address = match url.host() {
@@ -188,7 +189,12 @@ mod tests {
         {
             assert_eq!(web.get(url, 10).await, Err(WebError::OutOfReach), "{url}");
         }
-        for url in ["file:///etc/passwd", "http://user@example.com/", "nothing"] {
+        for url in [
+            "file:///etc/passwd",
+            "http://user@example.com/",
+            "http://:pass@example.com/",
+            "nothing",
+        ] {
             assert_eq!(web.get(url, 10).await, Err(WebError::Unusable), "{url}");
         }
     }

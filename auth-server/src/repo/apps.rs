@@ -43,7 +43,8 @@ impl Apps {
     ) -> Result<(), StoreError> {
         let roster = roster(user);
         let member = format!("{}.{family}", client_tag(client));
-        self.logins.enter(&roster, &member, keep).await
+        self.logins.enter(&roster, &member, keep).await?;
+        Ok(())
     }
 
     /// The logins that there are too many of: to be ended, and forgotten then.

@@ -53,6 +53,8 @@ impl Kept for Span {
     const SHELF: &'static str = "rhythm";
     // The last word is the only one that counts.
     const MOST: u16 = 1;
+    // One for each of two rhythms, in as many sessions as one owner has unless it is set otherwise.
+    const SHELVES: u16 = 512;
     const LIFETIME: Duration = Duration::from_hours(24);
 }
 

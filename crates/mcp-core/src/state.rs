@@ -19,6 +19,9 @@ pub trait Kept: Serialize + DeserializeOwned + Send + Sync {
     const SHELF: &'static str;
     /// How many are kept: the newest.
     const MOST: u16;
+    /// How many shelves of the kind one caller has, in all sessions and under all names: those
+    /// that were added to last. Another one takes the place of the one that has waited longest.
+    const SHELVES: u16;
     /// How long a shelf lives after its last entry.
     const LIFETIME: Duration;
 }
@@ -39,16 +42,32 @@ pub struct ShelfAddress {
     pub kind: &'static str,
     /// For whom: a hash, which tells nothing of a session or a caller.
     pub owner: String,
+    /// With whose shelves it is counted: the hash of a user, whatever their clients and sessions,
+    /// or of a client that acts for itself, or of everybody without authorization.
+    pub counted_with: String,
+    /// With which session it ends: a hash; none for what outlives sessions.
+    pub ends_with: Option<String>,
     /// How many entries are kept.
     pub most: u16,
+    /// How many shelves of the kind are kept of those that are counted with it.
+    pub shelves: u16,
     /// How long the shelf lives after its last entry.
     pub lifetime: Duration,
+}
+
+impl ShelfAddress {
+    /// What the shelves of a session end with.
+    #[must_use]
+    pub fn end_of(session: &str) -> String {
+        hashed(&["end", session])
+    }
 }
 
 /// Where state is kept. The server implements it over its store.
 pub trait StateStore: Send + Sync {
     /// Adds entries behind those that are there, and drops the oldest beyond what is kept: in one
-    /// step, so that none of any number of concurrent callers loses an entry.
+    /// step, so that none of any number of concurrent callers loses an entry. Of the shelves that
+    /// are counted together, those that nothing was added to for longest are dropped.
     fn append<'a>(
         &'a self,
         address: &'a ShelfAddress,
@@ -103,8 +122,8 @@ impl<'a> State<'a> {
     pub fn shelf<T: Kept>(&self) -> Shelf<'a, T> {
         let caller = self.principal.identity();
         match self.session {
-            Some(session) => self.shelf_of(&["session", &caller, session]),
-            None => self.shelf_of(&["caller", &caller]),
+            Some(session) => self.shelf_of(&["session", &caller, session], self.session),
+            None => self.shelf_of(&["caller", &caller], None),
         }
     }
 
@@ -112,7 +131,7 @@ impl<'a> State<'a> {
     /// meet under the same name.
     #[must_use]
     pub fn shelf_named<T: Kept>(&self, name: &str) -> Shelf<'a, T> {
-        self.shelf_of(&["named", &self.principal.identity(), name])
+        self.shelf_of(&["named", &self.principal.identity(), name], None)
     }
 
     /// Adds to a counter that all instances share. `counter` is one of few: each is kept.
@@ -144,16 +163,24 @@ impl<'a> State<'a> {
     pub(crate) fn part<T: Kept>(&self, name: &str) -> Shelf<'a, T> {
         let caller = self.principal.identity();
         match self.session {
-            Some(session) => self.shelf_of(&["part", "session", &caller, session, name]),
-            None => self.shelf_of(&["part", "caller", &caller, name]),
+            Some(session) => {
+                self.shelf_of(&["part", "session", &caller, session, name], self.session)
+            }
+            None => self.shelf_of(&["part", "caller", &caller, name], None),
         }
     }
 
-    fn shelf_of<T: Kept>(&self, owner: &[&str]) -> Shelf<'a, T> {
+    fn shelf_of<T: Kept>(&self, owner: &[&str], session: Option<&str>) -> Shelf<'a, T> {
+        let Principal { issuer, user, client, .. } = self.principal;
+        // Whoever registers another client gets no further shelves by it.
+        let who = [user.as_deref(), client.as_deref().filter(|_| user.is_none())];
         let address = ShelfAddress {
             kind: T::SHELF,
             owner: hashed(owner),
+            counted_with: hashed(&["shelves", issuer, &serde_json::json!(who).to_string()]),
+            ends_with: session.map(ShelfAddress::end_of),
             most: T::MOST,
+            shelves: T::SHELVES,
             lifetime: T::LIFETIME,
         };
         Shelf { store: self.store, address, kept: PhantomData }
@@ -270,6 +297,7 @@ mod tests {
     impl Kept for Note {
         const SHELF: &'static str = "note";
         const MOST: u16 = 3;
+        const SHELVES: u16 = 2;
         const LIFETIME: Duration = Duration::from_mins(1);
     }
 
@@ -299,6 +327,26 @@ mod tests {
     fn a_named_shelf_is_the_callers_in_every_session() {
         let alice = user("alice");
         assert_eq!(owners(&alice, None)[1], owners(&alice, Some("1"))[1]);
+    }
+
+    #[test]
+    fn the_shelves_of_a_user_are_counted_together_and_end_with_their_session() {
+        let of = |principal: &Principal, session: Option<&str>| {
+            let state = State { store: &NoState, principal, session };
+            [state.shelf::<Note>().address, state.shelf_named::<Note>("a").address]
+        };
+        let alice = user("alice");
+        let elsewhere = Principal { client: Some("another".to_owned()), ..alice.clone() };
+        let [shelf, named] = of(&alice, Some("1"));
+        let other = &of(&elsewhere, None)[0];
+        assert!(
+            shelf.counted_with == named.counted_with && named.counted_with == other.counted_with
+        );
+        assert_ne!(of(&user("bob"), None)[0].counted_with, shelf.counted_with);
+        let client = Principal { client: Some("alice".to_owned()), ..Principal::anonymous() };
+        assert_ne!(of(&client, None)[0].counted_with, shelf.counted_with);
+        assert_eq!(shelf.ends_with, Some(ShelfAddress::end_of("1")));
+        assert!(named.ends_with.is_none() && other.ends_with.is_none());
     }
 
     #[test]

@@ -57,4 +57,20 @@ impl Ring {
             Backend::Redis(redis) => redis.ring(Action::new("read", Self::KIND), name).await,
         }
     }
+
+    /// Forgets all entries.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
+    pub async fn remove(&self, name: &str) -> Result<(), StoreError> {
+        match self.store.backend() {
+            Backend::Memory(memory) => {
+                memory.rings.remove(name);
+                Ok(())
+            }
+            Backend::Redis(redis) => {
+                redis.remove_ring(Action::new("remove", Self::KIND), name).await
+            }
+        }
+    }
 }

@@ -22,16 +22,14 @@ impl Roster {
     }
 
     /// `member` is there for `keep` from now. Those whose time has come are dropped on the way.
+    /// Gives how many are there, with this one.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
-    pub async fn enter(&self, name: &str, member: &str, keep: Duration) -> Result<(), StoreError> {
+    pub async fn enter(&self, name: &str, member: &str, keep: Duration) -> Result<u64, StoreError> {
         let (action, millis) = (Action::new("enter", Self::KIND), lifetime_millis(keep));
         match self.store.backend() {
-            Backend::Memory(memory) => {
-                memory.rosters.enter(name, member, millis);
-                Ok(())
-            }
+            Backend::Memory(memory) => Ok(memory.rosters.enter(name, member, millis)),
             Backend::Redis(redis) => redis.enter(action, name, member, millis).await,
         }
     }

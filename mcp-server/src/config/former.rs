@@ -5,13 +5,17 @@ use ambient::Reader;
 
 /// What they were called, and what to set instead. `REDIS_PORT` is not among them: Kubernetes sets it by
 /// itself where there is a service of the name `redis`.
-const FORMER: [(&str, &str); 10] = [
+const FORMER: [(&str, &str); 11] = [
     (
         "USE_REDIS",
         "set REDIS_URL, for example to redis://localhost:6379, or leave it out to keep state in memory",
     ),
     ("REDIS_HOST", REDIS),
     ("REDIS_DB", REDIS),
+    (
+        "REDIS_PASSWORD",
+        "set REDIS_PASSWORD_FILE to a file with the password, or REDIS_URL to redis://:password@host",
+    ),
     ("CORS_ORIGIN", "set ALLOWED_ORIGINS to the web origins that may call, comma separated"),
     ("SESSION_TIMEOUT", "set SESSION_TTL to seconds; SESSION_TIMEOUT was milliseconds"),
     ("LOG_LEVEL", "set RUST_LOG, for example to info or mcp_server=debug"),
@@ -23,8 +27,8 @@ const FORMER: [(&str, &str); 10] = [
 
 const REDIS: &str = "set REDIS_URL, for example to redis://localhost:6379/0";
 
-const RATES: &str = "limit the rate of clients at the proxy in front, which sees their addresses; \
-                     MAX_BODY_BYTES and the bounds of every argument limit what one request can do";
+const RATES: &str = "set MCP_REQUESTS_PER_SECOND to limit each caller, and limit addresses at the \
+                     proxy in front, which sees them";
 
 /// Refuses those that are set.
 pub(super) fn refuse(read: &mut Reader<'_>) {
@@ -52,8 +56,9 @@ mod tests {
     #[test]
     fn what_they_are_told_to_set_instead_is_read() {
         let (_, settings) = Config::from_env(&Env::default());
-        let ours = ["REDIS_URL", "ALLOWED_ORIGINS", "SESSION_TTL", "RUST_LOG", "MAX_BODY_BYTES"];
-        for ours in ours.into_iter().chain(["AUTH_SERVER_URL", "BASE_URI"]) {
+        let ours = ["REDIS_URL", "ALLOWED_ORIGINS", "SESSION_TTL", "RUST_LOG", "AUTH_SERVER_URL"];
+        let more = ["BASE_URI", "MCP_REQUESTS_PER_SECOND", "REDIS_PASSWORD_FILE"];
+        for ours in ours.into_iter().chain(more) {
             assert!(settings.iter().any(|setting| setting.name == ours), "{ours}");
             assert!(FORMER.iter().any(|(_, instead)| instead.contains(ours)), "{ours}");
         }

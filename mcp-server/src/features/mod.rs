@@ -8,6 +8,7 @@ mod calculator;
 mod diagnostics;
 mod everything;
 mod fetch;
+mod hosts;
 #[cfg(test)]
 mod listings;
 mod options;

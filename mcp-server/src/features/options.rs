@@ -1,9 +1,12 @@
 //! What an operator decides about features, read from the environment once, at the start.
 
-use ambient::{Env, Mistakes, Reader, Settings, values::List};
+use ambient::{Env, Mistakes, Reader, Settings};
 use mcp_core::{Catalog, Features};
 
-use super::{App, calculator, diagnostics, everything, fetch, server, toolsets::Toolsets};
+use super::{
+    App, calculator, diagnostics, everything, fetch, hosts::HostNames, server, toolsets::Toolsets,
+};
+use crate::config;
 
 /// The features that the settings choose, and the settings as documentation either way.
 pub fn offered(env: &Env) -> (Result<Features, Mistakes>, Settings) {
@@ -11,6 +14,12 @@ pub fn offered(env: &Env) -> (Result<Features, Mistakes>, Settings) {
         let toolsets = read
             .setting("MCP_TOOLSETS", "Toolsets that are offered, comma separated.")
             .or(Toolsets::default());
+        if toolsets.includes("diagnostics") && config::is_open_to_others(env) {
+            let problem = "must not name `diagnostics` with MCP_AUTH=none where others reach this \
+                           server, as HOST or BASE_URI say: everybody could look into this process; \
+                           set MCP_AUTH=required, or HOST=127.0.0.1 and leave BASE_URI out";
+            read.mistake("MCP_TOOLSETS", problem);
+        }
         let catalog = chosen(read, &toolsets);
         let features = Features::new(server(), catalog, shared(read, &toolsets));
         read.refuse_misspelt(&["MCP_"]);
@@ -22,7 +31,7 @@ pub fn offered(env: &Env) -> (Result<Features, Mistakes>, Settings) {
 fn shared(read: &mut Reader<'_>, toolsets: &Toolsets) -> App {
     const PAGES: &str =
         "Hosts of the https pages that url-elicitation sends people to, comma separated.";
-    let pages = read.setting("URL_ELICITATION_HOSTS", PAGES).or(List(App::default().pages)).0;
+    let pages = read.setting("URL_ELICITATION_HOSTS", PAGES).or(HostNames(App::default().pages)).0;
     let fetching = fetch::Rules::read(read);
     let shown = diagnostics::Shown::read(read, toolsets.includes("diagnostics"));
     App { pages, fetching, shown }
@@ -84,5 +93,48 @@ mod tests {
         assert!(text.contains("PRINT_ENV_PREFIXES"), "{text}");
         let env = Env::from([("MCP_TOOLSETS", "diagnostics"), ("PRINT_ENV_PREFIXES", "DEMO_")]);
         assert!(offered(&env).0.is_ok());
+    }
+
+    #[test]
+    fn diagnostics_for_everybody_on_an_address_of_others_stop_the_start() {
+        let with = |mode: &str, (name, value): (&str, &str)| {
+            let env = Env::from([
+                ("MCP_TOOLSETS", "everything,diagnostics"),
+                ("PRINT_ENV_PREFIXES", "DEMO_"),
+                ("MCP_AUTH_I_KNOW", "none"),
+                ("MCP_AUTH", mode),
+                (name, value),
+            ]);
+            offered(&env).0.map(drop).map_err(|mistakes| mistakes.to_string())
+        };
+        let public =
+            [("HOST", "0.0.0.0"), ("HOST", "10.0.0.1"), ("BASE_URI", "https://mcp.example")];
+        for place in public {
+            let text = with("none", place).unwrap_err();
+            let names = ["MCP_TOOLSETS", "MCP_AUTH", "HOST", "BASE_URI", "diagnostics"];
+            assert!(names.iter().all(|name| text.contains(name)), "{text}");
+            assert_eq!(with("required", place), Ok(()));
+        }
+        assert_eq!(with("none", ("HOST", "127.0.0.1")), Ok(()));
+        let harmless = Env::from([("MCP_AUTH", "none"), ("HOST", "0.0.0.0")]);
+        assert!(offered(&harmless).0.is_ok());
+    }
+
+    #[test]
+    fn hosts_are_names_that_can_be_met() {
+        for setting in ["URL_ELICITATION_HOSTS", "GZIP_ALLOWED_DOMAINS"] {
+            assert!(mistakes(setting, "Example.COM, 192.0.2.1,[::1]").is_none());
+            for wrong in ["*.example.com", "https://x/y", "example.com:8443", "a b", ".example.com"]
+            {
+                let text = mistakes(setting, wrong).expect(wrong).to_string();
+                assert!(text.contains(setting) && text.contains(wrong), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_that_names_no_toolset_stops_the_start() {
+        let text = mistakes("MCP_TOOLSETS", " , ").unwrap().to_string();
+        assert!(text.contains("MCP_TOOLSETS") && text.contains("calculator"), "{text}");
     }
 }

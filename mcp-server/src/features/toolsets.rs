@@ -62,24 +62,33 @@ impl fmt::Display for Toolsets {
     }
 }
 
-/// A name that no toolset has.
+/// Why a list of toolsets cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no toolset `{0}`, only {known}", known = known())]
-pub(super) struct UnknownToolset(String);
+pub(super) enum Unusable {
+    /// A name that no toolset has.
+    #[error("there is no toolset `{0}`, only {known}", known = known())]
+    Unknown(String),
+    /// Whoever wants a server without features has none to run.
+    #[error("no toolset is named; name some of {known}, or leave it out", known = known())]
+    None,
+}
 
 fn known() -> String {
     TOOLSETS.iter().map(|one| one.name).collect::<Vec<_>>().join(", ")
 }
 
 impl FromStr for Toolsets {
-    type Err = UnknownToolset;
+    type Err = Unusable;
 
-    fn from_str(text: &str) -> Result<Self, UnknownToolset> {
+    fn from_str(text: &str) -> Result<Self, Unusable> {
         let names: Vec<_> =
             text.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
         let unknown = names.iter().find(|name| !TOOLSETS.iter().any(|one| one.name == **name));
         if let Some(unknown) = unknown {
-            return Err(UnknownToolset((*unknown).to_owned()));
+            return Err(Unusable::Unknown((*unknown).to_owned()));
+        }
+        if names.is_empty() {
+            return Err(Unusable::None);
         }
         let chosen = TOOLSETS.iter().map(|one| one.name).filter(|name| names.contains(name));
         Ok(Self(chosen.collect()))

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use store::{Roster, Store, StoreError, Table};
 
 use super::record::{Owner, SessionId, SessionRecord};
-use crate::vitals::SESSIONS;
+use crate::{feature_state::Shelves, vitals::SESSIONS};
 
 /// What is set about sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,12 +57,14 @@ impl From<StoreError> for OpenError {
 pub(super) struct Quota {
     roster: Roster,
     table: Table<SessionRecord>,
+    shelves: Shelves,
     limits: SessionLimits,
 }
 
 impl Quota {
     pub(super) fn new(store: &Store, limits: SessionLimits) -> Self {
-        Self { roster: store.roster(), table: store.table(), limits }
+        let shelves = Shelves::new(store);
+        Self { roster: store.roster(), table: store.table(), shelves, limits }
     }
 
     /// Counts a session that is about to be opened, or refuses it. Of several that are opened at the
@@ -100,6 +102,7 @@ impl Quota {
     async fn drop_gone(&self, name: &str, own: &SessionId) -> Result<(), StoreError> {
         for member in self.roster.members(name, u16::MAX).await? {
             if member != own.as_str() && self.table.get(&member).await?.is_none() {
+                self.shelves.end_with(&member).await?;
                 self.roster.leave(name, &member).await?;
             }
         }

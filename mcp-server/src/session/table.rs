@@ -20,7 +20,7 @@ use super::{
     seeker::Seeker,
     streams::Streams,
 };
-use crate::{flow::Flow, subscriptions::MOST_WATCHED};
+use crate::{feature_state::Shelves, flow::Flow, subscriptions::MOST_WATCHED};
 
 /// A session that was found, and that belongs to the caller.
 #[derive(Clone, Debug)]
@@ -66,6 +66,7 @@ pub(crate) struct Sessions {
     readers: Readers,
     near: Near,
     quota: Quota,
+    shelves: Shelves,
     limits: SessionLimits,
     clock: Clock,
     flow: Flow,
@@ -82,6 +83,7 @@ impl Sessions {
             readers: Readers::default(),
             near: Near::default(),
             quota: Quota::new(store, limits),
+            shelves: Shelves::new(store),
             limits,
             clock: clock.clone(),
             flow: Flow::default(),
@@ -217,6 +219,9 @@ impl Sessions {
             self.end(id).await?;
             return Ok(None);
         }
+        if found.is_none() {
+            self.shelves.end_with(id.as_str()).await?;
+        }
         Ok(found)
     }
 
@@ -311,7 +316,8 @@ impl Sessions {
             self.quota.leave(&record.owner, id).await?;
         }
         self.changed(id).await?;
-        self.bus.publish(&control_channel(id), ENDED).await
+        self.bus.publish(&control_channel(id), ENDED).await?;
+        self.shelves.end_with(id.as_str()).await
     }
 
     /// Listens to what concerns a session as a whole.
@@ -417,10 +423,12 @@ fn to_server_channel(id: &SessionId) -> String {
 #[cfg(test)]
 mod tests {
     use ambient::Timestamp;
+    use mcp_core::{ShelfAddress, StateStore as _};
     use serde_json::json;
     use shared::mcp::{ClientRequest, Method, Params};
 
     use super::*;
+    use crate::feature_state::FeatureState;
 
     const IDLE: Duration = Duration::from_mins(5);
     const LIMITS: SessionLimits =
@@ -514,6 +522,44 @@ mod tests {
         assert!(sessions.find(id.as_str(), &alice()).await.unwrap().is_none());
         let heard = control.next().await;
         assert!(matches!(heard, Some(store::Delivery::Message(text)) if text == ENDED));
+    }
+
+    #[tokio::test]
+    async fn what_was_kept_for_a_session_ends_with_it() {
+        let clock = Clock::manual(Timestamp::from_secs(0));
+        let store = Store::memory(clock.clone());
+        let sessions = Sessions::new(&store, &clock, LIMITS, "i");
+        let state = FeatureState::new(&store);
+        let entropy = Entropy::seeded(1);
+        let opened = async || {
+            let id = sessions.open(&alice(), terms(), &entropy).await.unwrap();
+            let address = ShelfAddress {
+                kind: "note",
+                owner: id.to_string(),
+                counted_with: "alice".to_owned(),
+                ends_with: Some(ShelfAddress::end_of(id.as_str())),
+                most: 1,
+                shelves: 9,
+                lifetime: Duration::from_hours(24),
+            };
+            state.append(&address, vec!["x".to_owned()]).await.unwrap();
+            (id, address)
+        };
+        let is_kept = async |address| !state.entries(address).await.unwrap().is_empty();
+        let (ended, with_it) = opened().await;
+        let (idle, with_idle) = opened().await;
+        sessions.end(&ended).await.unwrap();
+        assert!(!is_kept(&with_it).await && is_kept(&with_idle).await);
+        // Its client comes back too late.
+        clock.advance(IDLE + Duration::from_secs(1));
+        let (_, with_left) = opened().await;
+        assert!(sessions.find(idle.as_str(), &alice()).await.unwrap().is_none());
+        assert!(!is_kept(&with_idle).await);
+        // Nobody comes back, and the place is needed.
+        clock.advance(IDLE + Duration::from_secs(1));
+        opened().await;
+        opened().await;
+        assert!(!is_kept(&with_left).await);
     }
 
     #[tokio::test]

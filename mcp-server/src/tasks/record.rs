@@ -117,6 +117,8 @@ impl TaskRecord {
     pub(crate) fn task(&self, id: &str) -> Task {
         let failure = match &self.outcome {
             Some(Outcome::Error(error)) => Some(error.message.clone()),
+            // The words of the originals; where the work was does not matter any more.
+            Some(Outcome::Cancelled) => Some("Client cancelled task execution.".to_owned()),
             _ => self.message.clone(),
         };
         Task {

@@ -154,6 +154,29 @@ async fn sessions_that_are_not_there_are_404_and_no_session_is_400() {
 }
 
 #[tokio::test]
+async fn what_ended_the_original_is_refused_and_harms_nobody() {
+    let world = world().await;
+    let http = Http::new(&world.base);
+    let verb = |verb: &http::Method| {
+        let request = http.request(verb.clone(), "/mcp");
+        request.header("accept", "application/json, text/event-stream")
+    };
+    for method in [http::Method::GET, http::Method::DELETE] {
+        drop(http.send(verb(&method)).await.expect(400));
+        let unknown = verb(&method).header("mcp-session-id", "0".repeat(32));
+        drop(http.send(unknown).await.expect(404));
+        still_works(&world).await;
+    }
+    let initialize = r#"{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-03-26","capabilities":{},"clientInfo":{"name":"a","version":"1"}}}"#;
+    let batch = [initialize, r#"{"jsonrpc":"2.0","id":2,"method":"ping"}"#].join(",");
+    for body in [String::new(), format!("[{initialize}]"), format!("[{batch}]")] {
+        let post = verb(&http::Method::POST).header("content-type", "application/json");
+        drop(http.send(post.body(body)).await.expect(400));
+        still_works(&world).await;
+    }
+}
+
+#[tokio::test]
 async fn other_verbs_are_405_and_say_what_is_allowed() {
     let world = world().await;
     let http = Http::new(&world.base);
@@ -182,6 +205,8 @@ async fn foreign_hosts_and_origins_are_403() {
     drop(modern.send(draft().header("host", "evil.example.com")).await.expect(403));
     drop(modern.send(draft().header("origin", "http://evil.example.com")).await.expect(403));
     drop(modern.send(draft().header("origin", "http://localhost:6274")).await.expect(200));
+    // Programs have none.
+    drop(modern.send(draft().without_header("origin")).await.expect(200));
 }
 
 #[tokio::test]

@@ -93,17 +93,30 @@ async fn a_server_says_that_it_lives_and_that_it_is_ready() {
 
 #[tokio::test]
 async fn a_browser_may_ask_before_it_calls() {
+    /// What pages send in one era or the other.
+    const WANTED: [&str; 7] = [
+        "authorization",
+        "content-type",
+        "mcp-protocol-version",
+        "mcp-session-id",
+        "last-event-id",
+        "mcp-method",
+        "mcp-param-region",
+    ];
     let world = world().await;
     let http = Http::new(&world.base);
     let preflight = http
         .request(http::Method::OPTIONS, "/mcp")
         .header("origin", "http://localhost:6274")
         .header("access-control-request-method", "POST")
-        .header("access-control-request-headers", "authorization, mcp-param-region");
+        .header("access-control-request-headers", WANTED.join(", "));
     let answer = http.send(preflight).await;
     assert!(answer.status.is_success());
     assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:6274"));
-    assert!(answer.header("access-control-allow-headers").unwrap().contains("mcp-param-region"));
+    let allowed = answer.header("access-control-allow-headers").unwrap().to_ascii_lowercase();
+    for wanted in WANTED {
+        assert!(allowed.split(',').any(|name| name.trim() == wanted), "{wanted}: {allowed}");
+    }
     let methods = answer.header("access-control-allow-methods").unwrap();
     assert!(
         ["GET", "POST", "DELETE"].into_iter().all(|method| methods.contains(method)),

@@ -142,7 +142,9 @@ async fn what_is_wrong_has_the_status_for_it() {
     let world = world().await;
     let mut session = open(&world).await;
     let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    let never = format!("sessionId={}", "0".repeat(32));
     let cases = [
+        (never.as_str(), 404),
         ("sessionId=0123", 404),
         ("sessionId=shttp:toserver:x", 404),
         ("sessionId=a&sessionId=b", 400),

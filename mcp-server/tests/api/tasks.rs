@@ -122,8 +122,11 @@ async fn a_cancelled_task_stops_on_whichever_instance_it_runs() {
     for _ in 0..2 {
         drop(elsewhere.call("tasks/cancel", json!({ "taskId": id })).await.expect(200));
     }
+    // Its work is dropped in the middle, so nothing of it can go on, and what was cancelled says so.
     here.happened("dropped").await;
-    assert_eq!(get(&elsewhere, &id).await["status"], "cancelled");
+    let task = get(&elsewhere, &id).await;
+    assert_eq!(task["status"], "cancelled");
+    assert_eq!(task["statusMessage"], "Client cancelled task execution.");
 }
 
 #[tokio::test]

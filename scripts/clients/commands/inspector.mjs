@@ -1,9 +1,10 @@
-// The Inspector's command line: every method that it has, in both eras, over every transport, and
-// with a login of its own.
+// The Inspector's command line: the whole catalogue in both eras, over every transport, and a login of
+// its own. It completes nothing, calls tools by the names that are listed, and cannot be asked.
 //
 // usage: MCP_SERVER=target/debug/mcp-server MCP_OPEN_URL=… [MCP_URL=…] node inspector.mjs
 
 import { assert, check, close } from '../typescript/checks.mjs';
+import { BY_OTHER_MEANS, CALLS, differs } from '../typescript/recorded.mjs';
 import { fetched, freePort, modules, run } from './program.mjs';
 
 const INSPECTOR = modules('@modelcontextprotocol/inspector/clients/launcher/build/index.js');
@@ -19,25 +20,23 @@ const WAYS = {
   'over HTTP+SSE': ['--server-url', new URL('/sse', OPEN_URL).href, '--transport', 'sse'],
 };
 
-/** A method with its arguments, and what its result must be like. */
-const METHODS = [
-  ['tools/list', [], ({ tools }) => tools.length > 10],
-  ['tools/call', ['--tool-name', 'echo', '--tool-arg', 'message=hi'], text('Echo: hi')],
-  ['tools/call', ['--tool-name', 'add', '--tool-args-json', '{"a":2,"b":3}'], text('The sum of 2 and 3 is 5.')],
-  ['resources/list', [], ({ resources }) => resources.length > 5],
-  ['resources/templates/list', [], ({ resourceTemplates }) => resourceTemplates.length > 1],
-  ['resources/read', ['--uri', 'test://static/resource/1'], ({ contents }) => contents[0].uri === 'test://static/resource/1'],
-  ['prompts/list', [], ({ prompts }) => prompts.length >= 5],
-  ['prompts/get', ['--prompt-name', 'simple-prompt'], ({ messages }) => messages.length > 0],
-];
+/** Tools that ask their client, which is refused in words where it cannot be asked. */
+const ASKS = ['elicitation-request', 'url-elicitation', 'sampling-request'];
+/** What follows from the client, or from whether each command is a session of its own. */
+const OF_ITS_OWN = {
+  'get-roots-list': '~^The client supports roots but no roots are currently configured',
+  'toggle-logging': '~^(Started|Stopped|Logged one message)',
+  'toggle-subscriber-updates': '~^(Started|Stopped) ',
+};
+/** How a call is written as a command. */
+const WRITTEN = {
+  'tools/call': ({ covers, params }) => ['--tool-name', covers, '--tool-args-json', JSON.stringify(params.arguments ?? {})],
+  'prompts/get': ({ params }) => ['--prompt-name', params.name, ...pairs('--prompt-args', params.arguments)],
+  'resources/read': ({ params }) => ['--uri', params.uri],
+};
 
 for (const [name, way] of Object.entries(WAYS)) {
-  for (const [method, args, right] of METHODS) {
-    await check(`inspector ${name}: ${method} ${args[1] ?? ''}`, async () => {
-      const { result } = await inspect([...way, '--method', method, ...args]);
-      assert.ok(right(result), JSON.stringify(result).slice(0, 500));
-    });
-  }
+  await check(`inspector ${name}: the whole catalogue`, () => walk(way));
 }
 await check('inspector: it finds no schema that another client would refuse', () =>
   inspect([...WAYS['over HTTP, modern'], '--method', 'tools/list', '--strict']));
@@ -49,7 +48,7 @@ if (process.env.MCP_URL) {
   await check('inspector: it is sent to log in, and comes back with a token', async () => {
     const callback = `http://127.0.0.1:${await freePort()}/oauth/callback`;
     const way = ['--server-url', process.env.MCP_URL, '--transport', 'http', '--protocol-era', 'auto'];
-    const { result } = await inspect([...way, '--callback-url', callback, '--method', 'tools/list'], async (line) => {
+    const { result } = await inspect([...way, '--callback-url', callback, '--method', 'tools/list'], false, async (line) => {
       const url = line.match(/Please navigate to: (http\S+)/)?.[1];
       if (url) await fetched(url, callback);
     });
@@ -58,12 +57,59 @@ if (process.env.MCP_URL) {
 }
 close();
 
-function text(expected) {
-  return ({ content }) => content[0].text === expected;
+/** Every list, every call that was recorded of what is listed, and nothing is left out. */
+async function walk(way) {
+  const listed = await lists(way);
+  const tools = listed.tools.map(({ name }) => name);
+  const calls = CALLS.filter(
+    ({ method, covers }) => WRITTEN[method] && !ASKS.includes(covers) && (method !== 'tools/call' || tools.includes(covers)),
+  );
+  for (const call of calls) {
+    const { covers, method, params, expect } = call;
+    const { result } = await inspect([...way, '--method', method, ...WRITTEN[method](call)], expect.isError);
+    const text = OF_ITS_OWN[covers];
+    const wrong = differs(result, text ? { content: [{ type: 'text', text }] } : expect, '');
+    assert.ok(!wrong, `${method} ${JSON.stringify(params)}${wrong}`);
+  }
+  for (const tool of ASKS) {
+    const { params } = CALLS.find(({ covers }) => covers === tool);
+    const call = ['--tool-name', tool, '--tool-args-json', JSON.stringify(params.arguments ?? {})];
+    const refused = said([...way, '--method', 'tools/call', ...call]);
+    await assert.rejects(refused, /has not declared/, tool);
+  }
+  const covered = new Set([...calls.map(({ covers }) => covers), ...ASKS, ...BY_OTHER_MEANS]);
+  const names = [...tools, ...listed.prompts.map(({ name }) => name)];
+  names.push(...listed.resourceTemplates.map(({ uriTemplate }) => uriTemplate));
+  assert.deepEqual(names.filter((name) => !covered.has(name)), []);
+  // What is of a session is gone with the command that it was listed to.
+  const lasting = listed.resources.filter(({ uri }) => !/^(session:|calculator:\/\/history\/)/.test(uri));
+  for (const { uri } of lasting) {
+    const { result } = await inspect([...way, '--method', 'resources/read', '--uri', uri]);
+    assert.ok(result.contents.length > 0, uri);
+  }
 }
 
-async function inspect(args, onLine) {
-  return JSON.parse((await said(args, onLine)).trim().split('\n').at(-1));
+async function lists(way) {
+  const all = {};
+  for (const method of ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list']) {
+    Object.assign(all, (await inspect([...way, '--method', method])).result);
+  }
+  assert.ok(all.tools.length > 20 && all.prompts.length > 10 && all.resources.length >= 10, JSON.stringify(all).slice(0, 500));
+  return all;
+}
+
+function pairs(flag, values = {}) {
+  const written = Object.entries(values).map(([name, value]) => `${name}=${value}`);
+  return written.length > 0 ? [flag, ...written] : [];
+}
+
+/** The answer; a tool that has failed makes the command fail, which has printed it all the same. */
+async function inspect(args, mayFail, onLine) {
+  const out = await said(args, onLine).catch((error) => {
+    if (mayFail && error.out) return error.out;
+    throw error;
+  });
+  return JSON.parse(out.trim().split('\n').at(-1));
 }
 
 function said(args, onLine) {

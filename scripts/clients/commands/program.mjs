@@ -26,7 +26,10 @@ export function surroundings(more = {}) {
   return { PATH: process.env.PATH, HOME: home, MCP_REMOTE_CONFIG_DIR: join(home, 'remote'), BROWSER: 'true', ...more };
 }
 
-/** Runs a script with this Node to its end and gives what it has printed; `onLine` hears every line. */
+/**
+ * Runs a script with this Node to its end and gives what it has printed, which the error has too if it fails;
+ * `onLine` hears every line.
+ */
 export function run(args, more, onLine = async () => {}) {
   const child = spawn(process.execPath, args, { env: surroundings(more), stdio: ['ignore', 'pipe', 'pipe'] });
   const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
@@ -44,7 +47,7 @@ export function run(args, more, onLine = async () => {}) {
     child.on('close', (status) => {
       clearTimeout(timer);
       if (status === 0) resolve(out);
-      else reject(new Error(`it ended with ${status}: ${all.slice(-1500)}`));
+      else reject(Object.assign(new Error(`it ended with ${status}: ${all.slice(-1500)}`), { out }));
     });
   });
 }

@@ -4,9 +4,6 @@
 //
 // usage: MCP_SERVER=target/debug/mcp-server MCP_OPEN_URL=http://localhost:3232/mcp node catalogue.mjs
 
-import { readFile } from 'node:fs/promises';
-import { isDeepStrictEqual } from 'node:util';
-
 import { Client, StreamableHTTPClientTransport as Http2 } from '@modelcontextprotocol/client';
 import { StdioClientTransport as Stdio2 } from '@modelcontextprotocol/client/stdio';
 import { Client as Client1 } from '@modelcontextprotocol/sdk/client/index.js';
@@ -16,24 +13,12 @@ import { StreamableHTTPClientTransport as Http1 } from '@modelcontextprotocol/sd
 import { CallToolResultSchema, CreateMessageRequestSchema, ElicitRequestSchema, ListRootsRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 
 import { assert, check, close } from './checks.mjs';
+import { BY_OTHER_MEANS, CALLS, differs } from './recorded.mjs';
 
 const WHO = { name: 'typescript-catalogue', version: '1.0.0' };
 const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
 const SERVER = { command: process.env.MCP_SERVER ?? 'target/debug/mcp-server', args: ['stdio'], stderr: 'ignore' };
 const OPEN_URL = process.env.MCP_OPEN_URL;
-const { calls: CALLS } = JSON.parse(await readFile(new URL('../recorded.json', import.meta.url), 'utf8'));
-
-/** Each is a matter of its own: tasks of the server, tasks of the client, and what only a caller can know. */
-const BY_OTHER_MEANS = [
-  'simulate-research-query',
-  'sampling-request-async',
-  'elicitation-request-async',
-  'calculator://history',
-  'calculator://history/{calculationId}',
-  'calculator://histories/{history}/{calculationId}',
-  'session://info/{sessionId}',
-  'ui://live-state/app.html',
-];
 
 const sdk1 = (transport) => ({
   transport,
@@ -128,21 +113,4 @@ async function nothingIsLeftOut(client) {
   listed.push(...resourceTemplates.map(({ uriTemplate }) => uriTemplate));
   assert.ok(tools.length > 20 && prompts.length > 10 && resources.length >= 10, listed.join());
   assert.deepEqual(listed.filter((name) => !covered.has(name)), []);
-}
-
-/** Where an answer is not what was expected, and how; nothing if it is. */
-function differs(answer, expected, path) {
-  const wrong = () => `${path}: ${JSON.stringify(expected)} was expected, not ${JSON.stringify(answer)?.slice(0, 300)}`;
-  if (typeof expected === 'string' && expected.startsWith('~')) {
-    return new RegExp(expected.slice(1)).test(answer) ? '' : wrong();
-  }
-  if (expected?.$json) return isDeepStrictEqual(JSON.parse(answer), expected.$json) ? '' : wrong();
-  if (expected === null || typeof expected !== 'object') return Object.is(answer, expected) ? '' : wrong();
-  if (answer === null || typeof answer !== 'object') return wrong();
-  if (Array.isArray(expected) && answer.length !== expected.length) return wrong();
-  for (const [name, value] of Object.entries(expected)) {
-    const inner = differs(answer[name], value, `${path}.${name}`);
-    if (inner) return inner;
-  }
-  return '';
 }

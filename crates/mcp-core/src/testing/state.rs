@@ -16,12 +16,26 @@ pub struct TestState(Mutex<Kept>);
 #[derive(Debug, Default)]
 struct Kept {
     shelves: HashMap<(&'static str, String), Vec<String>>,
+    /// The owners of those that are counted together, in the order of their last entry.
+    counted: HashMap<(&'static str, String), Vec<String>>,
     tallies: HashMap<&'static str, BTreeMap<String, u64>>,
 }
 
 impl TestState {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn make_room(&mut self, address: &ShelfAddress) {
+        let counted = self.counted.entry((address.kind, address.counted_with.clone())).or_default();
+        counted.retain(|owner| *owner != address.owner);
+        counted.push(address.owner.clone());
+        let surplus = counted.len().saturating_sub(usize::from(address.shelves));
+        for owner in counted.drain(..surplus) {
+            self.shelves.remove(&(address.kind, owner));
+        }
     }
 }
 
@@ -36,6 +50,7 @@ impl StateStore for TestState {
         newest.extend(entries);
         let surplus = newest.len().saturating_sub(usize::from(address.most));
         newest.drain(..surplus);
+        kept.make_room(address);
         drop(kept);
         Box::pin(std::future::ready(Ok(())))
     }

@@ -36,6 +36,10 @@ impl Rings {
         }
     }
 
+    pub(crate) fn remove(&self, name: &str) {
+        self.rings.of(name).remove(name, self.clock.now());
+    }
+
     pub(crate) fn entries(&self, name: &str) -> Vec<String> {
         let now = self.clock.now();
         let mut shard = self.rings.of(name);

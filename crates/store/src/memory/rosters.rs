@@ -36,6 +36,10 @@ impl Members {
         }
     }
 
+    fn len(&self) -> u64 {
+        u64::try_from(self.ends.len()).unwrap_or(u64::MAX)
+    }
+
     fn drop_ended(&mut self, now: Timestamp) {
         while let Some((end, member)) = self.by_end.pop_first() {
             if now < end {
@@ -52,9 +56,12 @@ impl Rosters {
         Self { clock, rosters: Sharded::new() }
     }
 
-    pub(crate) fn enter(&self, name: &str, member: &str, millis: i64) {
+    pub(crate) fn enter(&self, name: &str, member: &str, millis: i64) -> u64 {
         let end = end_of(self.clock.now(), millis);
-        self.with(name, |members| members.set(member, end));
+        self.with(name, |members| {
+            members.set(member, end);
+            members.len()
+        })
     }
 
     pub(crate) fn leave(&self, name: &str, member: &str) {
@@ -62,7 +69,7 @@ impl Rosters {
     }
 
     pub(crate) fn len(&self, name: &str) -> u64 {
-        self.with(name, |members| u64::try_from(members.ends.len()).unwrap_or(u64::MAX))
+        self.with(name, |members| members.len())
     }
 
     pub(crate) fn members(&self, name: &str, most: u16) -> Vec<String> {

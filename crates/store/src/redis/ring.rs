@@ -23,6 +23,11 @@ impl Redis {
         Ok(())
     }
 
+    pub(crate) async fn remove_ring(&self, action: Action, name: &str) -> Result<(), StoreError> {
+        self.write(action, "DEL", self.name(name), Vec::new()).await?;
+        Ok(())
+    }
+
     pub(crate) async fn ring(&self, action: Action, name: &str) -> Result<Vec<String>, StoreError> {
         // One command does not need all that the client has for lists.
         let lrange = CustomCommand::new_static("LRANGE", ClusterHash::FirstKey, false);

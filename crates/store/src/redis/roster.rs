@@ -12,10 +12,10 @@ impl Redis {
         name: &str,
         member: &str,
         millis: i64,
-    ) -> Result<(), StoreError> {
+    ) -> Result<u64, StoreError> {
         let arguments = vec![Value::from(member), Value::from(millis)];
-        self.script(action, &self.scripts.enter, self.name(name), arguments).await?;
-        Ok(())
+        let reply = self.script(action, &self.scripts.enter, self.name(name), arguments).await?;
+        reply.as_u64().ok_or_else(|| action.corrupt("a number that is none"))
     }
 
     pub(crate) async fn leave(

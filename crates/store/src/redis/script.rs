@@ -67,14 +67,15 @@ end
 return redis.call('PEXPIRE', KEYS[1], ARGV[1])";
 
 /// Adds a member until a moment by Redis's own clock, and drops those whose moment has come. The
-/// set lives as long as the last of them.
+/// set lives as long as the last of them. Answers how many are there.
 const ENTER: &str = "\
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-return redis.call('PEXPIREAT', KEYS[1], last[2])";
+redis.call('PEXPIREAT', KEYS[1], last[2])
+return redis.call('ZCARD', KEYS[1])";
 
 /// Drops a member.
 const LEAVE: &str = "return redis.call('ZREM', KEYS[1], ARGV[1])";

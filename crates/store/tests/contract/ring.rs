@@ -13,6 +13,7 @@ contract!(
     an_append_of_many_is_one,
     every_append_to_a_ring_sets_its_lifetime,
     rings_do_not_mix,
+    a_ring_that_is_removed_is_empty_and_can_be_filled_again,
 );
 
 fn texts(range: std::ops::Range<usize>) -> Vec<String> {
@@ -69,4 +70,16 @@ async fn rings_do_not_mix(world: World) {
     for name in ["a", "a:b", "ä", ""] {
         assert_eq!(ring.entries(name).await.unwrap(), [name, "\u{0}\r\n"]);
     }
+}
+
+async fn a_ring_that_is_removed_is_empty_and_can_be_filled_again(world: World) {
+    let (here, there) = (world.store.ring(), world.other.ring());
+    here.append("a", texts(0..3), 50, LONG).await.unwrap();
+    here.append("b", texts(0..1), 50, LONG).await.unwrap();
+    there.remove("a").await.unwrap();
+    there.remove("none").await.unwrap();
+    assert_eq!(here.entries("a").await.unwrap(), texts(0..0));
+    assert_eq!(here.entries("b").await.unwrap(), texts(0..1));
+    here.append("a", texts(3..4), 50, LONG).await.unwrap();
+    assert_eq!(there.entries("a").await.unwrap(), texts(3..4));
 }

@@ -40,9 +40,13 @@ async fn a_member_that_does_not_come_again_is_gone(world: World) {
 async fn a_member_counts_once(world: World) {
     let roster = world.store.roster();
     for _ in 0..5 {
-        roster.enter("a", "x", LONG).await.unwrap();
+        assert_eq!(roster.enter("a", "x", LONG).await, Ok(1));
     }
     assert_eq!(roster.len("a").await, Ok(1));
+    assert_eq!(world.other.roster().enter("a", "y", SHORT).await, Ok(2));
+    world.pass(SHORT).await;
+    assert_eq!(roster.enter("a", "z", LONG).await, Ok(2));
+    roster.leave("a", "z").await.unwrap();
     roster.leave("a", "x").await.unwrap();
     assert_eq!(roster.len("a").await, Ok(0));
 }

@@ -46,6 +46,8 @@ pub(crate) struct Calculation {
 impl Kept for Calculation {
     const SHELF: &'static str = "calculation";
     const MOST: u16 = 50;
+    // Many, for without authorization they are everybody's; they take up some ten megabytes.
+    const SHELVES: u16 = 1024;
     // Long enough to come back the next day; a session that is used keeps its history.
     const LIFETIME: Duration = Duration::from_hours(24);
 }

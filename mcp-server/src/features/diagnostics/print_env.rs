@@ -56,7 +56,11 @@ mod tests {
             ("PRINT_ENV_PREFIXES", "DEMO_,OTHER_"),
             ("DEMO_VAR", "demo"),
             ("DEMO_TOKEN", "hunter2"),
+            ("DEMO_PWD", "hunter2"),
             ("OTHER_URL", "https://u:hunter2@example.com"),
+            ("OTHER_PLACE", "u:hunter2@example.com"),
+            ("OTHER_CONNECTION", "Server=a;Password=hunter2"),
+            ("OTHER_PAGE", "https://example.com/?password=hunter2"),
             ("MCP_STATE_KEY", "hunter2"),
             ("PATH", "/bin"),
         ]);
@@ -74,8 +78,15 @@ mod tests {
                 let text = result["content"][0]["text"].as_str().unwrap();
                 let shown: Value = serde_json::from_str(text).unwrap();
                 let masked = "[masked]";
-                let expected =
-                    json!({ "DEMO_VAR": "demo", "DEMO_TOKEN": masked, "OTHER_URL": masked });
+                let expected = json!({
+                    "DEMO_VAR": "demo",
+                    "DEMO_TOKEN": masked,
+                    "DEMO_PWD": masked,
+                    "OTHER_URL": masked,
+                    "OTHER_PLACE": masked,
+                    "OTHER_CONNECTION": masked,
+                    "OTHER_PAGE": masked,
+                });
                 assert_eq!(shown, expected);
                 assert_eq!(result["structuredContent"], expected);
             }

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use ambient::{Reader, values::List};
 
 /// Words in the name of a variable whose value is nobody's business.
-const SECRET_NAMES: [&str; 12] = [
+const SECRET_NAMES: [&str; 14] = [
     "SECRET",
     "TOKEN",
     "PASS",
+    "PWD",
+    "CONNECTION",
     "KEY",
     "CREDENTIAL",
     "AUTH",
@@ -65,11 +67,34 @@ fn is_secret(name: &str, value: &str) -> bool {
     let looks_made_up = value.len() >= LONG
         && value.bytes().all(is_word)
         && value.bytes().any(|byte| byte.is_ascii_digit());
-    let has_user = value.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
-    SECRET_NAMES.iter().any(|word| name.contains(word))
+    is_secret_name(&name)
         || SECRET_STARTS.iter().any(|start| value.trim_start().starts_with(start))
         || looks_made_up
-        || has_user
+        || has_user(value)
+        || names_a_secret(value)
+}
+
+fn is_secret_name(name: &str) -> bool {
+    SECRET_NAMES.iter().any(|word| name.contains(word))
+}
+
+/// Whether there is `user:password@` or `scheme://user@` in a value.
+fn has_user(value: &str) -> bool {
+    value.match_indices('@').any(|(at, _)| {
+        let word = value[..at].rsplit(char::is_whitespace).next();
+        word.is_some_and(|word| word.contains(':'))
+    })
+}
+
+/// Whether a part of a value is named like a secret, as in `Password=x;`, `?token=x` or
+/// `"api_key": "x"`.
+fn names_a_secret(value: &str) -> bool {
+    let is_of_name = |char: char| char.is_alphanumeric() || "_-. ".contains(char);
+    value.match_indices(['=', ':']).any(|(end, _)| {
+        let name = value[..end].trim_end_matches(['"', '\'', ' ']).to_uppercase();
+        let name = name.rsplit(|char| !is_of_name(char)).next().unwrap_or_default().trim();
+        is_secret_name(name) || name == "SIG"
+    })
 }
 
 #[cfg(test)]
@@ -83,6 +108,20 @@ mod tests {
             ("demo_api_key", "x"),
             ("DEMO_URL", "redis://user:hunter2@localhost"),
             ("DEMO_X", "eyJhbGciOi"),
+            ("DEMO_PWD", "x"),
+            ("DEMO_CONNECTION_STRING", "x"),
+            ("DEMO_DB", "Server=db;Database=a;User Id=u;Password=x;"),
+            ("DEMO_DB", "Server=db;Uid=u; Pwd = x"),
+            ("DEMO_DB", "AccountName=a;Account Key=x=="),
+            ("DEMO_DB", "host=db user=u password=x"),
+            ("DEMO_URL", "user:x@db.example/a"),
+            ("DEMO_URL", "tcp user:x@db.example and user@b"),
+            ("DEMO_URL", "https://x@example.com"),
+            ("DEMO_URL", "https://example.com/a?user=u&password=x"),
+            ("DEMO_URL", "https://example.com/a?sig=x"),
+            ("DEMO_URL", "https://example.com/#access_token=x"),
+            ("DEMO_JSON", r#"{ "a": 1, "apiKey" : "x" }"#),
+            ("DEMO_HEADER", "Authorization: Basic eDp5"),
             ("DEMO_X", "0123456789abcdef0123"),
             ("DEMO_X", "  -----BEGIN CERTIFICATE"),
         ] {
@@ -92,6 +131,9 @@ mod tests {
             ("DEMO_VAR", "demo"),
             ("DEMO_URL", "https://example.com/a-long-path-without-a-user"),
             ("DEMO_TEXT", "a sentence of some length, with 3 words more"),
+            ("DEMO_MAIL", "somebody@example.com"),
+            ("DEMO_URL", "https://example.com:8443/a?page=2&size=10"),
+            ("DEMO_LIST", "a=1;b=2"),
         ] {
             assert!(!is_secret(name, value), "{name}={value}");
         }

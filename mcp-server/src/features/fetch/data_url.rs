@@ -12,8 +12,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The data of such an address, or nothing if it is malformed.
+/// The data of such an address, or nothing if it is malformed. A fragment is not of the data.
 pub(super) fn decoded(url: &str) -> Option<Vec<u8>> {
+    let (url, _fragment) = url.split_once('#').unwrap_or((url, ""));
     let (about, data) = url
         .get(..5)
         .filter(|start| start.eq_ignore_ascii_case("data:"))
@@ -40,10 +41,15 @@ mod tests {
             "data:text/plain;base64,aGVsbG8=",
             "data:;base64,aGVsbG8",
             "data:;base64,aGVsbG8%3D",
+            "data:,hello#part",
+            "data:;base64,aGVsbG8=#a,b#c",
         ] {
             assert_eq!(decoded(url).as_deref(), Some(&b"hello"[..]), "{url}");
         }
-        for url in ["data:hello", "data:;base64,a*b", "http://a", "", "datä:,x"] {
+        assert_eq!(decoded("data:,a%23b").as_deref(), Some(&b"a#b"[..]));
+        for url in
+            ["data:hello", "data:text/plain#,hello", "data:;base64,a*b", "http://a", "", "datä:,x"]
+        {
             assert_eq!(decoded(url), None, "{url}");
         }
     }

@@ -28,8 +28,9 @@ pub(super) struct File {
 
 impl Kept for File {
     const SHELF: &'static str = "file";
-    // With the limit of a file, this is what a caller may take up.
+    // With the limit of a file, these are what a caller may take up: 32 files.
     const MOST: u16 = 8;
+    const SHELVES: u16 = 4;
     const LIFETIME: Duration = Duration::from_hours(1);
 }
 

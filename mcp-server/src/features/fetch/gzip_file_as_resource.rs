@@ -65,6 +65,11 @@ impl Tool<App> for GzipFileAsResource {
         if matches!(name.as_str(), "." | "..") {
             return Err(ToolError::failed("A file cannot be named `.` or `..`."));
         }
+        if name.chars().any(is_unseen) {
+            let problem =
+                "A name has no control characters and none that change the direction of text.";
+            return Err(ToolError::failed(problem));
+        }
         let content = download(ctx, &data).await.map_err(|error| error.told(&data))?;
         let gzip = gzip::compressed(&content).await;
         let gzip = gzip.map_err(|_| DownloadError::TooLarge(gzip::MOST).told(&data))?;
@@ -75,6 +80,15 @@ impl Tool<App> for GzipFileAsResource {
             OutputType::ResourceLink => ContentBlock::ResourceLink(file.listed()),
         }])
     }
+}
+
+/// What nobody sees in a name, or what makes it look like another one.
+fn is_unseen(char: char) -> bool {
+    let is_direction = matches!(
+        char,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    char.is_control() || is_direction || matches!(char, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
 #[cfg(test)]

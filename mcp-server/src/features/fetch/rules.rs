@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use ambient::{Reader, values::List};
+use ambient::Reader;
 use url::Url;
+
+use crate::features::hosts::HostNames;
 
 /// The rules, under the names of the original's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +37,7 @@ impl Rules {
         let Self { most, patience, .. } = Self::default();
         let millis = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         let rules = Self {
-            hosts: read.setting("GZIP_ALLOWED_DOMAINS", HOSTS).or(List(Vec::new())).0,
+            hosts: read.setting("GZIP_ALLOWED_DOMAINS", HOSTS).or(HostNames::default()).0,
             most: read.setting("GZIP_MAX_FETCH_SIZE", MOST).or(most),
             patience: Duration::from_millis(
                 read.setting("GZIP_MAX_FETCH_TIME_MILLIS", PATIENCE).within(1..=600_000, millis),

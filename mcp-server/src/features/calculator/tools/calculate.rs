@@ -57,7 +57,8 @@ impl Tool<App> for Calculate {
             ctx.progress(0.5, 1.0, &format!("Processing: {words}")).await;
             ctx.clock().sleep(STEP).await;
         }
-        let result = rounded(op.of(a, b).map_err(refused)?, precision);
+        let result = op.of(a, b).map_err(refused)?;
+        let result = precision.map_or(result, |decimals| number::rounded(result, decimals));
         let text = number::text(result);
         if stream {
             ctx.progress(1.0, 1.0, &format!("Calculation complete: {text}")).await;
@@ -66,12 +67,6 @@ impl Tool<App> for Calculate {
         history::keep(ctx, history.as_deref(), std::slice::from_ref(&made)).await?;
         Ok(Worded { text: format!("{words} = {text}"), value: made })
     }
-}
-
-/// The nearest number with so many decimals.
-fn rounded(result: f64, precision: Option<u8>) -> f64 {
-    let text = precision.map(|decimals| format!("{result:.*}", usize::from(decimals)));
-    text.and_then(|text| text.parse().ok()).unwrap_or(result)
 }
 
 #[cfg(test)]
@@ -141,6 +136,8 @@ mod tests {
     async fn a_result_is_rounded_on_demand() {
         let arguments = json!({ "a": 1, "b": 3, "op": "divide", "precision": 2 });
         assert_eq!(called(arguments).await["content"][0]["text"], "1 divide 3 = 0.33");
+        let arguments = json!({ "a": 5, "b": 2, "op": "divide", "precision": 0 });
+        assert_eq!(called(arguments).await["content"][0]["text"], "5 divide 2 = 3");
     }
 
     #[tokio::test]

@@ -6,7 +6,7 @@ use mcp_core::{Ctx, Info, Tool, ToolError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::features::App;
+use crate::features::{App, calculator::number};
 
 /// Demonstrates a long running operation with progress updates
 #[derive(Deserialize, JsonSchema)]
@@ -52,7 +52,8 @@ impl Tool<App> for LongRunningOperation {
             ctx.progress(f64::from(done), f64::from(steps), &message).await;
         }
         Ok(format!(
-            "Long running operation completed. Duration: {duration} seconds, Steps: {steps}."
+            "Long running operation completed. Duration: {} seconds, Steps: {steps}.",
+            number::text(duration)
         ))
     }
 }
@@ -73,14 +74,21 @@ mod tests {
         let result = called(json!({ "duration": 2, "steps": 4 })).await;
         let text = "Long running operation completed. Duration: 2 seconds, Steps: 4.";
         assert_eq!(result["content"][0]["text"], text);
+        let result = called(json!({ "duration": 1e-9, "steps": 1 })).await;
+        assert!(result["content"][0]["text"].as_str().unwrap().contains("Duration: 1e-9 seconds"));
         let result = called(json!({})).await;
         assert!(result["content"][0]["text"].as_str().unwrap().contains("Duration: 10 seconds"));
     }
 
     #[tokio::test]
     async fn it_cannot_be_made_to_occupy_the_server() {
-        for wrong in [json!({ "duration": 1e9 }), json!({ "duration": -1 }), json!({ "steps": 0 })]
-        {
+        for wrong in [
+            json!({ "duration": 1e9 }),
+            json!({ "duration": -1 }),
+            json!({ "steps": 0 }),
+            json!({ "steps": 2.5 }),
+            json!({ "steps": 200_000 }),
+        ] {
             assert_eq!(called(wrong).await["isError"], true);
         }
     }

@@ -49,6 +49,7 @@ struct Sent {
 impl Kept for Sent {
     const SHELF: &'static str = "sent-to-page";
     const MOST: u16 = 16;
+    const SHELVES: u16 = 256;
     const LIFETIME: Duration = Duration::from_mins(10);
 }
 

@@ -187,3 +187,14 @@ async fn what_cannot_be_used_is_told_with_its_reason() {
         assert_eq!(zip(&asker, "", "data:,x").await["isError"], true);
     }
 }
+
+#[tokio::test]
+async fn a_name_looks_like_what_it_is() {
+    for asker in callers(&[]) {
+        for wrong in ["a\0.gz", "a\nb.gz", "a\u{202e}zg.exe", "\u{85}", "\u{feff}a", "a\u{2069}"] {
+            assert!(why(&zip(&asker, wrong, "data:,hello").await).contains("control characters"));
+        }
+        assert_eq!(listed(&asker).await, json!([]));
+        assert!(zip(&asker, "ä 文 مرحبا.gz", "data:,hello").await.get("isError").is_none());
+    }
+}

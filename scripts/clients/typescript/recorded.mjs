@@ -1,0 +1,36 @@
+// What the originals answered, for every client that walks the catalogue.
+
+import { readFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
+
+/** The calls, with what must be in their answers. */
+export const { calls: CALLS } = JSON.parse(await readFile(new URL('../recorded.json', import.meta.url), 'utf8'));
+
+/** Each is a matter of its own: tasks of the server, tasks of the client, and what only a caller can know. */
+export const BY_OTHER_MEANS = [
+  'simulate-research-query',
+  'sampling-request-async',
+  'elicitation-request-async',
+  'calculator://history',
+  'calculator://history/{calculationId}',
+  'calculator://histories/{history}/{calculationId}',
+  'session://info/{sessionId}',
+  'ui://live-state/app.html',
+];
+
+/** Where an answer is not what was expected, and how; nothing if it is. */
+export function differs(answer, expected, path) {
+  const wrong = () => `${path}: ${JSON.stringify(expected)} was expected, not ${JSON.stringify(answer)?.slice(0, 300)}`;
+  if (typeof expected === 'string' && expected.startsWith('~')) {
+    return new RegExp(expected.slice(1)).test(answer) ? '' : wrong();
+  }
+  if (expected?.$json) return isDeepStrictEqual(JSON.parse(answer), expected.$json) ? '' : wrong();
+  if (expected === null || typeof expected !== 'object') return Object.is(answer, expected) ? '' : wrong();
+  if (answer === null || typeof answer !== 'object') return wrong();
+  if (Array.isArray(expected) && answer.length !== expected.length) return wrong();
+  for (const [name, value] of Object.entries(expected)) {
+    const inner = differs(answer[name], value, `${path}.${name}`);
+    if (inner) return inner;
+  }
+  return '';
+}
