@@ -79,6 +79,12 @@ impl Session {
         self.wire.get(&self.headers()).await
     }
 
+    /// What came after an event on a stream that was lost.
+    pub(crate) async fn resume(&self, last: &str) -> Result<Answer> {
+        let [session, version] = self.headers();
+        self.wire.get(&[session, version, ("last-event-id", last)]).await
+    }
+
     /// Tells the server something.
     pub(crate) async fn tell(&self, method: &str, params: Value) -> Result<()> {
         let message = json!({ "jsonrpc": "2.0", "method": method, "params": params });

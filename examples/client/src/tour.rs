@@ -40,8 +40,11 @@ pub(crate) async fn all(server: &mut Server) -> Result<()> {
     questions(server).await?;
     resources(server).await?;
     prompts(server).await?;
+    app(server).await?;
     task(server).await?;
     cancellation(server).await?;
+    resumption(server).await?;
+    logs(server).await?;
     subscription(server).await?;
     if let Server::Session(session) = server {
         session.end().await?;
@@ -79,6 +82,7 @@ async fn tools(server: &mut Server) -> Result<()> {
     let weather = server.tool("get-structured-content", json!({ "location": "Chicago" })).await?;
     say(format_args!("    for programs: {}", weather["structuredContent"]));
     server.tool("long-running-operation", json!({ "duration": 0.3, "steps": 3 })).await?;
+    server.tool("demo_progress", json!({ "steps": 2 })).await?;
     server
         .tool(
             "batch_calculate",
@@ -121,12 +125,32 @@ async fn resources(server: &mut Server) -> Result<()> {
     say(format_args!("Resources: {count} on {pages} pages"));
     let templates = server.call("resources/templates/list", json!({})).await?;
     say(format_args!("Templates: {}", names(&templates["resourceTemplates"], "uriTemplate")));
-    for uri in
-        ["test://static/resource/1", "test://static/resource/2", "demo://resource/dynamic/text/7"]
-    {
+    for uri in [
+        "test://static/resource/1",
+        "test://static/resource/2",
+        "demo://resource/dynamic/text/7",
+        "demo://resource/static/document/features.md",
+        "calculator://constants",
+        "calculator://stats",
+        "formulas://library",
+    ] {
         let read = server.call("resources/read", json!({ "uri": uri })).await?;
-        say(format_args!("  {uri}: {}", read["contents"][0]));
+        say(format_args!("  {uri}: {}", beginning(&read["contents"][0].to_string())));
     }
+    Ok(())
+}
+
+/// A tool with a page of its own, which a host shows to the user.
+async fn app(server: &mut Server) -> Result<()> {
+    let name = "mcp_apps_hello_world";
+    let listed = server.call("tools/list", json!({})).await?;
+    let tools = listed["tools"].as_array().into_iter().flatten();
+    let found = tools.into_iter().find(|tool| tool["name"] == name).ok_or("there is no app")?;
+    let uri = found["_meta"]["ui"]["resourceUri"].clone();
+    server.tool(name, json!({})).await?;
+    let page = server.call("resources/read", json!({ "uri": uri })).await?;
+    let text = page["contents"][0]["text"].as_str().unwrap_or_default();
+    say(format_args!("  its page {uri} is {}", beginning(text)));
     Ok(())
 }
 
@@ -194,6 +218,44 @@ async fn cancellation(server: &mut Server) -> Result<()> {
     Ok(())
 }
 
+/// A stream that breaks off is taken up where it ended; since 2026-07-28 a call is made again instead.
+async fn resumption(server: &mut Server) -> Result<()> {
+    let Server::Session(session) = server else { return Ok(()) };
+    let arguments = json!({ "duration": 0.5, "steps": 5 });
+    let params = json!({ "name": "long-running-operation", "arguments": arguments, "_meta": { "progressToken": 2 } });
+    let (id, mut running) = session.open_call("tools/call", &params).await?;
+    let first = running.next().await?.unwrap_or_default();
+    let last = running.last_event().ok_or("an event has no id")?.to_owned();
+    drop(running);
+    say(format_args!("  the stream is lost after {}", first["params"]));
+    let mut again = session.resume(&last).await?;
+    while let Some(message) = again.next().await? {
+        if message["id"] == id {
+            say(format_args!("  taken up, it ends with {}", shown(&message["result"])));
+            return Ok(());
+        }
+    }
+    Err("a stream that was taken up has no answer".into())
+}
+
+/// Log messages: of a session from the level on that it asks for, else of the call that asks for them.
+async fn logs(server: &mut Server) -> Result<()> {
+    let Server::Session(session) = server else {
+        return server.tool("toggle-logging", json!({})).await.map(drop);
+    };
+    session.call("logging/setLevel", json!({ "level": "debug" })).await?;
+    let mut stream = session.listen().await?;
+    server.tool("toggle-logging", json!({})).await?;
+    while let Some(message) = stream.next().await? {
+        if message["method"] == "notifications/message" {
+            say(format_args!("  the log says {}", message["params"]));
+            break;
+        }
+    }
+    drop(stream);
+    server.tool("toggle-logging", json!({})).await.map(drop)
+}
+
 /// Hears that a resource has changed.
 async fn subscription(server: &mut Server) -> Result<()> {
     let uri = "test://static/resource/1";
@@ -223,10 +285,14 @@ fn names(list: &Value, member: &str) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
+fn beginning(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
 /// What a result says to people, in short.
 fn shown(result: &Value) -> String {
     let block = |block: &Value| match block["type"].as_str() {
-        Some("text") => block["text"].as_str().unwrap_or_default().chars().take(100).collect(),
+        Some("text") => beginning(block["text"].as_str().unwrap_or_default()),
         Some(other) => format!("[{other}]"),
         None => String::new(),
     };

@@ -49,7 +49,7 @@ impl Wire {
         let media_type = response.headers().get(CONTENT_TYPE);
         let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
         let is_stream = media_type.starts_with("text/event-stream");
-        Ok(Answer { response, is_stream, read: String::new(), raw: Vec::new() })
+        Ok(Answer { response, is_stream, read: String::new(), raw: Vec::new(), last_event: None })
     }
 }
 
@@ -61,12 +61,19 @@ pub(crate) struct Answer {
     read: String,
     /// The beginning of a character.
     raw: Vec<u8>,
+    /// The id of the last event.
+    last_event: Option<String>,
 }
 
 impl Answer {
     /// A header of the answer.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.response.headers().get(name)?.to_str().ok()
+    }
+
+    /// What to come back with when the stream is lost.
+    pub(crate) fn last_event(&self) -> Option<&str> {
+        self.last_event.as_deref()
     }
 
     /// The next message; nothing at the end.
@@ -76,6 +83,8 @@ impl Answer {
                 // Comments and events without data keep the connection alive.
                 let data: String =
                     event.lines().filter_map(|line| line.strip_prefix("data:")).collect();
+                let id = event.lines().find_map(|line| line.strip_prefix("id:"));
+                self.last_event = id.map(|id| id.trim().to_owned()).or(self.last_event.take());
                 self.read = String::from(rest);
                 if !data.trim().is_empty() {
                     return Ok(Some(serde_json::from_str(&data)?));
