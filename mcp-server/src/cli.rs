@@ -196,7 +196,8 @@ fn configured(
 ) -> Result<(), CliError> {
     let env = Env::process()?;
     let ((config, mut settings), (features, more)) = (Config::from_env(&env), described(&env));
-    let (config, _) = Mistakes::of_both(config, features)?;
+    let (config, features) = Mistakes::of_both(config, features)?;
+    config.suits(&features)?;
     settings.extend(more);
     match what {
         ConfigCommand::Check => {

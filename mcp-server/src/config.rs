@@ -10,7 +10,7 @@ mod web;
 use std::net::IpAddr;
 
 use ambient::{
-    Env, Mistakes, Reader, Secret, Settings,
+    Env, Mistake, Mistakes, Reader, Secret, Settings,
     values::{BaseUrl, Seconds},
 };
 use chassis::{
@@ -18,6 +18,8 @@ use chassis::{
     faults::FaultSettings,
     telemetry::{LogFilter, LogFormat, TelemetrySettings},
 };
+
+use mcp_core::Features;
 
 use crate::session::SessionLimits;
 
@@ -157,23 +159,30 @@ impl Config {
         config
     }
 
+    /// Whether these settings may serve `features`. What is for callers with a scope is not for
+    /// everybody who can reach an address of others: an operator who lets all of them in has thought
+    /// of the other tools.
+    ///
+    /// # Errors
+    /// When they may not.
+    pub fn suits(&self, features: &Features) -> Result<(), Mistakes> {
+        let is_private = self.host.is_loopback() && self.base.is_loopback();
+        let is_open = matches!(self.auth, AuthConfig::Off) && !is_private;
+        let Some(tool) = features.scoped_tool().filter(|_| is_open) else { return Ok(()) };
+        let problem = format!(
+            "`none` would let everybody call `{tool}`, which is for callers with its scope, where \
+             others reach this server, as HOST or BASE_URI say; set MCP_AUTH=required, or \
+             HOST=127.0.0.1 and leave BASE_URI out, or leave the tool out of MCP_TOOLSETS"
+        );
+        let setting = "MCP_AUTH".to_owned();
+        Err(Mistakes(vec![Mistake { setting, source: "as it is set", problem }]))
+    }
+
     /// The resource that tokens must be meant for: the URL of the endpoint (RFC 8707).
     #[must_use]
     pub fn resource(&self) -> String {
         format!("{}{ENDPOINT}", self.base)
     }
-}
-
-/// Whether these settings let everybody in who can reach an address that others can reach.
-pub(crate) fn is_open_to_others(env: &Env) -> bool {
-    let is_open = env.read(|read| {
-        let mode = read.setting("MCP_AUTH", "").or(values::AuthMode::Required);
-        let host = read.setting("HOST", "").or(IpAddr::from([127, 0, 0, 1]));
-        let base = read.setting("BASE_URI", "").or(BaseUrl::localhost(0));
-        mode == values::AuthMode::None && !(host.is_loopback() && base.is_loopback())
-    });
-    // What is mistaken stops the start elsewhere.
-    is_open.0.unwrap_or(false)
 }
 
 fn session_check(read: &mut Reader<'_>) -> SessionCheck {
@@ -259,6 +268,32 @@ mod tests {
         for name in ["PORT", "BASE_URI", "SESSION_TTL"] {
             assert!(text.contains(name), "{text}");
         }
+    }
+
+    #[test]
+    fn tools_with_a_scope_are_not_served_to_everybody_on_an_address_of_others() {
+        let with = |toolsets, mode, (name, value)| {
+            let env = Env::from([
+                ("MCP_TOOLSETS", toolsets),
+                ("PRINT_ENV_PREFIXES", "DEMO_"),
+                ("MCP_AUTH_I_KNOW", "none"),
+                ("MCP_AUTH", mode),
+                (name, value),
+            ]);
+            let config = Config::from_env(&env).0.unwrap();
+            config.suits(&crate::features::offered(&env).0.unwrap()).map_err(|it| it.to_string())
+        };
+        let guarded = "everything,diagnostics";
+        let public =
+            [("HOST", "0.0.0.0"), ("HOST", "10.0.0.1"), ("BASE_URI", "https://mcp.example")];
+        for place in public {
+            let text = with(guarded, "none", place).unwrap_err();
+            let names = ["MCP_TOOLSETS", "MCP_AUTH", "HOST", "BASE_URI", "print-env"];
+            assert!(names.iter().all(|name| text.contains(name)), "{text}");
+            assert_eq!(with(guarded, "required", place), Ok(()));
+            assert_eq!(with("everything", "none", place), Ok(()));
+        }
+        assert_eq!(with(guarded, "none", ("HOST", "127.0.0.1")), Ok(()));
     }
 
     #[test]

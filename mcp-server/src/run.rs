@@ -53,6 +53,7 @@ pub async fn serve_chosen(
 ) -> Result<(), RunError> {
     let env = Env::process()?;
     let (config, features) = Mistakes::of_both(Config::from_env(&env).0, offered(&env))?;
+    config.suits(&features)?;
     let entropy = Entropy::system();
     let telemetry = Telemetry::new(SERVICE, &config.telemetry, &entropy)?;
     telemetry.install(config.log_format, &config.log_filter)?;

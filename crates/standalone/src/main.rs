@@ -35,6 +35,7 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     let env = Env::process()?;
     let offered = features::offered(&env).0;
     let ((auth, mcp), offered) = Mistakes::of_both(settings::of_both(env, &entropy), offered)?;
+    mcp.suits(&offered)?;
     let telemetry = Telemetry::new(SERVICE, &mcp.telemetry, &entropy)?;
     telemetry.install(mcp.log_format, &mcp.log_filter)?;
     let clock = Clock::system();

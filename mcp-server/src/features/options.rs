@@ -6,7 +6,6 @@ use mcp_core::{Catalog, Features};
 use super::{
     App, calculator, diagnostics, everything, fetch, hosts::HostNames, server, toolsets::Toolsets,
 };
-use crate::config;
 
 /// The features that the settings choose, and the settings as documentation either way.
 pub fn offered(env: &Env) -> (Result<Features, Mistakes>, Settings) {
@@ -14,12 +13,6 @@ pub fn offered(env: &Env) -> (Result<Features, Mistakes>, Settings) {
         let toolsets = read
             .setting("MCP_TOOLSETS", "Toolsets that are offered, comma separated.")
             .or(Toolsets::default());
-        if toolsets.includes("diagnostics") && config::is_open_to_others(env) {
-            let problem = "must not name `diagnostics` with MCP_AUTH=none where others reach this \
-                           server, as HOST or BASE_URI say: everybody could look into this process; \
-                           set MCP_AUTH=required, or HOST=127.0.0.1 and leave BASE_URI out";
-            read.mistake("MCP_TOOLSETS", problem);
-        }
         let catalog = chosen(read, &toolsets);
         let features = Features::new(server(), catalog, shared(read, &toolsets));
         read.refuse_misspelt(&["MCP_"]);
@@ -93,31 +86,6 @@ mod tests {
         assert!(text.contains("PRINT_ENV_PREFIXES"), "{text}");
         let env = Env::from([("MCP_TOOLSETS", "diagnostics"), ("PRINT_ENV_PREFIXES", "DEMO_")]);
         assert!(offered(&env).0.is_ok());
-    }
-
-    #[test]
-    fn diagnostics_for_everybody_on_an_address_of_others_stop_the_start() {
-        let with = |mode: &str, (name, value): (&str, &str)| {
-            let env = Env::from([
-                ("MCP_TOOLSETS", "everything,diagnostics"),
-                ("PRINT_ENV_PREFIXES", "DEMO_"),
-                ("MCP_AUTH_I_KNOW", "none"),
-                ("MCP_AUTH", mode),
-                (name, value),
-            ]);
-            offered(&env).0.map(drop).map_err(|mistakes| mistakes.to_string())
-        };
-        let public =
-            [("HOST", "0.0.0.0"), ("HOST", "10.0.0.1"), ("BASE_URI", "https://mcp.example")];
-        for place in public {
-            let text = with("none", place).unwrap_err();
-            let names = ["MCP_TOOLSETS", "MCP_AUTH", "HOST", "BASE_URI", "diagnostics"];
-            assert!(names.iter().all(|name| text.contains(name)), "{text}");
-            assert_eq!(with("required", place), Ok(()));
-        }
-        assert_eq!(with("none", ("HOST", "127.0.0.1")), Ok(()));
-        let harmless = Env::from([("MCP_AUTH", "none"), ("HOST", "0.0.0.0")]);
-        assert!(offered(&harmless).0.is_ok());
     }
 
     #[test]

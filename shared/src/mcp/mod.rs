@@ -22,6 +22,7 @@ mod object;
 mod params;
 mod prompts;
 mod request;
+mod request_id;
 mod resources;
 mod result;
 mod revision;
@@ -44,9 +45,7 @@ pub use input::{
     InputRequest, InputRequiredResult, ListRootsResult, OneOrMany, Root, SamplingContent,
     SamplingMessage, UrlMode, malformed_answer,
 };
-pub use jsonrpc::{
-    ErrorCode, ErrorObject, Incoming, MalformedMessage, Message, Outgoing, RawJson, RequestId,
-};
+pub use jsonrpc::{ErrorCode, ErrorObject, Incoming, MalformedMessage, Message, Outgoing, RawJson};
 pub use lifecycle::{
     ClientCapabilities, ClientProfile, DiscoverResult, ElicitationCapability, Implementation,
     InitializeParams, InitializeResult, ListChangedCapability, ResourcesCapability,
@@ -66,6 +65,7 @@ pub use request::{
     CallToolParams, ClientRequest, InputResponses, ListParams, ListenParams, MalformedParams,
     Method, ReadResourceParams, SetLevelParams, UriParams,
 };
+pub use request_id::RequestId;
 pub use resources::{
     ListResourceTemplatesResult, ListResourcesResult, ReadResourceResult, Resource,
     ResourceTemplate,

@@ -195,6 +195,13 @@ impl Features {
         }
     }
 
+    /// A tool that is for callers with a scope only, if there is one: without authorization nobody is
+    /// asked for it.
+    #[must_use]
+    pub fn scoped_tool(&self) -> Option<&str> {
+        self.inner.scoped_tool()
+    }
+
     /// What is told again and again on one stream of a caller. The stream waits for it beside
     /// everything else, and lets it know what it has heard of changes.
     #[must_use]
@@ -237,6 +244,7 @@ trait Erased: Send + Sync {
     fn task_support(&self, tool: &str) -> Option<TaskSupport>;
     fn mirrored_params(&self, tool: &str) -> &[MirroredParam];
     fn required_scopes(&self, tool: &str) -> &[String];
+    fn scoped_tool(&self) -> Option<&str>;
     fn extensions(&self) -> Map<String, Value>;
     fn dispatch(
         self: Arc<Self>,
@@ -288,6 +296,11 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
 
     fn required_scopes(&self, tool: &str) -> &[String] {
         self.catalog.tool_named(tool).map_or(&[], |entry| &entry.scopes)
+    }
+
+    fn scoped_tool(&self) -> Option<&str> {
+        let scoped = self.catalog.tools().iter().find(|entry| !entry.scopes.is_empty())?;
+        Some(&scoped.listed.name)
     }
 
     /// Each without settings, which is an empty object.
