@@ -307,8 +307,8 @@ REFUSES = re.compile(
     r'\s*"((?:[^"\\]|\\.|\\\n)*)"'
 )
 # What is told at the start, in the log, on the command line or in a page, and not as an answer.
-TOLD_ELSEWHERE = {"breaker.rs", "check.rs", "cli.rs", "connect.rs", "discovery.rs", "downgrade.rs", "glance.rs", "introspect.rs",
-                  "jwks.rs", "lib.rs", "monitor.rs", "outbound.rs", "run.rs", "main.rs", "metrics.rs", "validator.rs",
+TOLD_ELSEWHERE = {"breaker.rs", "check.rs", "cli.rs", "config.rs", "connect.rs", "discovery.rs", "downgrade.rs", "glance.rs",
+                  "introspect.rs", "jwks.rs", "lib.rs", "monitor.rs", "outbound.rs", "run.rs", "main.rs", "metrics.rs", "validator.rs",
                   "operation.rs", "cards.rs", "splash.rs", "web.rs", "vitals.rs", "well_known.rs", "feature_state.rs"}
 
 
