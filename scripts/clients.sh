@@ -71,9 +71,9 @@ open_server_start() {
     export MCP_OPEN_URL=http://localhost:$mcp_port/mcp
 }
 
-# Node 22 comes as a package, with the TypeScript clients.
+# Node 22 comes as a package, with the TypeScript clients. LIMIT is in seconds.
 run_node() {
-    timeout --kill-after=5 300 "$CLIENTS/typescript/node_modules/.bin/node" "$@"
+    timeout --kill-after=5 "${LIMIT:-300}" "$CLIENTS/typescript/node_modules/.bin/node" "$@"
 }
 
 with_typescript() {
@@ -97,7 +97,7 @@ with_commands() {
     [[ -n ${MCP_OPEN_URL:-} ]] || { echo '0 passed, 1 failed: MCP_OPEN_URL is needed' && return 1; }
     npm_packages "$CLIENTS/typescript" &&
         npm_packages "$CLIENTS/commands" &&
-        run_node "$CLIENTS/commands/inspector.mjs" &&
+        LIMIT=900 run_node "$CLIENTS/commands/inspector.mjs" &&
         run_node "$CLIENTS/commands/remote.mjs"
 }
 
