@@ -159,6 +159,12 @@ impl Config {
         config
     }
 
+    /// Whether this machine alone reaches the server, and by a name of its own.
+    #[must_use]
+    pub fn is_private(&self) -> bool {
+        self.host.is_loopback() && self.base.is_loopback()
+    }
+
     /// Whether these settings may serve `features`. What is for callers with a scope is not for
     /// everybody who can reach an address of others: an operator who lets all of them in has thought
     /// of the other tools.
@@ -166,8 +172,7 @@ impl Config {
     /// # Errors
     /// When they may not.
     pub fn suits(&self, features: &Features) -> Result<(), Mistakes> {
-        let is_private = self.host.is_loopback() && self.base.is_loopback();
-        let is_open = matches!(self.auth, AuthConfig::Off) && !is_private;
+        let is_open = matches!(self.auth, AuthConfig::Off) && !self.is_private();
         let Some(tool) = features.scoped_tool().filter(|_| is_open) else { return Ok(()) };
         let problem = format!(
             "`none` would let everybody call `{tool}`, which is for callers with its scope, where \

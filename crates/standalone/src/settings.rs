@@ -39,7 +39,7 @@ fn is_private(env: &Env) -> bool {
     let issuer = env.read(|read| read.setting(ISSUER, "").optional::<BaseUrl>()).0;
     let issuer_is_near = issuer.is_ok_and(|url| url.is_none_or(|url| url.is_loopback()));
     let mcp = mcp_server::Config::from_env(env).0;
-    issuer_is_near && mcp.is_ok_and(|mcp| mcp.host.is_loopback() && mcp.base.is_loopback())
+    issuer_is_near && mcp.is_ok_and(|mcp| mcp.is_private())
 }
 
 /// Refuses an issuer that is not the authorization server which starts here: two would claim one name.
@@ -70,8 +70,7 @@ fn refuse_foreign(env: &Env) -> Result<(), Mistakes> {
 /// Who runs this develops: messages are shown on their way, unless others reach it or a setting says
 /// otherwise.
 fn shown(env: Env, mcp: &mcp_server::Config) -> Env {
-    let is_private = mcp.host.is_loopback() && mcp.base.is_loopback();
-    if is_private && !is_set(&env, "MCP_FLOW") { env.with("MCP_FLOW", "1") } else { env }
+    if mcp.is_private() && !is_set(&env, "MCP_FLOW") { env.with("MCP_FLOW", "1") } else { env }
 }
 
 fn is_set(env: &Env, name: &'static str) -> bool {

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::mcp::{Era, Revision, keys};
+use shared::mcp::{Era, Revision};
 use testkit::{http::Http, rpc::OldSession};
 
-use crate::world::{World, two, world};
+use crate::{
+    requirements::batches_that_are_none,
+    world::{World, two, world},
+};
 
 async fn open(world: &World) -> OldSession {
     OldSession::open(&world.base, None).await
@@ -122,17 +125,12 @@ async fn a_batch_is_held_against_the_same_rules_as_on_the_newer_transport() {
         let kind = reply.header("content-type").unwrap_or_default().to_owned();
         (reply.status.as_u16(), kind)
     };
-    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
-    let initialize = json!({ "jsonrpc": "2.0", "id": 2, "method": "initialize", "params": {} });
-    let meta = json!({ keys::PROTOCOL_VERSION: "2026-07-28", keys::CLIENT_CAPABILITIES: {} });
-    let claims =
-        json!({ "jsonrpc": "2.0", "id": 3, "method": "ping", "params": { "_meta": meta } });
-    let answer = json!({ "jsonrpc": "2.0", "id": 4, "result": {} });
-    for wrong in [initialize, claims, answer, json!(5)] {
-        assert_eq!(post(json!([ping, wrong])).await.0, 400, "{wrong}");
+    for batch in batches_that_are_none() {
+        assert_eq!(post(batch.clone()).await.0, 400, "{batch}");
     }
     let note = json!({ "jsonrpc": "2.0", "method": "notifications/roots/list_changed" });
     assert_eq!(post(json!([note])).await, (202, "text/plain; charset=utf-8".to_owned()));
+    let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
     assert_eq!(session.send(&json!([ping])).await, 202);
     assert_eq!(session.next().await.unwrap()["id"], 1);
 }
