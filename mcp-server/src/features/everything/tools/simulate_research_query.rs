@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::mcp::TaskSupport;
 
-use crate::features::App;
+use crate::features::{App, icons};
 
 /// How long a stage takes.
 const STAGE: Duration = Duration::from_secs(1);
@@ -66,7 +66,11 @@ impl Tool<App> for SimulateResearchQuery {
     type Output = String;
 
     fn info(info: Info) -> Info {
-        info.title("Simulate Research Query").task(TaskSupport::Required).additive().closed_world()
+        info.title("Simulate Research Query")
+            .icon(icons::MAGNIFIER.icon())
+            .task(TaskSupport::Required)
+            .additive()
+            .closed_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
