@@ -48,12 +48,16 @@ fn question(message: &Value) -> Value {
 struct Statuses(Vec<Value>);
 
 impl Statuses {
-    fn note(&mut self, task: &Value) -> &str {
-        let status = json!({ "status": task["status"], "statusMessage": task["statusMessage"] });
-        if self.0.last() != Some(&status) {
+    fn note<'a>(&mut self, task: &'a Value) -> &'a str {
+        let (now, words) = (&task["status"], &task["statusMessage"]);
+        // A task that has just begun, or goes on with an answer, has not said yet what it does.
+        let goes_on =
+            now == "working" && self.0.last().is_some_and(|last| last["statusMessage"] == *words);
+        let status = json!({ "status": now, "statusMessage": words });
+        if words.is_string() && !goes_on && self.0.last() != Some(&status) {
             self.0.push(status);
         }
-        self.0.last().and_then(|status| status["status"].as_str()).expect("a status")
+        now.as_str().expect("a status")
     }
 }
 
