@@ -152,19 +152,7 @@ pub(super) fn read(read: &mut Reader<'_>, place: &Place<'_>) -> AuthConfig {
 }
 
 fn settings(read: &mut Reader<'_>, place: &Place<'_>) -> AuthSettings {
-    let issuer = read
-        .setting("AUTH_SERVER_URL", "Issuer URL of the authorization server.")
-        .or(BaseUrl::localhost(3001));
-    let plain_hosts = plain::read(read);
-    if !issuer.is_https() && !issuer.is_loopback() && !plain_hosts.name(issuer.host()) {
-        let host = issuer.host();
-        let why = format!(
-            "must be https: tokens and secrets travel there; if that is in a network of your own, \
-             where nobody listens, {}={host} allows http",
-            plain::NAME
-        );
-        read.mistake("AUTH_SERVER_URL", why);
-    }
+    let (issuer, plain_hosts) = issuer(read);
     let profile = read
         .setting(
             "MCP_AUTH_PROFILE",
@@ -217,6 +205,23 @@ fn settings(read: &mut Reader<'_>, place: &Place<'_>) -> AuthSettings {
     };
     settings.must_work(read);
     settings
+}
+
+fn issuer(read: &mut Reader<'_>) -> (BaseUrl, PlainHosts) {
+    const NAME: &str = "AUTH_SERVER_URL";
+    let issuer =
+        read.setting(NAME, "Issuer URL of the authorization server.").or(BaseUrl::localhost(3001));
+    let plain = plain::read(read);
+    if !issuer.is_https() && !issuer.is_loopback() && !plain.name(issuer.host()) {
+        let why = format!(
+            "must be https: tokens and secrets travel there; if that is in a network of your own, \
+             where nobody listens, {}={} allows http",
+            plain::NAME,
+            issuer.host()
+        );
+        read.mistake(NAME, why);
+    }
+    (issuer, plain)
 }
 
 fn timeout(read: &mut Reader<'_>) -> Duration {
