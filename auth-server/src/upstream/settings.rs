@@ -219,6 +219,7 @@ mod tests {
 
     #[test]
     fn the_secret_of_each_provider_may_be_in_a_file_of_its_own() {
+        const FILE: &str = "AUTH_UPSTREAM_CORP_CLIENT_SECRET_FILE";
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("secret");
         std::fs::write(&file, "hunter2\n").unwrap();
@@ -233,7 +234,6 @@ mod tests {
         let settings = read(&[&CORP[1..], &two].concat(), "https://auth.example").unwrap();
         let secrets = settings.providers.iter().map(|one| one.client_secret.as_ref().unwrap());
         assert_eq!(secrets.map(Secret::expose).collect::<Vec<_>>(), ["direct", "hunter2"]);
-        const FILE: &str = "AUTH_UPSTREAM_CORP_CLIENT_SECRET_FILE";
         let direct = ("AUTH_UPSTREAM_CORP_CLIENT_SECRET", "direct");
         for wrong in [&[direct, (FILE, path)][..], &[(FILE, "/nowhere/at/all")]] {
             assert_eq!(mistakes(&[&CORP[..], wrong].concat()), [FILE]);

@@ -45,7 +45,7 @@ pub(super) async fn message(
     let message = Message::parse(body(request).await?)?;
     match Era::of(&headers, message)? {
         Era::Modern(envelope) => {
-            let running = modern::serve(server, caller, Some(&headers), form, *envelope)?;
+            let running = modern::serve(server, caller, Some(&headers), form, envelope)?;
             Ok(running.reply(server.clock()).await)
         }
         Era::ModernNotification(_) => Ok(StatusCode::ACCEPTED.into_response()),
