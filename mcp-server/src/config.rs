@@ -24,7 +24,9 @@ use mcp_core::Features;
 use crate::session::SessionLimits;
 
 pub use self::{
-    auth::{AuthSettings, CacheSettings, ClientKey, Credentials, Discovery, JwksSettings},
+    auth::{
+        AuthSettings, CacheSettings, ClientKey, Credentials, Discovery, JwksSettings, PlainHosts,
+    },
     pages::PageSettings,
     profile::Profile,
     values::{ClientAuth, Outage, SessionCheck, Validation},

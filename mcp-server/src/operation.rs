@@ -12,7 +12,7 @@ mod place;
 use std::{borrow::Cow, cell::Cell, sync::Arc};
 
 use ambient::{Clock, Stopwatch};
-use chassis::telemetry::context;
+use chassis::telemetry::{baggage, context};
 use futures_util::future::BoxFuture;
 use mcp_core::Names;
 use opentelemetry::KeyValue;
@@ -308,18 +308,20 @@ fn describe(span: &Span, asked: &Asked<'_>, kind: &Kind) {
 }
 
 /// Puts a span where the caller says it is: that is its parent and the HTTP span a link; where he
-/// says nothing, the HTTP span is the parent.
+/// says nothing, the HTTP span is the parent. The baggage of the message goes before that of its
+/// request.
 fn put(span: &Span, place: &TraceContext) {
     let parent = place.traceparent.as_deref();
     let parent = parent.and_then(|parent| context::remote(parent, place.tracestate.as_deref()));
-    // Fails only where no spans are recorded.
-    let _ = match parent {
+    let parent = match parent {
         Some(parent) => {
             span.add_link(context::current_span());
-            span.set_parent(parent)
+            baggage::carried(parent, baggage::current().as_deref())
         }
-        None => span.set_parent(opentelemetry::Context::current()),
+        None => opentelemetry::Context::current(),
     };
+    // Fails only where no spans are recorded.
+    let _ = span.set_parent(baggage::carried(parent, place.baggage.as_deref()));
 }
 
 /// As text, whatever its type.

@@ -151,7 +151,11 @@ fn values(read: &mut Reader<'_>, name: Option<&str>) -> Values {
     Values {
         issuer: read.setting_of(ISSUER, name, issuer).optional(),
         client_id: read.setting_of(CLIENT_ID, name, client_id).optional(),
-        client_secret: read.setting_of("AUTH_UPSTREAM_<NAME>_CLIENT_SECRET", name, secret).secret(),
+        client_secret: read.secret_or_file_of(
+            name,
+            ("AUTH_UPSTREAM_<NAME>_CLIENT_SECRET", secret),
+            ("AUTH_UPSTREAM_<NAME>_CLIENT_SECRET_FILE", "File that holds that client secret."),
+        ),
         scopes: read
             .setting_of(SCOPES, name, "Scopes that are asked for, between spaces.")
             .or("openid profile email".parse().unwrap_or_default()),
@@ -211,6 +215,29 @@ mod tests {
         assert!(!settings.mock && corp.client_secret.is_none());
         let missing = ["AUTH_UPSTREAM_CORP_ISSUER", "AUTH_UPSTREAM_CORP_CLIENT_ID"];
         assert_eq!(mistakes(&CORP[..1]), missing);
+    }
+
+    #[test]
+    fn the_secret_of_each_provider_may_be_in_a_file_of_its_own() {
+        const FILE: &str = "AUTH_UPSTREAM_CORP_CLIENT_SECRET_FILE";
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        std::fs::write(&file, "hunter2\n").unwrap();
+        let path = file.to_str().unwrap();
+        let two = [
+            ("AUTH_UPSTREAMS", "corp,other-id"),
+            ("AUTH_UPSTREAM_OTHER_ID_ISSUER", "https://id.other.example"),
+            ("AUTH_UPSTREAM_OTHER_ID_CLIENT_ID", "mcp"),
+            ("AUTH_UPSTREAM_OTHER_ID_CLIENT_SECRET_FILE", path),
+            ("AUTH_UPSTREAM_CORP_CLIENT_SECRET", "direct"),
+        ];
+        let settings = read(&[&CORP[1..], &two].concat(), "https://auth.example").unwrap();
+        let secrets = settings.providers.iter().map(|one| one.client_secret.as_ref().unwrap());
+        assert_eq!(secrets.map(Secret::expose).collect::<Vec<_>>(), ["direct", "hunter2"]);
+        let direct = ("AUTH_UPSTREAM_CORP_CLIENT_SECRET", "direct");
+        for wrong in [&[direct, (FILE, path)][..], &[(FILE, "/nowhere/at/all")]] {
+            assert_eq!(mistakes(&[&CORP[..], wrong].concat()), [FILE]);
+        }
     }
 
     #[test]

@@ -233,6 +233,12 @@ pub struct Reader<'a> {
 /// What stands in a pattern for the name that the operator has chosen.
 const PART: &str = "<NAME>";
 
+/// The name that a pattern stands for.
+fn named(pattern: &str, part: Option<&str>) -> String {
+    let part = part.map(|part| part.to_ascii_uppercase().replace('-', "_"));
+    part.map_or_else(|| pattern.to_owned(), |part| pattern.replace(PART, &part))
+}
+
 impl<'a> Reader<'a> {
     /// Names a setting; what follows says what to make of its value.
     pub fn setting(&mut self, name: &'static str, meaning: &'static str) -> Value<'_, 'a> {
@@ -248,8 +254,7 @@ impl<'a> Reader<'a> {
         part: Option<&str>,
         meaning: &'static str,
     ) -> Value<'_, 'a> {
-        let part = part.map(|part| part.to_ascii_uppercase().replace('-', "_"));
-        let name = part.map_or_else(|| pattern.to_owned(), |part| pattern.replace(PART, &part));
+        let name = named(pattern, part);
         self.of_parts.push(name.clone());
         Value { reader: self, name, documented: pattern, meaning }
     }
@@ -263,6 +268,27 @@ impl<'a> Reader<'a> {
     ) -> Option<Secret> {
         let direct = self.setting(name, meaning).secret();
         let path = self.setting(file, file_meaning).optional::<PathBuf>();
+        self.one_secret((name, direct), (file, path))
+    }
+
+    /// The same for what an operator has named, see [`Reader::setting_of`].
+    pub fn secret_or_file_of(
+        &mut self,
+        part: Option<&str>,
+        (pattern, meaning): (&'static str, &'static str),
+        (file, file_meaning): (&'static str, &'static str),
+    ) -> Option<Secret> {
+        let direct = self.setting_of(pattern, part, meaning).secret();
+        let path = self.setting_of(file, part, file_meaning).optional::<PathBuf>();
+        let [name, file] = [pattern, file].map(|pattern| named(pattern, part));
+        self.one_secret((&name, direct), (&file, path))
+    }
+
+    fn one_secret(
+        &mut self,
+        (name, direct): (&str, Option<Secret>),
+        (file, path): (&str, Option<PathBuf>),
+    ) -> Option<Secret> {
         let Some(path) = path else { return direct };
         if direct.is_some() {
             self.mistake(file, format!("cannot be used together with {name}; remove one of them"));

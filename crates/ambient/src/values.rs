@@ -44,6 +44,12 @@ impl BaseUrl {
         self.url.port_or_known_default()
     }
 
+    /// The host that it leads to, as the standard for URLs writes it.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
     /// Whether it can only be this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {

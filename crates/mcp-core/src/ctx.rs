@@ -17,7 +17,7 @@ use crate::{
     Web, arguments,
     constraints::Constraints,
     flow::{AskError, Client, Peer, Steps},
-    schema,
+    pages, schema,
 };
 
 /// How often an unusable answer is asked for again.
@@ -271,14 +271,20 @@ impl<S: Send + Sync> Ctx<S> {
     /// Asks the user to go to a page. Acceptance means that the user went, not that anything is
     /// done there.
     ///
+    /// The page has an absolute https address; http is for this machine. Neither a user name nor a
+    /// password is in it, nor should be anything that is secret or lets in whoever has the address:
+    /// people say on the page itself who they are.
+    ///
     /// # Errors
-    /// When the client cannot be asked at all.
+    /// When the client cannot be asked at all; when people are not sent to such an address, which
+    /// `?` makes an internal error with a line in the log.
     pub async fn elicit_url(
         &self,
         key: &str,
         message: &str,
         url: &str,
     ) -> Result<Elicited<()>, AskError> {
+        pages::check(url).map_err(|why| AskError::NoPage { key: key.to_owned(), why })?;
         let (message, url) = (message.to_owned(), url.to_owned());
         // Only 2025-11-25 names the question; the key is unique in the call and stable.
         let sessions = self.peer().profile.revision.has_stream_polling();

@@ -85,6 +85,7 @@ pub mod flow;
 mod listing;
 mod metered;
 mod mirrored;
+mod pages;
 mod principal;
 mod prompt;
 mod resource;

@@ -77,18 +77,23 @@ impl Suggestions {
 /// How many resources a page holds, as in the original server.
 pub(crate) const PAGE: usize = 10;
 
+/// How many tools or prompts a page holds: all, as a rule, for there are clients that read one page
+/// (decision 0051).
+pub(crate) const LONG_PAGE: usize = 200;
+
 /// One page of a list and where the next begins. Cursors are the original's: base64 of an index.
 pub(crate) fn page<T>(
-    items: Vec<T>,
+    items: impl ExactSizeIterator<Item = T>,
+    size: usize,
     cursor: Option<&str>,
 ) -> Result<(Vec<T>, Option<String>), Refusal> {
     let start = match cursor {
         None => 0,
-        Some(cursor) => index(cursor, items.len())
+        Some(cursor) => index(cursor, size, items.len())
             .ok_or_else(|| Refusal::InvalidParams("Unknown cursor".to_owned()))?,
     };
-    let next = (start + PAGE < items.len()).then(|| cursor_to(start + PAGE));
-    Ok((items.into_iter().skip(start).take(PAGE).collect(), next))
+    let next = (start + size < items.len()).then(|| cursor_to(start + size));
+    Ok((items.skip(start).take(size).collect(), next))
 }
 
 fn cursor_to(index: usize) -> String {
@@ -96,10 +101,10 @@ fn cursor_to(index: usize) -> String {
 }
 
 /// Only a cursor that was given out leads somewhere: a number can be written in many ways.
-fn index(cursor: &str, length: usize) -> Option<usize> {
+fn index(cursor: &str, size: usize, length: usize) -> Option<usize> {
     let text = String::from_utf8(STANDARD.decode(cursor).ok()?).ok()?;
     let index: usize = text.parse().ok()?;
-    let is_given_out = index.is_multiple_of(PAGE) && (1..length).contains(&index);
+    let is_given_out = index.is_multiple_of(size) && (1..length).contains(&index);
     (is_given_out && cursor_to(index) == cursor).then_some(index)
 }
 
@@ -110,11 +115,11 @@ mod tests {
     #[test]
     fn pages_follow_each_other_to_the_end() {
         let items: Vec<usize> = (0..25).collect();
-        let (first, next) = page(items.clone(), None).unwrap();
+        let (first, next) = page(items.clone().into_iter(), PAGE, None).unwrap();
         assert_eq!((first.len(), next.as_deref()), (10, Some("MTA=")));
-        let (second, next) = page(items.clone(), next.as_deref()).unwrap();
+        let (second, next) = page(items.clone().into_iter(), PAGE, next.as_deref()).unwrap();
         assert_eq!((second[0], next.as_deref()), (10, Some("MjA=")));
-        let (last, next) = page(items, next.as_deref()).unwrap();
+        let (last, next) = page(items.into_iter(), PAGE, next.as_deref()).unwrap();
         assert_eq!((last.len(), next), (5, None));
     }
 
@@ -122,7 +127,7 @@ mod tests {
     fn a_cursor_that_was_not_given_out_is_refused() {
         let items: Vec<usize> = (0..25).collect();
         for cursor in ["", "x", "MA==", "LTEw", "MzA=", "NQ==", "MTA", "KzEw", "MDEw"] {
-            assert!(page(items.clone(), Some(cursor)).is_err(), "{cursor}");
+            assert!(page(items.clone().into_iter(), PAGE, Some(cursor)).is_err(), "{cursor}");
         }
     }
 
@@ -137,11 +142,11 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn every_list_is_read_whole_and_once(length in 0_usize..300) {
+        fn every_list_is_read_whole_and_once(length in 0_usize..300, size in 1_usize..300) {
             let items: Vec<usize> = (0..length).collect();
             let (mut read, mut cursor) = (Vec::new(), None::<String>);
             loop {
-                let (some, next) = page(items.clone(), cursor.as_deref()).unwrap();
+                let (some, next) = page(items.iter().copied(), size, cursor.as_deref()).unwrap();
                 read.extend(some);
                 let Some(next) = next else { break };
                 cursor = Some(next);
@@ -157,7 +162,7 @@ mod tests {
             let items: Vec<usize> = (0..25).collect();
             let numbers = [*number, number % 32].map(|number| STANDARD.encode(number.to_string()));
             for cursor in numbers.iter().chain([cursor]) {
-                match page(items.clone(), Some(cursor)) {
+                match page(items.clone().into_iter(), PAGE, Some(cursor)) {
                     Ok((found, _)) => {
                         assert!(matches!(&**cursor, "MTA=" | "MjA="), "{cursor}");
                         assert_eq!(STANDARD.encode(found[0].to_string()), *cursor);

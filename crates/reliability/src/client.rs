@@ -3,7 +3,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use ambient::{Clock, Entropy};
+use ambient::{Clock, Entropy, Stopwatch};
 use chassis::client::{Timeouts, http_client};
 use http::StatusCode;
 use reqwest::{Client, RequestBuilder, Response};
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     events::{Event, Reader},
-    history::Seen,
+    history::{End, Seen},
 };
 
 /// The revision that is spoken.
@@ -215,7 +215,7 @@ impl Link {
                               "params": params });
         let (clock, mut connections) = (Clock::system(), 0);
         let whole = async {
-            let mut place = Place::default();
+            let (mut place, mut broken) = (Place::default(), None::<Stopwatch>);
             while seen.end.is_none() {
                 connections += 1;
                 let answer = match &place.id {
@@ -226,8 +226,15 @@ impl Link {
                     read(response, &mut seen, &mut place).await;
                 }
                 if seen.end.is_none() {
+                    if place.id.is_some() {
+                        // The stream of a POST breaks with the instance that runs its call.
+                        broken.get_or_insert_with(|| clock.stopwatch());
+                    }
                     clock.sleep(place.retry).await;
                 }
+            }
+            if seen.end == Some(End::InstanceLost) {
+                seen.lost_after = broken.as_ref().map(Stopwatch::elapsed);
             }
         };
         // What has not ended then is counted by whoever looks at `seen`.

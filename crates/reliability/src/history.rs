@@ -1,6 +1,8 @@
 //! What clients saw, and whether it is what was promised: each stream in its order, from its first
 //! event to its answer, and nothing of another stream.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 /// What one client saw of one call, over however many connections.
@@ -16,6 +18,8 @@ pub struct Seen {
     pub flaws: Flaws,
     /// How it ended.
     pub end: Option<End>,
+    /// If it lost its instance: how long after its stream broke it was told so.
+    pub lost_after: Option<Duration>,
 }
 
 /// How a call ended.
@@ -53,7 +57,7 @@ impl Seen {
     /// Nothing yet of a call with so many steps.
     #[must_use]
     pub fn new(token: String, steps: u64) -> Self {
-        Self { token, steps, next: 1, flaws: Flaws::default(), end: None }
+        Self { token, steps, next: 1, flaws: Flaws::default(), end: None, lost_after: None }
     }
 
     /// How many steps were seen.

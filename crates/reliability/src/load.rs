@@ -50,6 +50,8 @@ struct Shared {
     events: AtomicUsize,
     resumed: AtomicUsize,
     ends: Mutex<Vec<Option<End>>>,
+    /// How long after their streams broke calls were told that their instance is gone.
+    lost: Mutex<Vec<Duration>>,
     flaws: Mutex<Flaws>,
 }
 
@@ -97,6 +99,7 @@ async fn follow(link: Link, load: Load, tally: Tally) {
         shared.calls.fetch_add(1, Ordering::Relaxed);
         shared.events.fetch_add(usize::try_from(seen.steps()).unwrap_or(0), Ordering::Relaxed);
         shared.resumed.fetch_add(connections - 1, Ordering::Relaxed);
+        lock(&shared.lost).extend(seen.lost_after);
         lock(&shared.ends).push(seen.end);
         lock(&shared.flaws).add(seen.flaws);
     }
@@ -148,6 +151,12 @@ impl Tally {
     #[must_use]
     pub fn ends(&self, end: Option<End>) -> usize {
         lock(&self.0.ends).iter().filter(|ended| **ended == end).count()
+    }
+
+    /// How long each call that lost its instance was left without a word.
+    #[must_use]
+    pub fn told_after(&self) -> Vec<Duration> {
+        lock(&self.0.lost).clone()
     }
 
     /// Writes down what was seen, and what of it may not be.

@@ -44,7 +44,7 @@ pub(crate) async fn check(
         Err(error) => return report.step("metadata", Err(describe(&error))),
     };
     described(&mut report, settings, &server)?;
-    for (name, why) in server.document.iter().flat_map(|document| doubts::of(settings, document)) {
+    for (name, why) in doubts::all(settings, &server) {
         report.doubt(name, &why)?;
     }
     // The validator of a process that serves nobody: its state is its own, and ends with it.

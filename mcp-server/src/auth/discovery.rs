@@ -83,7 +83,8 @@ pub(crate) enum DiscoveryError {
     )]
     NoWay,
     #[error(
-        "its metadata names `{0}`, which is not https, as the issuer is: tokens would travel open"
+        "its metadata names `{0}`, which is less safe than the issuer: tokens would travel open; it \
+         must be https, or on a host of MCP_AUTH_PLAIN_HTTP_HOSTS if the issuer is on one"
     )]
     Insecure(Url),
 }
@@ -180,14 +181,19 @@ fn usable(metadata: &Metadata, settings: &AuthSettings) -> Result<Way, Discovery
         return Err(DiscoveryError::OtherIssuer(metadata.issuer.clone()));
     }
     // Every token and our own secret go there, and keys that make anybody a caller come from there.
-    if settings.issuer.starts_with("https:") {
+    // A host that is named may be spoken to openly, and so may no other that it names itself.
+    let is_named =
+        Url::parse(&settings.issuer).is_ok_and(|issuer| settings.plain_hosts.open(&issuer));
+    if is_named || settings.issuer.starts_with("https:") {
         let taken = [
             (&metadata.introspection_endpoint, &settings.introspection_url),
             (&metadata.jwks_uri, &settings.jwks_url),
         ];
+        let is_as_safe =
+            |url: &Url| url.scheme() == "https" || (is_named && settings.plain_hosts.open(url));
         let taken =
             taken.into_iter().filter(|(_, set)| set.is_none()).filter_map(|(url, _)| url.as_ref());
-        if let Some(open) = taken.into_iter().find(|url| url.scheme() != "https") {
+        if let Some(open) = taken.into_iter().find(|url| !is_as_safe(url)) {
             return Err(DiscoveryError::Insecure(open.clone()));
         }
     }
@@ -298,6 +304,23 @@ mod tests {
         // What an operator has written is the operator's.
         let near = ("MCP_AUTH_INTROSPECTION_URL", "http://hydra-admin:4445/introspect");
         assert!(usable(&metadata(ISSUER, open, KEYS), &settings(&[SECRET, near])).is_ok());
+    }
+
+    #[test]
+    fn a_host_that_is_named_speaks_openly_for_itself_and_for_no_other() {
+        let issuer = "http://as.internal:8080";
+        let set = settings(&[
+            ("AUTH_SERVER_URL", issuer),
+            ("MCP_AUTH_PLAIN_HTTP_HOSTS", "as.internal"),
+            SECRET,
+        ]);
+        let found = |endpoint| usable(&metadata(issuer, Some(endpoint), KEYS), &set);
+        assert!(
+            found("http://as.internal:8080/i").is_ok() && found("https://as.example/i").is_ok()
+        );
+        for other in ["http://as.example/i", "http://x.as.internal/i"] {
+            assert!(matches!(found(other), Err(DiscoveryError::Insecure(_))), "{other}");
+        }
     }
 
     #[test]

@@ -3,10 +3,38 @@
 
 use serde_json::Value;
 
+use super::discovery::{AuthorizationServer, Way};
 use crate::config::{AuthSettings, Validation};
 
 /// A name and what to do, for each of them.
-pub(super) fn of(settings: &AuthSettings, metadata: &Value) -> Vec<(&'static str, String)> {
+pub(super) fn all(
+    settings: &AuthSettings,
+    server: &AuthorizationServer,
+) -> Vec<(&'static str, String)> {
+    let said = server.document.iter().flat_map(|document| of(settings, document));
+    open(settings, server).into_iter().chain(said).collect()
+}
+
+/// What travels open because the operator allows it.
+fn open(settings: &AuthSettings, server: &AuthorizationServer) -> Option<(&'static str, String)> {
+    let (asked, keys) = match &server.way {
+        Way::Ask { endpoint, fallback, .. } => (Some(endpoint), fallback.as_ref()),
+        Way::Both { endpoint, keys, .. } => (Some(endpoint), Some(keys)),
+        Way::Jwt { keys } => (None, Some(keys)),
+    };
+    let places = [asked, keys, server.place.as_ref()];
+    let mut open = places.into_iter().flatten().filter(|url| settings.plain_hosts.open(url));
+    let host = open.next()?.host_str()?.to_owned();
+    let why = format!(
+        "{host} is spoken to over http (MCP_AUTH_PLAIN_HTTP_HOSTS): whoever is on the way reads \
+         tokens and our own secret, and can make tokens of anybody; give it a certificate, and its \
+         authority to MCP_AUTH_CA_FILE"
+    );
+    Some(("plain http", why))
+}
+
+/// What its metadata makes doubtful.
+fn of(settings: &AuthSettings, metadata: &Value) -> Vec<(&'static str, String)> {
     let scopes = unlisted(settings, metadata).map(|scopes| {
         let why = format!(
             "the server does not list {scopes} in its scopes_supported; if it does not know it, \
@@ -35,8 +63,8 @@ pub(super) fn of(settings: &AuthSettings, metadata: &Value) -> Vec<(&'static str
 }
 
 /// Tells the log.
-pub(super) fn warn(settings: &AuthSettings, metadata: &Value) {
-    for (about, why) in of(settings, metadata) {
+pub(super) fn warn(settings: &AuthSettings, server: &AuthorizationServer) {
+    for (about, why) in all(settings, server) {
         tracing::warn!(about, "{why}");
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! A token names its key, and anybody can make one that names a key that does not exist. So an
 //! unknown name makes us fetch at most once per cool-down, whoever asks, and nobody whose key is
-//! here waits for that.
+//! here waits for that. An issuer that says when to come back (429) is left alone until then.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -28,9 +28,16 @@ const FRESH: std::ops::RangeInclusive<Duration> = Duration::from_mins(1)..=Durat
 /// How long nothing is fetched after a failure.
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// The longest that nothing is fetched because the issuer says so. Without keys nobody is let in, and a
+/// minute is what most limits are counted by.
+const LONGEST_REST: Duration = Duration::from_mins(1);
+
 /// There are no keys to check with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NoKeys;
+pub(super) struct NoKeys {
+    /// How long the issuer wants to be left alone, if it has said so.
+    pub(super) rest: Option<Duration>,
+}
 
 type Found = Result<Arc<KeySet>, NoKeys>;
 
@@ -58,9 +65,11 @@ struct State {
     held: Option<Held>,
     /// The fetch in progress.
     fetch: Option<WeakShared<BoxFuture<'static, Found>>>,
-    /// When the last fetch ended; when it began if it was dropped.
-    tried_at: Option<Timestamp>,
+    /// Nothing is fetched before, because the last fetch has failed, or was dropped.
+    closed_until: Timestamp,
     failed: bool,
+    /// Whether that is because the issuer has asked for it.
+    rests: bool,
     /// When keys were last fetched because of a name that was not known.
     sought_at: Option<Timestamp>,
 }
@@ -96,9 +105,9 @@ impl Jwks {
             if let Some(held) = usable {
                 return Ok(Arc::clone(&held.keys));
             }
-            fetch
+            fetch.ok_or_else(|| state.no_keys(now))?
         };
-        fetch.ok_or(NoKeys)?.await
+        fetch.await
     }
 
     /// The keys at `url` if they can be newer than `old`. Within the cool-down they are `old`
@@ -115,7 +124,7 @@ impl Jwks {
             if !is_cool && !state.failed {
                 return Ok(Arc::clone(old));
             }
-            let fetch = self.join(&mut state, url).ok_or(NoKeys)?;
+            let fetch = self.join(&mut state, url).ok_or_else(|| state.no_keys(now))?;
             state.sought_at = Some(now);
             fetch
         };
@@ -132,7 +141,7 @@ impl Jwks {
             return None;
         }
         // If this is dropped half way, it has been a try.
-        (state.tried_at, state.failed) = (Some(now), true);
+        state.close(now, None);
         let fetch = Arc::clone(&self.keeper).fetch(url.clone(), now).boxed().shared();
         state.fetch = fetch.downgrade();
         if let Some(lifecycle) = &self.lifecycle {
@@ -169,47 +178,74 @@ impl Keeper {
         let mut state = self.lock();
         let is_meant = state.url.as_ref() == Some(&url);
         if is_meant {
-            (state.fetch, state.tried_at) = (None, Some(self.clock.now()));
+            state.fetch = None;
         }
-        let (keys, fresh) = fetched.ok_or(NoKeys)?;
-        if is_meant {
-            let held = Held { keys: Arc::clone(&keys), fresh_until: asked_at + fresh };
-            (state.held, state.failed) = (Some(held), false);
+        match fetched {
+            Ok((keys, fresh)) => {
+                if is_meant {
+                    let held = Held { keys: Arc::clone(&keys), fresh_until: asked_at + fresh };
+                    (state.held, state.failed) = (Some(held), false);
+                }
+                Ok(keys)
+            }
+            Err(why) => {
+                if is_meant {
+                    state.close(self.clock.now(), why.rest);
+                }
+                Err(why)
+            }
         }
-        Ok(keys)
     }
 
     /// The keys, and how long they are fresh.
-    async fn ask(&self, url: &Url) -> Option<(Arc<KeySet>, Duration)> {
+    async fn ask(&self, url: &Url) -> Result<(Arc<KeySet>, Duration), NoKeys> {
+        const NONE: NoKeys = NoKeys { rest: None };
+
         let request = self.outbound.http.get(url.clone());
         let request = request.header(header::ACCEPT, "application/json, application/jwk-set+json");
         let reply = match self.outbound.ask(request).await {
             Ok(reply) if reply.status == StatusCode::OK => reply,
+            Ok(reply) if reply.status == StatusCode::TOO_MANY_REQUESTS => {
+                let rest = reply.rest(self.clock.now()).min(LONGEST_REST);
+                tracing::error!(seconds = rest.as_secs(), "keys of the issuer are limited (429)");
+                return Err(NoKeys { rest: Some(rest) });
+            }
             Ok(reply) => {
                 tracing::error!(status = reply.status.as_u16(), "no keys of the issuer");
-                return None;
+                return Err(NONE);
             }
             Err(error) => {
                 tracing::error!(%error, "no keys of the issuer");
-                return None;
+                return Err(NONE);
             }
         };
         let Some(keys) = KeySet::parse(&reply.body) else {
             tracing::error!("the keys of the issuer cannot be read (RFC 7517)");
-            return None;
+            return Err(NONE);
         };
         let fresh = match reply.max_age() {
             Some(said) => said.clamp(*FRESH.start(), *FRESH.end()),
             None => self.settings.ttl,
         };
         tracing::info!(keys = keys.len(), "keys of the issuer fetched");
-        Some((Arc::new(keys), fresh))
+        Ok((Arc::new(keys), fresh))
     }
 }
 
 impl State {
-    /// A failure is not repeated at once.
+    /// A failure is not repeated at once, nor before the issuer allows it.
     fn may_try(&self, now: Timestamp) -> bool {
-        !self.failed || self.tried_at.is_none_or(|tried| now >= tried + PAUSE)
+        !self.failed || now >= self.closed_until
+    }
+
+    /// A fetch has failed.
+    fn close(&mut self, now: Timestamp, rest: Option<Duration>) {
+        (self.failed, self.rests) = (true, rest.is_some());
+        self.closed_until = now + rest.unwrap_or(PAUSE);
+    }
+
+    /// Why there are none while nothing is fetched.
+    fn no_keys(&self, now: Timestamp) -> NoKeys {
+        NoKeys { rest: self.rests.then(|| self.closed_until.since(now)) }
     }
 }

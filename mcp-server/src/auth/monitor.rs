@@ -101,7 +101,7 @@ impl Monitor {
                 let opens = self.watch.found(Availability::Open(Arc::clone(&server)));
                 if opens {
                     tracing::info!(%issuer, "the authorization server answers");
-                    server.document.iter().for_each(|said| doubts::warn(&self.settings, said));
+                    doubts::warn(&self.settings, &server);
                 }
                 // Wrong credentials are noticed before the first caller comes, and right ones
                 // although nobody is sent to an instance that is not ready.

@@ -50,8 +50,8 @@ impl From<Inactive> for Failure {
 }
 
 impl From<NoKeys> for Failure {
-    fn from(_: NoKeys) -> Self {
-        Self::Outage(RETRY_AFTER)
+    fn from(why: NoKeys) -> Self {
+        Self::Outage(why.rest.unwrap_or(RETRY_AFTER))
     }
 }
 

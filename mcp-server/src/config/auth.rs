@@ -5,6 +5,7 @@
 
 mod client;
 mod jwk;
+mod plain;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -18,7 +19,10 @@ use ambient::{
 use shared::oauth::ScopeSet;
 use url::Url;
 
-pub use self::client::{ClientKey, Credentials};
+pub use self::{
+    client::{ClientKey, Credentials},
+    plain::PlainHosts,
+};
 use super::{
     AuthConfig,
     profile::Profile,
@@ -69,6 +73,8 @@ pub struct AuthSettings {
     pub ca_file: Option<PathBuf>,
     /// The time between two looks at the metadata.
     pub discovery_refresh: Duration,
+    /// Hosts that may be spoken to over http.
+    pub plain_hosts: PlainHosts,
     pub(crate) policy: Policy,
 }
 
@@ -146,12 +152,7 @@ pub(super) fn read(read: &mut Reader<'_>, place: &Place<'_>) -> AuthConfig {
 }
 
 fn settings(read: &mut Reader<'_>, place: &Place<'_>) -> AuthSettings {
-    let issuer = read
-        .setting("AUTH_SERVER_URL", "Issuer URL of the authorization server.")
-        .or(BaseUrl::localhost(3001));
-    if !issuer.is_https() && !issuer.is_loopback() {
-        read.mistake("AUTH_SERVER_URL", "must be https: tokens and secrets travel there");
-    }
+    let (issuer, plain_hosts) = issuer(read);
     let profile = read
         .setting(
             "MCP_AUTH_PROFILE",
@@ -166,8 +167,8 @@ fn settings(read: &mut Reader<'_>, place: &Place<'_>) -> AuthSettings {
              is possible, jwt elsewhere.",
         )
         .or(profile.validation);
-    let discovery = discovery(read);
-    let (introspection_url, jwks_url) = endpoints(read);
+    let discovery = discovery(read, &plain_hosts);
+    let (introspection_url, jwks_url) = endpoints(read, &plain_hosts);
     let credentials = client::read(read, &issuer, &profile, introspection_url.as_ref());
     let required_scopes = scopes(read, &profile);
     let policy = rules::read(read, issuer.as_written(), &profile, place.resources);
@@ -181,7 +182,7 @@ fn settings(read: &mut Reader<'_>, place: &Place<'_>) -> AuthSettings {
         credentials,
         scopes_supported: scopes_supported(read, &required_scopes),
         required_scopes,
-        advertised_servers: advertised(read, issuer.as_written()),
+        advertised_servers: advertised(read, issuer.as_written(), &plain_hosts),
         legacy_metadata: legacy_metadata(read),
         cache: cache(read, &profile),
         jwks: jwks(read),
@@ -199,10 +200,28 @@ fn settings(read: &mut Reader<'_>, place: &Place<'_>) -> AuthSettings {
             .setting("MCP_AUTH_DISCOVERY_REFRESH", "Seconds between two looks at the metadata.")
             .or(Seconds(profile.discovery_refresh))
             .into(),
+        plain_hosts,
         policy,
     };
     settings.must_work(read);
     settings
+}
+
+fn issuer(read: &mut Reader<'_>) -> (BaseUrl, PlainHosts) {
+    const NAME: &str = "AUTH_SERVER_URL";
+    let issuer =
+        read.setting(NAME, "Issuer URL of the authorization server.").or(BaseUrl::localhost(3001));
+    let plain = plain::read(read);
+    if !issuer.is_https() && !issuer.is_loopback() && !plain.name(issuer.host()) {
+        let why = format!(
+            "must be https: tokens and secrets travel there; if that is in a network of your own, \
+             where nobody listens, {}={} allows http",
+            plain::NAME,
+            issuer.host()
+        );
+        read.mistake(NAME, why);
+    }
+    (issuer, plain)
 }
 
 fn timeout(read: &mut Reader<'_>) -> Duration {
@@ -239,9 +258,10 @@ fn dpop_nonce(read: &mut Reader<'_>) -> bool {
     read.setting("MCP_AUTH_DPOP_NONCE", meaning).or(Switch(false)).0
 }
 
-fn discovery(read: &mut Reader<'_>) -> Discovery {
+fn discovery(read: &mut Reader<'_>, plain: &PlainHosts) -> Discovery {
     let url = place_of(
         read,
+        plain,
         "MCP_AUTH_DISCOVERY_URL",
         "Where the metadata is, if not at a well-known URL of AUTH_SERVER_URL.",
     );
@@ -258,14 +278,16 @@ fn discovery(read: &mut Reader<'_>) -> Discovery {
     }
 }
 
-fn endpoints(read: &mut Reader<'_>) -> (Option<Url>, Option<Url>) {
+fn endpoints(read: &mut Reader<'_>, plain: &PlainHosts) -> (Option<Url>, Option<Url>) {
     let introspection = place_of(
         read,
+        plain,
         "MCP_AUTH_INTROSPECTION_URL",
         "Introspection endpoint, if it is not the one in the metadata.",
     );
     let jwks = place_of(
         read,
+        plain,
         "MCP_AUTH_JWKS_URL",
         "URL of the issuer's keys, if not the one in the metadata.",
     );
@@ -274,15 +296,20 @@ fn endpoints(read: &mut Reader<'_>) -> (Option<Url>, Option<Url>) {
 
 /// A URL of the authorization server: tokens and our own secret go there, or keys and further URLs come
 /// from there.
-fn place_of(read: &mut Reader<'_>, name: &'static str, meaning: &'static str) -> Option<Url> {
+fn place_of(
+    read: &mut Reader<'_>,
+    plain: &PlainHosts,
+    name: &'static str,
+    meaning: &'static str,
+) -> Option<Url> {
     let url: Url = read.setting(name, meaning).optional()?;
     match url.scheme() {
         "https" => {}
-        "http" if client::is_private(&url) => {}
+        "http" if client::is_private(&url) || plain.open(&url) => {}
         "http" => read.mistake(
             name,
-            "must be https, unless its host is on this machine or in a private network: what is \
-             said there travels open",
+            "must be https, unless its host is on this machine or in a private network, or one of \
+             MCP_AUTH_PLAIN_HTTP_HOSTS: what is said there travels open",
         ),
         _ => read.mistake(name, "does not start with https:// or http://"),
     }
@@ -316,14 +343,15 @@ fn scopes_supported(read: &mut Reader<'_>, required: &ScopeSet) -> ScopeSet {
     scopes
 }
 
-fn advertised(read: &mut Reader<'_>, issuer: &str) -> Vec<String> {
+fn advertised(read: &mut Reader<'_>, issuer: &str, plain: &PlainHosts) -> Vec<String> {
     const NAME: &str = "MCP_AUTH_ADVERTISED_SERVERS";
     let meaning = "Issuers that clients are sent to; AUTH_SERVER_URL when not set.";
     let Some(Words(servers)) = read.setting(NAME, meaning).optional() else {
         return vec![issuer.to_owned()];
     };
     let is_safe = |server: &String| {
-        server.parse::<BaseUrl>().is_ok_and(|url| url.is_https() || url.is_loopback())
+        let is_safe = |url: BaseUrl| url.is_https() || url.is_loopback() || plain.name(url.host());
+        server.parse().is_ok_and(is_safe)
     };
     if servers.is_empty() || !servers.iter().all(is_safe) {
         read.mistake(NAME, "must be issuers: https URLs without query and fragment");

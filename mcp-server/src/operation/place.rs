@@ -1,9 +1,9 @@
 //! Where in a trace something belongs, written into what leaves this instance and read from what
-//! comes of another one: `traceparent` in `_meta` for clients (SEP-414), beside the message on the
-//! bus.
+//! comes of another one: `traceparent` in `_meta` for clients (SEP-414), with their own baggage, and
+//! beside the message on the bus.
 
 use bytes::Bytes;
-use chassis::telemetry::context;
+use chassis::telemetry::{baggage, context};
 use serde_json::{Map, Value};
 use shared::mcp::ServerNotification;
 use tracing::Span;
@@ -19,6 +19,9 @@ pub(crate) fn write_place(params: &mut Value) {
         let meta = params.entry("_meta").or_insert_with(|| Value::Object(Map::new()));
         if let Value::Object(meta) = meta {
             meta.insert("traceparent".to_owned(), Value::String(parent));
+            if let Some(carried) = baggage::current() {
+                meta.insert(baggage::NAME.to_owned(), Value::from(&*carried));
+            }
         }
     }
 }

@@ -55,6 +55,7 @@ async fn introspect(
     headers: http::HeaderMap,
     body: String,
 ) -> axum::response::Response {
+    assert!(!headers.contains_key("baggage"), "what a caller carries is nobody else's");
     let parent = headers.get("traceparent").and_then(|parent| parent.to_str().ok());
     *fake.traceparent.lock().unwrap() = parent.map(str::to_owned);
     if fake.down.load(Ordering::SeqCst) || fake.mute.load(Ordering::SeqCst) {

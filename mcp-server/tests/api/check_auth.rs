@@ -231,3 +231,42 @@ async fn both_ways_together_make_the_caller() {
     let (good, text) = checked(&scene, &[BOTH], Some(&token)).await;
     assert!(good && text.matches("user: alice").count() == 1, "{text}");
 }
+
+/// A provider at an address that is neither this machine's own nor private, as far as settings know.
+async fn plain() -> Provider {
+    let mut provider = Provider::start().await;
+    provider.issuer = provider.issuer.replace("127.0.0.1", "0.0.0.0");
+    let at = provider.issuer.clone();
+    provider.set(|script| {
+        script.changes = vec![
+            ("issuer", json!(at)),
+            ("introspection_endpoint", json!(format!("{at}/introspect"))),
+            ("jwks_uri", json!(format!("{at}/jwks"))),
+        ];
+    });
+    provider
+}
+
+#[tokio::test]
+async fn a_provider_without_encryption_is_used_if_it_is_named_and_everybody_is_told() {
+    let log = Log::default();
+    let _listening = log.listen();
+    let provider = plain().await;
+    let named = ("MCP_AUTH_PLAIN_HTTP_HOSTS", "0.0.0.0");
+    let scene = unready(provider, &[named, ("MCP_AUTH_CLIENT_SECRET", "hunter2")]).await;
+    let at = json!(scene.provider.issuer);
+    scene.provider.set(|script| script.claims["iss"] = at);
+    scene.available(true).await;
+    assert_eq!(scene.status("good").await, 200);
+    assert_eq!(log.count("0.0.0.0 is spoken to over http"), 1);
+    let (good, text) = checked(&scene, &[named], None).await;
+    assert!(good && text.contains("hm    plain http: 0.0.0.0 is spoken to over http"), "{text}");
+    let env = Env::default()
+        .with("AUTH_SERVER_URL", &scene.provider.issuer)
+        .with("BASE_URI", &scene.world.base)
+        .with("MCP_AUTH_CLIENT_SECRET", "hunter2")
+        .with(named.0, named.1);
+    let found = mcp_server::cli::doctor(&env, (clock(), Entropy::seeded(1)), None).await.unwrap();
+    let found = found.to_string();
+    assert!(found.contains("plain http: 0.0.0.0 is spoken to over http"), "{found}");
+}

@@ -269,6 +269,41 @@ async fn what_a_call_says_before_its_end_tells_where_it_belongs() {
 }
 
 #[tokio::test]
+async fn baggage_goes_back_to_its_caller_and_nowhere_else() {
+    let collector = Collector::start().await;
+    let scene = scene_with(&[("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())]).await;
+    let _listening = listen(&scene.world);
+    let report = json!({ "name": "report", "arguments": {} });
+    let client = scene.world.modern().bearer("alice.mcp");
+    for (of_message, of_request, told) in [
+        (Some("user=alice;x,hush=treasure"), None, Some("user=alice;x,hush=treasure")),
+        (None, Some("user=bob"), Some("user=bob")),
+        (Some("user=alice"), Some("user=bob"), Some("user=alice")),
+        (Some("no baggage"), None, None),
+        (None, None, None),
+    ] {
+        for parent in [PARENT, ""] {
+            let mut draft = client.draft("tools/call", report.clone()).meta("progressToken", 1);
+            draft = draft.meta("traceparent", parent);
+            if let Some(text) = of_message {
+                draft = draft.meta("baggage", text);
+            }
+            if let Some(text) = of_request {
+                draft = draft.header("baggage", text);
+            }
+            let reply = client.send(draft).await;
+            let note =
+                reply.messages.iter().find(|message| message["method"] == "notifications/progress");
+            let meta = &note.unwrap()["params"]["_meta"];
+            assert_eq!(meta.get("baggage").and_then(Value::as_str), told, "{of_message:?}");
+        }
+    }
+    let spans = format!("{:?}", spans_of(&collector, &scene.world).await);
+    assert!(!spans.contains("treasure"), "no span has it");
+    assert!(scene.last_traceparent().is_some(), "the server that was asked would have complained");
+}
+
+#[tokio::test]
 async fn a_notification_is_measured_like_a_request_and_has_no_id() {
     let collector = Collector::start().await;
     let (world, _listening) = world_of(&collector).await;

@@ -94,3 +94,45 @@ async fn names_of_keys_that_do_not_exist_keep_nobody_waiting_but_those_who_show_
     assert!(strangers.iter().all(|status| *status == 503), "{strangers:?}");
     assert_eq!(scene.provider.keys_fetched(), 2);
 }
+
+/// An issuer is asked for keys too often, says when to come back, and is left alone until then.
+async fn is_left_alone(said: &'static str, seconds: u64) {
+    let scene = scene(&[JWT]).await;
+    scene.provider.set(|script| script.jwks = Mood::Limited(said));
+    let refused = async |left: u64| {
+        let reply = scene.call(&scene.token("k1", &json!({ "exp": NOW + 80_000 }))).await;
+        let reply = reply.expect_error(503, -32000);
+        assert_eq!(reply.header("retry-after"), Some(&*left.to_string()), "{said}");
+        assert_eq!(scene.provider.keys_fetched(), 1, "{said}");
+    };
+    refused(seconds).await;
+    scene.provider.set(|script| script.jwks = Mood::Well);
+    scene.advance(seconds - 1);
+    refused(1).await;
+    scene.advance(1);
+    assert_eq!(scene.status(&scene.token("k1", &json!({ "exp": NOW + 80_000 }))).await, 200);
+    assert_eq!(scene.provider.keys_fetched(), 2, "{said}");
+}
+
+#[tokio::test]
+async fn an_issuer_that_says_when_to_come_back_for_its_keys_is_left_alone_for_a_minute_at_most() {
+    is_left_alone("7", 7).await;
+    is_left_alone("900", 60).await;
+    // A day after the tests play.
+    is_left_alone("Sat, 16 Jan 2027 08:00:00 GMT", 60).await;
+    is_left_alone("soon", 5).await;
+}
+
+#[tokio::test]
+async fn keys_that_are_here_are_used_while_their_issuer_is_left_alone() {
+    let scene = scene(&[JWT]).await;
+    assert_eq!(all(&scene, tokens(&scene, "k1", 1)).await, [200; 20]);
+    scene.provider.set(|script| script.jwks = Mood::Limited("30"));
+    // The first asks for newer keys, and is told to wait; those after it ask for nothing.
+    for _ in 0..2 {
+        assert_eq!(all(&scene, tokens(&scene, "evil", 2)).await, [503; 20]);
+        assert_eq!(all(&scene, tokens(&scene, "k1", 3)).await, [200; 20]);
+        scene.advance(29);
+    }
+    assert_eq!(scene.provider.keys_fetched(), 2);
+}

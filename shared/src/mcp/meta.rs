@@ -47,7 +47,6 @@ pub struct RequestMeta {
 }
 
 /// W3C trace context as the client wrote it. Not checked: whoever uses it parses it strictly.
-/// `baggage` is not read: what its sender says of itself there is nobody's business here.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceContext {
     /// Trace id, parent id and flags.
@@ -56,6 +55,9 @@ pub struct TraceContext {
     /// What vendors add.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracestate: Option<String>,
+    /// What the caller wants to go along with its trace (W3C Baggage).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baggage: Option<String>,
 }
 
 impl TraceContext {
@@ -67,8 +69,11 @@ impl TraceContext {
     }
 
     fn read(members: MetaMembers<'_>) -> Self {
-        let (parent, state) = ("traceparent", "tracestate");
-        Self { traceparent: text(members, parent), tracestate: text(members, state) }
+        Self {
+            traceparent: text(members, "traceparent"),
+            tracestate: text(members, "tracestate"),
+            baggage: text(members, "baggage"),
+        }
     }
 }
 
@@ -196,8 +201,9 @@ mod tests {
 
     #[test]
     fn trace_context_of_the_wrong_type_is_dropped() {
-        let meta = of(&json!({ "traceparent": 5, "tracestate": "a=b" })).unwrap();
-        assert_eq!(meta.trace.traceparent, None);
+        let meta = json!({ "traceparent": 5, "tracestate": "a=b", "baggage": ["a=b"] });
+        let meta = of(&meta).unwrap();
+        assert_eq!((meta.trace.traceparent, meta.trace.baggage), (None, None));
         assert_eq!(meta.trace.tracestate.as_deref(), Some("a=b"));
     }
 }

@@ -17,7 +17,7 @@ const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// (W3C Trace Context, section 3.3.1.5).
 const MAX_STATE: usize = 512;
 
-/// A caller's place in a trace, as two texts. Nothing else of it is believed; `baggage` is not read.
+/// A caller's place in a trace, as two texts. Nothing else of it is believed.
 struct Texts<'a> {
     traceparent: &'a str,
     tracestate: Option<&'a str>,

@@ -17,7 +17,7 @@ use opentelemetry::{
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::{Tally, Usual, context};
+use super::{Tally, Usual, baggage, context};
 use crate::{
     RequestId,
     access_log::address,
@@ -227,7 +227,11 @@ impl Around for TraceHttp {
                 version: version(request.version()),
             };
             // Fails only where no spans are recorded.
-            let _ = span.set_parent(parent.with_value(other_end));
+            let parent = baggage::carried(
+                parent.with_value(other_end),
+                baggage::of_headers(request.headers()),
+            );
+            let _ = span.set_parent(parent);
         }
         Begun::with_span(span.clone(), span)
     }

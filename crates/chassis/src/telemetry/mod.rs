@@ -5,6 +5,7 @@
 //! measures, and cost nothing where they are off.
 
 mod asking;
+pub mod baggage;
 mod collector;
 pub mod context;
 mod db;

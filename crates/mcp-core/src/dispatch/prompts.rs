@@ -8,16 +8,19 @@ use shared::mcp::{
 };
 
 use super::{Inner, Refusal, guarded, internal, unasked};
-use crate::{Argument, PromptError, Suggestions, catalog::Rendered, ctx::Call};
+use crate::{
+    Argument, PromptError, Suggestions,
+    catalog::Rendered,
+    ctx::Call,
+    listing::{LONG_PAGE, page},
+};
 
 impl<S: Send + Sync + 'static> Inner<S> {
-    /// One page holds them all, so no cursor was ever given out.
     pub(super) fn list_prompts(&self, params: &ListParams) -> Result<ServerResult, Refusal> {
-        if params.cursor.is_some() {
-            return Err(Refusal::InvalidParams("Unknown cursor".to_owned()));
-        }
-        let prompts = self.catalog.prompts.iter().map(|entry| Arc::clone(&entry.listed)).collect();
-        Ok(ServerResult::ListPrompts(ListPromptsResult { prompts, ..ListPromptsResult::default() }))
+        let listed = self.catalog.prompts.iter().map(|entry| Arc::clone(&entry.listed));
+        let (prompts, next_cursor) = page(listed, LONG_PAGE, params.cursor.as_deref())?;
+        let list = ListPromptsResult { prompts, next_cursor, ..ListPromptsResult::default() };
+        Ok(ServerResult::ListPrompts(list))
     }
 
     pub(super) async fn get_prompt(

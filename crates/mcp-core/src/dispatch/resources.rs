@@ -8,7 +8,12 @@ use shared::mcp::{
 };
 
 use super::{Inner, Refusal, guarded, internal, unasked};
-use crate::{ReadError, catalog::Listed, ctx::Call, listing::page};
+use crate::{
+    ReadError,
+    catalog::Listed,
+    ctx::Call,
+    listing::{PAGE, page},
+};
 
 impl<S: Send + Sync + 'static> Inner<S> {
     pub(super) async fn list_resources(
@@ -29,14 +34,15 @@ impl<S: Send + Sync + 'static> Inner<S> {
             }
         }
         all.extend(self.catalog.skills.listed());
-        let (resources, next_cursor) = page(all, params.cursor.as_deref())?;
+        let (resources, next_cursor) = page(all.into_iter(), PAGE, params.cursor.as_deref())?;
         let list = ListResourcesResult { resources, next_cursor, ..ListResourcesResult::default() };
         Ok(ServerResult::ListResources(list))
     }
 
     pub(super) fn list_templates(&self, params: &ListParams) -> Result<ServerResult, Refusal> {
-        let all = self.catalog.templates().collect();
-        let (resource_templates, next_cursor) = page(all, params.cursor.as_deref())?;
+        let all: Vec<_> = self.catalog.templates().collect();
+        let (resource_templates, next_cursor) =
+            page(all.into_iter(), PAGE, params.cursor.as_deref())?;
         Ok(ServerResult::ListResourceTemplates(ListResourceTemplatesResult {
             resource_templates,
             next_cursor,

@@ -6,11 +6,12 @@ use shared::mcp::{
 };
 
 use super::{Inner, Refusal};
-use crate::listing::page;
+use crate::listing::{PAGE, page};
 
 impl<S> Inner<S> {
     pub(super) fn list_skills(&self, params: &ListParams) -> Result<ServerResult, Refusal> {
-        let (skills, next_cursor) = page(self.catalog.skills.entries(), params.cursor.as_deref())?;
+        let (skills, next_cursor) =
+            page(self.catalog.skills.entries().into_iter(), PAGE, params.cursor.as_deref())?;
         let list = ListSkillsResult { skills, next_cursor, ..ListSkillsResult::default() };
         Ok(ServerResult::ListSkills(list))
     }
@@ -26,7 +27,7 @@ impl<S> Inner<S> {
         let DirectoryParams { uri, cursor } = params;
         let none = || Refusal::InvalidParams(format!("No directory is served at {uri}"));
         let children = self.catalog.skills.children(uri).ok_or_else(none)?;
-        let (resources, next_cursor) = page(children, cursor.as_deref())?;
+        let (resources, next_cursor) = page(children.into_iter(), PAGE, cursor.as_deref())?;
         Ok(ServerResult::ReadDirectory(ReadDirectoryResult {
             resources,
             next_cursor,

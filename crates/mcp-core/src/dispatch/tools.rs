@@ -13,22 +13,22 @@ use crate::{
     catalog::{MisfitArguments, ToolEntry},
     ctx::Call,
     flow::AskError,
+    listing::{LONG_PAGE, page},
+    pages,
 };
 
 impl<S: Send + Sync + 'static> Inner<S> {
-    /// One page holds them all, so no cursor was ever given out.
     pub(super) fn list_tools(
         &self,
         params: &ListParams,
         revision: Revision,
     ) -> Result<ServerResult, Refusal> {
-        if params.cursor.is_some() {
-            return Err(Refusal::InvalidParams("Unknown cursor".to_owned()));
-        }
         let is_shown = |entry: &&ToolEntry<S>| !entry.is_unlisted && entry.exists_in(revision);
         let listed = self.catalog.tools().iter().filter(is_shown);
-        let tools = listed.map(|entry| Arc::clone(&entry.listed)).collect();
-        Ok(ServerResult::ListTools(ListToolsResult { tools, ..ListToolsResult::default() }))
+        let listed: Vec<_> = listed.map(|entry| Arc::clone(&entry.listed)).collect();
+        let (tools, next_cursor) = page(listed.into_iter(), LONG_PAGE, params.cursor.as_deref())?;
+        let list = ListToolsResult { tools, next_cursor, ..ListToolsResult::default() };
+        Ok(ServerResult::ListTools(list))
     }
 
     pub(super) async fn call_tool(
@@ -73,7 +73,10 @@ fn refused(name: &str, error: ToolError, revision: Revision) -> Result<CallToolR
         ToolError::Ask(AskError::Unsupported(needed)) if revision.era() == Era::Modern => {
             Err(Refusal::MissingCapability(needed))
         }
-        ToolError::PagesFirst(pages) => Err(Refusal::PagesFirst(pages)),
+        ToolError::PagesFirst(pages) => match pages::check_all(&pages) {
+            Ok(()) => Err(Refusal::PagesFirst(pages)),
+            Err(wrong) => Err(internal("tool", name, &wrong)),
+        },
         ToolError::Failed(message) => Ok(CallToolResult::failure(message)),
         ToolError::Ask(error @ (AskError::Unsupported(_) | AskError::Refused(_))) => {
             Ok(CallToolResult::callers_fault(error.to_string()))

@@ -21,6 +21,7 @@ pub use self::{
     replay::{Outcome, Replay},
     seal::{Binding, OpenError, SealError, SealKey, Sealer},
 };
+pub use crate::pages::NoPage;
 
 /// What one call knows of its caller's program.
 #[derive(Clone, Debug)]
@@ -107,6 +108,14 @@ pub enum AskError {
     /// The client kept giving answers that cannot be used.
     #[error("the client gave no usable answer to `{0}`")]
     Unusable(String),
+    /// Nobody is sent to such an address: a mistake of the feature, which its caller is not told.
+    #[error("the page of the question `{key}` is none to send people to: {why}")]
+    NoPage {
+        /// Which question.
+        key: String,
+        /// What is wrong with it.
+        why: NoPage,
+    },
     /// The client answered with an error.
     #[error("the client refused: {}", .0.message)]
     Refused(ErrorObject),

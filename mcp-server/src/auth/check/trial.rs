@@ -1,7 +1,7 @@
 //! One token, or one that nobody has, all the way: every step of a request for itself, with what
 //! mends it, and at the end the request's own code, which has the last word.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use ambient::{Clock, Secret};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -61,8 +61,11 @@ impl Trial<'_> {
         let found = self.jwks.current(url).await;
         let usable = match &found {
             Ok(keys) if keys.len() > 0 => Ok(()),
-            Ok(_) => Err("there is none that can be used; see MCP_AUTH_ALGORITHMS"),
-            Err(_) => Err("they cannot be fetched; see MCP_AUTH_JWKS_URL"),
+            Ok(_) => Err("there is none that can be used; see MCP_AUTH_ALGORITHMS".to_owned()),
+            Err(why) => Err(why.rest.map_or_else(
+                || "they cannot be fetched; see MCP_AUTH_JWKS_URL".to_owned(),
+                too_much,
+            )),
         };
         report.step("keys of the issuer", usable)?;
         Ok(found.ok())
@@ -271,6 +274,10 @@ fn tried(report: &mut Report<'_>, answer: &Answer, is_more_tried: bool) -> io::R
     }
 }
 
+fn too_much(rest: Duration) -> String {
+    format!("it is asked too much (429); wait {} s", rest.as_secs())
+}
+
 fn understood(answer: &Answer) -> Result<(), String> {
     match answer {
         Answer::Claims(claims) if matches!(claims.get("active"), Some(Value::Bool(_))) => Ok(()),
@@ -285,7 +292,7 @@ fn understood(answer: &Answer) -> Result<(), String> {
         Answer::BadCredentials => Err("our credentials are rejected; see MCP_AUTH_CLIENT_ID, \
                                        MCP_AUTH_CLIENT_SECRET and MCP_AUTH_CLIENT_AUTH"
             .to_owned()),
-        Answer::TooMany(rest) => Err(format!("it is asked too much; wait {} s", rest.as_secs())),
+        Answer::TooMany(rest) => Err(too_much(*rest)),
         Answer::Outage(why) => Err(why.clone()),
     }
 }

@@ -107,6 +107,30 @@ fn tokens_secrets_and_keys_travel_in_the_open_at_home_only() {
 }
 
 #[test]
+fn a_host_that_is_named_may_be_spoken_to_in_the_open_and_no_other() {
+    const NAME: &str = "MCP_AUTH_PLAIN_HTTP_HOSTS";
+    let issuer = ("AUTH_SERVER_URL", "http://keycloak.internal:8080/realms/r");
+    let named = (NAME, "keycloak.internal");
+    let told = mistakes(&[issuer, SECRET]);
+    assert!(told.starts_with("1 mistake ") && told.contains("MCP_AUTH_PLAIN_HTTP_HOSTS=keycloak"));
+    let set = settings(&[issuer, SECRET, named]);
+    assert_eq!((&*set.issuer, &*set.advertised_servers), (issuer.1, &[issuer.1.to_owned()][..]));
+    for wrong in ["internal", "keycloak.internal.example", "other.internal"] {
+        assert!(mistakes(&[issuer, SECRET, (NAME, wrong)]).contains("AUTH_SERVER_URL"), "{wrong}");
+    }
+    for wrong in ["*", "*.internal", "http://keycloak.internal", "keycloak.internal:8080"] {
+        assert!(mistakes(&[issuer, SECRET, (NAME, wrong)]).contains(NAME), "{wrong}");
+    }
+    // The secret that everybody knows is for this machine.
+    assert!(settings(&[issuer, named]).credentials.secret.is_none());
+    let places = ["MCP_AUTH_INTROSPECTION_URL", "MCP_AUTH_JWKS_URL", "MCP_AUTH_ADVERTISED_SERVERS"];
+    for place in places.map(|name| (name, "http://as.example/x")) {
+        assert!(mistakes(&[ISSUER, SECRET, named, place]).contains(place.0));
+        assert_eq!(settings(&[ISSUER, SECRET, (NAME, "as.example"), place]).issuer, ISSUER.1);
+    }
+}
+
+#[test]
 fn a_type_is_the_same_with_and_without_its_first_half() {
     let types = |written| settings(&[ISSUER, ("MCP_AUTH_TOKEN_TYPES", written)]).policy.token_types;
     assert_eq!(types("application/AT+jwt -"), ["at+jwt", "-"]);

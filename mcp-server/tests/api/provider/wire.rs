@@ -20,6 +20,8 @@ pub(crate) enum Mood {
     Well,
     /// With this status, a JSON error and `Retry-After: 7`.
     Status(u16),
+    /// With 429 and this `Retry-After`.
+    Limited(&'static str),
     /// With 400 and this body.
     Bad(&'static str),
     /// With a page.
@@ -155,6 +157,9 @@ fn whole(mood: Mood, good: &Value) -> Option<String> {
         Mood::Well => answer(200, "", &good.to_string()),
         Mood::Status(status) => {
             answer(status, "retry-after: 7\r\n", &json!({ "error": "no" }).to_string())
+        }
+        Mood::Limited(until) => {
+            answer(429, &format!("retry-after: {until}\r\n"), &json!({ "error": "no" }).to_string())
         }
         Mood::Bad(body) => answer(400, "", body),
         Mood::Html => answer(200, "", "<!doctype html><title>Log in</title>"),

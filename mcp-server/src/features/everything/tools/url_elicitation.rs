@@ -96,7 +96,10 @@ impl Tool<App> for UrlElicitation {
 impl UrlElicitation {
     /// A page is opened in this server's name, so not every page will do.
     fn check(&self, app: &App) -> Result<(), ToolError> {
-        let url = Url::parse(&self.url).map_err(|_| ToolError::failed("The URL is none."))?;
+        let url = Url::parse(&self.url)
+            .ok()
+            .filter(|_| self.url.bytes().all(|byte| byte.is_ascii_graphic()));
+        let url = url.ok_or_else(|| ToolError::failed("The URL is none."))?;
         let is_plain = url.username().is_empty() && url.password().is_none();
         let is_known = url.host_str().is_some_and(|host| app.pages.iter().any(|page| page == host));
         if url.scheme() == "https" && url.port().is_none() && is_plain && is_known {
@@ -181,6 +184,9 @@ mod tests {
             "https://example.com:8443/",
             "javascript:alert(1)",
             "nope",
+            "https://example.com/ü",
+            "https:\\\\example.com/",
+            " https://example.com/",
         ] {
             let arguments = json!({ "url": url });
             let result = both_eras(catalog, App::default, "url-elicitation", arguments, []).await;
