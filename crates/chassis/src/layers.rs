@@ -11,7 +11,7 @@ use crate::{
     around::{Around as _, AroundService},
     fault::{AnswerFaults, CatchPanic},
     headers::SecureHeaders,
-    request_id::NameRequests,
+    request_id::{KnowRequests, NameRequests},
     size,
     telemetry::http::{HttpMetrics, MeasureHttp, TraceHttp},
 };
@@ -58,7 +58,8 @@ pub fn dress(router: Router, options: Dress) -> Router {
 
 /// What is around every request, outermost first: what comes later is seen, named and logged by what
 /// came before.
-pub(crate) type Dressed<S> = Worn<NameRequests, Worn<TraceHttp, Worn<MeasureHttp, Logged<S>>>>;
+pub(crate) type Dressed<S> = Worn<NameRequests, KnowRequests<Told<S>>>;
+type Told<S> = Worn<TraceHttp, Worn<MeasureHttp, Logged<S>>>;
 type Logged<S> = Worn<LogAccess, Worn<SecureHeaders, Worn<AnswerFaults, Safe<S>>>>;
 type Safe<S> = CatchPanic<Worn<size::LimitBody, S>>;
 type Worn<A, S> = AroundService<A, S>;
@@ -72,5 +73,6 @@ pub(crate) fn dressed<S>(inner: S, options: &Dress, route: Option<&'static str>)
     let (clock, session) = (options.clock.clone(), options.session.clone());
     let inner = LogAccess { clock, session }.around(inner);
     let inner = MeasureHttp { metrics: options.metrics.clone(), route }.around(inner);
-    NameRequests(options.entropy.clone()).around(TraceHttp { https, route }.around(inner))
+    let inner = KnowRequests(TraceHttp { https, route }.around(inner));
+    NameRequests(options.entropy.clone()).around(inner)
 }

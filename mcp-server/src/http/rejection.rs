@@ -6,7 +6,7 @@
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use shared::mcp::{ErrorCode, ErrorObject, MalformedMessage, Outgoing, RequestId, Revision};
 use shared::oauth::BearerChallenge;
 
@@ -181,11 +181,25 @@ impl IntoResponse for Rejection {
     }
 }
 
-/// An error as it goes over the wire.
+/// An error as it goes over the wire, with the name of the HTTP request that it answers.
 pub(crate) fn error_message(id: Option<&RequestId>, error: &ErrorObject) -> Bytes {
     crate::operation::note_error(error);
+    let named = chassis::RequestId::current().and_then(|name| named(error, name.as_str()));
+    let error = named.as_ref().unwrap_or(error);
     let message: Outgoing<'_, ()> = Outgoing::Error { id, error };
     to_bytes(&message)
+}
+
+/// The same error with what a user quotes in a report, where there is room for it: what a code says
+/// in another form than an object stays as it is.
+fn named(error: &ErrorObject, name: &str) -> Option<ErrorObject> {
+    let mut data = match &error.data {
+        None => Map::new(),
+        Some(Value::Object(data)) => data.clone(),
+        Some(_) => return None,
+    };
+    data.insert("requestId".to_owned(), name.into());
+    Some(ErrorObject::new(error.code, &*error.message).with_data(data.into()))
 }
 
 /// Instead of a message that could not be written.
@@ -217,5 +231,15 @@ mod tests {
         };
         assert_eq!(listed("v999.0.0"), SERVED.len());
         assert_eq!(listed("2025-06-18"), 1);
+    }
+
+    #[test]
+    fn an_error_is_named_where_its_data_is_an_object_or_nothing() {
+        let error = |data| ErrorObject { data, ..ErrorObject::new(ErrorCode(-32000), "x") };
+        let data = |before| named(&error(before), "r1").and_then(|error| error.data);
+        assert_eq!(data(None), Some(json!({ "requestId": "r1" })));
+        let both = json!({ "uri": "test://x", "requestId": "r1" });
+        assert_eq!(data(Some(json!({ "uri": "test://x" }))), Some(both));
+        assert_eq!(data(Some(json!(["x"]))), None);
     }
 }
