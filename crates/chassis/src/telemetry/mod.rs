@@ -19,6 +19,7 @@ mod settings;
 mod start;
 mod tally;
 mod traces;
+mod verbosity;
 
 use std::{
     fmt,
