@@ -3,11 +3,15 @@
 //! Every refusal has a JSON body, whatever it is about: a client of 2026-07-28 tells the era of a
 //! server by it.
 
+use std::fmt;
+
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
-use shared::mcp::{ErrorCode, ErrorObject, MalformedMessage, Outgoing, RequestId, Revision};
+use shared::mcp::{
+    ErrorCode, ErrorObject, MalformedMessage, Outgoing, Params, RequestId, Revision,
+};
 use shared::oauth::BearerChallenge;
 
 use super::reply::Answer;
@@ -21,6 +25,21 @@ pub(crate) struct Rejection {
     error: ErrorObject,
     allow: Option<&'static str>,
     challenge: Option<Box<HeaderValue>>,
+    about: Option<Box<About>>,
+}
+
+/// What was asked for, as far as that could be read: for telemetry.
+#[derive(Clone)]
+pub(crate) struct About {
+    pub(crate) method: String,
+    pub(crate) params: Option<Params>,
+}
+
+/// A refusal is logged, and what a caller has sent is not.
+impl fmt::Debug for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("About")
+    }
 }
 
 impl Rejection {
@@ -32,6 +51,7 @@ impl Rejection {
             error: ErrorObject::new(code, message),
             allow: None,
             challenge: None,
+            about: None,
         }
     }
 
@@ -98,6 +118,23 @@ impl Rejection {
         self
     }
 
+    /// The same, refusing a message that could be read.
+    #[must_use]
+    pub(crate) fn about(mut self, method: String, params: Option<Params>) -> Self {
+        self.about = Some(Box::new(About { method, params }));
+        self
+    }
+
+    /// What was refused, told once.
+    pub(crate) fn take_about(&mut self) -> Option<Box<About>> {
+        self.about.take()
+    }
+
+    /// The request that is answered, if it is known.
+    pub(crate) const fn id(&self) -> Option<&RequestId> {
+        self.id.as_ref()
+    }
+
     /// What the caller is told.
     pub(crate) const fn error(&self) -> &ErrorObject {
         &self.error
@@ -124,7 +161,7 @@ impl From<MalformedMessage> for Rejection {
             MalformedMessage::NotAMessage { id, .. } => id,
             MalformedMessage::NotJson => None,
         };
-        Self { status: StatusCode::BAD_REQUEST, id, error, allow: None, challenge: None }
+        Self { id, ..Self::of(StatusCode::BAD_REQUEST, error) }
     }
 }
 
