@@ -123,9 +123,6 @@ pub enum StartError {
     /// Tokens cannot be checked.
     #[error(transparent)]
     Auth(#[from] StartAuthError),
-    /// Nothing can be fetched for a feature.
-    #[error("no HTTP client could be made to fetch with")]
-    Fetch(#[from] reqwest::Error),
 }
 
 /// Why tokens cannot be checked.
@@ -190,7 +187,7 @@ impl Server {
         let lent = Lent {
             state: Arc::new(FeatureState::new(&parts.store)),
             vitals: Arc::new(vitals.clone()),
-            web: Arc::new(web::PublicWeb::new()?),
+            web: Arc::new(web::PublicWeb::new()),
             session: None,
         };
         let (vitals_of_all, state) = (Arc::clone(&lent.vitals), Arc::clone(&lent.state));

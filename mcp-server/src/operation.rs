@@ -5,10 +5,11 @@
 //! a note on the way ([`note_error`], [`note_result`]); outside a watched call a note goes nowhere.
 
 mod asking;
+mod kind;
 mod network;
 mod place;
 
-use std::{borrow::Cow, cell::Cell, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, cell::Cell, sync::Arc};
 
 use ambient::{Clock, Stopwatch};
 use chassis::telemetry::context;
@@ -28,14 +29,12 @@ use crate::{
     session::{SessionId, Transport},
 };
 
+use self::kind::{Kind, Kinds};
 pub(crate) use self::{
     asking::{Question, asking, note_question},
     network::Network,
     place::{detached, note_in_place, received, write_place},
 };
-
-/// Instead of a name that a client has made up.
-const OTHER: &str = "_OTHER";
 
 /// Watches the requests of one server.
 #[derive(Clone)]
@@ -44,9 +43,7 @@ pub(crate) struct Operations(Arc<Inner>);
 struct Inner {
     instruments: Option<Arc<Instruments>>,
     clock: Clock,
-    /// The labels of every tool and prompt, made once: measuring a call copies no text.
-    tools: HashMap<String, KeyValue>,
-    prompts: HashMap<String, KeyValue>,
+    kinds: Kinds,
     flow: Flow,
 }
 
@@ -201,18 +198,10 @@ impl Operations {
         clock: &Clock,
         names: Names,
     ) -> Self {
-        let labels = |key: &'static str, names: Vec<String>| {
-            let label = |name: String| {
-                let value: Arc<str> = name.as_str().into();
-                (name, KeyValue::new(key, value))
-            };
-            names.into_iter().map(label).collect()
-        };
         Self(Arc::new(Inner {
             instruments: instruments.cloned(),
             clock: clock.clone(),
-            tools: labels("gen_ai.tool.name", names.tools),
-            prompts: labels("gen_ai.prompt.name", names.prompts),
+            kinds: Kinds::new(names),
             flow: flow.clone(),
         }))
     }
@@ -220,26 +209,25 @@ impl Operations {
     /// Begins to watch a request, if its call is to be measured or traced. A subscription is not: it
     /// lasts as long as its client listens, which is told of streams.
     pub(crate) fn begin(&self, asked: Asked<'_>) -> Begun {
-        let method = Method::named(asked.method);
+        let kind = self.0.kinds.of(asked.method, asked.params);
         if self.0.flow.is_watched() {
-            self.show(&asked, method);
+            let target = kind.target.as_ref().map(|label| label.value.as_str());
+            self.0.flow.came(&asked, target.as_deref());
         }
-        if method == Some(Method::Listen) {
+        if kind.method == Method::Listen.as_str() {
             return Begun(None);
         }
         let span = blank();
         if self.0.instruments.is_none() && span.is_disabled() {
             return Begun(None);
         }
-        let target = self.target(method, asked.params);
         if !span.is_disabled() {
-            describe(&span, &asked, target.as_ref());
+            describe(&span, &asked, kind);
         }
         let measured = self.0.instruments.as_ref().map(|instruments| Measured {
             instruments: Arc::clone(instruments),
             watch: self.0.clock.stopwatch(),
-            method: label(asked.method),
-            target,
+            kind: Arc::clone(kind),
         });
         let watched = Watched {
             ended: Cell::new(Ended::Unanswered),
@@ -257,7 +245,7 @@ impl Operations {
         let about = rejection.take_about();
         let (method, params) = match about.as_deref() {
             Some(about) => (&*about.method, about.params.as_ref()),
-            None => (OTHER, None),
+            None => (kind::OTHER, None),
         };
         let id = rejection.id();
         let begun =
@@ -265,39 +253,7 @@ impl Operations {
         begun.refuse(rejection.error(), rejection.is_callers_fault());
         rejection
     }
-
-    fn show(&self, asked: &Asked<'_>, method: Option<Method>) {
-        let target = self.target(method, asked.params);
-        self.0.flow.came(asked, target.as_ref().map(|label| label.value.as_str()).as_deref());
-    }
-
-    /// The tool or prompt that is asked for.
-    fn target(&self, method: Option<Method>, params: Option<&Params>) -> Option<KeyValue> {
-        let (known, key) = match method? {
-            Method::CallTool => (&self.0.tools, "gen_ai.tool.name"),
-            Method::GetPrompt => (&self.0.prompts, "gen_ai.prompt.name"),
-            _ => return None,
-        };
-        let name = params.and_then(|params| params.get::<String>("name"));
-        let label = name.and_then(|name| known.get(&name)).cloned();
-        Some(label.unwrap_or_else(|| KeyValue::new(key, OTHER)))
-    }
 }
-
-/// What is told of a method: its name if it has one, whoever made it up otherwise.
-fn label(method: &str) -> &'static str {
-    let notified = NOTIFICATIONS.into_iter().find(|name| *name == method);
-    Method::named(method).map(Method::as_str).or(notified).unwrap_or(OTHER)
-}
-
-/// The notifications that clients send.
-const NOTIFICATIONS: [&str; 5] = [
-    "notifications/initialized",
-    "notifications/cancelled",
-    "notifications/progress",
-    "notifications/roots/list_changed",
-    "notifications/tasks/status",
-];
 
 /// The span of a request, if spans are recorded. What it says comes later: to find that out costs
 /// something. (Asking with `span_enabled!` instead would leave the filters of the log in disorder.)
@@ -328,8 +284,8 @@ fn blank() -> Span {
     )
 }
 
-fn describe(span: &Span, asked: &Asked<'_>, target: Option<&KeyValue>) {
-    let (method, named) = (Method::named(asked.method), label(asked.method));
+fn describe(span: &Span, asked: &Asked<'_>, kind: &Kind) {
+    let named = kind.method;
     let uri = || asked.params.and_then(|params| params.get::<String>("uri"));
     span.record("mcp.method.name", named);
     span.record("mcp.protocol.version", asked.revision.map(Revision::as_str));
@@ -347,7 +303,7 @@ fn describe(span: &Span, asked: &Asked<'_>, target: Option<&KeyValue>) {
     if let Some(session) = asked.session {
         span.record("mcp.session.id", session.as_str());
     }
-    match target {
+    match &kind.target {
         None => span.record("otel.name", named),
         Some(label) => {
             let value = label.value.as_str();
@@ -355,7 +311,7 @@ fn describe(span: &Span, asked: &Asked<'_>, target: Option<&KeyValue>) {
             span.record("otel.name", format!("{named} {value}"))
         }
     };
-    match method {
+    match Method::named(named) {
         Some(Method::CallTool) => {
             span.record("gen_ai.operation.name", "execute_tool");
         }
@@ -428,8 +384,7 @@ impl Begun {
 struct Measured {
     instruments: Arc<Instruments>,
     watch: Stopwatch,
-    method: &'static str,
-    target: Option<KeyValue>,
+    kind: Arc<Kind>,
 }
 
 struct Finish(Option<Measured>);
@@ -446,13 +401,11 @@ impl Drop for Finish {
 
 impl Measured {
     fn record(self, ended: Ended, revision: Option<Revision>, network: Network) {
-        let mut labels = Vec::with_capacity(8);
-        labels.push(KeyValue::new("mcp.method.name", self.method));
-        network.label(&mut labels, revision);
-        if self.method == Method::CallTool.as_str() {
-            labels.push(KeyValue::new("gen_ai.operation.name", "execute_tool"));
+        let (to, took) = (&self.instruments.operations, self.watch.elapsed().as_secs_f64());
+        if ended == Ended::Well {
+            return self.kind.ended_well(to, took, (revision, network));
         }
-        labels.extend(self.target);
+        let mut labels = self.kind.labels(revision, network);
         if let Some(kind) = ended.error_type() {
             labels.push(KeyValue::new("error.type", kind.into_owned()));
         }
@@ -462,6 +415,6 @@ impl Measured {
         if ended.is_callers() {
             labels.push(KeyValue::new("mcp.fault", "caller"));
         }
-        self.instruments.operations.record(self.watch.elapsed().as_secs_f64(), &labels);
+        to.record(took, &labels);
     }
 }

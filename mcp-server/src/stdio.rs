@@ -235,7 +235,7 @@ impl Pipe {
             Era::Modern(envelope) => {
                 let (id, caller) = (envelope.id.clone(), self.caller.clone());
                 let form = Form::Either;
-                let running = modern::serve(&self.server, caller, None, form, *envelope)?;
+                let running = modern::serve(&self.server, caller, None, form, envelope)?;
                 self.run_modern(&id, running)
             }
             Era::ModernNotification(note) => {

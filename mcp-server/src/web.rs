@@ -4,7 +4,11 @@
 //! A connection goes to an address that was checked, never to a name that is resolved again; the
 //! address that has answered is checked once more. Nothing is followed, nothing is sent along.
 
-use std::{error::Error as _, time::Duration};
+use std::{
+    error::Error as _,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use chassis::{
     client::{ReadError, Timeouts, guarded_http_client, read_capped},
@@ -26,27 +30,41 @@ const TIMEOUTS: Timeouts =
 
 /// Fetches what features ask for.
 pub(crate) struct PublicWeb {
-    http: reqwest::Client,
+    /// Made when a feature asks for the first time: that reads all certificates of the system, which
+    /// takes longer than the rest of the start, and most servers never need it.
+    http: OnceLock<reqwest::Client>,
+    lookup: Lookup,
     reach: Reach,
     places: Semaphore,
 }
 
 impl PublicWeb {
     /// A web that begins where the public Internet does.
-    pub(crate) fn new() -> Result<Self, reqwest::Error> {
+    pub(crate) fn new() -> Self {
         Self::with(reach::system(), Reach::Internet)
     }
 
-    fn with(lookup: Lookup, reach: Reach) -> Result<Self, reqwest::Error> {
-        let http = guarded_http_client("mcp-server", TIMEOUTS, Guard { lookup, reach })?;
-        Ok(Self { http, reach, places: Semaphore::new(MOST_AT_ONCE) })
+    fn with(lookup: Lookup, reach: Reach) -> Self {
+        Self { http: OnceLock::new(), lookup, reach, places: Semaphore::new(MOST_AT_ONCE) }
+    }
+
+    fn http(&self) -> Result<&reqwest::Client, WebError> {
+        if let Some(http) = self.http.get() {
+            return Ok(http);
+        }
+        let guard = Guard { lookup: Arc::clone(&self.lookup), reach: self.reach };
+        let http = guarded_http_client("mcp-server", TIMEOUTS, guard).map_err(|error| {
+            tracing::error!(%error, "no HTTP client could be made for features");
+            WebError::Failed
+        })?;
+        Ok(self.http.get_or_init(|| http))
     }
 
     async fn fetch(&self, url: &str, most: usize) -> Result<Answered, WebError> {
         let url = self.checked(url)?;
         // Who would have to wait is turned away: what fills the places may be slow by intention.
         let _place = self.places.try_acquire().map_err(|_| WebError::Busy)?;
-        let response = self.http.get(url).send().await.map_err(|error| classified(&error))?;
+        let response = self.http()?.get(url).send().await.map_err(|error| classified(&error))?;
         let peer = response.remote_addr().map(|address| address.ip());
         if !peer.is_some_and(|peer| self.reach.includes(peer)) {
             return Err(WebError::OutOfReach);
@@ -108,7 +126,7 @@ impl Web for PublicWeb {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::SocketAddr, sync::Arc};
+    use std::net::SocketAddr;
 
     use ambient::Clock;
     use axum::{Router, response::Redirect, routing::get};
@@ -146,7 +164,7 @@ mod tests {
             let ip = self.address.ip();
             let lookup: Lookup = Arc::new(move |_| Box::pin(async move { Ok(vec![ip]) }));
             let url = format!("http://a.example:{}{path}", self.address.port());
-            PublicWeb::with(lookup, reach).unwrap().get(&url, 10).await
+            PublicWeb::with(lookup, reach).get(&url, 10).await
         }
     }
 
@@ -183,7 +201,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_address_in_the_url_is_checked_as_well() {
-        let web = PublicWeb::new().unwrap();
+        let web = PublicWeb::new();
         for url in
             ["http://127.0.0.1/", "http://[::1]/", "http://169.254.169.254/", "http://0x7f.1/"]
         {

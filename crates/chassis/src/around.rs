@@ -25,9 +25,45 @@ pub trait Around: Clone {
     /// Looks at the answer, or at the refusal.
     fn after(kept: Self::Kept, response: Response) -> Response;
 
+    /// This and, further in, another one, as one: a request is not moved on from the first to the
+    /// second, nor is the answer in the making. Only one of the two may open a span.
+    fn and<B: Around>(self, inner: B) -> Both<Self, B> {
+        Both { outer: self, inner }
+    }
+
     /// The service that does it.
     fn around<S>(self, inner: S) -> AroundService<Self, S> {
         AroundService { around: self, inner }
+    }
+}
+
+/// What [`Around::and`] makes.
+#[derive(Clone, Debug)]
+pub struct Both<A, B> {
+    outer: A,
+    inner: B,
+}
+
+impl<A: Around, B: Around> Around for Both<A, B> {
+    /// Of the inner one nothing, if the outer one has refused.
+    type Kept = (A::Kept, Option<B::Kept>);
+
+    fn before(&self, request: &mut Request) -> Begun<Self::Kept> {
+        let Begun { kept, span, refusal } = self.outer.before(request);
+        if refusal.is_some() {
+            return Begun { kept: (kept, None), span, refusal };
+        }
+        let inner = span.in_scope(|| self.inner.before(request));
+        let span = if span.is_none() { inner.span } else { span };
+        Begun { kept: (kept, Some(inner.kept)), span, refusal: inner.refusal }
+    }
+
+    fn after((outer, inner): Self::Kept, response: Response) -> Response {
+        let response = match inner {
+            Some(inner) => B::after(inner, response),
+            None => response,
+        };
+        A::after(outer, response)
     }
 }
 
@@ -174,5 +210,59 @@ where
         };
         let kept = this.kept.take().expect("a future is not polled after its end");
         Poll::Ready(Ok(A::after(kept, response)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{body::Body, response::IntoResponse as _};
+    use http::StatusCode;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    /// Writes what happens into a header of the request, and into one of the answer.
+    #[derive(Clone)]
+    struct Told {
+        name: &'static str,
+        refuses: bool,
+    }
+
+    impl Around for Told {
+        type Kept = &'static str;
+
+        fn before(&self, request: &mut Request) -> Begun<&'static str> {
+            request.extensions_mut().get_or_insert_default::<String>().push_str(self.name);
+            if self.refuses {
+                return Begun::refused(self.name, StatusCode::FORBIDDEN.into_response());
+            }
+            Begun::with(self.name)
+        }
+
+        fn after(name: &'static str, mut response: Response) -> Response {
+            response.extensions_mut().get_or_insert_default::<String>().push_str(name);
+            response
+        }
+    }
+
+    async fn answer(refusing: &str) -> (StatusCode, String) {
+        let told = |name| Told { name, refuses: name == refusing };
+        let handler = tower::service_fn(async |request: Request| {
+            let mut response = Response::new(Body::empty());
+            let before = request.extensions().get::<String>().cloned().unwrap_or_default();
+            response.extensions_mut().insert(before);
+            Ok::<_, Infallible>(response)
+        });
+        let service = told("a").and(told("b").and(told("c"))).around(handler);
+        let response = service.oneshot(Request::default()).await.unwrap();
+        let said = response.extensions().get::<String>().cloned();
+        (response.status(), said.unwrap_or_default())
+    }
+
+    #[tokio::test]
+    async fn several_as_one_are_in_the_same_order_as_one_in_the_other() {
+        assert_eq!(answer("").await, (StatusCode::OK, "abccba".to_owned()));
+        assert_eq!(answer("b").await, (StatusCode::FORBIDDEN, "ba".to_owned()));
+        assert_eq!(answer("a").await, (StatusCode::FORBIDDEN, "a".to_owned()));
     }
 }

@@ -1,5 +1,7 @@
 //! The one ordered list of layers around a router.
 
+use std::sync::Arc;
+
 use ambient::{Clock, Entropy};
 use axum::{Router, response::Response};
 use http::HeaderName;
@@ -8,7 +10,7 @@ use tower::layer::layer_fn;
 use crate::{
     RequestId,
     access_log::LogAccess,
-    around::{Around as _, AroundService},
+    around::{Around as _, AroundService, Both},
     fault::{AnswerFaults, CatchPanic},
     headers::SecureHeaders,
     request_id::{KnowRequests, NameRequests},
@@ -58,21 +60,20 @@ pub fn dress(router: Router, options: Dress) -> Router {
 
 /// What is around every request, outermost first: what comes later is seen, named and logged by what
 /// came before.
-pub(crate) type Dressed<S> = Worn<NameRequests, KnowRequests<Told<S>>>;
-type Told<S> = Worn<TraceHttp, Worn<MeasureHttp, Logged<S>>>;
-type Logged<S> = Worn<LogAccess, Worn<SecureHeaders, Worn<AnswerFaults, Safe<S>>>>;
+pub(crate) type Dressed<S> = Worn<NameRequests, KnowRequests<Worn<Seen, Safe<S>>>>;
 type Safe<S> = CatchPanic<Worn<size::LimitBody, S>>;
+type Seen = Both<TraceHttp, Both<MeasureHttp, Both<LogAccess, Both<SecureHeaders, AnswerFaults>>>>;
 type Worn<A, S> = AroundService<A, S>;
 
 /// Puts the layers around a service, which may be for one route only.
 pub(crate) fn dressed<S>(inner: S, options: &Dress, route: Option<&'static str>) -> Dressed<S> {
-    let (limit, https) = (options.max_body, options.https);
-    let inner = size::LimitBody { limit, too_large: options.too_large }.around(inner);
-    let inner = AnswerFaults.around(CatchPanic(inner));
-    let inner = SecureHeaders { https }.around(inner);
-    let (clock, session) = (options.clock.clone(), options.session.clone());
-    let inner = LogAccess { clock, session }.around(inner);
-    let inner = MeasureHttp { metrics: options.metrics.clone(), route }.around(inner);
-    let inner = KnowRequests(TraceHttp { https, route }.around(inner));
-    NameRequests(options.entropy.clone()).around(inner)
+    let (limit, https, clock) = (options.max_body, options.https, options.clock.clone());
+    let (metrics, session) = (options.metrics.clone(), options.session.clone());
+    let answered = SecureHeaders { https }.and(AnswerFaults);
+    let logged = LogAccess { clock, session }.and(answered);
+    let measured = MeasureHttp { metrics, route, usual: Arc::default() }.and(logged);
+    let seen = TraceHttp { https, route }.and(measured);
+    let limited = size::LimitBody { limit, too_large: options.too_large }.around(inner);
+    let known = KnowRequests(seen.around(CatchPanic(limited)));
+    NameRequests(options.entropy.clone()).around(known)
 }

@@ -56,7 +56,7 @@ mod version;
 
 pub use access_log::{Requester, address};
 pub use app::App;
-pub use around::{Answered, Around, AroundLayer, AroundService, Begun, Serve};
+pub use around::{Answered, Around, AroundLayer, AroundService, Begun, Both, Serve};
 pub use exit::{exit_code, exit_code_of};
 pub use fault::Fault;
 pub use health::Health;

@@ -51,7 +51,7 @@ pub(crate) fn serve(
     caller: Caller,
     headers: Option<&HeaderMap>,
     form: Form,
-    envelope: Envelope,
+    envelope: Box<Envelope>,
 ) -> Result<Running, Rejection> {
     let id = envelope.id.clone();
     prepare(server, caller, headers, form, envelope).map_err(|rejection| rejection.to(&id))
@@ -62,7 +62,7 @@ fn prepare(
     caller: Caller,
     headers: Option<&HeaderMap>,
     form: Form,
-    envelope: Envelope,
+    envelope: Box<Envelope>,
 ) -> Result<Running, Rejection> {
     let begun = server.operations().begin(Asked {
         id: Some(&envelope.id),
@@ -97,7 +97,7 @@ fn call_of(
     caller: Caller,
     headers: Option<&HeaderMap>,
     form: Form,
-    envelope: Envelope,
+    envelope: Box<Envelope>,
 ) -> Result<Prepared, Rejection> {
     headers.map_or(Ok(()), |headers| mirrored_method(headers, &envelope.method))?;
     let offered = |method: &Method| {
@@ -123,7 +123,7 @@ fn call_of(
         }
         Ok(ClientRequest::Listen(params)) => {
             listenable(form, &params, &envelope)?;
-            let Envelope { id, capabilities, .. } = envelope;
+            let Envelope { id, capabilities, .. } = *envelope;
             let wanted = Wanted { filter: params.notifications, capabilities };
             subscription(server, caller, id, wanted, Arc::clone(&outbox))?
         }
@@ -343,7 +343,7 @@ fn discover(server: &Server) -> ServerResult {
 async fn run(
     server: Server,
     principal: Arc<Principal>,
-    envelope: Envelope,
+    envelope: Box<Envelope>,
     mut request: ClientRequest,
     outbox: Arc<Outbox>,
 ) -> Answer {
@@ -372,11 +372,11 @@ impl Round {
     fn begin(
         server: Server,
         principal: Arc<Principal>,
-        envelope: Envelope,
+        envelope: Box<Envelope>,
         request: &mut ClientRequest,
         outbox: Arc<Outbox>,
     ) -> Result<Self, Answer> {
-        let Envelope { id, meta, revision, capabilities, .. } = envelope;
+        let Envelope { id, meta, revision, capabilities, .. } = *envelope;
         let mut journal = Journal::default();
         let mut exchange = None;
         if let Some((parts, answers, state)) = exchange::parts(request) {
@@ -474,10 +474,10 @@ impl Round {
 async fn of_task(
     server: Server,
     principal: Arc<Principal>,
-    envelope: Envelope,
+    envelope: Box<Envelope>,
     request: ClientRequest,
 ) -> Answer {
-    let Envelope { id, revision, capabilities, .. } = envelope;
+    let Envelope { id, revision, capabilities, .. } = *envelope;
     match tasks::modern(&server, &principal, revision, &capabilities, &request).await {
         Ok(result) => answer(&server, &id, result),
         Err(refusal) => refused(&id, refusal, revision),

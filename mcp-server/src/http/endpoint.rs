@@ -48,7 +48,7 @@ pub(super) async fn message(
     let refused = |rejection| server.operations().refused(rejection, Transport::Streamable);
     match era.map_err(refused)? {
         Era::Modern(envelope) => {
-            let running = modern::serve(server, caller, Some(&headers), form, *envelope)?;
+            let running = modern::serve(server, caller, Some(&headers), form, envelope)?;
             Ok(running.reply(server.clock()).await)
         }
         Era::ModernNotification(_) => Ok(StatusCode::ACCEPTED.into_response()),

@@ -47,7 +47,9 @@ impl Around for Observe {
     type Kept = Asked;
 
     fn before(&self, request: &mut Request) -> Begun<Asked> {
-        let session = request.headers().get(headers::SESSION_ID).cloned();
+        let is_shown = self.0.flow().is_on();
+        let session =
+            is_shown.then(|| request.headers().get(headers::SESSION_ID).cloned()).flatten();
         Begun::with(Asked { server: self.0.clone(), kind: kind(request), session })
     }
 
@@ -126,17 +128,17 @@ fn reason(response: &Response) -> &'static str {
 
 /// What a stream is for.
 fn kind(request: &Request) -> &'static str {
-    let method = request.headers().get(shared::mcp::headers::METHOD);
+    if *request.method() == Method::POST {
+        let method = request.headers().get(headers::METHOD);
+        let listens = method.is_some_and(|method| method == "subscriptions/listen");
+        return if listens { "listen" } else { "request" };
+    }
     if request.uri().path() == SSE {
         "sse_2024"
     } else if request.headers().contains_key("last-event-id") {
         "resumed"
-    } else if *request.method() == Method::GET {
-        "standalone"
-    } else if method.is_some_and(|method| method == "subscriptions/listen") {
-        "listen"
     } else {
-        "request"
+        "standalone"
     }
 }
 

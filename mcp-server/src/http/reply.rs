@@ -14,7 +14,7 @@ use axum::{
 use bytes::{BufMut as _, Bytes, BytesMut};
 use chassis::{Lasting, Lifecycle, RequestId};
 use futures_util::{FutureExt as _, Stream, future::BoxFuture, stream};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
 use shared::mcp::{self, ErrorCode, ErrorObject};
 use tokio::sync::mpsc;
@@ -70,23 +70,31 @@ impl Answer {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        const JSON: HeaderValue = HeaderValue::from_static("application/json");
         match self {
             Self::Message(status, message) => {
-                let mut response =
-                    (status, [(header::CONTENT_TYPE, JSON)], message).into_response();
+                let mut response = as_json(status, message);
                 if status == StatusCode::SERVICE_UNAVAILABLE {
                     let after = HeaderValue::from_static("2");
                     response.headers_mut().insert(header::RETRY_AFTER, after);
                 }
                 response
             }
-            Self::Last(Said { message, .. }) => {
-                ([(header::CONTENT_TYPE, JSON)], message).into_response()
-            }
+            Self::Last(Said { message, .. }) => as_json(StatusCode::OK, message),
             Self::Nothing => StatusCode::ACCEPTED.into_response(),
         }
     }
+}
+
+/// Room for the headers that an answer gets on its way out, so that they are not moved for each other.
+const HEADERS: usize = 12;
+
+fn as_json(status: StatusCode, message: Bytes) -> Response {
+    let mut headers = HeaderMap::with_capacity(HEADERS);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    let mut response = Response::new(Body::from(message));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
 }
 
 /// The forms of an answer that a client can read.

@@ -17,8 +17,8 @@ pub(super) fn around(app: App, server: &Server, clothes: &Dress) -> App {
     if server.config().faults.is_on {
         return app;
     }
-    let observed = observed::Observe(server.clone()).around(Endpoint(server.clone()));
-    let guarded = guard::Check::pages(server).around(observed);
+    let guarded = guard::Check::pages(server).and(observed::Observe(server.clone()));
+    let guarded = guarded.around(Endpoint(server.clone()));
     app.with_shortcut(ENDPOINT, is_plain, guarded, clothes)
 }
 

@@ -89,7 +89,7 @@ impl Failure {
             AskError::Refused(error) if is_known(error.code.0) => {
                 Some(Cow::Owned(error.code.0.to_string()))
             }
-            AskError::Refused(_) => Some(super::OTHER.into()),
+            AskError::Refused(_) => Some(super::kind::OTHER.into()),
             _ => None,
         };
         let kind = match error {

@@ -102,6 +102,12 @@ impl Params {
         serde_json::from_slice(member.text(self)).ok()
     }
 
+    /// A member that is a text, not copied if it is written plainly; none if it is absent or no text.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.get::<Key<'_>>(name).map(|Key(text)| text)
+    }
+
     /// How long the texts of all members are, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -282,7 +288,7 @@ impl FoundMember<'_> {
     }
 }
 
-/// The name of a member, borrowed if it is written plainly.
+/// A text, borrowed if it is written plainly: the name of a member, for one.
 #[derive(Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -383,6 +389,9 @@ mod tests {
         assert_eq!(named.list, [1, 2]);
         assert_eq!(params.get::<Vec<u8>>("list"), Some(vec![1, 2]));
         assert_eq!(params.get::<String>("list"), None);
+        assert!(matches!(params.text("name"), Some(Cow::Borrowed("x"))));
+        assert_eq!(of(r#"{"name":"\u0078"}"#).text("name").as_deref(), Some("x"));
+        assert_eq!((params.text("list"), params.text("absent")), (None, None));
     }
 
     #[test]

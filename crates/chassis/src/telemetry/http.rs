@@ -2,7 +2,7 @@
 //!
 //! A stream is measured to its first byte: how long a client listens is not how fast a server is.
 
-use std::{borrow::Cow, net::SocketAddr};
+use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 
 use ambient::{Clock, Stopwatch};
 use axum::{
@@ -17,7 +17,7 @@ use opentelemetry::{
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::{Tally, context};
+use super::{Tally, Usual, context};
 use crate::{
     RequestId,
     access_log::address,
@@ -70,6 +70,8 @@ pub(crate) struct MeasureHttp {
     pub(crate) metrics: Option<HttpMetrics>,
     /// The route, where no router finds it.
     pub(crate) route: Option<&'static str>,
+    /// Requests by that route which are answered as almost all are.
+    pub(crate) usual: Arc<Usual>,
 }
 
 /// What a request was for, as its path is named and not as it was written.
@@ -100,6 +102,7 @@ pub(crate) struct Measured {
     method: &'static str,
     route: Option<Route>,
     version: &'static str,
+    usual: Arc<Usual>,
 }
 
 impl Drop for Measured {
@@ -121,6 +124,7 @@ impl Around for MeasureHttp {
                 version: version(request.version()),
                 metrics: metrics.clone(),
                 method,
+                usual: Arc::clone(&self.usual),
             }
         });
         Begun::with(measured)
@@ -136,6 +140,21 @@ impl Around for MeasureHttp {
 
 impl Measured {
     fn record(&self, status: u16) {
+        let (to, took) = (&self.metrics.duration, self.watch.elapsed().as_secs_f64());
+        if self.is_usual(status) {
+            self.usual.record(to, took, || self.attributes(status));
+        } else {
+            to.record(took, &self.attributes(status));
+        }
+    }
+
+    /// Whether its labels are those of almost every request by a route that is known beforehand.
+    fn is_usual(&self, status: u16) -> bool {
+        matches!(self.route, Some(Route::Known(_)))
+            && (self.method, self.version, status) == ("POST", "1.1", 200)
+    }
+
+    fn attributes(&self, status: u16) -> Vec<KeyValue> {
         let mut attributes = vec![
             KeyValue::new("http.request.method", self.method),
             KeyValue::new("url.scheme", self.metrics.scheme),
@@ -146,7 +165,7 @@ impl Measured {
         if status >= 500 {
             attributes.push(KeyValue::new("error.type", status.to_string()));
         }
-        self.metrics.duration.record(self.watch.elapsed().as_secs_f64(), &attributes);
+        attributes
     }
 }
 

@@ -19,6 +19,7 @@ mod settings;
 mod start;
 mod tally;
 mod traces;
+mod usual;
 mod verbosity;
 
 use std::{
@@ -39,6 +40,7 @@ pub use self::{
     settings::{MetricsAddr, Otlp, PushedMetrics, PushedTraces, Root, Sampling, TelemetrySettings},
     start::{Service, Telemetry},
     tally::Tally,
+    usual::Usual,
 };
 
 /// The commit that this was built from, if the build knew: see `build.rs`.
