@@ -1,9 +1,10 @@
 //! How the server is, over all instances: who is there, what each has done, how sessions are used.
 //!
 //! An instance reports every few seconds and is forgotten soon after its last report. A session is
-//! counted as long as it is used or has a stream. None of this decides anything: what fails here is
-//! logged, and the call goes on.
+//! counted as long as it is used or has a stream; what was kept for one that nobody comes back to ends
+//! here. No call depends on any of this: what fails is logged.
 
+mod left;
 mod uses;
 
 use std::{
@@ -21,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use store::{Bus, Count, Record, Roster, Store, StoreError, Table, Tally};
 
-use self::uses::Uses;
+use self::{left::Left, uses::Uses};
 use crate::{feature_state::unavailable, metrics::McpMetrics, session::SessionId};
 
 /// How often an instance reports.
@@ -62,6 +63,7 @@ struct Inner {
     idle: Duration,
     streams: Arc<AtomicU64>,
     uses: Uses,
+    left: Left,
     bus: Bus,
     roster: Roster,
     tally: Tally,
@@ -86,6 +88,7 @@ impl Vitals {
             idle,
             streams: Arc::default(),
             uses: Uses::default(),
+            left: Left::new(store, idle),
             bus: store.bus(),
             roster: store.roster(),
             tally: store.tally(),
@@ -100,6 +103,7 @@ impl Vitals {
             noticed(self.put_report().await);
             self.count_all().await;
             self.count_expired(&metrics).await;
+            self.0.left.look(self.0.clock.now()).await;
             tokio::select! {
                 biased;
                 () = &mut stopping => break,
@@ -167,7 +171,11 @@ impl Vitals {
 
     /// What has been noted and not told to the store.
     async fn count_all(&self) {
-        for (session, uses, last) in self.0.uses.take(self.0.clock.now()) {
+        let taken = self.0.uses.take(self.0.clock.now());
+        for (session, last) in taken.silent {
+            self.0.left.note(session, last);
+        }
+        for (session, uses, last) in taken.untold {
             self.tally(&session, uses, last, None).await;
         }
     }

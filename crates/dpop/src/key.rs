@@ -104,7 +104,7 @@ impl PublicKey {
 
     /// Its name.
     pub(crate) fn thumbprint(&self) -> Thumbprint {
-        // `serde_json` writes members in the order of their names, without spaces.
+        // In the order of their names, which is that of each line here, and without spaces.
         let members = match &self.members {
             Members::Ec { crv, x, y } => json!({"crv": crv, "kty": "EC", "x": x, "y": y}),
             Members::Okp { crv, x } => json!({"crv": crv, "kty": "OKP", "x": x}),

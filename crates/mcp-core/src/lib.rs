@@ -81,7 +81,6 @@ mod ctx;
 mod delegated;
 mod dispatch;
 mod failure;
-mod fields;
 pub mod flow;
 mod listing;
 mod metered;

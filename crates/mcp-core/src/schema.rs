@@ -1,4 +1,5 @@
-//! Schemas as MCP wants them, made from types.
+//! Schemas as MCP wants them, made from types. Fields keep the order of their declaration, in which
+//! people are shown them: what is taken out goes by `shift_remove`, which moves nothing else.
 
 use schemars::{
     JsonSchema, SchemaGenerator,
@@ -10,11 +11,11 @@ use serde_json::{Map, Value, json};
 /// tool's and is taken out.
 pub(crate) fn input<T: JsonSchema>() -> (Value, Option<String>) {
     let mut schema = of::<T>(Contract::Deserialize);
-    let description = match schema.remove("description") {
+    let description = match schema.shift_remove("description") {
         Some(Value::String(text)) => Some(text),
         _ => None,
     };
-    schema.remove("title");
+    schema.shift_remove("title");
     schema.insert("type".to_owned(), json!("object"));
     schema.entry("properties").or_insert_with(|| json!({}));
     unite_marked_types(&mut schema);
@@ -47,7 +48,7 @@ fn unite_types(field: &mut Map<String, Value>) {
 /// The schema of a structured result: of what is written, which may differ from what is read.
 pub(crate) fn output<T: JsonSchema>() -> Value {
     let mut schema = of::<T>(Contract::Serialize);
-    schema.remove("title");
+    schema.shift_remove("title");
     Value::Object(schema)
 }
 
@@ -100,7 +101,7 @@ fn drop_widths(schema: &mut Value) {
                     || format.trim_start_matches('u').starts_with("int")
             };
             if members.get("format").and_then(Value::as_str).is_some_and(widths) {
-                members.remove("format");
+                members.shift_remove("format");
             }
             members.values_mut().for_each(drop_widths);
         }
@@ -146,7 +147,7 @@ fn simple_field(field: &Value, definitions: &Value) -> Option<Value> {
     if let Some(format) = field.get("format").and_then(Value::as_str)
         && !["email", "uri", "date", "date-time"].contains(&format)
     {
-        field.remove("format");
+        field.shift_remove("format");
     }
     if let Some(items) = field.get("items") {
         let items = simple_field(items, definitions)?;
@@ -162,18 +163,18 @@ fn simple_field(field: &Value, definitions: &Value) -> Option<Value> {
 /// Follows a reference, alone or beside null, and keeps what is said beside it.
 fn resolved(field: &Value, definitions: &Value) -> Option<Map<String, Value>> {
     let mut field = field.as_object()?.clone();
-    let reference = match (field.remove("$ref"), field.get("anyOf")) {
+    let reference = match (field.shift_remove("$ref"), field.get("anyOf")) {
         (Some(reference), _) => reference,
         (None, Some(Value::Array(either))) => {
             let reference = either.iter().find_map(|part| part.get("$ref"))?.clone();
-            field.remove("anyOf");
+            field.shift_remove("anyOf");
             reference
         }
         (None, _) => return Some(field),
     };
     let name = reference.as_str()?.strip_prefix("#/$defs/")?;
     let mut target = definitions.get(name)?.as_object()?.clone();
-    target.remove("title");
+    target.shift_remove("title");
     target.extend(field);
     Some(target)
 }
@@ -293,6 +294,30 @@ mod tests {
         assert_eq!(field("titled"), json!({ "type": "string", "oneOf": titles }));
         assert_eq!(field("several")["items"], json!({ "type": "string", "enum": ["A", "B"] }));
         assert_eq!(field("yes"), json!({ "type": "boolean" }));
+    }
+
+    fn fields(schema: &Value) -> Vec<&str> {
+        let fields = schema["properties"].as_object().unwrap();
+        fields.keys().map(String::as_str).collect()
+    }
+
+    #[derive(JsonSchema, serde::Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Trip {
+        to_where: String,
+        at: Option<String>,
+        by: String,
+    }
+
+    #[test]
+    fn fields_are_in_the_order_of_their_declaration() {
+        let form = form::<Form>();
+        assert_eq!(fields(&form), ["name", "age", "plain", "titled", "several", "yes"]);
+        assert_eq!(fields(&output::<Trip>()), ["toWhere", "at", "by"]);
+        let field = json!({ "title": "T", "type": "string", "format": "uuid", "pattern": "x", "minLength": 1, "description": "D" });
+        let simple = simple_field(&field, &Value::Null).unwrap();
+        let members: Vec<_> = simple.as_object().unwrap().keys().collect();
+        assert_eq!(members, ["title", "type", "minLength", "description"]);
     }
 
     #[derive(Deserialize, JsonSchema)]

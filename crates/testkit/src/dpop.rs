@@ -45,7 +45,7 @@ impl ProofKey {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).or_fail("a key");
         // An uncompressed point: 4, x, y.
         let (x, y) = pair.public_key().as_ref()[1..].split_at(32);
-        let jwk = json!({ "kty": "EC", "crv": "P-256", "x": text(x), "y": text(y) });
+        let jwk = json!({ "crv": "P-256", "kty": "EC", "x": text(x), "y": text(y) });
         Self { secret: Pair::P256(pair), jwk }
     }
 
@@ -53,7 +53,7 @@ impl ProofKey {
     #[must_use]
     pub fn ed25519() -> Self {
         let pair = Ed25519KeyPair::generate().or_fail("a key");
-        let jwk = json!({ "kty": "OKP", "crv": "Ed25519", "x": text(pair.public_key().as_ref()) });
+        let jwk = json!({ "crv": "Ed25519", "kty": "OKP", "x": text(pair.public_key().as_ref()) });
         Self { secret: Pair::Ed25519(pair), jwk }
     }
 
@@ -64,14 +64,14 @@ impl ProofKey {
         let public = pair.public_key();
         let (n, e) = (public.modulus(), public.exponent());
         let (n, e) = (n.big_endian_without_leading_zero(), e.big_endian_without_leading_zero());
-        let jwk = json!({ "kty": "RSA", "n": text(n), "e": text(e) });
+        let jwk = json!({ "e": text(e), "kty": "RSA", "n": text(n) });
         Self { secret: Pair::Rsa(Box::new(pair)), jwk }
     }
 
     /// The name of the key (RFC 7638): what tokens are bound to.
     #[must_use]
     pub fn thumbprint(&self) -> String {
-        // All members here are required ones, and they are written in the order of their names.
+        // All members here are required ones, and each key above has them in the order of their names.
         text(&Sha256::digest(self.jwk.to_string()))
     }
 
@@ -145,7 +145,7 @@ impl Draft<'_> {
 fn set(object: &mut Value, name: &str, value: Value) {
     let members = object.as_object_mut().or_fail("an object");
     match value {
-        Value::Null => drop(members.remove(name)),
+        Value::Null => drop(members.shift_remove(name)),
         value => drop(members.insert(name.to_owned(), value)),
     }
 }

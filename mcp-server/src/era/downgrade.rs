@@ -237,9 +237,9 @@ fn older_form(schema: &Value) -> Value {
             one_of_several(field);
         }
         if field.get("type") != Some(&json!("boolean")) {
-            field.remove("default");
+            field.shift_remove("default");
         }
-        if let Some(Value::Array(choices)) = field.remove("oneOf") {
+        if let Some(Value::Array(choices)) = field.shift_remove("oneOf") {
             let part = |name| choices.iter().map(|choice| choice[name].clone()).collect::<Value>();
             field.insert("enum".to_owned(), part("const"));
             field.insert("enumNames".to_owned(), part("title"));
@@ -264,13 +264,13 @@ fn wants_several(field: &Value) -> bool {
 
 /// The choice of several as a choice of one.
 fn one_of_several(field: &mut Map<String, Value>) {
-    let Some(Value::Object(mut items)) = field.remove("items") else { return };
+    let Some(Value::Object(mut items)) = field.shift_remove("items") else { return };
     field.insert("type".to_owned(), json!("string"));
     field.retain(|name, _| !["minItems", "maxItems"].contains(&name.as_str()));
-    if let Some(values) = items.remove("enum") {
+    if let Some(values) = items.shift_remove("enum") {
         field.insert("enum".to_owned(), values);
     }
-    if let Some(titled) = items.remove("anyOf") {
+    if let Some(titled) = items.shift_remove("anyOf") {
         field.insert("oneOf".to_owned(), titled);
     }
 }

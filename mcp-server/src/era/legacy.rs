@@ -91,7 +91,7 @@ fn initialized(server: &Server, id: &RequestId, revision: Revision, transport: T
     if let Some(Value::Object(tasks)) = &mut capabilities.tasks
         && !lists_tasks(server, transport)
     {
-        tasks.remove("list");
+        tasks.shift_remove("list");
     }
     let result = ServerResult::Initialize(InitializeResult {
         head: Head::default(),

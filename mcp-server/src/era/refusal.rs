@@ -56,7 +56,7 @@ mod tests {
     fn a_page_that_must_come_first_is_named() {
         let refused = error(Refusal::PagesFirst(Vec::new()), Revision::V2025_11_25).1;
         assert_eq!(refused.code, ErrorCode(-32042));
-        assert_eq!(refused.data, Some(json!({ "elicitations": [] })));
+        assert_eq!(refused.data.as_deref(), Some(&json!({ "elicitations": [] })));
     }
 
     #[test]
@@ -84,6 +84,6 @@ mod tests {
         let refusal = Refusal::MissingCapability(Box::new(capabilities));
         let (status, error) = error(refusal, Revision::V2026_07_28);
         assert_eq!(status, 400);
-        assert_eq!(error.data.unwrap(), json!({ "requiredCapabilities": { "sampling": {} } }));
+        assert_eq!(*error.data.unwrap(), json!({ "requiredCapabilities": { "sampling": {} } }));
     }
 }

@@ -301,7 +301,7 @@ fn ended(id: &TaskId, outcome: Outcome) -> Result<ServerResult, ErrorObject> {
     let related = ("io.modelcontextprotocol/related-task", json!({ "taskId": id.as_str() }));
     match outcome {
         Outcome::Result(mut result) => {
-            let meta = result.remove("_meta");
+            let meta = result.shift_remove("_meta");
             let mut head = Head::default();
             if let Some(Value::Object(meta)) = meta {
                 head.meta.other = meta;

@@ -9,6 +9,7 @@ mod diagnostics;
 mod everything;
 mod fetch;
 mod hosts;
+mod icons;
 #[cfg(test)]
 mod listings;
 mod options;

@@ -79,10 +79,8 @@ impl Rejection {
             SERVED.into_iter().filter(|r| !claimed_legacy || *r == Revision::V2026_07_28);
         let data = json!({ "supported": supported.collect::<Vec<_>>(), "requested": requested });
         let code = ErrorCode::UNSUPPORTED_PROTOCOL_VERSION;
-        let mut rejection =
-            Self::new(StatusCode::BAD_REQUEST, code, "Unsupported protocol version");
-        rejection.error.data = Some(data);
-        rejection
+        let error = ErrorObject::new(code, "Unsupported protocol version").with_data(data);
+        Self::of(StatusCode::BAD_REQUEST, error)
     }
 
     /// An error with its status.

@@ -131,8 +131,8 @@ impl LastWords {
     async fn spoken(&self) -> Answer {
         self.lifecycle.nearly_over().await;
         let message = "The server is shutting down and has not finished this call";
-        let mut error = ErrorObject::new(ErrorCode::INTERNAL_ERROR, message);
-        error.data = Some(json!({ "reason": "shutting_down", "retryable": true }));
+        let why = json!({ "reason": "shutting_down", "retryable": true });
+        let error = ErrorObject::new(ErrorCode::INTERNAL_ERROR, message).with_data(why);
         let message = match &self.asked {
             Requests::One(id) => error_message(Some(id), &error),
             Requests::Batch(ids) => {

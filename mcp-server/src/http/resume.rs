@@ -172,8 +172,8 @@ impl Resumed {
             return self.end(None);
         };
         let message = "The instance that ran this call is gone; call again";
-        let mut error = ErrorObject::new(ErrorCode::INTERNAL_ERROR, message);
-        error.data = Some(json!({ "reason": "instance_lost", "retryable": true }));
+        let why = json!({ "reason": "instance_lost", "retryable": true });
+        let error = ErrorObject::new(ErrorCode::INTERNAL_ERROR, message).with_data(why);
         let message = error_message(Some(&id), &error);
         let entry = Entry::Answered(String::from_utf8_lossy(&message).into_owned());
         let streams = self.server.sessions().streams();

@@ -25,6 +25,15 @@ struct Noted {
     last: Timestamp,
 }
 
+/// What there is to do about the sessions that were used.
+#[derive(Default)]
+pub(super) struct Taken {
+    /// Uses that the store has not heard of, and the last of them.
+    pub(super) untold: Vec<(String, u64, Timestamp)>,
+    /// Sessions that are not used any more, and when they were used last.
+    pub(super) silent: Vec<(String, Timestamp)>,
+}
+
 impl Uses {
     /// Notes a use; gives how many are to be told now, if any are.
     pub(super) fn note(&self, session: &str, now: Timestamp) -> Option<u64> {
@@ -51,16 +60,22 @@ impl Uses {
         Some((std::mem::take(&mut noted.untold), noted.last))
     }
 
-    /// What is untold of all of them. Those that have not been used for a while are forgotten.
-    pub(super) fn take(&self, now: Timestamp) -> Vec<(String, u64, Timestamp)> {
-        let mut untold = Vec::new();
+    /// What is untold of all of them. Those that have not been used for a while are forgotten, and
+    /// given with the moment of their last use.
+    pub(super) fn take(&self, now: Timestamp) -> Taken {
+        let mut taken = Taken::default();
         self.lock().retain(|session, noted| {
             if noted.untold > 0 {
-                untold.push((session.clone(), std::mem::take(&mut noted.untold), noted.last));
+                let untold = std::mem::take(&mut noted.untold);
+                taken.untold.push((session.clone(), untold, noted.last));
             }
-            noted.told <= now && now < noted.told + EVERY
+            let is_used = noted.told <= now && now < noted.told + EVERY;
+            if !is_used {
+                taken.silent.push((session.clone(), noted.last));
+            }
+            is_used
         });
-        untold
+        taken
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Noted>> {

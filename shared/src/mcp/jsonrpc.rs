@@ -369,9 +369,9 @@ pub struct ErrorObject {
     pub code: ErrorCode,
     /// One sentence.
     pub message: String,
-    /// Details, by code.
+    /// Details, by code. Few errors have any, and they would make every result large that may be one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub data: Option<Value>,
+    pub data: Option<Box<Value>>,
 }
 
 impl ErrorObject {
@@ -384,7 +384,7 @@ impl ErrorObject {
     /// The same with details.
     #[must_use]
     pub fn with_data(mut self, data: Value) -> Self {
-        self.data = Some(data);
+        self.data = Some(Box::new(data));
         self
     }
 }

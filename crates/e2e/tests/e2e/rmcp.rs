@@ -125,14 +125,14 @@ async fn is_served(client: Connected, revision: &ProtocolVersion) {
 async fn it_speaks_the_newest_revision_with_a_token(setup: Setup) {
     let world = setup.start().await;
     let revision = ProtocolVersion::V_2026_07_28;
-    is_served(connect(&world, &revision, newest()).await, &revision).await;
+    Box::pin(is_served(connect(&world, &revision, newest()).await, &revision)).await;
 }
 
 async fn it_opens_sessions_of_the_older_revisions_with_a_token(setup: Setup) {
     let world = setup.start().await;
     for revision in [ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2025_06_18] {
         let client = connect(&world, &revision, ClientLifecycleMode::Initialize).await;
-        is_served(client, &revision).await;
+        Box::pin(is_served(client, &revision)).await;
     }
 }
 
@@ -143,7 +143,7 @@ async fn it_finds_the_newest_revision_by_itself(setup: Setup) {
         legacy_version: Some(ProtocolVersion::V_2025_11_25),
     };
     let client = connect(&world, &ProtocolVersion::V_2025_11_25, auto).await;
-    is_served(client, &ProtocolVersion::V_2026_07_28).await;
+    Box::pin(is_served(client, &ProtocolVersion::V_2026_07_28)).await;
 }
 
 /// The SDK's own OAuth, with a person in the browser.
@@ -170,5 +170,5 @@ async fn it_finds_its_own_way_to_a_token_and_refreshes_it(setup: Setup) {
     let transport = StreamableHttpClientTransport::with_client(client, config);
     let revision = ProtocolVersion::V_2026_07_28;
     let connecting = app(&revision).serve_with_lifecycle(transport, newest());
-    is_served(connected(connecting).await, &revision).await;
+    Box::pin(is_served(connected(connecting).await, &revision)).await;
 }

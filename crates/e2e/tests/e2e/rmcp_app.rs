@@ -175,7 +175,7 @@ pub(crate) async fn walk(client: &Connected) {
         let answer = within(PATIENCE, ask(client, &one.method, one.params.clone())).await;
         one.check(&answer);
     }
-    history(client).await;
+    Box::pin(history(client)).await;
     if revision.has_sampling_tools() {
         let asking = json!({ "prompt": "2 + 3?", "toolChoice": "auto" });
         let said = call(client, "sampling-request", asking).await;

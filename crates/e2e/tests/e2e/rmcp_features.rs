@@ -58,7 +58,7 @@ async fn it_walks_the_whole_catalogue_in_every_revision(setup: Setup) {
     let world = setup.start().await;
     for revision in WITH_SESSIONS.into_iter().chain([Revision::V2026_07_28]) {
         let client = connect(&world, revision).await;
-        walk(&client).await;
+        Box::pin(walk(&client)).await;
         goes(client).await;
     }
 }

@@ -24,7 +24,7 @@ async fn started(revision: Revision) -> (Connected, TempDir) {
 async fn it_walks_the_whole_catalogue_of_a_program_in_every_revision() {
     for revision in Revision::ALL {
         let (client, _directory) = started(revision).await;
-        walk(&client).await;
+        Box::pin(walk(&client)).await;
         let _ = client.cancel().await.expect("it ends in order");
     }
 }

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
 use shared::mcp::{Prompt as ListedPrompt, PromptArgument, PromptMessage, misfit};
 
-use crate::{Ctx, Prompt, PromptError, PromptInfo, catalog::Completing, fields, schema};
+use crate::{Ctx, Prompt, PromptError, PromptInfo, catalog::Completing, schema};
 
 /// The messages, and what they are for if that depends on the arguments.
 pub(crate) struct Rendered {
@@ -38,7 +38,7 @@ impl<S: Send + Sync + 'static> PromptEntry<S> {
             name: P::NAME.to_owned(),
             title: info.title.map(str::to_owned),
             description,
-            arguments: arguments(&schema, fields::names::<P>()),
+            arguments: arguments(&schema),
             icons: info.icons,
             meta: info.meta,
         });
@@ -60,7 +60,7 @@ impl<S: Send + Sync + 'static> PromptEntry<S> {
 }
 
 /// The fields of the type, as arguments in their order.
-fn arguments(schema: &Value, order: &[&str]) -> Vec<PromptArgument> {
+fn arguments(schema: &Value) -> Vec<PromptArgument> {
     let required = schema["required"].as_array().cloned().unwrap_or_default();
     let text = |field: &Value, member: &str| field[member].as_str().map(str::to_owned);
     let fields = schema["properties"].as_object().into_iter().flatten();
@@ -70,10 +70,7 @@ fn arguments(schema: &Value, order: &[&str]) -> Vec<PromptArgument> {
         description: text(field, "description"),
         required: required.iter().any(|required| required == name),
     };
-    let mut arguments: Vec<_> = fields.map(argument).collect();
-    let place = |argument: &PromptArgument| order.iter().position(|name| *name == argument.name);
-    arguments.sort_by_key(|argument| place(argument).unwrap_or(usize::MAX));
-    arguments
+    fields.map(argument).collect()
 }
 
 fn decode<P: serde::de::DeserializeOwned>(

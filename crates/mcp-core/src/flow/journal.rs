@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 use shared::mcp::InputRequest;
+
+use super::digest;
 
 /// Travels inside `requestState`, sealed. See the rules in the decision on replay.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -29,8 +30,8 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    pub(super) fn belongs_to(&self, digest: &str) -> bool {
-        self.question.as_deref().is_none_or(|question| question == digest)
+    pub(super) fn belongs_to(&self, name: &str) -> bool {
+        self.question.as_deref().is_none_or(|question| question == name)
     }
 }
 
@@ -62,8 +63,31 @@ impl Journal {
     }
 }
 
-/// Names a question by its content.
-pub(super) fn digest(question: &InputRequest) -> String {
-    let json = serde_json::to_vec(question).unwrap_or_default();
-    const_hex::encode(&Sha256::digest(json)[..12])
+/// Names a question by its content. The state has to be short: 96 bits do.
+pub(super) fn name(question: &InputRequest) -> String {
+    let mut name = digest(&serde_json::to_value(question).unwrap_or_default());
+    name.truncate(24);
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn question(fields: &str) -> InputRequest {
+        let schema: Value = serde_json::from_str(fields).unwrap();
+        let params = json!({ "mode": "form", "message": "x", "requestedSchema": schema });
+        serde_json::from_value(json!({ "method": "elicitation/create", "params": params })).unwrap()
+    }
+
+    #[test]
+    fn a_question_is_the_same_in_any_order_of_its_members() {
+        let one = name(&question(r#"{"type":"object","properties":{"b":{},"a":{}}}"#));
+        let same = question(r#"{ "properties": { "a": {}, "b": {} }, "type": "object" }"#);
+        let other = question(r#"{"type":"object","properties":{"b":{},"c":{}}}"#);
+        assert_eq!((one.len(), &one), (24, &name(&same)));
+        assert_ne!(one, name(&other));
+    }
 }

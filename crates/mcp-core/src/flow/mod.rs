@@ -3,6 +3,7 @@
 //! [`Client`] is what a call sees. In the legacy era a question goes out and the call waits; in the
 //! modern one [`Replay`] parks the call, and the next request runs it again with the answers.
 
+mod digest;
 mod journal;
 mod replay;
 mod seal;
@@ -15,6 +16,7 @@ use shared::mcp::{
 };
 
 pub use self::{
+    digest::digest,
     journal::Journal,
     replay::{Outcome, Replay},
     seal::{Binding, OpenError, SealError, SealKey, Sealer},

@@ -10,7 +10,7 @@ use serde_json::Value;
 use shared::mcp::{InputRequest, ServerNotification};
 use tokio::sync::Notify;
 
-use super::{AskError, Client, Journal, NoteSink, Peer, Steps, journal::digest};
+use super::{AskError, Client, Journal, NoteSink, Peer, Steps, journal::name};
 
 /// One round of a call. Nothing of it survives the round but the [`Journal`].
 pub struct Replay {
@@ -64,7 +64,7 @@ impl Replay {
         let mut state = self.state();
         let questions = std::mem::take(&mut state.outstanding);
         let mut journal = std::mem::take(&mut state.journal);
-        journal.asked = questions.iter().map(|(key, q)| (key.clone(), digest(q))).collect();
+        journal.asked = questions.iter().map(|(key, q)| (key.clone(), name(q))).collect();
         journal.round = journal.round.saturating_add(1);
         Outcome::InputRequired { questions, journal }
     }
@@ -97,9 +97,9 @@ impl Client for Replay {
         Box::pin(async move {
             {
                 let mut state = self.state();
-                let digest = digest(question);
+                let name = name(question);
                 let settled = state.journal.answers.get(key);
-                if let Some(answer) = settled.filter(|answer| answer.belongs_to(&digest)) {
+                if let Some(answer) = settled.filter(|answer| answer.belongs_to(&name)) {
                     return Ok(answer.value.clone());
                 }
                 state.outstanding.insert(key.to_owned(), question.clone());

@@ -6,7 +6,7 @@ use mcp_core::{Ctx, Info, Tool, ToolError, Worded};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::features::App;
+use crate::features::{App, icons};
 
 /// Prints the environment variables that the server's operator has chosen to show, helpful for
 /// debugging MCP server configuration. Values that look like secrets are masked.
@@ -19,6 +19,7 @@ impl Tool<App> for PrintEnv {
 
     fn info(info: Info) -> Info {
         info.title("Print Environment Tool")
+            .icon(icons::TERMINAL.icon())
             .alias("printEnv")
             .alias("get-env")
             .scope("mcp:diagnostics")

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use shared::mcp::{ContentBlock, Icon};
+use shared::mcp::ContentBlock;
 
 /// 20 by 20 pixels, as in the reference servers; a picture of our own.
 const TINY_IMAGE: &[u8] = include_bytes!("assets/tiny-image.png");
@@ -14,19 +14,6 @@ static TINY_IMAGE_BASE64: LazyLock<String> = LazyLock::new(|| STANDARD.encode(TI
 /// The picture, as content.
 pub(super) fn tiny_image() -> ContentBlock {
     ContentBlock::image(TINY_IMAGE_BASE64.as_str(), "image/png")
-}
-
-/// A drawing of a few strokes on a field of 24 by 24, as an icon that needs no request.
-pub(super) fn icon(path: &str) -> Icon {
-    let svg = format!(
-        "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24' fill='none' \
-         stroke='#888' stroke-width='2'><path d='{path}'/></svg>"
-    );
-    Icon {
-        mime_type: Some("image/svg+xml".to_owned()),
-        sizes: vec!["any".to_owned()],
-        ..Icon::new(format!("data:image/svg+xml;base64,{}", STANDARD.encode(svg)))
-    }
 }
 
 #[cfg(test)]
@@ -45,13 +32,5 @@ mod tests {
         assert_eq!(&bytes[..16], b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR");
         assert_eq!(&bytes[16..24], [0, 0, 0, 20, 0, 0, 0, 20]);
         assert!(bytes.ends_with(b"IEND\xae\x42\x60\x82"));
-    }
-
-    #[test]
-    fn an_icon_is_a_picture_in_itself() {
-        let icon = icon("M4 4h16");
-        let (_, encoded) = icon.src.split_once("base64,").unwrap();
-        let svg = String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap();
-        assert!(svg.starts_with("<svg ") && svg.contains("d='M4 4h16'"), "{svg}");
     }
 }

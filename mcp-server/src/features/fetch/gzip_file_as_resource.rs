@@ -10,7 +10,7 @@ use super::{
     file::File,
     gzip,
 };
-use crate::features::App;
+use crate::features::{App, icons};
 
 /// Compresses a single file using gzip compression. Depending upon the selected output type,
 /// returns either the compressed data as a gzipped resource or a resource link, allowing it to be
@@ -56,7 +56,11 @@ impl Tool<App> for GzipFileAsResource {
     type Output = Vec<ContentBlock>;
 
     fn info(info: Info) -> Info {
-        info.title("GZip File as Resource Tool").additive().idempotent().open_world()
+        info.title("GZip File as Resource Tool")
+            .icon(icons::BOX.icon())
+            .additive()
+            .idempotent()
+            .open_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Vec<ContentBlock>, ToolError> {

@@ -60,6 +60,21 @@ async fn every_tool_says_what_it_is_and_what_it_does_to_the_world() {
     }
 }
 
+/// What a picture of a tool may take up in a list that is sent as a whole.
+const LARGEST_ICON: usize = 400;
+
+#[tokio::test]
+async fn every_tool_has_one_small_picture_that_nobody_has_to_fetch() {
+    let all = everything_listed().await;
+    for tool in tools(&all) {
+        let icons = tool["icons"].as_array().map_or(&[][..], Vec::as_slice);
+        let [icon] = icons else { panic!("{} has {} icons", tool["name"], icons.len()) };
+        let source = icon["src"].as_str().unwrap();
+        assert!(source.starts_with("data:image/svg+xml;base64,"), "{}: {source}", tool["name"]);
+        assert!(icon.to_string().len() <= LARGEST_ICON, "{}: {icon}", tool["name"]);
+    }
+}
+
 #[tokio::test]
 async fn every_argument_is_described_and_bounded_at_any_depth() {
     let all = everything_listed().await;

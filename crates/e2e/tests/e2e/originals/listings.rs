@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use testkit::rpc::{Script, Session};
 
 use super::{recorded, session};
@@ -62,8 +62,8 @@ const ELSEWHERE: [(&str, &str); 4] = [
 pub(super) struct Difference {
     pub(super) item: String,
     pub(super) path: String,
-    theirs: Option<Value>,
-    ours: Option<Value>,
+    pub(super) theirs: Option<Value>,
+    pub(super) ours: Option<Value>,
 }
 
 /// Differences that are of a kind: what is so for every item.
@@ -219,6 +219,16 @@ pub(super) fn differences(
     };
     match (theirs, ours) {
         (Value::Object(left), Value::Object(right)) => {
+            // People fill in a form, and arguments, in the order in which they are written.
+            if path.ends_with("/properties") {
+                let common = |one: &Map<String, Value>, other: &Map<String, Value>| -> Value {
+                    one.keys().filter(|name| other.contains_key(*name)).cloned().collect()
+                };
+                let (theirs, ours) = (common(left, right), common(right, left));
+                if theirs != ours {
+                    found.push(differs(path.to_owned(), Some(&theirs), Some(&ours)));
+                }
+            }
             for name in left.keys().chain(right.keys()).collect::<BTreeSet<_>>() {
                 let inner = format!("{path}/{name}");
                 match (left.get(name), right.get(name)) {
@@ -227,9 +237,7 @@ pub(super) fn differences(
                 }
             }
         }
-        (Value::Array(left), Value::Array(right))
-            if left.len() == right.len() && left.iter().all(Value::is_object) =>
-        {
+        (Value::Array(left), Value::Array(right)) if left.len() == right.len() => {
             for (place, (theirs, ours)) in left.iter().zip(right).enumerate() {
                 differences(item, theirs, ours, &format!("{path}/{place}"), found);
             }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use shared::mcp::CallToolResult;
 
 use super::linked;
-use crate::features::{App, apps::resources::HelloWorldPage};
+use crate::features::{App, apps::resources::HelloWorldPage, icons};
 
 /// How often the tool was called, on all instances.
 const CALLS: Tally = Tally { name: "hello-world", lifetime: Duration::from_hours(24 * 30) };
@@ -66,6 +66,7 @@ impl Tool<App> for HelloWorld {
     fn info(info: Info) -> Info {
         linked(info, HelloWorldPage::ADDRESS)
             .title("MCP Apps Hello World")
+            .icon(icons::FACE.icon())
             .additive()
             .closed_world()
     }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::linked;
-use crate::features::{App, apps::resources::LiveStatePage};
+use crate::features::{App, apps::resources::LiveStatePage, icons};
 
 /// Shows the live state of this server: its instances, sessions, open streams and the messages
 /// between instances
@@ -106,6 +106,7 @@ impl Tool<App> for LiveState {
     fn info(info: Info) -> Info {
         linked(info, LiveStatePage::ADDRESS)
             .title("MCP Apps Live State")
+            .icon(icons::PULSE.icon())
             .read_only()
             .idempotent()
             .closed_world()

@@ -11,6 +11,7 @@ use crate::features::{
         history::{self, Calculation},
         refused,
     },
+    icons,
 };
 
 /// Advanced mathematical operations
@@ -36,7 +37,7 @@ impl Tool<App> for AdvancedCalculate {
     type Output = Worded<Calculation>;
 
     fn info(info: Info) -> Info {
-        info.title("Advanced Calculate").additive().closed_world()
+        info.title("Advanced Calculate").icon(icons::ROOT.icon()).additive().closed_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Worded<Calculation>, ToolError> {

@@ -11,6 +11,7 @@ use crate::features::{
         history::{self, Calculation},
         number,
     },
+    icons,
 };
 
 /// Perform multiple calculations in batch
@@ -95,7 +96,7 @@ impl Tool<App> for BatchCalculate {
     type Output = Worded<Batch>;
 
     fn info(info: Info) -> Info {
-        info.title("Batch Calculate").additive().closed_world()
+        info.title("Batch Calculate").icon(icons::LIST.icon()).additive().closed_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Worded<Batch>, ToolError> {

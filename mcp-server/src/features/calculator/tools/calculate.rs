@@ -13,6 +13,7 @@ use crate::features::{
         history::{self, Calculation},
         number, refused,
     },
+    icons,
 };
 
 /// How long a step of a streamed calculation takes.
@@ -44,7 +45,7 @@ impl Tool<App> for Calculate {
     type Output = Worded<Calculation>;
 
     fn info(info: Info) -> Info {
-        info.title("Calculate").additive().closed_world()
+        info.title("Calculate").icon(icons::CALCULATOR.icon()).additive().closed_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Worded<Calculation>, ToolError> {

@@ -6,7 +6,7 @@ use mcp_core::{Ctx, Info, Tool, ToolError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::features::App;
+use crate::features::{App, icons};
 
 /// The pause between two steps.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -30,7 +30,11 @@ impl Tool<App> for DemoProgress {
     type Output = String;
 
     fn info(info: Info) -> Info {
-        info.title("Demonstrate Progress").read_only().idempotent().closed_world()
+        info.title("Demonstrate Progress")
+            .icon(icons::BAR.icon())
+            .read_only()
+            .idempotent()
+            .closed_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {

@@ -4,7 +4,7 @@ use mcp_core::{Ctx, Info, Tool, ToolError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::features::App;
+use crate::features::{App, icons};
 
 /// Sample educational tool for learning MCP concepts
 #[derive(Deserialize, JsonSchema)]
@@ -20,7 +20,11 @@ impl Tool<App> for Sample {
     type Output = String;
 
     fn info(info: Info) -> Info {
-        info.title("Sample Tool").read_only().idempotent().closed_world()
+        info.title("Sample Tool")
+            .icon(icons::DIAMOND.icon())
+            .read_only()
+            .idempotent()
+            .closed_world()
     }
 
     async fn call(self, _: &Ctx<App>) -> Result<String, ToolError> {

@@ -4,7 +4,7 @@ use mcp_core::{Ctx, Info, Tool, ToolError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::features::{App, calculator::number};
+use crate::features::{App, calculator::number, icons};
 
 /// Adds two numbers
 #[derive(Deserialize, JsonSchema)]
@@ -20,7 +20,12 @@ impl Tool<App> for Add {
     type Output = String;
 
     fn info(info: Info) -> Info {
-        info.title("Add Tool").alias("get-sum").read_only().idempotent().closed_world()
+        info.title("Add Tool")
+            .icon(icons::PLUS.icon())
+            .alias("get-sum")
+            .read_only()
+            .idempotent()
+            .closed_world()
     }
 
     async fn call(self, _: &Ctx<App>) -> Result<String, ToolError> {

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::{Annotations, ContentBlock, Role};
 
-use crate::features::{App, everything::content::tiny_image};
+use crate::features::{App, everything::content::tiny_image, icons};
 
 /// Demonstrates how annotations can be used to provide metadata about content.
 #[derive(Deserialize, JsonSchema)]
@@ -51,6 +51,7 @@ impl Tool<App> for AnnotatedMessage {
 
     fn info(info: Info) -> Info {
         info.title("Get Annotated Message Tool")
+            .icon(icons::TAG.icon())
             .alias("annotatedMessage")
             .alias("get-annotated-message")
             .read_only()

@@ -4,7 +4,7 @@ use mcp_core::{Ctx, Info, Tool, ToolError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::features::App;
+use crate::features::{App, icons};
 
 /// Echoes back the input
 #[derive(Deserialize, JsonSchema)]
@@ -19,7 +19,7 @@ impl Tool<App> for Echo {
     type Output = String;
 
     fn info(info: Info) -> Info {
-        info.title("Echo Tool").read_only().idempotent().closed_world()
+        info.title("Echo Tool").icon(icons::BUBBLE.icon()).read_only().idempotent().closed_world()
     }
 
     async fn call(self, _: &Ctx<App>) -> Result<String, ToolError> {

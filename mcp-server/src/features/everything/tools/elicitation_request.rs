@@ -7,7 +7,7 @@ use serde_json::json;
 use shared::mcp::ContentBlock;
 
 use super::choices::{Fish, Friend, Hero, Instrument, LegacyPet, NUMBER};
-use crate::features::App;
+use crate::features::{App, icons};
 
 /// Trigger a Request from the Server for User Elicitation
 #[derive(Deserialize, JsonSchema)]
@@ -112,6 +112,7 @@ impl Tool<App> for ElicitationRequest {
 
     fn info(info: Info) -> Info {
         info.title("Trigger Elicitation Request Tool")
+            .icon(icons::FORM.icon())
             .alias("startElicitation")
             .alias("trigger-elicitation-request")
             .additive()

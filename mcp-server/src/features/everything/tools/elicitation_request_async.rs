@@ -9,7 +9,7 @@ use serde_json::Value;
 use shared::mcp::ContentBlock;
 
 use super::followed;
-use crate::features::App;
+use crate::features::{App, icons};
 
 /// How long the client keeps the task, and we look at it: a person may be slow.
 const KEEP: Duration = Duration::from_mins(10);
@@ -55,6 +55,7 @@ impl Tool<App> for ElicitationRequestAsync {
 
     fn info(info: Info) -> Info {
         info.title("Trigger Async Elicitation Request Tool")
+            .icon(icons::FORM.icon())
             .alias("trigger-elicitation-request-async")
             .additive()
             .closed_world()

@@ -8,6 +8,7 @@ use shared::mcp::ContentBlock;
 use crate::features::{
     App,
     everything::numbered::{Kind, Numbered},
+    icons,
 };
 
 /// Returns up to ten resource links that reference different types of resources
@@ -29,6 +30,7 @@ impl Tool<App> for GetResourceLinks {
 
     fn info(info: Info) -> Info {
         info.title("Get Resource Links Tool")
+            .icon(icons::CHAIN.icon())
             .alias("getResourceLinks")
             .read_only()
             .idempotent()

@@ -11,6 +11,7 @@ use crate::features::{
         numbered::{Kind, LARGEST, Numbered},
         resources::static_resource,
     },
+    icons,
 };
 
 /// Returns a resource reference that can be used by MCP clients
@@ -36,7 +37,11 @@ impl Tool<App> for GetResourceReference {
     type Output = Vec<ContentBlock>;
 
     fn info(info: Info) -> Info {
-        info.title("Get Resource Reference Tool").read_only().idempotent().closed_world()
+        info.title("Get Resource Reference Tool")
+            .icon(icons::BOOKMARK.icon())
+            .read_only()
+            .idempotent()
+            .closed_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Vec<ContentBlock>, ToolError> {

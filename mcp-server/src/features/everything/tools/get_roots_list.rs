@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::mcp::Root;
 
-use crate::features::App;
+use crate::features::{App, icons};
 
 /// How many are shown: the list is the client's, the answer is ours.
 const MOST: usize = 100;
@@ -40,7 +40,12 @@ impl Tool<App> for GetRootsList {
     type Output = Worded<Roots>;
 
     fn info(info: Info) -> Info {
-        info.title("Get Roots List Tool").alias("listRoots").read_only().idempotent().closed_world()
+        info.title("Get Roots List Tool")
+            .icon(icons::FOLDER.icon())
+            .alias("listRoots")
+            .read_only()
+            .idempotent()
+            .closed_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<Worded<Roots>, ToolError> {

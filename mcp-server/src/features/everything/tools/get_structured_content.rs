@@ -4,7 +4,7 @@ use mcp_core::{Ctx, Info, Tool, ToolError, Worded};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::features::App;
+use crate::features::{App, icons};
 
 /// Returns structured content along with an output schema for client data validation
 #[derive(Deserialize, JsonSchema)]
@@ -51,7 +51,11 @@ impl Tool<App> for GetStructuredContent {
     type Output = Worded<Weather>;
 
     fn info(info: Info) -> Info {
-        info.title("Get Structured Content Tool").read_only().idempotent().closed_world()
+        info.title("Get Structured Content Tool")
+            .icon(icons::BRACES.icon())
+            .read_only()
+            .idempotent()
+            .closed_world()
     }
 
     async fn call(self, _: &Ctx<App>) -> Result<Worded<Weather>, ToolError> {

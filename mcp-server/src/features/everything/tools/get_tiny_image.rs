@@ -5,10 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::ContentBlock;
 
-use crate::features::{
-    App,
-    everything::content::{icon, tiny_image},
-};
+use crate::features::{App, everything::content::tiny_image, icons};
 
 /// Returns a tiny MCP logo image.
 #[derive(Deserialize, JsonSchema)]
@@ -21,7 +18,7 @@ impl Tool<App> for GetTinyImage {
     fn info(info: Info) -> Info {
         // A frame with a mountain in it.
         info.title("Get Tiny Image Tool")
-            .icon(icon("M3 5h18v14H3zM3 16l5-5 4 4 4-3 5 5"))
+            .icon(icons::PICTURE.icon())
             .read_only()
             .idempotent()
             .closed_world()

@@ -6,7 +6,7 @@ use mcp_core::{Ctx, Info, Tool, ToolError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::features::{App, calculator::number};
+use crate::features::{App, calculator::number, icons};
 
 /// Demonstrates a long running operation with progress updates
 #[derive(Deserialize, JsonSchema)]
@@ -35,6 +35,7 @@ impl Tool<App> for LongRunningOperation {
 
     fn info(info: Info) -> Info {
         info.title("Long Running Operation Tool")
+            .icon(icons::HOURGLASS.icon())
             .alias("longRunningOperation")
             .alias("trigger-long-running-operation")
             .read_only()

@@ -10,7 +10,7 @@ use shared::mcp::{
 };
 
 use super::{Add, GetStructuredContent};
-use crate::features::App;
+use crate::features::{App, icons};
 
 /// Sends the Client a Request for LLM Sampling
 #[derive(Deserialize, JsonSchema)]
@@ -62,6 +62,7 @@ impl Tool<App> for SamplingRequest {
     fn info(info: Info) -> Info {
         // Nothing changes here, but somebody else's model is used, and paid for.
         info.title("Sampling Request Tool")
+            .icon(icons::SPARK.icon())
             .alias("trigger-sampling-request")
             .additive()
             .open_world()

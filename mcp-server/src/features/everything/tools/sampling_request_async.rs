@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{followed, sampling_request::Asked};
-use crate::features::App;
+use crate::features::{App, icons};
 
 /// How long the client keeps the task, and we look at it. The original looked for one minute and
 /// asked for five.
@@ -28,6 +28,7 @@ impl Tool<App> for SamplingRequestAsync {
 
     fn info(info: Info) -> Info {
         info.title("Trigger Async Sampling Request Tool")
+            .icon(icons::SPARK.icon())
             .alias("trigger-sampling-request-async")
             .additive()
             .open_world()

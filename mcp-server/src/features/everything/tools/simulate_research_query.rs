@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::mcp::TaskSupport;
 
-use crate::features::App;
+use crate::features::{App, icons};
 
 /// How long a stage takes.
 const STAGE: Duration = Duration::from_secs(1);
@@ -66,7 +66,11 @@ impl Tool<App> for SimulateResearchQuery {
     type Output = String;
 
     fn info(info: Info) -> Info {
-        info.title("Simulate Research Query").task(TaskSupport::Required).additive().closed_world()
+        info.title("Simulate Research Query")
+            .icon(icons::MAGNIFIER.icon())
+            .task(TaskSupport::Required)
+            .additive()
+            .closed_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
@@ -77,10 +81,12 @@ impl Tool<App> for SimulateResearchQuery {
             let status = format!("{stage}...");
             ctx.status(&status).await;
             ctx.progress(f64::from(index) + 1.0, total, &status).await;
-            ctx.clock().sleep(STAGE).await;
             if self.ambiguous && usize::from(index) == UNCLEAR {
-                clarification = Some(self.clarify(ctx).await?);
+                let chosen = self.clarify(ctx).await?;
+                ctx.status(&format!("Continuing with interpretation: \"{chosen}\"...")).await;
+                clarification = Some(chosen);
             }
+            ctx.clock().sleep(STAGE).await;
         }
         Ok(report(&self.topic, clarification.as_deref()))
     }
@@ -155,7 +161,7 @@ fn report(topic: &str, clarification: Option<&str>) -> String {
          - The poll interval suggests how often to check status\n\
          - Elicitation requests wait in the task until they are answered (works on all transports)\n\n\
          *This is a simulated research report from the Everything MCP Server.*\n",
-        parameter = parameter.unwrap_or_default(),
+        parameter = parameter.as_deref().unwrap_or("\n"),
     )
 }
 

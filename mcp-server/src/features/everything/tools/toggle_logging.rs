@@ -6,10 +6,8 @@ use serde::Deserialize;
 
 use crate::features::{
     App,
-    everything::{
-        content::icon,
-        rhythms::{SimulatedLogging, random_message},
-    },
+    everything::rhythms::{SimulatedLogging, random_message},
+    icons,
 };
 
 /// Toggles simulated, random-leveled logging on or off.
@@ -34,8 +32,8 @@ impl Tool<App> for ToggleLogging {
 
     fn info(info: Info) -> Info {
         info.title("Toggle Simulated Logging")
+            .icon(icons::LINES.icon())
             .alias("toggle-simulated-logging")
-            .icon(icon("M4 6h16M4 12h10M4 18h13"))
             .additive()
             .closed_world()
     }

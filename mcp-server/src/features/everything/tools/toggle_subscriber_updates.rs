@@ -4,10 +4,7 @@ use mcp_core::{Ctx, Info, Tool, ToolError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::features::{
-    App,
-    everything::{content::icon, rhythms::SubscriberUpdates},
-};
+use crate::features::{App, everything::rhythms::SubscriberUpdates, icons};
 
 /// Toggles simulated resource subscription updates on or off.
 #[derive(Deserialize, JsonSchema)]
@@ -25,10 +22,7 @@ impl Tool<App> for ToggleSubscriberUpdates {
 
     fn info(info: Info) -> Info {
         // A bell.
-        info.title("Toggle Subscriber Updates")
-            .icon(icon("M6 17V11a6 6 0 0 1 12 0v6l2 1H4zM10 21h4"))
-            .additive()
-            .closed_world()
+        info.title("Toggle Subscriber Updates").icon(icons::BELL.icon()).additive().closed_world()
     }
 
     async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use shared::mcp::{ContentBlock, ElicitParams, Era, UrlMode};
 use url::Url;
 
-use crate::features::{App, uuid};
+use crate::features::{App, icons, uuid};
 
 /// Trigger a URL elicitation so the client can direct the user to a browser flow. Supports two
 /// mechanisms: the request path (elicitation/create, default), which awaits the user's response,
@@ -59,6 +59,7 @@ impl Tool<App> for UrlElicitation {
 
     fn info(info: Info) -> Info {
         info.title("Trigger URL Elicitation Tool")
+            .icon(icons::ARROW_OUT.icon())
             .alias("trigger-url-elicitation")
             .additive()
             .open_world()
