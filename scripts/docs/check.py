@@ -367,6 +367,7 @@ def played(fences, bin_dir):
     script = "\n".join(script)
     env = {name: value for name, value in os.environ.items() if not DOCUMENTED_NAME.fullmatch(name)}
     env |= {"PORT": moved("3232"), "AUTH_SERVER_PORT": moved("3001"),
+            "BASE_URI": moved("http://localhost:3232"), "AUTH_SERVER_URL": moved("http://localhost:3001"),
             "BIN_DIR": str(bin_dir), "DEFAULT": default_program(), "LOG_FORMAT": "json", "HOST": "127.0.0.1"}
     with tempfile.TemporaryDirectory() as folder:
         redis = "6379" in ports and subprocess.Popen(

@@ -55,13 +55,14 @@ struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
     fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        let bytes = self.0.lock().expect("nobody panics with it").clone();
+        String::from_utf8(bytes).expect("text")
     }
 }
 
 impl io::Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
+        self.0.lock().expect("nobody panics with it").write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -71,8 +72,8 @@ impl io::Write for Lines {
 
 /// Text and status of an answer about what is logged.
 async fn told(request: reqwest::RequestBuilder) -> (u16, String) {
-    let answer = request.send().await.unwrap();
-    (answer.status().as_u16(), answer.text().await.unwrap())
+    let answer = request.send().await.expect("an answer");
+    (answer.status().as_u16(), answer.text().await.expect("text"))
 }
 
 #[tokio::test]
