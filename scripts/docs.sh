@@ -2,7 +2,7 @@
 #
 # The documents: every relative link and anchor leads somewhere, every setting and every test that they
 # name exists, every error is in the catalogue, Rust is as its source says, our programs know every
-# command that is to be typed, every snippet marked as checked runs.
+# command that is to be typed, every snippet marked as checked runs, and so does what starts servers.
 #
 # usage: scripts/docs.sh [--help]
 #
@@ -17,11 +17,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 main() {
     [[ ${1:-} != --help ]] || { sed -n '3,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit; }
-    need python3 curl jq openssl
+    need python3 curl jq openssl redis-server
     binaries standalone mcp-server auth-server
     server_start
     local each status
-    for each in links settings tests errors sources commands snippets; do
+    for each in links settings tests errors sources commands snippets started; do
         echo "--- $each"
         status=0
         PATH=$BIN_DIR:$PATH python3 -B "$ROOT/scripts/docs/check.py" "$each" | tee "$WORK/$each.out" ||

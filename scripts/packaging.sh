@@ -18,11 +18,14 @@ main() {
         exit
     fi
     need python3 redis-server curl openssl
-    binaries auth-server mcp-server
+    binaries auth-server mcp-server standalone
     python_venv "$ROOT/target/packaging-venv" "$ROOT/scripts/packaging/requirements.txt"
     check 'hadolint has nothing to say about the Dockerfile' \
         "$ROOT/target/packaging-venv/bin/hadolint" "$ROOT/scripts/docker/Dockerfile"
     check 'the manifests are what Kubernetes expects' manifests_are_valid
+    check 'zizmor has nothing to say about the workflows' \
+        "$ROOT/target/packaging-venv/bin/zizmor" --offline --no-progress "$ROOT/.github/workflows"
+    check 'a release is packed whole, and the same twice' release_is_packed
     check 'what the files name exists' python3 "$ROOT/scripts/packaging/check.py" "$BIN_DIR"
     local server
     for server in auth-server mcp-server; do
@@ -31,6 +34,33 @@ main() {
     check 'without an identity provider auth-server would not' needs_a_login
     servers
     summary
+}
+
+# With programs of the development profile, and lists of contents that are none.
+release_is_packed() {
+    local version each list said
+    version=$(sed -n '/^\[workspace.package\]/,/^$/s/^version = "\(.*\)"/\1/p' "$ROOT/Cargo.toml")
+    mkdir -p "$WORK/sbom" "$WORK/programs"
+    for each in auth-server mcp-server standalone; do
+        echo '{}' >"$WORK/sbom/$each.cdx.json"
+        ln -sf "$BIN_DIR/$each" "$WORK/programs/$each"
+    done
+    for each in one two; do
+        SBOM=$WORK/sbom "$ROOT/scripts/release.sh" pack "v$version" "$WORK/programs" "$WORK/$each"
+        "$ROOT/scripts/release.sh" sums "$WORK/$each"
+    done
+    cmp "$WORK/one/SHA256SUMS" "$WORK/two/SHA256SUMS"
+    (cd "$WORK/one" && sha256sum --check --quiet SHA256SUMS)
+    list=$(tar --list --file "$WORK"/one/*.tar.gz)
+    for each in auth-server mcp-server standalone LICENSE .env.example; do
+        like 'the archive' "/$each"$'\n' "$list"$'\n'
+    done
+    tar --extract --file "$WORK"/one/*.tar.gz --directory "$WORK/one" --strip-components 1
+    like 'the program' "$version" "$("$WORK/one/mcp-server" --version)"
+    said=$("$ROOT/scripts/release.sh" check v9.9.9 2>&1) && fail 'any tag would do'
+    like 'what it says' "Cargo.toml says version $version" "$said"
+    said=$("$ROOT/scripts/release.sh" notes "v1.0.0;x" 2>&1) && fail 'any text would do'
+    like 'what it says' 'is no tag of a version' "$said"
 }
 
 # What kustomize reads is no resource of a cluster.

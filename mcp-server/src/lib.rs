@@ -182,7 +182,8 @@ impl Server {
         look_after(&parts, control.clone(), instances.clone(), calls.clone());
         let tasks = Tasks::new(&parts.store, &instances, &parts.clock, &parts.entropy);
         let vitals = Vitals::new(&parts.store, &parts.clock, &parts.entropy, config.sessions.idle);
-        parts.lifecycle.spawn(vitals.clone().report(parts.lifecycle.stopping()));
+        let reporting = vitals.clone().report(metrics.clone(), parts.lifecycle.stopping());
+        parts.lifecycle.spawn(reporting);
         let lent = Lent {
             state: Arc::new(FeatureState::new(&parts.store)),
             vitals: Arc::new(vitals.clone()),

@@ -83,8 +83,15 @@ impl McpMetrics {
         }
     }
 
-    /// A client has ended its session, or the only stream that it had. Sessions that nobody uses end
-    /// by themselves, in the store, where nobody counts.
+    /// So many sessions have ended by themselves, on whatever instance they were used: nobody used them,
+    /// or they were as old as they may be.
+    pub(crate) fn sessions_expired(&self, sessions: u64) {
+        if let Some(to) = &self.0 {
+            to.sessions_ended.add(sessions, &[KeyValue::new("reason", "expired")]);
+        }
+    }
+
+    /// A client has ended its session, or the only stream that it had.
     pub(crate) fn session_ended(
         &self,
         reason: &'static str,
@@ -187,7 +194,7 @@ impl Instruments {
                 &BUCKETS,
             ),
             sessions_created: counter("mcp.sessions.created", "Sessions opened here"),
-            sessions_ended: counter("mcp.sessions.ended", "Sessions ended here by their clients"),
+            sessions_ended: counter("mcp.sessions.ended", "Sessions that have ended, and why"),
             session_duration: seconds(
                 "mcp.server.session.duration",
                 "How long sessions were open that their clients have ended",
@@ -228,7 +235,7 @@ impl Instruments {
 
     /// What is counted is there from the start: a rate needs a value before the first event.
     fn counting_from_zero(self) -> Self {
-        for reason in ["delete", "stream"] {
+        for reason in ["delete", "stream", "expired"] {
             self.sessions_ended.add(0, &[KeyValue::new("reason", reason)]);
         }
         for reason in Refusal::NAMES {

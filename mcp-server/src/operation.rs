@@ -24,6 +24,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use crate::{
     flow::Flow,
+    http::Rejection,
     metrics::Instruments,
     session::{SessionId, Transport},
 };
@@ -236,6 +237,21 @@ impl Operations {
             operations: self.clone(),
         };
         Begun(Some((watched, measured)))
+    }
+
+    /// Watches a message that is no request, or none that can be served: it is answered at once, so it
+    /// takes no time. What it asked for is told as far as it could be read.
+    pub(crate) fn refused(&self, mut rejection: Rejection, transport: Transport) -> Rejection {
+        let about = rejection.take_about();
+        let (method, params) = match about.as_deref() {
+            Some(about) => (&*about.method, about.params.as_ref()),
+            None => (kind::OTHER, None),
+        };
+        let id = rejection.id();
+        let begun =
+            self.begin(Asked { id, method, params, revision: None, session: None, transport });
+        begun.refuse(rejection.error(), rejection.is_callers_fault());
+        rejection
     }
 }
 

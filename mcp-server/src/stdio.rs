@@ -189,7 +189,8 @@ impl Pipe {
             let handled = match line {
                 Line::Text(text) => self.line(text).await,
                 Line::TooLong => {
-                    Err(Rejection::invalid_request("The line is too long; see MAX_BODY_BYTES"))
+                    let message = "The line is too long; see MAX_BODY_BYTES";
+                    Err(self.refused(Rejection::invalid_request(message)))
                 }
             };
             if let Err(rejection) = handled {
@@ -211,11 +212,14 @@ impl Pipe {
         {
             tracing::debug!(%error, "the session of this process is left behind in the store");
         }
+        if let Some(id) = &self.session {
+            self.server.vitals().ended(id).await;
+        }
     }
 
     /// Handles a line. What wants no answer gets none, not even that it is wrong.
     async fn line(&mut self, text: Bytes) -> Result<(), Rejection> {
-        let message = Message::parse(text)?;
+        let message = Message::parse(text).map_err(|malformed| self.refused(malformed.into()))?;
         let is_silent = !message.wants_answer();
         match self.message(message).await {
             Err(rejection) if is_silent => {
@@ -227,7 +231,7 @@ impl Pipe {
     }
 
     async fn message(&mut self, message: Message) -> Result<(), Rejection> {
-        match Era::of_line(message)? {
+        match Era::of_line(message).map_err(|rejection| self.refused(rejection))? {
             Era::Modern(envelope) => {
                 let (id, caller) = (envelope.id.clone(), self.caller.clone());
                 let form = Form::Either;
@@ -248,6 +252,10 @@ impl Pipe {
                 self.handled(None, handled)
             }
         }
+    }
+
+    fn refused(&self, rejection: Rejection) -> Rejection {
+        self.server.operations().refused(rejection, Transport::Stdio)
     }
 
     async fn open(&mut self, id: &RequestId, params: Option<&Params>) -> Result<(), Rejection> {

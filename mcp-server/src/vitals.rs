@@ -23,7 +23,7 @@ use sha2::{Digest as _, Sha256};
 use store::{Bus, Count, Record, Roster, Store, StoreError, Table, Tally};
 
 use self::{left::Left, uses::Uses};
-use crate::{feature_state::unavailable, session::SessionId};
+use crate::{feature_state::unavailable, metrics::McpMetrics, session::SessionId};
 
 /// How often an instance reports.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -97,11 +97,12 @@ impl Vitals {
     }
 
     /// Reports for as long as the server runs, then says that it does not any more.
-    pub(crate) async fn report(self, stopping: impl Future<Output = ()>) {
+    pub(crate) async fn report(self, metrics: McpMetrics, stopping: impl Future<Output = ()>) {
         let mut stopping = std::pin::pin!(stopping);
         loop {
             noticed(self.put_report().await);
             self.count_all().await;
+            self.count_expired(&metrics).await;
             self.0.left.look(self.0.clock.now()).await;
             tokio::select! {
                 biased;
@@ -153,7 +154,19 @@ impl Vitals {
     }
 
     async fn counts_as_there(&self, session: &str) {
-        noticed(self.0.roster.enter(SESSIONS, &hashed(session), self.0.idle).await);
+        noticed(self.0.roster.stay(SESSIONS, &hashed(session), self.0.idle).await);
+    }
+
+    /// Sessions that have ended by themselves, each of them counted on one instance: that which asks
+    /// first. One that measures nothing does not ask.
+    async fn count_expired(&self, metrics: &McpMetrics) {
+        if metrics.instruments().is_none() {
+            return;
+        }
+        match self.0.roster.lapsed(SESSIONS).await {
+            Ok(lapsed) => metrics.sessions_expired(lapsed),
+            Err(error) => noticed::<()>(Err(error)),
+        }
     }
 
     /// What has been noted and not told to the store.
@@ -359,7 +372,7 @@ mod tests {
         assert_eq!(requests(&here).await, 5);
         assert_eq!(requests(&there).await, 5);
         here.used(&session).await;
-        here.clone().report(std::future::ready(())).await;
+        here.clone().report(McpMetrics::default(), std::future::ready(())).await;
         assert_eq!(requests(&there).await, 6);
     }
 
@@ -374,7 +387,7 @@ mod tests {
         assert!(streams.contains(&(true, 0)) && streams.contains(&(false, 1)), "{streams:?}");
         clock.advance(REPORT_LIFETIME);
         assert_eq!(here.snapshot().await.unwrap().instances.len(), 1);
-        there.clone().report(std::future::ready(())).await;
+        there.clone().report(McpMetrics::default(), std::future::ready(())).await;
         assert_eq!(here.snapshot().await.unwrap().instances.len(), 1);
     }
 

@@ -1,7 +1,7 @@
 """Checks the Markdown of the repository: every relative link and anchor leads somewhere, and every
 shell snippet that is marked as checked runs.
 
-usage: check.py links | settings | tests | errors | sources | commands | snippets
+usage: check.py links | settings | tests | errors | sources | commands | snippets | started
 
 Every test that a document names as `file::name` exists.
 Every setting of the servers that a document or a file of examples/auth names exists: every name that
@@ -16,10 +16,20 @@ its tests, ```rust of FILE ITEM what begins with a line of it that begins with I
 
 A snippet is marked by the word after its language: ```sh checked. It runs with `bash -euo pipefail`
 in a folder of its own; what it needs of the servers it finds in the environment (MCP_URL, PATH).
+
+`started` runs snippets that start servers, marked ```sh started, each in a world of its own, and ```sh
+then in the world of the one before. The words after the mark are what must come of it: an address must
+answer within a while, another word must be in what is printed. Ports are others than in the text, so
+that nothing is in the way, a Redis is there if one is named, and instead of cargo, which has built the
+programs already, something of the same name starts what it would start.
 """
 
+import json
 import os
 import re
+import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -47,6 +57,8 @@ CALL = re.compile(
 SCRIPT = re.compile(r"(?:^|[|;&(\s])((?:scripts|examples)/[\w/.-]+\.sh)")
 TEST = re.compile(r"`([a-z][\w/.-]*\.rs)::([a-z_0-9]+)`")
 LIMIT_SECONDS = 60
+# Settings of ours, which a world of its own does not inherit.
+DOCUMENTED_NAME = re.compile(r"(MCP|AUTH|OTEL|REDIS|METRICS)_\w+|PORT|HOST|BASE_URI|RUST_LOG|LOG_FORMAT")
 
 
 def documents():
@@ -287,6 +299,114 @@ def snippets():
     return passed, failed
 
 
+# The ports that documents name: of our servers, of a second instance, of metrics, and of Redis.
+PORTS = re.compile(r"\b(3232|3233|3001|9464|6379)\b")
+# What stands for cargo: a server goes on beside the snippet, as it does in a terminal of its own.
+CARGO = """
+cargo() {
+    local verb=$1 program=$DEFAULT
+    shift
+    [[ ${1:-} != -p ]] || { program=$2 && shift 2; }
+    [[ ${1:-} != -- ]] || shift
+    [[ -x $BIN_DIR/$program ]] || { echo "there is no program $program" && exit 1; }
+    case $verb in
+        build) ;;
+        run) "$BIN_DIR/$program" "$@" & ;;
+        *) echo "cargo $verb is not known here" && exit 1 ;;
+    esac
+}
+answers() {
+    for _ in {1..300}; do
+        curl --silent --fail --max-time 5 --output /dev/null "$1" && return
+        sleep 0.1
+    done
+    echo "$1 does not answer"
+    exit 1
+}
+"""
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return str(free.getsockname()[1])
+
+
+def default_program():
+    """What `cargo run` starts."""
+    told = subprocess.run(
+        ["cargo", "metadata", "--no-deps", "--offline", "--format-version", "1"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )
+    told = json.loads(told.stdout)
+    members = [package for package in told["packages"] if package["id"] in told["workspace_default_members"]]
+    (program,) = [target["name"] for member in members for target in member["targets"] if "bin" in target["kind"]]
+    return program
+
+
+def worlds(path):
+    """The snippets that start servers, those together that go on in one world."""
+    found = []
+    for fence in parts(path)[1]:
+        if fence["info"][:2] == ["sh", "started"]:
+            found.append([fence])
+        elif fence["info"][:2] == ["sh", "then"]:
+            found[-1].append(fence)
+    return found
+
+
+def played(fences, bin_dir):
+    """What a world prints, and how it ends."""
+    ports = {}
+    moved = lambda text: PORTS.sub(lambda port: ports.setdefault(port[0], free_port()), text)
+    script = [CARGO]
+    for fence in fences:
+        wanted = [moved(word) for word in fence["info"][2:]]
+        script.append(moved("\n".join(fence["text"])).replace("target/debug/", f"{bin_dir}/"))
+        script += [f"answers {word}" for word in wanted if word.startswith("http")]
+    script = "\n".join(script)
+    env = {name: value for name, value in os.environ.items() if not DOCUMENTED_NAME.fullmatch(name)}
+    env |= {"PORT": moved("3232"), "AUTH_SERVER_PORT": moved("3001"),
+            "BASE_URI": moved("http://localhost:3232"), "AUTH_SERVER_URL": moved("http://localhost:3001"),
+            "BIN_DIR": str(bin_dir), "DEFAULT": default_program(), "LOG_FORMAT": "json", "HOST": "127.0.0.1"}
+    with tempfile.TemporaryDirectory() as folder:
+        redis = "6379" in ports and subprocess.Popen(
+            ["redis-server", "--port", ports["6379"], "--save", "", "--dir", folder], stdout=subprocess.DEVNULL)
+        world = subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", script], cwd=folder, text=True, env=env, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        try:
+            # The servers hold the pipe: it is read when they have gone with the script.
+            status = world.wait(timeout=LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            status = -1
+        finally:
+            os.killpg(world.pid, signal.SIGKILL)
+            output = world.communicate()[0]
+            if redis:
+                redis.kill()
+                redis.wait()
+    return status, output
+
+
+def started():
+    passed, failed = 0, 0
+    bin_dir = Path(shutil.which("mcp-server")).parent
+    for path in documents():
+        for fences in worlds(path):
+            name = f"{path.relative_to(ROOT)}:{fences[0]['line']}"
+            status, output = played(fences, bin_dir)
+            words = [word for fence in fences for word in fence["info"][2:] if not word.startswith("http")]
+            missing = [word for word in words if word not in output]
+            good = status == 0 and not missing
+            passed, failed = passed + good, failed + (not good)
+            print(f"{'ok     ' if good else 'FAILED '} {name}")
+            if not good:
+                print(f"        not printed: {missing}; it ends with {status}")
+                print("        " + output[-4000:].replace("\n", "\n        "))
+    return passed, failed
+
+
 CATALOGUE = ROOT / "docs" / "error-catalogue.md"
 # Where sentences are written, and how: as the argument of what refuses, or as a variable of this name.
 SENTENCES = ["mcp-server/src/*.rs", "mcp-server/src/auth/*.rs", "mcp-server/src/auth/token/mod.rs"]
@@ -370,7 +490,7 @@ def errors():
 
 def main():
     work = {"links": links, "settings": settings, "tests": tests, "errors": errors,
-            "sources": sources, "commands": commands, "snippets": snippets}.get(sys.argv[1] if len(sys.argv) == 2 else "")
+            "sources": sources, "commands": commands, "snippets": snippets, "started": started}.get(sys.argv[1] if len(sys.argv) == 2 else "")
     if work is None:
         raise SystemExit(__doc__)
     passed, failed = work()

@@ -190,7 +190,11 @@ def check_others(services):
     expect({3001, 3232} <= forwarded & published, "devcontainer.json: ports")
     for path in (ROOT / ".github/workflows").glob("*.yml"):
         workflow = yaml.safe_load(path.read_text())
-        steps = [step for job in workflow["jobs"].values() for step in job["steps"]]
+        steps = [step for job in workflow["jobs"].values() for step in job.get("steps", [])]
+        for line in re.findall(r"uses: *(.+)", path.read_text()):
+            # A tag can be moved to another commit by whoever gets at the action's repository.
+            pinned = re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line) or line.startswith("./")
+            expect(pinned, f"{path.name}: {line}: name a commit, and its version behind it")
         for script in re.findall(r"^(\.ci/\S+|scripts/\S+)", "\n".join(s.get("run", "") for s in steps), re.M):
             expect((ROOT / script).exists(), f"{path.name}: {script} is not there")
     runs = [step.get("run", "") for step in steps_of("ci.yml")]
@@ -199,7 +203,7 @@ def check_others(services):
 
 def steps_of(name):
     workflow = yaml.safe_load(text(f".github/workflows/{name}"))
-    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+    return [step for job in workflow["jobs"].values() for step in job.get("steps", [])]
 
 
 def main():

@@ -4,11 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use ambient::{Clock, Env};
 use chassis::{
+    Limits,
     client::{Timeouts, http_client, read_capped},
     findings::{
+        self,
         Finding::{self, Bad, Doubtful, Good},
         Findings, clocks,
     },
+    most_open_files,
 };
 use http::header;
 use serde_json::Value;
@@ -28,6 +31,8 @@ pub(super) async fn examine(env: &Env, world: &World) -> Findings {
         Err(mistakes) => return Findings::unreadable(&mistakes),
     };
     let mut findings = vec![("settings", Good(format!("good; the issuer is {}", config.issuer)))];
+    let connections = Limits::default().max_connections;
+    findings.push(("open files", findings::open_files(connections, most_open_files())));
     findings.extend(secrets(&config));
     let store = match shared_store(&config).await {
         Ok(store) => store,

@@ -4,12 +4,12 @@
 use std::time::Duration;
 
 use ambient::{Clock, Entropy};
-use chassis::findings::Finding::{self, Bad, Doubtful, Good};
+use chassis::findings::{
+    Finding::{self, Bad, Doubtful, Good},
+    Redis,
+};
 use serde::{Deserialize, Serialize};
-use store::{Record, Store, StoreError};
-
-/// The one way for Redis to be full that loses nothing: clients and tokens must not be thrown away.
-const NO_EVICTION: &str = "noeviction";
+use store::{About, Record, Store, StoreError};
 
 /// Half of what a command may take before requests are answered 503.
 const SLOW: Duration = Duration::from_millis(250);
@@ -40,7 +40,14 @@ pub(super) async fn look_at(store: &Store, entropy: &Entropy) -> Vec<(&'static s
             Bad(format!("{error}; may this user of Redis do everything with keys of `auth:*`?"))
         }
     };
-    vec![("store", answer), ("single use", trial), ("eviction", eviction(store).await)]
+    let mut findings = vec![("store", answer), ("single use", trial)];
+    match store.about().await {
+        Ok(about) => findings.extend(about.iter().flat_map(redis)),
+        Err(error) => {
+            findings.push(("eviction", Doubtful(format!("INFO cannot be read: {error}"))));
+        }
+    }
+    findings
 }
 
 /// What codes and refresh tokens rely on.
@@ -54,15 +61,13 @@ async fn is_single(store: &Store, name: &str) -> Result<bool, StoreError> {
     Ok(claimed && !again && taken.is_some() && gone.is_none())
 }
 
-async fn eviction(store: &Store) -> Finding {
-    let policy = store.about().await.map(|about| about.and_then(|about| about.eviction_policy));
-    match policy {
-        Ok(Some(policy)) if policy == NO_EVICTION => Good("Redis throws nothing away".to_owned()),
-        Ok(Some(policy)) => Bad(format!(
-            "maxmemory-policy is {policy}: Redis throws clients and tokens away when it is full; \
-             set it to {NO_EVICTION}"
-        )),
-        Ok(None) => Doubtful("Redis does not tell its maxmemory-policy".to_owned()),
-        Err(error) => Doubtful(format!("maxmemory-policy cannot be read: {error}")),
-    }
+/// Whether this Redis has what is needed and keeps what it is given.
+fn redis(about: &About) -> [(&'static str, Finding); 3] {
+    let redis = Redis {
+        version: about.version.as_deref(),
+        is_new_enough: about.is_at_least(6, 2),
+        eviction_policy: about.eviction_policy.as_deref(),
+        keeps_every_change: about.keeps_every_change,
+    };
+    redis.findings("clients, logins and tokens")
 }

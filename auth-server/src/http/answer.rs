@@ -6,7 +6,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use chassis::Fault;
+use chassis::{Fault, RequestId};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use shared::oauth::{ErrorBody, ErrorCode};
@@ -28,7 +28,8 @@ impl OAuthError {
     /// The description is for developers, and goes to the client: it names no secret and no inside.
     pub(crate) fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
         let description = allowed(description.into());
-        let body = ErrorBody { error: code, error_description: Some(description) };
+        let request_id = RequestId::current().map(|id| id.to_string());
+        let body = ErrorBody { error: code, error_description: Some(description), request_id };
         Self { status: StatusCode::BAD_REQUEST, body }
     }
 
@@ -92,11 +93,11 @@ pub(crate) fn store_failure_page(error: StoreError) -> Response {
             tracing::error!(%error, "the store does not work");
             let page = page(
                 StatusCode::SERVICE_UNAVAILABLE,
-                &ErrorPage {
-                    title: "Not available right now",
-                    text: "The server cannot look things up at the moment. Reload this page in a \
-                           few seconds.",
-                },
+                &ErrorPage::new(
+                    "Not available right now",
+                    "The server cannot look things up at the moment. Reload this page in a few \
+                     seconds.",
+                ),
             );
             ([(header::RETRY_AFTER, RETRY_AFTER)], page).into_response()
         }

@@ -23,7 +23,7 @@ use crate::{
         RequestError, Wanted,
     },
     guard::{Budget, Caller, Refusal},
-    pages::{ErrorPage, LeavePage, page},
+    pages::{ErrorPage, LeavePage, page, request_id},
 };
 
 /// What our names for requests begin with (RFC 9126 section 2.2).
@@ -89,7 +89,8 @@ impl Refused {
         match RedirectUri::https_host(&self.redirect_uri) {
             Some(host) if self.asks => {
                 let address = &failure_address(&self.issuer, &self.redirect_uri, state, failure);
-                let shown = LeavePage { host, address, error: code.as_str() };
+                let request_id = request_id();
+                let shown = LeavePage { host, address, error: code.as_str(), request_id };
                 page(StatusCode::BAD_REQUEST, &shown)
             }
             _ => fail(&self.issuer, &self.redirect_uri, state, failure),
@@ -122,7 +123,7 @@ impl IntoResponse for AuthorizationRequestError {
                     "The document in which it says what it is could not be fetched. Try again in \
                      a minute.",
                 );
-                return page(StatusCode::SERVICE_UNAVAILABLE, &ErrorPage { title, text });
+                return page(StatusCode::SERVICE_UNAVAILABLE, &ErrorPage::new(title, text));
             }
             Self::ClientUrl(_) | Self::Document { .. } => (
                 "This application does not say what it is",
@@ -141,7 +142,7 @@ impl IntoResponse for AuthorizationRequestError {
             ),
         };
         tracing::warn!(reason = %self, "authorization refused");
-        page(StatusCode::BAD_REQUEST, &ErrorPage { title, text })
+        page(StatusCode::BAD_REQUEST, &ErrorPage::new(title, text))
     }
 }
 

@@ -73,5 +73,5 @@ pub(super) fn unanswerable() -> Response {
         "It wants the answer to go to an address that is not registered for it. To be safe, \
          nothing was sent there.",
     );
-    page(StatusCode::BAD_REQUEST, &ErrorPage { title, text })
+    page(StatusCode::BAD_REQUEST, &ErrorPage::new(title, text))
 }

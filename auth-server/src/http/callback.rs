@@ -102,7 +102,7 @@ impl IntoResponse for RouteError {
             ),
         };
         tracing::warn!(reason = %self, "login not accepted");
-        page(status, &ErrorPage { title, text })
+        page(status, &ErrorPage::new(title, text))
     }
 }
 

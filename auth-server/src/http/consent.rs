@@ -84,7 +84,7 @@ impl IntoResponse for RouteError {
             ),
         };
         tracing::warn!(reason = %self, "decision refused");
-        page(status, &ErrorPage { title, text })
+        page(status, &ErrorPage::new(title, text))
     }
 }
 

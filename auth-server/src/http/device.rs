@@ -92,7 +92,7 @@ impl IntoResponse for RouteError {
                 "It was answered already, or it took too long. Start again on your device.",
             ),
         };
-        page(status, &ErrorPage { title, text })
+        page(status, &ErrorPage::new(title, text))
     }
 }
 

@@ -33,7 +33,8 @@ impl Around for Pages {
     fn after(is_wanted: bool, response: Response) -> Response {
         match words(response.status()) {
             Some((title, text)) if is_wanted && is_json(&response) => {
-                let shown = page(response.status(), &ErrorPage { title, text });
+                let error_page = ErrorPage::new(title, text).of(request_id(&response));
+                let shown = page(response.status(), &error_page);
                 with_headers_of(&response, shown)
             }
             _ => response,
@@ -70,6 +71,12 @@ fn prefers_html(headers: &HeaderMap) -> bool {
         kinds.iter().any(is_it)
     };
     names("text/html") && !names("application/json")
+}
+
+/// What the answer is named by. Out here nobody else knows it.
+fn request_id(response: &Response) -> Option<String> {
+    let id = response.headers().get("x-request-id");
+    id.and_then(|id| id.to_str().ok()).map(str::to_owned)
 }
 
 fn is_json(response: &Response) -> bool {

@@ -134,7 +134,7 @@ pub(super) fn too_many_page(budget: Budget, refusal: Refusal) -> Response {
 /// A page that says how long to wait.
 pub(crate) fn wait_page(wait: std::time::Duration, title: &str, why: &str) -> Response {
     let text = format!("{why}. Wait {} and reload this page.", in_words(seconds(wait)));
-    let page = page(StatusCode::TOO_MANY_REQUESTS, &ErrorPage { title, text: &text });
+    let page = page(StatusCode::TOO_MANY_REQUESTS, &ErrorPage::new(title, &text));
     ([(header::RETRY_AFTER, seconds(wait).to_string())], page).into_response()
 }
 

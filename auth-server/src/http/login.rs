@@ -87,7 +87,7 @@ impl IntoResponse for RouteError {
             ),
         };
         tracing::warn!(reason = %self, "login not begun");
-        page(status, &ErrorPage { title, text })
+        page(status, &ErrorPage::new(title, text))
     }
 }
 
@@ -100,7 +100,7 @@ pub(super) fn upstream_failure(name: &str, error: &UpstreamError) -> Response {
             "The service that you log in at does not answer. Nothing is wrong with your account. \
              Go back to the application and try again in a minute.",
         );
-        let page = page(StatusCode::SERVICE_UNAVAILABLE, &ErrorPage { title, text });
+        let page = page(StatusCode::SERVICE_UNAVAILABLE, &ErrorPage::new(title, text));
         return ([(header::RETRY_AFTER, "30")], page).into_response();
     }
     let (title, text) = (
@@ -108,7 +108,7 @@ pub(super) fn upstream_failure(name: &str, error: &UpstreamError) -> Response {
         "The service that you log in at has answered something that does not make sense here. To \
          be safe, nobody was let in. If it happens again, tell the operator of this server.",
     );
-    page(StatusCode::BAD_GATEWAY, &ErrorPage { title, text })
+    page(StatusCode::BAD_GATEWAY, &ErrorPage::new(title, text))
 }
 
 /// The choice of providers, for a user who has agreed.

@@ -40,10 +40,10 @@ impl Around for OwnNames {
             return Begun::with(());
         }
         tracing::warn!("a page was asked for under a name that is not of this machine");
-        let shown = ErrorPage {
-            title: "This page is not there under this name",
-            text: "This server runs on your own computer. Open it as localhost.",
-        };
+        let shown = ErrorPage::new(
+            "This page is not there under this name",
+            "This server runs on your own computer. Open it as localhost.",
+        );
         Begun::refused((), page(StatusCode::FORBIDDEN, &shown).into_response())
     }
 

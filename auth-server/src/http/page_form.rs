@@ -50,7 +50,7 @@ impl IntoResponse for PageError {
             ),
         };
         tracing::warn!(reason = %self, "request of a browser refused");
-        page(status, &ErrorPage { title, text })
+        page(status, &ErrorPage::new(title, text))
     }
 }
 

@@ -108,7 +108,7 @@ impl IntoResponse for RouteError {
             ),
         };
         tracing::warn!(reason = %self, "login refused");
-        page(status, &ErrorPage { title, text })
+        page(status, &ErrorPage::new(title, text))
     }
 }
 
@@ -140,7 +140,7 @@ fn busy() -> Response {
     tracing::warn!("all places for checking passwords are taken");
     let (title, text) =
         ("Too busy right now", "Many people are logging in. Reload this page in a moment.");
-    let page = page(StatusCode::SERVICE_UNAVAILABLE, &ErrorPage { title, text });
+    let page = page(StatusCode::SERVICE_UNAVAILABLE, &ErrorPage::new(title, text));
     ([(header::RETRY_AFTER, "2")], page).into_response()
 }
 

@@ -9,7 +9,7 @@ mod device;
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
-use chassis::Fault;
+use chassis::{Fault, RequestId};
 use http::{HeaderValue, StatusCode, header};
 
 pub(crate) use self::{
@@ -35,8 +35,28 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 #[derive(Template)]
 #[template(path = "error.html")]
 pub(crate) struct ErrorPage<'a> {
-    pub(crate) title: &'a str,
-    pub(crate) text: &'a str,
+    title: &'a str,
+    text: &'a str,
+    /// What a user quotes in a report.
+    request_id: Option<String>,
+}
+
+impl<'a> ErrorPage<'a> {
+    /// A page about the request of this moment.
+    pub(crate) fn new(title: &'a str, text: &'a str) -> Self {
+        Self { title, text, request_id: request_id() }
+    }
+
+    /// The same about another request.
+    #[must_use]
+    pub(crate) fn of(self, request_id: Option<String>) -> Self {
+        Self { request_id, ..self }
+    }
+}
+
+/// What the log calls the request of this moment.
+pub(crate) fn request_id() -> Option<String> {
+    RequestId::current().map(|id| id.to_string())
 }
 
 /// An answer that goes to an address of which nobody but its client says whose it is.
@@ -47,6 +67,8 @@ pub(crate) struct LeavePage<'a> {
     pub(crate) address: &'a str,
     /// The code of the error.
     pub(crate) error: &'a str,
+    /// What a user quotes in a report.
+    pub(crate) request_id: Option<String>,
 }
 
 /// The login of the mock identity provider.
@@ -181,14 +203,16 @@ mod tests {
         let consent = consent::sample(EVIL);
         let device = DevicePage { code: EVIL.to_owned(), linked: true, problem: Some(EVIL) };
         vec![
-            ErrorPage { title: EVIL, text: EVIL }.render().unwrap(),
+            ErrorPage::new(EVIL, EVIL).render().unwrap(),
             login.render().unwrap(),
             chooser.render().unwrap(),
             home.render().unwrap(),
             apps.render().unwrap(),
             LogoutPage { user: Some((EVIL, EVIL)), back: None }.render().unwrap(),
             LogoutPage { user: None, back: Some((EVIL, EVIL)) }.render().unwrap(),
-            LeavePage { host: EVIL, address: EVIL, error: EVIL }.render().unwrap(),
+            LeavePage { host: EVIL, address: EVIL, error: EVIL, request_id: Some(text()) }
+                .render()
+                .unwrap(),
             consent.render().unwrap(),
             device.render().unwrap(),
             DeviceDonePage { allowed: true }.render().unwrap(),

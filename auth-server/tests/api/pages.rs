@@ -26,6 +26,8 @@ async fn every_page_is_safe_to_show() {
     let error = browser.open(&request.with("client_id", "x").url()).await.page().expect(400);
     let home = browser.open(&world.issuer).await.page().expect(200);
     let device = browser.open(&format!("{}/device", world.issuer)).await.page().expect(200);
+    let id = error.header("x-request-id").unwrap();
+    assert!(error.text().contains(&format!("Request id: {id}")), "{error}");
     for page in [consent, login, error, home, device] {
         check(&page);
     }
@@ -92,7 +94,8 @@ async fn a_person_who_takes_a_wrong_turn_reads_a_page_and_a_program_json() {
     for (method, path, status) in table {
         let page = ask(&method, path, browsers).await.expect(status);
         assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"), "{path}");
-        assert!(page.text().contains("<h1>") && page.header("x-request-id").is_some(), "{page}");
+        let named = format!("Request id: <code>{}</code>", page.header("x-request-id").unwrap());
+        assert!(page.text().contains("<h1>") && page.text().contains(&named), "{page}");
         assert_eq!(page.header("allow").is_some(), status == 405, "{page}");
         let told = ask(&method, path, "*/*").await;
         told.expect_oauth_error(status, "invalid_request");

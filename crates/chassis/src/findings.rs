@@ -1,5 +1,7 @@
 //! What a doctor has found, told to people or to programs: the same for both servers.
 
+mod redis;
+
 use std::{
     fmt,
     time::{Duration, SystemTime},
@@ -7,6 +9,8 @@ use std::{
 
 use ambient::Timestamp;
 use serde::Serialize;
+
+pub use self::redis::Redis;
 
 /// Clocks that are further apart refuse each other's tokens.
 const SKEW: Duration = Duration::from_secs(30);
@@ -36,7 +40,7 @@ pub struct Findings {
 type Page = (&'static str, &'static str);
 
 /// The pages, by what is looked at.
-const PAGES: [Page; 9] = [
+const PAGES: [Page; 11] = [
     ("settings", "docs/configuration.md"),
     ("secrets", "docs/security.md"),
     ("state key", "docs/behind-a-proxy.md"),
@@ -46,6 +50,8 @@ const PAGES: [Page; 9] = [
     ("stream", "docs/behind-a-proxy.md"),
     ("compressed stream", "docs/behind-a-proxy.md"),
     ("listening", "docs/behind-a-proxy.md"),
+    ("large body", "docs/behind-a-proxy.md"),
+    ("open files", "docs/performance.md"),
 ];
 
 /// Where everything else is explained.
@@ -151,9 +157,40 @@ pub fn clocks(theirs: Option<SystemTime>, ours: Timestamp) -> Finding {
     }
 }
 
+/// Files beside connections from outside: the listener, logs, the store, other servers.
+const OTHER_FILES: u64 = 128;
+
+/// How many files a server needs that takes so many connections.
+pub(crate) fn files_for(connections: usize) -> u64 {
+    u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(OTHER_FILES)
+}
+
+/// Whether as many connections as a server takes can be open here, at a hard limit of so many files.
+/// A stream is a connection, and so are most of those that stay.
+#[must_use]
+pub fn open_files(connections: usize, limit: Option<u64>) -> Finding {
+    let needed = files_for(connections);
+    match limit {
+        Some(limit) if limit < needed => Doubtful(format!(
+            "{limit} files may be open here, and {connections} connections are taken, most of them \
+             streams: further ones wait; raise the hard limit to {needed} (`ulimit -Hn`, \
+             `LimitNOFILE` of systemd, `ulimits` of a container)"
+        )),
+        _ => Good(format!("there is room for {connections} connections at one time")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_limit_of_open_files_that_is_short_is_found_before_it_is_reached() {
+        assert!(matches!(open_files(16_384, Some(20_000)), Good(_)));
+        assert!(matches!(open_files(16_384, None), Good(_)));
+        let Doubtful(words) = open_files(16_384, Some(4096)) else { panic!("4096 are too few") };
+        assert!(words.contains("4096 files") && words.contains("to 16512"), "{words}");
+    }
 
     fn findings(found: Vec<(&'static str, Finding)>) -> Findings {
         Findings::new(found)

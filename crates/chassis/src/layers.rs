@@ -13,7 +13,7 @@ use crate::{
     around::{Around as _, AroundService, Both},
     fault::{AnswerFaults, CatchPanic},
     headers::SecureHeaders,
-    request_id::NameRequests,
+    request_id::{KnowRequests, NameRequests},
     size,
     telemetry::http::{HttpMetrics, MeasureHttp, TraceHttp},
 };
@@ -60,7 +60,8 @@ pub fn dress(router: Router, options: Dress) -> Router {
 
 /// What is around every request, outermost first: what comes later is seen, named and logged by what
 /// came before.
-pub(crate) type Dressed<S> = Worn<NameRequests, Worn<Seen, CatchPanic<Worn<size::LimitBody, S>>>>;
+pub(crate) type Dressed<S> = Worn<NameRequests, KnowRequests<Worn<Seen, Safe<S>>>>;
+type Safe<S> = CatchPanic<Worn<size::LimitBody, S>>;
 type Seen = Both<TraceHttp, Both<MeasureHttp, Both<LogAccess, Both<SecureHeaders, AnswerFaults>>>>;
 type Worn<A, S> = AroundService<A, S>;
 
@@ -73,5 +74,6 @@ pub(crate) fn dressed<S>(inner: S, options: &Dress, route: Option<&'static str>)
     let measured = MeasureHttp { metrics, route, usual: Arc::default() }.and(logged);
     let seen = TraceHttp { https, route }.and(measured);
     let limited = size::LimitBody { limit, too_large: options.too_large }.around(inner);
-    NameRequests(options.entropy.clone()).around(seen.around(CatchPanic(limited)))
+    let known = KnowRequests(seen.around(CatchPanic(limited)));
+    NameRequests(options.entropy.clone()).around(known)
 }

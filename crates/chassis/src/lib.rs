@@ -67,6 +67,14 @@ pub use layers::{Dress, dress};
 pub use lifecycle::Lifecycle;
 pub use listen::{ListenError, listen};
 pub use loopback::names_this_machine;
+#[cfg(unix)]
+pub use open_files::most_open_files;
+/// There is no such limit here.
+#[cfg(not(unix))]
+#[must_use]
+pub const fn most_open_files() -> Option<u64> {
+    None
+}
 pub use request_id::RequestId;
 pub use serve::{Limits, serve};
 pub use shutdown::Shutdown;

@@ -3,8 +3,7 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Files beside connections from outside: the listener, logs, the store, other servers.
-const OTHERS: u64 = 128;
+use crate::findings::files_for;
 
 /// Raises the soft limit to the hard one, and says so if there is no room for so many connections then.
 pub(crate) fn make_room(connections: usize) {
@@ -25,10 +24,15 @@ pub(crate) fn make_room(connections: usize) {
     }
 }
 
+/// The hard limit of this process, if there is one: what it may raise its limit to.
+#[must_use]
+pub fn most_open_files() -> Option<u64> {
+    getrlimit(Resource::Nofile).maximum
+}
+
 /// The limit, where it leaves no room for so many connections.
 fn short(limit: Option<u64>, connections: usize) -> Option<u64> {
-    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(OTHERS);
-    limit.filter(|limit| *limit < needed)
+    limit.filter(|limit| *limit < files_for(connections))
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! A name for every request: taken from the client if it fits, made here if not, and always echoed.
+//!
+//! Errors quote it, and they are made in many places, some of them long after the request was read. So
+//! it is known wherever a request is worked on ([`RequestId::current`]), and work that outlives its
+//! request takes it along ([`RequestId::keep`]).
 
-use std::{fmt, sync::Arc};
+use std::{convert::Infallible, fmt, future::Future, sync::Arc, task};
 
 use ambient::Entropy;
 use axum::{
@@ -8,10 +12,12 @@ use axum::{
     response::Response,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
+use tokio::task::futures::TaskLocalFuture;
+use tower::Service;
 
 use crate::{
     Fault,
-    around::{Around, Begun},
+    around::{Around, Begun, Serve},
 };
 
 /// `X-Request-Id`, in both directions.
@@ -25,7 +31,22 @@ const MAX_LENGTH: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(Arc<str>);
 
+tokio::task_local! {
+    static CURRENT: Option<RequestId>;
+}
+
 impl RequestId {
+    /// The name of the request that is being worked on; nothing where there is none, as on a pipe.
+    #[must_use]
+    pub fn current() -> Option<Self> {
+        CURRENT.try_with(Clone::clone).ok().flatten()
+    }
+
+    /// Work that belongs to the request of this moment, wherever and whenever it is done.
+    pub fn keep<F: Future>(work: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(Self::current(), work)
+    }
+
     /// The id as text: 1 to 128 characters of `[A-Za-z0-9._-]`.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -87,5 +108,44 @@ impl Around for NameRequests {
             response.headers_mut().insert(X_REQUEST_ID, value);
         }
         response
+    }
+}
+
+/// The service that lets [`RequestId::current`] know. It is called further in than [`NameRequests`].
+#[derive(Clone)]
+pub(crate) struct KnowRequests<S>(pub(crate) S);
+
+/// Both the making of an answer and the waiting for it know the request.
+fn knowing<F: Future>(
+    request: Request,
+    begin: impl FnOnce(Request) -> F,
+) -> TaskLocalFuture<Option<RequestId>, F> {
+    let id = request.extensions().get::<RequestId>().cloned();
+    let answering = CURRENT.sync_scope(id.clone(), || begin(request));
+    CURRENT.scope(id, answering)
+}
+
+impl<S: Serve> Serve for KnowRequests<S> {
+    type Answering = TaskLocalFuture<Option<RequestId>, S::Answering>;
+
+    fn serve(&self, request: Request) -> Self::Answering {
+        knowing(request, |request| self.0.serve(request))
+    }
+}
+
+impl<S> Service<Request> for KnowRequests<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = TaskLocalFuture<Option<RequestId>, S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut task::Context<'_>) -> task::Poll<Result<(), Infallible>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        knowing(request, |request| self.0.call(request))
     }
 }

@@ -53,7 +53,7 @@ pub(crate) struct Redis {
     command_timeout: Duration,
     observer: Option<Observer>,
     wait_replicas: u8,
-    scripts: script::Scripts,
+    scripts: Box<script::Scripts>,
     closed: AtomicBool,
     /// Dropping this ends the tasks, and with them the connections.
     tasks: Mutex<JoinSet<()>>,

@@ -8,6 +8,9 @@ use crate::{
     lifetime_millis,
 };
 
+/// How long it is known who has not come again, in milliseconds: one hour.
+pub(crate) const LAPSED_FOR_MILLIS: i64 = 3_600_000;
+
 /// The rosters of a store, each under its own name. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Roster {
@@ -31,6 +34,35 @@ impl Roster {
         match self.store.backend() {
             Backend::Memory(memory) => Ok(memory.rosters.enter(name, member, millis)),
             Backend::Redis(redis) => redis.enter(action, name, member, millis).await,
+        }
+    }
+
+    /// The same where it counts who has gone: those whose time has come are not there any more, and are
+    /// kept for an hour for whoever asks for them with [`lapsed`](Self::lapsed). One roster is entered
+    /// in one way only.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
+    pub async fn stay(&self, name: &str, member: &str, keep: Duration) -> Result<(), StoreError> {
+        let (action, millis) = (Action::new("stay", Self::KIND), lifetime_millis(keep));
+        match self.store.backend() {
+            Backend::Memory(memory) => {
+                memory.rosters.stay(name, member, millis);
+                Ok(())
+            }
+            Backend::Redis(redis) => redis.stay(action, name, member, millis).await,
+        }
+    }
+
+    /// How many have not come again in time since somebody asked. Each is told once, to whoever asks
+    /// first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
+    pub async fn lapsed(&self, name: &str) -> Result<u64, StoreError> {
+        match self.store.backend() {
+            Backend::Memory(memory) => Ok(memory.rosters.lapsed(name)),
+            Backend::Redis(redis) => redis.lapsed(Action::new("clear", Self::KIND), name).await,
         }
     }
 

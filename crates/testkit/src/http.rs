@@ -119,7 +119,8 @@ impl Answer {
     }
 
     /// Fails the test unless this is an OAuth error with this status and code, of exactly the
-    /// shape of RFC 6749 section 5.2: known members only, all of them text, and never stored.
+    /// shape of RFC 6749 section 5.2: known members only, all of them text, and never stored. One
+    /// member is ours: the name of the request, as in the header.
     #[track_caller]
     pub fn expect_oauth_error(&self, status: u16, code: &str) {
         assert_eq!(self.status.as_u16(), status, "{self}");
@@ -127,9 +128,11 @@ impl Answer {
         let members = body.as_object().or_fail("an OAuth error is an object");
         assert_eq!(body["error"], code, "{self}");
         for (name, value) in members {
-            let known = matches!(name.as_str(), "error" | "error_description" | "error_uri");
+            let known =
+                ["error", "error_description", "error_uri", "request_id"].contains(&name.as_str());
             assert!(known && value.is_string(), "`{name}` in an OAuth error: {self}");
         }
+        assert_eq!(body["request_id"].as_str(), self.header("x-request-id"), "{self}");
         self.expect_no_store();
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
+use chassis::RequestId;
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use shared::{
@@ -100,8 +101,11 @@ impl Refusal {
             }
         };
         let needed = auth.required_scopes().to_string();
-        let body =
-            json!({ "error": error.unwrap_or("invalid_token"), "error_description": description });
+        let body = json!({
+            "error": error.unwrap_or("invalid_token"),
+            "error_description": description,
+            "request_id": RequestId::current().map(|id| id.to_string()),
+        });
         let bearer = challenge((server, Entrance::of(path)), needed, error, &description);
         let challenge = if is_proof { dpop::challenge(&bearer) } else { bearer.to_string() };
         let response = challenged(status, &challenge, axum::Json(body));

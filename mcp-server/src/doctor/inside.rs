@@ -3,18 +3,22 @@
 use std::net::SocketAddr;
 
 use ambient::Clock;
+use chassis::{
+    Limits,
+    findings::{self, Redis},
+    most_open_files,
+};
 use store::{About, Store};
 use url::Url;
 
 use super::{Bad, Doubtful, Finding, Found, Good};
 use crate::{AuthConfig, Config, auth};
 
-/// The one way for Redis to be full that loses nothing: sessions and tokens must not be thrown away.
-const NO_EVICTION: &str = "noeviction";
-
 /// Settings that are right by themselves and may be wrong together.
 pub(super) fn settings(config: &Config) -> Found {
-    let mut findings = vec![("settings", public(config))];
+    let connections = Limits::default().max_connections;
+    let files = findings::open_files(connections, most_open_files());
+    let mut findings = vec![("settings", public(config)), ("open files", files)];
     if config.redis.is_some() && config.state_key.is_none() {
         let words = "MCP_STATE_KEY is not set: with several instances, a call that waits for its \
                      client goes on at the same instance only";
@@ -89,30 +93,13 @@ pub(super) async fn store(config: &Config, clock: &Clock) -> Found {
 
 /// Whether this Redis has what is needed and keeps what it is given.
 fn redis(about: &About) -> [(&'static str, Finding); 3] {
-    let version = about.version.as_deref().unwrap_or("?");
-    let version = match about.is_at_least(6, 2) {
-        Some(true) => Good(format!("Redis {version}")),
-        Some(false) => Bad(format!("Redis {version} is too old: 6.2 or newer is needed")),
-        None => Doubtful("Redis does not tell its version; 6.2 or newer is needed".to_owned()),
+    let redis = Redis {
+        version: about.version.as_deref(),
+        is_new_enough: about.is_at_least(6, 2),
+        eviction_policy: about.eviction_policy.as_deref(),
+        keeps_every_change: about.keeps_every_change,
     };
-    let eviction = match about.eviction_policy.as_deref() {
-        Some(NO_EVICTION) => Good("Redis throws nothing away".to_owned()),
-        Some(policy) => Bad(format!(
-            "maxmemory-policy is {policy}: Redis throws sessions and tokens away when it is full; \
-             set it to {NO_EVICTION}"
-        )),
-        None => Doubtful("Redis does not tell its maxmemory-policy".to_owned()),
-    };
-    let persistence = match about.keeps_every_change {
-        Some(true) => Good("Redis writes every change down".to_owned()),
-        Some(false) => Doubtful(
-            "a Redis that ends loses what came after its last snapshot, logins among it; set \
-             `appendonly yes` to keep all but the last second"
-                .to_owned(),
-        ),
-        None => Doubtful("Redis does not tell whether it keeps what it is given".to_owned()),
-    };
-    [("version", version), ("eviction", eviction), ("persistence", persistence)]
+    redis.findings("sessions, logins and tokens")
 }
 
 /// Why a server that is not there may not start on this machine: its port.
@@ -149,22 +136,6 @@ mod tests {
         assert!(matches!(found(&of([]), "audience"), Good(_)));
         let other = of([("MCP_AUTH_AUDIENCE", "https://other.example/mcp")]);
         assert!(matches!(found(&other, "audience"), Doubtful(_)));
-    }
-
-    #[test]
-    fn a_redis_that_is_old_forgets_or_hides_itself_is_found() {
-        let told = |version: &str, policy: &str, keeps| About {
-            version: Some(version.to_owned()),
-            eviction_policy: Some(policy.to_owned()),
-            keeps_every_change: Some(keeps),
-        };
-        let good = redis(&told("7.0.15", NO_EVICTION, true));
-        assert!(good.iter().all(|(_, found)| matches!(found, Good(_))), "{good:?}");
-        let [version, eviction, persistence] = redis(&told("6.0.1", "allkeys-lru", false));
-        assert!(matches!((version.1, eviction.1), (Bad(_), Bad(_))));
-        assert!(matches!(persistence.1, Doubtful(_)), "memory only is a choice");
-        let hidden = redis(&About::default());
-        assert!(hidden.iter().all(|(_, found)| matches!(found, Doubtful(_))), "{hidden:?}");
     }
 
     #[tokio::test]

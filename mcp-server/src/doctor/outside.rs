@@ -12,7 +12,7 @@ use shared::{
     oauth::{ProtectedResourceMetadata, well_known},
 };
 
-use super::{Bad, Finding, Found, Good};
+use super::{Bad, Doubtful, Finding, Found, Good};
 use crate::{AuthConfig, Config, config::ENDPOINT as PATH};
 
 /// What the finding about the endpoint itself is called.
@@ -20,6 +20,9 @@ pub(super) const ENDPOINT: &str = "endpoint";
 
 /// The largest document that is looked at, in bytes.
 const MAX_DOCUMENT: usize = 256 * 1024;
+
+/// The largest body that is sent, in bytes. One that is too large for a proxy is less.
+const MOST_SENT: usize = 16 * 1024 * 1024;
 
 /// Where MCP Inspector, which runs in a browser, calls from.
 const BROWSER: &str = "http://localhost:6274";
@@ -44,6 +47,7 @@ impl Patient<'_> {
         let mut findings = vec![
             (ENDPOINT, endpoint(is_protected, response.status(), response.headers())),
             ("slash", self.slashed(&url).await),
+            ("large body", self.large(&url).await),
             ("clock", clocks(date(&response), self.clock.now())),
         ];
         if is_protected {
@@ -60,6 +64,20 @@ impl Patient<'_> {
         match request.send().await {
             Ok(answer) => slashed(answer.status(), answer.headers()),
             Err(_) => Bad(format!("{url}/ cannot be reached, and {url} can")),
+        }
+    }
+
+    /// Whether a body of the greatest size that the server takes comes through: many proxies take no
+    /// more than 1 MiB.
+    async fn large(&self, url: &str) -> Finding {
+        let size = self.config.max_body.min(MOST_SENT);
+        // Whatever is wrong with it, it is not its size: spaces and no message.
+        let request = self.http.post(url).header(header::CONTENT_TYPE, "application/json");
+        match request.body(vec![b' '; size]).send().await {
+            Ok(answer) => large(size, answer.status(), answer.headers()),
+            Err(_) => {
+                Doubtful(format!("a body of {size} bytes was not answered, and a small one was"))
+            }
         }
     }
 
@@ -166,6 +184,25 @@ fn slashed(status: StatusCode, headers: &HeaderMap) -> Finding {
     Good("it is the same with a slash at the end".to_owned())
 }
 
+/// What a body of so many bytes must be answered: anything but that it is too large.
+fn large(size: usize, status: StatusCode, headers: &HeaderMap) -> Finding {
+    let is_ours = headers.contains_key("x-request-id");
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE if is_ours => Bad(format!(
+            "the running server refuses {size} bytes, which MAX_BODY_BYTES allows here: it runs with \
+             another setting"
+        )),
+        StatusCode::PAYLOAD_TOO_LARGE => Bad(format!(
+            "a proxy refuses {size} bytes, which MAX_BODY_BYTES allows: raise its limit \
+             (`client_max_body_size` of nginx, `request_body max_size` of Caddy)"
+        )),
+        _ if is_ours => Good(format!("a body of {size} bytes comes through")),
+        status => {
+            Doubtful(format!("something else than this server answers {size} bytes, with {status}"))
+        }
+    }
+}
+
 fn cors(status: StatusCode, headers: &HeaderMap) -> Finding {
     let origin = text(headers, header::ACCESS_CONTROL_ALLOW_ORIGIN);
     let allowed = text(headers, header::ACCESS_CONTROL_ALLOW_HEADERS).to_ascii_lowercase();
@@ -193,7 +230,7 @@ mod tests {
 
     fn said(finding: &Finding) -> &str {
         match finding {
-            Good(words) | Finding::Doubtful(words) | Bad(words) => words,
+            Good(words) | Doubtful(words) | Bad(words) => words,
         }
     }
 
@@ -229,6 +266,20 @@ mod tests {
             (404, vec![ours], "something else"),
         ] {
             let found = slashed(StatusCode::from_u16(status).unwrap(), &headers(&fields));
+            assert!(matches!(found, Bad(_)) && said(&found).contains(word), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn a_large_body_is_refused_by_a_proxy_or_by_a_server_with_another_setting() {
+        let found = |status, fields: &[_]| {
+            large(9, StatusCode::from_u16(status).unwrap(), &headers(fields))
+        };
+        let ours = ("x-request-id", "1");
+        assert!(matches!(found(401, &[ours]), Good(_)));
+        assert!(matches!(found(502, &[]), Doubtful(_)));
+        for (fields, word) in [(vec![], "client_max_body_size"), (vec![ours], "another setting")] {
+            let found = found(413, &fields);
             assert!(matches!(found, Bad(_)) && said(&found).contains(word), "{found:?}");
         }
     }

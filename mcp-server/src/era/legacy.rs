@@ -178,9 +178,9 @@ pub(crate) async fn serve_shared(
         Incoming::Request { id, method, params } => {
             let request = Request { id, method, params };
             let call = request.call(server.clone(), principal, session, voice);
-            server.lifecycle().spawn(async move {
+            server.lifecycle().spawn(chassis::RequestId::keep(async move {
                 call.await;
-            });
+            }));
         }
         Incoming::Notification { method, params } => {
             notified(server, &session, &method, params.as_ref()).await?;
@@ -343,9 +343,9 @@ impl Future for Detaching {
 impl Drop for Detaching {
     fn drop(&mut self) {
         if let Some(call) = self.call.take() {
-            self.lifecycle.spawn(async move {
+            self.lifecycle.spawn(chassis::RequestId::keep(async move {
                 call.await;
-            });
+            }));
         }
     }
 }

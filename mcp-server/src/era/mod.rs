@@ -61,8 +61,7 @@ impl Era {
         match message {
             Message::Batch(items) => batch(header, items),
             Message::One(Incoming::Request { id, method, params }) => {
-                let reply_to = id.clone();
-                request(header, id, method, params).map_err(|rejection| rejection.to(&reply_to))
+                request(header, id, method, params)
             }
             Message::One(Incoming::Notification { method, params }) => {
                 notification(header, method, params)
@@ -117,13 +116,38 @@ fn request(
     method: String,
     params: Option<Params>,
 ) -> Result<Era, Rejection> {
-    let claim = RequestMeta::claim(params.as_ref());
-    if method == "initialize" {
-        return initialize(header, id, method, params, claim);
+    match claimed(header, &method, params.as_ref()) {
+        Ok(Some(Claimed { meta, revision, capabilities })) => {
+            let envelope = Envelope { id, method, params, meta, revision, capabilities };
+            Ok(Era::Modern(Box::new(envelope)))
+        }
+        Ok(None) if method == INITIALIZE => Ok(Era::Opening { id, params }),
+        Ok(None) => Ok(Era::Legacy(Incoming::Request { id, method, params })),
+        Err(rejection) => Err(rejection.to(&id).about(method, params)),
+    }
+}
+
+const INITIALIZE: &str = "initialize";
+
+/// What a modern request says of itself.
+struct Claimed {
+    meta: RequestMeta,
+    revision: Revision,
+    capabilities: ClientCapabilities,
+}
+
+/// What a request claims, checked; nothing for one that opens a session or belongs to one.
+fn claimed(
+    header: &Header<'_>,
+    method: &str,
+    params: Option<&Params>,
+) -> Result<Option<Claimed>, Rejection> {
+    let claim = RequestMeta::claim(params);
+    if method == INITIALIZE {
+        return initialize(header, claim);
     }
     if claim.is_modern {
-        let envelope = envelope(header, id, method, params, claim.meta)?;
-        return Ok(Era::Modern(Box::new(envelope)));
+        return whole(header, claim.meta).map(Some);
     }
     if matches!(header, Header::Modern(_)) || method == "server/discover" {
         return Err(Rejection::invalid_params(format!(
@@ -132,29 +156,21 @@ fn request(
             keys::CLIENT_CAPABILITIES
         )));
     }
-    legacy_header(header)?;
-    Ok(Era::Legacy(Incoming::Request { id, method, params }))
+    legacy_header(header).map(|()| None)
 }
 
 /// `initialize` opens a session unless it claims, well-formed, to be modern: then it is a method
 /// that does not exist, and its headers are held against the claim like those of any other.
-fn initialize(
-    header: &Header<'_>,
-    id: RequestId,
-    method: String,
-    params: Option<Params>,
-    claim: Claim,
-) -> Result<Era, Rejection> {
+fn initialize(header: &Header<'_>, claim: Claim) -> Result<Option<Claimed>, Rejection> {
     if is_whole(&claim) {
-        let envelope = envelope(header, id, method, params, claim.meta)?;
-        return Ok(Era::Modern(Box::new(envelope)));
+        return whole(header, claim.meta).map(Some);
     }
     if !claim.is_modern && matches!(header, Header::Modern(_)) {
         return Err(Rejection::header_mismatch(
             "`initialize` belongs to revisions up to 2025-11-25, MCP-Protocol-Version names a newer one",
         ));
     }
-    Ok(Era::Opening { id, params })
+    Ok(None)
 }
 
 /// Whether a claim has all that it must have and names a revision without sessions.
@@ -165,13 +181,11 @@ fn is_whole(claim: &Claim) -> bool {
     is_modern && meta.client_capabilities.is_some()
 }
 
-fn envelope(
+/// A claim that has all that it must have.
+fn whole(
     header: &Header<'_>,
-    id: RequestId,
-    method: String,
-    params: Option<Params>,
     meta: Result<RequestMeta, MalformedMeta>,
-) -> Result<Envelope, Rejection> {
+) -> Result<Claimed, Rejection> {
     let mut meta = meta.map_err(|malformed| Rejection::invalid_params(malformed.to_string()))?;
     let capabilities = meta.client_capabilities.take();
     let (Some(claimed), Some(capabilities)) = (&meta.protocol_version, capabilities) else {
@@ -188,7 +202,7 @@ fn envelope(
     if *header == Header::Absent {
         return Err(Rejection::header_mismatch("Missing header: MCP-Protocol-Version"));
     }
-    Ok(Envelope { id, method, params, meta, revision, capabilities })
+    Ok(Claimed { meta, revision, capabilities })
 }
 
 /// The revision without sessions that a claim names.
@@ -205,8 +219,15 @@ fn notification(
     method: String,
     params: Option<Params>,
 ) -> Result<Era, Rejection> {
-    let claim = RequestMeta::claim(params.as_ref());
-    let note = Incoming::Notification { method, params };
+    match is_modern_note(header, params.as_ref()) {
+        Ok(true) => Ok(Era::ModernNotification(Incoming::Notification { method, params })),
+        Ok(false) => Ok(Era::Legacy(Incoming::Notification { method, params })),
+        Err(rejection) => Err(rejection.about(method, params)),
+    }
+}
+
+fn is_modern_note(header: &Header<'_>, params: Option<&Params>) -> Result<bool, Rejection> {
+    let claim = RequestMeta::claim(params);
     if claim.is_modern {
         let meta = claim.meta.map_err(|wrong| Rejection::invalid_params(wrong.to_string()))?;
         // A claim that is no text is malformed.
@@ -214,14 +235,12 @@ fn notification(
         if header.text().is_some_and(|header| header != claimed) {
             return Err(Rejection::header_mismatch("MCP-Protocol-Version differs from `_meta`"));
         }
-        modern_revision(&claimed)?;
-        return Ok(Era::ModernNotification(note));
+        return modern_revision(&claimed).map(|_| true);
     }
     if matches!(header, Header::Modern(_)) {
-        return Ok(Era::ModernNotification(note));
+        return Ok(true);
     }
-    legacy_header(header)?;
-    Ok(Era::Legacy(note))
+    legacy_header(header).map(|()| false)
 }
 
 fn batch(

@@ -42,8 +42,11 @@ pub(super) async fn message(
     let headers = std::mem::take(request.headers_mut());
     guard::content_type(&headers)?;
     let form = guard::accepted(&headers)?;
-    let message = Message::parse(body(request).await?)?;
-    match Era::of(&headers, message)? {
+    let body = body(request).await?;
+    let era = Message::parse(body).map_err(Rejection::from);
+    let era = era.and_then(|message| Era::of(&headers, message));
+    let refused = |rejection| server.operations().refused(rejection, Transport::Streamable);
+    match era.map_err(refused)? {
         Era::Modern(envelope) => {
             let running = modern::serve(server, caller, Some(&headers), form, envelope)?;
             Ok(running.reply(server.clock()).await)
@@ -63,16 +66,27 @@ pub(super) async fn message(
             Ok(response)
         }
         Era::Legacy(incoming) => {
-            let session = session_of(server, &caller, &headers, Some(&incoming)).await?;
+            let session = session_of(server, &caller, &headers, Some(&incoming)).await;
+            let session = session.map_err(|rejection| refused(about(rejection, &incoming)))?;
             let handled =
                 legacy::serve(server, caller.principal(), session, form, incoming).await?;
             Ok(reply(server, handled).await)
         }
         Era::Batch(items) => {
-            let session = session_of(server, &caller, &headers, None).await?;
+            let session = session_of(server, &caller, &headers, None).await.map_err(refused)?;
             let handled = legacy::batch(server, &caller.principal(), &session, form, items).await?;
             Ok(reply(server, handled).await)
         }
+    }
+}
+
+/// A refusal of a message that was to belong to a session.
+fn about(rejection: Rejection, incoming: &Incoming) -> Rejection {
+    match incoming {
+        Incoming::Request { method, params, .. } | Incoming::Notification { method, params } => {
+            rejection.about(method.clone(), params.clone())
+        }
+        Incoming::Response { .. } => rejection,
     }
 }
 

@@ -8,6 +8,7 @@ mod flow;
 mod glance;
 mod guard;
 mod health;
+mod lost;
 mod observed;
 mod outbox;
 mod playground;
@@ -24,7 +25,7 @@ mod well_known;
 use axum::{
     Router, middleware,
     response::{IntoResponse as _, Response},
-    routing::{any, get, post},
+    routing::{get, post},
 };
 use bytes::Bytes;
 use chassis::{App, AroundLayer, Dress, Health, RequestId, dress, faults::Faults, version};
@@ -99,7 +100,7 @@ pub(crate) fn app(server: &Server) -> App {
         .merge(readiness(server).router())
         .merge(server.telemetry().main_port())
         .merge(version(SERVICE, json!({ "protocolVersions": SERVED })))
-        .fallback(any(not_found));
+        .fallback(lost::not_found);
     let clothes = clothes(server);
     let router = dress(router, clothes.clone()).layer(AroundLayer(cors::OnErrors(server.clone())));
     shortcut::around(router.into(), server, &clothes)
@@ -151,11 +152,6 @@ fn too_large(_: &RequestId) -> Response {
     let message = "The body is too large; see MAX_BODY_BYTES";
     Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::INVALID_REQUEST, message)
         .into_response()
-}
-
-async fn not_found() -> Response {
-    let message = format!("Nothing is here; the MCP endpoint is {ENDPOINT}");
-    Rejection::new(StatusCode::NOT_FOUND, ErrorCode::INVALID_REQUEST, message).into_response()
 }
 
 /// A notification as it goes over the wire.

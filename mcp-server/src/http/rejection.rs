@@ -3,11 +3,15 @@
 //! Every refusal has a JSON body, whatever it is about: a client of 2026-07-28 tells the era of a
 //! server by it.
 
+use std::{borrow::Borrow, fmt};
+
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
-use serde_json::json;
-use shared::mcp::{ErrorCode, ErrorObject, MalformedMessage, Outgoing, RequestId, Revision};
+use serde_json::{Map, Value, json};
+use shared::mcp::{
+    ErrorCode, ErrorObject, MalformedMessage, Outgoing, Params, RequestId, Revision,
+};
 use shared::oauth::BearerChallenge;
 
 use super::reply::Answer;
@@ -21,6 +25,21 @@ pub(crate) struct Rejection {
     error: ErrorObject,
     allow: Option<&'static str>,
     challenge: Option<Box<HeaderValue>>,
+    about: Option<Box<About>>,
+}
+
+/// What was asked for, as far as that could be read: for telemetry.
+#[derive(Clone)]
+pub(crate) struct About {
+    pub(crate) method: String,
+    pub(crate) params: Option<Params>,
+}
+
+/// A refusal is logged, and what a caller has sent is not.
+impl fmt::Debug for About {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("About")
+    }
 }
 
 impl Rejection {
@@ -32,6 +51,7 @@ impl Rejection {
             error: ErrorObject::new(code, message),
             allow: None,
             challenge: None,
+            about: None,
         }
     }
 
@@ -96,6 +116,23 @@ impl Rejection {
         self
     }
 
+    /// The same, refusing a message that could be read.
+    #[must_use]
+    pub(crate) fn about(mut self, method: String, params: Option<Params>) -> Self {
+        self.about = Some(Box::new(About { method, params }));
+        self
+    }
+
+    /// What was refused, told once.
+    pub(crate) fn take_about(&mut self) -> Option<Box<About>> {
+        self.about.take()
+    }
+
+    /// The request that is answered, if it is known.
+    pub(crate) const fn id(&self) -> Option<&RequestId> {
+        self.id.as_ref()
+    }
+
     /// What the caller is told.
     pub(crate) const fn error(&self) -> &ErrorObject {
         &self.error
@@ -122,7 +159,7 @@ impl From<MalformedMessage> for Rejection {
             MalformedMessage::NotAMessage { id, .. } => id,
             MalformedMessage::NotJson => None,
         };
-        Self { status: StatusCode::BAD_REQUEST, id, error, allow: None, challenge: None }
+        Self { id, ..Self::of(StatusCode::BAD_REQUEST, error) }
     }
 }
 
@@ -179,11 +216,25 @@ impl IntoResponse for Rejection {
     }
 }
 
-/// An error as it goes over the wire.
+/// An error as it goes over the wire, with the name of the HTTP request that it answers.
 pub(crate) fn error_message(id: Option<&RequestId>, error: &ErrorObject) -> Bytes {
     crate::operation::note_error(error);
+    let named = chassis::RequestId::current().and_then(|name| named(error, name.as_str()));
+    let error = named.as_ref().unwrap_or(error);
     let message: Outgoing<'_, ()> = Outgoing::Error { id, error };
     to_bytes(&message)
+}
+
+/// The same error with what a user quotes in a report, where there is room for it: what a code says
+/// in another form than an object stays as it is.
+fn named(error: &ErrorObject, name: &str) -> Option<ErrorObject> {
+    let mut data = match error.data.as_ref().map(Borrow::<Value>::borrow) {
+        None => Map::new(),
+        Some(Value::Object(data)) => data.clone(),
+        Some(_) => return None,
+    };
+    data.insert("requestId".to_owned(), name.into());
+    Some(ErrorObject::new(error.code, &*error.message).with_data(data.into()))
 }
 
 /// Instead of a message that could not be written.
@@ -215,5 +266,17 @@ mod tests {
         };
         assert_eq!(listed("v999.0.0"), SERVED.len());
         assert_eq!(listed("2025-06-18"), 1);
+    }
+
+    #[test]
+    fn an_error_is_named_where_its_data_is_an_object_or_nothing() {
+        let bare = ErrorObject::new(ErrorCode(-32000), "x");
+        let data = |error: &ErrorObject| {
+            named(error, "r1").map(|named| serde_json::to_value(named).unwrap()["data"].take())
+        };
+        assert_eq!(data(&bare), Some(json!({ "requestId": "r1" })));
+        let both = json!({ "uri": "test://x", "requestId": "r1" });
+        assert_eq!(data(&bare.clone().with_data(json!({ "uri": "test://x" }))), Some(both));
+        assert_eq!(data(&bare.with_data(json!(["x"]))), None);
     }
 }

@@ -12,11 +12,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use bytes::{BufMut as _, Bytes, BytesMut};
-use chassis::{Lasting, Lifecycle};
+use chassis::{Lasting, Lifecycle, RequestId};
 use futures_util::{FutureExt as _, Stream, future::BoxFuture, stream};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::json;
-use shared::mcp::{ErrorCode, ErrorObject, RequestId};
+use shared::mcp::{self, ErrorCode, ErrorObject};
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -117,9 +117,9 @@ pub(crate) struct LastWords {
 /// Which requests an answer is for.
 pub(crate) enum Requests {
     /// The only one of a message.
-    One(RequestId),
+    One(mcp::RequestId),
     /// All of a batch.
-    Batch(Vec<RequestId>),
+    Batch(Vec<mcp::RequestId>),
 }
 
 impl LastWords {
@@ -291,8 +291,13 @@ impl Running {
             replaced = token.map(CancellationToken::cancelled_owned).map(Box::pin);
             handover = first.is_some().then(|| handed_over(resumable, clock.clone()));
         }
-        let call = answer.map_or(Call::Running(call), Call::Ended);
-        let last_words = last_words.map(|words| async move { words.spoken().await }.boxed());
+        // The stream is read when its request has long been answered.
+        let call = match answer {
+            Some(answer) => Call::Ended(answer),
+            None => Call::Running(RequestId::keep(call).boxed()),
+        };
+        let last_words =
+            last_words.map(|words| RequestId::keep(async move { words.spoken().await }).boxed());
         let clock = clock.clone();
         let stream = events(Events { first, call, outbox, replaced, handover, last_words, clock });
         if lasts { lasting(stream) } else { stream }

@@ -22,7 +22,7 @@ use crate::{
 const STYLE: &str = include_str!("../../templates/style.css");
 
 /// Nothing but our own style sheet; no script at all.
-const POLICY: HeaderValue = HeaderValue::from_static(
+pub(super) const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; \
      form-action 'none'; frame-ancestors 'none'",
 );
@@ -160,7 +160,7 @@ pub(super) async fn or_protected(
 }
 
 /// Whether HTML is asked for by name, and no stream is.
-fn prefers_html(headers: &HeaderMap) -> bool {
+pub(super) fn prefers_html(headers: &HeaderMap) -> bool {
     guard::named(headers, "text/html") && !guard::named(headers, guard::EVENT_STREAM)
 }
 

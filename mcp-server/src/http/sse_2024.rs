@@ -68,7 +68,9 @@ pub(super) async fn post(
         return Err(Rejection::invalid_request(message));
     };
     guard::content_type(request.headers())?;
-    let message = Message::parse(endpoint::body(request).await?)?;
+    let refused = |rejection| server.operations().refused(rejection, Transport::Sse);
+    let message = Message::parse(endpoint::body(request).await?);
+    let message = message.map_err(|malformed| refused(malformed.into()))?;
     let session = server.sessions().find(&address.session, &caller).await?;
     let is_ours = |transport| matches!(transport, Transport::Sse | Transport::SseOpening);
     let session = session.filter(|session| is_ours(session.record.transport));
@@ -79,7 +81,7 @@ pub(super) async fn post(
             legacy::serve_shared(&server, caller.principal(), session, incoming).await?;
         }
         Message::Batch(items) => {
-            let items = era::members(items)?;
+            let items = era::members(items).map_err(refused)?;
             if !session.record.revision.has_batches() {
                 let message = "Batches exist in revision 2025-03-26 only";
                 return Err(Rejection::invalid_request(message));
@@ -119,6 +121,7 @@ impl Drop for EndsSession {
             let ended = async {
                 let record = server.sessions().record(&id).await?;
                 server.sessions().end(&id).await?;
+                server.vitals().ended(&id).await;
                 if let Some(record) = record {
                     server.metrics().session_ended("stream", &record, server.clock().now());
                 }

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse as _, Response},
     routing::get,
 };
+use chassis::RequestId;
 use http::{StatusCode, header};
 use serde_json::json;
 use shared::oauth::{ProtectedResourceMetadata, well_known};
@@ -78,6 +79,7 @@ fn not_known_yet() -> Response {
     let body = json!({
         "error": "temporarily_unavailable",
         "error_description": "The authorization server has not answered yet",
+        "request_id": RequestId::current().map(|id| id.to_string()),
     });
     (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "5")], Json(body)).into_response()
 }

@@ -129,7 +129,10 @@ mod tests {
             let end = self.clock.now() + time;
             while self.clock.now() < end {
                 self.clock.advance(Duration::from_secs(5));
-                self.vitals.clone().report(std::future::ready(())).await;
+                self.vitals
+                    .clone()
+                    .report(crate::metrics::McpMetrics::default(), std::future::ready(()))
+                    .await;
             }
         }
 

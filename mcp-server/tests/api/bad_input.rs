@@ -135,7 +135,19 @@ async fn a_tool_that_panics_is_an_error_and_nothing_more() {
     let world = world().await;
     let reply = world.modern().tool("crash", json!({})).await.expect_error(200, -32603);
     assert!(!reply.error().to_string().contains("as it should"), "nothing internal");
-    drop(world.session().await.tool("crash", json!({})).await.expect_error(200, -32603));
+    let session = world.session().await;
+    drop(session.tool("crash", json!({})).await.expect_error(200, -32603));
+    // The last event of a stream comes when the request has long been answered with its head.
+    let streamed = [
+        session.draft("tools/call", json!({ "name": "crash", "arguments": {} })),
+        world.modern().draft("tools/call", json!({ "name": "crash", "arguments": {} })),
+    ];
+    for draft in streamed {
+        let draft = draft.header("accept", "text/event-stream").header("x-request-id", "mine.1");
+        let reply = session.send(draft).await.expect_error(200, -32603);
+        assert!(reply.streamed, "{reply}");
+        assert_eq!(reply.error()["data"]["requestId"], "mine.1", "{reply}");
+    }
     still_works(&world).await;
 }
 

@@ -70,6 +70,8 @@ enum Manner {
     Hold,
     /// Has the endpoint without a slash only.
     Redirect,
+    /// Takes no bodies of more than 1 MiB, as nginx does when it is not told otherwise.
+    Small,
 }
 
 /// A small proxy before a server.
@@ -97,10 +99,15 @@ async fn through(
     if manner == Manner::Redirect && parts.uri.path() == "/mcp/" {
         return Redirect::permanent("/mcp").into_response();
     }
+    let length = parts.headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if manner == Manner::Small && length.is_some_and(|length| length > 1 << 20) {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    }
     let url = format!("{upstream}{}", parts.uri);
     let accepts = parts.headers.remove(header::ACCEPT_ENCODING).is_some();
     parts.headers.remove(header::HOST);
-    let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+    let body = axum::body::to_bytes(body, 8 << 20).await.unwrap();
     let asked = http::client().request(parts.method, url).headers(parts.headers).body(body);
     let answer = asked.send().await.unwrap();
     let (status, mut headers) = (answer.status(), answer.headers().clone());
@@ -181,8 +188,18 @@ async fn bad_proxy() -> (String, JoinSet<()>) {
 async fn a_server_that_runs_as_it_is_set_is_well() {
     let (text, well) = examined_today(None, Some("any")).await;
     assert!(well, "{text}");
-    for about in ["endpoint", "slash", "clock", "CORS", "stream", "compressed stream", "listening"]
-    {
+    let looked_at = [
+        "open files",
+        "endpoint",
+        "slash",
+        "large body",
+        "clock",
+        "CORS",
+        "stream",
+        "compressed stream",
+        "listening",
+    ];
+    for about in looked_at {
         assert!(text.contains(&format!("ok    {about}: ")), "{about} in {text}");
     }
     assert!(text.contains("hm    store: in memory"), "{text}");
@@ -215,6 +232,13 @@ async fn a_proxy_that_redirects_the_slash_is_found() {
     let (text, well) = examined_today(Some(Manner::Redirect), None).await;
     assert!(!well && text.contains("ok    endpoint: "), "{text}");
     assert!(text.contains("BAD   slash: with a slash at the end it redirects to /mcp"), "{text}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_takes_no_large_bodies_is_found() {
+    let (text, well) = examined_today(Some(Manner::Small), None).await;
+    assert!(!well && text.contains("ok    endpoint: "), "{text}");
+    assert!(text.contains("BAD   large body: a proxy refuses 4194304 bytes"), "{text}");
 }
 
 #[tokio::test]

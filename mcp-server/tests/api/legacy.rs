@@ -297,7 +297,7 @@ fn nearly_end(world: &World) {
 async fn end(exchange: Exchange) -> Reply {
     let ended = exchange.finish().await;
     assert_eq!(ended.error()["data"]["reason"], "shutting_down", "{ended}");
-    ended
+    ended.expect_named()
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use shared::mcp::Revision;
+use shared::mcp::{Revision, keys};
 use testkit::http::Http;
 
 use crate::world::{World, instance, still};
@@ -111,6 +111,31 @@ async fn a_request_that_is_refused_before_its_call_is_measured_as_well() {
 }
 
 #[tokio::test]
+async fn a_message_that_is_none_or_of_no_revision_is_measured_as_well() {
+    let world = world().await;
+    let modern = world.modern();
+    let list = || modern.draft("tools/list", json!({}));
+    let _ = modern.send(list().raw("{")).await.expect_error(400, -32700);
+    let _ = modern.send(list().raw("{}")).await.expect_error(400, -32600);
+    let other = list().meta(keys::PROTOCOL_VERSION, "2030-01-01");
+    let other = other.header("mcp-protocol-version", "2030-01-01");
+    let _ = modern.send(other).await.expect_error(400, -32022);
+    let homeless = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
+    let homeless = list().message(homeless).header("mcp-protocol-version", "2025-11-25");
+    let _ = modern.send(homeless.malformed()).await.expect_error(400, -32600);
+    let name = "mcp_server_operation_duration_seconds_count";
+    for (method, code) in [("_OTHER", "-32700"), ("_OTHER", "-32600"), ("ping", "-32600")] {
+        let labels = [format!("\"{method}\""), format!("rpc_response_status_code=\"{code}\"")];
+        let refused = world.scraped(name, &labels.each_ref().map(|label| &**label)).await;
+        assert!(refused.len() == 1 && refused[0].ends_with(" 1"), "{refused:?}");
+        assert!(!refused[0].contains("error_type"), "{refused:?}");
+    }
+    let labels = [r#""tools/list""#, r#"error_type="-32022""#, r#"mcp_fault="caller""#];
+    let refused = world.scraped(name, &labels).await;
+    assert!(refused.len() == 1 && refused[0].ends_with(" 1"), "{refused:?}");
+}
+
+#[tokio::test]
 async fn readiness_and_the_greatest_number_of_sessions_are_told() {
     let world = world().await;
     let ready = world.scraped("server_ready", &[]).await;
@@ -138,6 +163,35 @@ async fn sessions_and_streams_are_counted_from_their_beginning_to_their_end() {
     for name in ["mcp_sessions_created_total", "mcp_sessions_ended_total"] {
         assert!(world.scraped(name, &[]).await[0].ends_with(" 1"), "{name}");
     }
+}
+
+#[tokio::test]
+async fn a_session_that_nobody_uses_is_counted_by_one_of_the_instances() {
+    let (store, clock) = still();
+    let measured = [("MCP_AUTH", "none"), ("METRICS_ON_MAIN_PORT", "1")];
+    let here = instance(&store, clock.clone(), &measured).await;
+    let there = instance(&store, clock.clone(), &measured).await;
+    let ended = here.session().await;
+    let _left = (here.session().await, there.session().await);
+    drop(ended.end().await.expect(204));
+    let count = async |reason: &str| {
+        let label = format!("reason=\"{reason}\"");
+        let mut sum = 0;
+        for world in [&here, &there] {
+            let lines = world.scraped("mcp_sessions_ended_total", &[&label]).await;
+            sum += lines[0].rsplit(' ').next().unwrap().parse::<u32>().unwrap();
+        }
+        sum
+    };
+    assert_eq!((count("delete").await, count("expired").await), (1, 0));
+    clock.advance(Duration::from_mins(5));
+    testkit::eventually(testkit::PATIENCE, || async {
+        clock.advance(Duration::from_secs(5));
+        (count("expired").await > 0).then_some(())
+    })
+    .await;
+    clock.advance(Duration::from_mins(5));
+    assert_eq!((count("delete").await, count("expired").await), (1, 2));
 }
 
 #[tokio::test]

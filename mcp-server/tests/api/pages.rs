@@ -53,6 +53,27 @@ async fn a_browser_that_opens_the_endpoint_gets_the_page() {
 }
 
 #[tokio::test]
+async fn a_wrong_address_is_a_page_with_a_way_back_for_a_browser_and_json_for_a_program() {
+    let world = world().await;
+    let http = Http::new(&world.base);
+    let told = "Nothing is here; the MCP endpoint is /mcp";
+    let open = |accept| http.request(http::Method::GET, "/nowhere").header("accept", accept);
+    let page = http.send(open(BROWSER)).await.expect(404);
+    assert!(page.text().starts_with("<!doctype html>") && page.text().contains(told), "{page}");
+    assert!(page.text().contains("<a href=\"/\">"), "{page}");
+    let id = page.header("x-request-id").unwrap();
+    assert!(page.text().contains(&format!("Request id: <code>{id}</code>")), "{page}");
+    assert!(page.header("content-security-policy").unwrap().contains("default-src 'none'"));
+    assert!(page.headers.get_all("vary").iter().any(|value| value == "accept"), "{page}");
+    for accept in ["*/*", "application/json", "text/html, text/event-stream"] {
+        let error = http.send(open(accept)).await.expect(404).json();
+        assert_eq!(error["error"]["message"], told, "{accept}");
+    }
+    let posted = http.request(http::Method::POST, "/nowhere").header("accept", BROWSER).body("");
+    assert_eq!(http.send(posted).await.expect(404).json()["error"]["code"], -32600);
+}
+
+#[tokio::test]
 async fn a_client_that_opens_the_endpoint_gets_no_page() {
     let world = world().await;
     let http = Http::new(&world.base);

@@ -7,7 +7,7 @@ use std::{
 
 use chassis::telemetry::LogFormat;
 use serde_json::{Value, json};
-use shared::mcp::Revision;
+use shared::mcp::{Revision, keys};
 use testkit::{
     http::Http,
     otlp::{Collector, Span, SpanKind, SpanStatus as StatusCode, attribute, hex, named},
@@ -125,6 +125,25 @@ async fn a_tool_that_fails_is_an_error_and_a_caller_that_errs_is_not() {
     assert_eq!(attribute(unknown, "error.type"), None);
     let text = format!("{spans:?}");
     assert!(!text.contains("no such tool"), "a name of the client's making is nobody's label");
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_has_a_span_with_its_code() {
+    let collector = Collector::start().await;
+    let (world, _listening) = world_of(&collector).await;
+    let modern = world.modern();
+    let list = || modern.draft("tools/list", json!({}));
+    let _ = modern.send(list().raw("{")).await.expect_error(400, -32700);
+    let other = list().meta(keys::PROTOCOL_VERSION, "2030-01-01").meta("traceparent", PARENT);
+    let other = other.header("mcp-protocol-version", "2030-01-01");
+    let _ = modern.send(other).await.expect_error(400, -32022);
+    let spans = spans_of(&collector, &world).await;
+    let unread = named(&spans, "_OTHER");
+    assert_eq!(attribute(unread, "rpc.response.status_code"), Some(json!("-32700")));
+    assert_eq!(attribute(unread, "error.type"), None);
+    let unspoken = named(&spans, "tools/list");
+    assert_eq!(attribute(unspoken, "error.type"), Some(json!("-32022")));
+    assert_eq!(hex(&unspoken.trace_id), TRACE);
 }
 
 #[tokio::test]

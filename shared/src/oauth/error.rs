@@ -105,6 +105,10 @@ pub struct ErrorBody {
     /// For its developer: ASCII without `"` and `\`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error_description: Option<Cow<'static, str>>,
+    /// For whoever reports the error: what the log calls the request. No RFC has it, and each lets a
+    /// client pass over members that it does not know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ mod start;
 mod tally;
 mod traces;
 mod usual;
+mod verbosity;
 
 use std::{
     fmt,

@@ -18,7 +18,7 @@ use tracing_subscriber::{
 
 use super::{
     LogFormat, Metrics, MetricsAddr, SPANS, TelemetryError, TelemetrySettings, json, layer, lines,
-    parse, process, push::Push, traces,
+    process, push::Push, traces, verbosity::Verbosity,
 };
 use crate::{Lifecycle, Limits, serve};
 
@@ -41,6 +41,7 @@ struct Inner {
     on_main_port: bool,
     tracer: Option<Arc<SdkTracerProvider>>,
     process: json::Process,
+    verbosity: Verbosity,
 }
 
 /// Layers of different types, all of them or none.
@@ -52,7 +53,8 @@ impl Telemetry {
     pub fn off() -> Self {
         let process = json::Process::default();
         let (metrics, push, tracer) = (None, None, None);
-        Self(Arc::new(Inner { metrics, push, on_main_port: false, tracer, process }))
+        let verbosity = Verbosity::default();
+        Self(Arc::new(Inner { metrics, push, on_main_port: false, tracer, process, verbosity }))
     }
 
     /// Prepares what the settings ask for. `entropy` names this instance. Spans are recorded where
@@ -85,6 +87,7 @@ impl Telemetry {
             on_main_port: settings.metrics_on_main_port,
             tracer: tracer.transpose()?.map(Arc::new),
             process: json::Process(process),
+            verbosity: Verbosity::default(),
         })))
     }
 
@@ -105,7 +108,7 @@ impl Telemetry {
     }
 
     /// What listens to events and spans: for [`install`](Self::install), and for tests, which
-    /// listen on their own thread.
+    /// listen on their own thread. Its filter can be changed at `/log`, beside the metrics.
     ///
     /// # Errors
     /// [`TelemetryError::Filter`].
@@ -118,7 +121,8 @@ impl Telemetry {
     where
         W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
     {
-        let log = layer(format, self.0.process.clone(), writer).with_filter(parse(filter)?);
+        let log = layer(format, self.0.process.clone(), writer)
+            .with_filter(self.0.verbosity.begin(filter)?);
         let mut layers: Layers = vec![log.boxed()];
         if let Some(provider) = &self.0.tracer {
             let tracer = provider.tracer("chassis");
@@ -148,7 +152,8 @@ impl Telemetry {
     }
 
     /// Listens on the address of the metrics, and answers until `lifecycle` stops; until then they
-    /// are also sent to a collector, if there is one. Tells where it listens, if anywhere.
+    /// are also sent to a collector, if there is one. Tells where it listens, if anywhere. Where only
+    /// this machine can reach it, what is logged can be changed there.
     ///
     /// # Errors
     /// [`TelemetryError::Listen`] when the settings name an address and it is taken.
@@ -176,7 +181,11 @@ impl Telemetry {
         };
         let listens = listener.local_addr().unwrap_or(wanted);
         tracing::info!("metrics for Prometheus: http://{listens}/metrics");
-        let (router, limits, life) = (metrics.router(), Limits::default(), lifecycle.clone());
+        let mut router = metrics.router();
+        if listens.ip().is_loopback() {
+            router = router.merge(self.0.verbosity.router());
+        }
+        let (limits, life) = (Limits::default(), lifecycle.clone());
         lifecycle.spawn(async move {
             if let Err(error) = serve(listener, router, limits, &life).await {
                 tracing::error!(%error, "metrics are no longer offered");

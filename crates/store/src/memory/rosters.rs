@@ -3,11 +3,13 @@
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use ambient::{Clock, Timestamp};
 
 use super::{expiring::Sharded, tables::end_of};
+use crate::roster::LAPSED_FOR_MILLIS;
 
 /// All rosters, by name.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(crate) struct Rosters {
 struct Members {
     ends: HashMap<Arc<str>, Timestamp>,
     by_end: BTreeSet<(Timestamp, Arc<str>)>,
+    /// Whether those whose time has come are kept until somebody counts them.
+    are_counted: bool,
 }
 
 impl Members {
@@ -36,18 +40,23 @@ impl Members {
         }
     }
 
-    fn len(&self) -> u64 {
-        u64::try_from(self.ends.len()).unwrap_or(u64::MAX)
+    fn len(&self, now: Timestamp) -> u64 {
+        let ended = self.by_end.iter().take_while(|(end, _)| *end <= now).count();
+        u64::try_from(self.ends.len() - ended).unwrap_or(u64::MAX)
     }
 
-    fn drop_ended(&mut self, now: Timestamp) {
+    /// Drops those whose time has come, and tells how many they were.
+    fn drop_ended(&mut self, now: Timestamp) -> u64 {
+        let mut dropped = 0;
         while let Some((end, member)) = self.by_end.pop_first() {
             if now < end {
                 self.by_end.insert((end, member));
-                return;
+                break;
             }
             self.ends.remove(&member);
+            dropped += 1;
         }
+        dropped
     }
 }
 
@@ -58,33 +67,50 @@ impl Rosters {
 
     pub(crate) fn enter(&self, name: &str, member: &str, millis: i64) -> u64 {
         let end = end_of(self.clock.now(), millis);
-        self.with(name, |members| {
+        self.with(name, |members, now| {
             members.set(member, end);
-            members.len()
+            members.len(now)
         })
     }
 
+    pub(crate) fn stay(&self, name: &str, member: &str, millis: i64) {
+        let end = end_of(self.clock.now(), millis);
+        self.with(name, |members, now| {
+            members.are_counted = true;
+            members.drop_ended(now - Duration::from_millis(LAPSED_FOR_MILLIS.unsigned_abs()));
+            members.set(member, end);
+        });
+    }
+
+    pub(crate) fn lapsed(&self, name: &str) -> u64 {
+        self.with(name, Members::drop_ended)
+    }
+
     pub(crate) fn leave(&self, name: &str, member: &str) {
-        self.with(name, |members| members.unset(member));
+        self.with(name, |members, _| members.unset(member));
     }
 
     pub(crate) fn len(&self, name: &str) -> u64 {
-        self.with(name, |members| members.len())
+        self.with(name, |members, now| members.len(now))
     }
 
     pub(crate) fn members(&self, name: &str, most: u16) -> Vec<String> {
-        self.with(name, |members| {
-            let first = members.by_end.iter().take(usize::from(most));
+        self.with(name, |members, now| {
+            let there = members.by_end.iter().skip_while(|(end, _)| *end <= now);
+            let first = there.take(usize::from(most));
             first.map(|(_, member)| (**member).to_owned()).collect()
         })
     }
 
     /// Looks at those who are there. A roster without members is forgotten.
-    fn with<T>(&self, name: &str, look: impl FnOnce(&mut Members) -> T) -> T {
+    fn with<T>(&self, name: &str, look: impl FnOnce(&mut Members, Timestamp) -> T) -> T {
+        let now = self.clock.now();
         let mut shard = self.rosters.of(name);
         let mut members = shard.remove(name).unwrap_or_default();
-        members.drop_ended(self.clock.now());
-        let seen = look(&mut members);
+        if !members.are_counted {
+            members.drop_ended(now);
+        }
+        let seen = look(&mut members, now);
         if !members.ends.is_empty() {
             shard.insert(name.to_owned(), members);
         }

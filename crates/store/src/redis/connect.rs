@@ -22,7 +22,7 @@ use futures_util::future::try_join_all;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{Redis, bus::Channels, failure, script::Scripts, tls};
+use super::{Redis, bus::Channels, failure, tls};
 use crate::{
     RedisOptions,
     error::{Action, StoreError},
@@ -79,7 +79,7 @@ impl Redis {
             command_timeout: options.command_timeout,
             observer: options.observer.clone(),
             wait_replicas: options.wait_replicas,
-            scripts: Scripts::default(),
+            scripts: Box::default(),
             closed: AtomicBool::new(false),
             tasks: Mutex::new(tasks),
         })

@@ -3,7 +3,10 @@
 use fred::types::Value;
 
 use super::Redis;
-use crate::error::{Action, StoreError};
+use crate::{
+    error::{Action, StoreError},
+    roster::LAPSED_FOR_MILLIS,
+};
 
 impl Redis {
     pub(crate) async fn enter(
@@ -15,6 +18,24 @@ impl Redis {
     ) -> Result<u64, StoreError> {
         let arguments = vec![Value::from(member), Value::from(millis)];
         let reply = self.script(action, &self.scripts.enter, self.name(name), arguments).await?;
+        reply.as_u64().ok_or_else(|| action.corrupt("a number that is none"))
+    }
+
+    pub(crate) async fn stay(
+        &self,
+        action: Action,
+        name: &str,
+        member: &str,
+        millis: i64,
+    ) -> Result<(), StoreError> {
+        let arguments =
+            vec![Value::from(member), Value::from(millis), Value::from(LAPSED_FOR_MILLIS)];
+        self.script(action, &self.scripts.stay, self.name(name), arguments).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn lapsed(&self, action: Action, name: &str) -> Result<u64, StoreError> {
+        let reply = self.script(action, &self.scripts.lapsed, self.name(name), Vec::new()).await?;
         reply.as_u64().ok_or_else(|| action.corrupt("a number that is none"))
     }
 

@@ -77,6 +77,21 @@ local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', KEYS[1], last[2])
 return redis.call('ZCARD', KEYS[1])";
 
+/// The same, and those whose moment has come stay for a while to be counted.
+const STAY: &str = "\
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+return redis.call('PEXPIREAT', KEYS[1], last[2] + ARGV[3])";
+
+/// Drops those whose moment has come, and answers how many they were.
+const LAPSED: &str = "\
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+return redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)";
+
 /// Drops a member.
 const LEAVE: &str = "return redis.call('ZREM', KEYS[1], ARGV[1])";
 
@@ -108,6 +123,8 @@ pub(super) struct Scripts {
     pub(super) count: Script,
     pub(super) count_window: Script,
     pub(super) enter: Script,
+    pub(super) stay: Script,
+    pub(super) lapsed: Script,
     pub(super) leave: Script,
     pub(super) present: Script,
     pub(super) members: Script,
@@ -122,6 +139,8 @@ impl Default for Scripts {
             count: Script::new(COUNT),
             count_window: Script::new(COUNT_WINDOW),
             enter: Script::new(ENTER),
+            stay: Script::new(STAY),
+            lapsed: Script::new(LAPSED),
             leave: Script::new(LEAVE),
             present: Script::new(PRESENT),
             members: Script::new(MEMBERS),

@@ -54,12 +54,23 @@ impl Reply {
         last.or_fail(format!("an error was expected, not {self}"))
     }
 
-    /// Fails the test unless this is an error with this status and code.
+    /// Fails the test unless this is an error with this status and code, which names the request as
+    /// the header does.
     #[must_use]
     #[track_caller]
     pub fn expect_error(self, status: u16, code: i64) -> Self {
         assert_eq!(self.error()["code"], code, "{self}");
-        self.expect(status)
+        self.expect_named().expect(status)
+    }
+
+    /// Fails the test unless the error names the request as the header does. Where there is no HTTP
+    /// there is no header, and nothing to name.
+    #[must_use]
+    #[track_caller]
+    pub fn expect_named(self) -> Self {
+        let named = self.error().pointer("/data/requestId").and_then(Value::as_str);
+        assert_eq!(named, self.header("x-request-id"), "{self}");
+        self
     }
 
     /// The text of the only content block of a tool's result.
