@@ -60,6 +60,7 @@ release_is_packed() {
     said=$("$ROOT/scripts/release.sh" check v9.9.9 2>&1) && fail 'any tag would do'
     like 'what it says' "Cargo.toml says version $version" "$said"
     said=$("$ROOT/scripts/release.sh" notes "v1.0.0;x" 2>&1) && fail 'any text would do'
+    said=$("$ROOT/scripts/release.sh" pack "v1.0.0;x" "$WORK/programs" "$WORK/none" 2>&1) && fail 'any text would be packed'
     like 'what it says' 'is no tag of a version' "$said"
 }
 

@@ -18,14 +18,15 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 SERVERS=(auth-server mcp-server standalone)
 
 main() {
+    local version
     case "${1:-} $#" in
         '--help 1') echo "$HELP" ;;
         'check 2') check "$2" ;;
-        'notes 2') notes "$(version_of "$2")" ;;
-        'pack 4') pack "$(version_of "$2")" "$3" "$4" ;;
+        'notes 2') version=$(version_of "$2") && notes "$version" ;;
+        'pack 4') version=$(version_of "$2") && pack "$version" "$3" "$4" ;;
         'sums 2') sums "$2" ;;
-        'image 3') image "$(version_of "$2")" "$3" ;;
-        'manifests 2') manifests "$(version_of "$2")" ;;
+        'image 3') version=$(version_of "$2") && image "$version" "$3" ;;
+        'manifests 2') version=$(version_of "$2") && manifests "$version" ;;
         *) echo "$HELP" >&2 && exit 2 ;;
     esac
 }

@@ -324,15 +324,14 @@ fn describe(span: &Span, asked: &Asked<'_>, kind: &Kind) {
 }
 
 /// Puts a span where the caller says it is: that is its parent and the HTTP span a link; where he
-/// says nothing, the HTTP span is the parent. The baggage of the message goes before that of its
-/// request.
+/// says nothing, the HTTP span is the parent. His baggage goes along.
 fn put(span: &Span, place: &TraceContext) {
     let parent = place.traceparent.as_deref();
     let parent = parent.and_then(|parent| context::remote(parent, place.tracestate.as_deref()));
     let parent = match parent {
         Some(parent) => {
             span.add_link(context::current_span());
-            baggage::carried(parent, baggage::current().as_deref())
+            parent
         }
         None => opentelemetry::Context::current(),
     };

@@ -62,6 +62,8 @@ struct Inner {
     /// How long a session is counted after its last sign of life.
     idle: Duration,
     streams: Arc<AtomicU64>,
+    /// Whether other instances have the same store.
+    is_shared: bool,
     uses: Uses,
     left: Left,
     bus: Bus,
@@ -87,6 +89,7 @@ impl Vitals {
             clock: clock.clone(),
             idle,
             streams: Arc::default(),
+            is_shared: store.is_shared(),
             uses: Uses::default(),
             left: Left::new(store, idle),
             bus: store.bus(),
@@ -158,9 +161,10 @@ impl Vitals {
     }
 
     /// Sessions that have ended by themselves, each of them counted on one instance: that which asks
-    /// first. One that measures nothing does not ask.
+    /// first. One that measures nothing does not ask, unless nobody else could: who asks also takes them
+    /// from the store.
     async fn count_expired(&self, metrics: &McpMetrics) {
-        if metrics.instruments().is_none() {
+        if metrics.instruments().is_none() && self.0.is_shared {
             return;
         }
         match self.0.roster.lapsed(SESSIONS).await {

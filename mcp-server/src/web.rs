@@ -4,11 +4,7 @@
 //! A connection goes to an address that was checked, never to a name that is resolved again; the
 //! address that has answered is checked once more. Nothing is followed, nothing is sent along.
 
-use std::{
-    error::Error as _,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{error::Error as _, fmt::Display, sync::Arc, time::Duration};
 
 use chassis::{
     client::{ReadError, Timeouts, guarded_http_client, read_capped},
@@ -18,7 +14,10 @@ use futures_util::future::BoxFuture;
 use http::header::LOCATION;
 use mcp_core::{Answered, Web, WebError};
 use reqwest::Response;
-use tokio::sync::Semaphore;
+use tokio::{
+    sync::{OnceCell, Semaphore},
+    task::spawn_blocking,
+};
 use url::{Host, Url};
 
 /// How many requests are out at once, for all callers together.
@@ -32,7 +31,7 @@ const TIMEOUTS: Timeouts =
 pub(crate) struct PublicWeb {
     /// Made when a feature asks for the first time: that reads all certificates of the system, which
     /// takes longer than the rest of the start, and most servers never need it.
-    http: OnceLock<reqwest::Client>,
+    http: OnceCell<reqwest::Client>,
     lookup: Lookup,
     reach: Reach,
     places: Semaphore,
@@ -45,26 +44,25 @@ impl PublicWeb {
     }
 
     fn with(lookup: Lookup, reach: Reach) -> Self {
-        Self { http: OnceLock::new(), lookup, reach, places: Semaphore::new(MOST_AT_ONCE) }
+        Self { http: OnceCell::new(), lookup, reach, places: Semaphore::new(MOST_AT_ONCE) }
     }
 
-    fn http(&self) -> Result<&reqwest::Client, WebError> {
-        if let Some(http) = self.http.get() {
-            return Ok(http);
-        }
-        let guard = Guard { lookup: Arc::clone(&self.lookup), reach: self.reach };
-        let http = guarded_http_client("mcp-server", TIMEOUTS, guard).map_err(|error| {
-            tracing::error!(%error, "no HTTP client could be made for features");
-            WebError::Failed
-        })?;
-        Ok(self.http.get_or_init(|| http))
+    async fn http(&self) -> Result<&reqwest::Client, WebError> {
+        let make = || async {
+            let guard = Guard { lookup: Arc::clone(&self.lookup), reach: self.reach };
+            let client = move || guarded_http_client("mcp-server", TIMEOUTS, guard);
+            let client = spawn_blocking(client).await.map_err(|error| unmade(&error))?;
+            client.map_err(|error| unmade(&error))
+        };
+        self.http.get_or_try_init(make).await
     }
 
     async fn fetch(&self, url: &str, most: usize) -> Result<Answered, WebError> {
         let url = self.checked(url)?;
         // Who would have to wait is turned away: what fills the places may be slow by intention.
         let _place = self.places.try_acquire().map_err(|_| WebError::Busy)?;
-        let response = self.http()?.get(url).send().await.map_err(|error| classified(&error))?;
+        let response =
+            self.http().await?.get(url).send().await.map_err(|error| classified(&error))?;
         let peer = response.remote_addr().map(|address| address.ip());
         if !peer.is_some_and(|peer| self.reach.includes(peer)) {
             return Err(WebError::OutOfReach);
@@ -88,6 +86,12 @@ impl PublicWeb {
         let is_within = address.is_none_or(|address| self.reach.includes(address));
         if is_within { Ok(url) } else { Err(WebError::OutOfReach) }
     }
+}
+
+/// Without a client, nothing is fetched. Why is the operator's business.
+fn unmade(error: &dyn Display) -> WebError {
+    tracing::error!(%error, "no HTTP client could be made for features");
+    WebError::Failed
 }
 
 async fn answered(response: Response, most: usize) -> Result<Answered, WebError> {

@@ -37,9 +37,12 @@ pub(crate) fn check(url: &str) -> Result<(), NoPage> {
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     };
+    // The parser also mends slashes that are missing or too many.
+    let rest = &url[page.scheme().len()..];
     match page.scheme() {
-        // The parser also mends slashes that are missing.
-        "https" | "http" if !url.contains("://") => return Err(NoPage::NotAUrl),
+        "https" | "http" if !rest.starts_with("://") || rest.starts_with(":///") => {
+            return Err(NoPage::NotAUrl);
+        }
         "https" => {}
         "http" if is_here => {}
         _ => return Err(NoPage::NotHttps),
@@ -82,6 +85,9 @@ mod tests {
                     "example.com/a",
                     "//example.com/a",
                     "https:example.com",
+                    "https:example.com/?next=https://example.com",
+                    "https:/example.com/",
+                    "https:///example.com/",
                     "https:///",
                     "https://",
                     "https://example.com/a b",

@@ -84,7 +84,8 @@ pub(crate) enum DiscoveryError {
     NoWay,
     #[error(
         "its metadata names `{0}`, which is less safe than the issuer: tokens would travel open; it \
-         must be https, or on a host of MCP_AUTH_PLAIN_HTTP_HOSTS if the issuer is on one"
+         must be https, or on a host of MCP_AUTH_PLAIN_HTTP_HOSTS if the issuer, or \
+         MCP_AUTH_DISCOVERY_URL, is on one"
     )]
     Insecure(Url),
 }
@@ -182,15 +183,16 @@ fn usable(metadata: &Metadata, settings: &AuthSettings) -> Result<Way, Discovery
     }
     // Every token and our own secret go there, and keys that make anybody a caller come from there.
     // A host that is named may be spoken to openly, and so may no other that it names itself.
-    let is_named =
-        Url::parse(&settings.issuer).is_ok_and(|issuer| settings.plain_hosts.open(&issuer));
+    // So may one whose document the operator gets from such a host, by whatever name it calls itself.
+    let open = |url: &Url| settings.plain_hosts.open(url);
+    let is_named = Url::parse(&settings.issuer).is_ok_and(|issuer| open(&issuer))
+        || matches!(&settings.discovery, Discovery::At(url) if open(url));
     if is_named || settings.issuer.starts_with("https:") {
         let taken = [
             (&metadata.introspection_endpoint, &settings.introspection_url),
             (&metadata.jwks_uri, &settings.jwks_url),
         ];
-        let is_as_safe =
-            |url: &Url| url.scheme() == "https" || (is_named && settings.plain_hosts.open(url));
+        let is_as_safe = |url: &Url| url.scheme() == "https" || (is_named && open(url));
         let taken =
             taken.into_iter().filter(|(_, set)| set.is_none()).filter_map(|(url, _)| url.as_ref());
         if let Some(open) = taken.into_iter().find(|url| !is_as_safe(url)) {

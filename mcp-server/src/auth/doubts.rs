@@ -1,7 +1,10 @@
 //! What may be right about the settings and, seen next to what the authorization server says of itself,
 //! probably is not: for `check-auth`, the doctor and the log.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
+use url::Url;
 
 use super::discovery::{AuthorizationServer, Way};
 use crate::config::{AuthSettings, Validation};
@@ -22,11 +25,17 @@ fn open(settings: &AuthSettings, server: &AuthorizationServer) -> Option<(&'stat
         Way::Both { endpoint, keys, .. } => (Some(endpoint), Some(keys)),
         Way::Jwt { keys } => (None, Some(keys)),
     };
-    let places = [asked, keys, server.place.as_ref()];
-    let mut open = places.into_iter().flatten().filter(|url| settings.plain_hosts.open(url));
-    let host = open.next()?.host_str()?.to_owned();
+    let places = [asked, keys, server.place.as_ref()].into_iter().flatten().cloned();
+    let advertised =
+        settings.advertised_servers.iter().filter_map(|issuer| Url::parse(issuer).ok());
+    let open = places.chain(advertised).filter(|url| settings.plain_hosts.open(url));
+    let hosts: BTreeSet<_> = open.filter_map(|url| url.host_str().map(str::to_owned)).collect();
+    if hosts.is_empty() {
+        return None;
+    }
+    let hosts = hosts.into_iter().collect::<Vec<_>>().join(", ");
     let why = format!(
-        "{host} is spoken to over http (MCP_AUTH_PLAIN_HTTP_HOSTS): whoever is on the way reads \
+        "spoken to over http: {hosts} (MCP_AUTH_PLAIN_HTTP_HOSTS). Whoever is on the way reads \
          tokens and our own secret, and can make tokens of anybody; give it a certificate, and its \
          authority to MCP_AUTH_CA_FILE"
     );

@@ -50,7 +50,7 @@ pub(crate) use self::{
     caller::{Caller, over},
     check::check,
     discovery::DiscoveryError,
-    outbound::{OutboundStartError, trusted},
+    outbound::{AGENT, OutboundStartError, trusted},
     scope::{allow, allow_message, allow_messages},
     token::{Policy, folded, media_type},
 };

@@ -26,6 +26,9 @@ use crate::{
 /// question may take.
 const MAX_QUESTIONS: usize = 64;
 
+/// How our questions name who asks.
+pub(crate) const AGENT: &str = concat!("mcp-server/", env!("CARGO_PKG_VERSION"));
+
 /// The longest wait for a connection.
 const CONNECT: Duration = Duration::from_secs(1);
 
@@ -105,10 +108,9 @@ impl Outbound {
         measured: Asking,
     ) -> Result<Self, OutboundStartError> {
         let trusted = trusted(settings)?;
-        let agent = concat!("mcp-server/", env!("CARGO_PKG_VERSION"));
         let timeouts = Timeouts { connect: CONNECT.min(settings.timeout), total: settings.timeout };
         Ok(Self {
-            http: http_client_trusting(agent, timeouts, trusted)?,
+            http: http_client_trusting(AGENT, timeouts, trusted)?,
             measured,
             clock,
             places: Arc::new(Semaphore::new(MAX_QUESTIONS)),

@@ -354,7 +354,11 @@ fn advertised(read: &mut Reader<'_>, issuer: &str, plain: &PlainHosts) -> Vec<St
         server.parse().is_ok_and(is_safe)
     };
     if servers.is_empty() || !servers.iter().all(is_safe) {
-        read.mistake(NAME, "must be issuers: https URLs without query and fragment");
+        read.mistake(
+            NAME,
+            "must be issuers: https URLs without query and fragment, or http ones on a host of \
+             MCP_AUTH_PLAIN_HTTP_HOSTS",
+        );
     }
     servers
 }

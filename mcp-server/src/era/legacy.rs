@@ -509,9 +509,11 @@ async fn lingering(server: &Server, session: &Session, voice: &Voice) -> std::co
         server.clock().sleep(server.config().sessions.idle / 3).await;
         Box::pin(async {
             voice.linger().await;
-            server.vitals().stays(&session.id).await;
-            if let Err(error) = server.sessions().keep(session).await {
-                tracing::warn!(%error, "the session of a call could not be kept");
+            match server.sessions().keep(session).await {
+                Ok(true) => server.vitals().stays(&session.id).await,
+                // It has ended, and the call with it.
+                Ok(false) => {}
+                Err(error) => tracing::warn!(%error, "the session of a call could not be kept"),
             }
         })
         .await;

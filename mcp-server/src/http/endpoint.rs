@@ -67,7 +67,11 @@ pub(super) async fn message(
         }
         Era::Legacy(incoming) => {
             let session = session_of(server, &caller, &headers, Some(&incoming)).await;
-            let session = session.map_err(|rejection| refused(about(rejection, &incoming)))?;
+            let session = session.map_err(|rejection| match incoming {
+                // An answer is no operation, whatever becomes of it.
+                Incoming::Response { .. } => rejection,
+                _ => refused(about(rejection, &incoming)),
+            })?;
             let handled =
                 legacy::serve(server, caller.principal(), session, form, incoming).await?;
             Ok(reply(server, handled).await)
@@ -135,8 +139,8 @@ pub(super) async fn delete(
     era::session_verb(&headers)?;
     let session = session_of(&server, &caller, &headers, None).await?;
     server.sessions().end(&session.id).await?;
-    server.vitals().ended(&session.id).await;
     server.control().cancel(&session.id, None).await?;
+    server.vitals().ended(&session.id).await;
     server.metrics().session_ended("delete", &session.record, server.clock().now());
     Ok(StatusCode::NO_CONTENT)
 }

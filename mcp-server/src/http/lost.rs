@@ -22,15 +22,18 @@ struct Lost<'a> {
 pub(super) async fn not_found(method: Method, headers: HeaderMap) -> Response {
     let text = format!("Nothing is here; the MCP endpoint is {ENDPOINT}");
     let status = StatusCode::NOT_FOUND;
-    if method != Method::GET || !splash::prefers_html(&headers) {
-        return Rejection::new(status, ErrorCode::INVALID_REQUEST, text).into_response();
-    }
-    let page = Lost { text: &text, request_id: RequestId::current() };
-    let mut response = splash::rendered(&page, splash::POLICY);
-    // A page that cannot be rendered says so with its own status.
-    if response.status().is_success() {
-        *response.status_mut() = status;
-    }
+    let is_looked_at = matches!(method, Method::GET | Method::HEAD);
+    let mut response = if is_looked_at && splash::prefers_html(&headers) {
+        let page = Lost { text: &text, request_id: RequestId::current() };
+        let mut response = splash::rendered(&page, splash::POLICY);
+        // A page that cannot be rendered says so with its own status.
+        if response.status().is_success() {
+            *response.status_mut() = status;
+        }
+        response
+    } else {
+        Rejection::new(status, ErrorCode::INVALID_REQUEST, text).into_response()
+    };
     response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
     response
 }

@@ -74,7 +74,7 @@ pub(super) async fn post(
     let session = server.sessions().find(&address.session, &caller).await?;
     let is_ours = |transport| matches!(transport, Transport::Sse | Transport::SseOpening);
     let session = session.filter(|session| is_ours(session.record.transport));
-    let session = session.ok_or_else(Rejection::session_not_found)?;
+    let session = session.ok_or_else(|| refused(Rejection::session_not_found()))?;
     match message {
         Message::One(incoming) => {
             auth::allow_messages(Entrance::Sse, &server, &caller, [&incoming])?;
@@ -84,7 +84,7 @@ pub(super) async fn post(
             let items = era::members(items).map_err(refused)?;
             if !session.record.revision.has_batches() {
                 let message = "Batches exist in revision 2025-03-26 only";
-                return Err(Rejection::invalid_request(message));
+                return Err(refused(Rejection::invalid_request(message)));
             }
             auth::allow_messages(Entrance::Sse, &server, &caller, &items)?;
             for incoming in items {
@@ -121,8 +121,9 @@ impl Drop for EndsSession {
             let ended = async {
                 let record = server.sessions().record(&id).await?;
                 server.sessions().end(&id).await?;
-                server.vitals().ended(&id).await;
+                // One that was too old is counted among those that have ended by themselves.
                 if let Some(record) = record {
+                    server.vitals().ended(&id).await;
                     server.metrics().session_ended("stream", &record, server.clock().now());
                 }
                 server.control().cancel(&id, None).await

@@ -309,10 +309,12 @@ fn is_over(name: &str, delivery: &Delivery) -> bool {
 /// Keeps the session alive. While the store is away the stream stays open: whether the session is
 /// gone is not known then.
 async fn still_there(server: &Server, session: &Session) -> bool {
-    server.vitals().stays(&session.id).await;
     match server.sessions().keep(session).await {
-        Ok(there) => there,
+        Ok(true) => {
+            server.vitals().stays(&session.id).await;
+            true
+        }
         Err(StoreError::Unavailable(_)) => true,
-        Err(_) => false,
+        Ok(false) | Err(_) => false,
     }
 }

@@ -8,6 +8,7 @@ use std::{
 };
 
 use ambient::Timestamp;
+use futures_util::stream::{self, TryStreamExt as _};
 use store::{Store, StoreError, Table};
 
 use crate::{feature_state::Shelves, session::SessionRecord};
@@ -15,8 +16,11 @@ use crate::{feature_state::Shelves, session::SessionRecord};
 /// How many are looked after. What is kept for the others ends at its own time.
 const MOST: usize = 20_000;
 
-/// How many are looked at in one go, so that an instance reports in time.
-const AT_ONCE: usize = 1000;
+/// How many are looked at between two reports of an instance, which must not be late.
+const MOST_IN_A_GO: usize = 400;
+
+/// How many of them are looked at at a time.
+const AT_ONCE: usize = 16;
 
 /// The clocks of the store and of this instance are not the same.
 const SLACK: Duration = Duration::from_secs(1);
@@ -53,13 +57,16 @@ impl Left {
     }
 
     async fn end_those_gone(&self, now: Timestamp) -> Result<(), StoreError> {
-        for session in self.due_at(now) {
-            if self.sessions.get(&session).await?.is_some() {
-                self.note(session, now);
-            } else {
-                self.shelves.end_with(&session).await?;
-                self.lock().remove(&session);
-            }
+        let due = stream::iter(self.due_at(now).into_iter().map(Ok));
+        due.try_for_each_concurrent(AT_ONCE, |session| self.end_if_gone(session, now)).await
+    }
+
+    async fn end_if_gone(&self, session: String, now: Timestamp) -> Result<(), StoreError> {
+        if self.sessions.get(&session).await?.is_some() {
+            self.note(session, now);
+        } else {
+            self.shelves.end_with(&session).await?;
+            self.lock().remove(&session);
         }
         Ok(())
     }
@@ -67,7 +74,7 @@ impl Left {
     fn due_at(&self, now: Timestamp) -> Vec<String> {
         let due = self.lock();
         let silent = due.iter().filter(|(_, at)| **at <= now).map(|(session, _)| session.clone());
-        silent.take(AT_ONCE).collect()
+        silent.take(MOST_IN_A_GO).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {

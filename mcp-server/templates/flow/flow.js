@@ -10,6 +10,8 @@ let hops = [];
 let paused = false;
 let chosen = null;
 let lost = 0;
+/** The last message that is drawn; none where all are. */
+let last = null;
 
 /** The lane of one end of a hop; an instance is a lane of its own. */
 const lane = (hop, end) => (hop[end] === 'instance' ? `instance ${hop.instance}` : hop[end]);
@@ -94,6 +96,17 @@ function choose(hop) {
   draw();
 }
 
+/** How many messages are drawn, oldest first, which is where the slider stands. */
+function scrubbed() {
+  const end = last ? hops.indexOf(last) + 1 : hops.length;
+  if (!end) last = null;
+  const slider = $('scrub');
+  slider.max = Math.max(hops.length, 1);
+  slider.value = end || hops.length;
+  slider.setAttribute('aria-valuetext', last ? `up to ${time(last.at)}` : 'all');
+  return end || hops.length;
+}
+
 let drawing = false;
 function draw() {
   if (drawing) return;
@@ -103,7 +116,8 @@ function draw() {
     const order = lanes();
     const list = $('hops');
     const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-    const shown = hops.filter(wanted());
+    const end = scrubbed();
+    const shown = hops.slice(0, end).filter(wanted());
     $('lanes').className = `lanes lanes-${Math.min(order.length, 12)}`;
     $('lanes').replaceChildren(...order.map((name) => element('span', {}, NAMES[name] ?? name)));
     list.replaceChildren(...shown.map((hop) => row(hop, order)));
@@ -113,6 +127,7 @@ function draw() {
     const words = [`${shown.length} of ${hops.length} messages`, `${instances} instance${instances === 1 ? '' : 's'}`];
     if (lost) words.push(`${lost} lost`);
     if (paused) words.push('paused');
+    if (last) words.push(`up to ${time(last.at)}`);
     $('status').textContent = `${live ? 'Live' : 'Not connected'} · ${words.join(' · ')}`;
   });
 }
@@ -151,7 +166,7 @@ $('pause').addEventListener('click', () => {
   draw();
 });
 $('clear').addEventListener('click', () => {
-  [hops, chosen, lost] = [[], null, 0];
+  [hops, chosen, last, lost] = [[], null, null, 0];
   $('detail').hidden = true;
   draw();
 });
@@ -168,11 +183,17 @@ $('open').addEventListener('change', async () => {
   try {
     const read = text.split('\n').filter(Boolean).map((line) => JSON.parse(line)).filter(fits);
     if (!paused) $('pause').click();
-    hops = [];
+    [hops, last] = [[], null];
     add(read);
   } catch {
     $('status').textContent = 'This file was not saved by this page.';
   }
+});
+$('scrub').addEventListener('input', () => {
+  const end = Number($('scrub').value);
+  last = end < hops.length ? hops[end - 1] : null;
+  if (last) choose(last);
+  else draw();
 });
 for (const id of ['words', 'crossing', 'kept']) $(id).addEventListener('input', draw);
 $('hops').addEventListener('keydown', (event) => {

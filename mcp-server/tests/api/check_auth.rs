@@ -258,9 +258,9 @@ async fn a_provider_without_encryption_is_used_if_it_is_named_and_everybody_is_t
     scene.provider.set(|script| script.claims["iss"] = at);
     scene.available(true).await;
     assert_eq!(scene.status("good").await, 200);
-    assert_eq!(log.count("0.0.0.0 is spoken to over http"), 1);
+    assert_eq!(log.count("spoken to over http: 0.0.0.0"), 1);
     let (good, text) = checked(&scene, &[named], None).await;
-    assert!(good && text.contains("hm    plain http: 0.0.0.0 is spoken to over http"), "{text}");
+    assert!(good && text.contains("hm    plain http: spoken to over http: 0.0.0.0"), "{text}");
     let env = Env::default()
         .with("AUTH_SERVER_URL", &scene.provider.issuer)
         .with("BASE_URI", &scene.world.base)
@@ -268,5 +268,5 @@ async fn a_provider_without_encryption_is_used_if_it_is_named_and_everybody_is_t
         .with(named.0, named.1);
     let found = mcp_server::cli::doctor(&env, (clock(), Entropy::seeded(1)), None).await.unwrap();
     let found = found.to_string();
-    assert!(found.contains("plain http: 0.0.0.0 is spoken to over http"), "{found}");
+    assert!(found.contains("plain http: spoken to over http: 0.0.0.0"), "{found}");
 }

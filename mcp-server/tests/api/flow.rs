@@ -1,12 +1,17 @@
 //! The flow page: what one instance does is seen at another, and nothing of what was said.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
 use ambient::Clock;
-use chassis::client::{Timeouts, http_client};
+use axum::Router;
+use chassis::{
+    Limits,
+    client::{Timeouts, http_client},
+};
 use serde_json::{Value, json};
 use store::Store;
 use testkit::http::Http;
+use tokio::net::TcpListener;
 
 use crate::world::{World, instance, world};
 
@@ -120,4 +125,26 @@ async fn a_session_that_crosses_is_one_digest_on_both() {
     let sessions: Vec<_> = hops.iter().filter_map(|hop| hop["session"].as_str()).collect();
     assert!(!sessions.is_empty() && sessions.iter().all(|one| *one == sessions[0]), "{sessions:?}");
     assert!(!viewer.seen.contains(session.id.as_deref().unwrap()));
+}
+
+#[tokio::test]
+async fn what_an_instance_asks_of_the_server_beside_it_is_not_shown_as_a_clients() {
+    let (here, _there) = two_shown().await;
+    let beside = Router::new().fallback(|| async { "hello" });
+    let (beside, lifecycle) = (here.server.showing(beside), here.lifecycle.clone());
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    here.lifecycle.spawn(async move {
+        chassis::serve(listener, beside, Limits::default(), &lifecycle).await.unwrap();
+    });
+    let own = concat!("mcp-server/", env!("CARGO_PKG_VERSION"));
+    let own = http_client(own, Timeouts::default()).unwrap();
+    let other = http_client("a client", Timeouts::default()).unwrap();
+    let mut viewer = Viewer::at(&here).await;
+    while !viewer.seen.contains("GET /token") {
+        own.get(format!("{base}/introspect")).send().await.unwrap();
+        other.get(format!("{base}/token")).send().await.unwrap();
+        viewer.more().await;
+    }
+    assert!(!viewer.seen.contains("/introspect"), "{}", viewer.seen);
 }

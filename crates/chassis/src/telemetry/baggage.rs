@@ -3,10 +3,9 @@
 
 use std::sync::Arc;
 
-use http::HeaderMap;
 use opentelemetry::Context;
 
-/// The name of the header, and of the member of `_meta`.
+/// The name of the member of `_meta`. A header of that name may be somebody else's, on the way.
 pub const NAME: &str = "baggage";
 
 /// The most that is carried, in bytes and in members: what everybody must be able to carry (W3C Baggage,
@@ -32,14 +31,6 @@ pub fn carried(context: Context, text: Option<&str>) -> Context {
 #[must_use]
 pub fn current() -> Option<Arc<str>> {
     Context::map_current(|context| context.get::<Baggage>().map(|Baggage(text)| Arc::clone(text)))
-}
-
-/// What the headers of a request carry. Several are one list, of which none is taken: a list of one
-/// header is enough for everybody who writes it.
-pub(crate) fn of_headers(headers: &HeaderMap) -> Option<&str> {
-    let mut all = headers.get_all(NAME).iter();
-    let one = all.next()?.to_str().ok();
-    if all.next().is_some() { None } else { one }
 }
 
 /// W3C Baggage, section 3.3.1.
@@ -121,18 +112,5 @@ mod tests {
         }
         assert!(read(&many[4..]).is_some(), "64 members");
         assert!(read(&long[..MAX_BYTES]).is_some(), "8 KiB");
-    }
-
-    #[test]
-    fn one_header_is_read_and_two_are_none() {
-        let headers = |values: &[&str]| {
-            values
-                .iter()
-                .map(|value| (http::HeaderName::from_static(NAME), value.parse().unwrap()))
-                .collect::<HeaderMap>()
-        };
-        assert_eq!(of_headers(&headers(&["a=b"])), Some("a=b"));
-        assert_eq!(of_headers(&headers(&["a=b", "c=d"])), None);
-        assert_eq!(of_headers(&headers(&[])), None);
     }
 }

@@ -17,7 +17,7 @@ use opentelemetry::{
 use tracing::{Span, field::Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-use super::{Tally, Usual, baggage, context};
+use super::{Tally, Usual, context};
 use crate::{
     RequestId,
     access_log::address,
@@ -227,11 +227,7 @@ impl Around for TraceHttp {
                 version: version(request.version()),
             };
             // Fails only where no spans are recorded.
-            let parent = baggage::carried(
-                parent.with_value(other_end),
-                baggage::of_headers(request.headers()),
-            );
-            let _ = span.set_parent(parent);
+            let _ = span.set_parent(parent.with_value(other_end));
         }
         Begun::with_span(span.clone(), span)
     }

@@ -127,10 +127,7 @@ pub enum TelemetryError {
 
 fn parse(filter: &str) -> Result<EnvFilter, TelemetryError> {
     let wrong = |problem: String| TelemetryError::Filter { filter: filter.to_owned(), problem };
-    let parsed = EnvFilter::builder().parse(filter).map_err(|error| wrong(error.to_string()))?;
-    // They name sessions and addresses, which are for traces only, whatever the filter is.
-    let never = format!("{SPANS}=off").parse();
-    never.map(|never| parsed.add_directive(never)).map_err(|error| wrong(error.to_string()))
+    EnvFilter::builder().parse(filter).map_err(|error| wrong(error.to_string()))
 }
 
 fn layer<W>(

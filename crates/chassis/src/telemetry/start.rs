@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tracing::Metadata;
 use tracing_subscriber::{
     Layer, Registry,
-    filter::filter_fn,
+    filter::{FilterExt as _, filter_fn},
     fmt::MakeWriter,
     layer::{Layered, SubscriberExt as _},
     util::SubscriberInitExt as _,
@@ -121,8 +121,11 @@ impl Telemetry {
     where
         W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
     {
+        // They name sessions and addresses, which are for traces only. No directive undoes this: one
+        // that names a span counts for more than those that name targets.
+        let is_for_the_log = filter_fn(|metadata| metadata.target() != SPANS);
         let log = layer(format, self.0.process.clone(), writer)
-            .with_filter(self.0.verbosity.begin(filter)?);
+            .with_filter(self.0.verbosity.begin(filter)?.and(is_for_the_log));
         let mut layers: Layers = vec![log.boxed()];
         if let Some(provider) = &self.0.tracer {
             let tracer = provider.tracer("chassis");

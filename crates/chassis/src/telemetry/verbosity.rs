@@ -16,7 +16,7 @@ use axum::{
     routing::get,
 };
 use http::{StatusCode, header};
-use tracing_subscriber::{EnvFilter, Registry, reload};
+use tracing_subscriber::{EnvFilter, Registry, filter::LevelFilter, reload};
 
 use super::{TelemetryError, parse};
 use crate::names_this_machine;
@@ -89,15 +89,19 @@ impl fmt::Debug for Verbosity {
 /// Lets through what was written for this machine, and no page of a browser: pages say where they come
 /// from, and one that points its own name at this machine is known by the name.
 async fn from_here(request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-    let target = request.uri().authority().map(http::uri::Authority::as_str);
-    let is_near = host.into_iter().chain(target).all(names_this_machine);
-    if is_near && !headers.contains_key(header::ORIGIN) {
+    if is_for_here(&request) && !request.headers().contains_key(header::ORIGIN) {
         return next.run(request).await;
     }
     let words = "what is logged is changed from this machine, and by no page of a browser\n";
     (StatusCode::FORBIDDEN, words).into_response()
+}
+
+fn is_for_here(request: &Request) -> bool {
+    let hosts = request.headers().get_all(header::HOST).iter();
+    let target = request.uri().authority().map(http::uri::Authority::as_str);
+    // What cannot be read is no name of this machine.
+    let hosts: Vec<_> = hosts.map(|host| host.to_str().unwrap_or("")).chain(target).collect();
+    !hosts.is_empty() && hosts.into_iter().all(names_this_machine)
 }
 
 /// `GET /log`.
@@ -111,7 +115,17 @@ async fn change(State(verbosity): State<Verbosity>, filter: String) -> Response 
     if filter.is_empty() {
         return answered(Err("write a filter, as `info,mcp_server=debug`".to_owned()));
     }
+    if let Some(word) = misspelt(filter) {
+        return answered(Err(format!("`{word}` is no level; for a target, write `{word}=trace`")));
+    }
     answered(verbosity.change(Some(filter)))
+}
+
+/// A word by itself that is no level. It would be a target, and all others would be silent: nobody means
+/// that, and many mistype a level.
+fn misspelt(filter: &str) -> Option<&str> {
+    let is_word = !filter.contains(['=', ',', '[']);
+    (is_word && filter.parse::<LevelFilter>().is_err()).then_some(filter)
 }
 
 /// `DELETE /log`.

@@ -96,7 +96,7 @@ async fn what_is_logged_is_changed_while_the_process_runs() {
     assert!(lines.text().contains("what is logged is changed"));
     speak();
     assert_eq!(heard(), 1);
-    for wrong in ["api=loud", "", &"x".repeat(5000)] {
+    for wrong in ["api=loud", "inof", "", &"x".repeat(5000)] {
         let (status, problem) = told(client.put(&url).body(wrong.to_owned())).await;
         assert!(status == 400 || (status == 413 && wrong.len() > 4096), "{status} {problem}");
     }
@@ -108,6 +108,18 @@ async fn what_is_logged_is_changed_while_the_process_runs() {
     assert_eq!(heard(), 2);
     life.stop();
     life.finished().await;
+}
+
+#[tokio::test]
+async fn no_filter_brings_what_is_for_traces_into_the_log() {
+    let (telemetry, lines) = (telemetry(anywhere()), Lines::default());
+    let writer = lines.clone();
+    let filter = "info,[mcp]=trace,[{mcp.session.id}]=trace,otel::span=trace";
+    let subscriber = telemetry.subscriber(LogFormat::Json, filter, move || writer.clone()).unwrap();
+    let _listening = tracing::subscriber::set_default(subscriber);
+    let span = tracing::info_span!(target: "otel::span", "mcp", mcp.session.id = "hush");
+    span.in_scope(|| tracing::info!("spoken"));
+    assert!(lines.text().contains("spoken") && !lines.text().contains("hush"), "{}", lines.text());
 }
 
 #[tokio::test]

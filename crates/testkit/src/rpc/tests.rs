@@ -150,7 +150,7 @@ async fn a_session_answers_what_the_server_asks() {
     assert_eq!(session.tool("x", json!({})).await.content_text(), "done");
     assert_eq!(session.questions(), [question]);
     let requests = played.requests();
-    assert!(requests[3].contains(r#"{"id":"q","jsonrpc":"2.0","result":{"roots":[]}}"#));
+    assert!(requests[3].contains(r#"{"jsonrpc":"2.0","id":"q","result":{"roots":[]}}"#));
     assert!(requests[1..].iter().all(|request| request.contains("mcp-session-id: abc")));
 }
 
