@@ -53,6 +53,7 @@ try {
   await check('what is wanted is what is shown', () => filters(flow));
   await check('paused, nothing moves', () => pauses(flow, play));
   await check('a file that was saved is drawn again', () => savesAndOpens(flow));
+  await check('what has happened is gone through step by step', () => steps(flow));
   await check('it looks right and can be read', () => looks(flow));
   await check('the browser has nothing to complain about', () => assert.deepEqual(complaints, []));
 } finally {
@@ -126,6 +127,17 @@ async function savesAndOpens(flow) {
   await flow.locator('#empty').waitFor();
   await flow.locator('#open').setInputFiles(path);
   await flow.locator('#status', { hasText: `${lines.length} of ${lines.length}` }).waitFor();
+}
+
+async function steps(flow) {
+  await flow.locator('#scrub').focus();
+  for (const [key, shown] of [['Home', 1], ['ArrowRight', 2], ['ArrowLeft', 1]]) {
+    await flow.keyboard.press(key);
+    await flow.locator('#status', { hasText: new RegExp(`· ${shown} of .* up to `) }).waitFor();
+    assert.equal(await flow.locator('#hops .hop').count(), shown);
+  }
+  await flow.keyboard.press('End');
+  await flow.locator('#status', { hasNotText: 'up to' }).waitFor();
 }
 
 async function looks(flow) {
