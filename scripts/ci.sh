@@ -43,7 +43,7 @@ STEPS=(
     'stores       600 scripts/stores.sh'
     'reliability  780 scripts/reliability.sh'
     'alerts       120 scripts/observability.sh'
-    'packaging    120 scripts/packaging.sh'
+    'packaging    420 scripts/packaging.sh'
 )
 # These run the programs that `build` has made.
 NEED_BUILD=' e2e docs clients examples browser foreign oauth-clients proxies tls conformance reliability packaging '
