@@ -210,6 +210,7 @@ mod tests {
             ["http://127.0.0.1/", "http://[::1]/", "http://169.254.169.254/", "http://0x7f.1/"]
         {
             assert_eq!(web.get(url, 10).await, Err(WebError::OutOfReach), "{url}");
+            assert!(!web.http.initialized(), "what is not fetched needs no client");
         }
         for url in [
             "file:///etc/passwd",

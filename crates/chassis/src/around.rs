@@ -221,7 +221,7 @@ mod tests {
 
     use super::*;
 
-    /// Writes what happens into a header of the request, and into one of the answer.
+    /// Writes its name into what goes along with the request, and with the answer.
     #[derive(Clone)]
     struct Told {
         name: &'static str,

@@ -17,7 +17,7 @@ use crate::{
     Web, arguments,
     constraints::Constraints,
     flow::{AskError, Client, Peer, Steps},
-    pages, schema,
+    page_address, schema,
 };
 
 /// How often an unusable answer is asked for again.
@@ -284,7 +284,7 @@ impl<S: Send + Sync> Ctx<S> {
         message: &str,
         url: &str,
     ) -> Result<Elicited<()>, AskError> {
-        pages::check(url).map_err(|why| AskError::NoPage { key: key.to_owned(), why })?;
+        page_address::check(url).map_err(|why| AskError::NoPage { key: key.to_owned(), why })?;
         let (message, url) = (message.to_owned(), url.to_owned());
         // Only 2025-11-25 names the question; the key is unique in the call and stable.
         let sessions = self.peer().profile.revision.has_stream_polling();

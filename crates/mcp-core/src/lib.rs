@@ -85,7 +85,7 @@ pub mod flow;
 mod listing;
 mod metered;
 mod mirrored;
-mod pages;
+mod page_address;
 mod principal;
 mod prompt;
 mod resource;

@@ -1,16 +1,11 @@
-//! Lists that are longer than a page, and people who are sent to pages, in both eras.
+//! Lists that are longer than a page, in both eras.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it is")]
 
-use mcp_core::{
-    Catalog, Ctx, Prompt, PromptError, Refusal, Tool, ToolError,
-    flow::{AskError, NoPage},
-    testing::{Asker, both_eras},
-    user,
-};
+use mcp_core::{Catalog, Ctx, Prompt, PromptError, Refusal, Tool, ToolError, testing::Asker, user};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
-use shared::mcp::{ContentBlock, ElicitParams, Method, PromptMessage, Revision, UrlMode};
+use serde_json::json;
+use shared::mcp::{ContentBlock, Method, PromptMessage, Revision};
 
 /// One of many tools.
 #[derive(Deserialize, JsonSchema)]
@@ -108,69 +103,4 @@ async fn long_lists_of_tools_and_prompts_come_in_pages_with_cursors_that_stay_th
             }
         }
     }
-}
-
-/// Sends its caller somewhere.
-#[derive(Deserialize, JsonSchema)]
-struct SendTo {
-    url: String,
-    first: bool,
-}
-
-impl Tool<()> for SendTo {
-    const NAME: &'static str = "send_to";
-    type Output = String;
-    async fn call(self, ctx: &Ctx<()>) -> Result<String, ToolError> {
-        if self.first {
-            return Err(ToolError::PagesFirst(vec![ElicitParams::Url {
-                mode: UrlMode::Url,
-                message: "First go there.".to_owned(),
-                url: self.url,
-                elicitation_id: Some("1".to_owned()),
-            }]));
-        }
-        ctx.elicit_url("page", "Please go there.", &self.url).await?.accepted()?;
-        Ok("been there".to_owned())
-    }
-}
-
-fn sending() -> Catalog<()> {
-    Catalog::new().tool::<SendTo>()
-}
-
-#[tokio::test]
-async fn people_are_sent_to_pages_that_their_clients_may_open() {
-    for url in ["https://example.com/connect?state=1", "http://localhost:8080/"] {
-        let accepted = [("page", json!({ "action": "accept" }))];
-        let arguments = json!({ "url": url, "first": false });
-        let result: Value = both_eras(sending, || (), "send_to", arguments, accepted).await;
-        assert_eq!(result["content"][0]["text"], "been there", "{url}");
-    }
-}
-
-#[tokio::test]
-async fn an_address_that_nobody_is_sent_to_is_its_authors_mistake_in_both_eras() {
-    let wrong = [
-        "http://example.com/",
-        "https://alice:hush@example.com/",
-        "/relative",
-        "javascript:alert(1)",
-        "https://example.com/a b",
-    ];
-    for (url, first) in wrong.into_iter().flat_map(|url| [(url, false), (url, true)]) {
-        for asker in Asker::both(sending, || ()) {
-            let arguments = json!({ "url": url, "first": first });
-            let params = json!({ "name": "send_to", "arguments": arguments });
-            let answers = [("page", json!({ "action": "accept" }))];
-            let refused = asker.answered(Method::CallTool, params, answers).await;
-            assert_eq!(refused, Err(Refusal::Internal), "{url} {first}");
-        }
-    }
-}
-
-#[test]
-fn the_log_says_which_question_and_what_is_wrong_and_not_where_it_leads() {
-    let why = NoPage::Credentials;
-    let told = AskError::NoPage { key: "page".to_owned(), why }.to_string();
-    assert!(told.contains("`page`") && told.contains("user name or a password"), "{told}");
 }

@@ -182,8 +182,8 @@ fn usable(metadata: &Metadata, settings: &AuthSettings) -> Result<Way, Discovery
         return Err(DiscoveryError::OtherIssuer(metadata.issuer.clone()));
     }
     // Every token and our own secret go there, and keys that make anybody a caller come from there.
-    // A host that is named may be spoken to openly, and so may no other that it names itself.
-    // So may one whose document the operator gets from such a host, by whatever name it calls itself.
+    // A host that the operator has named may be spoken to openly, whatever the issuer that it tells
+    // of is called, and so may no other that it names itself.
     let open = |url: &Url| settings.plain_hosts.open(url);
     let is_named = Url::parse(&settings.issuer).is_ok_and(|issuer| open(&issuer))
         || matches!(&settings.discovery, Discovery::At(url) if open(url));
@@ -323,6 +323,18 @@ mod tests {
         for other in ["http://as.example/i", "http://x.as.internal/i"] {
             assert!(matches!(found(other), Err(DiscoveryError::Insecure(_))), "{other}");
         }
+    }
+
+    #[test]
+    fn a_host_that_is_named_and_tells_of_an_issuer_elsewhere_speaks_openly_for_itself() {
+        let place =
+            ("MCP_AUTH_DISCOVERY_URL", "http://as.internal/.well-known/openid-configuration");
+        let named = ("MCP_AUTH_PLAIN_HTTP_HOSTS", "as.internal");
+        let found = |endpoint| {
+            usable(&metadata(ISSUER, Some(endpoint), KEYS), &settings(&[SECRET, place, named]))
+        };
+        assert!(found("http://as.internal/i").is_ok());
+        assert!(matches!(found("http://other.internal/i"), Err(DiscoveryError::Insecure(_))));
     }
 
     #[test]

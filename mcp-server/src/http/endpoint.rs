@@ -67,11 +67,8 @@ pub(super) async fn message(
         }
         Era::Legacy(incoming) => {
             let session = session_of(server, &caller, &headers, Some(&incoming)).await;
-            let session = session.map_err(|rejection| match incoming {
-                // An answer is no operation, whatever becomes of it.
-                Incoming::Response { .. } => rejection,
-                _ => refused(about(rejection, &incoming)),
-            })?;
+            let session =
+                session.map_err(|why| not_served(server, &incoming, why, Transport::Streamable))?;
             let handled =
                 legacy::serve(server, caller.principal(), session, form, incoming).await?;
             Ok(reply(server, handled).await)
@@ -84,11 +81,18 @@ pub(super) async fn message(
     }
 }
 
-/// A refusal of a message that was to belong to a session.
-fn about(rejection: Rejection, incoming: &Incoming) -> Rejection {
+/// Watches a message that was to belong to a session and is refused. An answer is no operation,
+/// whatever becomes of it.
+pub(super) fn not_served(
+    server: &Server,
+    incoming: &Incoming,
+    rejection: Rejection,
+    transport: Transport,
+) -> Rejection {
     match incoming {
         Incoming::Request { method, params, .. } | Incoming::Notification { method, params } => {
-            rejection.about(method.clone(), params.clone())
+            let rejection = rejection.about(method.clone(), params.clone());
+            server.operations().refused(rejection, transport)
         }
         Incoming::Response { .. } => rejection,
     }

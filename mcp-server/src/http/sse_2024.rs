@@ -74,7 +74,12 @@ pub(super) async fn post(
     let session = server.sessions().find(&address.session, &caller).await?;
     let is_ours = |transport| matches!(transport, Transport::Sse | Transport::SseOpening);
     let session = session.filter(|session| is_ours(session.record.transport));
-    let session = session.ok_or_else(|| refused(Rejection::session_not_found()))?;
+    let session = session.ok_or_else(|| match &message {
+        Message::One(incoming) => {
+            endpoint::not_served(&server, incoming, Rejection::session_not_found(), Transport::Sse)
+        }
+        Message::Batch(_) => refused(Rejection::session_not_found()),
+    })?;
     match message {
         Message::One(incoming) => {
             auth::allow_messages(Entrance::Sse, &server, &caller, [&incoming])?;

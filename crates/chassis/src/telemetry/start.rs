@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tracing::Metadata;
 use tracing_subscriber::{
     Layer, Registry,
-    filter::{FilterExt as _, filter_fn},
+    filter::{FilterExt as _, LevelFilter, filter_fn},
     fmt::MakeWriter,
     layer::{Layered, SubscriberExt as _},
     util::SubscriberInitExt as _,
@@ -123,7 +123,9 @@ impl Telemetry {
     {
         // They name sessions and addresses, which are for traces only. No directive undoes this: one
         // that names a span counts for more than those that name targets.
-        let is_for_the_log = filter_fn(|metadata| metadata.target() != SPANS);
+        let is_for_the_log = filter_fn(|metadata| metadata.target() != SPANS)
+            // Without a word about levels, those that nobody wants would be looked at one by one.
+            .with_max_level_hint(LevelFilter::TRACE);
         let log = layer(format, self.0.process.clone(), writer)
             .with_filter(self.0.verbosity.begin(filter)?.and(is_for_the_log));
         let mut layers: Layers = vec![log.boxed()];

@@ -360,11 +360,12 @@ async fn guarded<T>(
 }
 
 /// The client could not be asked, and the feature could not go on without it.
-fn unasked(error: AskError, revision: Revision) -> Refusal {
+fn unasked(kind: &'static str, name: &str, error: AskError, revision: Revision) -> Refusal {
     match error {
         AskError::Unsupported(needed) if revision.era() == Era::Modern => {
             Refusal::MissingCapability(needed)
         }
+        AskError::NoPage { .. } => internal(kind, name, &error),
         other => Refusal::InvalidParams(other.to_string()),
     }
 }

@@ -42,7 +42,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
                 Ok(ServerResult::GetPrompt(result))
             }
             Err(PromptError::Invalid(message)) => Err(Refusal::InvalidParams(message)),
-            Err(PromptError::Ask(error)) => Err(unasked(error, revision)),
+            Err(PromptError::Ask(error)) => Err(unasked("prompt", &name, error, revision)),
             Err(PromptError::Internal(source)) => Err(internal("prompt", &name, &*source)),
         }
     }

@@ -75,7 +75,7 @@ impl<S: Send + Sync + 'static> Inner<S> {
                 Ok(ServerResult::ReadResource(result))
             }
             Err(ReadError::NotFound) => Err(Refusal::ResourceNotFound { uri }),
-            Err(ReadError::Ask(error)) => Err(unasked(error, revision)),
+            Err(ReadError::Ask(error)) => Err(unasked("resource", entry.uri, error, revision)),
             Err(ReadError::Internal(source)) => Err(internal("resource", entry.uri, &*source)),
         }
     }

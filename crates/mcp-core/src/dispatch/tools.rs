@@ -14,7 +14,7 @@ use crate::{
     ctx::Call,
     flow::AskError,
     listing::{LONG_PAGE, page},
-    pages,
+    page_address,
 };
 
 impl<S: Send + Sync + 'static> Inner<S> {
@@ -73,7 +73,7 @@ fn refused(name: &str, error: ToolError, revision: Revision) -> Result<CallToolR
         ToolError::Ask(AskError::Unsupported(needed)) if revision.era() == Era::Modern => {
             Err(Refusal::MissingCapability(needed))
         }
-        ToolError::PagesFirst(pages) => match pages::check_all(&pages) {
+        ToolError::PagesFirst(pages) => match page_address::check_all(&pages) {
             Ok(()) => Err(Refusal::PagesFirst(pages)),
             Err(wrong) => Err(internal("tool", name, &wrong)),
         },

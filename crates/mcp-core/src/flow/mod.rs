@@ -21,7 +21,7 @@ pub use self::{
     replay::{Outcome, Replay},
     seal::{Binding, OpenError, SealError, SealKey, Sealer},
 };
-pub use crate::pages::NoPage;
+pub use crate::page_address::NoPage;
 
 /// What one call knows of its caller's program.
 #[derive(Clone, Debug)]

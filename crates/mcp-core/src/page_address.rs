@@ -1,4 +1,4 @@
-//! Addresses of pages that people are sent to: what a client may refuse, or a person should not open,
+//! Addresses of web pages that people are sent to: what a client may refuse, or a person should not open,
 //! is its author's mistake, and is told before anybody is asked.
 
 use shared::mcp::ElicitParams;
