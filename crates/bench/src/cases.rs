@@ -124,6 +124,36 @@ impl Ask {
     }
 }
 
+/// A tool that tells what its user has filled in.
+pub const ASKS: &str = "elicitInputs";
+
+/// What the user has filled in.
+pub const NAME: &str = "Ada Lovelace";
+
+/// What a client declares whose user can be asked.
+#[must_use]
+pub fn able() -> Value {
+    json!({ "elicitation": {} })
+}
+
+/// The user's answer.
+#[must_use]
+pub fn filled_in() -> Value {
+    json!({ "action": "accept", "content": { "name": NAME } })
+}
+
+/// A call of 2026-07-28 that asks; with the state of its question it has the answer.
+#[must_use]
+pub fn asking(token: &str, state: Option<&Value>) -> Ask {
+    let meta = json!({ "io.modelcontextprotocol/clientCapabilities": able() });
+    let mut params = json!({ "name": ASKS, "arguments": {}, "_meta": meta });
+    if let Some(state) = state {
+        params["inputResponses"] = json!({ "answers": filled_in() });
+        params["requestState"] = state.clone();
+    }
+    modern(Some(token), "tools/call", Some(ASKS), params)
+}
+
 /// A form, as OAuth's endpoints take it.
 #[must_use]
 pub fn form(body: String, authorization: Option<String>) -> Ask {

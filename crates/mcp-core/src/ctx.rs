@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Change, ChangeFeed, NoState, NoVitals, NoWeb, Principal, State, StateStore, ToolError, Vitals,
     Web, arguments,
-    constraints::Constraints,
     flow::{AskError, Client, Peer, Steps},
-    page_address, schema,
+    form::Form,
+    page_address,
 };
 
 /// How often an unusable answer is asked for again.
@@ -244,21 +244,20 @@ impl<S: Send + Sync> Ctx<S> {
     ///
     /// # Panics
     /// When `T` is no form; it is the same for every call, so the first test finds it.
-    pub async fn elicit<T: JsonSchema + DeserializeOwned>(
+    pub async fn elicit<T: JsonSchema + DeserializeOwned + 'static>(
         &self,
         key: &str,
         message: &str,
     ) -> Result<Elicited<T>, AskError> {
-        let requested_schema = schema::form::<T>();
-        let constraints = Constraints::of(&requested_schema)
-            .unwrap_or_else(|wrong| panic!("`{}` cannot be a form: {wrong}", T::schema_name()));
+        let form = Form::of::<T>();
+        let requested_schema = form.schema.clone();
         let params = ElicitParams::Form { message: message.to_owned(), requested_schema };
         self.ask(key, &InputRequest::Elicit(params), |answer| {
             let result: ElicitResult = serde_json::from_value(answer).ok()?;
             Some(match result.action {
                 ElicitAction::Accept => {
                     let content = Value::Object(result.content.unwrap_or_default());
-                    constraints.check(&content).ok()?;
+                    form.constraints.check(&content).ok()?;
                     Elicited::Accepted(arguments::filled_in(content)?)
                 }
                 ElicitAction::Decline => Elicited::Declined,

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::mcp::{CreateMessageParams, ElicitParams, InputRequest, TaskStatus};
 
-use crate::{Ctx, flow::AskError, schema};
+use crate::{Ctx, flow::AskError, form::Form};
 
 /// How often a task of a client is looked at.
 const PACE: Duration = Duration::from_secs(1);
@@ -68,12 +68,12 @@ impl<S: Send + Sync> Ctx<S> {
     ///
     /// # Errors
     /// When the client cannot be asked this way, or refuses.
-    pub async fn delegate_form<T: JsonSchema>(
+    pub async fn delegate_form<T: JsonSchema + 'static>(
         &self,
         message: &str,
         keep: Duration,
     ) -> Result<Delegated, AskError> {
-        let (message, requested_schema) = (message.to_owned(), schema::form::<T>());
+        let (message, requested_schema) = (message.to_owned(), Form::of::<T>().schema.clone());
         let form = InputRequest::Elicit(ElicitParams::Form { message, requested_schema });
         self.delegate(&form, keep).await
     }

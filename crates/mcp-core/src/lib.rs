@@ -82,6 +82,7 @@ mod delegated;
 mod dispatch;
 mod failure;
 pub mod flow;
+mod form;
 mod listing;
 mod metered;
 mod mirrored;

@@ -381,7 +381,7 @@ mod tests {
         let form = json!({ "type": "object", "properties": { "x": field, "y": { "type": "boolean", "default": true } } });
         let elicit = InputRequest::Elicit(ElicitParams::Form {
             message: "?".to_owned(),
-            requested_schema: form,
+            requested_schema: form.into(),
         });
         let older = question(&elicit, Revision::V2025_06_18);
         let fields = &older["requestedSchema"]["properties"];
@@ -394,7 +394,8 @@ mod tests {
     fn form(properties: &Value, required: &[&str]) -> InputRequest {
         let requested_schema =
             json!({ "type": "object", "properties": properties, "required": required });
-        InputRequest::Elicit(ElicitParams::Form { message: "?".to_owned(), requested_schema })
+        let (message, requested_schema) = ("?".to_owned(), requested_schema.into());
+        InputRequest::Elicit(ElicitParams::Form { message, requested_schema })
     }
 
     fn several() -> Value {
@@ -521,7 +522,7 @@ mod tests {
                 if requires {
                     requested_schema["required"] = fields.keys().map(String::as_str).collect();
                 }
-                let message = "?".to_owned();
+                let (message, requested_schema) = ("?".to_owned(), requested_schema.into());
                 let asked = InputRequest::Elicit(ElicitParams::Form { message, requested_schema });
                 let params = question(&asked, revision);
                 let asked = json!({

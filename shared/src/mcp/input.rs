@@ -3,7 +3,7 @@
 //! Until 2025-11-25 these are requests of the server; since 2026-07-28 they travel inside a result
 //! that says `input_required`. The parameters are the same.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -120,8 +120,8 @@ pub enum ElicitParams {
     Form {
         /// What for.
         message: String,
-        /// The form: a flat object of simple fields.
-        requested_schema: Value,
+        /// The form: a flat object of simple fields. Every call of a tool asks with the same.
+        requested_schema: Arc<Value>,
     },
 }
 

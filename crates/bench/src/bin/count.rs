@@ -17,7 +17,7 @@ use std::{
 use ambient::{Clock, Entropy, Env};
 use axum::{body::Body, response::Response};
 use bench::{
-    cases::{Case, opening},
+    cases::{Ask, Case, asking, opening},
     ceiling::{Answer, of_json},
 };
 use bytes::Bytes;
@@ -28,6 +28,7 @@ use http::{HeaderValue, Request};
 use http_body_util::{BodyExt as _, Collected};
 use mcp_core::Features;
 use mcp_server::{Config, Parts, Server, features, run::SERVICE};
+use serde_json::Value;
 use shared::mcp::{Incoming, Message, RequestMeta};
 use store::Store;
 use testkit::{PATIENCE, eventually};
@@ -55,6 +56,7 @@ async fn main() -> ExitCode {
     for case in [Case::SessionCall, Case::List, Case::Discover, Case::Read, Case::Initialize] {
         counter.whole(case.name(), &app, case, Some(&token)).await;
     }
+    counter.asked(&app, &token).await;
     let open = server(&world, true);
     counter.whole("call/open", &open, Case::Call, None).await;
     ExitCode::SUCCESS
@@ -123,7 +125,11 @@ impl Counter {
             Case::SessionCall => self.session(app, token).await,
             _ => None,
         };
-        let ask = case.ask(token, session.as_deref());
+        self.repeated(name, app, &case.ask(token, session.as_deref())).await;
+    }
+
+    /// One request again and again.
+    async fn repeated(&self, name: &str, app: &App, ask: &Ask) {
         // What is made at the first request is not made again.
         drop(self.send(app, ask.request(&self.host)).await);
         let mut allocations = 0;
@@ -137,6 +143,20 @@ impl Counter {
             tokio::task::yield_now().await;
         }
         end_of_case(name, allocations);
+    }
+
+    /// A question to the user, and the call again with the answer.
+    async fn asked(&self, app: &App, token: &str) {
+        if !self.wants("question") && !self.wants("answer") {
+            return;
+        }
+        let question = asking(token, None);
+        self.repeated("question", app, &question).await;
+        let response = self.send(app, question.request(&self.host)).await;
+        let body = response.into_body().collect().await.map(Collected::to_bytes);
+        let asked: Value = serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default();
+        let state = &asked["result"]["requestState"];
+        self.repeated("answer", app, &asking(token, Some(state))).await;
     }
 
     /// The bare handler with the answer of a call.

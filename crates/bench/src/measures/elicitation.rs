@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::calls::{COLUMNS, CONNECTIONS, bare, cells, first};
 use crate::{
-    cases::{Ask, in_session, modern, opening_able},
+    cases::{ASKS, Ask, NAME, able, asking, filled_in, in_session, opening_able},
     process::Running,
     report::Table,
     rounds::{Compared, Effort, Sample, approximate, in_turns, median, micros, quantile},
@@ -21,12 +21,6 @@ use crate::{
 
 /// How long one round trip may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A tool that tells what its user has filled in.
-const TOOL: &str = "elicitInputs";
-
-/// What the user has filled in.
-const NAME: &str = "Ada Lovelace";
 
 pub(super) fn run(runtime: &Runtime, effort: Effort) -> io::Result<Vec<Table>> {
     let site = Site::start()?;
@@ -72,7 +66,7 @@ fn compared(
     is_session: bool,
     effort: Effort,
 ) -> io::Result<Compared> {
-    let call = whole_call(token, None);
+    let call = asking(token, None);
     let (other, _) = bare("/mcp", &first(instance, &call)?, None)?;
     let (mut ours, mut others) = (Vec::new(), Vec::new());
     for _ in 0..CONNECTIONS {
@@ -132,10 +126,10 @@ impl Talk {
         let Self { way, call, answer } = self;
         match way {
             Way::Whole { token } => {
-                call.ask(&whole_call(token, None)).await?;
+                call.ask(&asking(token, None)).await?;
                 let question: Value = serde_json::from_slice(&call.whole().await?)?;
                 let state = &question["result"]["requestState"];
-                call.ask(&whole_call(token, Some(state))).await?;
+                call.ask(&asking(token, Some(state))).await?;
                 is_answered(&call.whole().await?)
             }
             Way::Session { token, id, calls } => {
@@ -175,27 +169,8 @@ fn is_answered(answer: &[u8]) -> io::Result<()> {
     if text.contains(NAME) { Ok(()) } else { Err(io::Error::other(text.into_owned())) }
 }
 
-fn able() -> Value {
-    json!({ "elicitation": {} })
-}
-
-fn filled_in() -> Value {
-    json!({ "action": "accept", "content": { "name": NAME } })
-}
-
-/// A call of 2026-07-28; with the state of its question it has the answer.
-fn whole_call(token: &str, state: Option<&Value>) -> Ask {
-    let meta = json!({ "io.modelcontextprotocol/clientCapabilities": able() });
-    let mut params = json!({ "name": TOOL, "arguments": {}, "_meta": meta });
-    if let Some(state) = state {
-        params["inputResponses"] = json!({ "answers": filled_in() });
-        params["requestState"] = state.clone();
-    }
-    modern(Some(token), "tools/call", Some(TOOL), params)
-}
-
 fn session_call(token: &str, session: &str, id: u64) -> Ask {
-    let params = json!({ "name": TOOL, "arguments": {} });
+    let params = json!({ "name": ASKS, "arguments": {} });
     let call = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
     in_session(Some(token), session, &call)
 }

@@ -1,41 +1,53 @@
 //! Names a value by its content. A client may write the same arguments anew, and a question is put
 //! anew in every round: the order of members and white space count for nothing.
 
+use serde::Serialize;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 /// The SHA-256 of a value's content in hexadecimal digits.
 #[must_use]
 pub fn digest(value: &Value) -> String {
-    let mut hash = Sha256::new();
-    add(value, &mut hash);
-    const_hex::encode(hash.finalize())
+    digest_of(&[], value)
 }
 
-fn add(value: &Value, hash: &mut Sha256) {
+/// The same of texts and a value together.
+pub(super) fn digest_of(texts: &[&str], value: &Value) -> String {
+    let mut content = Vec::with_capacity(1024);
+    for text in texts {
+        scalar(text, &mut content);
+    }
+    add(value, &mut content);
+    const_hex::encode(Sha256::digest(content))
+}
+
+fn add(value: &Value, content: &mut Vec<u8>) {
     match value {
         Value::Object(members) => {
             let mut members: Vec<_> = members.iter().collect();
             members.sort_unstable_by_key(|(name, _)| *name);
-            hash.update(b"{");
+            content.push(b'{');
             for (name, value) in members {
-                add(&Value::String(name.clone()), hash);
-                add(value, hash);
+                scalar(name, content);
+                add(value, content);
             }
-            hash.update(b"}");
+            content.push(b'}');
         }
         Value::Array(items) => {
-            hash.update(b"[");
+            content.push(b'[');
             for item in items {
-                add(item, hash);
+                add(item, content);
             }
-            hash.update(b"]");
+            content.push(b']');
         }
-        scalar => {
-            hash.update(scalar.to_string());
-            hash.update(b",");
-        }
+        other => scalar(other, content),
     }
+}
+
+fn scalar(value: &(impl Serialize + ?Sized), content: &mut Vec<u8>) {
+    // Memory takes whatever is written, and a scalar can always be.
+    let _ = serde_json::to_writer(&mut *content, value);
+    content.push(b',');
 }
 
 #[cfg(test)]

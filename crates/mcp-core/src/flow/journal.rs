@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use shared::mcp::InputRequest;
+use shared::mcp::{ElicitParams, InputRequest};
 
-use super::digest;
+use super::digest::{digest, digest_of};
 
 /// Travels inside `requestState`, sealed. See the rules in the decision on replay.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -65,7 +65,12 @@ impl Journal {
 
 /// Names a question by its content. The state has to be short: 96 bits do.
 pub(super) fn name(question: &InputRequest) -> String {
-    let mut name = digest(&serde_json::to_value(question).unwrap_or_default());
+    let mut name = match question {
+        InputRequest::Elicit(ElicitParams::Form { message, requested_schema }) => {
+            digest_of(&[question.method(), message], requested_schema)
+        }
+        other => digest(&serde_json::to_value(other).unwrap_or_default()),
+    };
     name.truncate(24);
     name
 }

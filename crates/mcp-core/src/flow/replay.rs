@@ -24,6 +24,8 @@ pub struct Replay {
 struct State {
     journal: Journal,
     outstanding: BTreeMap<String, InputRequest>,
+    /// The names of those questions.
+    named: BTreeMap<String, String>,
     steps_running: usize,
 }
 
@@ -64,7 +66,7 @@ impl Replay {
         let mut state = self.state();
         let questions = std::mem::take(&mut state.outstanding);
         let mut journal = std::mem::take(&mut state.journal);
-        journal.asked = questions.iter().map(|(key, q)| (key.clone(), name(q))).collect();
+        journal.asked = std::mem::take(&mut state.named);
         journal.round = journal.round.saturating_add(1);
         Outcome::InputRequired { questions, journal }
     }
@@ -103,6 +105,7 @@ impl Client for Replay {
                     return Ok(answer.value.clone());
                 }
                 state.outstanding.insert(key.to_owned(), question.clone());
+                state.named.insert(key.to_owned(), name);
             }
             self.changed.notify_one();
             std::future::pending().await

@@ -107,7 +107,7 @@ impl SimulateResearchQuery {
 
     async fn ask<T>(&self, ctx: &Ctx<App>) -> Result<String, ToolError>
     where
-        T: DeserializeOwned + Serialize + JsonSchema,
+        T: DeserializeOwned + Serialize + JsonSchema + 'static,
     {
         let message = format!(
             "The research query \"{}\" could have multiple interpretations. \
