@@ -14,6 +14,7 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, request::Parts};
 use tokio::task::futures::TaskLocalFuture;
 use tower::Service;
+use tracing::{Instrument as _, Span};
 
 use crate::{
     Fault,
@@ -42,9 +43,17 @@ impl RequestId {
         CURRENT.try_with(Clone::clone).ok().flatten()
     }
 
-    /// Work that belongs to the request of this moment, wherever and whenever it is done.
+    /// Work that belongs to the request of this moment, wherever and whenever it is done; so do the
+    /// lines that it logs.
     pub fn keep<F: Future>(work: F) -> impl Future<Output = F::Output> {
-        CURRENT.scope(Self::current(), work)
+        let id = Self::current();
+        let span = id.as_ref().map_or_else(Span::none, Self::span);
+        CURRENT.scope(id, work).instrument(span)
+    }
+
+    /// Every line that is logged within it has the id.
+    fn span(&self) -> Span {
+        tracing::info_span!(parent: None, "request", request_id = %self)
     }
 
     /// The id as text: 1 to 128 characters of `[A-Za-z0-9._-]`.
@@ -100,7 +109,7 @@ impl Around for NameRequests {
     fn before(&self, request: &mut Request) -> Begun<RequestId> {
         let id = RequestId::accept(request.headers()).unwrap_or_else(|| RequestId::make(&self.0));
         request.extensions_mut().insert(id.clone());
-        Begun::with_span(id.clone(), tracing::info_span!("request", request_id = %id))
+        Begun::with_span(id.clone(), id.span())
     }
 
     fn after(id: RequestId, mut response: Response) -> Response {

@@ -153,7 +153,11 @@ where
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use ambient::{Clock, Entropy};
+    use axum::{Router, body::Body, extract::Request, routing::get};
+    use futures_util::FutureExt as _;
     use serde_json::Value;
+    use tower::ServiceExt as _;
     use tracing_log::log;
     use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -216,6 +220,25 @@ mod tests {
         assert_eq!(lines[0]["level"], "INFO");
         assert_eq!(lines[1]["request_id"], "r-2");
         assert!(text.starts_with("{\"timestamp\":\"20"), "{text}");
+    }
+
+    #[test]
+    fn work_that_outlives_its_request_logs_with_its_id() {
+        let (leave, left) = std::sync::mpsc::channel();
+        let work = move || {
+            leave.send(crate::RequestId::keep(async { tracing::info!("later") }).boxed()).unwrap();
+            std::future::ready("")
+        };
+        let app = Router::new().route("/", get(work));
+        let app = crate::dress(app, crate::Dress::new(Clock::system(), Entropy::seeded(1)));
+        let request = Request::get("/").header("x-request-id", "r-1");
+        let text = written(LogFormat::Json, || {
+            let answer = app.oneshot(request.body(Body::empty()).unwrap()).now_or_never();
+            assert!(answer.is_some());
+            left.recv().unwrap().now_or_never().unwrap();
+        });
+        let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!((&last["message"], &last["request_id"]), (&"later".into(), &"r-1".into()));
     }
 
     /// What a library says that knows `log` and not `tracing`.
