@@ -27,7 +27,7 @@ pub use self::{
     auth::{
         AuthSettings, CacheSettings, ClientKey, Credentials, Discovery, JwksSettings, PlainHosts,
     },
-    pages::PageSettings,
+    pages::{PageSettings, TraceAddress},
     profile::Profile,
     values::{ClientAuth, Outage, SessionCheck, Validation},
 };

@@ -55,7 +55,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::config::{
     AuthConfig, AuthSettings, CacheSettings, ClientAuth, ClientKey, Config, Credentials, Discovery,
-    JwksSettings, Outage, PageSettings, PlainHosts, Profile, SessionCheck, Validation,
+    JwksSettings, Outage, PageSettings, PlainHosts, Profile, SessionCheck, TraceAddress,
+    Validation,
 };
 pub use self::session::SessionLimits;
 use self::{

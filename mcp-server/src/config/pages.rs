@@ -1,9 +1,11 @@
 //! What is served beside the protocol: pages for people, documents for those who look for servers.
 
+use std::{fmt, str::FromStr};
+
 use ambient::{Reader, values::Switch};
 
 /// What is served beside the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageSettings {
     /// Whether there is the client in a browser at `/playground`.
     pub playground: bool,
@@ -11,6 +13,42 @@ pub struct PageSettings {
     pub server_card: bool,
     /// Whether messages on their way are shown at `/flow`.
     pub flow: bool,
+    /// Where people see a trace.
+    pub traces: Option<TraceAddress>,
+}
+
+/// The address of a page about a trace, with [`TraceAddress::PLACE`] where the trace is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceAddress(String);
+
+impl TraceAddress {
+    /// What stands for the id of a trace.
+    pub const PLACE: &'static str = "{trace_id}";
+
+    /// The address as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for TraceAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for TraceAddress {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_web = text.starts_with("https://") || text.starts_with("http://");
+        if is_web && text.contains(Self::PLACE) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("it is not an http or https address with {trace_id} in it")
+        }
+    }
 }
 
 /// Reads them. `is_private` says that only this machine reaches the server.
@@ -28,6 +66,12 @@ pub(super) fn read(read: &mut Reader<'_>, is_private: bool) -> PageSettings {
             .or(Switch(true))
             .0,
         flow: flow(read, is_private),
+        traces: read
+            .setting(
+                "MCP_FLOW_TRACE_URL",
+                "Where a trace is shown, with {trace_id} in it: /flow links there from messages.",
+            )
+            .optional(),
     }
 }
 
@@ -57,6 +101,22 @@ mod tests {
     use ambient::Env;
 
     use super::*;
+
+    #[test]
+    fn a_trace_has_an_address_with_a_place_for_its_name() {
+        let read = |url| {
+            let env = Env::from([("MCP_FLOW_TRACE_URL", url)]);
+            env.read(|reader| read(reader, true)).0
+        };
+        let url = "https://traces.example.com/trace/{trace_id}?tab=1";
+        let traces = read(url).unwrap().traces;
+        assert_eq!(traces.as_ref().map(TraceAddress::as_str), Some(url));
+        for wrong in ["https://traces.example.com/", "javascript:alert('{trace_id}')", "{trace_id}"]
+        {
+            let mistakes = read(wrong).unwrap_err().to_string();
+            assert!(mistakes.contains("MCP_FLOW_TRACE_URL"), "{mistakes}");
+        }
+    }
 
     #[test]
     fn the_flow_page_is_off_and_needs_a_word_in_public() {

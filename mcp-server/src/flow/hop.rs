@@ -1,6 +1,7 @@
 //! One step of a message: from where to where, what it is, and to what it belongs.
 
 use ambient::Timestamp;
+use chassis::telemetry::context::current_span;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use shared::mcp::RequestId;
@@ -50,6 +51,12 @@ pub(crate) struct Hop {
     /// The digest of the session's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     session: Option<String>,
+    /// The id of the HTTP request, as the log and errors have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
+    /// The id of the trace, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -71,11 +78,16 @@ impl Hop {
         let mut what = what.into();
         what.truncate(what.floor_char_boundary(LONGEST));
         let (id, session, ms, bytes) = (None, None, None, None);
-        Self { at: 0, from, to, kind, what, id, session, ms, bytes, failed: false }
+        let (request, trace) = (None, None);
+        Self { at: 0, from, to, kind, what, id, session, request, trace, ms, bytes, failed: false }
     }
 
-    pub(super) const fn at(mut self, moment: Timestamp) -> Self {
+    /// When it is, and during which request and trace.
+    pub(super) fn now(mut self, moment: Timestamp) -> Self {
         self.at = moment.as_millis();
+        self.request = chassis::RequestId::current().map(|id| id.to_string());
+        let span = current_span();
+        self.trace = span.is_valid().then(|| span.trace_id().to_string());
         self
     }
 

@@ -104,7 +104,7 @@ impl Flow {
         if let Some(flow) = &self.0
             && flow.is_watched.load(Ordering::Relaxed)
         {
-            flow.add(hop().at(flow.clock.now()));
+            flow.add(hop().now(flow.clock.now()));
         }
     }
 

@@ -18,7 +18,7 @@ use store::Delivery;
 
 use super::{Rejection, reply, splash};
 use crate::{
-    Server,
+    Server, TraceAddress,
     flow::{CannotWatch, STAY, Viewer},
 };
 
@@ -39,6 +39,10 @@ const FILES: [(&str, &str, &str); 2] = [
 struct Page<'a> {
     title: &'a str,
     is_shared: bool,
+    /// Where clients send their messages.
+    endpoint: &'a str,
+    /// Where a trace is shown.
+    traces: Option<&'a str>,
 }
 
 /// The page, its files and its stream.
@@ -52,7 +56,10 @@ pub(super) fn router() -> Router<Server> {
 async fn page(State(server): State<Server>) -> Response {
     let info = server.features().implementation();
     let title = info.title.as_deref().unwrap_or(&info.name);
-    splash::rendered(&Page { title, is_shared: server.store().is_shared() }, POLICY)
+    let endpoint = server.config().resource();
+    let traces = server.config().pages.traces.as_ref().map(TraceAddress::as_str);
+    let is_shared = server.store().is_shared();
+    splash::rendered(&Page { title, is_shared, endpoint: &endpoint, traces }, POLICY)
 }
 
 async fn file(Path(name): Path<String>) -> Response {

@@ -87,7 +87,7 @@ pub(crate) fn app(server: &Server) -> App {
         .route("/", get(splash::page))
         .route("/style.css", get(splash::style))
         .merge(stream_check::router())
-        .merge(chosen(server.config().pages));
+        .merge(chosen(&server.config().pages));
     let planning = faults.as_ref().map(Faults::router).unwrap_or_default();
     let guarded = protected.merge(pages).merge(planning);
     let guarded = guarded.layer(AroundLayer(guard::Check::pages(server)));
@@ -116,7 +116,7 @@ fn documents(server: &Server, faults: Option<&Faults>) -> Router<Server> {
 }
 
 /// What an operator may switch off.
-fn chosen(pages: PageSettings) -> Router<Server> {
+fn chosen(pages: &PageSettings) -> Router<Server> {
     let off = Router::new;
     let playground = if pages.playground { playground::router() } else { off() };
     let flow = if pages.flow { flow::router() } else { off() };

@@ -33,7 +33,7 @@ struct Splash<'a> {
     title: &'a str,
     description: &'a str,
     version: &'a str,
-    pages: PageSettings,
+    pages: &'a PageSettings,
     endpoint: &'a str,
     /// The authorization server, if there is one.
     auth: Option<Issuer<'a>>,
@@ -85,7 +85,7 @@ pub(super) async fn page(State(server): State<Server>) -> Response {
         description: info.description.as_deref().unwrap_or_default(),
         version: &info.version,
         endpoint: &endpoint,
-        pages: server.config().pages,
+        pages: &server.config().pages,
         auth: server.auth().map(issuer),
         state: store_state(&server).await,
         ways: Target::new(&info.name, &endpoint).ways(),

@@ -45,7 +45,8 @@ function wanted() {
   return (hop) => {
     if (!$('kept').checked && hop.kind === 'kept') return false;
     if (crossing && !crossing.has(journey(hop)) && !crossing.has(`session ${hop.session}`)) return false;
-    const text = `${hop.what} ${hop.kind} ${hop.session ?? ''} ${hop.id ?? ''} ${hop.instance}`.toLowerCase();
+    const parts = [hop.what, hop.kind, hop.session, hop.id, hop.instance, hop.request, hop.trace];
+    const text = parts.join(' ').toLowerCase();
     return words.every((word) => text.includes(word));
   };
 }
@@ -93,7 +94,37 @@ function choose(hop) {
   chosen = hop;
   $('detail').hidden = false;
   $('text').textContent = JSON.stringify(hop, null, 2);
+  const { traces } = document.body.dataset;
+  $('trace').hidden = !(traces && hop.trace);
+  if (traces && hop.trace) $('trace').firstElementChild.href = traces.replaceAll('{trace_id}', encodeURIComponent(hop.trace));
+  const text = command(hop);
+  $('again').hidden = !text;
+  $('command').textContent = text ?? '';
   draw();
+}
+
+/** In quotes for a shell: what a client has called may have any name. */
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+/** A command that sends what a client has sent, as far as that is known here. */
+function command(hop) {
+  if (hop.from !== 'client' || !['request', 'notification'].includes(hop.kind)) return null;
+  const [, method, name] = /^(\S+)(?: (.*))?$/s.exec(hop.what) ?? [];
+  if (!method) return null;
+  const headers = ['Content-Type: application/json', 'Accept: application/json, text/event-stream'];
+  const params = name === undefined ? {} : { name, arguments: {} };
+  if (hop.session) {
+    headers.push('Mcp-Session-Id: SESSION');
+  } else if (method !== 'initialize') {
+    const meta = 'io.modelcontextprotocol/';
+    headers.push('MCP-Protocol-Version: 2026-07-28', `Mcp-Method: ${method}`);
+    if (name !== undefined) headers.push(`Mcp-Name: ${name}`);
+    params._meta = { [`${meta}protocolVersion`]: '2026-07-28', [`${meta}clientInfo`]: { name: 'curl', version: '1' }, [`${meta}clientCapabilities`]: {} };
+  }
+  headers.push('Authorization: Bearer TOKEN');
+  const message = { jsonrpc: '2.0', ...(hop.kind === 'request' && { id: 1 }), method, params };
+  const lines = [`curl ${quoted(document.body.dataset.endpoint)}`, ...headers.map((header) => `--header ${quoted(header)}`)];
+  return [...lines, `--data ${quoted(JSON.stringify(message))}`].join(' \\\n    ');
 }
 
 /** How many messages are drawn, oldest first, which is where the slider stands. */
@@ -176,6 +207,9 @@ $('save').addEventListener('click', () => {
   element('a', { href: url, download: 'flow.ndjson' }).click();
   URL.revokeObjectURL(url);
 });
+// Pages may write to the clipboard where they came safely, which http from another machine is not.
+$('copy').hidden = !navigator.clipboard;
+$('copy').addEventListener('click', () => navigator.clipboard.writeText($('command').textContent));
 $('open').addEventListener('change', async () => {
   const text = await $('open').files[0]?.text();
   if (!text) return;
