@@ -6,7 +6,7 @@ use shared::oauth::{
 };
 
 use super::{
-    Authentication, BadKeySource, Client, KeySource, Management, RedirectUri, client_id,
+    Authentication, BadKeySource, Client, Issuer, KeySource, Management, RedirectUri, client_id,
     redirect_uri::BadRedirectUri,
     ticket::{ClientSecret, ManagementToken, Ticket},
 };
@@ -96,7 +96,7 @@ impl Registration {
     }
 
     /// The answer to the client (RFC 7591 section 3.2.1): what was registered, not what was asked.
-    pub(crate) fn document(&self, issuer: &str) -> RegisteredClient {
+    pub(crate) fn document(&self, issuer: &Issuer) -> RegisteredClient {
         let client = &self.client;
         let (secret, token) = (self.secret.as_ref(), self.token.as_ref());
         RegisteredClient {
@@ -105,7 +105,7 @@ impl Registration {
             client_secret: secret.map(|secret| Sensitive::new(secret.expose())),
             client_secret_expires_at: secret.map(|_| 0),
             registration_access_token: token.map(|token| Sensitive::new(token.expose())),
-            registration_client_uri: token.map(|_| format!("{issuer}/register/{}", client.id)),
+            registration_client_uri: token.map(|_| issuer.at(&format!("/register/{}", client.id))),
             metadata: metadata(client),
         }
     }
@@ -233,6 +233,7 @@ fn has_secret(method: &TokenEndpointAuthMethod) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ambient::values::BaseUrl;
     use serde_json::{Value, json};
 
     use super::*;
@@ -240,6 +241,10 @@ mod tests {
     fn register(metadata: Value) -> Result<Registration, MetadataError> {
         let metadata = serde_json::from_value(metadata).unwrap();
         Registration::new(metadata, Timestamp::from_secs(7), &Entropy::seeded(1))
+    }
+
+    fn issuer() -> Issuer {
+        Issuer::from(&"https://as.example".parse::<BaseUrl>().unwrap())
     }
 
     #[test]
@@ -250,7 +255,7 @@ mod tests {
             "http://localhost:8787/callback",
         ];
         let made = register(json!({"redirect_uris": uris, "token_endpoint_auth_method": "none"}));
-        let document = serde_json::to_value(made.unwrap().document("https://as.example")).unwrap();
+        let document = serde_json::to_value(made.unwrap().document(&issuer())).unwrap();
         assert_eq!(document["redirect_uris"], json!(uris));
         assert_eq!(document["grant_types"], json!(["authorization_code", "refresh_token"]));
         assert_eq!(document.get("client_secret_expires_at"), None);
@@ -259,7 +264,7 @@ mod tests {
     #[test]
     fn a_client_that_says_nothing_gets_a_secret_that_is_kept_hashed() {
         let made = register(json!({"redirect_uris": ["https://a.example/cb"]})).unwrap();
-        let document = made.document("https://as.example");
+        let document = made.document(&issuer());
         let secret = document.client_secret.unwrap();
         assert_eq!(document.client_secret_expires_at, Some(0));
         let kept = serde_json::to_string(&made.client).unwrap();
@@ -277,8 +282,7 @@ mod tests {
     fn a_program_for_devices_only_needs_no_address_to_be_answered_at() {
         let device = "urn:ietf:params:oauth:grant-type:device_code";
         let asked = json!({"grant_types": [device, "refresh_token"], "response_types": []});
-        let document =
-            serde_json::to_value(register(asked).unwrap().document("https://as.example")).unwrap();
+        let document = serde_json::to_value(register(asked).unwrap().document(&issuer())).unwrap();
         assert_eq!(document["grant_types"], json!(["refresh_token", device]));
         assert_eq!(document["redirect_uris"], json!([]));
         assert_eq!(document.get("response_types"), None);

@@ -60,7 +60,7 @@ impl Pair {
         let token = match server.config().token_format {
             TokenFormat::Opaque => IssuedToken::Opaque(Ticket::random(entropy)),
             TokenFormat::Jwt => {
-                let claims = record.claims(server.issuer());
+                let claims = record.claims(server.issuer().as_str());
                 IssuedToken::Signed(Secret::new(server.keys().sign("at+jwt", &claims).await?))
             }
         };

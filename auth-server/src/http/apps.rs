@@ -176,7 +176,7 @@ pub(super) async fn post(
         repo.apps.leave(&user, login).await?;
     }
     Event::AppRevoked.line().subject(&user).client(&form.client_id).write();
-    Ok(see_other("/apps?done=1"))
+    Ok(see_other(&server.issuer().local("/apps?done=1")))
 }
 
 /// For people: no more exact than they need.

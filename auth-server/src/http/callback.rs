@@ -198,7 +198,7 @@ async fn for_client(
     let Some(identity) = identity else {
         let failure = (ErrorCode::AccessDenied, "there was no login");
         let state = request.state.as_deref();
-        let response = fail(server.issuer(), &request.redirect_uri, state, failure);
+        let response = fail(server.issuer().as_str(), &request.redirect_uri, state, failure);
         return Ok((cookie.clear(), response).into_response());
     };
     let auth_time = identity.auth_time.unwrap_or_else(|| server.now());
@@ -220,7 +220,7 @@ async fn for_apps(
     let auth_time = identity.auth_time.unwrap_or_else(|| server.now());
     let session = arrival.sign_in(server, headers, (&identity.user, auth_time)).await?;
     let cookie = transaction_cookie(server, &arrival.handle);
-    Ok((cookie.clear(), session, see_other("/apps")).into_response())
+    Ok((cookie.clear(), session, see_other(&server.issuer().local("/apps"))).into_response())
 }
 
 impl Arrival<'_> {

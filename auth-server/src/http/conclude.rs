@@ -114,6 +114,6 @@ impl Conclusion {
         };
         server.repo().codes.add(&ticket, &code).await?;
         let result = [("code", ticket.expose())];
-        Ok(respond(server.issuer(), &code.redirect_uri, state.as_deref(), &result))
+        Ok(respond(server.issuer().as_str(), &code.redirect_uri, state.as_deref(), &result))
     }
 }

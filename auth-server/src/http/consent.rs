@@ -143,7 +143,7 @@ impl Asked {
         Event::ConsentDenied.line().client(&request.client_id).write();
         let failure = (ErrorCode::AccessDenied, "the user said no");
         let state = request.state.as_deref();
-        let response = fail(server.issuer(), &request.redirect_uri, state, failure);
+        let response = fail(server.issuer().as_str(), &request.redirect_uri, state, failure);
         Ok((transaction_cookie(server, &self.handle).clear(), response).into_response())
     }
 

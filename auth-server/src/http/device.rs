@@ -111,7 +111,7 @@ pub(super) fn router() -> Router<AuthServer> {
 
 /// Where consent and login lead back to.
 fn done(server: &AuthServer) -> String {
-    format!("{}/device/done", server.issuer())
+    server.issuer().at("/device/done")
 }
 
 /// Shows the field. A code in the address is shown and not used: the user compares it first.
@@ -176,7 +176,7 @@ async fn decide(
     RawQuery(query): RawQuery,
 ) -> Result<Response, RouteError> {
     let decision: Decision = read_query(query)?;
-    if decision.iss != server.issuer() {
+    if decision.iss != server.issuer().as_str() {
         return Err(RouteError::Unknown);
     }
     let key = VisitKey::parse(&decision.state).ok_or(RouteError::Unknown)?;

@@ -28,6 +28,7 @@ pub struct Setup {
     backend: Backend,
     instances: usize,
     secret: Secret,
+    path: &'static str,
     env: Env,
 }
 
@@ -47,7 +48,7 @@ impl Setup {
         let env = Env::from([])
             .with("MCP_AUTH_CLIENT_SECRET", secret.expose())
             .with("MCP_STATE_KEY", &entropy.hex::<32>());
-        Self { clock: Clock::system(), backend, instances: 1, secret, env }
+        Self { clock: Clock::system(), backend, instances: 1, secret, path: "", env }
     }
 
     /// Runs all servers on this clock. Redis keeps its own time.
@@ -61,6 +62,13 @@ impl Setup {
     #[must_use]
     pub const fn instances(mut self, instances: usize) -> Self {
         self.instances = instances;
+        self
+    }
+
+    /// Gives the issuer this path.
+    #[must_use]
+    pub const fn issuer_path(mut self, path: &'static str) -> Self {
+        self.path = path;
         self
     }
 
@@ -78,7 +86,7 @@ impl Setup {
         let auth_line = Proxy::start(address(&auth_sockets[0])).await;
         self.env = self
             .env
-            .with("AUTH_SERVER_URL", &origin(auth_line.address()))
+            .with("AUTH_SERVER_URL", &self.issuer(auth_line.address()))
             .with("BASE_URI", &origin(address(&mcp_sockets[0])));
         let (mut auth, mut mcp) = (Vec::new(), Vec::new());
         for socket in auth_sockets {
@@ -95,6 +103,11 @@ impl Setup {
     #[must_use]
     pub const fn backend(&self) -> Backend {
         self.backend
+    }
+
+    /// The issuer's identifier, if that is the address.
+    pub(crate) fn issuer(&self, address: SocketAddr) -> String {
+        format!("{}{}", origin(address), self.path)
     }
 
     /// What the MCP server shows to the authorization server.
