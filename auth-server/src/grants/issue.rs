@@ -75,7 +75,7 @@ impl Pair {
     /// What the audit log says of them.
     pub(super) fn line(&self, event: Event) -> audit::Line<'_> {
         let AccessRecord { family, grant, .. } = &self.access.1;
-        event.line().subject(&grant.user.sub).client(&grant.client_id).about(family)
+        event.line().subject(&grant.user.sub).client(&grant.client_id).login(family)
     }
 
     /// Keeps them. They are good from now on, if their family is.
