@@ -10,6 +10,7 @@ mod client_credentials;
 mod client_documents;
 mod consent;
 mod device;
+mod device_withdrawn;
 mod doors;
 mod dpop;
 mod dpop_nonce;
