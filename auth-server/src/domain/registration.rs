@@ -65,11 +65,15 @@ impl Registration {
         now: Timestamp,
         entropy: &Entropy,
     ) -> Result<Self, MetadataError> {
-        let (authentication, secret) = authentication(&metadata, entropy)?;
-        let id = if secret.is_some() { client_id::own(entropy) } else { entropy.hex::<16>() };
-        let client = client(id, metadata, authentication, now)?;
+        // RFC 7591 section 2: a client that says nothing is confidential and uses Basic.
+        let method = metadata.token_endpoint_auth_method.clone();
+        let method = method.unwrap_or(TokenEndpointAuthMethod::ClientSecretBasic);
+        let (authentication, secret) = authentication(method, &metadata, entropy)?;
         // What is public is shared by all who register the same: nobody may change it.
-        let token = secret.is_some().then(|| Ticket::random(entropy));
+        let is_own = authentication != Authentication::Public;
+        let id = if is_own { client_id::own(entropy) } else { entropy.hex::<16>() };
+        let client = client(id, metadata, authentication, now)?;
+        let token = is_own.then(|| Ticket::random(entropy));
         Ok(Self { client, management: token.as_ref().map(Management::of), secret, token })
     }
 
@@ -79,20 +83,26 @@ impl Registration {
         Self { client, management, secret: None, token: Some(token) }
     }
 
-    /// The client `before` as it wants to be from now on: of the same name, with the same secret.
+    /// The client `before` as it wants to be from now on: of the same name, and still one that proves
+    /// who it is. A secret that it has stays; one that it did not have is a new one.
     pub(crate) fn change(
         metadata: ClientMetadata,
         before: &Client,
-    ) -> Result<Client, MetadataError> {
-        let Authentication::Secret { digest, .. } = &before.authentication else {
-            return Err(MetadataError::AuthMethod);
-        };
+        token: ManagementToken,
+        entropy: &Entropy,
+    ) -> Result<Self, MetadataError> {
         let method = metadata.token_endpoint_auth_method.clone().unwrap_or_else(|| before.method());
-        if !has_secret(&method) {
+        let (authentication, secret) = match &before.authentication {
+            Authentication::Secret { digest, .. } if has_secret(&method) => {
+                (Authentication::Secret { method, digest: digest.clone() }, None)
+            }
+            _ => authentication(method, &metadata, entropy)?,
+        };
+        if authentication == Authentication::Public {
             return Err(MetadataError::AuthMethod);
         }
-        let authentication = Authentication::Secret { method, digest: digest.clone() };
-        client(before.id.clone(), metadata, authentication, before.issued_at)
+        let client = client(before.id.clone(), metadata, authentication, before.issued_at)?;
+        Ok(Self { secret, ..Self::known(client, token) })
     }
 
     /// The answer to the client (RFC 7591 section 3.2.1): what was registered, not what was asked.
@@ -205,13 +215,12 @@ fn is_name(name: &str) -> bool {
     name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control)
 }
 
-/// RFC 7591 section 2: a client that says nothing is confidential and uses Basic.
+/// How a client will prove who it is, and its new secret if that is how.
 fn authentication(
+    method: TokenEndpointAuthMethod,
     metadata: &ClientMetadata,
     entropy: &Entropy,
 ) -> Result<(Authentication, Option<ClientSecret>), MetadataError> {
-    let method = metadata.token_endpoint_auth_method.clone();
-    let method = method.unwrap_or(TokenEndpointAuthMethod::ClientSecretBasic);
     match method {
         TokenEndpointAuthMethod::None => Ok((Authentication::Public, None)),
         TokenEndpointAuthMethod::ClientSecretBasic | TokenEndpointAuthMethod::ClientSecretPost => {

@@ -25,6 +25,7 @@ mod log;
 mod login;
 mod logout;
 mod manage;
+mod manage_keys;
 mod metadata;
 mod openid;
 mod outage;
