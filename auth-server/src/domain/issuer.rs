@@ -36,12 +36,6 @@ impl fmt::Display for Issuer {
     }
 }
 
-impl PartialEq<str> for Issuer {
-    fn eq(&self, other: &str) -> bool {
-        self.text == other
-    }
-}
-
 impl Issuer {
     /// The identifier.
     #[must_use]
