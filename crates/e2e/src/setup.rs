@@ -84,9 +84,10 @@ impl Setup {
         let (state, redis_line) = self.open().await;
         let (auth_sockets, mcp_sockets) = (self.sockets().await, self.sockets().await);
         let auth_line = Proxy::start(address(&auth_sockets[0])).await;
+        let issuer = self.issuer(auth_line.address());
         self.env = self
             .env
-            .with("AUTH_SERVER_URL", &self.issuer(auth_line.address()))
+            .with("AUTH_SERVER_URL", &issuer)
             .with("BASE_URI", &origin(address(&mcp_sockets[0])));
         let (mut auth, mut mcp) = (Vec::new(), Vec::new());
         for socket in auth_sockets {
