@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use testkit::oauth::{Client, Tokens};
 
 use crate::{
+    device::{ask, begin, enter, program, text},
     log::Log,
     support::{CALLBACK, PASSWORD, RESOURCE_SERVER, World, approve, redemption, sign_in, with},
 };
@@ -241,4 +242,22 @@ async fn a_login_that_comes_to_nothing_has_a_name_as_well() {
         "code.replayed",
     ];
     assert_eq!(events_of(log, &names[1]), expected);
+}
+
+#[tokio::test]
+async fn a_login_keeps_its_name_by_way_of_a_device_and_until_its_user_ends_it() {
+    let (log, world) = (Log::keep(), World::start().await);
+    let client = program(&world).await;
+    let device = begin(&world, &client).await;
+    let mut browser = world.browser();
+    let consent = enter(&world, &mut browser, text(&device, "user_code")).await.expect(200);
+    let login = approve(&mut browser, &consent).await.page().expect(200);
+    let _ = sign_in(&mut browser, &login, "alice", PASSWORD).await.page().expect(200);
+    let _ = ask(&world, &client, &device).await.expect(200);
+    let apps = browser.open(&world.at("/apps")).await.page().expect(200);
+    let _ = browser.submit(&apps, apps.form("Remove access")).await.page().expect(200);
+    let [login] = &*begun(log, &client) else { panic!("one login has begun") };
+    let expected =
+        ["authorization.begun", "login.ok", "consent.given", "code.redeemed", "app.revoked"];
+    assert_eq!(events_of(log, login), expected);
 }
