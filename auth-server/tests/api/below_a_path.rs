@@ -6,13 +6,16 @@ use http::Method;
 use serde_json::{Value, json};
 use testkit::{
     browser::{Browser, Page},
+    dpop::ProofKey,
     http::Answer,
     oauth::{Tokens, query},
 };
 
 use crate::{
+    dpop::{bound, post},
     keys::read_at,
-    support::{PASSWORD, World, approve, redemption, sign_in},
+    manage::manage,
+    support::{CALLBACK, PASSWORD, World, approve, redemption, sign_in},
 };
 
 const PATH: &str = "/auth";
@@ -147,6 +150,73 @@ async fn a_login_stays_below_the_path_from_the_first_page_to_the_last() {
     let left = browser.submit(&page, page.form("Log out")).await.page().expect(200);
     look_at(&world, &left).await;
     assert!(browser.jar.iter().next().is_none(), "nobody is logged in any more");
+}
+
+#[tokio::test]
+async fn what_is_signed_for_an_address_is_signed_for_one_below_the_path() {
+    let world = World::below(PATH, &[]).await;
+    let (client, key) = (world.app().await, ProofKey::p256());
+    let request = world.request(&client).with("scope", "openid");
+    let callback = world.go(&mut world.browser(), &request.url(), "alice").await;
+    let code = query(&callback, "code").unwrap();
+    let form = redemption(&client, &request, &code);
+    let endpoint = world.at("/token");
+    let now = world.clock.now();
+    let root = world.http.url("/token");
+    let elsewhere = key.proof("POST", root.as_str(), now);
+    let refused = post(&world.http, &endpoint, &form, &elsewhere).await;
+    refused.expect_oauth_error(400, "invalid_dpop_proof");
+    let proof = key.proof("POST", &endpoint, now);
+    let tokens = bound(&post(&world.http, &endpoint, &form, &proof).await);
+    let access = tokens["access_token"].as_str().unwrap();
+    let userinfo = world.at("/userinfo");
+    let proof = key.draft("GET", &userinfo, now).token(access).sign();
+    let asked = world.http.request(Method::GET, &userinfo);
+    let asked = asked.header("authorization", format!("DPoP {access}")).header("dpop", proof);
+    assert_eq!(world.http.send(asked).await.expect(200).json()["sub"], "alice");
+}
+
+#[tokio::test]
+async fn a_client_manages_its_registration_and_hands_requests_in_below_the_path() {
+    let world = World::below(PATH, &[]).await;
+    let client = world.confidential().await;
+    let own = world.at(&format!("/register/{}", client.id));
+    assert_eq!(client.registration["registration_client_uri"], own);
+    let _ = manage(&world, &client, Method::GET, None).await.expect(200);
+    let request = world.request(&client);
+    let secret = client.secret.as_deref().unwrap();
+    let mut form: Vec<_> = request.query.iter().map(|(name, value)| (&**name, &**value)).collect();
+    form.push(("client_secret", secret));
+    let pushed = world.http.post_form(&world.at("/par"), &form).await.expect(201).json();
+    let name =
+        [("client_id", &*client.id), ("request_uri", pushed["request_uri"].as_str().unwrap())];
+    let url = url::Url::parse_with_params(&world.at("/authorize"), name).unwrap();
+    let callback = world.go(&mut world.browser(), url.as_str(), "alice").await;
+    assert!(query(&callback, "code").is_some(), "{callback}");
+}
+
+#[tokio::test]
+async fn an_application_logs_its_user_out_below_the_path() {
+    let world = World::below(PATH, &[]).await;
+    let metadata = json!({
+        "token_endpoint_auth_method": "none", "post_logout_redirect_uris": [CALLBACK],
+    });
+    let client = world.app_with(metadata).await;
+    let mut browser = world.browser();
+    let request = world.request(&client).with("scope", "openid");
+    let callback = world.go(&mut browser, &request.url(), "alice").await;
+    let code = query(&callback, "code").unwrap();
+    let form = redemption(&client, &request, &code);
+    let tokens = world.token(&form).await.expect(200).json();
+    let hint = tokens["id_token"].as_str().unwrap();
+    let wish = [("id_token_hint", hint), ("post_logout_redirect_uri", CALLBACK)];
+    // A form of another site becomes a link of ours.
+    let link = world.http.post_form(&world.at("/logout"), &wish).await.expect(303);
+    let link = link.header("location").unwrap().to_owned();
+    assert!(link.starts_with(&world.at("/logout?")), "{link}");
+    let back = browser.open(&link).await.callback();
+    assert!(back.as_str().starts_with(CALLBACK), "{back}");
+    assert!(browser.jar.iter().next().is_none());
 }
 
 #[tokio::test]
