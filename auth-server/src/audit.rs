@@ -1,7 +1,8 @@
 //! What a security officer wants to read: one line per event, target `audit`.
 //!
-//! A line has `event`, `outcome` and, where they are known, `subject`, `client` and `about`; the span
-//! around it adds `address` and `request_id`. No token, code, secret or password is ever part of one,
+//! A line has `event`, `outcome` and, where they are known, `subject`, `client`, `login` and `about`;
+//! the span around it adds `address` and `request_id`. `login` is what joins the lines of one login,
+//! from the question to the last of its tokens: no request lasts as long. No token, code, secret or password is ever part of one,
 //! and no text that somebody has typed who is not logged in: it may be a password in the wrong field.
 
 use std::fmt;
@@ -15,6 +16,8 @@ pub(crate) enum Event {
     ClientChanged,
     /// A client has deleted its registration, and with it its tokens.
     ClientDeleted,
+    /// A client has sent a user, who is asked.
+    AuthorizationBegun,
     /// A user has logged in.
     LoginOk,
     /// User and password did not fit.
@@ -76,6 +79,7 @@ impl Event {
             Self::ClientRegistered => "client.registered",
             Self::ClientChanged => "client.changed",
             Self::ClientDeleted => "client.deleted",
+            Self::AuthorizationBegun => "authorization.begun",
             Self::LoginOk => "login.ok",
             Self::LoginFailed => "login.failed",
             Self::LoginRefused => "login.refused",
@@ -104,6 +108,7 @@ impl Event {
             Self::ClientRegistered
             | Self::ClientChanged
             | Self::ClientDeleted
+            | Self::AuthorizationBegun
             | Self::LoginOk
             | Self::ConsentGiven
             | Self::ConsentDenied
@@ -128,7 +133,7 @@ impl Event {
 
     /// Begins the line of this event.
     pub(crate) const fn line<'a>(self) -> Line<'a> {
-        Line { event: self, subject: None, client: None, about: None }
+        Line { event: self, subject: None, client: None, login: None, about: None }
     }
 }
 
@@ -149,6 +154,7 @@ pub(crate) struct Line<'a> {
     event: Event,
     subject: Option<&'a str>,
     client: Option<&'a str>,
+    login: Option<&'a str>,
     about: Option<&'a str>,
 }
 
@@ -165,7 +171,14 @@ impl<'a> Line<'a> {
         self
     }
 
-    /// What else says which: the family of tokens, the endpoint, the budget.
+    /// Which login: the name of its transaction, and then of the family of its tokens.
+    pub(crate) const fn login(mut self, login: &'a str) -> Self {
+        self.login = Some(login);
+        self
+    }
+
+    /// What else says which: the provider, the token, the endpoint, the budget. The login, if nothing
+    /// else does.
     pub(crate) const fn about(mut self, about: &'a str) -> Self {
         self.about = Some(about);
         self
@@ -173,8 +186,8 @@ impl<'a> Line<'a> {
 
     /// Writes it: what looks like a theft as an error, what was refused as a warning.
     pub(crate) fn write(self) {
-        let Self { event, subject, client, about } = self;
-        let outcome = event.outcome();
+        let Self { event, subject, client, login, about } = self;
+        let (outcome, about) = (event.outcome(), about.or(login));
         macro_rules! line {
             ($level:ident) => {
                 tracing::$level!(
@@ -183,6 +196,7 @@ impl<'a> Line<'a> {
                     %outcome,
                     subject,
                     client,
+                    login,
                     about,
                     "{}",
                     event.name()

@@ -17,7 +17,7 @@ use store::Store;
 pub use crate::domain::TokenFormat;
 use crate::{
     clients_file::{GivenClients, MIN_SECRET},
-    domain::{KeySource, RedirectHosts},
+    domain::{Issuer, KeySource, RedirectHosts},
     grants::TrustedIssuers,
     guard::GuardSettings,
     keys::{Keys, Policy, SigningKeys},
@@ -27,8 +27,8 @@ use crate::{
 /// What the server needs to know.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The public URL: the issuer, byte for byte, without a slash at the end and without a path.
-    pub issuer: String,
+    /// The public URL: the issuer, byte for byte, without a slash at the end.
+    pub issuer: Issuer,
     /// Address to listen on.
     pub host: IpAddr,
     /// Port to listen on.
@@ -162,11 +162,6 @@ impl Config {
     /// Where it listens when nobody says otherwise.
     pub const PORT: u16 = 3001;
 
-    /// Whether the public URL is https.
-    pub(crate) fn is_https(&self) -> bool {
-        self.issuer.starts_with("https:")
-    }
-
     /// The signing keys that all instances on this store share.
     pub(crate) fn keys(&self, store: &Store, clock: &Clock, entropy: &Entropy) -> Keys {
         let policy = Policy {
@@ -218,7 +213,7 @@ impl Config {
             log_filter: LogFilter::read(read).into_text(),
             telemetry: TelemetrySettings::read(read),
             shutdown: Shutdown::read(read),
-            issuer: issuer.to_string(),
+            issuer: Issuer::from(&issuer),
         };
         read.refuse_unknown("AUTH_");
         read.refuse_misspelt(&["MCP_"]);
@@ -231,13 +226,10 @@ impl Config {
 fn issuer(read: &mut Reader<'_>, port: u16) -> BaseUrl {
     const NAME: &str = "AUTH_SERVER_URL";
     let issuer = read
-        .setting(NAME, "Public URL of the authorization server: its issuer, without a path.")
+        .setting(NAME, "Public URL of the authorization server: its issuer. It may have a path.")
         .or(BaseUrl::localhost(port));
-    if issuer.has_path() {
-        read.mistake(
-            NAME,
-            "has a path; give the server a host name of its own and leave the path away",
-        );
+    if let Some(trouble) = Issuer::from(&issuer).trouble() {
+        read.mistake(NAME, trouble);
     }
     if !issuer.is_https() && !issuer.is_loopback() {
         read.mistake(NAME, "is not https; OAuth without TLS is for localhost only");
@@ -445,7 +437,7 @@ mod tests {
     #[test]
     fn nothing_needs_to_be_set() {
         let config = config([]).unwrap();
-        assert_eq!(config.issuer, "http://localhost:3001");
+        assert_eq!(config.issuer.as_str(), "http://localhost:3001");
         assert_eq!((config.port, config.host.is_loopback()), (3001, true));
         assert!(config.resource_server.is_development);
         assert_eq!(config.lifetimes, Lifetimes::default());
@@ -453,10 +445,15 @@ mod tests {
     }
 
     #[test]
-    fn the_issuer_has_no_slash_at_the_end_and_no_path() {
-        let with = |url| config([("AUTH_SERVER_URL", url)]);
-        assert_eq!(with("http://localhost:4000/").unwrap().issuer, "http://localhost:4000");
-        assert_eq!(mistakes([("AUTH_SERVER_URL", "http://localhost:4000/a")]), ["AUTH_SERVER_URL"]);
+    fn the_issuer_has_no_slash_at_the_end_and_a_path_that_can_be_served() {
+        let with = |url: &str| config([("AUTH_SERVER_URL", url)]);
+        for path in ["", "/a", "/a/b"] {
+            let issuer = with(&format!("http://localhost:4000{path}/")).unwrap().issuer;
+            assert_eq!(issuer.as_str(), format!("http://localhost:4000{path}"));
+        }
+        for wrong in ["http://localhost:4000/a//b", "http://localhost:4000/livez"] {
+            assert_eq!(mistakes([("AUTH_SERVER_URL", wrong)]), ["AUTH_SERVER_URL"]);
+        }
         assert!(with("localhost:4000").is_err());
     }
 
@@ -479,7 +476,7 @@ mod tests {
         let url = ("AUTH_SERVER_URL", "https://auth.example.com");
         let secret = ("MCP_AUTH_CLIENT_SECRET", "a secret of its own, of 32 letters");
         let public = config([url, secret, ("AUTH_MOCK_IDP", "1")]).unwrap();
-        assert!(public.is_https() && !public.resource_server.is_development);
+        assert!(public.issuer.is_https() && !public.resource_server.is_development);
     }
 
     #[test]

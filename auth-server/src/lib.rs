@@ -46,6 +46,7 @@ use url::Url;
 
 pub use self::clients_file::GivenClients;
 pub use self::config::{ClientDocuments, Config, Lifetimes, ResourceServer, TokenFormat};
+pub use self::domain::Issuer;
 pub use self::grants::TrustedIssuers;
 pub use self::guard::{GuardSettings, Ladder, Rate, Step, TrustedProxies};
 pub use self::keys::{SigningAlgorithm, SigningKeys};
@@ -125,7 +126,7 @@ impl AuthServer {
         parts: Parts,
         telemetry: Telemetry,
     ) -> Result<Self, StartError> {
-        let metrics = AuthMetrics::new(telemetry.metrics(), config.is_https(), &parts.clock);
+        let metrics = AuthMetrics::new(telemetry.metrics(), config.issuer.is_https(), &parts.clock);
         let mcp_base = Url::parse(&config.mcp_base).map_err(StartError::McpBase)?;
         let policy = config.documents.clone();
         let reach = if policy.allow_private { Reach::Anywhere } else { Reach::Internet };
@@ -166,7 +167,7 @@ impl AuthServer {
         &self.0.config
     }
 
-    fn issuer(&self) -> &str {
+    fn issuer(&self) -> &Issuer {
         &self.0.config.issuer
     }
 

@@ -115,7 +115,7 @@ fn announce(server: &AuthServer, listener: &TcpListener) {
     if server.config().documents.allow_private {
         tracing::warn!("AUTH_CIMD_ALLOW_PRIVATE is on: client documents are read from anywhere");
     }
-    if server.config().is_https() && server.guard().proxies().is_empty() {
+    if server.issuer().is_https() && server.guard().proxies().is_empty() {
         tracing::warn!(
             "AUTH_TRUSTED_PROXIES is not set: what ends TLS for this server is taken for its only \
              client, and limits per address count all the world as one"

@@ -15,11 +15,10 @@ use chassis::{
 };
 use http::header;
 use serde_json::Value;
-use shared::oauth::well_known;
 use store::Store;
 
 use super::{World, doctor_store, shared_store};
-use crate::Config;
+use crate::{Config, Issuer};
 
 /// The largest document that is looked at, in bytes.
 const MAX_DOCUMENT: usize = 256 * 1024;
@@ -95,24 +94,26 @@ async fn look_at_server(
     clock: &Clock,
     ours: Option<Value>,
 ) -> Vec<(&'static str, Finding)> {
-    let url = format!("{}{}", config.issuer, well_known::AUTHORIZATION_SERVER);
+    let mut urls = config.issuer.metadata_urls();
+    let url = urls.next().unwrap_or_default();
     let (document, date) = match fetch(&url).await {
         Ok(found) => found,
         Err(why) => {
             let words = format!("{url} {why}; is the server running and AUTH_SERVER_URL right?");
-            return vec![("issuer", Bad(words))];
+            return vec![("issuer", Bad(words + &gateway(&config.issuer)))];
         }
     };
-    let mut findings = Vec::new();
-    let issuer = document["issuer"].as_str().unwrap_or_default();
-    findings.push((
-        "issuer",
-        if issuer == config.issuer {
-            Good("reachable, and calls itself as it is set".to_owned())
-        } else {
-            Bad(format!("{url} names the issuer `{issuer}`, and {} is set", config.issuer))
-        },
-    ));
+    let mut findings = vec![("issuer", names_itself(&config.issuer, &url, &document))];
+    for url in urls {
+        let finding = match fetch(&url).await {
+            Ok((document, _)) => names_itself(&config.issuer, &url, &document),
+            Err(why) => Bad(format!(
+                "{url} {why}, and some clients ask there only{}",
+                gateway(&config.issuer)
+            )),
+        };
+        findings.extend(matches!(finding, Bad(_)).then_some(("issuer", finding)));
+    }
     findings.push(("clock", clocks(date, clock.now())));
     if let Some(ours) = ours {
         let told = fetch(document["jwks_uri"].as_str().unwrap_or_default()).await;
@@ -132,6 +133,25 @@ async fn look_at_server(
         ));
     }
     findings
+}
+
+fn names_itself(issuer: &Issuer, url: &str, document: &Value) -> Finding {
+    let named = document["issuer"].as_str().unwrap_or_default();
+    if named == issuer.as_str() {
+        Good("reachable, and calls itself as it is set".to_owned())
+    } else {
+        Bad(format!("{url} names the issuer `{named}`, and {issuer} is set"))
+    }
+}
+
+/// What else may be wrong if the issuer has a path.
+fn gateway(issuer: &Issuer) -> String {
+    match issuer.path() {
+        "" => String::new(),
+        path => format!(
+            "; the gateway has to hand on {path}/* and /.well-known/*{path}, and leave the path as it is"
+        ),
+    }
 }
 
 /// A JSON document, and the time by the clock of who answers.

@@ -2,7 +2,7 @@
 //!
 //! - `0123…` (32 hexadecimal digits): a public client. It is the hash of what was registered, so who
 //!   registers the same gets the same.
-//! - `c0123…` (`c` and 32 digits): a client with a secret, which is one of a kind.
+//! - `c0123…` (`c` and 32 digits): a client with a secret or keys, which is one of a kind.
 //! - `mcpi_…`: the registration itself, for a server that keeps everything in memory and would
 //!   forget it. There is no key: opening one checks everything that registration checks, so to make
 //!   one up is to register. Why: decision 0019.
@@ -71,7 +71,7 @@ impl Management {
     }
 }
 
-/// The identifier of a client with a secret.
+/// The identifier of a client with a secret or keys.
 pub(crate) fn own(entropy: &Entropy) -> String {
     format!("c{}", entropy.hex::<16>())
 }
@@ -95,7 +95,7 @@ pub(crate) fn is_stored(id: &str) -> bool {
     digits.len() == 32 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Whether this client can delete its registration: those with a secret can.
+/// Whether this client can delete its registration: those with a secret or keys can.
 pub(crate) fn can_be_deleted(id: &str) -> bool {
     match open(id) {
         Some((client, _)) => client.authentication != Authentication::Public,

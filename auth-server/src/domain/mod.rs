@@ -13,6 +13,7 @@ mod device;
 mod family;
 mod identity;
 mod issued_token;
+mod issuer;
 mod login;
 mod redirect_hosts;
 mod redirect_uri;
@@ -27,7 +28,6 @@ mod token_format;
 mod transaction;
 mod unique_json;
 
-pub use self::token_format::TokenFormat;
 pub(crate) use self::{
     access::{AccessRecord, Grant, RefreshRecord, User},
     client::{Authentication, Client},
@@ -58,3 +58,4 @@ pub(crate) use self::{
     transaction::{Transaction, WrongTurn, form_token},
     unique_json::Unique,
 };
+pub use self::{issuer::Issuer, token_format::TokenFormat};

@@ -6,7 +6,7 @@ use shared::oauth::{
 };
 
 use super::{
-    Authentication, BadKeySource, Client, KeySource, Management, RedirectUri, client_id,
+    Authentication, BadKeySource, Client, Issuer, KeySource, Management, RedirectUri, client_id,
     redirect_uri::BadRedirectUri,
     ticket::{ClientSecret, ManagementToken, Ticket},
 };
@@ -65,11 +65,15 @@ impl Registration {
         now: Timestamp,
         entropy: &Entropy,
     ) -> Result<Self, MetadataError> {
-        let (authentication, secret) = authentication(&metadata, entropy)?;
-        let id = if secret.is_some() { client_id::own(entropy) } else { entropy.hex::<16>() };
-        let client = client(id, metadata, authentication, now)?;
+        // RFC 7591 section 2: a client that says nothing is confidential and uses Basic.
+        let method = metadata.token_endpoint_auth_method.clone();
+        let method = method.unwrap_or(TokenEndpointAuthMethod::ClientSecretBasic);
+        let (authentication, secret) = authentication(method, &metadata, entropy)?;
         // What is public is shared by all who register the same: nobody may change it.
-        let token = secret.is_some().then(|| Ticket::random(entropy));
+        let is_own = authentication != Authentication::Public;
+        let id = if is_own { client_id::own(entropy) } else { entropy.hex::<16>() };
+        let client = client(id, metadata, authentication, now)?;
+        let token = is_own.then(|| Ticket::random(entropy));
         Ok(Self { client, management: token.as_ref().map(Management::of), secret, token })
     }
 
@@ -79,24 +83,30 @@ impl Registration {
         Self { client, management, secret: None, token: Some(token) }
     }
 
-    /// The client `before` as it wants to be from now on: of the same name, with the same secret.
+    /// The client `before` as it wants to be from now on: of the same name, and still one that proves
+    /// who it is. A secret that it has stays; one that it did not have is a new one.
     pub(crate) fn change(
         metadata: ClientMetadata,
         before: &Client,
-    ) -> Result<Client, MetadataError> {
-        let Authentication::Secret { digest, .. } = &before.authentication else {
-            return Err(MetadataError::AuthMethod);
-        };
+        token: ManagementToken,
+        entropy: &Entropy,
+    ) -> Result<Self, MetadataError> {
         let method = metadata.token_endpoint_auth_method.clone().unwrap_or_else(|| before.method());
-        if !has_secret(&method) {
+        let (authentication, secret) = match &before.authentication {
+            Authentication::Secret { digest, .. } if has_secret(&method) => {
+                (Authentication::Secret { method, digest: digest.clone() }, None)
+            }
+            _ => authentication(method, &metadata, entropy)?,
+        };
+        if authentication == Authentication::Public {
             return Err(MetadataError::AuthMethod);
         }
-        let authentication = Authentication::Secret { method, digest: digest.clone() };
-        client(before.id.clone(), metadata, authentication, before.issued_at)
+        let client = client(before.id.clone(), metadata, authentication, before.issued_at)?;
+        Ok(Self { secret, ..Self::known(client, token) })
     }
 
     /// The answer to the client (RFC 7591 section 3.2.1): what was registered, not what was asked.
-    pub(crate) fn document(&self, issuer: &str) -> RegisteredClient {
+    pub(crate) fn document(&self, issuer: &Issuer) -> RegisteredClient {
         let client = &self.client;
         let (secret, token) = (self.secret.as_ref(), self.token.as_ref());
         RegisteredClient {
@@ -105,7 +115,7 @@ impl Registration {
             client_secret: secret.map(|secret| Sensitive::new(secret.expose())),
             client_secret_expires_at: secret.map(|_| 0),
             registration_access_token: token.map(|token| Sensitive::new(token.expose())),
-            registration_client_uri: token.map(|_| format!("{issuer}/register/{}", client.id)),
+            registration_client_uri: token.map(|_| issuer.at(&format!("/register/{}", client.id))),
             metadata: metadata(client),
         }
     }
@@ -205,13 +215,12 @@ fn is_name(name: &str) -> bool {
     name.chars().count() <= MAX_NAME && !name.chars().any(char::is_control)
 }
 
-/// RFC 7591 section 2: a client that says nothing is confidential and uses Basic.
+/// How a client will prove who it is, and its new secret if that is how.
 fn authentication(
+    method: TokenEndpointAuthMethod,
     metadata: &ClientMetadata,
     entropy: &Entropy,
 ) -> Result<(Authentication, Option<ClientSecret>), MetadataError> {
-    let method = metadata.token_endpoint_auth_method.clone();
-    let method = method.unwrap_or(TokenEndpointAuthMethod::ClientSecretBasic);
     match method {
         TokenEndpointAuthMethod::None => Ok((Authentication::Public, None)),
         TokenEndpointAuthMethod::ClientSecretBasic | TokenEndpointAuthMethod::ClientSecretPost => {
@@ -233,6 +242,7 @@ fn has_secret(method: &TokenEndpointAuthMethod) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use ambient::values::BaseUrl;
     use serde_json::{Value, json};
 
     use super::*;
@@ -240,6 +250,10 @@ mod tests {
     fn register(metadata: Value) -> Result<Registration, MetadataError> {
         let metadata = serde_json::from_value(metadata).unwrap();
         Registration::new(metadata, Timestamp::from_secs(7), &Entropy::seeded(1))
+    }
+
+    fn issuer() -> Issuer {
+        Issuer::from(&"https://as.example".parse::<BaseUrl>().unwrap())
     }
 
     #[test]
@@ -250,7 +264,7 @@ mod tests {
             "http://localhost:8787/callback",
         ];
         let made = register(json!({"redirect_uris": uris, "token_endpoint_auth_method": "none"}));
-        let document = serde_json::to_value(made.unwrap().document("https://as.example")).unwrap();
+        let document = serde_json::to_value(made.unwrap().document(&issuer())).unwrap();
         assert_eq!(document["redirect_uris"], json!(uris));
         assert_eq!(document["grant_types"], json!(["authorization_code", "refresh_token"]));
         assert_eq!(document.get("client_secret_expires_at"), None);
@@ -259,7 +273,7 @@ mod tests {
     #[test]
     fn a_client_that_says_nothing_gets_a_secret_that_is_kept_hashed() {
         let made = register(json!({"redirect_uris": ["https://a.example/cb"]})).unwrap();
-        let document = made.document("https://as.example");
+        let document = made.document(&issuer());
         let secret = document.client_secret.unwrap();
         assert_eq!(document.client_secret_expires_at, Some(0));
         let kept = serde_json::to_string(&made.client).unwrap();
@@ -277,8 +291,7 @@ mod tests {
     fn a_program_for_devices_only_needs_no_address_to_be_answered_at() {
         let device = "urn:ietf:params:oauth:grant-type:device_code";
         let asked = json!({"grant_types": [device, "refresh_token"], "response_types": []});
-        let document =
-            serde_json::to_value(register(asked).unwrap().document("https://as.example")).unwrap();
+        let document = serde_json::to_value(register(asked).unwrap().document(&issuer())).unwrap();
         assert_eq!(document["grant_types"], json!(["refresh_token", device]));
         assert_eq!(document["redirect_uris"], json!([]));
         assert_eq!(document.get("response_types"), None);

@@ -19,6 +19,10 @@ pub(crate) struct Transaction {
     pub(crate) request: AuthorizationRequest,
     /// The client as it was when it asked. What it says of itself later changes nothing here.
     pub(crate) client: Client,
+    /// What the audit log calls the login that may come of it; the tokens of that will be a family of
+    /// this name. None in records of versions that had no such names.
+    #[serde(default)]
+    pub(crate) login: Option<String>,
     /// Whose it is.
     browser: Digest<BrowserKind>,
     /// How far it has come.
@@ -56,15 +60,15 @@ pub(crate) enum WrongTurn {
 }
 
 impl Transaction {
-    /// Puts a request before the user of one browser.
+    /// Puts a request before the user of one browser; `login` is a name for what comes of it.
     pub(crate) fn begin(
-        request: AuthorizationRequest,
-        client: Client,
+        (client, request): (Client, AuthorizationRequest),
+        login: String,
         browser: &BrowserKey,
         expires_at: Timestamp,
     ) -> Self {
-        let browser = browser.digest();
-        Self { request, client, browser, stage: Stage::Consent, expires_at }
+        let (login, browser) = (Some(login), browser.digest());
+        Self { request, client, login, browser, stage: Stage::Consent, expires_at }
     }
 
     /// Whether this browser may go on with it now.
@@ -154,7 +158,7 @@ mod tests {
             after_logout: Vec::new(),
             issued_at: Timestamp::default(),
         };
-        Transaction::begin(request, client, browser, Timestamp::from_secs(10))
+        Transaction::begin((client, request), "l".into(), browser, Timestamp::from_secs(10))
     }
 
     #[test]

@@ -79,7 +79,7 @@ fn tell(code: &Code, why: Mismatch) {
 
 fn line(event: Event, code: &Code) -> audit::Line<'_> {
     let Grant { user, client_id, .. } = &code.grant;
-    event.line().subject(&user.sub).client(client_id).about(&code.family)
+    event.line().subject(&user.sub).client(client_id).login(&code.family)
 }
 
 /// What was begun, before anybody is told of it.

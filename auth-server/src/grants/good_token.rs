@@ -4,7 +4,7 @@ use store::StoreError;
 
 use crate::{
     AuthServer,
-    domain::{AccessRecord, Family, IssuedToken, client_id},
+    domain::{AccessRecord, ClientUrl, Family, IssuedToken, client_id},
 };
 
 /// What is kept of a token, if it is good.
@@ -28,8 +28,12 @@ pub(crate) async fn good_token(
     Ok(is_alive.then_some(record))
 }
 
-/// Whether the token's client has deleted itself. Most cannot, and are not asked for.
+/// Whether the token's client has deleted itself, or the operator has removed it. Most clients can do
+/// neither, and are not asked for.
 async fn is_gone(server: &AuthServer, client: &str) -> Result<bool, StoreError> {
+    if !client_id::is_registered(client) && !ClientUrl::is_meant(client) {
+        return Ok(!server.is_given(client));
+    }
     if !client_id::can_be_deleted(client) {
         return Ok(false);
     }

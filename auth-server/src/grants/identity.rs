@@ -20,7 +20,7 @@ pub(super) async fn id_token(
     }
     let now = server.now();
     let claims = IdTokenClaims {
-        iss: server.issuer().to_owned(),
+        iss: server.issuer().to_string(),
         sub: grant.user.sub.clone(),
         aud: grant.client_id.clone(),
         // Signed keys are told for as long as this after their last use.

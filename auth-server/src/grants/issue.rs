@@ -60,7 +60,7 @@ impl Pair {
         let token = match server.config().token_format {
             TokenFormat::Opaque => IssuedToken::Opaque(Ticket::random(entropy)),
             TokenFormat::Jwt => {
-                let claims = record.claims(server.issuer());
+                let claims = record.claims(server.issuer().as_str());
                 IssuedToken::Signed(Secret::new(server.keys().sign("at+jwt", &claims).await?))
             }
         };
@@ -75,7 +75,7 @@ impl Pair {
     /// What the audit log says of them.
     pub(super) fn line(&self, event: Event) -> audit::Line<'_> {
         let AccessRecord { family, grant, .. } = &self.access.1;
-        event.line().subject(&grant.user.sub).client(&grant.client_id).about(family)
+        event.line().subject(&grant.user.sub).client(&grant.client_id).login(family)
     }
 
     /// Keeps them. They are good from now on, if their family is.

@@ -67,7 +67,7 @@ async fn check(
     issuer: &TrustedIssuer,
 ) -> Result<(), AssertionError> {
     let (claims, assertions) = (jwt.claims(), server.provider_assertions());
-    claims.expect_one_of("aud", &[server.issuer()])?;
+    claims.expect_one_of("aud", &[server.issuer().as_str()])?;
     claims.expect("client_id", &client.id)?;
     claims.required("sub")?;
     claims.present("iat")?;

@@ -44,7 +44,7 @@ pub(crate) async fn redeem_refresh_token(
     // RFC 9449 section 5: a public client has nothing but its key to show that it is the one; who
     // has proved who it is may change the key.
     if client.may_call_unproven() && grant.key.is_some() && grant.key != key {
-        Event::ForeignToken.line().client(&client.id).about(&record.family).write();
+        Event::ForeignToken.line().client(&client.id).login(&record.family).write();
         return Err(GrantError::OtherKey);
     }
     server.repo().clients.keep(client).await?;
@@ -71,7 +71,7 @@ async fn find(
     if record.client_id == client.id {
         return Ok(record);
     }
-    Event::ForeignToken.line().client(&client.id).about(&record.family).write();
+    Event::ForeignToken.line().client(&client.id).login(&record.family).write();
     Err(GrantError::ForeignRefreshToken)
 }
 
@@ -117,7 +117,7 @@ async fn answer_instead(
         Rotation::Reuse => {
             let keep = server.lifetimes().family;
             server.repo().tokens.revoke_family(family, keep).await?;
-            Event::RefreshReused.line().about(family).write();
+            Event::RefreshReused.line().login(family).write();
             Err(GrantError::ReusedRefreshToken)
         }
     }

@@ -170,13 +170,18 @@ pub(super) async fn post(
     let repo = server.repo();
     // First what would let it in again.
     repo.apps.forget(&user, &form.client_id).await?;
-    let logins = repo.apps.logins(&user).await?;
-    for login in logins.iter().filter(|login| login.is_of(&form.client_id)) {
+    let line = Event::AppRevoked.line().subject(&user).client(&form.client_id);
+    let mut logins = repo.apps.logins(&user).await?;
+    logins.retain(|login| login.is_of(&form.client_id));
+    if logins.is_empty() {
+        line.write();
+    }
+    for login in &logins {
         repo.tokens.revoke_family(&login.family, server.lifetimes().family).await?;
         repo.apps.leave(&user, login).await?;
+        line.login(&login.family).write();
     }
-    Event::AppRevoked.line().subject(&user).client(&form.client_id).write();
-    Ok(see_other("/apps?done=1"))
+    Ok(see_other(&server.issuer().local("/apps?done=1")))
 }
 
 /// For people: no more exact than they need.

@@ -248,7 +248,7 @@ fn refused(
     error: RequestError,
     (client_id, redirect_uri, state): (String, String, Option<String>),
 ) -> AuthorizationRequestError {
-    let (issuer, asks) = (server.issuer().to_owned(), false);
+    let (issuer, asks) = (server.issuer().to_string(), false);
     let refused = Refused { error, issuer, client_id, redirect_uri, state, asks };
     AuthorizationRequestError::Request(Box::new(refused))
 }

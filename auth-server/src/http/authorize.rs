@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     AuthServer,
+    audit::Event,
     domain::{
         AuthorizationRequest, BrowserKey, Client, Handle, RequestError, Session, Ticket,
         Transaction, User, can_be_silent, comes_by_itself, form_token,
@@ -106,7 +107,7 @@ async fn decide(
         && agreed_before(server, headers, &session.user, (&client, &request)).await?
     {
         let Session { user, auth_time, .. } = session.clone();
-        let conclusion = Conclusion { user, auth_time, consent: Consent::Remembered };
+        let conclusion = Conclusion { user, auth_time, consent: Consent::Remembered, login: None };
         return Ok(conclusion.hand_out(server, &client, request).await?);
     }
     match session {
@@ -157,7 +158,9 @@ async fn ask(
     let handle: Handle = Ticket::random(server.entropy());
     let key: BrowserKey = Ticket::random(server.entropy());
     let expires_at = server.now() + TRANSACTION_LIFE;
-    let transaction = Transaction::begin(request, client, &key, expires_at);
+    let login = server.entropy().hex::<16>();
+    Event::AuthorizationBegun.line().client(&client.id).login(&login).write();
+    let transaction = Transaction::begin((client, request), login, &key, expires_at);
     server.repo().transactions.begin(&handle, &transaction).await?;
     let viewer = session.map_or(Viewer::Nobody, |session| Viewer::User(&session.user));
     let shown = ConsentPage::new(&transaction, &handle, form_token(&handle, &key), viewer);

@@ -23,7 +23,7 @@ pub(crate) struct SetCookie(String);
 
 /// The cookie of a transaction.
 pub(super) fn transaction_cookie(server: &AuthServer, handle: &Handle) -> BrowserCookie {
-    BrowserCookie::new("txn", handle.expose(), server.config().is_https())
+    BrowserCookie::new("txn", handle.expose(), server.issuer().is_https())
 }
 
 impl BrowserCookie {
@@ -66,6 +66,8 @@ impl BrowserCookie {
 
     fn with(&self, value: &str, max_age: Duration) -> SetCookie {
         let cookie = Cookie::build((&*self.name, value))
+            // Also where the issuer has a path: the prefix demands it, and is worth more. A path
+            // keeps nothing from the other pages of the same host (RFC 6265 section 8.5).
             .path("/")
             .http_only(true)
             .secure(self.is_https)

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     AuthServer,
-    audit::Event,
+    audit::{self, Event},
     domain::{
         BrowserKey, Goal, Handle, Login, Nonce, Transaction, User, WrongTurn, login_nonce,
         login_verifier,
@@ -129,6 +129,8 @@ struct Arrival<'a> {
     handle: Handle,
     state: Nonce,
     key: BrowserKey,
+    /// What the audit log calls it; nothing if it is for no client.
+    name: Option<String>,
 }
 
 pub(super) async fn get(
@@ -173,7 +175,7 @@ async fn arrive<'a>(
     let key = transaction_cookie(server, &handle).read(headers);
     login.check(key.as_ref(), server.now())?;
     let key = key.ok_or(WrongTurn::OtherBrowser)?;
-    Ok(Arrival { upstream, login, handle, state, key })
+    Ok(Arrival { upstream, login, handle, state, key, name: None })
 }
 
 /// Somebody has logged in for a client, or has not.
@@ -183,9 +185,10 @@ async fn for_client(
     arrival: Arrival<'_>,
     code: Option<String>,
 ) -> Result<Response, RouteError> {
-    let (handle, cookie) = (&arrival.handle, transaction_cookie(server, &arrival.handle));
+    let cookie = transaction_cookie(server, &arrival.handle);
     let transactions = &server.repo().transactions;
-    let transaction = transactions.find(handle).await?.ok_or(RouteError::Unknown)?;
+    let transaction = transactions.find(&arrival.handle).await?.ok_or(RouteError::Unknown)?;
+    let arrival = Arrival { name: transaction.login.clone(), ..arrival };
     transaction.check(Some(&arrival.key), server.now())?;
     transaction.check_login(&arrival.state)?;
     let identity = match code {
@@ -193,17 +196,18 @@ async fn for_client(
         None => None,
     };
     // Of several who come here at once, one ends the transaction and gets the code.
-    let ended = transactions.end(handle).await?.ok_or(RouteError::Unknown)?;
-    let Transaction { client, request, .. } = ended;
+    let ended = transactions.end(&arrival.handle).await?.ok_or(RouteError::Unknown)?;
+    let Transaction { client, request, login, .. } = ended;
     let Some(identity) = identity else {
         let failure = (ErrorCode::AccessDenied, "there was no login");
         let state = request.state.as_deref();
-        let response = fail(server.issuer(), &request.redirect_uri, state, failure);
+        let response = fail(server.issuer().as_str(), &request.redirect_uri, state, failure);
         return Ok((cookie.clear(), response).into_response());
     };
     let auth_time = identity.auth_time.unwrap_or_else(|| server.now());
     let session = arrival.sign_in(server, headers, (&identity.user, auth_time)).await?;
-    let conclusion = Conclusion { user: identity.user, auth_time, consent: Consent::Given };
+    let user = identity.user;
+    let conclusion = Conclusion { user, auth_time, consent: Consent::Given, login };
     let response = conclusion.hand_out(server, &client, request).await?;
     Ok((cookie.clear(), session, response).into_response())
 }
@@ -220,10 +224,16 @@ async fn for_apps(
     let auth_time = identity.auth_time.unwrap_or_else(|| server.now());
     let session = arrival.sign_in(server, headers, (&identity.user, auth_time)).await?;
     let cookie = transaction_cookie(server, &arrival.handle);
-    Ok((cookie.clear(), session, see_other("/apps")).into_response())
+    Ok((cookie.clear(), session, see_other(&server.issuer().local("/apps"))).into_response())
 }
 
 impl Arrival<'_> {
+    /// What the audit log says of it.
+    fn line(&self, event: Event) -> audit::Line<'_> {
+        let line = event.line().about(self.upstream.name());
+        self.name.as_deref().map_or(line, |name| line.login(name))
+    }
+
     /// The browser is logged in from now on.
     async fn sign_in(
         &self,
@@ -232,7 +242,7 @@ impl Arrival<'_> {
         (user, auth_time): (&User, Timestamp),
     ) -> Result<Option<SetCookie>, StoreError> {
         server.metrics().login("success");
-        Event::LoginOk.line().subject(&user.sub).about(self.upstream.name()).write();
+        self.line(Event::LoginOk).subject(&user.sub).write();
         session::sign_in(server, headers, self.upstream, (user.clone(), auth_time)).await
     }
 
@@ -251,7 +261,7 @@ impl Arrival<'_> {
         let identity = self.upstream.redeem(&reply, server.provider_assertions()).await;
         if let Err(UpstreamError::NotAdmitted(_)) = &identity {
             server.metrics().login("refused");
-            Event::LoginRefused.line().about(self.upstream.name()).write();
+            self.line(Event::LoginRefused).write();
         }
         identity.map_err(|error| failure(self.upstream, error))
     }

@@ -37,9 +37,9 @@ pub(super) async fn check(
     let claims = jwt.claims();
     claims.expect("iss", client_id)?;
     claims.expect("sub", client_id)?;
-    let at = |path| format!("{}{path}", server.issuer());
+    let at = |path| server.issuer().at(path);
     // RFC 9126 section 2 adds the third.
-    claims.expect_one_of("aud", &[server.issuer(), &at("/token"), &at("/par")])?;
+    claims.expect_one_of("aud", &[server.issuer().as_str(), &at("/token"), &at("/par")])?;
     let ends = server.assertions().check_times(claims, LONGEST)?;
     server.assertions().check_signature(&jwt, keys).await?;
     server.assertions().use_up(client_id, claims, ends).await

@@ -25,6 +25,8 @@ pub(super) struct Conclusion {
     /// When the user has logged in.
     pub(super) auth_time: Timestamp,
     pub(super) consent: Consent,
+    /// What the audit log calls it since it began; none if it begins here.
+    pub(super) login: Option<String>,
 }
 
 /// How somebody has agreed.
@@ -72,7 +74,7 @@ impl Conclusion {
         if ClientUrl::is_meant(&client.id) {
             server.repo().clients.remember(client).await?;
         }
-        let Self { user, auth_time, consent } = self;
+        let Self { user, auth_time, consent, login } = self;
         let (apps, now) = (&server.repo().apps, server.now());
         let event = match consent {
             Consent::Remembered => Event::ConsentRemembered,
@@ -94,14 +96,14 @@ impl Conclusion {
             key,
             ..
         } = request;
-        let family = server.entropy().hex::<16>();
-        event.line().client(&client_id).subject(&user.sub).about(&family).write();
+        let family = login.unwrap_or_else(|| server.entropy().hex::<16>());
+        event.line().client(&client_id).subject(&user.sub).login(&family).write();
         let life = server.lifetimes().family;
         apps.enter(&user.sub, (&client_id, &family), life).await?;
         for login in apps.surplus(&user.sub).await? {
             server.repo().tokens.revoke_family(&login.family, life).await?;
             apps.leave(&user.sub, &login).await?;
-            Event::LoginDisplaced.line().subject(&user.sub).about(&login.family).write();
+            Event::LoginDisplaced.line().subject(&user.sub).login(&login.family).write();
         }
         let ticket: AuthorizationCode = Ticket::random(server.entropy());
         let code = Code {
@@ -114,6 +116,6 @@ impl Conclusion {
         };
         server.repo().codes.add(&ticket, &code).await?;
         let result = [("code", ticket.expose())];
-        Ok(respond(server.issuer(), &code.redirect_uri, state.as_deref(), &result))
+        Ok(respond(server.issuer().as_str(), &code.redirect_uri, state.as_deref(), &result))
     }
 }

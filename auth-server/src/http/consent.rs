@@ -138,21 +138,22 @@ impl Asked {
     }
 
     async fn deny(self, server: &AuthServer) -> Result<Response, RouteError> {
-        let request = self.end(server).await?.request;
+        let Transaction { request, login, .. } = self.end(server).await?;
         server.metrics().consented("deny");
-        Event::ConsentDenied.line().client(&request.client_id).write();
+        let line = Event::ConsentDenied.line().client(&request.client_id);
+        login.as_deref().map_or(line, |login| line.login(login)).write();
         let failure = (ErrorCode::AccessDenied, "the user said no");
         let state = request.state.as_deref();
-        let response = fail(server.issuer(), &request.redirect_uri, state, failure);
+        let response = fail(server.issuer().as_str(), &request.redirect_uri, state, failure);
         Ok((transaction_cookie(server, &self.handle).clear(), response).into_response())
     }
 
     /// Somebody who is logged in agrees.
     async fn approve(self, server: &AuthServer, session: Session) -> Result<Response, RouteError> {
-        let Transaction { client, request, .. } = self.end(server).await?;
+        let Transaction { client, request, login, .. } = self.end(server).await?;
         server.metrics().consented("approve");
         let Session { user, auth_time, .. } = session;
-        let conclusion = Conclusion { user, auth_time, consent: Consent::Given };
+        let conclusion = Conclusion { user, auth_time, consent: Consent::Given, login };
         let response = conclusion.hand_out(server, &client, request).await?;
         Ok((transaction_cookie(server, &self.handle).clear(), response).into_response())
     }

@@ -57,7 +57,7 @@ enum RouteError {
     UnknownCode { typed: String },
     #[error(transparent)]
     TooOften(#[from] Refusal),
-    #[error("the program on the device is not registered any more")]
+    #[error("the program on the device is not registered any more, or not for devices")]
     UnknownClient,
     #[error("the answer is from another issuer, or to no question of ours")]
     Unknown,
@@ -111,7 +111,7 @@ pub(super) fn router() -> Router<AuthServer> {
 
 /// Where consent and login lead back to.
 fn done(server: &AuthServer) -> String {
-    format!("{}/device/done", server.issuer())
+    server.issuer().at("/device/done")
 }
 
 /// Shows the field. A code in the address is shown and not used: the user compares it first.
@@ -148,7 +148,8 @@ async fn ask(
     device: Device,
     code: &UserCode,
 ) -> Result<Response, RouteError> {
-    let client = server.client(&device.client_id).await?.ok_or(RouteError::UnknownClient)?;
+    let client = server.client(&device.client_id).await?.filter(|client| client.devices);
+    let client = client.ok_or(RouteError::UnknownClient)?;
     let key: VisitKey = Ticket::random(server.entropy());
     let verifier: CodeVerifier = server.entropy().hex::<32>().parse()?;
     let visit = Visit { device: name, verifier: verifier.expose().to_owned() };
@@ -176,7 +177,7 @@ async fn decide(
     RawQuery(query): RawQuery,
 ) -> Result<Response, RouteError> {
     let decision: Decision = read_query(query)?;
-    if decision.iss != server.issuer() {
+    if decision.iss != server.issuer().as_str() {
         return Err(RouteError::Unknown);
     }
     let key = VisitKey::parse(&decision.state).ok_or(RouteError::Unknown)?;

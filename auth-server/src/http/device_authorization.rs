@@ -64,7 +64,7 @@ pub(super) async fn post(
     let target = wanted.target(&client, offer)?;
     let ticket: DeviceCode = Ticket::random(server.entropy());
     let user_code = keep(&server, client.id, target, &ticket).await?;
-    let verification_uri = format!("{}/device", server.issuer());
+    let verification_uri = server.issuer().at("/device");
     let user_code = user_code.shown();
     let answer = DeviceAuthorizationResponse {
         device_code: Sensitive::new(ticket.expose()),

@@ -11,11 +11,11 @@ use axum::{
 use chassis::faults::{Aim, Described, Faults, mark};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::Value;
-use shared::oauth::{ErrorCode, well_known};
+use shared::oauth::ErrorCode;
 use url::Url;
 
 use super::answer::OAuthError;
-use crate::{AuthServer, keys::Rotation};
+use crate::{AuthServer, Issuer, keys::Rotation};
 
 /// Names, and what they do.
 const OWN: [Described; 7] = [
@@ -51,13 +51,14 @@ async fn give(State(server): State<AuthServer>, request: Request, next: Next) ->
     let Some(aim) = request.extensions().get::<Aim>().cloned() else {
         return next.run(request).await;
     };
-    let path = request.uri().path().to_owned();
+    let whole = request.uri().path().to_owned();
+    let path = server.issuer().below(&whole).unwrap_or_default();
     if path == "/token"
         && let Some(refused) = refused(&aim)
     {
         return refused;
     }
-    let rotated = matches!(&*path, "/token" | "/jwks") && aim.take("rotate_keys");
+    let rotated = matches!(path, "/token" | "/jwks") && aim.take("rotate_keys");
     if rotated && let Err(error) = server.keys().rotate(Rotation::Compromised).await {
         tracing::error!(%error, "keys could not be replaced on purpose");
     }
@@ -65,8 +66,8 @@ async fn give(State(server): State<AuthServer>, request: Request, next: Next) ->
     if rotated {
         mark(&mut response, "rotate_keys");
     }
-    let is_metadata = [well_known::AUTHORIZATION_SERVER, well_known::OPENID_CONFIGURATION];
-    if is_metadata.contains(&&*path) && aim.take("wrong_issuer") {
+    let is_metadata = server.issuer().metadata_paths().contains(&whole);
+    if is_metadata && aim.take("wrong_issuer") {
         return of_a_stranger(response).await;
     }
     answer_of_authorization(&aim, server.issuer(), &mut response);
@@ -89,11 +90,11 @@ fn refused(aim: &Aim) -> Option<Response> {
 }
 
 /// Changes where a browser is sent with a code or an error.
-fn answer_of_authorization(aim: &Aim, issuer: &str, response: &mut Response) {
+fn answer_of_authorization(aim: &Aim, issuer: &Issuer, response: &mut Response) {
     let Some(mut url) = location(response.headers()) else { return };
     let has = |name: &str| url.query_pairs().any(|(known, _)| known == name);
     // A login at the mock comes back with an issuer as well, and to us: that is not for the client.
-    let is_own = url.as_str().starts_with(issuer);
+    let is_own = url.as_str().starts_with(&issuer.at("/"));
     if is_own || !has("iss") {
         return;
     }

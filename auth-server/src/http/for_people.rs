@@ -2,6 +2,8 @@
 //!
 //! The answers themselves are made where nobody knows who asks, some of them outside of the router.
 
+use std::sync::Arc;
+
 use axum::{
     extract::Request,
     response::{IntoResponse as _, Response},
@@ -9,7 +11,10 @@ use axum::{
 use chassis::{Around, Begun};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
-use crate::pages::{ErrorPage, page};
+use crate::{
+    Issuer,
+    pages::{ErrorPage, page},
+};
 
 /// What programs send their forms to. Some of those say that they like HTML, and cannot read it.
 const FOR_PROGRAMS: [&str; 7] =
@@ -17,14 +22,14 @@ const FOR_PROGRAMS: [&str; 7] =
 
 /// Turns the answer into a page, if it is one of those and a person asks.
 #[derive(Clone)]
-pub(super) struct Pages;
+pub(super) struct Pages(pub(super) Arc<Issuer>);
 
 impl Around for Pages {
     /// Whether a person asks.
     type Kept = bool;
 
     fn before(&self, request: &mut Request) -> Begun<bool> {
-        let path = request.uri().path();
+        let path = self.0.below(request.uri().path()).unwrap_or_default();
         let is_programs = FOR_PROGRAMS.iter().any(|known| path.starts_with(known));
         let is_persons = request.method() == Method::GET || !is_programs;
         Begun::with(is_persons && prefers_html(request.headers()))

@@ -2,7 +2,6 @@
 
 use axum::{Json, extract::State};
 use serde::Serialize;
-use shared::oauth::well_known;
 
 use crate::AuthServer;
 
@@ -24,13 +23,14 @@ struct Endpoints {
 }
 
 pub(super) async fn get(State(server): State<AuthServer>) -> Json<Report> {
-    let at = |path| format!("{}{path}", server.issuer());
+    let issuer = server.issuer();
+    let at = |path| issuer.at(path);
     let is_healthy = server.store().ping().await.is_ok();
     Json(Report {
         status: if is_healthy { "healthy" } else { "degraded" },
         mode: "authorization-server",
         endpoints: Endpoints {
-            metadata: at(well_known::AUTHORIZATION_SERVER),
+            metadata: issuer.metadata_urls().next().unwrap_or_default(),
             authorize: at("/authorize"),
             token: at("/token"),
             register: at("/register"),

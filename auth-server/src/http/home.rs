@@ -1,14 +1,15 @@
 //! `GET /`, for people who open the server in a browser, and the style of all pages.
 
+use std::iter::repeat;
+
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, header};
-use shared::oauth::well_known;
 
 use crate::{
-    AuthServer,
+    AuthServer, Issuer,
     idp::Idp,
     pages::{self, Endpoint, HomePage, STYLES},
 };
@@ -16,10 +17,8 @@ use crate::{
 /// Where clients register, if they may.
 const REGISTRATION: &str = "/register";
 
-/// What programs use, in the order in which they do.
-const ENDPOINTS: [Endpoint; 12] = [
-    Endpoint::link(well_known::AUTHORIZATION_SERVER, "metadata, RFC 8414"),
-    Endpoint::link(well_known::OPENID_CONFIGURATION, "the same, OpenID Connect"),
+/// What programs use, in the order in which they do: behind the metadata, below the issuer.
+const ENDPOINTS: [Endpoint<&str>; 10] = [
     Endpoint::link("/jwks", "public keys"),
     Endpoint::new(REGISTRATION, "clients register"),
     Endpoint::new("/par", "clients hand requests in"),
@@ -35,17 +34,24 @@ const ENDPOINTS: [Endpoint; 12] = [
 pub(super) async fn page(State(server): State<AuthServer>) -> Response {
     let (users, password) = server.idp().map(Idp::demo_users).unwrap_or_default();
     let real = server.upstreams().iter().filter(|upstream| !upstream.is_mock());
-    let may_register = server.config().strangers.may_register;
-    let is_there = |endpoint: &Endpoint| may_register || endpoint.path != REGISTRATION;
     let home = HomePage {
-        issuer: server.issuer(),
+        issuer: server.issuer().as_str(),
         resource: server.resources().default_audience(),
-        endpoints: ENDPOINTS.into_iter().filter(is_there).collect(),
+        endpoints: endpoints(server.issuer(), server.config().strangers.may_register),
         providers: real.map(|upstream| upstream.label().to_owned()).collect(),
         users,
         password,
     };
     pages::page(StatusCode::OK, &home)
+}
+
+fn endpoints(issuer: &Issuer, may_register: bool) -> Vec<Endpoint<String>> {
+    let words = ["metadata, RFC 8414"].into_iter().chain(repeat("the same, OpenID Connect"));
+    let described = issuer.metadata_paths().into_iter().zip(words);
+    let described = described.map(|(path, words)| Endpoint::link(path, words));
+    let is_there = |endpoint: &Endpoint<&str>| may_register || endpoint.path != REGISTRATION;
+    let below = ENDPOINTS.into_iter().filter(is_there);
+    described.chain(below.map(|endpoint| endpoint.of(issuer))).collect()
 }
 
 pub(super) async fn styles() -> impl IntoResponse {

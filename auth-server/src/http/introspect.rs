@@ -46,7 +46,7 @@ pub(super) async fn post(
         Ok(None) => "inactive",
         Err(_) => "error",
     });
-    let described = found?.map(|record| record.describe(server.issuer()));
+    let described = found?.map(|record| record.describe(server.issuer().as_str()));
     let response =
         described.map_or_else(IntrospectionResponse::inactive, IntrospectionResponse::active);
     Ok(answer::no_store(StatusCode::OK, response))

@@ -166,7 +166,7 @@ impl Trip<'_> {
             (Some(only), _) => self.begin(server, only).await,
             (None, Goal::Client) => {
                 let parameters = [("transaction", self.handle.expose())];
-                Ok(see_other(&query::append("/login", &parameters)))
+                Ok(see_other(&query::append(&server.issuer().local("/login"), &parameters)))
             }
             (None, Goal::Apps) => Ok(choose(server, self.handle, self.key, self.goal)),
         }

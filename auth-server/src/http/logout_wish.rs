@@ -9,7 +9,7 @@ use super::query;
 use crate::{
     AuthServer,
     assertions::{Jwt, PublicKeys},
-    domain::{Client, KeySource, RedirectUri},
+    domain::{Client, Issuer, KeySource, RedirectUri},
     keys::KeyError,
 };
 
@@ -60,7 +60,7 @@ impl Wish {
 
     /// The same wish as the address of a page of ours. A form of another site comes without our
     /// cookies; a link comes with them.
-    pub(super) fn address(&self, issuer: &str) -> String {
+    pub(super) fn address(&self, issuer: &Issuer) -> String {
         let hint = self.id_token_hint.as_ref().map(Sensitive::expose);
         let all = [
             ("id_token_hint", hint),
@@ -69,7 +69,7 @@ impl Wish {
             ("state", self.state.as_deref()),
         ];
         let said: Vec<_> = all.into_iter().filter_map(|(name, it)| Some((name, it?))).collect();
-        query::append(&format!("{issuer}/logout"), &said)
+        query::append(&issuer.at("/logout"), &said)
     }
 }
 
@@ -84,7 +84,7 @@ async fn read(server: &AuthServer, token: &str) -> Result<Option<(String, String
     let keys = serde_json::to_value(keys).ok().and_then(|set| PublicKeys::read(&set).ok());
     let Some(keys) = keys.map(KeySource::Here) else { return Ok(None) };
     let is_ours = jwt.typ() == Some("jwt")
-        && jwt.claims().expect("iss", server.issuer()).is_ok()
+        && jwt.claims().expect("iss", server.issuer().as_str()).is_ok()
         && server.assertions().check_signature(&jwt, &keys).await.is_ok();
     let claims = jwt.claims();
     let about = claims.required("sub").ok().zip(claims.only("aud").ok());

@@ -1,8 +1,9 @@
 //! `/register/{client_id}` (RFC 7592): a client reads, changes and deletes its own registration.
 //!
-//! Only clients with a secret can. What a public client has registered belongs to everybody who has
+//! Only clients with a secret or keys can. What a public client has registered belongs to everybody who has
 //! registered the same, so nobody gets a token that could change or delete it.
 
+use ambient::Entropy;
 use axum::{
     Json,
     extract::{FromRequest as _, Path, Request, State, rejection::JsonRejection},
@@ -15,7 +16,7 @@ use store::StoreError;
 
 use super::{
     answer::{self, OAuthError},
-    register::{Object, RouteError as RegisterError},
+    register::{self, Object, RouteError as RegisterError},
 };
 use crate::{
     AuthServer,
@@ -36,7 +37,10 @@ pub(super) enum RouteError {
     Token,
     #[error("client_id and client_secret must be those of the registration, if they are named")]
     OtherClient,
-    #[error("a registration with a secret stays one: token_endpoint_auth_method cannot be none")]
+    #[error(
+        "token_endpoint_auth_method must be client_secret_basic, client_secret_post or \
+         private_key_jwt: what is one client's own cannot become everybody's"
+    )]
     Method,
     #[error(transparent)]
     Metadata(#[from] RegisterError),
@@ -84,7 +88,7 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, RouteError> {
     let (kept, token) = authenticate(&server, &id, &headers).await?;
-    Ok(show(&server, kept.client, token))
+    Ok(show(&server, &Registration::known(kept.client, token)))
 }
 
 pub(super) async fn put(
@@ -96,12 +100,11 @@ pub(super) async fn put(
     let (kept, token) = authenticate(&server, &id, &headers).await?;
     let body = Json::<Object<Change>>::from_request(request, &server).await;
     let Json(Object(change)) = body.map_err(|why: JsonRejection| RegisterError::from(why))?;
-    let mut client = change.apply(&kept.client)?;
-    client.takes_assertions &= !server.config().id_jag.is_empty();
-    server.config().redirect_hosts.check(&client).map_err(RegisterError::from)?;
-    server.repo().clients.change(kept, client.clone()).await?;
-    Event::ClientChanged.line().client(&client.id).write();
-    Ok(show(&server, client, token))
+    let mut changed = change.apply(&kept.client, token, server.entropy())?;
+    register::check(&server, &mut changed.client)?;
+    server.repo().clients.change(kept, changed.client.clone()).await?;
+    Event::ClientChanged.line().client(&changed.client.id).write();
+    Ok(show(&server, &changed))
 }
 
 /// Its tokens end with it: introspection asks whether such a client is still there, and so does
@@ -137,19 +140,25 @@ async fn authenticate(
 
 impl Change {
     /// The client as it is after the change. What is not named is as if it were registered anew.
-    fn apply(self, before: &Client) -> Result<Client, RouteError> {
-        let Authentication::Secret { digest, .. } = &before.authentication else {
-            return Err(RouteError::Method);
-        };
+    fn apply(
+        self,
+        before: &Client,
+        token: ManagementToken,
+        entropy: &Entropy,
+    ) -> Result<Registration, RouteError> {
         let is_secret = |secret: &Sensitive| {
-            ClientSecret::parse(secret.expose()).is_some_and(|secret| digest.is_of(&secret))
+            let secret = ClientSecret::parse(secret.expose());
+            match &before.authentication {
+                Authentication::Secret { digest, .. } => secret.is_some_and(|it| digest.is_of(&it)),
+                _ => false,
+            }
         };
         let same = self.client_id.is_none_or(|id| id == before.id)
             && self.client_secret.as_ref().is_none_or(is_secret);
         if !same {
             return Err(RouteError::OtherClient);
         }
-        let changed = Registration::change(self.metadata, before);
+        let changed = Registration::change(self.metadata, before, token, entropy);
         changed.map_err(|why| match why {
             MetadataError::AuthMethod => RouteError::Method,
             why => RouteError::Metadata(why.into()),
@@ -157,8 +166,8 @@ impl Change {
     }
 }
 
-/// The secret is not shown: it is not known here. The token is the one that the caller has sent.
-fn show(server: &AuthServer, client: Client, token: ManagementToken) -> Response {
-    let registration = Registration::known(client, token);
+/// A secret is shown when it is new; later it is not known here. The token is the one that the caller
+/// has sent.
+fn show(server: &AuthServer, registration: &Registration) -> Response {
     answer::no_store(StatusCode::OK, registration.document(server.issuer()))
 }

@@ -1,7 +1,7 @@
 //! `GET /.well-known/oauth-authorization-server` (RFC 8414) and `openid-configuration` (`OpenID`
 //! Connect Discovery): one document. Everything in it works, and everything that works is in it.
 //!
-//! The issuer has no path, so the form of RFC 8414 that has the path at its end is the same address.
+//! Where the two are if the issuer has a path is for [`Issuer`](crate::Issuer) to say.
 
 use axum::{Json, extract::State, response::IntoResponse};
 use http::header;
@@ -20,11 +20,11 @@ pub(super) async fn get(State(server): State<AuthServer>) -> impl IntoResponse {
 }
 
 fn document(server: &AuthServer) -> AuthorizationServerMetadata {
-    let at = |path| format!("{}{path}", server.issuer());
+    let at = |path| server.issuer().at(path);
     let text = |text: &str| vec![text.to_owned()];
     let strangers = server.config().strangers;
     AuthorizationServerMetadata {
-        issuer: server.issuer().to_owned(),
+        issuer: server.issuer().to_string(),
         authorization_endpoint: at("/authorize"),
         token_endpoint: at("/token"),
         jwks_uri: Some(at("/jwks")),

@@ -39,24 +39,28 @@ mod session;
 mod token;
 mod userinfo;
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    middleware::from_fn_with_state as layer_fn,
+    middleware::{self, Next, from_fn_with_state as layer_fn},
     response::Response,
     routing::{MethodRouter, get, post},
 };
 use chassis::{AroundLayer, Dress, Health, RequestId, dress, version};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
-use shared::oauth::{ErrorCode, well_known};
+use shared::oauth::ErrorCode;
 use tower_http::{
     cors::{AllowHeaders, AllowOrigin, CorsLayer},
     set_header::SetResponseHeaderLayer,
 };
 
 use self::{answer::OAuthError, limits::Toll, long_address::LongAddress, own_names::OwnNames};
-use crate::{AuthServer, guard::Budget, idp::Idp, metrics, run::SERVICE};
+use crate::{
+    AuthServer, Issuer, guard::Budget, idp::Idp, metrics, pages::shown_below, run::SERVICE,
+};
 
 /// The largest registration, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -64,7 +68,9 @@ const MAX_BODY: usize = 64 * 1024;
 /// The largest form, in bytes.
 const MAX_FORM: usize = 16 * 1024;
 
-/// The URL map.
+/// The URL map. If the issuer has a path, all of it is below that path but what orchestrators and
+/// operators ask the process itself, which is at the root, and the metadata, whose addresses have the
+/// path at their end ([`Issuer::metadata_paths`]).
 ///
 /// ```text
 /// GET  /.well-known/oauth-authorization-server  what there is (RFC 8414)
@@ -96,30 +102,86 @@ const MAX_FORM: usize = 16 * 1024;
 /// GET  /debug/faults       (POST, DELETE)       what is to go wrong, if MCP_FAULTS is set
 /// ```
 pub(crate) fn router(server: &AuthServer) -> Router {
+    let issuer = server.issuer();
+    let forms = DefaultBodyLimit::max(MAX_FORM);
+    let refusals = layer_fn(server.clone(), limits::count_refusals);
+    let below = for_programs(server)
+        .route("/introspect", post(introspect::post).layer(forms).layer(refusals))
+        .route("/", get(home::page))
+        .route("/styles.css", get(home::styles))
+        .route("/health", get(health::get))
+        .with_state(server.clone())
+        .merge(for_browsers(server));
+    let router = mounted(issuer, below).merge(metadata(server));
+    let router = faults::around(router, server)
+        .merge(readiness(server).router())
+        .merge(server.telemetry().main_port())
+        .merge(version(SERVICE, json!({ "issuer": issuer.as_str() })))
+        .fallback(not_found)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(AroundLayer(LongAddress))
+        .layer(layer_fn(server.clone(), limits::name_caller));
+    let pages = for_people::Pages(Arc::new(issuer.clone()));
+    shown(issuer, dress(router, clothes(server)).layer(AroundLayer(pages)))
+}
+
+/// `router` below the path of the issuer.
+pub(crate) fn mounted(issuer: &Issuer, router: Router) -> Router {
+    if issuer.path().is_empty() { router } else { Router::new().nest(issuer.path(), router) }
+}
+
+/// `router`, whose pages know where they are.
+fn shown(issuer: &Issuer, router: Router) -> Router {
+    if issuer.path().is_empty() {
+        return router;
+    }
+    let path: Arc<str> = issuer.path().into();
+    router.layer(middleware::from_fn(move |request, next: Next| {
+        shown_below(Arc::clone(&path), next.run(request))
+    }))
+}
+
+/// What the server says of itself, where its issuer says; with a path, also the page of the issuer
+/// with a slash, which a router takes for another one.
+fn metadata(server: &AuthServer) -> Router {
+    let paths = server.issuer().metadata_paths();
+    let described =
+        paths.iter().fold(Router::new(), |router, path| router.route(path, get(metadata::get)));
+    let described = open(described);
+    let home = match server.issuer().path() {
+        "" => Router::new(),
+        path => Router::new().route(&format!("{path}/"), get(home::page)),
+    };
+    described.merge(home).with_state(server.clone())
+}
+
+/// What clients ask.
+fn for_programs(server: &AuthServer) -> Router<AuthServer> {
     let forms = DefaultBodyLimit::max(MAX_FORM);
     let toll = |budget| Toll { server: server.clone(), budget };
     let refusals = || layer_fn(server.clone(), limits::count_refusals);
     let tokens = layer_fn(toll(Budget::Token), limits::for_programs);
-    let authorizations = layer_fn(toll(Budget::Authorization), limits::for_people);
     let beginning = |method: MethodRouter<AuthServer>| {
         let toll = layer_fn(toll(Budget::Authorization), limits::for_programs);
         method.layer(forms).layer(refusals()).layer(toll)
     };
-    let for_programs = Router::new()
+    let router = Router::new()
         .route("/token", post(token::post).layer(forms).layer(refusals()).layer(tokens))
         .route("/revoke", post(revoke::post).layer(forms).layer(refusals()))
         .route("/par", beginning(post(pushed::post)))
         .route("/device_authorization", beginning(post(device_authorization::post)))
         .merge(registration(server))
-        .route(well_known::AUTHORIZATION_SERVER, get(metadata::get))
-        .route(well_known::OPENID_CONFIGURATION, get(metadata::get))
         .route("/jwks", get(jwks::get))
-        .route("/userinfo", get(userinfo::get).post(userinfo::get))
-        // Before the layer, or preflights would be taken for a wrong method.
-        .method_not_allowed_fallback(wrong_method)
-        .layer(cors());
+        .route("/userinfo", get(userinfo::get).post(userinfo::get));
+    open(router)
+}
+
+/// What people see.
+fn for_browsers(server: &AuthServer) -> Router {
+    let toll = Toll { server: server.clone(), budget: Budget::Authorization };
+    let authorizations = layer_fn(toll, limits::for_people);
     let mock = server.idp();
-    let for_browsers = Router::new()
+    Router::new()
         .route("/authorize", get(authorize::get).post(authorize::post).layer(authorizations))
         .route("/consent", post(consent::post))
         .route("/apps", get(apps::get).post(apps::post))
@@ -131,29 +193,13 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .with_state(server.clone())
         .merge(mock.map(Idp::router).unwrap_or_default())
         .layer(AroundLayer(OwnNames::of(server)))
-        .layer(forms)
+        .layer(DefaultBodyLimit::max(MAX_FORM))
         .layer(if_absent(header::CACHE_CONTROL, "no-store"))
         // Our own forms tell us where they come from; nobody else is told.
         .layer(if_absent(header::REFERRER_POLICY, "same-origin"))
         // The default, `same-origin`, would cut the tie between a client's page and the window it
         // has opened for the login, for good, and with it the way the answer goes back.
-        .layer(if_absent(HeaderName::from_static("cross-origin-opener-policy"), "unsafe-none"));
-    let router = for_programs
-        .route("/introspect", post(introspect::post).layer(forms).layer(refusals()))
-        .route("/", get(home::page))
-        .route("/styles.css", get(home::styles))
-        .route("/health", get(health::get))
-        .with_state(server.clone())
-        .merge(for_browsers);
-    let router = faults::around(router, server)
-        .merge(readiness(server).router())
-        .merge(server.telemetry().main_port())
-        .merge(version(SERVICE, json!({ "issuer": server.issuer() })))
-        .fallback(not_found)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(AroundLayer(LongAddress))
-        .layer(layer_fn(server.clone(), limits::name_caller));
-    dress(router, clothes(server)).layer(AroundLayer(for_people::Pages))
+        .layer(if_absent(HeaderName::from_static("cross-origin-opener-policy"), "unsafe-none"))
 }
 
 /// Where clients register, if they may, and where those that did manage what they registered.
@@ -171,8 +217,8 @@ fn registration(server: &AuthServer) -> Router<AuthServer> {
 
 /// Programs in browsers, such as the Inspector, may use what needs no cookies. The pages are for
 /// people and introspection is for the MCP server: no other origin may read those.
-fn cors() -> CorsLayer {
-    CorsLayer::new()
+fn open(router: Router<AuthServer>) -> Router<AuthServer> {
+    let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::any())
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
@@ -181,7 +227,9 @@ fn cors() -> CorsLayer {
             header::RETRY_AFTER,
             proof::DPOP_NONCE,
             HeaderName::from_static("x-request-id"),
-        ])
+        ]);
+    // Before the layer, or preflights would be taken for a wrong method.
+    router.method_not_allowed_fallback(wrong_method).layer(cors)
 }
 
 fn if_absent(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
@@ -190,7 +238,7 @@ fn if_absent(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<He
 
 fn clothes(server: &AuthServer) -> Dress {
     Dress {
-        https: server.config().is_https(),
+        https: server.issuer().is_https(),
         max_body: MAX_BODY,
         too_large,
         metrics: server.metrics().http(),

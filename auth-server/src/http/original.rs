@@ -20,8 +20,9 @@ pub(super) fn router() -> Router<AuthServer> {
 }
 
 /// Where somebody logged in.
-async fn authorize(RawQuery(query): RawQuery) -> Response {
-    moved(&format!("{}/authorize", idp::PATH), query.as_deref())
+async fn authorize(State(server): State<AuthServer>, RawQuery(query): RawQuery) -> Response {
+    let address = server.issuer().local(&format!("{}/authorize", idp::PATH));
+    moved(&address, query.as_deref())
 }
 
 /// Where the way back led: today's page takes an answer to a question that was asked, from the

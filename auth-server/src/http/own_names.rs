@@ -24,7 +24,7 @@ pub(super) struct OwnNames {
 
 impl OwnNames {
     pub(super) fn of(server: &AuthServer) -> Self {
-        let issuer: Result<BaseUrl, _> = server.issuer().parse();
+        let issuer: Result<BaseUrl, _> = server.issuer().as_str().parse();
         Self { is_local: issuer.is_ok_and(|issuer| issuer.is_loopback()) }
     }
 }

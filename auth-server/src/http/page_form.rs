@@ -66,7 +66,7 @@ impl<T: DeserializeOwned> FromRequest<AuthServer> for PageForm<T> {
 
 /// A form of another site does not count.
 pub(super) fn check_origin(headers: &HeaderMap, server: &AuthServer) -> Result<(), PageError> {
-    comes_from_our_page(headers, server.issuer()).then_some(()).ok_or(PageError::CrossSite)
+    comes_from_our_page(headers, server.issuer().origin()).then_some(()).ok_or(PageError::CrossSite)
 }
 
 /// A form without the token that the page had does not count.

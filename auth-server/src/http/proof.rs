@@ -75,7 +75,7 @@ async fn check(
     if sent.next().is_some() {
         return Err(ProofError::Several);
     }
-    let url = format!("{}{path}", server.issuer());
+    let url = server.issuer().at(path);
     let now = server.now();
     let request = Request { method: method.as_str(), url: &url, token, now };
     let proof = dpop::verify(proof.to_str().unwrap_or_default(), &request)?;

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     AuthServer,
     audit::Event,
-    domain::{MetadataError, Registration},
+    domain::{Client, MetadataError, Registration},
     guard::{Budget, Refusal},
 };
 
@@ -100,11 +100,7 @@ pub(super) async fn post(
     let body = Json::<Object<ClientMetadata>>::from_request(request, &server).await?;
     let Json(Object(metadata)) = body;
     let mut registration = Registration::new(metadata, server.now(), server.entropy())?;
-    server.config().redirect_hosts.check(&registration.client)?;
-    let anywhere = server.config().documents.allow_private;
-    registration.client.check_keys(anywhere).map_err(MetadataError::from)?;
-    // Nobody is promised what there is not.
-    registration.client.takes_assertions &= !server.config().id_jag.is_empty();
+    check(&server, &mut registration.client)?;
     let clients = &server.repo().clients;
     if !clients.name(&mut registration).await? {
         server.guard().spend_for_all(Budget::NewClient).await?;
@@ -113,6 +109,16 @@ pub(super) async fn post(
     server.metrics().registered();
     Event::ClientRegistered.line().client(&registration.client.id).write();
     Ok(answer::no_store(StatusCode::CREATED, registration.document(server.issuer())))
+}
+
+/// Whether a client may be as it says, here and as the operator has set.
+pub(super) fn check(server: &AuthServer, client: &mut Client) -> Result<(), RouteError> {
+    server.config().redirect_hosts.check(client)?;
+    let anywhere = server.config().documents.allow_private;
+    client.check_keys(anywhere).map_err(MetadataError::from)?;
+    // Nobody is promised what there is not.
+    client.takes_assertions &= !server.config().id_jag.is_empty();
+    Ok(())
 }
 
 /// A `T` from a JSON object. Without this, serde would also read its members from an array, one

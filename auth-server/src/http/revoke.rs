@@ -74,8 +74,8 @@ async fn revoke_access(
         Some(record) if record.grant.client_id != client.id => Err(RouteError::Foreign),
         Some(record) => {
             tokens.remove_access(token).await?;
-            let line = Event::TokenRevoked.line().client(&client.id).about(&record.id);
-            line.subject(&record.grant.user.sub).write();
+            let line = Event::TokenRevoked.line().client(&client.id).login(&record.family);
+            line.about(&record.id).subject(&record.grant.user.sub).write();
             Ok(())
         }
     }
@@ -92,7 +92,7 @@ async fn revoke_refresh(
         Some(record) if record.client_id != client.id => Err(RouteError::Foreign),
         Some(record) => {
             tokens.revoke_family(&record.family, server.lifetimes().family).await?;
-            Event::TokenRevoked.line().client(&client.id).about(&record.family).write();
+            Event::TokenRevoked.line().client(&client.id).login(&record.family).write();
             Ok(())
         }
     }

@@ -66,5 +66,5 @@ pub(super) fn forgotten(server: &AuthServer, response: Response) -> Response {
 }
 
 fn cookie(server: &AuthServer) -> BrowserCookie {
-    BrowserCookie::new("session", "", server.config().is_https())
+    BrowserCookie::new("session", server.issuer().path(), server.issuer().is_https())
 }

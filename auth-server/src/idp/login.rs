@@ -176,7 +176,7 @@ pub(super) async fn post(
     form: Result<Form<LoginForm>, ParamsError>,
 ) -> Result<Response, RouteError> {
     let Form(form) = form?;
-    if !comes_from_our_page(&headers, idp.origin()) {
+    if !comes_from_our_page(&headers, idp.0.host.origin()) {
         return Err(RouteError::CrossSite);
     }
     let question = form.question;
@@ -248,11 +248,7 @@ impl Question {
 impl Idp {
     /// A cookie per login, so that two tabs do not take each other's.
     fn cookie(&self, state: &str) -> BrowserCookie {
-        BrowserCookie::new("idp", state, self.0.is_https)
-    }
-
-    fn origin(&self) -> &str {
-        self.0.issuer.strip_suffix(super::PATH).unwrap_or(&self.0.issuer)
+        BrowserCookie::new("idp", state, self.0.host.is_https())
     }
 
     fn back(&self, parameters: &[(&str, &str)]) -> Response {

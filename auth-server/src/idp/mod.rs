@@ -24,7 +24,7 @@ pub(crate) use self::signer::NoKey;
 use self::{signer::Signer, users::Users};
 use crate::{
     Parts,
-    domain::{LoginCode, Ticket, User},
+    domain::{Issuer, LoginCode, Ticket, User},
     guard::Guard,
     metrics::AuthMetrics,
 };
@@ -45,9 +45,10 @@ pub(crate) struct Idp(Arc<Inner>);
 struct Inner {
     /// Its own issuer.
     issuer: String,
+    /// The server that it is a part of.
+    host: Issuer,
     /// The one address it sends browsers back to.
     callback: String,
-    is_https: bool,
     clock: Clock,
     entropy: Entropy,
     logins: Table<Login>,
@@ -75,7 +76,7 @@ impl Record for Login {
 impl Idp {
     /// The provider below `issuer`, which sends browsers back to `callback`.
     pub(crate) fn new(
-        issuer: &str,
+        issuer: &Issuer,
         callback: String,
         parts: &Parts,
         guard: Guard,
@@ -83,9 +84,9 @@ impl Idp {
     ) -> Result<Self, NoKey> {
         let store: &Store = &parts.store;
         Ok(Self(Arc::new(Inner {
-            issuer: format!("{issuer}{PATH}"),
+            issuer: issuer.at(PATH),
+            host: issuer.clone(),
             callback,
-            is_https: issuer.starts_with("https:"),
             clock: parts.clock.clone(),
             entropy: parts.entropy.clone(),
             logins: store.table(),

@@ -6,16 +6,20 @@
 mod apps;
 mod consent;
 mod device;
+mod place;
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
 use chassis::{Fault, RequestId};
 use http::{HeaderValue, StatusCode, header};
 
+use crate::Issuer;
+
 pub(crate) use self::{
     apps::{App, AppsPage, LogoutPage, destination_in_words},
     consent::{ConsentPage, Viewer, visible},
     device::{DeviceDonePage, DevicePage},
+    place::{local, shown_below},
 };
 
 /// The style of all pages, in a file of its own so that the policy need not allow any inline.
@@ -116,7 +120,7 @@ pub(crate) struct ProviderChoice<'a> {
 pub(crate) struct HomePage<'a> {
     pub(crate) issuer: &'a str,
     pub(crate) resource: &'a str,
-    pub(crate) endpoints: Vec<Endpoint>,
+    pub(crate) endpoints: Vec<Endpoint<String>>,
     /// Where people log in, but for the mock.
     pub(crate) providers: Vec<String>,
     /// The demo users, if the mock is there: name for the login and name for people.
@@ -126,23 +130,29 @@ pub(crate) struct HomePage<'a> {
 }
 
 /// An address of this server.
-pub(crate) struct Endpoint {
-    /// Below the issuer.
-    pub(crate) path: &'static str,
+pub(crate) struct Endpoint<P> {
+    pub(crate) path: P,
     meaning: &'static str,
     /// Whether a browser can open it.
     is_link: bool,
 }
 
-impl Endpoint {
+impl<P> Endpoint<P> {
     /// One for programs.
-    pub(crate) const fn new(path: &'static str, meaning: &'static str) -> Self {
+    pub(crate) const fn new(path: P, meaning: &'static str) -> Self {
         Self { path, meaning, is_link: false }
     }
 
     /// One that people can look at too.
-    pub(crate) const fn link(path: &'static str, meaning: &'static str) -> Self {
+    pub(crate) const fn link(path: P, meaning: &'static str) -> Self {
         Self { path, meaning, is_link: true }
+    }
+}
+
+impl Endpoint<&str> {
+    /// The same, whose path is below the issuer, as a browser calls it.
+    pub(crate) fn of(self, issuer: &Issuer) -> Endpoint<String> {
+        Endpoint { path: issuer.local(self.path), meaning: self.meaning, is_link: self.is_link }
     }
 }
 
@@ -181,15 +191,15 @@ mod tests {
         let provider = ProviderChoice { name: EVIL, label: EVIL };
         let providers = vec![provider];
         let chooser = ChooserPage { transaction: EVIL, token: EVIL, goal: "client", providers };
+        let text = || EVIL.to_owned();
         let home = HomePage {
             issuer: EVIL,
             resource: EVIL,
-            endpoints: vec![Endpoint::link("/x", "x"), Endpoint::new("/y", "y")],
+            endpoints: vec![Endpoint::link(text(), "x"), Endpoint::new(text(), "y")],
             providers: vec![EVIL.to_owned()],
             users: vec![("alice", "Alice")],
             password: "p",
         };
-        let text = || EVIL.to_owned();
         let app = App {
             name: Some(text()),
             host: text(),

@@ -32,9 +32,9 @@ use self::{
 pub(crate) use self::{admission::NotAdmitted, discovery::DiscoveryError, identity::Identity};
 use crate::{
     assertions::{AssertionError, Assertions, BadClaim, BadJwt, Jwt, PublicKeys, RemoteError},
-    domain::{Freshness, KeySource, Unique, user_id},
+    domain::{Freshness, Issuer, KeySource, Unique, user_id},
     fetch::{FetchError, Fetcher},
-    http::query,
+    http::{mounted, query},
     idp::Idp,
 };
 
@@ -130,7 +130,7 @@ impl Upstreams {
     /// The providers of the settings, and the mock if it is one of them.
     pub(crate) fn new(
         settings: &UpstreamSettings,
-        issuer: &str,
+        issuer: &Issuer,
         idp: Option<&Idp>,
         clock: &Clock,
     ) -> Result<Self, reqwest::Error> {
@@ -146,7 +146,7 @@ impl Upstreams {
             all.push(upstream(provider.clone(), wire));
         }
         if let Some(idp) = idp {
-            let wire = Wire::Here(Box::new(idp.router()));
+            let wire = Wire::Here(Box::new(mounted(issuer, idp.router())));
             all.push(upstream(mock(idp), wire));
         }
         Ok(Self(all))
@@ -172,12 +172,12 @@ impl Upstreams {
 }
 
 /// Where a provider sends browsers back to.
-pub(crate) fn callback(issuer: &str, name: &str) -> String {
-    format!("{issuer}/upstream/{name}/callback")
+pub(crate) fn callback(issuer: &Issuer, name: &str) -> String {
+    issuer.at(&format!("/upstream/{name}/callback"))
 }
 
 /// Where the mock sends browsers back to.
-pub(crate) fn mock_callback(issuer: &str) -> String {
+pub(crate) fn mock_callback(issuer: &Issuer) -> String {
     callback(issuer, MOCK_NAME)
 }
 

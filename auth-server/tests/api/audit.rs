@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use testkit::oauth::{Client, Tokens};
 
 use crate::{
+    device::{ask, begin, enter, program, text},
     log::Log,
     support::{CALLBACK, PASSWORD, RESOURCE_SERVER, World, approve, redemption, sign_in, with},
 };
@@ -171,4 +172,92 @@ fn check(lines: &[Value], event: &str) {
     let span = span.unwrap_or_else(|| panic!("nobody is named: {line}"));
     assert!(span["address"].is_string() && span["request_id"].is_string(), "{line}");
     assert!(line["fields"]["outcome"].is_string(), "{line}");
+}
+
+/// The events of one login, in their order.
+fn events_of(log: &Log, login: &Value) -> Vec<String> {
+    let text = log.text();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let of_it = lines.filter(|line| line["target"] == "audit" && line["fields"]["login"] == *login);
+    of_it.map(|line| line["fields"]["event"].as_str().unwrap().to_owned()).collect()
+}
+
+/// The one name of all that this client has begun.
+fn begun(log: &Log, client: &Client) -> Vec<Value> {
+    let lines = log.audit("authorization.begun", Some(&client.id));
+    lines.iter().map(|line| line["fields"]["login"].clone()).collect()
+}
+
+#[tokio::test]
+async fn one_name_joins_all_that_happens_to_a_login_from_the_question_to_the_theft() {
+    let (log, world) = (Log::keep(), World::start().await);
+    let client = world.app().await;
+    let tokens = world.tokens(&client).await;
+    let refresh = tokens.refresh.as_deref().unwrap();
+    let _ = world.refresh(&client, refresh).await.expect(200);
+    world.pass(61);
+    world.refresh(&client, refresh).await.expect_oauth_error(400, "invalid_grant");
+    let [login] = &*begun(log, &client) else { panic!("one login has begun") };
+    let expected = [
+        "authorization.begun",
+        "login.ok",
+        "consent.given",
+        "code.redeemed",
+        "refresh.rotated",
+        "refresh.reused",
+    ];
+    assert_eq!(events_of(log, login), expected);
+    // Another login of the same user and the same client has another name.
+    let again = world.tokens(&client).await;
+    let form = [("token", &*again.access), ("client_id", &client.id)];
+    let _ = world.http.post_form("/revoke", &form).await.expect(200);
+    let names = begun(log, &client);
+    assert!(names.len() == 2 && names[1] != *login, "{names:?}");
+    let expected =
+        ["authorization.begun", "login.ok", "consent.given", "code.redeemed", "token.revoked"];
+    assert_eq!(events_of(log, &names[1]), expected);
+}
+
+#[tokio::test]
+async fn a_login_that_comes_to_nothing_has_a_name_as_well() {
+    let (log, world) = (Log::keep(), World::start().await);
+    let client = world.app().await;
+    let mut browser = world.browser();
+    let consent = browser.open(&world.request(&client).url()).await.page().expect(200);
+    let _ = browser.submit(&consent, consent.form("Deny")).await.callback();
+    let (request, code) = world.code(&client).await;
+    let form = redemption(&client, &request, &code);
+    let stolen = with(form.clone(), "code_verifier", WRONG_VERIFIER);
+    world.token(&stolen).await.expect_oauth_error(400, "invalid_grant");
+    let _ = world.token(&form).await.expect(200);
+    world.token(&form).await.expect_oauth_error(400, "invalid_grant");
+    let names = begun(log, &client);
+    assert_eq!(events_of(log, &names[0]), ["authorization.begun", "consent.denied"]);
+    let expected = [
+        "authorization.begun",
+        "login.ok",
+        "consent.given",
+        "code.misused",
+        "code.redeemed",
+        "code.replayed",
+    ];
+    assert_eq!(events_of(log, &names[1]), expected);
+}
+
+#[tokio::test]
+async fn a_login_keeps_its_name_by_way_of_a_device_and_until_its_user_ends_it() {
+    let (log, world) = (Log::keep(), World::start().await);
+    let client = program(&world).await;
+    let device = begin(&world, &client).await;
+    let mut browser = world.browser();
+    let consent = enter(&world, &mut browser, text(&device, "user_code")).await.expect(200);
+    let login = approve(&mut browser, &consent).await.page().expect(200);
+    let _ = sign_in(&mut browser, &login, "alice", PASSWORD).await.page().expect(200);
+    let _ = ask(&world, &client, &device).await.expect(200);
+    let apps = browser.open(&world.at("/apps")).await.page().expect(200);
+    let _ = browser.submit(&apps, apps.form("Remove access")).await.page().expect(200);
+    let [login] = &*begun(log, &client) else { panic!("one login has begun") };
+    let expected =
+        ["authorization.begun", "login.ok", "consent.given", "code.redeemed", "app.revoked"];
+    assert_eq!(events_of(log, login), expected);
 }

@@ -10,7 +10,7 @@ use testkit::{
     oauth::{Client, Tokens},
 };
 
-use crate::support::{CALLBACK, RESOURCE, World, with, without};
+use crate::support::{CALLBACK, RESOURCE, RESOURCE_SERVER, World, with, without};
 
 /// SHA-256 of [`SECRET`] and of [`NEXT_SECRET`].
 const HASHES: [&str; 2] = [
@@ -122,6 +122,26 @@ async fn a_client_gives_its_token_back_and_nobody_elses() {
     assert!(world.is_active(&access).await);
     let _ = world.http.post_form("/revoke", &revoke("report")).await.expect(200);
     assert!(!world.is_active(&access).await);
+}
+
+#[tokio::test]
+async fn whom_the_operator_removes_has_no_tokens_any_more() {
+    let (world, _file) = world().await;
+    let tokens = [("report", SECRET), ("notes", SECRET)];
+    let tokens = tokens.map(|(id, secret)| form(id, secret));
+    let (report, notes) = (token(&world, &tokens[0]).await, token(&world, &tokens[1]).await);
+    let person = world.tokens(&world.app().await).await;
+    let mut rest = NamedTempFile::new().unwrap();
+    let clients = json!({ "clients": [{ "client_id": "notes", "client_secret": SECRET }] });
+    rest.write_all(clients.to_string().as_bytes()).unwrap();
+    let changed = [("AUTH_CLIENTS_FILE", rest.path().to_str().unwrap())];
+    let after = world.another(&changed).await;
+    for (token, active) in [(&report, false), (&notes, true), (&person, true)] {
+        let request = after.request(Method::POST, "/introspect");
+        let request = request.basic_auth(RESOURCE_SERVER.0, Some(RESOURCE_SERVER.1));
+        let told = after.send(request.form(&[("token", &token.access)])).await.expect(200).json();
+        assert_eq!(told["active"], active, "{told}");
+    }
 }
 
 #[tokio::test]

@@ -17,10 +17,10 @@ use crate::{
     support::{CALLBACK, PASSWORD, RESOURCE, World, approve, sign_in},
 };
 
-const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+pub(crate) const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// A program that runs on devices only.
-async fn program(world: &World) -> Client {
+pub(crate) async fn program(world: &World) -> Client {
     program_called(world, "Headless tool").await
 }
 
@@ -40,7 +40,7 @@ async fn program_called(world: &World, name: &str) -> Client {
     }
 }
 
-async fn begin(world: &World, client: &Client) -> Value {
+pub(crate) async fn begin(world: &World, client: &Client) -> Value {
     let form = [("client_id", &*client.id), ("scope", "mcp"), ("resource", RESOURCE)];
     let answer = world.http.post_form("/device_authorization", &form).await.expect(200);
     answer.expect_no_store();
@@ -52,16 +52,16 @@ fn asking<'a>(client: &'a Client, begun: &'a Value) -> [(&'static str, &'a str);
     [("grant_type", GRANT), ("device_code", code), ("client_id", &client.id)]
 }
 
-async fn ask(world: &World, client: &Client, begun: &Value) -> Answer {
+pub(crate) async fn ask(world: &World, client: &Client, begun: &Value) -> Answer {
     world.token(&asking(client, begun)).await
 }
 
-fn text<'a>(begun: &'a Value, name: &str) -> &'a str {
+pub(crate) fn text<'a>(begun: &'a Value, name: &str) -> &'a str {
     begun[name].as_str().unwrap()
 }
 
 /// Types a code; the page is what comes of it.
-async fn enter(world: &World, browser: &mut Browser, code: &str) -> Page {
+pub(crate) async fn enter(world: &World, browser: &mut Browser, code: &str) -> Page {
     let url = format!("{}/device", world.issuer);
     let page = browser.open(&url).await.page().expect(200);
     let form = page.form("Continue").fill("user_code", code);
@@ -69,7 +69,7 @@ async fn enter(world: &World, browser: &mut Browser, code: &str) -> Page {
 }
 
 /// Goes from the code to the end.
-async fn allow(world: &World, code: &str, user: &str) -> Visit {
+pub(crate) async fn allow(world: &World, code: &str, user: &str) -> Visit {
     let mut browser = world.browser();
     let consent = enter(world, &mut browser, code).await.expect(200);
     let login = approve(&mut browser, &consent).await.page().expect(200);

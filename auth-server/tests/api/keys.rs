@@ -9,7 +9,12 @@ use crate::support::{RESOURCE, World, refreshing};
 
 /// What a stranger reads in a signed token, with the public keys alone; none if it is not ours.
 pub(crate) async fn read(http: &Http, token: &str) -> Option<(Value, Value)> {
-    let set = http.get("/jwks").await.expect(200).json();
+    read_at(http, "/jwks", token).await
+}
+
+/// The same, with the keys at this address.
+pub(crate) async fn read_at(http: &Http, jwks: &str, token: &str) -> Option<(Value, Value)> {
+    let set = http.get(jwks).await.expect(200).json();
     let set: jsonwebtoken::jwk::JwkSet = serde_json::from_value(set).unwrap();
     let header = jsonwebtoken::decode_header(token).unwrap();
     let key = jsonwebtoken::DecodingKey::from_jwk(set.find(header.kid.as_ref()?)?).unwrap();

@@ -9,7 +9,12 @@ use testkit::{http::Answer, oauth::Client, redis::RedisServer};
 use crate::support::{CALLBACK, World, redemption, refreshing};
 
 /// A client's own request about itself.
-async fn manage(world: &World, client: &Client, method: Method, body: Option<&Value>) -> Answer {
+pub(crate) async fn manage(
+    world: &World,
+    client: &Client,
+    method: Method,
+    body: Option<&Value>,
+) -> Answer {
     let uri = client.registration["registration_client_uri"].as_str().unwrap();
     let token = client.registration["registration_access_token"].as_str().unwrap();
     let request = world.http.request(method, uri).bearer_auth(token);

@@ -61,11 +61,11 @@ impl World {
 
     /// The same with further settings.
     pub(crate) async fn with(settings: &[(&str, &str)]) -> Self {
-        Self::at(Self::clock(), settings).await
+        Self::by(Self::clock(), settings).await
     }
 
     /// The same on a clock that others look at too.
-    pub(crate) async fn at(clock: Clock, settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn by(clock: Clock, settings: &[(&str, &str)]) -> Self {
         Self::on_with(Store::memory(clock.clone()), clock, settings).await
     }
 
@@ -76,8 +76,18 @@ impl World {
 
     /// The same with further settings.
     pub(crate) async fn on_with(store: Store, clock: Clock, settings: &[(&str, &str)]) -> Self {
+        Self::made((store, clock), "", settings).await
+    }
+
+    /// A server whose issuer has this path.
+    pub(crate) async fn below(path: &str, settings: &[(&str, &str)]) -> Self {
+        let clock = Self::clock();
+        Self::made((Store::memory(clock.clone()), clock), path, settings).await
+    }
+
+    async fn made((store, clock): (Store, Clock), path: &str, settings: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let issuer = format!("http://{}", listener.local_addr().unwrap());
+        let issuer = format!("http://{}{path}", listener.local_addr().unwrap());
         let lifecycle = Lifecycle::new(clock.clone(), Duration::ZERO);
         let http = Http::new(&issuer);
         let (entropy, apps) = (Entropy::seeded(7), AtomicUsize::new(1));
@@ -127,6 +137,11 @@ impl World {
         });
     }
 
+    /// The URL of a path below the issuer.
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
     /// Lets time pass.
     pub(crate) fn pass(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
@@ -139,7 +154,7 @@ impl World {
 
     /// Registers with any metadata.
     pub(crate) async fn register(&self, metadata: &Value) -> Answer {
-        self.http.post_json("/register", metadata).await
+        self.http.post_json(&self.at("/register"), metadata).await
     }
 
     /// A public client.
@@ -183,7 +198,7 @@ impl World {
             ("resource", RESOURCE),
         ];
         Authorization {
-            endpoint: Url::parse(&format!("{}/authorize", self.issuer)).unwrap(),
+            endpoint: Url::parse(&self.at("/authorize")).unwrap(),
             query: query.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             verifier,
             state: "a state/+=&".to_owned(),
@@ -214,7 +229,7 @@ impl World {
 
     /// Makes a token request.
     pub(crate) async fn token(&self, form: &[(&str, &str)]) -> Answer {
-        self.http.post_form("/token", form).await
+        self.http.post_form(&self.at("/token"), form).await
     }
 
     /// Redeems a refresh token.
@@ -224,7 +239,7 @@ impl World {
 
     /// What the MCP server learns about a token.
     pub(crate) async fn introspect(&self, token: &str) -> Value {
-        let request = self.http.request(http::Method::POST, "/introspect");
+        let request = self.http.request(http::Method::POST, &self.at("/introspect"));
         let request = request.basic_auth(RESOURCE_SERVER.0, Some(RESOURCE_SERVER.1));
         let answer = self.http.send(request.form(&[("token", token)])).await.expect(200);
         answer.expect_no_store();

@@ -22,7 +22,7 @@ async fn world(further: &[(&str, &str)]) -> (World, Provider) {
     let settings = provider.settings();
     let settings = settings.iter().map(|(name, value)| (*name, &**value));
     let settings: Vec<_> = settings.chain(further.iter().copied()).collect();
-    (World::at(clock, &settings).await, provider)
+    (World::by(clock, &settings).await, provider)
 }
 
 /// What comes of an approval.

@@ -53,7 +53,7 @@ impl World {
     /// The issuer's identifier, which is its address.
     #[must_use]
     pub fn issuer(&self) -> String {
-        setup::origin(self.auth_line.address())
+        self.setup.issuer(self.auth_line.address())
     }
 
     /// The MCP endpoint of the first instance, which is also the identifier of the resource.
@@ -81,7 +81,8 @@ impl World {
 
     /// What the MCP server is told about a token.
     pub async fn introspect(&self, token: &str) -> Value {
-        let request = self.auth_http().request(http::Method::POST, "/introspect");
+        let endpoint = format!("{}/introspect", self.issuer());
+        let request = self.auth_http().request(http::Method::POST, &endpoint);
         let (id, secret) = self.setup.credentials();
         let request = request.basic_auth(id, Some(secret)).form(&[("token", token)]);
         let answer = self.auth_http().send(request).await.expect(200);

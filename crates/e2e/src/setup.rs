@@ -28,6 +28,7 @@ pub struct Setup {
     backend: Backend,
     instances: usize,
     secret: Secret,
+    path: &'static str,
     env: Env,
 }
 
@@ -47,7 +48,7 @@ impl Setup {
         let env = Env::from([])
             .with("MCP_AUTH_CLIENT_SECRET", secret.expose())
             .with("MCP_STATE_KEY", &entropy.hex::<32>());
-        Self { clock: Clock::system(), backend, instances: 1, secret, env }
+        Self { clock: Clock::system(), backend, instances: 1, secret, path: "", env }
     }
 
     /// Runs all servers on this clock. Redis keeps its own time.
@@ -64,6 +65,13 @@ impl Setup {
         self
     }
 
+    /// Gives the issuer this path.
+    #[must_use]
+    pub const fn issuer_path(mut self, path: &'static str) -> Self {
+        self.path = path;
+        self
+    }
+
     /// Sets a setting of both servers.
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
@@ -76,9 +84,10 @@ impl Setup {
         let (state, redis_line) = self.open().await;
         let (auth_sockets, mcp_sockets) = (self.sockets().await, self.sockets().await);
         let auth_line = Proxy::start(address(&auth_sockets[0])).await;
+        let issuer = self.issuer(auth_line.address());
         self.env = self
             .env
-            .with("AUTH_SERVER_URL", &origin(auth_line.address()))
+            .with("AUTH_SERVER_URL", &issuer)
             .with("BASE_URI", &origin(address(&mcp_sockets[0])));
         let (mut auth, mut mcp) = (Vec::new(), Vec::new());
         for socket in auth_sockets {
@@ -95,6 +104,11 @@ impl Setup {
     #[must_use]
     pub const fn backend(&self) -> Backend {
         self.backend
+    }
+
+    /// The issuer's identifier, if that is the address.
+    pub(crate) fn issuer(&self, address: SocketAddr) -> String {
+        format!("{}{}", origin(address), self.path)
     }
 
     /// What the MCP server shows to the authorization server.

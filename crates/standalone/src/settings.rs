@@ -17,7 +17,7 @@ pub(crate) fn of_both(
     };
     let auth = auth_server::Config::from_env(&env).0;
     let env = match &auth {
-        Ok(auth) => env.with(ISSUER, &auth.issuer),
+        Ok(auth) => env.with(ISSUER, auth.issuer.as_str()),
         Err(_) => env,
     };
     Mistakes::of_both(auth, mcp_server::Config::from_env(&env).0)
@@ -100,7 +100,7 @@ mod tests {
         let (auth, mcp) = settings([("PORT", "4000"), ("AUTH_SERVER_PORT", "4001")]).unwrap();
         assert_eq!(mcp.resource(), "http://localhost:4000/mcp");
         assert_eq!(auth.mcp_base, "http://localhost:4000");
-        assert_eq!(auth.issuer, "http://localhost:4001");
+        assert_eq!(auth.issuer.as_str(), "http://localhost:4001");
         let mcp_server::AuthConfig::Required(checked) = mcp.auth else { panic!("it is checked") };
         assert_eq!(checked.issuer, "http://localhost:4001");
     }
@@ -135,7 +135,7 @@ mod tests {
         let secret = ("MCP_AUTH_CLIENT_SECRET", "a-secret-that-is-long-enough-for-others");
         let public = ("AUTH_SERVER_URL", "https://auth.example.com");
         let (auth, _) = settings([public, port, secret, ("AUTH_MOCK_IDP", "1")]).unwrap();
-        assert_eq!(auth.issuer, "https://auth.example.com");
+        assert_eq!(auth.issuer.as_str(), "https://auth.example.com");
     }
 
     #[test]

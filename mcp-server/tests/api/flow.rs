@@ -103,6 +103,12 @@ async fn what_one_instance_does_is_seen_at_another_without_what_was_said() {
         viewer.more().await;
     }
     viewer.until(&["\"what\":\"result: complete\""]).await;
+    let hops = viewer.hops();
+    let of = |what: &str| {
+        let hop = hops.iter().find(|hop| hop["what"] == what).unwrap();
+        hop["request"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(of("tools/call echo"), of("result: complete"), "both are of one request");
     assert!(!viewer.seen.contains("a secret"), "{}", viewer.seen);
 }
 

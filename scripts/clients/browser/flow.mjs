@@ -5,6 +5,7 @@
 // The server asks nobody to log in, and MCP_FLOW is on, as in plain `cargo run`.
 // Screenshots go to target/screenshots (or SCREENSHOTS).
 
+import { execFileSync } from 'node:child_process';
 import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,6 +51,7 @@ try {
     await check(`${revision}: a call and its question are drawn`, () => draws(flow, play, revision));
   }
   await check('a message can be chosen, and what belongs to it is marked', () => chooses(flow));
+  await check('what a client has sent can be sent again by hand', () => sendsAgain(flow));
   await check('what is wanted is what is shown', () => filters(flow));
   await check('paused, nothing moves', () => pauses(flow, play));
   await check('a file that was saved is drawn again', () => savesAndOpens(flow));
@@ -95,6 +97,17 @@ async function chooses(flow) {
   assert.equal(told.session.length, 8);
   // The question, the answer, and its way over the store.
   await flow.locator('#hops .together').nth(2).waitFor();
+}
+
+async function sendsAgain(flow) {
+  await hops(flow, 'server/discover').first().click();
+  const told = JSON.parse(await flow.locator('#text').innerText());
+  assert.match(told.request, /^[0-9a-f]{32}$/);
+  const command = await flow.locator('#command').innerText();
+  const answer = execFileSync('bash', ['-c', command], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  assert.ok(JSON.parse(answer).result.supportedVersions.includes('2026-07-28'), answer);
+  await hops(flow, 'result: complete').first().click();
+  assert.ok(!(await flow.locator('#again').isVisible()), 'an answer is not sent by hand');
 }
 
 async function filters(flow) {

@@ -26,6 +26,7 @@ mod commands;
 mod hostile;
 mod instances;
 mod isolation;
+mod issuer_path;
 mod journey;
 mod live_state;
 mod long_streams;
