@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Pid, Signal, kill_process};
+
 /// The core of what is measured.
 pub const SUBJECT: usize = 0;
 
@@ -18,7 +20,8 @@ pub const OTHERS: usize = 1;
 /// How many ticks of `/proc` a second has, on every Linux.
 const TICKS: u64 = 100;
 
-/// A program that runs. It is killed when this is dropped.
+/// A program that runs. When this is dropped it is asked to end, so that it writes what it has still
+/// to write (decision 0077), and killed if it does not.
 #[derive(Debug)]
 pub struct Running(Child);
 
@@ -128,7 +131,11 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended already.
+        if !self.has_ended() {
+            let _ = kill_process(Pid::from_child(&self.0), Signal::TERM);
+            let _ = until("the end of a program", || self.has_ended().then_some(()));
+        }
+        // What does not end when it is asked has had its time.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

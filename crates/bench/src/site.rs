@@ -93,6 +93,7 @@ impl Site {
             ("MCP_AUTH_CLIENT_SECRET", secret.clone()),
             ("AUTH_SECRET", key.clone()),
             ("METRICS_ADDR", metrics()),
+            at_once(),
             // Everything here comes from one address.
             ("AUTH_LIMIT_REGISTER", "0".to_owned()),
             ("AUTH_LIMIT_AUTHORIZE", "0".to_owned()),
@@ -146,6 +147,7 @@ impl Site {
             ("MCP_AUTH_CLIENT_SECRET", self.secret.clone()),
             ("MCP_STATE_KEY", self.key.clone()),
             ("METRICS_ADDR", metrics()),
+            at_once(),
             ("MCP_SESSIONS_PER_OWNER", "60000".to_owned()),
             ("MCP_MAX_SESSIONS", "60000".to_owned()),
             ("MCP_MAX_STREAMS", "60000".to_owned()),
@@ -350,6 +352,11 @@ fn whole(mut chunks: &[u8]) -> Vec<u8> {
         chunks = chunks.get(end + 4 + length..).unwrap_or_default();
     }
     body
+}
+
+/// No balancer has to learn that a server ends.
+pub(crate) fn at_once() -> (&'static str, String) {
+    ("DRAIN_MIN_MS", "0".to_owned())
 }
 
 #[cfg(test)]

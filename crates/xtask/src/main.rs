@@ -5,6 +5,7 @@ mod counts;
 mod deps;
 mod failure;
 mod generate;
+mod pgo;
 mod reliability;
 mod requirements;
 mod workspace;
@@ -28,6 +29,7 @@ Tasks:
   deps          checks who uses whom, and the rules of the house: lints, sizes, no `#[allow]`
   gen           writes .env.example and docs/configuration.md from what the servers read
   gen --check   fails if one of those files is not what `gen` would write
+  pgo           builds the servers optimised for the load of the bench (decision 0077)
   reliability   breaks real processes under load and says what clients saw; --help lists the tests
   requirements  checks that docs/requirements.md is whole and names tests that there are
   help          prints this
@@ -43,6 +45,7 @@ enum Task {
     Count,
     RecordCounts,
     ShowCounts,
+    Optimise,
     Help,
 }
 
@@ -56,6 +59,7 @@ impl Task {
             ["counts"] => Some(Self::Count),
             ["counts", "--record"] => Some(Self::RecordCounts),
             ["counts", "--release"] => Some(Self::ShowCounts),
+            ["pgo"] => Some(Self::Optimise),
             ["help" | "--help" | "-h"] | [] => Some(Self::Help),
             _ => None,
         }
@@ -71,6 +75,7 @@ impl Task {
             Self::Count => counts::check(&Workspace::read()?.root),
             Self::RecordCounts => counts::record(&Workspace::read()?.root).map(|()| Vec::new()),
             Self::ShowCounts => counts::show(&Workspace::read()?.root).map(|()| Vec::new()),
+            Self::Optimise => pgo::build(&Workspace::read()?.root).map(|()| Vec::new()),
             Self::Help => say(HELP).map(|()| Vec::new()),
         }
     }

@@ -11,7 +11,7 @@ use crate::{
     process::{SUBJECT, beside, start, until},
     report::Table,
     rounds::{Effort, median},
-    site::{Kept, Site, post},
+    site::{Kept, Site, at_once, post},
 };
 
 pub(super) fn run(runtime: &Runtime, effort: Effort) -> io::Result<Vec<Table>> {
@@ -22,7 +22,7 @@ pub(super) fn run(runtime: &Runtime, effort: Effort) -> io::Result<Vec<Table>> {
     let times = effort.rounds * 4;
     let mut table = Table::new("Start to first right answer", &["what", "median", "aim"]);
     let open = ("MCP_AUTH", "none".to_owned());
-    let alone = vec![open, ("METRICS_ADDR", "off".to_owned())];
+    let alone = vec![open, ("METRICS_ADDR", "off".to_owned()), at_once()];
     let rows = [
         ("without authorization", alone, None, "≤ 8 ms"),
         (
