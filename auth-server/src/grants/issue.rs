@@ -80,11 +80,16 @@ impl Pair {
 
     /// Keeps them. They are good from now on, if their family is.
     pub(super) async fn keep(&self, server: &AuthServer) -> Result<(), StoreError> {
-        let tokens = &server.repo().tokens;
-        if let Some((token, record)) = &self.refresh {
-            tokens.add_refresh(token, record, server.now()).await?;
-        }
-        tokens.add_access(&self.access.0, &self.access.1, server.now()).await
+        let (tokens, now) = (&server.repo().tokens, server.now());
+        let refresh = async {
+            match &self.refresh {
+                Some((token, record)) => tokens.add_refresh(token, record, now).await,
+                None => Ok(()),
+            }
+        };
+        // One way to the store and back for both.
+        let access = tokens.add_access(&self.access.0, &self.access.1, now);
+        tokio::try_join!(refresh, access).map(|_| ())
     }
 
     /// Forgets them, since nobody was told of them.

@@ -47,14 +47,19 @@ pub(crate) async fn redeem_refresh_token(
         Event::ForeignToken.line().client(&client.id).login(&record.family).write();
         return Err(GrantError::OtherKey);
     }
-    server.repo().clients.keep(client).await?;
+    let kept = server.repo().clients.keep(client);
     match rotation {
         Rotation::Advance => {
             let grant = Grant { scope, key, ..grant };
             let pair = Pair::new(server, &record.family, grant, expires_at, true).await?;
+            // One way to the store and back for all of them.
+            tokio::try_join!(kept, pair.keep(server))?;
             advance(server, &record.family, &token, pair).await
         }
-        instead => answer_instead(server, &record.family, &token, instead).await,
+        instead => {
+            kept.await?;
+            answer_instead(server, &record.family, &token, instead).await
+        }
     }
 }
 
@@ -75,8 +80,8 @@ async fn find(
     Err(GrantError::ForeignRefreshToken)
 }
 
-/// Puts new tokens in the place of `token`. They are kept before they take its place: what a client
-/// is told of is always there, even if this process ends in between.
+/// Puts new tokens, which are kept already, in the place of `token`: what a client is told of is always
+/// there, even if this process ends in between.
 async fn advance(
     server: &AuthServer,
     family: &str,
@@ -91,7 +96,6 @@ async fn advance(
         sealed: seal(token, &text, server.entropy()),
         until: now + server.lifetimes().refresh_grace,
     };
-    pair.keep(server).await?;
     match server.repo().tokens.rotate(family, token, &successor, now).await? {
         Rotation::Advance => {
             pair.line(Event::RefreshRotated).write();

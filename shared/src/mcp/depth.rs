@@ -4,6 +4,8 @@
 //! what is too deep there. It is counted instead, in large bodies alone, and first only how many
 //! brackets there are: nearly every body has too few of them to be deep.
 
+use memchr::memchr2_iter;
+
 /// As deep as what is read as a value may be, counted from the outside of the body.
 pub(super) const MOST_DEPTH: usize = 128;
 
@@ -16,8 +18,8 @@ pub(super) fn is_too_deep(json: &[u8]) -> bool {
     if json.len() <= SMALL {
         return false;
     }
-    let opening = json.iter().filter(|byte| matches!(byte, b'[' | b'{')).count();
-    opening > MOST_DEPTH && is_deeper_than(json, MOST_DEPTH)
+    let has_enough = memchr2_iter(b'[', b'{', json).nth(MOST_DEPTH).is_some();
+    has_enough && is_deeper_than(json, MOST_DEPTH)
 }
 
 fn is_deeper_than(json: &[u8], most: usize) -> bool {
