@@ -379,11 +379,14 @@ impl Request {
                 Ok(Some(result)) => answer(&self.id, result, revision),
                 Ok(None) => {
                     voice.conclude(None).await;
+                    catch_up(&server, voice);
                     return Answer::Nothing;
                 }
                 Err(error) => error_message(Some(&self.id), &error),
             };
-            match voice.conclude(Some(&message)).await {
+            let concluded = voice.conclude(Some(&message)).await;
+            catch_up(&server, voice);
+            match concluded {
                 Some(id) => Answer::Last(Said { id: Some(id), message }),
                 None => Answer::ok(message),
             }
@@ -466,6 +469,23 @@ impl Request {
             never = lingering(server, session, voice) => match never {},
         }
     }
+}
+
+/// The end of a call that the store could not take is kept when it can: whoever comes back to its stream
+/// waits for that, and the instance is alive, so nobody else will say how it ended.
+fn catch_up(server: &Server, voice: Arc<Voice>) {
+    if !voice.is_behind() {
+        return;
+    }
+    let (clock, idle) = (server.clock().clone(), server.config().sessions.idle);
+    let last_moment = server.lifecycle().nearly_over();
+    server.lifecycle().spawn(async move {
+        tokio::select! {
+            biased;
+            () = voice.catch_up(&clock, idle) => {}
+            () = last_moment => {}
+        }
+    });
 }
 
 /// What answers a request, and has not begun yet.
