@@ -111,6 +111,7 @@ impl Live {
         params["_meta"]["io.modelcontextprotocol/related-task"] = json!({ "taskId": task });
         let id = self.question_id();
         tokio::select! {
+            biased;
             answer = self.send(&id, question.method(), params) => Some(match answer {
                 Ok(value) => Answer::Given(value),
                 Err(AskError::Refused(error)) => Answer::Refused(error),
@@ -150,6 +151,7 @@ impl Live {
             return Err(AskError::Disconnected);
         }
         tokio::select! {
+            biased;
             answer = self.clock.timeout(PATIENCE, self.answer_to(id, answers)) => {
                 if let Ok(answer) = answer {
                     return answer;
@@ -169,6 +171,7 @@ impl Live {
     ) -> Result<Value, AskError> {
         loop {
             let delivery = tokio::select! {
+                biased;
                 delivery = answers.next() => delivery.ok_or(AskError::Disconnected)?,
                 () = self.clock.sleep(LOOK) => Delivery::Gap,
             };
