@@ -2,6 +2,7 @@
 //!
 //! A [`site::Site`] is a deployment on this machine. A [`load::Load`] or a [`probe::Probe`] is what
 //! its clients do meanwhile, [`history`] what they must have seen.
+//! A [`torrent`] is requests at a rate.
 //! A [`crowd::Crowd`] wants one thing many times, [`linear`] says whether what it saw can have happened.
 //! [`tests`] break things.
 
@@ -21,3 +22,4 @@ pub mod site;
 pub mod stalled;
 pub mod standstill;
 pub mod tests;
+pub mod torrent;
