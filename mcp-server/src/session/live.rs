@@ -34,6 +34,8 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) struct Live {
     pub(crate) peer: Peer,
     pub(crate) session: SessionId,
+    /// Whether the client had said that it is ready when the call came.
+    pub(crate) initialized: bool,
     pub(crate) sessions: Sessions,
     pub(crate) voice: Arc<Voice>,
     pub(crate) clock: Clock,
@@ -139,6 +141,7 @@ impl Live {
         if matches!(*self.voice, Voice::Silent) {
             return Err(AskError::NoStream);
         }
+        self.client_is_ready().await?;
         operation::write_place(&mut params);
         operation::note_question(id);
         // Listening comes before asking: an answer cannot be faster than that.
@@ -160,6 +163,22 @@ impl Live {
                 Err(AskError::TimedOut)
             }
             () = self.voice.silenced() => Err(AskError::Disconnected),
+        }
+    }
+
+    /// Waits for `notifications/initialized`, before which a client is asked nothing (2025-11-25
+    /// basic/lifecycle). Calls may come before it: it is another POST, which may be slower.
+    async fn client_is_ready(&self) -> Result<(), AskError> {
+        if self.initialized {
+            return Ok(());
+        }
+        match Box::pin(self.sessions.until_initialized(&self.session)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(AskError::NotInitialized),
+            Err(error) => {
+                tracing::error!(%error, "a question cannot be put");
+                Err(AskError::Disconnected)
+            }
         }
     }
 
@@ -269,6 +288,7 @@ mod tests {
         let live = Live {
             peer: Peer { profile, progress_token: None, log_level: None },
             session: SessionId::random(&entropy),
+            initialized: true,
             sessions: Sessions::new(
                 &Store::memory(clock.clone()),
                 &clock,
