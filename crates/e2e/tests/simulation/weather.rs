@@ -35,6 +35,8 @@ pub(crate) struct Sky {
 
 struct State {
     mood: Mood,
+    /// Since when it has been like this.
+    since: Timestamp,
     /// When a command failed last.
     failed: Option<Timestamp>,
     /// When one was slow.
@@ -44,7 +46,8 @@ struct State {
 
 impl Sky {
     pub(crate) fn new(clock: &Clock, dice: &Dice) -> Self {
-        let state = State { mood: Mood::Fair, failed: None, slow: None, failures: 0 };
+        let (mood, since) = (Mood::Fair, clock.now());
+        let state = State { mood, since, failed: None, slow: None, failures: 0 };
         Self { clock: clock.clone(), dice: dice.clone(), state: Arc::new(Mutex::new(state)) }
     }
 
@@ -52,8 +55,14 @@ impl Sky {
         let mut state = self.state();
         // Nobody comes back from the dead.
         if state.mood != Mood::Dead {
-            state.mood = mood;
+            (state.mood, state.since) = (mood, self.clock.now());
         }
+    }
+
+    /// Whether nothing at all has got through since then.
+    pub(crate) fn was_cut_since(&self, moment: Timestamp) -> bool {
+        let state = self.state();
+        state.mood == Mood::Cut && state.since <= moment
     }
 
     pub(crate) fn mood(&self) -> Mood {

@@ -14,8 +14,12 @@ use crate::{instance::Instance, world::World};
 /// How long a client waits for the head of an answer. Whoever has not answered by then hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How soon a 503 comes when the store is away. Some requests need more than one command.
-const REFUSED_WITHIN: Duration = Duration::from_millis(1100);
+/// How soon a 503 comes when nothing gets through to the store: a command, and the way.
+const AWAY: Duration = Duration::from_millis(510);
+
+/// How soon it comes when some commands get through: one that fails need not be the end of a request,
+/// two are, and those between them take their time.
+const CHANGEABLE: Duration = Duration::from_millis(1300);
 
 /// The connection broke in the middle of an answer.
 pub(crate) struct Died;
@@ -94,7 +98,9 @@ fn check(
         if !headers.contains_key(header::RETRY_AFTER) {
             world.history.wrong(who, "503 without Retry-After");
         }
-        if took > REFUSED_WITHIN && instance.sky.was_quick_since(began) {
+        let sky = &instance.sky;
+        let limit = if sky.was_cut_since(began) { AWAY } else { CHANGEABLE };
+        if took > limit && sky.was_quick_since(began) {
             world.history.wrong(who, format_args!("503 after {took:?}"));
         }
     }
