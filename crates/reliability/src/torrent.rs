@@ -48,6 +48,13 @@ impl Poured {
     }
 }
 
+/// What both sides of a connection count.
+#[derive(Default)]
+struct Counts {
+    sent: AtomicUsize,
+    answered: AtomicUsize,
+}
+
 /// Sends requests that `make` makes, `rate` a second over one connection, until told to end. A
 /// connection that the server closes is opened again.
 pub async fn pour(
@@ -63,12 +70,16 @@ pub async fn pour(
             continue;
         };
         let (reader, writer) = stream.into_split();
-        let under_way = AtomicUsize::new(0);
-        let (sent, (answers, bare)) = tokio::join!(
-            write(writer, rate, &make, &under_way, &is_over),
-            read(reader, &under_way)
-        );
-        poured.add(Poured { sent, answers, bare });
+        let counts = Counts::default();
+        let writing = write(writer, rate, &make, &counts, &is_over);
+        let reading = read(reader, &counts);
+        let (writing, mut reading) = (std::pin::pin!(writing), std::pin::pin!(reading));
+        // What is written to a connection that the server has closed is not sent.
+        let (answers, bare) = tokio::select! {
+            read = &mut reading => read,
+            () = writing => reading.await,
+        };
+        poured.add(Poured { sent: counts.sent.load(Ordering::Relaxed), answers, bare });
     }
     poured
 }
@@ -78,10 +89,10 @@ async fn write(
     mut writer: OwnedWriteHalf,
     rate: f64,
     make: &impl Fn() -> String,
-    under_way: &AtomicUsize,
+    counts: &Counts,
     is_over: &AtomicBool,
-) -> usize {
-    let (clock, mut sent, mut due) = (Clock::system(), 0, 0.0);
+) {
+    let (clock, mut due) = (Clock::system(), 0.0);
     let mut next = clock.now();
     while !is_over.load(Ordering::Relaxed) {
         due += rate * TICK.as_secs_f64();
@@ -90,24 +101,23 @@ async fn write(
         while due >= 1.0 {
             due -= 1.0;
             // What finds no room is not sent later: the rate that was reached is printed.
-            if under_way.load(Ordering::Relaxed) + number < UNDER_WAY {
+            let sent = counts.sent.load(Ordering::Relaxed) + number;
+            if sent - counts.answered.load(Ordering::Relaxed) < UNDER_WAY {
                 requests.push_str(&make());
                 number += 1;
             }
         }
-        under_way.fetch_add(number, Ordering::Relaxed);
+        counts.sent.fetch_add(number, Ordering::Relaxed);
         if writer.write_all(requests.as_bytes()).await.is_err() {
             break;
         }
-        sent += number;
         next = next + TICK;
         clock.sleep_until(next).await;
     }
-    sent
 }
 
 /// Reads answers until the connection ends.
-async fn read(mut reader: OwnedReadHalf, under_way: &AtomicUsize) -> (BTreeMap<u16, usize>, usize) {
+async fn read(mut reader: OwnedReadHalf, counts: &Counts) -> (BTreeMap<u16, usize>, usize) {
     let (mut answers, mut bare) = (BTreeMap::new(), 0);
     let mut buffer = Vec::new();
     while reader.read_buf(&mut buffer).await.is_ok_and(|read| read > 0) {
@@ -115,7 +125,7 @@ async fn read(mut reader: OwnedReadHalf, under_way: &AtomicUsize) -> (BTreeMap<u
         while let Some((status, body, length)) = answer(&buffer[done..]) {
             *answers.entry(status).or_default() += 1;
             bare += usize::from(serde_json::from_slice::<serde_json::Value>(body).is_err());
-            under_way.fetch_sub(1, Ordering::Relaxed);
+            counts.answered.fetch_add(1, Ordering::Relaxed);
             done += length;
         }
         buffer.drain(..done);

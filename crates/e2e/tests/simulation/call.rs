@@ -155,8 +155,10 @@ impl<'a> Following<'a> {
             if let Some(answer) = self.read(&mut events).await {
                 return End::Answer(answer);
             }
-            // An end may mean that another instance goes on. Three in a row mean that it is over.
-            empty = if events.has_ended() && heard == self.place { empty + 1 } else { 0 };
+            // The stream of an instance that is to end does so as well, and goes on elsewhere. Of one that
+            // stays, three ends in a row mean that it is over.
+            let is_over = events.has_ended() && heard == self.place && events.instance().serves();
+            empty = if is_over { empty + 1 } else { 0 };
             drop(events);
             let Some(last) = self.last.clone() else { return End::Unknown };
             if empty == 3 {

@@ -168,6 +168,11 @@ impl Events {
         }
     }
 
+    /// Who sends them.
+    pub(crate) const fn instance(&self) -> &Instance {
+        &self.answer.instance
+    }
+
     /// Whether the server has ended it, in order.
     pub(crate) const fn has_ended(&self) -> bool {
         self.has_ended

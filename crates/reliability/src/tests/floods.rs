@@ -155,13 +155,14 @@ fn bad_tokens(site: &Site, rate: u32, is_over: &Arc<AtomicBool>) -> JoinSet<Pour
     pouring
 }
 
-/// A request with a token that nobody has issued.
+/// A request with a token that nobody has issued. It has no body: a connection is closed whose request
+/// was refused before its body was read.
 fn bad_token(address: SocketAddr) -> String {
     let token = Entropy::system().hex::<16>();
     let port = address.port();
     format!(
-        "POST /mcp HTTP/1.1\r\nhost: localhost:{port}\r\nauthorization: Bearer {token}\r\n\
-         content-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}"
+        "GET /mcp HTTP/1.1\r\nhost: localhost:{port}\r\nauthorization: Bearer {token}\r\n\
+         accept: text/event-stream\r\n\r\n"
     )
 }
 
