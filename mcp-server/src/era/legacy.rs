@@ -382,13 +382,13 @@ impl Request {
                 Ok(Some(result)) => answer(&self.id, result, revision),
                 Ok(None) => {
                     voice.conclude(None).await;
-                    catch_up(&server, voice);
+                    voice.catch_up_beside(&server);
                     return Answer::Nothing;
                 }
                 Err(error) => error_message(Some(&self.id), &error),
             };
             let concluded = voice.conclude(Some(&message)).await;
-            catch_up(&server, voice);
+            voice.catch_up_beside(&server);
             match concluded {
                 Some(id) => Answer::Last(Said { id: Some(id), message }),
                 None => Answer::ok(message),
@@ -473,23 +473,6 @@ impl Request {
             never = lingering(server, session, voice) => match never {},
         }
     }
-}
-
-/// The end of a call that the store could not take is kept when it can: whoever comes back to its stream
-/// waits for that, and the instance is alive, so nobody else will say how it ended.
-fn catch_up(server: &Server, voice: Arc<Voice>) {
-    if !voice.is_behind() {
-        return;
-    }
-    let (clock, idle) = (server.clock().clone(), server.config().sessions.idle);
-    let last_moment = server.lifecycle().nearly_over();
-    server.lifecycle().spawn(async move {
-        tokio::select! {
-            biased;
-            () = voice.catch_up(&clock, idle) => {}
-            () = last_moment => {}
-        }
-    });
 }
 
 /// What answers a request, and has not begun yet.

@@ -1,5 +1,7 @@
 //! Opening, finding and ending sessions.
 
+mod initialized;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use ambient::{Clock, Entropy};
@@ -258,49 +260,6 @@ impl Sessions {
         }
     }
 
-    /// The client is ready to be asked. Calls that wait for this hear of it, on whatever instance.
-    pub(crate) async fn initialized(&self, session: &Session) -> Result<(), StoreError> {
-        if session.record.initialized {
-            return Ok(());
-        }
-        let id = &session.id;
-        let change = |record| {
-            Ok::<_, std::convert::Infallible>(SessionRecord { initialized: true, ..record })
-        };
-        match self.table.update(id.as_str(), change).await {
-            // Whoever believes for a second that it is not looks again before it asks.
-            Ok(_) => {
-                self.near.forget(id);
-                self.announce(id, INITIALIZED).await
-            }
-            Err(UpdateError::Store(error)) => Err(error),
-            Err(UpdateError::Change(never)) => match never {},
-        }
-    }
-
-    /// Waits until the client is ready to be asked; false when it does not say so in time, or the
-    /// session has ended. Both messages may be on their way at once, and reach two instances.
-    pub(super) async fn until_initialized(&self, id: &SessionId) -> Result<bool, StoreError> {
-        let mut control = self.control(id).await?;
-        let waiting = async {
-            loop {
-                match self.table.get(id.as_str()).await? {
-                    Some(record) if !record.initialized => {}
-                    found => return Ok(found.is_some()),
-                }
-                tokio::select! {
-                    biased;
-                    heard = control.next() => if heard.is_none() {
-                        return Ok(false);
-                    },
-                    // What was announced may have been lost on its way.
-                    () = self.clock.sleep(LOOK) => {}
-                }
-            }
-        };
-        self.clock.timeout(READY_WITHIN, waiting).await.unwrap_or(Ok(false))
-    }
-
     /// Nobody may go on with what was seen before.
     async fn changed(&self, id: &SessionId) -> Result<(), StoreError> {
         self.near.forget(id);
@@ -421,15 +380,6 @@ impl Sessions {
 /// How long what is kept of a session outlives a process that had no time to end it. A machine may
 /// sleep for long, and its process go on afterwards.
 const OF_PROCESS: Duration = Duration::from_hours(366 * 24);
-
-/// How long a question waits for a client that has not said that it is ready.
-const READY_WITHIN: Duration = Duration::from_secs(10);
-
-/// How often whoever waits for that looks.
-const LOOK: Duration = Duration::from_secs(2);
-
-/// Announced when a client is ready.
-const INITIALIZED: &str = "initialized";
 
 /// How long an answer waits to be found by a call that has missed it.
 const ANSWER_KEPT: Duration = Duration::from_mins(1);

@@ -19,7 +19,10 @@ use super::{
     readers::{Readers, Reading},
     streams::{Entry, EventName, StreamName},
 };
-use crate::http::{Outbox, Said};
+use crate::{
+    Server,
+    http::{Outbox, Said},
+};
 
 /// How long to wait before what could not be kept is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -140,15 +143,25 @@ impl Voice {
         ledger.is_behind().then_some(ledger)
     }
 
-    /// Whether something was said that is not kept yet. After the answer, nothing more is said that it
-    /// would be kept with: somebody has to [`catch up`](Self::catch_up).
-    pub(crate) fn is_behind(&self) -> bool {
-        self.behind().is_some()
+    /// Keeps the end of a call that the store could not take as soon as it can. Whoever comes back to
+    /// the stream waits for that, and the instance is alive, so nobody else will say how it ended.
+    pub(crate) fn catch_up_beside(self: Arc<Self>, server: &Server) {
+        if self.behind().is_none() {
+            return;
+        }
+        let (clock, idle) = (server.clock().clone(), server.config().sessions.idle);
+        let last_moment = server.lifecycle().nearly_over();
+        server.lifecycle().spawn(async move {
+            tokio::select! {
+                biased;
+                () = self.catch_up(&clock, idle) => {}
+                () = last_moment => {}
+            }
+        });
     }
 
-    /// Keeps what could not be kept, as soon as that is possible; gives up after `limit`, when nobody
-    /// comes back for it any more.
-    pub(crate) async fn catch_up(&self, clock: &Clock, limit: Duration) {
+    /// Gives up after `limit`, when nobody comes back for it any more.
+    async fn catch_up(&self, clock: &Clock, limit: Duration) {
         let catching_up = async {
             while let Some(ledger) = self.behind() {
                 clock.sleep(AGAIN).await;
