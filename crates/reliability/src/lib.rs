@@ -7,6 +7,7 @@
 //! [`tests`] break things.
 
 pub mod balancer;
+pub mod certificates;
 pub mod client;
 pub mod crowd;
 pub mod events;
