@@ -31,10 +31,10 @@ const SESSIONS: u64 = 100;
 
 /// How many of codes. Each has a login before it, and a server of it takes longer to start than all
 /// that is simulated takes.
-const CODES: u64 = 40;
+const CODES: u64 = 25;
 
 /// How many of them run twice.
-const TWICE: usize = 5;
+const TWICE: usize = 3;
 
 /// The seeds of this run: those of `SIMULATION_SEEDS`, a number or two with a `-` between them.
 fn seeds(usual: u64) -> RangeInclusive<u64> {
