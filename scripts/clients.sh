@@ -41,7 +41,7 @@ main() {
 }
 
 servers_start() {
-    need curl
+    need curl redis-server
     binaries standalone mcp-server
     export MCP_SERVER=$BIN_DIR/mcp-server
     local auth_port mcp_port
@@ -79,6 +79,7 @@ run_node() {
 with_typescript() {
     npm_packages "$CLIENTS/typescript" &&
         run_node "$CLIENTS/typescript/journey.mjs" &&
+        { [[ -z ${MCP_SERVER:-} ]] || LIMIT=60 run_node "$CLIENTS/typescript/restart.mjs"; } &&
         { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/typescript/transports.mjs"; } &&
         { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/typescript/catalogue.mjs"; }
 }

@@ -404,6 +404,7 @@ fn look_after(parts: &Parts, control: Control, instances: Instances, calls: Call
     };
     parts.lifecycle.spawn(async move {
         tokio::select! {
+            biased;
             () = control.listen(&clock) => {}
             () = instances.beat(&clock) => {}
             () = done => {}

@@ -140,9 +140,11 @@ impl Vitals {
 
     /// A session is still there, although no request has come.
     pub(crate) async fn stays(&self, session: &SessionId) {
-        let kept = self.0.tally.count(&facts(session.as_str()), &[], self.0.idle).await;
+        // At once: a client waits for both, and neither may keep it waiting when the store is away.
+        let facts = facts(session.as_str());
+        let kept = self.0.tally.count(&facts, &[], self.0.idle);
+        let (kept, ()) = tokio::join!(kept, self.counts_as_there(session.as_str()));
         noticed(kept);
-        self.counts_as_there(session.as_str()).await;
     }
 
     /// A session has ended, and its use is forgotten.

@@ -9,7 +9,10 @@ use std::{
 };
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+
+mod manual;
+
+use self::manual::Manual;
 
 /// A moment, in milliseconds since the Unix epoch.
 #[derive(
@@ -82,7 +85,7 @@ pub struct Clock(Source);
 #[derive(Clone)]
 enum Source {
     System,
-    Manual(Arc<watch::Sender<Timestamp>>),
+    Manual(Arc<Manual>),
 }
 
 /// A deadline passed before the work was done.
@@ -107,7 +110,7 @@ impl Clock {
     /// A clock that shows `at` and stands still until [`advance`](Self::advance) moves it.
     #[must_use]
     pub fn manual(at: Timestamp) -> Self {
-        Self(Source::Manual(Arc::new(watch::Sender::new(at))))
+        Self(Source::Manual(Arc::new(Manual::new(at))))
     }
 
     /// What time it is.
@@ -115,7 +118,7 @@ impl Clock {
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => system_now(),
-            Source::Manual(now) => *now.borrow(),
+            Source::Manual(manual) => manual.now(),
         }
     }
 
@@ -129,14 +132,25 @@ impl Clock {
         })
     }
 
-    /// Moves a manual clock forward and wakes everybody whose moment has come.
+    /// Moves a manual clock forward and wakes everybody whose moment has come: whoever sleeps for a
+    /// shorter time first, and of those with one moment whoever fell asleep first.
     ///
     /// # Panics
     /// On the system clock, which only a test would try to move.
     pub fn advance(&self, by: Duration) {
         match &self.0 {
             Source::System => panic!("the system clock cannot be moved"),
-            Source::Manual(now) => now.send_modify(|at| *at = *at + by),
+            Source::Manual(manual) => manual.advance(by),
+        }
+    }
+
+    /// The first moment that somebody sleeps until, if anybody does: where a test that leaves no moment
+    /// out moves a manual clock next. Nobody knows it of the system clock.
+    #[must_use]
+    pub fn next_waking(&self) -> Option<Timestamp> {
+        match &self.0 {
+            Source::System => None,
+            Source::Manual(manual) => manual.next_waking(),
         }
     }
 
@@ -151,8 +165,7 @@ impl Clock {
         async move {
             match &clock.0 {
                 Source::System => system_sleep(moment.since(system_now())).await,
-                // The sender lives in `clock`: the wait can end only by reaching the moment.
-                Source::Manual(now) => drop(now.subscribe().wait_for(|at| *at >= moment).await),
+                Source::Manual(manual) => manual.sleep_until(moment).await,
             }
         }
     }
@@ -207,7 +220,7 @@ impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Source::System => f.write_str("Clock::System"),
-            Source::Manual(now) => write!(f, "Clock::Manual({})", now.borrow().as_millis()),
+            Source::Manual(manual) => write!(f, "Clock::Manual({})", manual.now().as_millis()),
         }
     }
 }
@@ -225,6 +238,8 @@ async fn system_sleep(duration: Duration) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     const NOON: Timestamp = Timestamp::from_secs(1_800_000_000);
@@ -246,6 +261,37 @@ mod tests {
         assert!(futures_poll(sleeper.as_mut()).await.is_none());
         clock.advance(Duration::from_secs(1));
         assert!(futures_poll(sleeper.as_mut()).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn sleepers_wake_in_the_order_of_their_moments_and_those_of_one_in_theirs() {
+        let (clock, woken) = (Clock::manual(NOON), Arc::new(Mutex::new(Vec::new())));
+        let mut sleepers = tokio::task::JoinSet::new();
+        for (name, seconds) in [("c", 2), ("d", 2), ("a", 1), ("e", 3), ("b", 1)] {
+            let (sleeping, woken) = (clock.sleep(Duration::from_secs(seconds)), Arc::clone(&woken));
+            sleepers.spawn(async move {
+                sleeping.await;
+                woken.lock().unwrap().push(name);
+            });
+        }
+        tokio::task::yield_now().await;
+        assert_eq!(clock.next_waking(), Some(NOON + Duration::from_secs(1)));
+        clock.advance(Duration::from_secs(2));
+        for _ in 0..4 {
+            sleepers.join_next().await;
+        }
+        assert_eq!(*woken.lock().unwrap(), ["a", "b", "c", "d"]);
+        assert_eq!(clock.next_waking(), Some(NOON + Duration::from_secs(3)));
+    }
+
+    #[tokio::test]
+    async fn whoever_does_not_sleep_any_more_is_forgotten() {
+        let clock = Clock::manual(NOON);
+        let mut sleeper = Box::pin(clock.sleep(Duration::from_secs(1)));
+        assert!(futures_poll(sleeper.as_mut()).await.is_none());
+        assert!(clock.next_waking().is_some());
+        drop(sleeper);
+        assert_eq!(clock.next_waking(), None);
     }
 
     #[tokio::test]

@@ -72,10 +72,12 @@ impl Lifecycle {
         let aborted = self.aborted();
         let task = async move {
             tokio::select! {
+                // In this order: at a hard stop a task takes not one step more.
+                biased;
+                () = aborted => tracing::debug!("a background task was dropped at the hard stop"),
                 ended = AssertUnwindSafe(task).catch_unwind() => if ended.is_err() {
                     tracing::error!("a background task panicked");
                 },
-                () = aborted => tracing::debug!("a background task was dropped at the hard stop"),
             }
         };
         self.0.tasks.spawn(task.in_current_span());
@@ -113,6 +115,7 @@ impl Lifecycle {
             inner.soft.cancelled().await;
             let over = inner.clock.sleep_until(inner.deadline());
             tokio::select! {
+                biased;
                 () = inner.hard.cancelled() => {}
                 () = over => inner.hard.cancel(),
             }
@@ -128,6 +131,7 @@ impl Lifecycle {
             inner.soft.cancelled().await;
             let margin = LAST_MOMENT.min(inner.grace / 10);
             tokio::select! {
+                biased;
                 () = inner.hard.cancelled() => {}
                 () = inner.clock.sleep_until(inner.deadline() - margin) => {}
             }
@@ -147,6 +151,7 @@ impl Lifecycle {
         self.0.deadline();
         self.0.leaving.cancel();
         tokio::select! {
+            biased;
             () = self.0.clock.sleep(self.0.drain) => {}
             () = self.stopping() => {}
         }

@@ -8,7 +8,7 @@ use testkit::{
     process::{Program, free_port},
 };
 
-use crate::redis::Redis;
+use crate::{certificates::Certificates, redis::Redis};
 
 /// How long a group may take until its members know each other.
 const FORMATION: Duration = Duration::from_mins(1);
@@ -30,32 +30,52 @@ pub struct Sentinels {
     /// What stands in for it.
     pub replica: Redis,
     watchers: Vec<Redis>,
+    /// Where the watchers speak TLS, if they do.
+    encrypted: Vec<u16>,
 }
 
 impl Sentinels {
     /// Starts them, and waits until each knows the others.
     pub async fn start() -> Self {
+        Self::with(None).await
+    }
+
+    /// The same where everybody speaks TLS to everybody else; only the test still has a port at which
+    /// it is understood without.
+    pub async fn behind_tls(certificates: &Certificates) -> Self {
+        Self::with(Some(certificates)).await
+    }
+
+    async fn with(certificates: Option<&Certificates>) -> Self {
+        let on = |port| certificates.map(|made| made.on(port)).unwrap_or_default();
         let [user, password] = REPLICATION;
         let secret = format!(">{password}");
         let access = ["--user", user, "on", &secret, "~*", "&*", "+@all"];
         let memory = [&["--save", "", "--appendonly", "no"], &AT_ONCE[..]].concat();
-        let primary = Redis::with(&[&memory[..], &access].concat()).await;
-        let port = primary.port().to_string();
+        let ports: [u16; 2 + SENTINELS] = std::array::from_fn(|_| free_port());
+        let [of_primary, of_replica, encrypted @ ..] = ports;
+        let (here, there) = (on(of_primary), on(of_replica));
+        let [here, there] = [&here, &there].map(|words| words.iter().map(String::as_str));
+        let here: Vec<_> = memory.iter().copied().chain(access).chain(here).collect();
+        let primary = Redis::with(&here).await;
+        // Where others find it: they are told of this address, and tell of it.
+        let port = certificates.map_or(primary.port(), |_| of_primary).to_string();
         let follows = ["--replicaof", "127.0.0.1", &port, "--masteruser", user];
-        let replica =
-            Redis::with(&[&memory[..], &follows, &["--masterauth", password], &access].concat())
-                .await;
+        let follows = [&memory[..], &follows, &["--masterauth", password], &access].concat();
+        let replica = Redis::with(&follows.into_iter().chain(there).collect::<Vec<_>>()).await;
         follows_its_primary(&replica).await;
         let mut watchers = Vec::new();
-        for _ in 0..SENTINELS {
+        for own in encrypted {
             let config = format!(
                 "sentinel monitor main 127.0.0.1 {port} 2\n\
                  sentinel down-after-milliseconds main {DOWN_AFTER}\n\
                  sentinel failover-timeout main 5000\n"
             );
-            watchers.push(Redis::sentinel(&config).await);
+            let lines = certificates.map(|made| made.lines(own)).unwrap_or_default();
+            watchers.push(Redis::sentinel(&(lines + &config)).await);
         }
-        let group = Self { primary, replica, watchers };
+        let encrypted = certificates.map(|_| encrypted.to_vec()).unwrap_or_default();
+        let group = Self { primary, replica, watchers, encrypted };
         for sentinel in &group.watchers {
             group.is_known_to(sentinel).await;
         }
@@ -73,10 +93,15 @@ impl Sentinels {
     /// Where it is, for servers.
     #[must_use]
     pub fn url(&self) -> String {
-        let hosts = self.watchers.iter().map(|one| format!("127.0.0.1:{}", one.port()));
-        let hosts: Vec<_> = hosts.collect();
+        let plain: Vec<_> = self.watchers.iter().map(Redis::port).collect();
+        let (scheme, ports) = if self.encrypted.is_empty() {
+            ("redis-sentinel", &plain)
+        } else {
+            ("rediss-sentinel", &self.encrypted)
+        };
+        let hosts: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
         let hosts = hosts.join("&node=").replacen("&node=", "/0?sentinelServiceName=main&node=", 1);
-        format!("redis-sentinel://{hosts}")
+        format!("{scheme}://{hosts}")
     }
 
     /// Keeps the replica from hearing anything more of its primary: what is written from now on is

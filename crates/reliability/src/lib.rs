@@ -2,10 +2,12 @@
 //!
 //! A [`site::Site`] is a deployment on this machine. A [`load::Load`] or a [`probe::Probe`] is what
 //! its clients do meanwhile, [`history`] what they must have seen.
+//! A [`torrent`] is requests at a rate.
 //! A [`crowd::Crowd`] wants one thing many times, [`linear`] says whether what it saw can have happened.
 //! [`tests`] break things.
 
 pub mod balancer;
+pub mod certificates;
 pub mod client;
 pub mod crowd;
 pub mod events;
@@ -21,3 +23,4 @@ pub mod site;
 pub mod stalled;
 pub mod standstill;
 pub mod tests;
+pub mod torrent;

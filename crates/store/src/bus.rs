@@ -9,7 +9,7 @@ use crate::{
     error::{Action, StoreError},
 };
 
-pub(crate) use mailbox::{Mailbox, Mailboxes};
+pub(crate) use mailbox::{Inner as MailboxInner, Mailbox, Mailboxes};
 
 /// The channels of a store. Cheap to clone.
 ///
@@ -74,7 +74,9 @@ impl Bus {
     pub async fn publish(&self, channel: &str, message: &str) -> Result<(), StoreError> {
         let action = Action::new("publish on", Self::KIND);
         match self.store.backend() {
-            Backend::Memory(memory) => memory.bus.publish(channel, message),
+            Backend::Memory(memory) => {
+                memory.run(action, |all| all.bus.publish(channel, message)).await?;
+            }
             Backend::Redis(redis) => redis.publish(action, channel, message).await?,
         }
         self.store.counters().sent.fetch_add(1, Ordering::Relaxed);
@@ -96,13 +98,16 @@ impl Bus {
     /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
     pub async fn subscribe(&self, channel: &str) -> Result<Subscription, StoreError> {
         let action = Action::new("subscribe to", Self::KIND);
-        let subscription = Subscription {
-            mailbox: Mailbox::default(),
-            channel: channel.to_owned(),
-            store: self.store.clone(),
+        let mailbox = match self.store.backend() {
+            Backend::Memory(memory) => memory.mailbox(),
+            Backend::Redis(_) => Mailbox::default(),
         };
+        let subscription =
+            Subscription { mailbox, channel: channel.to_owned(), store: self.store.clone() };
         match self.store.backend() {
-            Backend::Memory(memory) => memory.bus.add(channel, &subscription.mailbox),
+            Backend::Memory(memory) => {
+                memory.run(action, |all| all.bus.add(channel, &subscription.mailbox)).await?;
+            }
             // On failure, dropping the subscription takes the mailbox out again.
             Backend::Redis(redis) => {
                 redis.subscribe(action, channel, &subscription.mailbox).await?;
@@ -129,7 +134,7 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         match self.store.backend() {
-            Backend::Memory(memory) => memory.bus.remove(&self.channel, &self.mailbox),
+            Backend::Memory(memory) => memory.unsubscribe(&self.channel, &self.mailbox),
             Backend::Redis(redis) => redis.unsubscribe(&self.channel, &self.mailbox),
         }
     }

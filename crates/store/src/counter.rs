@@ -41,7 +41,9 @@ impl Counter {
         let action = Action::new("count", self.kind);
         let (key, millis) = ([self.kind, name].concat(), lifetime_millis(window));
         match self.store.backend() {
-            Backend::Memory(memory) => Ok(memory.counters.add(key, millis)),
+            Backend::Memory(memory) => {
+                memory.run(action, |all| all.counters.add(key, millis)).await
+            }
             Backend::Redis(redis) => redis.count_window(action, key, millis).await,
         }
     }

@@ -36,6 +36,7 @@ mod about;
 mod bus;
 mod counter;
 mod error;
+mod line;
 mod log;
 mod memory;
 mod observer;
@@ -56,6 +57,7 @@ pub use about::About;
 pub use bus::{Bus, Delivery, Subscription, Traffic};
 pub use counter::{Counted, Counter};
 pub use error::{Action, Failure, StoreError, UpdateError};
+pub use line::{Fate, Line, Weather};
 pub use log::{EventId, Heard, Log, MAX_BYTES, MAX_EVENTS, NotAnEventId, Page, Start, Tail};
 pub use observer::{Observer, Ran};
 pub use ring::Ring;
@@ -89,6 +91,18 @@ impl Store {
     #[must_use]
     pub fn memory(clock: Clock) -> Self {
         Self::over(Backend::Memory(memory::Memory::new(clock)))
+    }
+
+    /// The state of a store in memory, seen over a line of its own, as another instance sees it.
+    ///
+    /// # Panics
+    /// With Redis, whose lines are sockets: what makes those bad is a proxy.
+    #[must_use]
+    pub fn over_line(&self, line: Line) -> Self {
+        match self.backend() {
+            Backend::Memory(memory) => Self::over(Backend::Memory(memory.over(line))),
+            Backend::Redis(_) => panic!("a line leads to a store in memory"),
+        }
     }
 
     /// State in Redis (6.2 or newer), shared by every instance that uses the same server.
@@ -156,7 +170,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         match self.backend() {
-            Backend::Memory(_) => Ok(()),
+            Backend::Memory(memory) => memory.run(Action::new("reach", "store"), |_| ()).await,
             Backend::Redis(redis) => redis.ping().await,
         }
     }
@@ -175,13 +189,16 @@ impl Store {
     /// Whether other instances see the same state (Redis), or this process only (memory).
     #[must_use]
     pub fn is_shared(&self) -> bool {
-        matches!(self.backend(), Backend::Redis(_))
+        match self.backend() {
+            Backend::Memory(memory) => memory.is_over_a_line(),
+            Backend::Redis(_) => true,
+        }
     }
 
     /// Ends every subscription and closes the connections. Redis operations fail afterwards.
     pub async fn close(&self) {
         match self.backend() {
-            Backend::Memory(memory) => memory.bus.close(),
+            Backend::Memory(memory) => memory.close(),
             Backend::Redis(redis) => redis.close().await,
         }
     }

@@ -12,6 +12,7 @@ use crate::{
     Backend, Store,
     error::{Action, StoreError},
     lifetime_millis,
+    memory::State,
 };
 
 /// How many of its newest events a log keeps at least. Redis trims in blocks and may keep about a
@@ -76,9 +77,12 @@ impl Log {
         let millis = lifetime_millis(keep);
         match self.store.backend() {
             Backend::Memory(memory) => {
-                Ok(memory.logs.append(stream, event, millis, |before, id| {
-                    memory.bus.publish_with(stream, || format!("{before}>{id} {event}"));
-                }))
+                let append = |all: &State| {
+                    all.logs.append(stream, event, millis, |before, id| {
+                        all.bus.publish_with(stream, || format!("{before}>{id} {event}"));
+                    })
+                };
+                memory.run(action, append).await
             }
             Backend::Redis(redis) => redis.append(action, stream, event, millis).await,
         }
@@ -98,7 +102,9 @@ impl Log {
         let action = Action::new("read", Self::KIND);
         let limit = limit.min(MAX_EVENTS);
         match self.store.backend() {
-            Backend::Memory(memory) => Ok(memory.logs.read_after(stream, after.copied(), limit)),
+            Backend::Memory(memory) => {
+                memory.run(action, |all| all.logs.read_after(stream, after.copied(), limit)).await
+            }
             Backend::Redis(redis) => redis.read_after(action, stream, after.copied(), limit).await,
         }
     }
@@ -122,7 +128,7 @@ impl Log {
     async fn newest(&self, stream: &str) -> Result<Option<EventId>, StoreError> {
         let action = Action::new("read the end of", Self::KIND);
         match self.store.backend() {
-            Backend::Memory(memory) => Ok(memory.logs.newest(stream)),
+            Backend::Memory(memory) => memory.run(action, |all| all.logs.newest(stream)).await,
             Backend::Redis(redis) => redis.newest(action, stream).await,
         }
     }
@@ -132,7 +138,8 @@ impl Log {
         let action = Action::new("read", Self::KIND);
         match self.store.backend() {
             Backend::Memory(memory) => {
-                Ok(memory.logs.newest(stream).is_some_and(|newest| newest > position))
+                let newest = memory.run(action, |all| all.logs.newest(stream)).await?;
+                Ok(newest.is_some_and(|newest| newest > position))
             }
             Backend::Redis(redis) => redis.goes_on(action, stream, position).await,
         }
@@ -151,7 +158,9 @@ impl Log {
         let action = Action::new("keep", Self::KIND);
         let millis = lifetime_millis(keep);
         match self.store.backend() {
-            Backend::Memory(memory) => Ok(memory.logs.keep(stream, millis)),
+            Backend::Memory(memory) => {
+                memory.run(action, |all| all.logs.keep(stream, millis)).await
+            }
             Backend::Redis(redis) => redis.keep(action, stream, millis).await,
         }
     }
@@ -163,7 +172,7 @@ impl Log {
     pub async fn remove(&self, stream: &str) -> Result<(), StoreError> {
         let action = Action::new("remove", Self::KIND);
         match self.store.backend() {
-            Backend::Memory(memory) => memory.logs.remove(stream),
+            Backend::Memory(memory) => memory.run(action, |all| all.logs.remove(stream)).await?,
             Backend::Redis(redis) => {
                 redis.remove(action, stream.to_owned()).await?;
             }

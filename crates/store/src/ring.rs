@@ -40,8 +40,7 @@ impl Ring {
         let (action, millis) = (Action::new("append to", Self::KIND), lifetime_millis(keep));
         match self.store.backend() {
             Backend::Memory(memory) => {
-                memory.rings.append(name, entries, most, millis);
-                Ok(())
+                memory.run(action, |all| all.rings.append(name, entries, most, millis)).await
             }
             Backend::Redis(redis) => redis.append_ring(action, name, entries, most, millis).await,
         }
@@ -52,9 +51,10 @@ impl Ring {
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`] when there is something else.
     pub async fn entries(&self, name: &str) -> Result<Vec<String>, StoreError> {
+        let action = Action::new("read", Self::KIND);
         match self.store.backend() {
-            Backend::Memory(memory) => Ok(memory.rings.entries(name)),
-            Backend::Redis(redis) => redis.ring(Action::new("read", Self::KIND), name).await,
+            Backend::Memory(memory) => memory.run(action, |all| all.rings.entries(name)).await,
+            Backend::Redis(redis) => redis.ring(action, name).await,
         }
     }
 
@@ -63,14 +63,10 @@ impl Ring {
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
     pub async fn remove(&self, name: &str) -> Result<(), StoreError> {
+        let action = Action::new("remove", Self::KIND);
         match self.store.backend() {
-            Backend::Memory(memory) => {
-                memory.rings.remove(name);
-                Ok(())
-            }
-            Backend::Redis(redis) => {
-                redis.remove_ring(Action::new("remove", Self::KIND), name).await
-            }
+            Backend::Memory(memory) => memory.run(action, |all| all.rings.remove(name)).await,
+            Backend::Redis(redis) => redis.remove_ring(action, name).await,
         }
     }
 }

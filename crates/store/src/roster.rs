@@ -32,7 +32,9 @@ impl Roster {
     pub async fn enter(&self, name: &str, member: &str, keep: Duration) -> Result<u64, StoreError> {
         let (action, millis) = (Action::new("enter", Self::KIND), lifetime_millis(keep));
         match self.store.backend() {
-            Backend::Memory(memory) => Ok(memory.rosters.enter(name, member, millis)),
+            Backend::Memory(memory) => {
+                memory.run(action, |all| all.rosters.enter(name, member, millis)).await
+            }
             Backend::Redis(redis) => redis.enter(action, name, member, millis).await,
         }
     }
@@ -47,8 +49,7 @@ impl Roster {
         let (action, millis) = (Action::new("stay", Self::KIND), lifetime_millis(keep));
         match self.store.backend() {
             Backend::Memory(memory) => {
-                memory.rosters.stay(name, member, millis);
-                Ok(())
+                memory.run(action, |all| all.rosters.stay(name, member, millis)).await
             }
             Backend::Redis(redis) => redis.stay(action, name, member, millis).await,
         }
@@ -60,9 +61,10 @@ impl Roster {
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
     pub async fn lapsed(&self, name: &str) -> Result<u64, StoreError> {
+        let action = Action::new("clear", Self::KIND);
         match self.store.backend() {
-            Backend::Memory(memory) => Ok(memory.rosters.lapsed(name)),
-            Backend::Redis(redis) => redis.lapsed(Action::new("clear", Self::KIND), name).await,
+            Backend::Memory(memory) => memory.run(action, |all| all.rosters.lapsed(name)).await,
+            Backend::Redis(redis) => redis.lapsed(action, name).await,
         }
     }
 
@@ -71,14 +73,12 @@ impl Roster {
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
     pub async fn leave(&self, name: &str, member: &str) -> Result<(), StoreError> {
+        let action = Action::new("leave", Self::KIND);
         match self.store.backend() {
             Backend::Memory(memory) => {
-                memory.rosters.leave(name, member);
-                Ok(())
+                memory.run(action, |all| all.rosters.leave(name, member)).await
             }
-            Backend::Redis(redis) => {
-                redis.leave(Action::new("leave", Self::KIND), name, member).await
-            }
+            Backend::Redis(redis) => redis.leave(action, name, member).await,
         }
     }
 
@@ -87,9 +87,10 @@ impl Roster {
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`] when there is something else.
     pub async fn len(&self, name: &str) -> Result<u64, StoreError> {
+        let action = Action::new("count", Self::KIND);
         match self.store.backend() {
-            Backend::Memory(memory) => Ok(memory.rosters.len(name)),
-            Backend::Redis(redis) => redis.present(Action::new("count", Self::KIND), name).await,
+            Backend::Memory(memory) => memory.run(action, |all| all.rosters.len(name)).await,
+            Backend::Redis(redis) => redis.present(action, name).await,
         }
     }
 
@@ -98,11 +99,12 @@ impl Roster {
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`] when there is something else.
     pub async fn members(&self, name: &str, most: u16) -> Result<Vec<String>, StoreError> {
+        let action = Action::new("read", Self::KIND);
         match self.store.backend() {
-            Backend::Memory(memory) => Ok(memory.rosters.members(name, most)),
-            Backend::Redis(redis) => {
-                redis.members(Action::new("read", Self::KIND), name, most).await
+            Backend::Memory(memory) => {
+                memory.run(action, |all| all.rosters.members(name, most)).await
             }
+            Backend::Redis(redis) => redis.members(action, name, most).await,
         }
     }
 }

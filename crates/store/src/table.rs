@@ -56,7 +56,7 @@ impl<T: Record> Table<T> {
         let action = Self::action("get");
         let key = Self::key(id);
         let found = match self.store.backend() {
-            Backend::Memory(memory) => memory.tables.get(&key),
+            Backend::Memory(memory) => memory.run(action, |all| all.tables.get(&key)).await?,
             Backend::Redis(redis) => redis.get(action, key).await?,
         };
         decode(action, found)
@@ -71,7 +71,9 @@ impl<T: Record> Table<T> {
         let key = Self::key(id);
         let millis = lifetime_millis(keep);
         let found = match self.store.backend() {
-            Backend::Memory(memory) => memory.tables.get_and_keep(&key, millis),
+            Backend::Memory(memory) => {
+                memory.run(action, |all| all.tables.get_and_keep(&key, millis)).await?
+            }
             Backend::Redis(redis) => redis.get_and_keep(action, key, millis).await?,
         };
         decode(action, found)
@@ -86,8 +88,7 @@ impl<T: Record> Table<T> {
         let (key, value, millis) = (Self::key(id), encode(action, value)?, lifetime_millis(keep));
         match self.store.backend() {
             Backend::Memory(memory) => {
-                memory.tables.put(key, value, millis);
-                Ok(())
+                memory.run(action, |all| all.tables.put(key, value, millis)).await
             }
             Backend::Redis(redis) => redis.put(action, key, value, millis).await,
         }
@@ -101,7 +102,9 @@ impl<T: Record> Table<T> {
         let action = Self::action("claim");
         let (key, value, millis) = (Self::key(id), encode(action, value)?, lifetime_millis(keep));
         match self.store.backend() {
-            Backend::Memory(memory) => Ok(memory.tables.claim(key, value, millis)),
+            Backend::Memory(memory) => {
+                memory.run(action, |all| all.tables.claim(key, value, millis)).await
+            }
             Backend::Redis(redis) => redis.claim(action, key, value, millis).await,
         }
     }
@@ -114,7 +117,7 @@ impl<T: Record> Table<T> {
         let action = Self::action("take");
         let key = Self::key(id);
         let found = match self.store.backend() {
-            Backend::Memory(memory) => memory.tables.take(&key),
+            Backend::Memory(memory) => memory.run(action, |all| all.tables.take(&key)).await?,
             Backend::Redis(redis) => redis.take(action, key).await?,
         };
         decode(action, found)
@@ -128,7 +131,9 @@ impl<T: Record> Table<T> {
         let action = Self::action("remove");
         let key = Self::key(id);
         match self.store.backend() {
-            Backend::Memory(memory) => Ok(memory.tables.take(&key).is_some()),
+            Backend::Memory(memory) => {
+                memory.run(action, |all| all.tables.take(&key).is_some()).await
+            }
             Backend::Redis(redis) => redis.remove(action, key).await,
         }
     }
@@ -149,7 +154,7 @@ impl<T: Record> Table<T> {
         let action = Self::action("update");
         let key = Self::key(id);
         let mut seen = match self.store.backend() {
-            Backend::Memory(memory) => memory.tables.get(&key),
+            Backend::Memory(memory) => memory.run(action, |all| all.tables.get(&key)).await?,
             Backend::Redis(redis) => redis.get(action, key.clone()).await?,
         };
         for _ in 0..MAX_TRIES {
@@ -163,7 +168,9 @@ impl<T: Record> Table<T> {
                 return Ok(Some(changed));
             }
             let swap = match self.store.backend() {
-                Backend::Memory(memory) => memory.tables.swap(&key, &old, new),
+                Backend::Memory(memory) => {
+                    memory.run(action, |all| all.tables.swap(&key, &old, new)).await?
+                }
                 Backend::Redis(redis) => redis.swap(action, key.clone(), old, new).await?,
             };
             seen = match swap {

@@ -46,8 +46,7 @@ impl Tally {
         let (action, millis) = (Action::new("count in", Self::KIND), lifetime_millis(keep));
         match self.store.backend() {
             Backend::Memory(memory) => {
-                memory.tallies.count(name, counts, millis);
-                Ok(())
+                memory.run(action, |all| all.tallies.count(name, counts, millis)).await
             }
             Backend::Redis(redis) => redis.count(action, name, counts, millis).await,
         }
@@ -58,9 +57,10 @@ impl Tally {
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`] when there is something else.
     pub async fn counts(&self, name: &str) -> Result<BTreeMap<String, u64>, StoreError> {
+        let action = Action::new("read", Self::KIND);
         match self.store.backend() {
-            Backend::Memory(memory) => Ok(memory.tallies.counts(name)),
-            Backend::Redis(redis) => redis.counts(Action::new("read", Self::KIND), name).await,
+            Backend::Memory(memory) => memory.run(action, |all| all.tallies.counts(name)).await,
+            Backend::Redis(redis) => redis.counts(action, name).await,
         }
     }
 }

@@ -299,7 +299,10 @@ async fn notified(
         transport: session.record.transport,
     });
     let taking = async move {
-        // Others tell nothing that is kept: `initialized`, roots that have changed, progress.
+        // Others tell nothing that is kept: roots that have changed, progress.
+        if method == "notifications/initialized" {
+            server.sessions().initialized(session).await?;
+        }
         if method == "notifications/cancelled"
             && let Some(Ok(cancelled)) = params.map(Params::decode::<CancelledParams>)
             && let Some(id) = cancelled.request_id
@@ -379,11 +382,14 @@ impl Request {
                 Ok(Some(result)) => answer(&self.id, result, revision),
                 Ok(None) => {
                     voice.conclude(None).await;
+                    voice.catch_up_beside(&server);
                     return Answer::Nothing;
                 }
                 Err(error) => error_message(Some(&self.id), &error),
             };
-            match voice.conclude(Some(&message)).await {
+            let concluded = voice.conclude(Some(&message)).await;
+            voice.catch_up_beside(&server);
+            match concluded {
                 Some(id) => Answer::Last(Said { id: Some(id), message }),
                 None => Answer::ok(message),
             }
@@ -449,6 +455,7 @@ impl Request {
         let live = Live {
             peer,
             session: session.id.clone(),
+            initialized: record.initialized,
             sessions: server.sessions().clone(),
             voice: Arc::clone(voice),
             clock: server.clock().clone(),

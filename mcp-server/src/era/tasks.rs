@@ -270,6 +270,7 @@ async fn payload(
         }
         // An instance that dies changes nothing: it has to be looked for.
         tokio::select! {
+            biased;
             heard = changes.next() => if heard.is_none() {
                 return Err(ErrorObject::new(ErrorCode::INTERNAL_ERROR, "The server is stopping"));
             },

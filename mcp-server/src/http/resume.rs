@@ -122,7 +122,7 @@ impl Resumed {
 
     fn take(&mut self, followed: Followed) {
         match followed {
-            Followed::Entry(_, Entry::Begun(_)) => {}
+            Followed::Entry(_, Entry::Begun(_) | Entry::Missing) => {}
             Followed::Entry(at, Entry::Said(message)) => self.send(at, &message),
             Followed::Entry(at, Entry::Answered(message)) => {
                 self.send(at, &message);

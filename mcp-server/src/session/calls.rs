@@ -1,7 +1,7 @@
 //! Calls of sessions that are in progress on this instance, so that they can be cancelled.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,7 +14,7 @@ use super::SessionId;
 /// How many calls of one session may be in progress on one instance.
 const MOST: usize = 100;
 
-type InProgress = HashMap<SessionId, HashMap<RequestId, CancellationToken>>;
+type InProgress = HashMap<SessionId, BTreeMap<RequestId, CancellationToken>>;
 
 /// The calls in progress, by session and request id. Ids of different types are different ids.
 #[derive(Clone, Debug, Default)]
@@ -87,7 +87,7 @@ impl Calls {
     /// Cancels every call of a session that is in progress here.
     pub(crate) fn cancel_all(&self, session: &SessionId) {
         let calls = self.lock();
-        let tokens: Vec<_> = calls.get(session).into_iter().flat_map(HashMap::values).collect();
+        let tokens: Vec<_> = calls.get(session).into_iter().flat_map(BTreeMap::values).collect();
         tokens.into_iter().for_each(CancellationToken::cancel);
     }
 

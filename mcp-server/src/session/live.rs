@@ -34,6 +34,8 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) struct Live {
     pub(crate) peer: Peer,
     pub(crate) session: SessionId,
+    /// Whether the client had said that it is ready when the call came.
+    pub(crate) initialized: bool,
     pub(crate) sessions: Sessions,
     pub(crate) voice: Arc<Voice>,
     pub(crate) clock: Clock,
@@ -111,6 +113,7 @@ impl Live {
         params["_meta"]["io.modelcontextprotocol/related-task"] = json!({ "taskId": task });
         let id = self.question_id();
         tokio::select! {
+            biased;
             answer = self.send(&id, question.method(), params) => Some(match answer {
                 Ok(value) => Answer::Given(value),
                 Err(AskError::Refused(error)) => Answer::Refused(error),
@@ -138,6 +141,7 @@ impl Live {
         if matches!(*self.voice, Voice::Silent) {
             return Err(AskError::NoStream);
         }
+        self.client_is_ready().await?;
         operation::write_place(&mut params);
         operation::note_question(id);
         // Listening comes before asking: an answer cannot be faster than that.
@@ -150,6 +154,7 @@ impl Live {
             return Err(AskError::Disconnected);
         }
         tokio::select! {
+            biased;
             answer = self.clock.timeout(PATIENCE, self.answer_to(id, answers)) => {
                 if let Ok(answer) = answer {
                     return answer;
@@ -161,6 +166,22 @@ impl Live {
         }
     }
 
+    /// Waits for `notifications/initialized`, before which a client is asked nothing (2025-11-25
+    /// basic/lifecycle). Calls may come before it: it is another POST, which may be slower.
+    async fn client_is_ready(&self) -> Result<(), AskError> {
+        if self.initialized {
+            return Ok(());
+        }
+        match Box::pin(self.sessions.until_initialized(&self.session)).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(AskError::NotInitialized),
+            Err(error) => {
+                tracing::error!(%error, "a question cannot be put");
+                Err(AskError::Disconnected)
+            }
+        }
+    }
+
     /// Waits for the answer to one question among all that the client sends to the session.
     async fn answer_to(
         &self,
@@ -169,6 +190,7 @@ impl Live {
     ) -> Result<Value, AskError> {
         loop {
             let delivery = tokio::select! {
+                biased;
                 delivery = answers.next() => delivery.ok_or(AskError::Disconnected)?,
                 () = self.clock.sleep(LOOK) => Delivery::Gap,
             };
@@ -266,6 +288,7 @@ mod tests {
         let live = Live {
             peer: Peer { profile, progress_token: None, log_level: None },
             session: SessionId::random(&entropy),
+            initialized: true,
             sessions: Sessions::new(
                 &Store::memory(clock.clone()),
                 &clock,

@@ -145,6 +145,7 @@ mod tests {
             transport,
             level: None,
             opened_at: Timestamp::from_secs(0),
+            initialized: true,
             has_listened: false,
             watched: BTreeSet::new(),
         })

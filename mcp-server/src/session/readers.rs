@@ -2,7 +2,7 @@
 //! replaces the one before, wherever that one is.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -14,7 +14,7 @@ type Key = (SessionId, StreamName);
 
 /// The open streams of this instance, each reader under a name of its own.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Readers(Arc<Mutex<HashMap<Key, HashMap<String, CancellationToken>>>>);
+pub(crate) struct Readers(Arc<Mutex<HashMap<Key, BTreeMap<String, CancellationToken>>>>);
 
 /// Somebody reads; forgotten when this is dropped.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Readers {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, HashMap<String, CancellationToken>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, BTreeMap<String, CancellationToken>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

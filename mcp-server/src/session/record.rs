@@ -57,12 +57,20 @@ pub(crate) struct SessionRecord {
     /// How its messages travel.
     #[serde(default)]
     pub(crate) transport: Transport,
+    /// Whether the client has said that it is ready (`notifications/initialized`): before that it is
+    /// asked nothing. A session of a version that did not keep this has begun long ago.
+    #[serde(default = "yes")]
+    pub(crate) initialized: bool,
     /// Whether it has had a standalone stream.
     #[serde(default)]
     pub(crate) has_listened: bool,
     /// The resources whose changes the client wants to hear of.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) watched: BTreeSet<String>,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// How the messages of a session travel.
@@ -143,6 +151,15 @@ impl SessionRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_session_of_a_version_that_did_not_keep_it_is_initialized() {
+        let kept = r#"{
+            "owner": { "issuer": "i" }, "revision": "2025-11-25", "capabilities": {},
+            "client": { "name": "c", "version": "1" }, "opened_at": 0
+        }"#;
+        assert!(serde_json::from_str::<SessionRecord>(kept).unwrap().initialized);
+    }
 
     #[test]
     fn only_our_own_names_are_names() {

@@ -113,6 +113,8 @@ pub(crate) enum Entry {
     Answered(String),
     /// The stream ends without an answer: the call was cancelled.
     Ended,
+    /// Messages are missing here: there was no room for what could not be written at its time.
+    Missing,
 }
 
 impl Entry {
@@ -123,6 +125,7 @@ impl Entry {
             Self::Said(_) => "mcp:shttp:toclient: a message",
             Self::Answered(_) => "mcp:shttp:toclient: the answer",
             Self::Ended => "mcp:shttp:toclient: the end",
+            Self::Missing => "mcp:shttp:toclient: messages are missing",
         }
     }
 
@@ -132,6 +135,7 @@ impl Entry {
             Self::Said(message) => format!("m{instance} {message}"),
             Self::Answered(message) => format!("a{instance} {message}"),
             Self::Ended => format!("e{instance} "),
+            Self::Missing => format!("g{instance} "),
         }
     }
 
@@ -144,6 +148,7 @@ impl Entry {
             "m" => Self::Said(rest.to_owned()),
             "a" => Self::Answered(rest.to_owned()),
             "e" => Self::Ended,
+            "g" => Self::Missing,
             _ => return None,
         };
         Some((entry, instance))
@@ -278,7 +283,9 @@ impl Follower {
             };
             if let Some((entry, _)) = Entry::parse(&text) {
                 self.flow.fetched(entry.shown(), None, Some(self.session.as_str()));
-                return Some(Ok(Followed::Entry(id, entry)));
+                let is_gap = entry == Entry::Missing;
+                let followed = if is_gap { Followed::Gap } else { Followed::Entry(id, entry) };
+                return Some(Ok(followed));
             }
             tracing::warn!("an entry of a stream is not one of ours");
         }
@@ -337,6 +344,7 @@ mod tests {
             Entry::Said("{}".to_owned()),
             Entry::Answered("{\"a\":\"ä\"}".to_owned()),
             Entry::Ended,
+            Entry::Missing,
         ];
         for entry in entries {
             assert_eq!(Entry::parse(&entry.to_text("i")), Some((entry, "i")));

@@ -1,5 +1,7 @@
 //! Opening, finding and ending sessions.
 
+mod initialized;
+
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use ambient::{Clock, Entropy};
@@ -139,6 +141,7 @@ impl Sessions {
             transport: terms.transport,
             level: None,
             opened_at: self.clock.now(),
+            initialized: false,
             has_listened: false,
             watched: BTreeSet::new(),
         };

@@ -1,20 +1,31 @@
 //! How a call of a session speaks to its client: what it says is kept in the log of its stream first,
 //! and then sent to whoever is connected. A client that is gone reads it later, on any instance.
+//!
+//! What cannot be kept, because the store is away, is kept before whatever comes next ([`ledger`]).
 
-use std::sync::Arc;
+mod ledger;
 
+use std::{sync::Arc, time::Duration};
+
+use ambient::Clock;
 use bytes::Bytes;
 use shared::mcp::RequestId;
-use store::StoreError;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use self::ledger::{Ledger, not_kept};
 use super::{
     Session, SessionId, Sessions,
     readers::{Readers, Reading},
-    streams::{Entry, EventName, StreamName, Streams},
+    streams::{Entry, EventName, StreamName},
 };
-use crate::http::{Outbox, Said};
+use crate::{
+    Server,
+    http::{Outbox, Said},
+};
+
+/// How long to wait before what could not be kept is tried again.
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// One call's way to its client.
 pub(crate) enum Voice {
@@ -25,16 +36,14 @@ pub(crate) enum Voice {
     /// The call has a stream of its own, which a client can come back to.
     Call(Box<Kept>),
     /// All calls of the session share its one stream.
-    Shared { streams: Streams, session: SessionId },
+    Shared(Box<Ledger>),
 }
 
 /// The stream of a call. It begins with the first word.
 pub(crate) struct Kept {
     outbox: Arc<Outbox>,
-    streams: Streams,
+    ledger: Ledger,
     readers: Readers,
-    session: SessionId,
-    stream: StreamName,
     request: RequestId,
     /// Whether the client comes back to a stream that ends early.
     polls: bool,
@@ -59,12 +68,11 @@ impl Voice {
         outbox: Arc<Outbox>,
         reader: String,
     ) -> Self {
+        let stream = StreamName::of_call(request);
         Self::Call(Box::new(Kept {
             outbox,
-            streams: sessions.streams().clone(),
+            ledger: Ledger::new(sessions.streams(), &session.id, stream),
             readers: sessions.readers().clone(),
-            session: session.id.clone(),
-            stream: StreamName::of_call(request),
             request: request.clone(),
             polls: session.record.revision.has_stream_polling(),
             reader,
@@ -74,7 +82,8 @@ impl Voice {
 
     /// Speaks on the one stream of a session.
     pub(crate) fn shared(sessions: &Sessions, session: &SessionId) -> Self {
-        Self::Shared { streams: sessions.streams().clone(), session: session.clone() }
+        let ledger = Ledger::new(sessions.streams(), session, StreamName::sse());
+        Self::Shared(Box::new(ledger))
     }
 
     /// Says something; false when nobody can hear it, now or later.
@@ -84,14 +93,14 @@ impl Voice {
             Self::Fleeting(outbox) => outbox.say(Said { id: None, message }).await,
             Self::Call(kept) => {
                 kept.begin().await;
-                let id = kept.write(&Entry::Said(text(&message))).await;
+                let id = kept.write(Entry::Said(text(&message))).await;
                 let is_kept = id.is_some();
                 kept.outbox.say(Said { id, message }).await || is_kept
             }
-            Self::Shared { streams, session } => {
-                let entry = Entry::Said(text(&message));
-                let written = streams.append(session, &StreamName::sse(), &entry).await;
-                written.inspect_err(not_kept).is_ok()
+            // What is not kept now is kept later, and heard then.
+            Self::Shared(ledger) => {
+                ledger.write(Entry::Said(text(&message))).await;
+                true
             }
         }
     }
@@ -103,10 +112,10 @@ impl Voice {
             Self::Call(kept) if kept.begun.initialized() => {
                 let entry = message.map_or(Entry::Ended, |message| Entry::Answered(text(message)));
                 // What only streams need takes no room in the calls that have none.
-                Box::pin(kept.write(&entry)).await
+                Box::pin(kept.write(entry)).await
             }
             Self::Silent | Self::Fleeting(_) | Self::Call(_) => None,
-            Self::Shared { .. } => {
+            Self::Shared(_) => {
                 if let Some(message) = message {
                     Box::pin(self.say(message.clone())).await;
                 }
@@ -120,7 +129,47 @@ impl Voice {
     pub(crate) async fn opening(&self) -> Option<String> {
         match self {
             Self::Call(kept) => kept.begin().await.at.clone(),
-            Self::Silent | Self::Fleeting(_) | Self::Shared { .. } => None,
+            Self::Silent | Self::Fleeting(_) | Self::Shared(_) => None,
+        }
+    }
+
+    /// What could not be kept so far, if there is any.
+    fn behind(&self) -> Option<&Ledger> {
+        let ledger = match self {
+            Self::Call(kept) => &kept.ledger,
+            Self::Shared(ledger) => ledger,
+            Self::Silent | Self::Fleeting(_) => return None,
+        };
+        ledger.is_behind().then_some(ledger)
+    }
+
+    /// Keeps the end of a call that the store could not take as soon as it can. Whoever comes back to
+    /// the stream waits for that, and the instance is alive, so nobody else will say how it ended.
+    pub(crate) fn catch_up_beside(self: Arc<Self>, server: &Server) {
+        if self.behind().is_none() {
+            return;
+        }
+        let (clock, idle) = (server.clock().clone(), server.config().sessions.idle);
+        let last_moment = server.lifecycle().nearly_over();
+        server.lifecycle().spawn(async move {
+            tokio::select! {
+                biased;
+                () = self.catch_up(&clock, idle) => {}
+                () = last_moment => {}
+            }
+        });
+    }
+
+    /// Gives up after `limit`, when nobody comes back for it any more.
+    async fn catch_up(&self, clock: &Clock, limit: Duration) {
+        let catching_up = async {
+            while let Some(ledger) = self.behind() {
+                clock.sleep(AGAIN).await;
+                ledger.catch_up().await;
+            }
+        };
+        if clock.timeout(limit, catching_up).await.is_err() {
+            tracing::warn!("what a call has said is lost to whoever comes back for it");
         }
     }
 
@@ -133,7 +182,7 @@ impl Voice {
     pub(crate) fn replaced(&self) -> Option<CancellationToken> {
         match self {
             Self::Call(kept) => Some(kept.begun.get()?.reading.replaced().clone()),
-            Self::Silent | Self::Fleeting(_) | Self::Shared { .. } => None,
+            Self::Silent | Self::Fleeting(_) | Self::Shared(_) => None,
         }
     }
 
@@ -152,7 +201,7 @@ impl Voice {
     pub(crate) async fn silenced(&self) {
         match self {
             Self::Fleeting(outbox) => outbox.closed().await,
-            Self::Silent | Self::Call(_) | Self::Shared { .. } => std::future::pending().await,
+            Self::Silent | Self::Call(_) | Self::Shared(_) => std::future::pending().await,
         }
     }
 
@@ -160,7 +209,7 @@ impl Voice {
     pub(crate) async fn linger(&self) {
         if let Self::Call(kept) = self
             && kept.begun.initialized()
-            && let Err(error) = kept.streams.keep(&kept.session, &kept.stream).await
+            && let Err(error) = kept.ledger.keep().await
         {
             not_kept(&error);
         }
@@ -170,25 +219,21 @@ impl Voice {
 impl Kept {
     async fn begin(&self) -> &Begun {
         let begin = || async {
-            let reading = self.readers.enter(&self.session, &self.stream, self.reader.clone());
+            let Ledger { session, stream, .. } = &self.ledger;
+            let reading = self.readers.enter(session, stream, self.reader.clone());
             // An id can be written as JSON.
             let request = serde_json::to_string(&self.request).unwrap_or_default();
-            Begun { at: self.write(&Entry::Begun(request)).await, reading }
+            Begun { at: self.write(Entry::Begun(request)).await, reading }
         };
         self.begun.get_or_init(begin).await
     }
 
-    /// Writes an entry; gives its name as an event. While the store is away clients hear what is
-    /// said, but cannot come back for it.
-    async fn write(&self, entry: &Entry) -> Option<String> {
-        let written = self.streams.append(&self.session, &self.stream, entry).await;
-        let at = written.inspect_err(not_kept).ok()?;
-        Some(EventName { stream: self.stream.clone(), at, feed: None }.to_string())
+    /// Writes an entry; gives its name as an event, if it is kept already. While the store is away
+    /// clients hear what is said, and may hear it again when they come back.
+    async fn write(&self, entry: Entry) -> Option<String> {
+        let at = self.ledger.write(entry).await?;
+        Some(EventName { stream: self.ledger.stream.clone(), at, feed: None }.to_string())
     }
-}
-
-fn not_kept(error: &StoreError) {
-    tracing::warn!(%error, "what a call says could not be kept");
 }
 
 /// Messages are JSON, and so UTF-8.

@@ -453,6 +453,7 @@ impl Changes {
     /// store is closed. Safe to drop and call again.
     pub(crate) async fn next(&mut self) -> Option<()> {
         tokio::select! {
+            biased;
             told = self.told.next() => told.map(drop),
             () = self.clock.sleep(LOOK) => Some(()),
         }

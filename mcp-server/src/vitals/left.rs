@@ -73,8 +73,12 @@ impl Left {
 
     fn due_at(&self, now: Timestamp) -> Vec<String> {
         let due = self.lock();
-        let silent = due.iter().filter(|(_, at)| **at <= now).map(|(session, _)| session.clone());
-        silent.take(MOST_IN_A_GO).collect()
+        let silent = due.iter().filter(|(_, at)| **at <= now);
+        let mut silent: Vec<_> = silent.map(|(session, at)| (*at, session.clone())).collect();
+        drop(due);
+        // Those first that have been silent for longest.
+        silent.sort();
+        silent.into_iter().take(MOST_IN_A_GO).map(|(_, session)| session).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {

@@ -75,6 +75,9 @@ impl Uses {
             }
             is_used
         });
+        // A map has no order, and what is done twice is done in one.
+        taken.untold.sort();
+        taken.silent.sort();
         taken
     }
 

@@ -14,6 +14,7 @@ mod envelope;
 mod faults;
 mod flow;
 mod gate;
+mod initialized;
 mod legacy;
 mod long_streams;
 mod metrics;

@@ -6,6 +6,7 @@ use ambient::Clock;
 
 use super::outages::Scene;
 use crate::{
+    certificates::Certificates,
     groups::{Cluster, Sentinels},
     probe::{Noted, only_outages, recovery, statuses},
     report::{Report, Size},
@@ -28,8 +29,22 @@ fn redirections(report: &mut Report, scene: &Scene, noted: &[Noted]) {
 
 /// T12: Sentinel promotes the replica when the primary is gone.
 pub(super) async fn sentinel(scale: Size) -> Report {
-    let mut redis = Sentinels::start().await;
-    let scene = Scene::start(Plan::new(2, &redis.url()), scale).await;
+    let redis = Sentinels::start().await;
+    let plan = Plan::new(2, &redis.url());
+    promoted(redis, plan, scale).await
+}
+
+/// The same where everybody speaks TLS: to sentinels, to the primary, and to the one after it.
+pub(super) async fn sentinel_tls(scale: Size) -> Report {
+    let directory = tempfile::tempdir().expect("there is room for a directory");
+    let certificates = Certificates::new(directory.path()).await;
+    let redis = Sentinels::behind_tls(&certificates).await;
+    let plan = Plan::new(2, &redis.url()).setting("REDIS_CA_FILE", certificates.authority());
+    promoted(redis, plan, scale).await
+}
+
+async fn promoted(mut redis: Sentinels, plan: Plan, scale: Size) -> Report {
+    let scene = Scene::start(plan, scale).await;
     let mut report = Report::default();
     let probe = scene.probe();
     pause(1).await;

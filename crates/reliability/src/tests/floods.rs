@@ -1,4 +1,7 @@
 //! T17: everybody who may not come in, all at once.
+//!
+//! The tokens that are none come at the rate of the design, however slowly they are answered; the rest
+//! comes as fast as it is answered.
 
 use std::{
     collections::BTreeMap,
@@ -14,13 +17,18 @@ use ambient::{Clock, Entropy};
 use chassis::client::{Timeouts, http_client};
 use reqwest::{Client, RequestBuilder};
 use serde_json::json;
-use tokio::{io::AsyncWriteExt as _, net::TcpStream, task::JoinSet};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::JoinSet,
+};
 
 use crate::{
     probe::{Probe, only_outages, statuses},
     redis::Redis,
     report::{Report, Size, percentile},
     site::{Plan, Site, resident},
+    torrent::{Poured, pour},
 };
 
 /// What a healthy client waits for a short call meanwhile. In a small run the flood, the servers and
@@ -31,9 +39,29 @@ const HEALTHY: [Duration; 2] = [Duration::from_secs(6), Duration::from_millis(10
 const MEMORY: u64 = 256;
 /// Connections that never finish their header.
 const SLOW_HEADERS: usize = 100;
+/// How long such a connection may be open: ten seconds, and what a busy machine adds.
+const SLOW_ENDS: [Duration; 2] = [Duration::from_secs(25), Duration::from_secs(12)];
+/// How many tokens that are none come each second, and over how many connections.
+const BAD_TOKENS: [u32; 2] = [500, 5000];
+const BAD_TOKEN_CONNECTIONS: u32 = 16;
 
-/// What a kind of request was answered with, and how often.
-type Answers = BTreeMap<u16, usize>;
+/// What a kind of request was answered with.
+#[derive(Default)]
+struct Answers {
+    /// How often with which status; zero is a connection that was closed.
+    by_status: BTreeMap<u16, usize>,
+    /// How many were not JSON.
+    bare: usize,
+}
+
+impl Answers {
+    fn add(&mut self, other: Self) {
+        self.bare += other.bare;
+        for (status, count) in other.by_status {
+            *self.by_status.entry(status).or_default() += count;
+        }
+    }
+}
 
 /// T17: floods are answered with refusals, and whoever is let in does not notice.
 pub(super) async fn all(scale: Size) -> Report {
@@ -55,19 +83,25 @@ pub(super) async fn all(scale: Size) -> Report {
             ));
         }
     }
+    let [few, many] = BAD_TOKENS;
+    let rate = scale.pick(few, many);
+    let mut tokens = bad_tokens(&site, rate, &is_over);
     let slow = slow_headers(site.address(0)).await;
-    Clock::system().sleep(Duration::from_secs(scale.pick(10, 30))).await;
+    let lasts = Duration::from_secs(scale.pick(10, 30));
+    Clock::system().sleep(lasts).await;
     is_over.store(true, Ordering::Relaxed);
     let mut answers = BTreeMap::<&str, Answers>::new();
     while let Some(done) = floods.join_next().await {
         let (name, some) = done.unwrap_or_default();
-        let all = answers.entry(name).or_default();
-        for (status, count) in some {
-            *all.entry(status).or_default() += count;
-        }
+        answers.entry(name).or_default().add(some);
     }
-    refusals(&mut report, &answers);
-    report.equal("connections with half a header", slow.len(), SLOW_HEADERS);
+    refusals(&mut report, &answers, lasts);
+    let mut poured = Poured::default();
+    while let Some(done) = tokens.join_next().await {
+        poured.add(done.unwrap_or_default());
+    }
+    refused_tokens(&mut report, rate, &poured, lasts);
+    slow_headers_end(&mut report, slow, scale).await;
     let noted = probe.end().await;
     let mut times: Vec<_> = noted.iter().map(|one| one.answer.took).collect();
     let [small, full] = HEALTHY;
@@ -88,14 +122,75 @@ fn memory(report: &mut Report, site: &Site) {
     report.at_most("memory of the authorization server in MiB", issuer, MEMORY);
 }
 
-fn refusals(report: &mut Report, answers: &BTreeMap<&str, Answers>) {
+fn refusals(report: &mut Report, answers: &BTreeMap<&str, Answers>, lasts: Duration) {
     for kind in KINDS {
-        let answers = answers.get(kind.name).cloned().unwrap_or_default();
-        let text = answers.iter().map(|(status, count)| format!("{count} × {status}"));
-        report.figure(kind.name, text.collect::<Vec<_>>().join(", "));
-        let wrong = answers.iter().filter(|(status, _)| !kind.allowed.contains(status));
+        let none = Answers::default();
+        let Answers { by_status, bare } = answers.get(kind.name).unwrap_or(&none);
+        told(report, kind.name, by_status, lasts);
+        let wrong = by_status.iter().filter(|(status, _)| !kind.allowed.contains(status));
         report.none("  of them not to be", wrong.map(|(_, count)| count).sum());
+        report.none("  of them not JSON", *bare);
     }
+}
+
+/// How many answers of which status there were, and how many in a second.
+fn told(report: &mut Report, name: &str, by_status: &BTreeMap<u16, usize>, lasts: Duration) {
+    let text = by_status.iter().map(|(status, count)| format!("{count} × {status}"));
+    let text = text.collect::<Vec<_>>().join(", ");
+    report.figure(name, format!("{text}; {}", a_second(by_status.values().sum(), lasts)));
+}
+
+fn a_second(count: usize, lasts: Duration) -> String {
+    format!("{} a second", count / usize::try_from(lasts.as_secs()).unwrap_or(1).max(1))
+}
+
+/// Tokens that are none, at a rate.
+fn bad_tokens(site: &Site, rate: u32, is_over: &Arc<AtomicBool>) -> JoinSet<Poured> {
+    let mut pouring = JoinSet::new();
+    for _ in 0..BAD_TOKEN_CONNECTIONS {
+        let rate = f64::from(rate) / f64::from(BAD_TOKEN_CONNECTIONS);
+        let (address, is_over) = (site.address(0), Arc::clone(is_over));
+        pouring.spawn(pour(address, rate, move || bad_token(address), is_over));
+    }
+    pouring
+}
+
+/// A request with a token that nobody has issued. It has no body: a connection is closed whose request
+/// was refused before its body was read.
+fn bad_token(address: SocketAddr) -> String {
+    let token = Entropy::system().hex::<16>();
+    let port = address.port();
+    format!(
+        "GET /mcp HTTP/1.1\r\nhost: localhost:{port}\r\nauthorization: Bearer {token}\r\n\
+         accept: text/event-stream\r\n\r\n"
+    )
+}
+
+/// All of them are refused, in JSON. How many came in a second depends on the machine.
+fn refused_tokens(report: &mut Report, rate: u32, poured: &Poured, lasts: Duration) {
+    let sent = a_second(poured.sent, lasts);
+    report.figure("tokens that are none", format!("{rate} a second wanted, {sent} sent"));
+    told(report, "  answered", &poured.answers, lasts);
+    let allowed = [401, 429, 503];
+    let wrong = poured.answers.iter().filter(|(status, _)| !allowed.contains(status));
+    report.none("  of them not to be", wrong.map(|(_, count)| count).sum());
+    report.none("  of them not JSON", poured.bare);
+    report.none("  runs without a refusal", usize::from(!poured.answers.contains_key(&401)));
+}
+
+/// Connections that say half a header are closed by the server.
+async fn slow_headers_end(report: &mut Report, slow: Vec<TcpStream>, scale: Size) {
+    report.equal("connections with half a header", slow.len(), SLOW_HEADERS);
+    let [small, full] = SLOW_ENDS;
+    let mut rest = Vec::new();
+    let ended = async {
+        for mut stream in slow {
+            // It is told that it was too slow, or not; then it is over.
+            drop(stream.read_to_end(&mut rest).await);
+        }
+    };
+    let still_open = Clock::system().timeout(scale.pick(small, full), ended).await.is_err();
+    report.none("of them still open", usize::from(still_open));
 }
 
 /// One kind of request.
@@ -109,7 +204,7 @@ struct Kind {
     allowed: &'static [u16],
 }
 
-const KINDS: [Kind; 4] = [
+const KINDS: [Kind; 3] = [
     Kind {
         name: "initialize without a token",
         at_once: 8,
@@ -141,14 +236,6 @@ const KINDS: [Kind; 4] = [
         // The answer comes before the body is through, and the connection is closed under it.
         allowed: &[0, 401, 413, 429, 503],
     },
-    Kind {
-        name: "tokens that are none",
-        at_once: 32,
-        make: |http, mcp, _| {
-            http.post(mcp).bearer_auth(Entropy::system().hex::<16>()).json(&json!({}))
-        },
-        allowed: &[401, 429, 503],
-    },
 ];
 
 /// Sends one kind, one after the other, until told to end.
@@ -161,11 +248,17 @@ async fn flood(
     let patience = Duration::from_secs(30);
     let timeouts = Timeouts { connect: patience, total: patience };
     let http = http_client("flood", timeouts).expect("a client can be made");
-    let mut answers = Answers::new();
+    let mut answers = Answers::default();
     while !is_over.load(Ordering::Relaxed) {
-        let answer = (kind.make)(&http, &mcp, &issuer).send().await;
-        let status = answer.map_or(0, |answer| answer.status().as_u16());
-        *answers.entry(status).or_default() += 1;
+        let mut status = 0;
+        if let Ok(answer) = (kind.make)(&http, &mcp, &issuer).send().await {
+            status = answer.status().as_u16();
+            // Where the connection is closed under the request, the body may be cut off as well.
+            let body = answer.bytes().await.unwrap_or_default();
+            let is_json = serde_json::from_slice::<serde_json::Value>(&body).is_ok();
+            answers.bare += usize::from(!is_json && !body.is_empty());
+        }
+        *answers.by_status.entry(status).or_default() += 1;
     }
     (kind.name, answers)
 }

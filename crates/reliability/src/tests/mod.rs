@@ -81,6 +81,11 @@ pub const TESTS: &[Test] = &[
         run: |size| Box::pin(failovers::sentinel(size)),
     },
     Test {
+        name: "T12s",
+        about: "the same, and everybody speaks TLS",
+        run: |size| Box::pin(failovers::sentinel_tls(size)),
+    },
+    Test {
         name: "T13",
         about: "slots of a cluster move, and a master dies",
         run: |size| Box::pin(failovers::cluster(size)),

@@ -5,12 +5,13 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use tokio::sync::Notify;
 
 use super::Delivery;
+use crate::line::Line;
 
 /// How many messages wait for a reader before some are dropped.
 const MAX_MESSAGES: usize = 256;
@@ -21,10 +22,13 @@ const MAX_BYTES: usize = 1024 * 1024;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Mailbox(Arc<Inner>);
 
+/// What the clones of a mailbox share.
 #[derive(Debug, Default)]
-struct Inner {
+pub(crate) struct Inner {
     queue: Mutex<Queue>,
     arrived: Notify,
+    /// What messages come over, if a test has put something there.
+    line: Option<Line>,
 }
 
 #[derive(Debug, Default)]
@@ -36,8 +40,28 @@ struct Queue {
 }
 
 impl Mailbox {
+    /// A mailbox whose messages come over a line.
+    pub(crate) fn over(line: &Line) -> Self {
+        let mailbox = Self(Arc::new(Inner { line: Some(line.clone()), ..Inner::default() }));
+        line.listens(&mailbox);
+        mailbox
+    }
+
+    /// What is left of a mailbox whose reader may have gone.
+    pub(crate) fn downgrade(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.0)
+    }
+
+    /// The mailbox, if its reader is still there.
+    pub(crate) fn upgrade(weak: &Weak<Inner>) -> Option<Self> {
+        weak.upgrade().map(Self)
+    }
+
     /// Puts a message in, or a gap if there is no room for it.
     pub(crate) fn message(&self, text: &str) {
+        if self.0.line.as_ref().is_some_and(|line| !line.delivers()) {
+            return;
+        }
         let mut queue = self.queue();
         let fits = queue.messages < MAX_MESSAGES && queue.bytes + text.len() <= MAX_BYTES;
         if fits || queue.messages == 0 {

@@ -189,7 +189,7 @@ mod tests {
     /// Adds an event whose announcement is lost.
     fn append_unheard(store: &Store, event: &str) {
         let Backend::Memory(memory) = store.backend() else { panic!("it is in memory") };
-        memory.logs.append("a", event, 60_000, |_, _| {});
+        memory.state().logs.append("a", event, 60_000, |_, _| {});
     }
 
     /// What there is to hear now.

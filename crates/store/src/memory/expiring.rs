@@ -5,8 +5,8 @@
 //! one, so its cost per insertion is constant and no background task is needed.
 
 use std::{
-    collections::{HashMap, hash_map::RandomState},
-    hash::BuildHasher,
+    collections::HashMap,
+    hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -17,15 +17,21 @@ const SHARDS: usize = 16;
 const SMALL: usize = 32;
 
 /// Shards of state `S`, one lock each. No lock is held across an await: none of this is async.
+///
+/// Which shard a key lives in is the same in every run, because events are numbered by shard. Whoever
+/// chooses keys that meet in one only makes its callers wait for each other.
 #[derive(Debug)]
 pub(super) struct Sharded<S> {
     shards: Box<[Mutex<S>]>,
-    hasher: RandomState,
+    hasher: BuildHasherDefault<DefaultHasher>,
 }
 
 impl<S: Default> Sharded<S> {
     pub(super) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: BuildHasherDefault::default(),
+        }
     }
 
     /// The shard that `key` lives in.

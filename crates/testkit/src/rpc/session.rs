@@ -76,6 +76,13 @@ impl Opening {
 
     /// Opens the session: `initialize`, then `notifications/initialized`.
     pub async fn open(self) -> Session {
+        let session = self.begin().await;
+        let _ = session.notify("notifications/initialized", Value::Null).await.expect(202);
+        session
+    }
+
+    /// Sends `initialize`, and nothing after it.
+    pub async fn begin(self) -> Session {
         let reply = self.send(self.draft()).await.expect(200);
         let initialized = reply.result().clone();
         let negotiated = initialized["protocolVersion"].as_str().unwrap_or_default();
@@ -90,7 +97,6 @@ impl Opening {
         };
         let visible = |id: &String| id.bytes().all(|byte| matches!(byte, 0x21..=0x7e));
         assert!(session.id.as_ref().is_none_or(visible), "a session id is visible ASCII");
-        let _ = session.notify("notifications/initialized", Value::Null).await.expect(202);
         session
     }
 }

@@ -1,0 +1,198 @@
+//! The log of a stream as the call writes it that speaks there: in order and without holes.
+//!
+//! While the store is away, nothing can be written. A client that is connected hears what is said all
+//! the same; one that comes back later must not find a hole, or wait for an answer that was given long
+//! ago. So what could not be written waits here, and is written before whatever comes next.
+
+use std::collections::VecDeque;
+
+use store::{EventId, StoreError};
+use tokio::sync::Mutex;
+
+use super::super::{
+    SessionId,
+    streams::{Entry, StreamName, Streams},
+};
+
+/// How much waits at most, in bytes. It is an outage: what is more is lost, and that is said.
+const MOST: usize = 1024 * 1024;
+
+/// The log of one stream.
+pub(crate) struct Ledger {
+    streams: Streams,
+    pub(super) session: SessionId,
+    pub(super) stream: StreamName,
+    waiting: Mutex<Waiting>,
+}
+
+/// What could not be written, oldest first.
+#[derive(Default)]
+struct Waiting {
+    entries: VecDeque<Entry>,
+    bytes: usize,
+}
+
+impl Waiting {
+    /// Adds an entry. When there is no room, the oldest go, and a mark stays in their place.
+    fn push(&mut self, entry: Entry) {
+        self.bytes += size(&entry);
+        self.entries.push_back(entry);
+        while self.bytes > MOST
+            && let Some(index) = self.entries.iter().position(is_spare)
+            && index + 1 < self.entries.len()
+        {
+            let dropped = self.entries.remove(index);
+            self.bytes -= dropped.as_ref().map_or(0, size);
+            if index == 0 || self.entries.get(index - 1) != Some(&Entry::Missing) {
+                self.entries.insert(index, Entry::Missing);
+            }
+        }
+    }
+}
+
+/// What a stream can do without, if it must.
+const fn is_spare(entry: &Entry) -> bool {
+    matches!(entry, Entry::Said(_))
+}
+
+const fn size(entry: &Entry) -> usize {
+    match entry {
+        Entry::Begun(text) | Entry::Said(text) | Entry::Answered(text) => text.len(),
+        Entry::Ended | Entry::Missing => 0,
+    }
+}
+
+impl Ledger {
+    pub(super) fn new(streams: &Streams, session: &SessionId, stream: StreamName) -> Self {
+        let (streams, session) = (streams.clone(), session.clone());
+        Self { streams, session, stream, waiting: Mutex::default() }
+    }
+
+    /// Writes an entry; gives its place, unless it has to wait.
+    pub(super) async fn write(&self, entry: Entry) -> Option<EventId> {
+        let mut waiting = self.waiting.lock().await;
+        if waiting.entries.is_empty() {
+            match self.append(&entry).await {
+                Ok(at) => return Some(at),
+                Err(error) => not_kept(&error),
+            }
+            waiting.push(entry);
+            return None;
+        }
+        waiting.push(entry);
+        self.flush(&mut waiting).await
+    }
+
+    /// Writes what waits.
+    pub(super) async fn catch_up(&self) {
+        self.flush(&mut *self.waiting.lock().await).await;
+    }
+
+    /// Whether something waits.
+    pub(super) fn is_behind(&self) -> bool {
+        // Whoever is writing just now will know.
+        self.waiting.try_lock().is_ok_and(|waiting| !waiting.entries.is_empty())
+    }
+
+    /// Keeps what was written for a while longer.
+    pub(super) async fn keep(&self) -> Result<(), StoreError> {
+        self.streams.keep(&self.session, &self.stream).await
+    }
+
+    /// Gives the place of the last entry when all are written.
+    async fn flush(&self, waiting: &mut Waiting) -> Option<EventId> {
+        let mut last = None;
+        while let Some(entry) = waiting.entries.front() {
+            // One that was written although nobody heard so is written twice, and heard twice.
+            last = Some(self.append(entry).await.inspect_err(not_kept).ok()?);
+            let written = waiting.entries.pop_front();
+            waiting.bytes -= written.as_ref().map_or(0, size);
+        }
+        last
+    }
+
+    async fn append(&self, entry: &Entry) -> Result<EventId, StoreError> {
+        self.streams.append(&self.session, &self.stream, entry).await
+    }
+}
+
+pub(super) fn not_kept(error: &StoreError) {
+    tracing::warn!(%error, "what a call says could not be kept yet");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+        time::Duration,
+    };
+
+    use ambient::{Clock, Entropy, Timestamp};
+    use store::{Action, Fate, Line, Start, Store, Weather};
+
+    use super::*;
+    use crate::session::streams::Followed;
+
+    /// A line that can be switched off.
+    struct Switch(Arc<AtomicBool>);
+
+    impl Weather for Switch {
+        fn of_command(&self, _: Action) -> Fate {
+            if self.0.load(Ordering::Relaxed) {
+                Fate::Refused
+            } else {
+                Fate::Done(Duration::ZERO, Duration::ZERO)
+            }
+        }
+
+        fn delivers(&self) -> bool {
+            true
+        }
+    }
+
+    fn said(text: &str) -> Entry {
+        Entry::Said(text.to_owned())
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_written_is_written_before_what_comes_next() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let is_away = Arc::new(AtomicBool::new(false));
+        let store = Store::memory(clock.clone());
+        let store = store.over_line(Line::new(&clock, Switch(Arc::clone(&is_away))));
+        let streams = Streams::new(&store, Duration::from_mins(5), "i");
+        let (session, stream) = (SessionId::random(&Entropy::seeded(1)), StreamName::sse());
+        let ledger = Ledger::new(&streams, &session, stream.clone());
+        assert!(ledger.write(said("1")).await.is_some());
+        is_away.store(true, Ordering::Relaxed);
+        assert_eq!(ledger.write(said("2")).await, None);
+        assert_eq!(ledger.write(said("3")).await, None);
+        assert!(ledger.is_behind());
+        is_away.store(false, Ordering::Relaxed);
+        assert!(ledger.write(Entry::Ended).await.is_some() && !ledger.is_behind());
+        let mut follower = streams.follow(&session, &stream, Start::Oldest).await.unwrap();
+        for expected in [said("1"), said("2"), said("3"), Entry::Ended] {
+            let Some(Ok(Followed::Entry(_, entry))) = follower.next().await else {
+                panic!("an entry is missing");
+            };
+            assert_eq!(entry, expected);
+        }
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_what_is_dropped_leaves_a_mark() {
+        let mut waiting = Waiting::default();
+        waiting.push(Entry::Begun("1".to_owned()));
+        for _ in 0..5 {
+            waiting.push(said(&"x".repeat(MOST / 2)));
+        }
+        waiting.push(Entry::Answered("done".to_owned()));
+        let kinds: Vec<_> = waiting.entries.iter().map(size).collect();
+        assert_eq!(kinds, [1, 0, MOST / 2, 4]);
+        assert_eq!(waiting.entries[1], Entry::Missing);
+        assert!(waiting.bytes <= MOST);
+    }
+}
