@@ -2,8 +2,9 @@
 //!
 //! A line has `event`, `outcome` and, where they are known, `subject`, `client`, `login` and `about`;
 //! the span around it adds `address` and `request_id`. `login` is what joins the lines of one login,
-//! from the question to the last of its tokens: no request lasts as long. No token, code, secret or password is ever part of one,
-//! and no text that somebody has typed who is not logged in: it may be a password in the wrong field.
+//! from the question to the last of its tokens: no request lasts as long. No token, code, secret or
+//! password is ever part of one, and no text that somebody has typed who is not logged in: it may be a
+//! password in the wrong field.
 
 use std::fmt;
 
@@ -177,8 +178,8 @@ impl<'a> Line<'a> {
         self
     }
 
-    /// What else says which: the provider, the token, the endpoint, the budget. The login, if nothing
-    /// else does.
+    /// What else says which: the provider, the token, the endpoint, the budget. If nothing else does,
+    /// the login stands there as well, where it was before it had a field of its own.
     pub(crate) const fn about(mut self, about: &'a str) -> Self {
         self.about = Some(about);
         self

@@ -231,6 +231,11 @@ fn issuer(read: &mut Reader<'_>, port: u16) -> BaseUrl {
     if let Some(trouble) = Issuer::from(&issuer).trouble() {
         read.mistake(NAME, trouble);
     }
+    // Clients compare it byte by byte, and whoever names it elsewhere writes it as it is here.
+    let written = issuer.as_written();
+    if written.strip_suffix('/').unwrap_or(written) != issuer.as_str() {
+        read.mistake(NAME, format!("is another way to write {issuer}; write that"));
+    }
     if !issuer.is_https() && !issuer.is_loopback() {
         read.mistake(NAME, "is not https; OAuth without TLS is for localhost only");
     }
@@ -451,8 +456,17 @@ mod tests {
             let issuer = with(&format!("http://localhost:4000{path}/")).unwrap().issuer;
             assert_eq!(issuer.as_str(), format!("http://localhost:4000{path}"));
         }
-        for wrong in ["http://localhost:4000/a//b", "http://localhost:4000/livez"] {
-            assert_eq!(mistakes([("AUTH_SERVER_URL", wrong)]), ["AUTH_SERVER_URL"]);
+        for wrong in [
+            "http://localhost:4000/a//b",
+            "http://localhost:4000/livez",
+            "http://localhost:4000/a//",
+            "http://localhost:4000/x/../a",
+            "http://localhost:4000/x/%2e%2e/a",
+            "http://localhost:4000\\a",
+            "http://LOCALHOST:4000/a",
+            "http://localhost:80/a",
+        ] {
+            assert_eq!(mistakes([("AUTH_SERVER_URL", wrong)]), ["AUTH_SERVER_URL"], "{wrong}");
         }
         assert!(with("localhost:4000").is_err());
     }

@@ -94,26 +94,23 @@ async fn look_at_server(
     clock: &Clock,
     ours: Option<Value>,
 ) -> Vec<(&'static str, Finding)> {
-    let mut urls = config.issuer.metadata_urls();
-    let url = urls.next().unwrap_or_default();
-    let (document, date) = match fetch(&url).await {
-        Ok(found) => found,
-        Err(why) => {
-            let words = format!("{url} {why}; is the server running and AUTH_SERVER_URL right?");
-            return vec![("issuer", Bad(words + &gateway(&config.issuer)))];
-        }
-    };
-    let mut findings = vec![("issuer", names_itself(&config.issuer, &url, &document))];
-    for url in urls {
+    let (mut findings, mut found) = (Vec::new(), None);
+    for url in config.issuer.metadata_urls() {
         let finding = match fetch(&url).await {
-            Ok((document, _)) => names_itself(&config.issuer, &url, &document),
-            Err(why) => Bad(format!(
-                "{url} {why}, and some clients ask there only{}",
+            Ok((document, date)) => {
+                let finding = names_itself(&config.issuer, &url, &document);
+                // What is right is said once.
+                let is_new = found.replace((document, date)).is_none();
+                Some(finding).filter(|finding| is_new || matches!(finding, Bad(_)))
+            }
+            Err(why) => Some(Bad(format!(
+                "{url} {why}; is the server running and AUTH_SERVER_URL right?{}",
                 gateway(&config.issuer)
-            )),
+            ))),
         };
-        findings.extend(matches!(finding, Bad(_)).then_some(("issuer", finding)));
+        findings.extend(finding.map(|finding| ("issuer", finding)));
     }
+    let Some((document, date)) = found else { return findings };
     findings.push(("clock", clocks(date, clock.now())));
     if let Some(ours) = ours {
         let told = fetch(document["jwks_uri"].as_str().unwrap_or_default()).await;

@@ -136,6 +136,9 @@ pub(crate) fn open(id: &str) -> Option<(Client, Option<Management>)> {
     let ours =
         matches!(client.authentication, Authentication::Public | Authentication::Secret { .. });
     let (metadata, authentication) = (metadata(&client), client.authentication.clone());
+    // What is public is shared, and nobody may change it.
+    let is_managed = management.is_some() == (client.authentication != Authentication::Public);
+    let ours = ours && is_managed;
     let again = registration::client(id.to_owned(), metadata, authentication, client.issued_at);
     (ours && again.ok().as_ref() == Some(&client)).then_some((client, management))
 }
@@ -188,7 +191,8 @@ mod tests {
     #[test]
     fn to_make_one_up_is_to_register_and_nothing_more() {
         assert!(open(&forge(|_| {})).is_some());
-        let changes: [fn(&mut Value); 4] = [
+        let changes: [fn(&mut Value); 5] = [
+            |value| value["management"] = json!("0".repeat(64)),
             |value| value["client"]["redirect_uris"] = json!(["javascript:alert(1)"]),
             |value| value["client"]["redirect_uris"] = json!([]),
             |value| value["client"]["acts_for_itself"] = json!(true),

@@ -80,10 +80,12 @@ pub(crate) fn can_be_silent(
 }
 
 /// Whether the user has come by an own act: typed the address, opened it from another program, or
-/// followed a link of ours. A browser that does not tell has not said so.
-pub(crate) fn comes_by_itself(headers: &HeaderMap) -> bool {
+/// followed a link of ours. A browser that does not tell has not said so. Where the issuer has a path
+/// (`shares_origin`), a link of the same origin may be anybody's: that of a wiki beside it.
+pub(crate) fn comes_by_itself(headers: &HeaderMap, shares_origin: bool) -> bool {
     let site = headers.get("sec-fetch-site");
-    let is_own = site.is_some_and(|site| site == "none" || site == "same-origin");
+    let is_ours = |site| !shares_origin && site == "same-origin";
+    let is_own = site.is_some_and(|site| site == "none" || is_ours(site));
     let is_window = headers.get("sec-fetch-dest").is_none_or(|dest| dest == "document");
     is_own && is_window
 }
@@ -197,7 +199,10 @@ mod tests {
             let pairs = pairs.iter();
             let headers =
                 pairs.map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
-            assert_eq!(comes_by_itself(&headers.collect()), alone);
+            let headers = headers.collect();
+            assert_eq!(comes_by_itself(&headers, false), alone);
+            let is_ours = headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin");
+            assert_eq!(comes_by_itself(&headers, true), alone && !is_ours);
         }
     }
 }

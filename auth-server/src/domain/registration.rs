@@ -32,6 +32,11 @@ pub(crate) enum MetadataError {
              client_secret_post or private_key_jwt"
     )]
     AuthMethod,
+    #[error(
+        "token_endpoint_auth_method must stay one with a secret for this client, whose identifier \
+             carries it; register anew"
+    )]
+    CarriedSecret,
     #[error("{0}")]
     Keys(#[from] BadKeySource),
     #[error("grant_types must contain authorization_code or the grant of RFC 8628")]
@@ -84,7 +89,11 @@ impl Registration {
     }
 
     /// The client `before` as it wants to be from now on: of the same name, and still one that proves
-    /// who it is. A secret that it has stays; one that it did not have is a new one.
+    /// who it is. A secret that it has stays; one that it did not have is a new one. So does its way of
+    /// proving who it is, if it names none: the default of RFC 7591 would make a secret that nobody
+    /// asked for.
+    ///
+    /// A secret that the name itself carries cannot be left behind: a restart would bring it back.
     pub(crate) fn change(
         metadata: ClientMetadata,
         before: &Client,
@@ -100,6 +109,10 @@ impl Registration {
         };
         if authentication == Authentication::Public {
             return Err(MetadataError::AuthMethod);
+        }
+        let keeps_secret = matches!(authentication, Authentication::Secret { .. });
+        if !keeps_secret && client_id::open(&before.id).is_some() {
+            return Err(MetadataError::CarriedSecret);
         }
         let client = client(before.id.clone(), metadata, authentication, before.issued_at)?;
         Ok(Self { secret, ..Self::known(client, token) })
@@ -254,6 +267,25 @@ mod tests {
 
     fn issuer() -> Issuer {
         Issuer::from(&"https://as.example".parse::<BaseUrl>().unwrap())
+    }
+
+    #[test]
+    fn a_secret_that_the_identifier_carries_is_not_left_behind_for_keys() {
+        let Registration { client, management, .. } =
+            register(json!({ "redirect_uris": ["https://client.example/cb"] })).unwrap();
+        let id = client_id::carry(&client, management.as_ref()).unwrap();
+        let change = |id: String| {
+            let keys = json!({
+                "redirect_uris": ["https://client.example/cb"],
+                "token_endpoint_auth_method": "private_key_jwt",
+                "jwks_uri": "https://client.example/keys",
+            });
+            let (before, entropy) = (Client { id, ..client.clone() }, Entropy::seeded(2));
+            let token = Ticket::random(&entropy);
+            Registration::change(serde_json::from_value(keys).unwrap(), &before, token, &entropy)
+        };
+        assert_eq!(change(id).unwrap_err(), MetadataError::CarriedSecret);
+        assert!(change(client.id.clone()).is_ok(), "what is kept in a record can be changed there");
     }
 
     #[test]

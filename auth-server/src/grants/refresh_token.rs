@@ -47,17 +47,17 @@ pub(crate) async fn redeem_refresh_token(
         Event::ForeignToken.line().client(&client.id).login(&record.family).write();
         return Err(GrantError::OtherKey);
     }
-    let kept = server.repo().clients.keep(client);
+    let keeping = server.repo().clients.keep(client);
     match rotation {
         Rotation::Advance => {
             let grant = Grant { scope, key, ..grant };
             let pair = Pair::new(server, &record.family, grant, expires_at, true).await?;
-            // One way to the store and back for all of them.
-            tokio::try_join!(kept, pair.keep(server))?;
+            // If one of these fails, what was kept is nobody's, and goes when its time is over.
+            tokio::try_join!(keeping, pair.keep(server))?;
             advance(server, &record.family, &token, pair).await
         }
         instead => {
-            kept.await?;
+            keeping.await?;
             answer_instead(server, &record.family, &token, instead).await
         }
     }

@@ -130,8 +130,9 @@ async fn agreed_before(
     (client, request): (&Client, &AuthorizationRequest),
 ) -> Result<bool, StoreError> {
     let is_given = server.is_given(&request.client_id);
-    let is_safe =
-        can_be_silent(request, client, is_given) && (is_given || comes_by_itself(headers));
+    let shares_origin = !server.issuer().path().is_empty();
+    let is_safe = can_be_silent(request, client, is_given)
+        && (is_given || comes_by_itself(headers, shares_origin));
     if request.consent_again || !is_safe {
         return Ok(false);
     }
@@ -159,9 +160,9 @@ async fn ask(
     let key: BrowserKey = Ticket::random(server.entropy());
     let expires_at = server.now() + TRANSACTION_LIFE;
     let login = server.entropy().hex::<16>();
-    Event::AuthorizationBegun.line().client(&client.id).login(&login).write();
-    let transaction = Transaction::begin((client, request), login, &key, expires_at);
+    let transaction = Transaction::begin((client, request), login.clone(), &key, expires_at);
     server.repo().transactions.begin(&handle, &transaction).await?;
+    Event::AuthorizationBegun.line().client(&transaction.client.id).login(&login).write();
     let viewer = session.map_or(Viewer::Nobody, |session| Viewer::User(&session.user));
     let shown = ConsentPage::new(&transaction, &handle, form_token(&handle, &key), viewer);
     let cookie = transaction_cookie(server, &handle);

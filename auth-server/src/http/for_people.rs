@@ -29,7 +29,9 @@ impl Around for Pages {
     type Kept = bool;
 
     fn before(&self, request: &mut Request) -> Begun<bool> {
-        let path = self.0.below(request.uri().path()).unwrap_or_default();
+        // Beside the issuer, where a program that was told no path asks, its endpoints are known too.
+        let path = request.uri().path();
+        let path = self.0.below(path).unwrap_or(path);
         let is_programs = FOR_PROGRAMS.iter().any(|known| path.starts_with(known));
         let is_persons = request.method() == Method::GET || !is_programs;
         Begun::with(is_persons && prefers_html(request.headers()))

@@ -1,7 +1,7 @@
 //! `/register/{client_id}` (RFC 7592): a client reads, changes and deletes its own registration.
 //!
-//! Only clients with a secret or keys can. What a public client has registered belongs to everybody who has
-//! registered the same, so nobody gets a token that could change or delete it.
+//! Only clients with a secret or keys can. What a public client has registered belongs to everybody
+//! who has registered the same, so nobody gets a token that could change or delete it.
 
 use ambient::Entropy;
 use axum::{
@@ -102,8 +102,10 @@ pub(super) async fn put(
     let Json(Object(change)) = body.map_err(|why: JsonRejection| RegisterError::from(why))?;
     let mut changed = change.apply(&kept.client, token, server.entropy())?;
     register::check(&server, &mut changed.client)?;
+    let proves_anew = changed.client.authentication != kept.client.authentication;
     server.repo().clients.change(kept, changed.client.clone()).await?;
-    Event::ClientChanged.line().client(&changed.client.id).write();
+    let line = Event::ClientChanged.line().client(&changed.client.id);
+    if proves_anew { line.about("authentication") } else { line }.write();
     Ok(show(&server, &changed))
 }
 
@@ -139,7 +141,8 @@ async fn authenticate(
 }
 
 impl Change {
-    /// The client as it is after the change. What is not named is as if it were registered anew.
+    /// The client as it is after the change. What is not named is as if it were registered anew, but for
+    /// the way in which it proves who it is: that stays.
     fn apply(
         self,
         before: &Client,

@@ -112,7 +112,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .route("/health", get(health::get))
         .with_state(server.clone())
         .merge(for_browsers(server));
-    let router = mounted(issuer, below).merge(metadata(server));
+    let router = mounted(issuer, below).merge(described(server)).merge(home_with_slash(server));
     let router = faults::around(router, server)
         .merge(readiness(server).router())
         .merge(server.telemetry().main_port())
@@ -141,18 +141,21 @@ fn shown(issuer: &Issuer, router: Router) -> Router {
     }))
 }
 
-/// What the server says of itself, where its issuer says; with a path, also the page of the issuer
-/// with a slash, which a router takes for another one.
-fn metadata(server: &AuthServer) -> Router {
+/// What the server says of itself, where its issuer says.
+fn described(server: &AuthServer) -> Router {
     let paths = server.issuer().metadata_paths();
     let described =
         paths.iter().fold(Router::new(), |router, path| router.route(path, get(metadata::get)));
-    let described = open(described);
+    open(described).with_state(server.clone())
+}
+
+/// The page of an issuer with a path, asked for with a slash: a router takes that for another page.
+fn home_with_slash(server: &AuthServer) -> Router {
     let home = match server.issuer().path() {
         "" => Router::new(),
         path => Router::new().route(&format!("{path}/"), get(home::page)),
     };
-    described.merge(home).with_state(server.clone())
+    home.with_state(server.clone())
 }
 
 /// What clients ask.

@@ -67,6 +67,7 @@ const fn code(why: &MetadataError) -> ErrorCode {
         MetadataError::Name
         | MetadataError::AfterLogout
         | MetadataError::AuthMethod
+        | MetadataError::CarriedSecret
         | MetadataError::Keys(_)
         | MetadataError::GrantTypes
         | MetadataError::ResponseTypes

@@ -8,7 +8,7 @@ use testkit::{
     browser::{Browser, Page},
     dpop::ProofKey,
     http::Answer,
-    oauth::{Tokens, query},
+    oauth::{Client, Tokens, query},
 };
 
 use crate::{
@@ -320,6 +320,26 @@ async fn two_servers_on_one_host_take_no_cookies_of_each_other() {
         names.extend(left);
     }
     assert_eq!(names.len(), 3, "{names:?}");
+}
+
+#[tokio::test]
+async fn who_follows_a_link_of_the_same_host_is_asked_again() {
+    const WEB: &str = "https://client.example/cb";
+    let world = World::below(PATH, &[]).await;
+    let metadata = json!({ "redirect_uris": [WEB], "client_name": "one" });
+    let registration = world.register(&metadata).await.expect(201).json();
+    let text = |name: &str| registration[name].as_str().unwrap().to_owned();
+    let (id, secret) = (text("client_id"), Some(text("client_secret")));
+    let client = Client { id, secret, redirect_uri: WEB.to_owned(), registration };
+    let mut browser = world.browser().with_callback(WEB);
+    world.go(&mut browser, &world.request(&client).url(), "alice").await;
+    let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
+    let cookies = cookies.collect::<Vec<_>>().join("; ");
+    for (site, status) in [("none", 303), ("same-origin", 200)] {
+        let ask = world.http.request(Method::GET, &world.request(&client).url());
+        let ask = ask.header("cookie", &cookies).header("sec-fetch-site", site);
+        let _ = world.http.send(ask).await.expect(status);
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use ambient::{Reader, values::Switch};
+use url::Url;
 
 /// What is served beside the protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,11 +43,14 @@ impl FromStr for TraceAddress {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let is_web = text.starts_with("https://") || text.starts_with("http://");
-        if is_web && text.contains(Self::PLACE) {
+        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        url.ok_or("it is not an http or https address")?;
+        // Where it leads to is the operator's word, and not that of a trace.
+        let before = text.find(Self::PLACE).map(|place| &text[..place]);
+        if before.is_some_and(|before| before.matches('/').count() > 2) {
             Ok(Self(text.to_owned()))
         } else {
-            Err("it is not an http or https address with {trace_id} in it")
+            Err("it has no {trace_id} behind its host")
         }
     }
 }
@@ -111,8 +115,14 @@ mod tests {
         let url = "https://traces.example.com/trace/{trace_id}?tab=1";
         let traces = read(url).unwrap().traces;
         assert_eq!(traces.as_ref().map(TraceAddress::as_str), Some(url));
-        for wrong in ["https://traces.example.com/", "javascript:alert('{trace_id}')", "{trace_id}"]
-        {
+        for wrong in [
+            "https://traces.example.com/",
+            "javascript:alert('{trace_id}')",
+            "{trace_id}",
+            "https://{trace_id}/",
+            "https://{trace_id}.example.com/trace",
+            "https://a b/{trace_id}",
+        ] {
             let mistakes = read(wrong).unwrap_err().to_string();
             assert!(mistakes.contains("MCP_FLOW_TRACE_URL"), "{mistakes}");
         }

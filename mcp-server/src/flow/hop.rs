@@ -65,6 +65,23 @@ pub(crate) struct Hop {
     failed: bool,
 }
 
+/// Which request and which trace something belongs to. What a stream says is said when nothing of its
+/// request is left but this.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    request: Option<String>,
+    trace: Option<String>,
+}
+
+impl Origin {
+    /// Those of this moment. A trace that is not recorded is none: nobody could look at it.
+    pub(crate) fn here() -> Self {
+        let (request, span) = (chassis::RequestId::current(), current_span());
+        let request = request.map(|id| id.to_string());
+        Self { request, trace: span.is_sampled().then(|| span.trace_id().to_string()) }
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands members over by reference")]
 const fn is_false(value: &bool) -> bool {
     !*value
@@ -82,13 +99,15 @@ impl Hop {
         Self { at: 0, from, to, kind, what, id, session, request, trace, ms, bytes, failed: false }
     }
 
-    /// When it is, and during which request and trace.
+    /// When it is; during which request and trace, if it has not been said where it belongs.
     pub(super) fn now(mut self, moment: Timestamp) -> Self {
         self.at = moment.as_millis();
-        self.request = chassis::RequestId::current().map(|id| id.to_string());
-        let span = current_span();
-        self.trace = span.is_valid().then(|| span.trace_id().to_string());
-        self
+        if self.request.is_none() { self.of(Origin::here()) } else { self }
+    }
+
+    /// To which request and trace it belongs.
+    pub(super) fn of(self, origin: Origin) -> Self {
+        Self { request: origin.request, trace: origin.trace, ..self }
     }
 
     pub(crate) fn id(mut self, id: Option<&RequestId>) -> Self {
@@ -130,8 +149,9 @@ mod tests {
         let name = "0123456789abcdef0123456789abcdef";
         let hop = Hop::new(Place::Client, Place::Instance, Kind::Request, "ä".repeat(1000));
         let hop = hop.session(Some(name)).id(Some(&RequestId::String("x".repeat(500))));
-        let text = serde_json::to_string(&hop).unwrap();
-        assert!(text.len() < 400 && !text.contains(name), "{text}");
+        let (request, trace) = (Some("r".repeat(128)), Some("0".repeat(32)));
+        let text = serde_json::to_string(&hop.of(Origin { request, trace })).unwrap();
+        assert!(text.len() < 600 && !text.contains(name), "{text}");
         assert!(text.contains("\"from\":\"client\",\"to\":\"instance\",\"kind\":\"request\""));
     }
 }

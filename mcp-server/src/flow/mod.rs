@@ -22,7 +22,7 @@ use store::{Bus, StoreError, Subscription};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 pub(crate) use self::{
-    hop::{Hop, Kind, Place},
+    hop::{Hop, Kind, Origin, Place},
     relay::STAY,
 };
 use crate::Parts;

@@ -5,7 +5,7 @@ use http::{StatusCode, header};
 use serde::{Deserialize, de::IgnoredAny};
 use shared::mcp::{Params, RequestId};
 
-use super::{Flow, Hop, Kind, Place};
+use super::{Flow, Hop, Kind, Origin, Place};
 use crate::{auth::AGENT, operation::Asked, session::SessionId};
 
 /// What is looked at of a message that goes out.
@@ -49,11 +49,11 @@ impl Flow {
         });
     }
 
-    /// A message goes out to a client: an answer, a question or a notification.
-    pub(crate) fn went(&self, message: &[u8], session: Option<&str>) {
+    /// A message goes out to a client on a stream: an answer, a question or a notification.
+    pub(crate) fn went(&self, message: &[u8], session: Option<&str>, origin: &Origin) {
         self.note(|| {
             let hop = told(message).unwrap_or_else(|| answer("an answer", false));
-            hop.session(session).bytes(message.len())
+            hop.session(session).bytes(message.len()).of(origin.clone())
         });
     }
 

@@ -66,7 +66,7 @@ pub(super) async fn message(
             Ok(response)
         }
         Era::Legacy(incoming) => {
-            let session = session_of(server, &caller, &headers, Some(&incoming)).await;
+            let session = session_of(server, &caller, &headers).await;
             let session =
                 session.map_err(|why| not_served(server, &incoming, why, Transport::Streamable))?;
             let handled =
@@ -74,7 +74,7 @@ pub(super) async fn message(
             Ok(reply(server, handled).await)
         }
         Era::Batch(items) => {
-            let session = session_of(server, &caller, &headers, None).await.map_err(refused)?;
+            let session = session_of(server, &caller, &headers).await.map_err(refused)?;
             let handled = legacy::batch(server, &caller.principal(), &session, form, items).await?;
             Ok(reply(server, handled).await)
         }
@@ -89,13 +89,13 @@ pub(super) fn not_served(
     rejection: Rejection,
     transport: Transport,
 ) -> Rejection {
-    match incoming {
-        Incoming::Request { method, params, .. } | Incoming::Notification { method, params } => {
-            let rejection = rejection.about(method.clone(), params.clone());
-            server.operations().refused(rejection, transport)
-        }
-        Incoming::Response { .. } => rejection,
-    }
+    let (rejection, method, params) = match incoming {
+        Incoming::Request { id, method, params } => (rejection.to(id), method, params),
+        Incoming::Notification { method, params } => (rejection, method, params),
+        Incoming::Response { .. } => return rejection,
+    };
+    let rejection = rejection.about(method.clone(), params.clone());
+    server.operations().refused(rejection, transport)
 }
 
 /// A client of a session listens to what is not about one of its calls.
@@ -105,7 +105,7 @@ pub(super) async fn get(
     headers: HeaderMap,
 ) -> Result<Response, Rejection> {
     era::session_verb(&headers)?;
-    let session = session_of(&server, &caller, &headers, None).await?;
+    let session = session_of(&server, &caller, &headers).await?;
     if !guard::accepts(&headers, guard::EVENT_STREAM) {
         let message = "Accept must include text/event-stream";
         return Err(Rejection::new(
@@ -141,7 +141,7 @@ pub(super) async fn delete(
     headers: HeaderMap,
 ) -> Result<StatusCode, Rejection> {
     era::session_verb(&headers)?;
-    let session = session_of(&server, &caller, &headers, None).await?;
+    let session = session_of(&server, &caller, &headers).await?;
     server.sessions().end(&session.id).await?;
     server.control().cancel(&session.id, None).await?;
     server.vitals().ended(&session.id).await;
@@ -159,27 +159,22 @@ async fn session_of(
     server: &Server,
     caller: &Caller,
     headers: &HeaderMap,
-    incoming: Option<&Incoming>,
 ) -> Result<Session, Rejection> {
-    let to = |rejection: Rejection| match incoming {
-        Some(Incoming::Request { id, .. }) => rejection.to(id),
-        _ => rejection,
-    };
     let mut names = headers.get_all(headers::SESSION_ID).iter();
     let Some(name) = names.next() else {
         let message = "Missing header: Mcp-Session-Id; open a session with `initialize`";
-        return Err(to(Rejection::invalid_request(message)));
+        return Err(Rejection::invalid_request(message));
     };
     // Of two, nobody can tell which one a proxy has acted on.
     if names.next().is_some() {
-        return Err(to(Rejection::invalid_request("Given more than once: Mcp-Session-Id")));
+        return Err(Rejection::invalid_request("Given more than once: Mcp-Session-Id"));
     }
     let found = match name.to_str() {
         Ok(name) => server.sessions().find(name, caller).await?,
         Err(_) => None,
     };
     let found = found.filter(|session| session.record.transport == Transport::Streamable);
-    found.ok_or_else(|| to(Rejection::session_not_found()))
+    found.ok_or_else(Rejection::session_not_found)
 }
 
 /// The whole body.

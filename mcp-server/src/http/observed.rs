@@ -22,7 +22,12 @@ use http_body_util::BodyExt as _;
 use shared::mcp::headers;
 
 use super::Rejected;
-use crate::{Server, config::SSE, flow::Flow, metrics::McpMetrics};
+use crate::{
+    Server,
+    config::SSE,
+    flow::{Flow, Origin},
+    metrics::McpMetrics,
+};
 
 /// Watches what comes out of `router`, if anything is measured or shown.
 pub(super) fn around(router: Router<Server>, server: &Server) -> Router<Server> {
@@ -68,7 +73,9 @@ impl Around for Observe {
         metrics.stream_opened(kind);
         let watch = server.clock().stopwatch();
         let lifecycle = server.lifecycle().clone();
-        let shown = Shown { flow: server.flow().clone(), session };
+        let flow = server.flow().clone();
+        let origin = if flow.is_on() { Origin::here() } else { Origin::default() };
+        let shown = Shown { flow, session, origin };
         let end = "client";
         response
             .map(|body| Body::new(Watched { body, metrics, kind, watch, lifecycle, shown, end }))
@@ -92,12 +99,13 @@ fn shown(server: &Server, session: Option<HeaderValue>, response: Response) -> R
 struct Shown {
     flow: Flow,
     session: Option<HeaderValue>,
+    origin: Origin,
 }
 
 impl Shown {
     fn went(&self, message: &[u8]) {
         let session = self.session.as_ref().and_then(|session| session.to_str().ok());
-        self.flow.went(message, session);
+        self.flow.went(message, session, &self.origin);
     }
 
     /// An event of a stream: its `data` is a message, or empty.

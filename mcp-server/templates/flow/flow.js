@@ -95,36 +95,48 @@ function choose(hop) {
   $('detail').hidden = false;
   $('text').textContent = JSON.stringify(hop, null, 2);
   const { traces } = document.body.dataset;
-  $('trace').hidden = !(traces && hop.trace);
-  if (traces && hop.trace) $('trace').firstElementChild.href = traces.replaceAll('{trace_id}', encodeURIComponent(hop.trace));
+  const linked = traces && /^[0-9a-f]{32}$/.test(hop.trace);
+  $('trace').hidden = !linked;
+  if (linked) $('trace').firstElementChild.href = traces.replaceAll('{trace_id}', hop.trace);
   const text = command(hop);
   $('again').hidden = !text;
   $('command').textContent = text ?? '';
+  $('copy').textContent = 'Copy';
   draw();
 }
 
-/** In quotes for a shell: what a client has called may have any name. */
-const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+const META = 'io.modelcontextprotocol/';
+const CLIENT = { name: 'curl', version: '1' };
 
-/** A command that sends what a client has sent, as far as that is known here. */
+/** What the parameters of a method are named by, beside `name`: `Mcp-Name` repeats it. */
+const NAMED_BY = { 'resources/read': 'uri', 'tasks/get': 'taskId', 'tasks/update': 'taskId', 'tasks/cancel': 'taskId' };
+
+/**
+ * A command for a shell of POSIX that sends what a client has sent, as far as that is known here.
+ * Methods may be a stranger's, and a file anybody's: what a shell or a header could take for something
+ * else makes no command.
+ */
 function command(hop) {
   if (hop.from !== 'client' || !['request', 'notification'].includes(hop.kind)) return null;
-  const [, method, name] = /^(\S+)(?: (.*))?$/s.exec(hop.what) ?? [];
+  const [, method, name] = /^([A-Za-z][A-Za-z_$/-]*)(?: ([\w.:/-]+))?$/.exec(hop.what) ?? [];
   if (!method) return null;
   const headers = ['Content-Type: application/json', 'Accept: application/json, text/event-stream'];
   const params = name === undefined ? {} : { name, arguments: {} };
-  if (hop.session) {
+  const named = NAMED_BY[method];
+  if (named) params[named] = named.toUpperCase();
+  if (method === 'initialize') {
+    Object.assign(params, { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: CLIENT });
+  } else if (hop.session) {
     headers.push('Mcp-Session-Id: SESSION');
-  } else if (method !== 'initialize') {
-    const meta = 'io.modelcontextprotocol/';
+  } else {
     headers.push('MCP-Protocol-Version: 2026-07-28', `Mcp-Method: ${method}`);
-    if (name !== undefined) headers.push(`Mcp-Name: ${name}`);
-    params._meta = { [`${meta}protocolVersion`]: '2026-07-28', [`${meta}clientInfo`]: { name: 'curl', version: '1' }, [`${meta}clientCapabilities`]: {} };
+    if (named || name !== undefined) headers.push(`Mcp-Name: ${name ?? params[named]}`);
+    params._meta = { [`${META}protocolVersion`]: '2026-07-28', [`${META}clientInfo`]: CLIENT, [`${META}clientCapabilities`]: {} };
   }
   headers.push('Authorization: Bearer TOKEN');
   const message = { jsonrpc: '2.0', ...(hop.kind === 'request' && { id: 1 }), method, params };
-  const lines = [`curl ${quoted(document.body.dataset.endpoint)}`, ...headers.map((header) => `--header ${quoted(header)}`)];
-  return [...lines, `--data ${quoted(JSON.stringify(message))}`].join(' \\\n    ');
+  const lines = [`curl '${document.body.dataset.endpoint}'`, ...headers.map((header) => `--header '${header}'`)];
+  return [...lines, `--data '${JSON.stringify(message)}'`].join(' \\\n    ');
 }
 
 /** How many messages are drawn, oldest first, which is where the slider stands. */
@@ -209,7 +221,14 @@ $('save').addEventListener('click', () => {
 });
 // Pages may write to the clipboard where they came safely, which http from another machine is not.
 $('copy').hidden = !navigator.clipboard;
-$('copy').addEventListener('click', () => navigator.clipboard.writeText($('command').textContent));
+$('copy').addEventListener('click', async () => {
+  try {
+    await navigator.clipboard.writeText($('command').textContent);
+    $('copy').textContent = 'Copied';
+  } catch {
+    $('copy').textContent = 'The browser does not let this page copy';
+  }
+});
 $('open').addEventListener('change', async () => {
   const text = await $('open').files[0]?.text();
   if (!text) return;

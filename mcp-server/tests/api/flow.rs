@@ -134,6 +134,24 @@ async fn a_session_that_crosses_is_one_digest_on_both() {
 }
 
 #[tokio::test]
+async fn what_a_stream_says_belongs_to_the_request_that_opened_it() {
+    let (here, _) = two_shown().await;
+    let session = here.session().await;
+    let mut viewer = Viewer::at(&here).await;
+    while !viewer.seen.contains("notifications/progress") {
+        let slow = json!({ "duration": 0.01, "steps": 2 });
+        let params = json!({ "name": "trigger-long-running-operation", "arguments": slow });
+        let call = session.draft("tools/call", params).meta("progressToken", json!(7));
+        let _ = session.send(call).await.expect(200);
+        viewer.more().await;
+    }
+    let hops = viewer.hops();
+    let told = hops.iter().find(|hop| hop["what"] == "notifications/progress").unwrap();
+    let call = hops.iter().find(|hop| hop["request"] == told["request"]).unwrap();
+    assert!(told["request"].is_string() && call["kind"] == "request", "{told} {call}");
+}
+
+#[tokio::test]
 async fn what_an_instance_asks_of_the_server_beside_it_is_not_shown_as_a_clients() {
     let (here, _there) = two_shown().await;
     let beside = Router::new().fallback(|| async { "hello" });
