@@ -179,8 +179,9 @@ mod tests {
     fn an_identifier_carries_the_registrations_of_real_clients() {
         let claude = json!({ "redirect_uris": ["https://claude.ai/api/mcp/auth_callback"] });
         for client in [cursor(), client(claude)] {
-            let management =
-                Some(Management::of(&super::super::Ticket::random(&Entropy::seeded(2))));
+            let token = super::super::Ticket::random(&Entropy::seeded(2));
+            let is_own = client.authentication != Authentication::Public;
+            let management = is_own.then(|| Management::of(&token));
             let id = carry(&client, management.as_ref()).unwrap();
             let opened = open(&id).unwrap();
             assert_eq!(opened, (Client { id: id.clone(), ..client }, management));
