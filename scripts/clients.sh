@@ -79,7 +79,7 @@ run_node() {
 with_typescript() {
     npm_packages "$CLIENTS/typescript" &&
         run_node "$CLIENTS/typescript/journey.mjs" &&
-        { [[ -z ${MCP_SERVER:-} ]] || LIMIT=60 run_node "$CLIENTS/typescript/restart.mjs"; } &&
+        { [[ -z ${MCP_SERVER:-} ]] || LIMIT=120 run_node "$CLIENTS/typescript/restart.mjs"; } &&
         { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/typescript/transports.mjs"; } &&
         { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/typescript/catalogue.mjs"; }
 }

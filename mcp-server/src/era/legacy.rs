@@ -169,11 +169,13 @@ pub(crate) async fn serve_shared(
             let begun = server.operations().begin(asked);
             let agreed = begun.watch(Box::pin(agree(server, &session.id, &id, params.as_ref())));
             voice.conclude(Some(&agreed.await?)).await;
+            voice.catch_up_beside(server);
         }
         Incoming::Request { id, method, .. }
             if session.record.transport == Transport::SseOpening && method != "ping" =>
         {
             voice.conclude(Some(&out_of_turn(&id, "The session begins with `initialize`"))).await;
+            voice.catch_up_beside(server);
         }
         Incoming::Request { id, method, params } => {
             let request = Request { id, method, params };

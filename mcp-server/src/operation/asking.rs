@@ -95,7 +95,6 @@ impl Failure {
         let kind = match error {
             AskError::TimedOut => "timeout".into(),
             AskError::NoStream => "no_stream".into(),
-            AskError::NotInitialized => "not_initialized".into(),
             _ => code.clone().unwrap_or("disconnected".into()),
         };
         let message = match error {

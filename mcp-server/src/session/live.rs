@@ -166,15 +166,15 @@ impl Live {
         }
     }
 
-    /// Waits for `notifications/initialized`, before which a client is asked nothing (2025-11-25
-    /// basic/lifecycle). Calls may come before it: it is another POST, which may be slower.
+    /// Waits for `notifications/initialized`, before which a client should be asked nothing (2025-11-25
+    /// basic/lifecycle), for a while. Calls may come before it: it is another POST, which may be slower.
     async fn client_is_ready(&self) -> Result<(), AskError> {
         if self.initialized {
             return Ok(());
         }
         match Box::pin(self.sessions.until_initialized(&self.session)).await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(AskError::NotInitialized),
+            Ok(false) => Err(AskError::Disconnected),
             Err(error) => {
                 tracing::error!(%error, "a question cannot be put");
                 Err(AskError::Disconnected)
@@ -192,7 +192,11 @@ impl Live {
             let delivery = tokio::select! {
                 biased;
                 delivery = answers.next() => delivery.ok_or(AskError::Disconnected)?,
-                () = self.clock.sleep(LOOK) => Delivery::Gap,
+                () = self.clock.sleep(LOOK) => {
+                    // The question itself may wait for the store.
+                    self.voice.keep_what_waits().await;
+                    Delivery::Gap
+                }
             };
             let delivered = match delivery {
                 Delivery::Message(text) => serde_json::from_str::<Delivered>(&text).ok(),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shared::mcp::RequestId;
 use store::{EventId, Heard, Log, Start, Store, StoreError, Tail};
+use tokio::sync::Semaphore;
 
 use super::SessionId;
 use crate::flow::Flow;
@@ -162,12 +163,23 @@ pub(crate) struct Streams {
     keep: Duration,
     instance: Arc<str>,
     flow: Flow,
+    /// Room for what is kept later than it was said, in KiB.
+    late: Arc<Semaphore>,
 }
+
+/// How many KiB of all calls that have ended may wait for the store. It is an outage: memory is bounded.
+const LATE: usize = 64 * 1024;
 
 impl Streams {
     /// Keeps what was said for `keep` after the last of it. What is written names `instance`.
     pub(crate) fn new(store: &Store, keep: Duration, instance: &str) -> Self {
-        Self { log: store.log(), keep, instance: instance.into(), flow: Flow::default() }
+        let late = Arc::new(Semaphore::new(LATE));
+        Self { log: store.log(), keep, instance: instance.into(), flow: Flow::default(), late }
+    }
+
+    /// Room for what is kept later than it was said.
+    pub(super) const fn late(&self) -> &Arc<Semaphore> {
+        &self.late
     }
 
     /// What is written and read is shown to whoever watches.

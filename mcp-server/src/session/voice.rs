@@ -27,6 +27,9 @@ use crate::{
 /// How long to wait before what could not be kept is tried again.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// How seldom in the end.
+const SELDOM: Duration = Duration::from_secs(4);
+
 /// One call's way to its client.
 pub(crate) enum Voice {
     /// The client reads one object, the answer; what is said before that is lost.
@@ -133,6 +136,13 @@ impl Voice {
         }
     }
 
+    /// Tries to keep what could not be kept so far.
+    pub(crate) async fn keep_what_waits(&self) {
+        if let Some(ledger) = self.behind() {
+            ledger.catch_up().await;
+        }
+    }
+
     /// What could not be kept so far, if there is any.
     fn behind(&self) -> Option<&Ledger> {
         let ledger = match self {
@@ -146,12 +156,15 @@ impl Voice {
     /// Keeps the end of a call that the store could not take as soon as it can. Whoever comes back to
     /// the stream waits for that, and the instance is alive, so nobody else will say how it ended.
     pub(crate) fn catch_up_beside(self: Arc<Self>, server: &Server) {
-        if self.behind().is_none() {
+        let Some(ledger) = self.behind() else { return };
+        let Some(place) = ledger.place() else {
+            tracing::warn!("too much waits for the store: what a call has said is lost");
             return;
-        }
+        };
         let (clock, idle) = (server.clock().clone(), server.config().sessions.idle);
         let last_moment = server.lifecycle().nearly_over();
         server.lifecycle().spawn(async move {
+            let _place = place;
             tokio::select! {
                 biased;
                 () = self.catch_up(&clock, idle) => {}
@@ -163,9 +176,12 @@ impl Voice {
     /// Gives up after `limit`, when nobody comes back for it any more.
     async fn catch_up(&self, clock: &Clock, limit: Duration) {
         let catching_up = async {
+            let mut pause = AGAIN;
             while let Some(ledger) = self.behind() {
-                clock.sleep(AGAIN).await;
+                clock.sleep(pause).await;
                 ledger.catch_up().await;
+                // A store that answers late does everything that it was asked to.
+                pause = (pause * 2).min(SELDOM);
             }
         };
         if clock.timeout(limit, catching_up).await.is_err() {

@@ -1,5 +1,5 @@
 //! The end of the opening of a session: until the client has sent `notifications/initialized`, on
-//! whatever instance, it is asked nothing (2025-11-25 basic/lifecycle).
+//! whatever instance, it is asked nothing for a while (2025-11-25 basic/lifecycle).
 
 use std::time::Duration;
 
@@ -58,15 +58,17 @@ async fn a_session_that_was_initialized_on_one_instance_is_so_on_every_other() {
 }
 
 #[tokio::test]
-async fn a_client_that_never_says_that_it_is_ready_is_told_what_is_missing() {
+async fn a_client_that_never_says_that_it_is_ready_is_asked_after_ten_seconds() {
     let world = world().await;
     let session = begun(&world).await;
-    let call = asking(&session).await;
-    let told = as_time_passes(&world.clock, Duration::from_secs(1), call.finish()).await;
-    assert_eq!(told.messages.len(), 1, "it was asked nothing: {told}");
-    assert_eq!(told.result()["isError"], true);
-    let text = told.content_text();
-    assert!(text.contains("has not sent `notifications/initialized`"), "{text}");
+    let mut call = asking(&session).await;
+    let before = world.clock.now();
+    let question = as_time_passes(&world.clock, Duration::from_secs(1), call.next()).await;
+    assert_eq!(question.unwrap()["method"], "elicitation/create");
+    assert!(world.clock.now().since(before) >= Duration::from_secs(10));
+    // It has had its time once and for all.
+    let mut another = asking(&session).await;
+    assert_eq!(another.next().await.unwrap()["method"], "elicitation/create");
 }
 
 #[tokio::test]

@@ -102,12 +102,6 @@ pub enum AskError {
          question comes on a stream"
     )]
     NoStream,
-    /// The client has opened a session and not said that it is ready.
-    #[error(
-        "the client cannot be asked yet: it has not sent `notifications/initialized`, which ends \
-         the opening of a session"
-    )]
-    NotInitialized,
     /// Nobody has answered for too long.
     #[error("nobody has answered in time")]
     TimedOut,

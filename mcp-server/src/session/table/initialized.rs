@@ -7,7 +7,9 @@ use store::{StoreError, UpdateError};
 
 use super::{Session, SessionId, SessionRecord, Sessions};
 
-/// How long a question waits for a client that has not said that it is ready.
+/// How long a question waits for a client that has not said that it is ready. Then it is put all the
+/// same: some never say it, or only after their first call, and an instance of an older version does
+/// not note it.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
 /// How often whoever waits for that looks.
@@ -19,24 +21,28 @@ const INITIALIZED: &str = "initialized";
 impl Sessions {
     /// The client is ready to be asked. Calls that wait for this hear of it, on whatever instance.
     pub(crate) async fn initialized(&self, session: &Session) -> Result<(), StoreError> {
-        if session.record.initialized {
-            return Ok(());
-        }
-        let id = &session.id;
+        if session.record.initialized { Ok(()) } else { self.note_initialized(&session.id).await }
+    }
+
+    async fn note_initialized(&self, id: &SessionId) -> Result<(), StoreError> {
         let change = |record| Ok::<_, Infallible>(SessionRecord { initialized: true, ..record });
         match self.table.update(id.as_str(), change).await {
             // Whoever believes for a second that it is not looks again before it asks.
             Ok(_) => {
                 self.near.forget(id);
-                self.announce(id, INITIALIZED).await
+                // Who waits looks by itself as well, only later.
+                if let Err(error) = self.announce(id, INITIALIZED).await {
+                    tracing::warn!(%error, "others do not hear yet that a client is ready");
+                }
+                Ok(())
             }
             Err(UpdateError::Store(error)) => Err(error),
             Err(UpdateError::Change(never)) => match never {},
         }
     }
 
-    /// Waits until the client is ready to be asked; false when it does not say so in time, or the
-    /// session has ended. Both messages may be on their way at once, and reach two instances.
+    /// Waits until the client is ready to be asked, or has had its time to say so; false when the session
+    /// has ended. Both messages may be on their way at once, and reach two instances.
     pub(in crate::session) async fn until_initialized(
         &self,
         id: &SessionId,
@@ -58,6 +64,10 @@ impl Sessions {
                 }
             }
         };
-        self.clock.timeout(READY_WITHIN, waiting).await.unwrap_or(Ok(false))
+        if let Ok(found) = self.clock.timeout(READY_WITHIN, waiting).await {
+            return found;
+        }
+        tracing::warn!("a client has not said that it is initialized, and is asked all the same");
+        self.note_initialized(id).await.map(|()| true)
     }
 }

@@ -4,10 +4,10 @@
 //! the same; one that comes back later must not find a hole, or wait for an answer that was given long
 //! ago. So what could not be written waits here, and is written before whatever comes next.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use store::{EventId, StoreError};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 use super::super::{
     SessionId,
@@ -92,6 +92,14 @@ impl Ledger {
     pub(super) fn is_behind(&self) -> bool {
         // Whoever is writing just now will know.
         self.waiting.try_lock().is_ok_and(|waiting| !waiting.entries.is_empty())
+    }
+
+    /// Room for what waits, beside what waits of other calls of this instance that have ended; none when
+    /// there is too much of it.
+    pub(super) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        let kib = self.waiting.try_lock().map_or(0, |waiting| waiting.bytes / 1024);
+        let kib = u32::try_from(kib).unwrap_or(u32::MAX).saturating_add(1);
+        Arc::clone(self.streams.late()).try_acquire_many_owned(kib).ok()
     }
 
     /// Keeps what was written for a while longer.
