@@ -137,8 +137,11 @@ walk() {
 # fill_in : reads the form of the page that decides or logs in. Leaves FIELDS, and the form in a file.
 fill_in() {
     local tag name value person=${DEMO_USERNAME:-alice}
-    tr '\n' ' ' <"$WORK/page" | awk 'BEGIN { RS = "</form>" } sub(/.*<form/, "<form")' |
-        grep -m1 -E 'type="?password|name="?decision' >"$WORK/form" || fail 'a page without a form'
+    # The first that asks for something; awk reads on to the end, as whoever writes must be heard out.
+    tr '\n' ' ' <"$WORK/page" | awk '
+        BEGIN { RS = "</form>" }
+        sub(/.*<form/, "<form") && /type="?password|name="?decision/ && !found { print; found = 1 }
+        END { exit !found }' >"$WORK/form" || fail 'a page without a form'
     FIELDS=()
     while read -r tag; do
         name=$(attribute name "$tag")

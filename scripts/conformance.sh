@@ -181,7 +181,7 @@ authorization_leg() {
     runner=$!
     STARTED+=("$runner")
     if wait_until 30 grep -q '^ *http.*code_challenge=' "$out.log"; then
-        url=$(grep -oE 'http[^[:space:]]*code_challenge=[^[:space:]]*' "$out.log" | head -n 1)
+        url=$(grep -oE 'http[^[:space:]]*code_challenge=[^[:space:]]*' "$out.log" | sed -n 1p)
         run_node "$CLIENTS/walker.mjs" "$url" "http://127.0.0.1:$callback_port/callback" --open \
             >>"$out.walk.log" 2>&1 || cat "$out.walk.log"
     fi

@@ -200,7 +200,7 @@ expect() {
 
 # header NAME : its value in the last answer; empty when absent.
 header() {
-    sed -nE "s/^$1:[[:space:]]*(.*[^[:space:]])[[:space:]]*$/\1/Ip" "$WORK/headers" | head -n 1
+    sed -nE "s/^$1:[[:space:]]*(.*[^[:space:]])[[:space:]]*$/\1/Ip" "$WORK/headers" | sed -n 1p
 }
 
 # field JQ-EXPRESSION : from the body of the last answer; fails when it is null or absent.

@@ -96,7 +96,7 @@ walk() {
 # page_form : keeps the first form of the page that logs in or decides, and its opening tag.
 page_form() {
     tr '\n' ' ' <"$WORK/body" | awk 'BEGIN { RS = "</form>" } sub(/.*<form/, "<form")' |
-        grep -E 'type="?password|name="?decision|<button' | head -n 1 >"$WORK/form"
+        grep -E 'type="?password|name="?decision|<button' | sed -n 1p >"$WORK/form"
     [[ -s $WORK/form ]] || fail 'the page has no form'
     sed -E 's/^(<form[^>]*>).*/\1/' "$WORK/form" >"$WORK/form.tag"
 }

@@ -31,7 +31,7 @@ resource_ready() {
 }
 
 resource_healthy() {
-    curl -fsS "http://localhost:$MCP_PORT/health" | grep -q '"auth":"operational"'
+    curl -fsS "http://localhost:$MCP_PORT/health" | grep '"auth":"operational"' >/dev/null
 }
 
 # ask TOKEN : opens a session with it; the answer is left in $WORK.

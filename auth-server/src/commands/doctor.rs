@@ -110,7 +110,11 @@ async fn look_at_server(
         };
         findings.extend(finding.map(|finding| ("issuer", finding)));
     }
-    let Some((document, date)) = found else { return findings };
+    let Some((document, date)) = found else {
+        // A server that is not there is not there at every address.
+        findings.truncate(1);
+        return findings;
+    };
     findings.push(("clock", clocks(date, clock.now())));
     if let Some(ours) = ours {
         let told = fetch(document["jwks_uri"].as_str().unwrap_or_default()).await;

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::failure::Failure;
+use crate::{failure::Failure, workspace::target};
 
 /// What is shipped. Built together, so that what they share is compiled for all of them alike: the
 /// bench asks the two servers, and what `standalone` shares with them is all but its beginning.
@@ -21,7 +21,7 @@ const LOAD: [&str; 4] = ["--quick", "calls", "elicitation", "tokens"];
 
 /// Leaves the programs below `target/pgo/optimised`, and those that measure them beside them.
 pub(crate) fn build(root: &Path) -> Result<(), Failure> {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let target = target(root);
     // Programs write down what they have seen wherever they are started.
     let target = std::path::absolute(&target).map_err(Failure::of_file(&target))?;
     let (host, merge) = (host()?, merging()?);

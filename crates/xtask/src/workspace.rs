@@ -40,6 +40,11 @@ impl Dependency {
     }
 }
 
+/// Where cargo builds what is in the workspace at `root`.
+pub(crate) fn target(root: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
+}
+
 impl Workspace {
     /// Asks cargo, without the network.
     pub(crate) fn read() -> Result<Self, Failure> {

@@ -42,7 +42,7 @@ struct Page<'a> {
     /// Where clients send their messages.
     endpoint: &'a str,
     /// Where a trace is shown.
-    traces: Option<&'a str>,
+    traces: Option<&'a TraceAddress>,
 }
 
 /// The page, its files and its stream.
@@ -57,7 +57,7 @@ async fn page(State(server): State<Server>) -> Response {
     let info = server.features().implementation();
     let title = info.title.as_deref().unwrap_or(&info.name);
     let endpoint = server.config().resource();
-    let traces = server.config().pages.traces.as_ref().map(TraceAddress::as_str);
+    let traces = server.config().pages.traces.as_ref();
     let is_shared = server.store().is_shared();
     splash::rendered(&Page { title, is_shared, endpoint: &endpoint, traces }, POLICY)
 }

@@ -156,6 +156,7 @@ impl Counter {
         let body = response.into_body().collect().await.map(Collected::to_bytes);
         let asked: Value = serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default();
         let state = &asked["result"]["requestState"];
+        assert!(state.is_string(), "it was not asked: {asked}");
         self.repeated("answer", app, &asking(token, Some(state))).await;
     }
 

@@ -20,7 +20,10 @@ mod weather;
 mod wire;
 mod world;
 
-use std::ops::RangeInclusive;
+use std::{
+    ops::RangeInclusive,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use ambient::Env;
 
@@ -53,7 +56,8 @@ fn seeds(usual: u64) -> RangeInclusive<u64> {
 fn all_keep_their_promises(test: &str, usual: u64, run: impl Fn(u64) -> Outcome) {
     let (mut broken, mut sum) = (Vec::new(), history::Counts::default());
     for seed in seeds(usual) {
-        let outcome = run(seed);
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(seed)));
+        let outcome = outcome.unwrap_or_else(|_| panic!("seed {seed} has ended in a panic"));
         sum.add(&outcome.counts);
         if let Some(report) = outcome.report() {
             broken.push(format!(

@@ -4,29 +4,26 @@
 //! an hour takes no longer than what happens in it, and what happens depends on nothing outside: the
 //! runtime has neither sockets nor timers.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
 use ambient::{Clock, Timestamp};
-use tokio::sync::Notify;
 
 /// When every simulation begins.
 pub(crate) const BEGIN: Timestamp = Timestamp::from_secs(1_800_000_000);
 
+/// How long all of it may take, on its own clock. Instances look at things again and again, so what
+/// waits for ever ends here and nowhere else.
+const LONGEST: Duration = Duration::from_hours(3);
+
 /// Runs `work` to its end on a clock that jumps. Panics when it waits for what never comes.
 pub(crate) fn run<T>(clock: &Clock, work: impl Future<Output = T>) -> T {
-    let (stuck, hopeless) = (Arc::new(Notify::new()), Arc::new(AtomicBool::new(false)));
-    let (moving, told, is_hopeless) = (clock.clone(), Arc::clone(&stuck), Arc::clone(&hopeless));
+    let moving = clock.clone();
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .on_thread_park(move || match moving.next_waking() {
-            Some(next) => moving.advance(next.since(moving.now()).max(Duration::from_millis(1))),
-            None if is_hopeless.swap(true, Ordering::Relaxed) => {}
-            None => told.notify_one(),
+        .on_thread_park(move || {
+            // There is always somebody who sleeps: the end.
+            if let Some(next) = moving.next_waking() {
+                moving.advance(next.since(moving.now()).max(Duration::from_millis(1)));
+            }
         })
         .build()
         .expect("a runtime without drivers can be made");
@@ -34,7 +31,7 @@ pub(crate) fn run<T>(clock: &Clock, work: impl Future<Output = T>) -> T {
         tokio::select! {
             biased;
             done = work => done,
-            () = stuck.notified() => panic!("nothing can happen any more"),
+            () = clock.sleep(LONGEST) => panic!("somebody waits for what never comes"),
         }
     })
 }

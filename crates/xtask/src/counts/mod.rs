@@ -18,7 +18,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, workspace::target};
 
 /// Where the numbers are kept.
 const RECORD: &str = "crates/bench/counts.json";
@@ -117,8 +117,7 @@ fn built(root: &Path, profile: Profile) -> Result<(PathBuf, PathBuf), Failure> {
     // All of the workspace, as CI builds it: alone, the program would have other features below it.
     let build = ["build", "--quiet", "--workspace", "--bin", "count", "--profile", name];
     let _ = run(Command::new("cargo").args(build).current_dir(root))?;
-    let target = std::env::var_os("CARGO_TARGET_DIR");
-    let target = target.map_or_else(|| root.join("target"), PathBuf::from);
+    let target = target(root);
     let out = target.join("callgrind");
     // What an earlier run has left would be read as ours.
     let _ = fs::remove_dir_all(&out);

@@ -68,17 +68,10 @@ impl Ledger {
         Self { streams, session, stream, waiting: Mutex::default() }
     }
 
-    /// Writes an entry; gives its place, unless it has to wait.
+    /// Writes an entry; gives its place, unless it has to wait. It waits before it is written: whoever
+    /// says something may be dropped meanwhile, and what comes next writes it then.
     pub(super) async fn write(&self, entry: Entry) -> Option<EventId> {
         let mut waiting = self.waiting.lock().await;
-        if waiting.entries.is_empty() {
-            match self.append(&entry).await {
-                Ok(at) => return Some(at),
-                Err(error) => not_kept(&error),
-            }
-            waiting.push(entry);
-            return None;
-        }
         waiting.push(entry);
         self.flush(&mut waiting).await
     }
@@ -90,8 +83,8 @@ impl Ledger {
 
     /// Whether something waits.
     pub(super) fn is_behind(&self) -> bool {
-        // Whoever is writing just now will know.
-        self.waiting.try_lock().is_ok_and(|waiting| !waiting.entries.is_empty())
+        // What is being written just now may have to wait.
+        self.waiting.try_lock().map_or(true, |waiting| !waiting.entries.is_empty())
     }
 
     /// Room for what waits, beside what waits of other calls of this instance that have ended; none when
