@@ -302,8 +302,10 @@ async fn the_mcp_server_can_sign_instead_of_showing_a_secret() {
 async fn a_client_that_is_known_by_its_document_signs_with_the_keys_in_it() {
     let (host, signer) = (Host::start().await, Signer::new("a"));
     let world = World::with(&[("AUTH_CIMD_ALLOW_PRIVATE", "1")]).await;
-    for (others, alone) in [(json!(["private_key_jwt"]), 401), (json!(["none"]), 200)] {
-        let client = Host::start().await;
+    // At the same time: the second could get the port of the first, and be taken for it.
+    let clients = [Host::start().await, Host::start().await];
+    let cases = [(json!(["private_key_jwt"]), 401), (json!(["none"]), 200)];
+    for (client, (others, alone)) in clients.iter().zip(cases) {
         let document = json!({
             "client_id": client.url, "client_name": "A", "redirect_uris": [CALLBACK],
             "token_endpoint_auth_method": "private_key_jwt", "jwks_uri": host.url,

@@ -447,6 +447,8 @@ async fn every_client_that_registers_gets_to_a_token_and_on() {
 #[tokio::test]
 async fn every_client_with_a_document_gets_to_a_token_and_on() {
     let world = World::with(&[("AUTH_CIMD_ALLOW_PRIVATE", "1")]).await;
+    // All at the same time: one that came after another could get its port, and be taken for it.
+    let mut hosts = Vec::new();
     for real in documented() {
         let host = Host::start().await;
         let mut document = real.metadata.clone();
@@ -459,6 +461,7 @@ async fn every_client_with_a_document_gets_to_a_token_and_on() {
             registration: Value::Null,
         };
         walk(&world, &real, &client).await;
+        hosts.push(host);
     }
 }
 

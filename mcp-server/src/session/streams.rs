@@ -3,13 +3,21 @@
 //!
 //! A client that lost its connection names the last event it had and goes on there, on any instance.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use ambient::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use shared::mcp::RequestId;
-use store::{EventId, Heard, Log, Start, Store, StoreError, Tail};
+use store::{EventId, Log, Start, Store, StoreError, Tail};
 use tokio::sync::Semaphore;
 
 use super::SessionId;
@@ -130,20 +138,20 @@ impl Entry {
         }
     }
 
-    fn to_text(&self, instance: &str) -> String {
+    fn to_text(&self, name: &EntryName) -> String {
         match self {
-            Self::Begun(id) => format!("b{instance} {id}"),
-            Self::Said(message) => format!("m{instance} {message}"),
-            Self::Answered(message) => format!("a{instance} {message}"),
-            Self::Ended => format!("e{instance} "),
-            Self::Missing => format!("g{instance} "),
+            Self::Begun(id) => format!("b{name} {id}"),
+            Self::Said(message) => format!("m{name} {message}"),
+            Self::Answered(message) => format!("a{name} {message}"),
+            Self::Ended => format!("e{name} "),
+            Self::Missing => format!("g{name} "),
         }
     }
 
-    /// The entry, and the instance that has written it.
-    fn parse(text: &str) -> Option<(Self, &str)> {
+    /// The entry, and what it was called by the instance that has written it.
+    fn parse(text: &str) -> Option<(Self, EntryName)> {
         let (kind, rest) = text.split_at_checked(1)?;
-        let (instance, rest) = rest.split_once(' ')?;
+        let (name, rest) = rest.split_once(' ')?;
         let entry = match kind {
             "b" => Self::Begun(rest.to_owned()),
             "m" => Self::Said(rest.to_owned()),
@@ -152,7 +160,29 @@ impl Entry {
             "g" => Self::Missing,
             _ => return None,
         };
-        Some((entry, instance))
+        Some((entry, EntryName::parse(name)?))
+    }
+}
+
+/// What an entry is called by whoever writes it: a store that answers late may have been asked to write
+/// it twice, and then both have the same name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct EntryName {
+    /// The name of an instance is new with every start.
+    instance: Arc<str>,
+    number: u64,
+}
+
+impl EntryName {
+    fn parse(text: &str) -> Option<Self> {
+        let (instance, number) = text.split_once('.')?;
+        Some(Self { instance: instance.into(), number: number.parse().ok()? })
+    }
+}
+
+impl fmt::Display for EntryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.instance, self.number)
     }
 }
 
@@ -162,6 +192,8 @@ pub(crate) struct Streams {
     log: Log,
     keep: Duration,
     instance: Arc<str>,
+    /// How many entries this instance has named.
+    named: Arc<AtomicU64>,
     flow: Flow,
     /// Room for what is kept later than it was said, in KiB.
     late: Arc<Semaphore>,
@@ -173,8 +205,20 @@ const LATE: usize = 64 * 1024;
 impl Streams {
     /// Keeps what was said for `keep` after the last of it. What is written names `instance`.
     pub(crate) fn new(store: &Store, keep: Duration, instance: &str) -> Self {
-        let late = Arc::new(Semaphore::new(LATE));
-        Self { log: store.log(), keep, instance: instance.into(), flow: Flow::default(), late }
+        Self {
+            log: store.log(),
+            keep,
+            instance: instance.into(),
+            named: Arc::default(),
+            flow: Flow::default(),
+            late: Arc::new(Semaphore::new(LATE)),
+        }
+    }
+
+    /// A name for an entry of this instance that no other has.
+    pub(super) fn name(&self) -> EntryName {
+        let number = self.named.fetch_add(1, Ordering::Relaxed);
+        EntryName { instance: Arc::clone(&self.instance), number }
     }
 
     /// Room for what is kept later than it was said.
@@ -195,8 +239,18 @@ impl Streams {
         stream: &StreamName,
         entry: &Entry,
     ) -> Result<EventId, StoreError> {
+        self.append_named(session, stream, (&self.name(), entry)).await
+    }
+
+    /// The same with a name that was chosen before: who follows the stream hears one of each name.
+    pub(super) async fn append_named(
+        &self,
+        session: &SessionId,
+        stream: &StreamName,
+        (name, entry): (&EntryName, &Entry),
+    ) -> Result<EventId, StoreError> {
         self.flow.kept(entry.shown(), None, Some(session.as_str()));
-        self.log.append(&key(session, stream), &entry.to_text(&self.instance), self.keep).await
+        self.log.append(&key(session, stream), &entry.to_text(name), self.keep).await
     }
 
     /// Which request a stream answers, as JSON if that is still known, and on which instance; `None`
@@ -208,12 +262,12 @@ impl Streams {
     ) -> Result<Option<Origin>, StoreError> {
         let page = self.log.read_after(&key(session, stream), None, 1).await?;
         let oldest = page.events.first().and_then(|(_, text)| Entry::parse(text));
-        Ok(oldest.map(|(entry, instance)| Origin {
+        Ok(oldest.map(|(entry, name)| Origin {
             request: match entry {
                 Entry::Begun(id) => Some(id),
                 _ => None,
             },
-            instance: instance.to_owned(),
+            instance: name.instance.to_string(),
         }))
     }
 
@@ -247,7 +301,8 @@ impl Streams {
         start: Start,
     ) -> Result<Follower, StoreError> {
         let tail = self.log.tail(&key(session, stream), start).await?;
-        Ok(Follower { tail, flow: self.flow.clone(), session: session.clone() })
+        let (flow, session) = (self.flow.clone(), session.clone());
+        Ok(Follower { tail, flow, session, heard: Heard::default() })
     }
 }
 
@@ -274,6 +329,28 @@ pub(crate) struct Follower {
     tail: Tail,
     flow: Flow,
     session: SessionId,
+    heard: Heard,
+}
+
+/// How many entries apart those may be that were written twice.
+const APART: usize = 64;
+
+/// The names of the entries that were heard last.
+#[derive(Default)]
+struct Heard(VecDeque<EntryName>);
+
+impl Heard {
+    /// Whether it is new, and remembers it.
+    fn is_new(&mut self, name: EntryName) -> bool {
+        if self.0.contains(&name) {
+            return false;
+        }
+        if self.0.len() == APART {
+            self.0.pop_front();
+        }
+        self.0.push_back(name);
+        true
+    }
 }
 
 /// What a follower hears.
@@ -289,11 +366,14 @@ impl Follower {
     pub(crate) async fn next(&mut self) -> Option<Result<Followed, StoreError>> {
         loop {
             let (id, text) = match self.tail.next().await? {
-                Ok(Heard::Event(id, text)) => (id, text),
-                Ok(Heard::Gap) => return Some(Ok(Followed::Gap)),
+                Ok(store::Heard::Event(id, text)) => (id, text),
+                Ok(store::Heard::Gap) => return Some(Ok(Followed::Gap)),
                 Err(error) => return Some(Err(error)),
             };
-            if let Some((entry, _)) = Entry::parse(&text) {
+            if let Some((entry, name)) = Entry::parse(&text) {
+                if !self.heard.is_new(name) {
+                    continue;
+                }
                 self.flow.fetched(entry.shown(), None, Some(self.session.as_str()));
                 let is_gap = entry == Entry::Missing;
                 let followed = if is_gap { Followed::Gap } else { Followed::Entry(id, entry) };
@@ -358,11 +438,31 @@ mod tests {
             Entry::Ended,
             Entry::Missing,
         ];
+        let name = EntryName { instance: "i".into(), number: 7 };
         for entry in entries {
-            assert_eq!(Entry::parse(&entry.to_text("i")), Some((entry, "i")));
+            assert_eq!(Entry::parse(&entry.to_text(&name)), Some((entry, name.clone())));
         }
-        for text in ["", "x", "xi y", "ä", "bi"] {
+        for text in ["", "x", "xi.1 y", "ä", "bi", "bi x", "bi.x y"] {
             assert_eq!(Entry::parse(text), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_written_twice_is_heard_once() {
+        let store = Store::memory(ambient::Clock::manual(Timestamp::from_secs(1)));
+        let streams = Streams::new(&store, Duration::from_mins(5), "i");
+        let session = SessionId::random(&ambient::Entropy::seeded(1));
+        let (stream, said) = (StreamName::sse(), |text: &str| Entry::Said(text.to_owned()));
+        let mut follower = streams.follow(&session, &stream, Start::Oldest).await.unwrap();
+        let (first, second) = (streams.name(), streams.name());
+        for (name, text) in [(&first, "1"), (&second, "2"), (&first, "1"), (&second, "2")] {
+            streams.append_named(&session, &stream, (name, &said(text))).await.unwrap();
+        }
+        // A text that was said before is another one.
+        streams.append(&session, &stream, &said("1")).await.unwrap();
+        for text in ["1", "2", "1"] {
+            let heard = follower.next().await.unwrap().unwrap();
+            assert!(matches!(heard, Followed::Entry(_, entry) if entry == said(text)), "{text}");
         }
     }
 

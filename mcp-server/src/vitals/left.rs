@@ -8,7 +8,7 @@ use std::{
 };
 
 use ambient::Timestamp;
-use futures_util::stream::{self, TryStreamExt as _};
+use futures_util::stream::{self, StreamExt as _};
 use store::{Store, StoreError, Table};
 
 use crate::{feature_state::Shelves, session::SessionRecord};
@@ -51,22 +51,36 @@ impl Left {
     /// Looks at those that could have ended by now. One that lives is looked at again; so are those
     /// that are left when the store fails.
     pub(super) async fn look(&self, now: Timestamp) {
-        if let Err(error) = self.end_those_gone(now).await {
-            tracing::warn!(%error, "what is kept for sessions that have ended could not be dropped");
+        let due = stream::iter(self.due_at(now)).map(|session| self.look_at(session, now));
+        let mut looked = due.buffer_unordered(AT_ONCE);
+        while let Some(seen) = looked.next().await {
+            if let Err(error) = seen {
+                tracing::warn!(%error, "what is kept for sessions that have ended could not be dropped");
+                // What is wrong with one record is no reason to leave the others.
+                if !is_about_one(&error) {
+                    return;
+                }
+            }
         }
     }
 
-    async fn end_those_gone(&self, now: Timestamp) -> Result<(), StoreError> {
-        let due = stream::iter(self.due_at(now).into_iter().map(Ok));
-        due.try_for_each_concurrent(AT_ONCE, |session| self.end_if_gone(session, now)).await
+    async fn look_at(&self, session: String, now: Timestamp) -> Result<(), StoreError> {
+        match self.end_if_gone(&session, now).await {
+            // One that cannot be read is not looked at again.
+            Err(error) if is_about_one(&error) => {
+                self.lock().remove(&session);
+                Err(error)
+            }
+            done => done,
+        }
     }
 
-    async fn end_if_gone(&self, session: String, now: Timestamp) -> Result<(), StoreError> {
-        if self.sessions.get(&session).await?.is_some() {
-            self.note(session, now);
+    async fn end_if_gone(&self, session: &str, now: Timestamp) -> Result<(), StoreError> {
+        if self.sessions.get(session).await?.is_some() {
+            self.note(session.to_owned(), now);
         } else {
-            self.shelves.end_with(&session).await?;
-            self.lock().remove(&session);
+            self.shelves.end_with(session).await?;
+            self.lock().remove(session);
         }
         Ok(())
     }
@@ -86,10 +100,17 @@ impl Left {
     }
 }
 
+/// Whether one record is at fault, and not the store.
+const fn is_about_one(error: &StoreError) -> bool {
+    matches!(error, StoreError::Corrupt { .. })
+}
+
 #[cfg(test)]
 mod tests {
     use ambient::{Clock, Entropy};
     use mcp_core::{Principal, ShelfAddress, StateStore as _};
+    use serde::{Deserialize, Serialize};
+    use store::Record;
 
     use crate::{
         feature_state::FeatureState,
@@ -109,6 +130,7 @@ mod tests {
     /// An instance on a store, whose time is the test's.
     struct Place {
         clock: Clock,
+        store: Store,
         vitals: Vitals,
         sessions: Sessions,
         state: FeatureState,
@@ -122,6 +144,7 @@ mod tests {
                 vitals: Vitals::new(&store, &clock, &entropy, LIMITS.idle),
                 sessions: Sessions::new(&store, &clock, LIMITS, "i"),
                 state: FeatureState::new(&store),
+                store,
                 clock,
             }
         }
@@ -186,5 +209,23 @@ mod tests {
         assert!(place.keeps(&used).await);
         place.pass(LIMITS.idle * 2).await;
         assert!(!place.keeps(&used).await);
+    }
+    /// What another version could have written.
+    #[derive(Serialize, Deserialize)]
+    struct Strange(u8);
+
+    impl Record for Strange {
+        const PREFIX: &'static str = SessionRecord::PREFIX;
+        const SUFFIX: &'static str = SessionRecord::SUFFIX;
+    }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_read_keeps_nobody_from_the_others() {
+        let place = Place::new();
+        let (strange, left) = (place.opened(2).await, place.opened(3).await);
+        let day = Duration::from_hours(24);
+        place.store.table().put(strange.as_str(), &Strange(1), day).await.unwrap();
+        place.pass(LIMITS.idle + Duration::from_secs(10)).await;
+        assert!(!place.keeps(&left).await);
     }
 }

@@ -191,7 +191,7 @@ async fn while_time_passes(world: &World, stream: &mut Exchange) -> Value {
 fn kept(number: usize) -> String {
     let params = json!({ "level": "info", "data": number });
     format!(
-        "m0 {}",
+        "m0.{number} {}",
         json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": params })
     )
 }

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit};
 
 use super::super::{
     SessionId,
-    streams::{Entry, StreamName, Streams},
+    streams::{Entry, EntryName, StreamName, Streams},
 };
 
 /// How much waits at most, in bytes. It is an outage: what is more is lost, and that is said.
@@ -28,23 +28,30 @@ pub(crate) struct Ledger {
 /// What could not be written, oldest first.
 #[derive(Default)]
 struct Waiting {
-    entries: VecDeque<Entry>,
+    entries: VecDeque<Named>,
     bytes: usize,
+}
+
+/// An entry, under the name that it keeps however often it has to be written.
+struct Named {
+    name: EntryName,
+    entry: Entry,
 }
 
 impl Waiting {
     /// Adds an entry. When there is no room, the oldest go, and a mark stays in their place.
-    fn push(&mut self, entry: Entry) {
+    fn push(&mut self, entry: Entry, name: impl Fn() -> EntryName) {
         self.bytes += size(&entry);
-        self.entries.push_back(entry);
+        self.entries.push_back(Named { name: name(), entry });
         while self.bytes > MOST
-            && let Some(index) = self.entries.iter().position(is_spare)
+            && let Some(index) = self.entries.iter().position(|named| is_spare(&named.entry))
             && index + 1 < self.entries.len()
         {
             let dropped = self.entries.remove(index);
-            self.bytes -= dropped.as_ref().map_or(0, size);
-            if index == 0 || self.entries.get(index - 1) != Some(&Entry::Missing) {
-                self.entries.insert(index, Entry::Missing);
+            self.bytes -= dropped.map_or(0, |dropped| size(&dropped.entry));
+            if index == 0 || self.entries[index - 1].entry != Entry::Missing {
+                // Not under the name of what it stands for, which may have been written after all.
+                self.entries.insert(index, Named { name: name(), entry: Entry::Missing });
             }
         }
     }
@@ -72,7 +79,7 @@ impl Ledger {
     /// says something may be dropped meanwhile, and what comes next writes it then.
     pub(super) async fn write(&self, entry: Entry) -> Option<EventId> {
         let mut waiting = self.waiting.lock().await;
-        waiting.push(entry);
+        waiting.push(entry, || self.streams.name());
         self.flush(&mut waiting).await
     }
 
@@ -103,17 +110,14 @@ impl Ledger {
     /// Gives the place of the last entry when all are written.
     async fn flush(&self, waiting: &mut Waiting) -> Option<EventId> {
         let mut last = None;
-        while let Some(entry) = waiting.entries.front() {
-            // One that was written although nobody heard so is written twice, and heard twice.
-            last = Some(self.append(entry).await.inspect_err(not_kept).ok()?);
+        while let Some(Named { name, entry }) = waiting.entries.front() {
+            // One that was written although nobody heard so is written twice, and heard once.
+            let written = self.streams.append_named(&self.session, &self.stream, (name, entry));
+            last = Some(written.await.inspect_err(not_kept).ok()?);
             let written = waiting.entries.pop_front();
-            waiting.bytes -= written.as_ref().map_or(0, size);
+            waiting.bytes -= written.as_ref().map_or(0, |named| size(&named.entry));
         }
         last
-    }
-
-    async fn append(&self, entry: &Entry) -> Result<EventId, StoreError> {
-        self.streams.append(&self.session, &self.stream, entry).await
     }
 }
 
@@ -185,15 +189,18 @@ mod tests {
 
     #[test]
     fn what_waits_is_bounded_and_what_is_dropped_leaves_a_mark() {
+        let store = Store::memory(Clock::manual(Timestamp::from_secs(1_800_000_000)));
+        let streams = Streams::new(&store, Duration::from_mins(5), "i");
         let mut waiting = Waiting::default();
-        waiting.push(Entry::Begun("1".to_owned()));
+        let mut push = |entry| waiting.push(entry, || streams.name());
+        push(Entry::Begun("1".to_owned()));
         for _ in 0..5 {
-            waiting.push(said(&"x".repeat(MOST / 2)));
+            push(said(&"x".repeat(MOST / 2)));
         }
-        waiting.push(Entry::Answered("done".to_owned()));
-        let kinds: Vec<_> = waiting.entries.iter().map(size).collect();
+        push(Entry::Answered("done".to_owned()));
+        let kinds: Vec<_> = waiting.entries.iter().map(|named| size(&named.entry)).collect();
         assert_eq!(kinds, [1, 0, MOST / 2, 4]);
-        assert_eq!(waiting.entries[1], Entry::Missing);
+        assert_eq!(waiting.entries[1].entry, Entry::Missing);
         assert!(waiting.bytes <= MOST);
     }
 }
