@@ -544,7 +544,10 @@ mod tests {
 
     #[test]
     fn secrets_in_urls_are_not_shown() {
-        let env = Env::from([("PLACE", "https://u:hunter2@h/x?key=hunter2"), ("PORT", "h://a:hunter2@b")]);
+        let env = Env::from([
+            ("PLACE", "https://u:hunter2@h/x?key=hunter2"),
+            ("PORT", "h://a:hunter2@b"),
+        ]);
         let (_, settings) = env.read(|read| read.setting("PLACE", "").optional::<String>());
         assert_eq!(env.effective(&settings[0]).0, "https://[redacted]@h/x?key=[redacted]");
         let (read, _) = env.read(|read| read.setting("PORT", "").or(1_u16));

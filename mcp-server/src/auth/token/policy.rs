@@ -225,11 +225,9 @@ impl Policy {
         if acts_for_itself(claims, client)? {
             return Ok(None);
         }
-        if user.is_none() {
-            for name in SOMEBODY {
-                if claims.text(name)?.is_some() {
-                    return Err(Inactive::UserClaim);
-                }
+        for name in SOMEBODY.iter().filter(|_| user.is_none()) {
+            if claims.text(name)?.is_some_and(|somebody| client != Some(somebody)) {
+                return Err(Inactive::UserClaim);
             }
         }
         Ok(user.filter(|user| client != Some(user)))

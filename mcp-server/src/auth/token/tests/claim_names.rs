@@ -91,7 +91,12 @@ fn a_user_whom_an_answer_without_subject_names_does_not_become_the_client() {
         policy.judge(&Claims::of_answer(answer.as_bytes()).unwrap(), Said::ByServer, NOW)
     };
     assert_eq!(said(r#","username":"alice""#), Err(Inactive::UserClaim));
-    for nobody in ["", r#","sub":null,"username":null"#, r#","sub":"c","username":"App""#] {
+    for nobody in [
+        "",
+        r#","sub":null,"username":null"#,
+        r#","sub":"c","username":"App""#,
+        r#","username":"c""#,
+    ] {
         assert_eq!(said(nobody).unwrap().principal.user, None, "{nobody}");
     }
 }
