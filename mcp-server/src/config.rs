@@ -114,8 +114,7 @@ impl Config {
         let resources =
             [ENDPOINT, SSE].map(|path| [format!("{base}{path}"), format!("{base}{path}/")]);
         let is_private = host.is_loopback() && base.is_loopback();
-        let place =
-            auth::Place { is_loopback: host.is_loopback(), resources: resources.as_flattened() };
+        let place = auth::Place { is_private, resources: resources.as_flattened() };
         // Before settings that are not known are refused with less to say.
         former::refuse(read);
         let auth = auth::read(read, &place);
@@ -317,10 +316,17 @@ mod tests {
     #[test]
     fn no_authorization_is_for_loopback_only() {
         assert!(config([("MCP_AUTH", "none")]).is_ok());
-        let wrong = config([("MCP_AUTH", "none"), ("HOST", "0.0.0.0")]).unwrap_err();
-        assert_eq!(wrong.0[0].setting, "MCP_AUTH");
-        let known = [("MCP_AUTH", "none"), ("HOST", "0.0.0.0"), ("MCP_AUTH_I_KNOW", "none")];
-        assert!(config(known).is_ok());
+        for here in ["http://localhost:3232", "http://127.0.0.1:3232", "http://[::1]:3232"] {
+            assert!(config([("MCP_AUTH", "none"), ("BASE_URI", here)]).is_ok(), "{here}");
+        }
+        // A proxy on this machine makes an address of everybody's of one that is loopback.
+        let public =
+            [("HOST", "0.0.0.0"), ("HOST", "10.0.0.1"), ("BASE_URI", "https://mcp.example")];
+        for place in public {
+            let wrong = config([("MCP_AUTH", "none"), place]).unwrap_err();
+            assert_eq!(wrong.0[0].setting, "MCP_AUTH", "{place:?}");
+            assert!(config([("MCP_AUTH", "none"), place, ("MCP_AUTH_I_KNOW", "none")]).is_ok());
+        }
     }
 
     #[test]

@@ -27,6 +27,7 @@ canaille_resource() {
     local settings
     mapfile -t settings < <(grep -E '^MCP_AUTH_' "$ROOT/examples/auth/canaille.env")
     resource_start "${settings[@]}" MCP_AUTH_CLIENT_SECRET='secret-of-mcp-server' \
+        MCP_AUTH_DISCOVERY_REFRESH=5 \
         MCP_AUTH_MAX_TOKEN_LIFETIME=1209600 MCP_AUTH_TIMEOUT=20 "$@"
 }
 

@@ -24,7 +24,7 @@ toolkit_start() {
 toolkit_resource() {
     local settings
     mapfile -t settings < <(grep -E '^MCP_AUTH_' "$ROOT/examples/auth/django-oauth-toolkit.env")
-    resource_start "${settings[@]}" MCP_AUTH_BEARER="$(toolkit_own)" "$@"
+    resource_start "${settings[@]}" MCP_AUTH_BEARER="$(toolkit_own)" MCP_AUTH_DISCOVERY_REFRESH=5 "$@"
 }
 
 # toolkit_token CLIENT FORM… : an access token of that client.

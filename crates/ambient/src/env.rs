@@ -24,7 +24,7 @@ use std::{
 };
 
 use self::value::Value;
-use crate::Secret;
+use crate::{Secret, values};
 
 /// Where a value of the file comes from.
 const FILE: &str = ".env";
@@ -166,8 +166,12 @@ impl Env {
     fn shown(&self, name: &str, setting: &Setting) -> (String, &'static str) {
         match self.values.get(name) {
             Some((value, source)) if !value.expose().trim().is_empty() => {
-                let shown = if setting.secret { "[redacted]" } else { value.expose() };
-                (shown.to_owned(), source)
+                let shown = if setting.secret {
+                    "[redacted]".to_owned()
+                } else {
+                    values::shown(value.expose()).into_owned()
+                };
+                (shown, source)
             }
             _ => (setting.default.clone().unwrap_or_default(), "default"),
         }
@@ -536,6 +540,19 @@ mod tests {
         });
         assert!(!config.unwrap_err().to_string().contains("hunter2"));
         assert!(!format!("{env:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn secrets_in_urls_are_not_shown() {
+        let env = Env::from([
+            ("PLACE", "https://u:hunter2@h/x?key=hunter2"),
+            ("PORT", "h://a:hunter2@b"),
+        ]);
+        let (_, settings) = env.read(|read| read.setting("PLACE", "").optional::<String>());
+        assert_eq!(env.effective(&settings[0]).0, "https://[redacted]@h/x?key=[redacted]");
+        let (read, _) = env.read(|read| read.setting("PORT", "").or(1_u16));
+        let text = read.unwrap_err().to_string();
+        assert!(text.contains("`h://[redacted]@b` cannot be used"), "{text}");
     }
 
     #[test]

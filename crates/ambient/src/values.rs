@@ -1,6 +1,6 @@
 //! How the values of settings are written, where a plain number or text says too little.
 
-use std::{convert::Infallible, fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, convert::Infallible, fmt, str::FromStr, time::Duration};
 
 use url::{Host, Url};
 
@@ -168,9 +168,63 @@ impl FromStr for List {
     }
 }
 
+/// A value as it may be shown. Of a URL that is: without user and password, and without the values of its
+/// query, for keys of interfaces are written there too.
+#[must_use]
+pub fn shown(value: &str) -> Cow<'_, str> {
+    const HIDDEN: &str = "[redacted]";
+
+    let Some((scheme, rest)) = value.split_once("://") else { return Cow::Borrowed(value) };
+    let (place, query) = match rest.split_once('?') {
+        Some((place, query)) => (place, Some(query)),
+        None => (rest, None),
+    };
+    let authority = place.find(['/', '#', '\\']).unwrap_or(place.len());
+    let (authority, path) = place.split_at(authority);
+    let user = authority.rsplit_once('@');
+    if user.is_none() && query.is_none() {
+        return Cow::Borrowed(value);
+    }
+    let mut text = format!("{scheme}://");
+    if user.is_some() {
+        text = text + HIDDEN + "@";
+    }
+    text = text + user.map_or(authority, |(_, host)| host) + path;
+    for (number, pair) in query.into_iter().flat_map(|query| query.split('&')).enumerate() {
+        text.push(if number == 0 { '?' } else { '&' });
+        match pair.split_once('=') {
+            Some((name, _)) => text = text + name + "=" + HIDDEN,
+            None => text += HIDDEN,
+        }
+    }
+    Cow::Owned(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_url_nothing_is_shown_that_is_a_secret() {
+        for plain in ["", "mcp", "a=b?c@d", "https://as.example:8080/x#y", "redis://h:6379/0"] {
+            assert_eq!(shown(plain), plain);
+        }
+        let table = [
+            ("https://u:hunter2@as.example/i", "https://[redacted]@as.example/i"),
+            ("https://hunter2@as.example", "https://[redacted]@as.example"),
+            ("https://u:hunt@er2@as.example:1/i", "https://[redacted]@as.example:1/i"),
+            (
+                "http://as.example/i?key=hunter2&a=hunter2",
+                "http://as.example/i?key=[redacted]&a=[redacted]",
+            ),
+            ("http://as.example?hunter2", "http://as.example?[redacted]"),
+            ("http://as.example/a@b?k=hunter2#x", "http://as.example/a@b?k=[redacted]"),
+            ("https://u:hunter2@no url:x/?k=hunter2", "https://[redacted]@no url:x/?k=[redacted]"),
+        ];
+        for (written, seen) in table {
+            assert_eq!(shown(written), seen);
+        }
+    }
 
     #[test]
     fn a_base_has_no_slash_at_the_end() {

@@ -52,6 +52,11 @@ impl Watch {
         }
     }
 
+    /// Whether it answered when somebody looked last.
+    pub(super) fn answers(&self) -> bool {
+        matches!(&*self.state.borrow(), Availability::Open(_))
+    }
+
     /// Whether it has ever answered, and is of use.
     pub(super) fn is_known(&self) -> bool {
         !self.is_unusable() && self.was_open.load(Ordering::Relaxed)

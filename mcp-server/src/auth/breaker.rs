@@ -14,7 +14,8 @@ const PATIENCE: u32 = 5;
 /// How long nothing is asked then.
 const REST: Duration = Duration::from_secs(2);
 
-/// Counts failures. One question is a trial when the rest is over.
+/// Counts failures. Whoever is told that there are enough of them finds out whether they are the
+/// server's, and closes; one question is a trial when the rest is over.
 pub(super) struct Breaker {
     clock: Clock,
     state: Mutex<State>,
@@ -23,7 +24,12 @@ pub(super) struct Breaker {
 #[derive(Default)]
 struct State {
     failures: u32,
-    closed_until: Timestamp,
+    /// Closed until a question is answered.
+    closed: bool,
+    /// Nothing is asked before.
+    rests_until: Timestamp,
+    /// The server has asked for that.
+    asked_until: Timestamp,
 }
 
 impl Breaker {
@@ -35,12 +41,12 @@ impl Breaker {
     pub(super) fn admit(&self) -> Result<(), Duration> {
         let now = self.clock.now();
         let mut state = self.lock();
-        if now < state.closed_until {
-            return Err(state.closed_until.since(now));
+        if now < state.rests_until {
+            return Err(state.rests_until.since(now));
         }
-        if state.failures >= PATIENCE {
+        if state.closed {
             // This one is the trial; the others wait for what comes of it.
-            state.closed_until = now + REST;
+            state.rests_until = now + REST;
         }
         Ok(())
     }
@@ -49,25 +55,37 @@ impl Breaker {
         *self.lock() = State::default();
     }
 
-    pub(super) fn failed(&self) {
-        let now = self.clock.now();
+    /// A question has failed; true if it is time to find out why.
+    pub(super) fn failed(&self) -> bool {
         let mut state = self.lock();
         state.failures = state.failures.saturating_add(1);
-        if state.failures >= PATIENCE {
-            state.closed_until = state.closed_until.max(now + REST);
-        }
+        state.closed || state.failures.is_multiple_of(PATIENCE)
+    }
+
+    /// The server is not there: it rests.
+    pub(super) fn close(&self) {
+        let until = self.clock.now() + REST;
+        let mut state = self.lock();
+        state.closed = true;
+        state.rests_until = state.rests_until.max(until);
     }
 
     /// The server has asked to be left alone.
     pub(super) fn rest(&self, time: Duration) {
         let until = self.clock.now() + time;
         let mut state = self.lock();
-        state.closed_until = state.closed_until.max(until);
+        state.rests_until = state.rests_until.max(until);
+        state.asked_until = state.asked_until.max(until);
+    }
+
+    /// Whether the server has asked to be left alone until later than now.
+    pub(super) fn is_asked_to_rest(&self) -> bool {
+        self.lock().asked_until > self.clock.now()
     }
 
     /// Whether questions go unasked.
     pub(super) fn is_closed(&self) -> bool {
-        self.lock().closed_until > self.clock.now()
+        self.lock().rests_until > self.clock.now()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -86,16 +104,20 @@ mod tests {
     }
 
     #[test]
-    fn it_rests_after_five_failures_and_then_lets_one_try() {
+    fn it_is_looked_into_after_five_failures_and_rests_if_they_are_the_servers() {
         let (breaker, clock) = breaker();
-        for _ in 0..PATIENCE {
-            assert!(breaker.admit().is_ok());
-            breaker.failed();
+        for round in 1..=2 {
+            let told: Vec<_> = (0..PATIENCE).map(|_| breaker.failed()).collect();
+            assert_eq!(told, [false, false, false, false, true], "{round}");
+            assert!(breaker.admit().is_ok() && !breaker.is_closed());
         }
+        breaker.close();
         assert_eq!(breaker.admit(), Err(REST));
         clock.advance(REST);
         assert!(breaker.admit().is_ok());
         assert!(breaker.admit().is_err() && breaker.is_closed());
+        // The trial.
+        assert!(breaker.failed());
         breaker.succeeded();
         assert!(breaker.admit().is_ok() && breaker.admit().is_ok() && !breaker.is_closed());
     }
@@ -104,7 +126,7 @@ mod tests {
     fn a_success_forgets_the_failures_before_it() {
         let (breaker, _) = breaker();
         for _ in 0..3 * PATIENCE {
-            breaker.failed();
+            assert!(!breaker.failed());
             breaker.succeeded();
         }
         assert!(breaker.admit().is_ok());
@@ -114,9 +136,10 @@ mod tests {
     fn a_server_is_left_alone_as_long_as_it_asks_for() {
         let (breaker, clock) = breaker();
         breaker.rest(Duration::from_secs(30));
+        assert!(breaker.is_asked_to_rest());
         clock.advance(Duration::from_secs(29));
         assert_eq!(breaker.admit(), Err(Duration::from_secs(1)));
         clock.advance(Duration::from_secs(1));
-        assert!(breaker.admit().is_ok());
+        assert!(breaker.admit().is_ok() && !breaker.is_asked_to_rest());
     }
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use ambient::{Clock, Entropy, Secret};
+use ambient::{Clock, Entropy, Secret, values::shown};
 use chassis::{Lifecycle, telemetry::Asking};
 use store::Store;
 
@@ -36,12 +36,18 @@ pub(crate) async fn check(
     let mut report = Report::new(out);
     let outbound = match Outbound::new(settings, clock.clone(), Asking::default()) {
         Ok(outbound) => outbound,
-        Err(error) => return report.step("HTTP client", Err(error)),
+        Err(error) => {
+            report.step("HTTP client", Err(error))?;
+            return report.end();
+        }
     };
     report.title("Authorization server")?;
     let server = match discovery::fetch(&outbound, settings, None).await {
         Ok(server) => Arc::new(server),
-        Err(error) => return report.step("metadata", Err(describe(&error))),
+        Err(error) => {
+            report.step("metadata", Err(describe(&error)))?;
+            return report.end();
+        }
     };
     described(&mut report, settings, &server)?;
     for (name, why) in doubts::all(settings, &server) {
@@ -68,8 +74,7 @@ pub(crate) async fn check(
         clock,
     };
     trial.run(&mut report, &server, token.as_ref()).await?;
-    report.verdict()?;
-    Ok(report.is_good())
+    report.end()
 }
 
 fn described(
@@ -97,13 +102,15 @@ fn described(
         }
     }
     let way = match &server.way {
-        Way::Ask { endpoint, method, .. } => format!("introspection at {endpoint}, {method}"),
-        Way::Jwt { keys } => format!("signatures, with the keys at {keys}"),
-        Way::Both { endpoint, method, keys } => {
-            format!(
-                "signatures, with the keys at {keys}, then introspection at {endpoint}, {method}"
-            )
+        Way::Ask { endpoint, method, .. } => {
+            format!("introspection at {}, {method}", shown(endpoint.as_str()))
         }
+        Way::Jwt { keys } => format!("signatures, with the keys at {}", shown(keys.as_str())),
+        Way::Both { endpoint, method, keys } => format!(
+            "signatures, with the keys at {}, then introspection at {}, {method}",
+            shown(keys.as_str()),
+            shown(endpoint.as_str())
+        ),
     };
     report.fact("tokens are checked by", way)?;
     let policy = &settings.policy;

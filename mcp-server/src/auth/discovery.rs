@@ -3,8 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
+use ambient::values::shown;
 use http::{StatusCode, header};
-use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
@@ -83,11 +83,16 @@ pub(crate) enum DiscoveryError {
     )]
     NoWay,
     #[error(
+        "the {member} of its metadata is no URL of http or https, and it is needed: mend it there, or \
+         set {setting}"
+    )]
+    Odd { member: &'static str, setting: &'static str },
+    #[error(
         "its metadata names `{0}`, which is less safe than the issuer: tokens would travel open; it \
          must be https, or on a host of MCP_AUTH_PLAIN_HTTP_HOSTS if the issuer, or \
          MCP_AUTH_DISCOVERY_URL, is on one"
     )]
-    Insecure(Url),
+    Insecure(String),
 }
 
 impl DiscoveryError {
@@ -97,13 +102,57 @@ impl DiscoveryError {
     }
 }
 
-#[derive(Default, Deserialize)]
+/// What is read of the metadata.
+#[derive(Default)]
 struct Metadata {
     issuer: String,
-    introspection_endpoint: Option<Url>,
-    jwks_uri: Option<Url>,
-    #[serde(default)]
+    introspection_endpoint: Member,
+    jwks_uri: Member,
     introspection_endpoint_auth_methods_supported: Vec<String>,
+}
+
+/// A URL in the metadata.
+#[derive(Clone, Default)]
+enum Member {
+    #[default]
+    Absent,
+    /// Something else stands there. Nobody minds while it is not needed.
+    Odd,
+    There(Url),
+}
+
+impl Member {
+    fn of(document: &Value, name: &str) -> Self {
+        let written = match document.get(name) {
+            None | Some(Value::Null) => return Self::Absent,
+            Some(written) => written.as_str().and_then(|text| Url::parse(text).ok()),
+        };
+        let url = written.filter(|url| matches!(url.scheme(), "https" | "http") && url.has_host());
+        url.map_or(Self::Odd, Self::There)
+    }
+
+    const fn url(&self) -> Option<&Url> {
+        match self {
+            Self::There(url) => Some(url),
+            Self::Absent | Self::Odd => None,
+        }
+    }
+}
+
+impl Metadata {
+    /// A document without an issuer is of something else. All other members may be missing, or wrong.
+    fn of(document: &Value) -> Option<Self> {
+        let methods = document.get("introspection_endpoint_auth_methods_supported");
+        let methods = methods.and_then(Value::as_array).into_iter().flatten();
+        Some(Self {
+            issuer: document.get("issuer")?.as_str()?.to_owned(),
+            introspection_endpoint: Member::of(document, "introspection_endpoint"),
+            jwks_uri: Member::of(document, "jwks_uri"),
+            introspection_endpoint_auth_methods_supported: methods
+                .filter_map(|method| method.as_str().map(str::to_owned))
+                .collect(),
+        })
+    }
 }
 
 /// Asks at the well-known URLs in the order of the MCP specification, or wherever the settings say;
@@ -130,7 +179,7 @@ pub(crate) async fn fetch(
                 let (way, document) = (usable(&metadata, settings)?, Some(Arc::new(document)));
                 return Ok(AuthorizationServer { way, document, place: Some(candidate) });
             }
-            Err(why) => misses.push(format!("{}: {why}", shown(candidate))),
+            Err(why) => misses.push(format!("{}: {why}", shown(candidate.as_str()))),
         }
     }
     Err(DiscoveryError::NoMetadata(misses.join("; ")))
@@ -158,18 +207,10 @@ async fn read(
     }
     let document = serde_json::from_slice::<Value>(&reply.body).ok();
     let found = document.and_then(|document| {
-        let metadata = Metadata::deserialize(&document).ok()?;
+        let metadata = Metadata::of(&document)?;
         Some((document, metadata))
     });
     Ok(found.ok_or_else(|| "what is there is no metadata of an authorization server".to_owned()))
-}
-
-/// A URL without what an operator may have hidden in it.
-fn shown(mut url: Url) -> Url {
-    // They fail where there is no host, and nothing to hide.
-    let _ = url.set_username("").and_then(|()| url.set_password(None));
-    url.set_query(None);
-    url
 }
 
 fn usable(metadata: &Metadata, settings: &AuthSettings) -> Result<Way, DiscoveryError> {
@@ -189,44 +230,61 @@ fn usable(metadata: &Metadata, settings: &AuthSettings) -> Result<Way, Discovery
         || matches!(&settings.discovery, Discovery::At(url) if open(url));
     if is_named || settings.issuer.starts_with("https:") {
         let taken = [
-            (&metadata.introspection_endpoint, &settings.introspection_url),
-            (&metadata.jwks_uri, &settings.jwks_url),
+            (metadata.introspection_endpoint.url(), &settings.introspection_url),
+            (metadata.jwks_uri.url(), &settings.jwks_url),
         ];
         let is_as_safe = |url: &Url| url.scheme() == "https" || (is_named && open(url));
-        let taken =
-            taken.into_iter().filter(|(_, set)| set.is_none()).filter_map(|(url, _)| url.as_ref());
-        if let Some(open) = taken.into_iter().find(|url| !is_as_safe(url)) {
-            return Err(DiscoveryError::Insecure(open.clone()));
+        let mut taken =
+            taken.into_iter().filter(|(_, set)| set.is_none()).filter_map(|(url, _)| url);
+        if let Some(open) = taken.find(|url| !is_as_safe(url)) {
+            return Err(DiscoveryError::Insecure(shown(open.as_str()).into_owned()));
         }
     }
     way(metadata, settings)
 }
 
 fn way(metadata: &Metadata, settings: &AuthSettings) -> Result<Way, DiscoveryError> {
-    let endpoint =
-        settings.introspection_url.as_ref().or(metadata.introspection_endpoint.as_ref()).cloned();
-    let keys = settings.jwks_url.as_ref().or(metadata.jwks_uri.as_ref()).cloned();
+    let endpoint = settings.introspection_url.as_ref();
+    let endpoint = endpoint.or(metadata.introspection_endpoint.url()).cloned();
+    let keys = settings.jwks_url.as_ref().or(metadata.jwks_uri.url()).cloned();
     let offered = &metadata.introspection_endpoint_auth_methods_supported;
     let method = settings.client_auth(offered);
     let no_method = || DiscoveryError::NoMethod(offered.join(" "));
+    let no_endpoint = || match metadata.introspection_endpoint {
+        Member::Odd => DiscoveryError::Odd {
+            member: "introspection_endpoint",
+            setting: "MCP_AUTH_INTROSPECTION_URL",
+        },
+        _ => DiscoveryError::NoIntrospection,
+    };
+    let without_keys = |why| match metadata.jwks_uri {
+        Member::Odd => DiscoveryError::Odd { member: "jwks_uri", setting: "MCP_AUTH_JWKS_URL" },
+        _ => why,
+    };
     match settings.validation {
         Validation::Introspection => Ok(Way::Ask {
-            endpoint: endpoint.ok_or(DiscoveryError::NoIntrospection)?,
+            endpoint: endpoint.ok_or_else(no_endpoint)?,
             method: method.ok_or_else(no_method)?,
             fallback: None,
         }),
-        Validation::Jwt => Ok(Way::Jwt { keys: keys.ok_or(DiscoveryError::NoKeys)? }),
+        Validation::Jwt => {
+            Ok(Way::Jwt { keys: keys.ok_or_else(|| without_keys(DiscoveryError::NoKeys))? })
+        }
         Validation::Both => Ok(Way::Both {
-            endpoint: endpoint.ok_or(DiscoveryError::NoIntrospection)?,
+            endpoint: endpoint.ok_or_else(no_endpoint)?,
             method: method.ok_or_else(no_method)?,
-            keys: keys.ok_or(DiscoveryError::NoKeys)?,
+            keys: keys.ok_or_else(|| without_keys(DiscoveryError::NoKeys))?,
         }),
         Validation::Auto => match (endpoint, method, keys) {
             (Some(endpoint), Some(method), fallback) if settings.can_ask() => {
                 Ok(Way::Ask { endpoint, method, fallback })
             }
             (_, _, Some(keys)) => Ok(Way::Jwt { keys }),
-            (_, _, None) => Err(DiscoveryError::NoWay),
+            (None, _, None) if settings.can_ask() => Err(match metadata.introspection_endpoint {
+                Member::Odd => no_endpoint(),
+                _ => without_keys(DiscoveryError::NoWay),
+            }),
+            (_, _, None) => Err(without_keys(DiscoveryError::NoWay)),
         },
     }
 }
@@ -282,13 +340,10 @@ mod tests {
     }
 
     fn metadata(issuer: &str, endpoint: Option<&str>, keys: Option<&str>) -> Metadata {
-        let url = |text: &str| Url::parse(text).unwrap();
-        Metadata {
-            issuer: issuer.to_owned(),
-            introspection_endpoint: endpoint.map(url),
-            jwks_uri: keys.map(url),
-            introspection_endpoint_auth_methods_supported: Vec::new(),
-        }
+        let document = serde_json::json!({
+            "issuer": issuer, "introspection_endpoint": endpoint, "jwks_uri": keys,
+        });
+        Metadata::of(&document).unwrap()
     }
 
     const ISSUER: &str = "https://as.example";
@@ -364,5 +419,48 @@ mod tests {
         assert!(say("introspection", None, KEYS).contains("MCP_AUTH_INTROSPECTION_URL"));
         assert!(say("jwt", ENDPOINT, None).contains("MCP_AUTH_JWKS_URL"));
         assert!(say("both", ENDPOINT, None).contains("MCP_AUTH_JWKS_URL"));
+    }
+
+    #[test]
+    fn an_odd_member_is_named_where_it_is_needed_and_harms_nobody_elsewhere() {
+        let odd = ["", "/jwks", "as.example/x", "mailto:a@as.example", "data:,x"];
+        for odd in odd.map(Some) {
+            let way = |endpoint, keys, validation| {
+                let settings = settings(&[SECRET, ("MCP_AUTH_VALIDATION", validation)]);
+                usable(&metadata(ISSUER, endpoint, keys), &settings).map_err(|why| why.to_string())
+            };
+            let said = |way: Result<Way, String>, member: &str| {
+                let why = way.unwrap_err();
+                assert!(why.contains(member) && why.contains("MCP_AUTH_"), "{odd:?}: {why}");
+            };
+            assert!(way(ENDPOINT, odd, "introspection").is_ok(), "{odd:?}");
+            assert!(way(odd, KEYS, "jwt").is_ok(), "{odd:?}");
+            assert!(matches!(way(odd, KEYS, "auto"), Ok(Way::Jwt { .. })), "{odd:?}");
+            assert!(matches!(way(ENDPOINT, odd, "auto"), Ok(Way::Ask { fallback: None, .. })));
+            said(way(odd, KEYS, "introspection"), "the introspection_endpoint of its metadata");
+            said(way(ENDPOINT, odd, "jwt"), "the jwks_uri of its metadata");
+            said(way(odd, None, "auto"), "the introspection_endpoint of its metadata");
+            said(way(None, odd, "auto"), "the jwks_uri of its metadata");
+        }
+    }
+
+    #[test]
+    fn members_of_other_types_are_absent() {
+        let odd = [serde_json::json!(7), Value::Null, serde_json::json!({ "x": [] })];
+        for odd in odd {
+            let document = serde_json::json!({
+                "issuer": ISSUER, "introspection_endpoint": ENDPOINT, "jwks_uri": odd,
+                "introspection_endpoint_auth_methods_supported": odd, "scopes_supported": odd,
+            });
+            let found = Metadata::of(&document).unwrap();
+            assert!(usable(&found, &settings(&[SECRET])).is_ok(), "{odd}");
+            assert!(Metadata::of(&serde_json::json!({ "issuer": odd })).is_none(), "{odd}");
+        }
+        let methods = serde_json::json!({
+            "issuer": ISSUER, "introspection_endpoint": ENDPOINT,
+            "introspection_endpoint_auth_methods_supported": [null, "client_secret_post", 7],
+        });
+        let found = usable(&Metadata::of(&methods).unwrap(), &settings(&[SECRET]));
+        assert!(matches!(found, Ok(Way::Ask { method: ClientAuth::Post, .. })));
     }
 }

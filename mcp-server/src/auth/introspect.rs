@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
 use super::{
-    outbound::{Outbound, Reply, describe},
+    outbound::{LONGEST_REST, Outbound, Reply, describe},
     token::Claims,
 };
 use crate::config::{ClientAuth, Credentials};
@@ -32,6 +32,9 @@ pub(crate) enum Answer {
     BadCredentials,
     /// It is asked too much, and wants to be left alone for so long.
     TooMany(Duration),
+    /// It does not answer this question, which says nothing of others: anybody can show a token that an
+    /// endpoint, or somebody before it, does not like.
+    Unclear(String),
     /// Nothing that could be understood.
     Outage(String),
 }
@@ -124,10 +127,18 @@ impl Introspector {
 
 fn meaning(reply: &Reply, now: Timestamp) -> Answer {
     match reply.status {
-        StatusCode::OK => Claims::of_answer(&reply.body).map_or_else(
-            || Answer::Outage("its answer is no JSON object, or says something twice".to_owned()),
-            Answer::Claims,
-        ),
+        StatusCode::OK => match Claims::of_answer(&reply.body) {
+            Some(claims) if claims.has("active") => Answer::Claims(claims),
+            // Required of every answer, so this is none: somebody else's, before the endpoint.
+            Some(_) => Answer::Outage(
+                "its answer does not say whether a token is `active` (RFC 7662 section 2.2); see \
+                 MCP_AUTH_INTROSPECTION_URL"
+                    .to_owned(),
+            ),
+            None => {
+                Answer::Outage("its answer is no JSON object, or says something twice".to_owned())
+            }
+        },
         StatusCode::BAD_REQUEST => match error_code(&reply.body).as_deref() {
             Some("unsupported_token_type") => Answer::Unsupported,
             Some("invalid_client" | "unauthorized_client") => Answer::BadCredentials,
@@ -136,10 +147,13 @@ fn meaning(reply: &Reply, now: Timestamp) -> Answer {
             }
             Some(_) => Answer::Refused,
             // Not of the endpoint (RFC 6749 section 5.2): somebody before it has answered.
-            None => Answer::Outage("it answers 400 without an error of OAuth".to_owned()),
+            None => Answer::Unclear("it answers 400 without an error of OAuth".to_owned()),
         },
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Answer::BadCredentials,
-        StatusCode::TOO_MANY_REQUESTS => Answer::TooMany(reply.rest(now)),
+        StatusCode::TOO_MANY_REQUESTS => Answer::TooMany(reply.rest(now).min(LONGEST_REST)),
+        status if status.is_client_error() => {
+            Answer::Unclear(format!("it answers {}", status.as_u16()))
+        }
         status => Answer::Outage(format!("it answers {}", status.as_u16())),
     }
 }

@@ -19,7 +19,10 @@ use futures_util::{
 use http::{StatusCode, header};
 use url::Url;
 
-use super::{outbound::Outbound, token::KeySet};
+use super::{
+    outbound::{LONGEST_REST, Outbound},
+    token::KeySet,
+};
 use crate::config::JwksSettings;
 
 /// The limits within which an issuer may say how long its keys are fresh.
@@ -28,15 +31,13 @@ const FRESH: std::ops::RangeInclusive<Duration> = Duration::from_mins(1)..=Durat
 /// How long nothing is fetched after a failure.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// The longest that nothing is fetched because the issuer says so. Without keys nobody is let in, and a
-/// minute is what most limits are counted by.
-const LONGEST_REST: Duration = Duration::from_mins(1);
-
 /// There are no keys to check with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NoKeys {
     /// How long the issuer wants to be left alone, if it has said so.
     pub(super) rest: Option<Duration>,
+    /// Whether it publishes keys, and none that can be used.
+    pub(super) are_useless: bool,
 }
 
 type Found = Result<Arc<KeySet>, NoKeys>;
@@ -68,7 +69,9 @@ struct State {
     /// Nothing is fetched before, because the last fetch has failed, or was dropped.
     closed_until: Timestamp,
     failed: bool,
-    /// Whether that is because the issuer has asked for it.
+    /// Whether the last fetch that came to an end has.
+    ended_badly: bool,
+    /// Whether nothing is fetched because the issuer has asked for that.
     rests: bool,
     /// When keys were last fetched because of a name that was not known.
     sought_at: Option<Timestamp>,
@@ -108,6 +111,15 @@ impl Jwks {
             fetch.ok_or_else(|| state.no_keys(now))?
         };
         fetch.await
+    }
+
+    /// Whether there are none at `url` that can be used, and none could be fetched.
+    pub(super) fn is_lacking(&self, url: &Url) -> bool {
+        let now = self.keeper.clock.now();
+        let state = self.keeper.lock();
+        let until = |held: &Held| held.fresh_until + self.keeper.settings.stale;
+        let is_usable = state.held.as_ref().is_some_and(|held| now < until(held));
+        state.url.as_ref() == Some(url) && state.ended_badly && !is_usable
     }
 
     /// The keys at `url` if they can be newer than `old`. Within the cool-down they are `old`
@@ -184,13 +196,14 @@ impl Keeper {
             Ok((keys, fresh)) => {
                 if is_meant {
                     let held = Held { keys: Arc::clone(&keys), fresh_until: asked_at + fresh };
-                    (state.held, state.failed) = (Some(held), false);
+                    (state.held, state.failed, state.ended_badly) = (Some(held), false, false);
                 }
                 Ok(keys)
             }
             Err(why) => {
                 if is_meant {
                     state.close(self.clock.now(), why.rest);
+                    state.ended_badly = true;
                 }
                 Err(why)
             }
@@ -199,7 +212,7 @@ impl Keeper {
 
     /// The keys, and how long they are fresh.
     async fn ask(&self, url: &Url) -> Result<(Arc<KeySet>, Duration), NoKeys> {
-        const NONE: NoKeys = NoKeys { rest: None };
+        const NONE: NoKeys = NoKeys { rest: None, are_useless: false };
 
         let request = self.outbound.http.get(url.clone());
         let request = request.header(header::ACCEPT, "application/json, application/jwk-set+json");
@@ -208,7 +221,7 @@ impl Keeper {
             Ok(reply) if reply.status == StatusCode::TOO_MANY_REQUESTS => {
                 let rest = reply.rest(self.clock.now()).min(LONGEST_REST);
                 tracing::error!(seconds = rest.as_secs(), "keys of the issuer are limited (429)");
-                return Err(NoKeys { rest: Some(rest) });
+                return Err(NoKeys { rest: Some(rest), ..NONE });
             }
             Ok(reply) => {
                 tracing::error!(status = reply.status.as_u16(), "no keys of the issuer");
@@ -223,6 +236,11 @@ impl Keeper {
             tracing::error!("the keys of the issuer cannot be read (RFC 7517)");
             return Err(NONE);
         };
+        // No issuer signs with nothing: that is a fault there, and the keys that are here stay.
+        if keys.len() == 0 {
+            tracing::error!("among the keys of the issuer is none that can be used");
+            return Err(NoKeys { are_useless: true, ..NONE });
+        }
         let fresh = match reply.max_age() {
             Some(said) => said.clamp(*FRESH.start(), *FRESH.end()),
             None => self.settings.ttl,
@@ -246,6 +264,7 @@ impl State {
 
     /// Why there are none while nothing is fetched.
     fn no_keys(&self, now: Timestamp) -> NoKeys {
-        NoKeys { rest: self.rests.then(|| self.closed_until.since(now)) }
+        let rest = self.rests.then(|| self.closed_until.since(now));
+        NoKeys { rest, are_useless: false }
     }
 }

@@ -13,12 +13,14 @@ mod check;
 mod discovery;
 mod doubts;
 mod dpop;
+mod endpoint;
 mod flight;
 mod introspect;
 mod jwks;
 mod line;
 mod monitor;
 mod outbound;
+mod patience;
 mod refusal;
 mod scope;
 mod token;
@@ -52,7 +54,7 @@ pub(crate) use self::{
     discovery::DiscoveryError,
     outbound::{AGENT, OutboundStartError, trusted},
     scope::{allow, allow_message, allow_messages},
-    token::{Policy, folded, media_type},
+    token::{Policy, folded, is_of_another_kind, media_type},
 };
 pub(crate) use self::{dpop::NONCE, refusal::Refusal, trouble::Trouble};
 use crate::{
@@ -78,7 +80,7 @@ impl Auth {
         base: String,
         (metrics, flow): (&McpMetrics, &Flow),
     ) -> Result<Arc<Self>, OutboundStartError> {
-        let Parts { clock, lifecycle, .. } = parts;
+        let Parts { clock, entropy, lifecycle, .. } = parts;
         warn(settings);
         let outbound = Outbound::new(settings, clock.clone(), metrics.asking())?;
         let outbound = outbound.shown_in(flow);
@@ -90,6 +92,7 @@ impl Auth {
             outbound,
             validator: Arc::clone(&validator),
             clock: clock.clone(),
+            entropy: entropy.clone(),
             watch: watch.clone(),
         };
         let stopping = lifecycle.stopping();
@@ -135,11 +138,13 @@ impl Auth {
     /// Why tokens cannot be checked, as far as is known.
     pub(crate) fn trouble(&self) -> Option<Trouble> {
         if self.watch.is_unusable() {
-            Some(Trouble::Unusable)
-        } else if self.watch.open().is_none() {
-            Some(Trouble::Away)
-        } else if self.validator.is_rejected() {
+            return Some(Trouble::Unusable);
+        }
+        let Some(server) = self.watch.open() else { return Some(Trouble::Away) };
+        if self.validator.is_rejected() {
             Some(Trouble::Rejected)
+        } else if self.validator.is_cut_off(&server) {
+            Some(Trouble::CutOff)
         } else {
             self.validator.is_resting().then_some(Trouble::Away)
         }
@@ -156,8 +161,14 @@ impl Auth {
         if self.validator.is_rejected() {
             return Err("our own credentials are rejected; see MCP_AUTH_CLIENT_SECRET");
         }
+        if self.watch.is_unusable() {
+            return Err("what the authorization server says of itself is of no use; see the log");
+        }
         if !self.watch.is_known() {
             return Err("the authorization server has not answered yet");
+        }
+        if !self.validator.has_worked() {
+            return Err("introspection, or the keys of the issuer, have not answered yet");
         }
         Ok(())
     }
@@ -186,10 +197,12 @@ impl Auth {
     }
 
     /// The authorization server, if it answers. While it does not, everybody is refused, unless the
-    /// operator says that what was known before counts.
+    /// operator says that what was known before counts. Only for an outage that is meant: one that says
+    /// what it did not say before may no longer be who it was.
     fn whom_to_ask(&self) -> Result<Option<Arc<AuthorizationServer>>, Refusal> {
         let server = self.watch.open();
-        if server.is_none() && self.settings.outage == Outage::Closed {
+        let is_closed = || self.settings.outage == Outage::Closed || self.watch.is_unusable();
+        if server.is_none() && is_closed() {
             return Err(Refusal::Unavailable(RETRY_AFTER));
         }
         Ok(server)
@@ -204,7 +217,7 @@ impl Auth {
         match self.validator.validate(server, token).await {
             Ok(validated) => Ok(validated),
             Err(Failure::Inactive(why)) => Err(Refusal::InvalidToken(why)),
-            Err(Failure::Outage(retry_after)) => {
+            Err(Failure::Outage(retry_after) | Failure::Refused(retry_after)) => {
                 self.watch.look_again();
                 Err(Refusal::Unavailable(retry_after))
             }

@@ -7,7 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use ambient::Clock;
+use ambient::{Clock, Entropy};
 use url::Url;
 
 use super::{
@@ -15,7 +15,8 @@ use super::{
     discovery::{self, AuthorizationServer, DiscoveryError, Way},
     doubts,
     line::{End, Line},
-    outbound::Outbound,
+    outbound::{LONGEST_REST, Outbound},
+    patience::{EAGER, Patience},
     validator::Validator,
 };
 use crate::config::{AuthSettings, Discovery};
@@ -23,12 +24,13 @@ use crate::config::{AuthSettings, Discovery};
 /// How often a server is looked at that answers and is of no use, at least.
 const CALM: Duration = Duration::from_secs(10);
 
-/// How often a server that does not answer is looked at, and at most one whose checks fail.
-const EAGER: Duration = Duration::from_secs(1);
-
 /// A server that is looked at less often than this is somebody else's, behind machines whose
-/// connections say nothing of it: none is held.
+/// connections say nothing of it: none is held, and it is given time when it does not answer.
 const NEAR: Duration = Duration::from_mins(1);
+
+/// A look that fails sooner is repeated at once before anybody is refused for it. Who is silent for
+/// longer is not asked to be so again.
+const BLIP: Duration = Duration::from_secs(1);
 
 /// Why somebody looks.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,6 +48,7 @@ pub(super) struct Monitor {
     pub(super) outbound: Outbound,
     pub(super) validator: Arc<Validator>,
     pub(super) clock: Clock,
+    pub(super) entropy: Entropy,
     pub(super) watch: Watch,
 }
 
@@ -53,9 +56,10 @@ impl Monitor {
     /// Never ends by itself.
     pub(super) async fn run(self) {
         let mut line = Line::to(self.near(), self.clock.clone());
+        let mut patience = Patience::new(self.calm() <= NEAR, self.calm(), self.entropy.clone());
         let mut cause = Cause::Due;
         loop {
-            let mut pause = self.look(cause).await;
+            let mut pause = self.look(cause, &mut patience).await;
             if !self.is_asked() {
                 line.give_up();
             } else if cause != Cause::Hangup(End::Mute) {
@@ -93,24 +97,13 @@ impl Monitor {
         self.watch.open().is_some_and(|server| !matches!(server.way, Way::Jwt { .. }))
     }
 
-    async fn look(&self, cause: Cause) -> Duration {
+    async fn look(&self, cause: Cause, patience: &mut Patience) -> Duration {
         let issuer = &self.settings.issuer;
         match self.fetch(cause).await {
-            Ok(server) => {
-                let server = Arc::new(server);
-                let opens = self.watch.found(Availability::Open(Arc::clone(&server)));
-                if opens {
-                    tracing::info!(%issuer, "the authorization server answers");
-                    doubts::warn(&self.settings, &server);
-                }
-                // Wrong credentials are noticed before the first caller comes, and right ones
-                // although nobody is sent to an instance that is not ready.
-                if opens || self.validator.is_rejected() {
-                    self.validator.try_credentials(&server).await;
-                }
-                if self.validator.is_rejected() { CALM.min(self.calm()) } else { self.calm() }
-            }
+            Ok(server) => self.found(Arc::new(server), patience).await,
             Err(why @ DiscoveryError::TooMany(rest)) => {
+                // While nothing is known nobody is let in.
+                let rest = if self.watch.is_known() { rest } else { rest.min(LONGEST_REST) };
                 self.watch.found_busy();
                 tracing::warn!(%issuer, %why, "what is known of the authorization server holds");
                 // Checks may fail meanwhile: that is no reason to ask for more.
@@ -128,23 +121,53 @@ impl Monitor {
                 if self.watch.found(Availability::Closed(self.last())) {
                     tracing::error!(%issuer, %why, "degraded: the authorization server is away");
                 }
-                EAGER
+                patience.spent()
             }
         }
+    }
+
+    /// It answers: what it offers is tried before the first caller comes. So wrong credentials and
+    /// places are noticed, and right ones although nobody is sent to an instance that is not ready.
+    async fn found(&self, server: Arc<AuthorizationServer>, patience: &mut Patience) -> Duration {
+        let open = || Availability::Open(Arc::clone(&server));
+        let opens = self.watch.found(open());
+        if opens {
+            tracing::info!(issuer = %self.settings.issuer, "the authorization server answers");
+            doubts::warn(&self.settings, &server);
+        }
+        if opens || self.validator.is_rejected() || !self.validator.has_worked() {
+            self.validator.try_out(&server).await;
+            // Who waits for a change wants to know of this one.
+            self.watch.found(open());
+        }
+        if self.validator.is_rejected() {
+            return CALM.min(self.calm());
+        }
+        if !self.validator.has_worked() {
+            return patience.spent();
+        }
+        patience.restored();
+        self.calm()
     }
 
     async fn fetch(&self, cause: Cause) -> Result<AuthorizationServer, DiscoveryError> {
         let server = self.watch.open();
         let known = server.as_ref().and_then(|server| server.place.as_ref());
+        let watch = self.clock.stopwatch();
         let found = discovery::fetch(&self.outbound, &self.settings, known).await;
-        match (&found, cause) {
-            (Err(DiscoveryError::TooMany(_)), _) => found,
+        let may_be_nothing = match (&found, cause) {
+            (Err(DiscoveryError::TooMany(_)) | Ok(_), _) => false,
+            (Err(why), _) if why.is_final() => false,
             // The connection that this was asked on may have ended with the one that was held.
-            (Err(why), Cause::Hangup(_)) if !why.is_final() => {
-                discovery::fetch(&self.outbound, &self.settings, known).await
-            }
-            _ => found,
+            (Err(_), Cause::Hangup(_)) => true,
+            // One failure closes what works for everybody; a check that has failed as well is a second.
+            (Err(_), Cause::Due) => self.watch.answers() && watch.elapsed() < BLIP,
+            (Err(_), Cause::Doubt) => false,
+        };
+        if may_be_nothing {
+            return discovery::fetch(&self.outbound, &self.settings, known).await;
         }
+        found
     }
 
     fn calm(&self) -> Duration {

@@ -35,6 +35,10 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// How long a server is left alone that says it is asked too much and not for how long.
 const USUAL_REST: Duration = Duration::from_secs(5);
 
+/// The longest that a server is left alone, because it says so, without which nobody is let in: a minute
+/// is what most limits are counted by.
+pub(super) const LONGEST_REST: Duration = Duration::from_mins(1);
+
 /// Asks.
 #[derive(Clone)]
 pub(crate) struct Outbound {
@@ -131,10 +135,16 @@ impl Outbound {
         self.clock.now()
     }
 
-    /// The whole answer, whatever its status.
+    /// The whole answer, whatever its status. Waiting for a place and asking have one end together.
     pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Reply, OutboundError> {
+        let waited = self.clock.stopwatch();
         let place = self.clock.timeout(self.timeout, self.places.acquire()).await;
         let _place = place.map_err(|_| OutboundError::Busy)?.map_err(|_| OutboundError::Busy)?;
+        let left = self.timeout.saturating_sub(waited.elapsed());
+        if left.is_zero() {
+            return Err(OutboundError::Busy);
+        }
+        let request = request.timeout(left);
         let shown = self.flow.is_watched().then(|| self.show(&request)).flatten();
         let sent = self.measured.send(request).await;
         if let Some((what, watch)) = shown {
@@ -180,7 +190,7 @@ fn wait(text: &str, now: Timestamp) -> Option<Duration> {
 
 impl Reply {
     /// How long the server wants to be left alone (RFC 9110 section 10.2.3), and for no longer than
-    /// a quarter of an hour: a mistake there must not close us for a day.
+    /// a quarter of an hour: a mistake there must not leave us with what is old for a day.
     pub(super) fn rest(&self, now: Timestamp) -> Duration {
         let text = self.headers.get(http::header::RETRY_AFTER).and_then(|text| text.to_str().ok());
         text.and_then(|text| wait(text.trim(), now)).unwrap_or(USUAL_REST)

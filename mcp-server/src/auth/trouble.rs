@@ -8,6 +8,8 @@ pub(crate) enum Trouble {
     Away,
     /// It answers, and rejects our own credentials.
     Rejected,
+    /// It answers, and what tokens are checked with does not: its introspection endpoint, or its keys.
+    CutOff,
     /// It answers, and tokens cannot be checked with what it says of itself.
     Unusable,
 }
@@ -23,6 +25,11 @@ impl Trouble {
             Self::Rejected => {
                 "The authentication server rejects the credentials of this server, which only its \
                  operator can mend. Logging in again does not help."
+            }
+            Self::CutOff => {
+                "The authentication server answers, and not where tokens are checked: the log of this \
+                 server names the reason. It is tried again all the time; logging in again does not \
+                 help."
             }
             Self::Unusable => {
                 "Tokens cannot be checked with what the authentication server says of itself; the \

@@ -13,9 +13,9 @@ use url::Url;
 
 use super::{
     agreement,
-    breaker::Breaker,
     cache::{TokenCache, TokenHash, hash},
     discovery::{AuthorizationServer, Way},
+    endpoint::{At, Endpoint},
     flight::Flights,
     introspect::{Answer, Introspector},
     jwks::{Jwks, NoKeys},
@@ -25,11 +25,7 @@ use super::{
         looks_signed, says_another_kind,
     },
 };
-use crate::{
-    Parts,
-    config::{AuthSettings, ClientAuth},
-    metrics::McpMetrics,
-};
+use crate::{Parts, config::AuthSettings, metrics::McpMetrics};
 
 /// When a client should try again if nobody knows better.
 pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -41,6 +37,8 @@ pub(super) enum Failure {
     Inactive(Inactive),
     /// Nobody can say; it may be known after this time.
     Outage(Duration),
+    /// The same, and no outage is the reason: whoever knows refuses to say it to us.
+    Refused(Duration),
 }
 
 impl From<Inactive> for Failure {
@@ -60,14 +58,15 @@ type Outcome = Result<Validated, Failure>;
 /// Checks tokens and remembers what came of it.
 pub(super) struct Validator {
     policy: Policy,
-    introspector: Introspector,
+    endpoint: Endpoint,
     jwks: Jwks,
     cache: TokenCache,
     flights: Arc<Flights<Outcome>>,
-    breaker: Breaker,
     clock: Clock,
-    /// Our own credentials were rejected the last time they were used.
-    rejected: AtomicBool,
+    /// What tokens are checked with has answered, once.
+    works: AtomicBool,
+    /// It was tried, and has not.
+    tried_in_vain: AtomicBool,
     /// The endpoint does not answer for signed tokens.
     leaves_jwts_to_us: AtomicBool,
     metrics: McpMetrics,
@@ -81,21 +80,22 @@ impl Validator {
         metrics: McpMetrics,
     ) -> Self {
         let Parts { clock, entropy, lifecycle, .. } = parts;
+        let introspector = Introspector {
+            outbound: outbound.clone(),
+            credentials: settings.credentials.clone(),
+            issuer: settings.issuer.clone(),
+            clock: clock.clone(),
+            entropy: entropy.clone(),
+        };
         Self {
             policy: settings.policy.clone(),
-            introspector: Introspector {
-                outbound: outbound.clone(),
-                credentials: settings.credentials.clone(),
-                issuer: settings.issuer.clone(),
-                clock: clock.clone(),
-                entropy: entropy.clone(),
-            },
+            endpoint: Endpoint::new(introspector, metrics.clone()),
             jwks: Jwks::new(outbound.clone(), clock.clone(), settings.jwks).beside(lifecycle),
             cache: TokenCache::new(settings.cache, settings.outage),
             flights: Arc::default(),
-            breaker: Breaker::new(clock.clone()),
             clock: clock.clone(),
-            rejected: AtomicBool::new(false),
+            works: AtomicBool::new(false),
+            tried_in_vain: AtomicBool::new(false),
             leaves_jwts_to_us: AtomicBool::new(false),
             metrics,
         }
@@ -103,12 +103,27 @@ impl Validator {
 
     /// Whether our own credentials were rejected the last time they were used.
     pub(super) fn is_rejected(&self) -> bool {
-        self.rejected.load(Ordering::Relaxed)
+        self.endpoint.is_rejected()
     }
 
     /// Whether questions about tokens go unasked for now.
     pub(super) fn is_resting(&self) -> bool {
-        self.breaker.is_closed()
+        self.endpoint.is_resting()
+    }
+
+    /// Whether tokens could be checked once, so that nothing is missing but, at times, an answer.
+    pub(super) fn has_worked(&self) -> bool {
+        self.works.load(Ordering::Relaxed)
+    }
+
+    /// Whether what tokens are checked with is known not to answer, although the server does.
+    pub(super) fn is_cut_off(&self, server: &AuthorizationServer) -> bool {
+        let never = !self.has_worked() && self.tried_in_vain.load(Ordering::Relaxed);
+        let lacks_keys = match &server.way {
+            Way::Jwt { keys } | Way::Both { keys, .. } => self.jwks.is_lacking(keys),
+            Way::Ask { .. } => false,
+        };
+        never || lacks_keys
     }
 
     /// Who has this token? Without a server that answers only the past can be asked.
@@ -118,7 +133,14 @@ impl Validator {
         token: &Secret,
     ) -> Outcome {
         let key = hash(token);
-        let Some(server) = server else { return self.past(&key, RETRY_AFTER).await };
+        let Some(server) = server else {
+            let is_outage = !self.is_rejected();
+            return if is_outage {
+                self.past(&key, RETRY_AFTER).await
+            } else {
+                Err(Failure::Refused(RETRY_AFTER))
+            };
+        };
         let outcome = if self.cache.is_off() {
             self.check(&server, token).await
         } else if let Some(known) = self.cache.get(&key, self.clock.now()).await {
@@ -160,12 +182,20 @@ impl Validator {
         match &outcome {
             Ok(validated) => self.cache.remember(key, Ok(validated.clone()), now).await,
             Err(Failure::Inactive(why)) => self.cache.remember(key, Err(*why), now).await,
-            Err(Failure::Outage(_)) => {}
+            Err(Failure::Outage(_) | Failure::Refused(_)) => {}
         }
         outcome
     }
 
     async fn check(&self, server: &AuthorizationServer, token: &Secret) -> Outcome {
+        let outcome = self.judge(server, token).await;
+        if outcome.is_ok() {
+            self.works.store(true, Ordering::Relaxed);
+        }
+        outcome
+    }
+
+    async fn judge(&self, server: &AuthorizationServer, token: &Secret) -> Outcome {
         if looks_encrypted(token.expose()) {
             return Err(Inactive::Encrypted.into());
         }
@@ -237,24 +267,17 @@ impl Validator {
     /// it names none itself.
     async fn by_asking(
         &self,
-        (endpoint, method): (&Url, ClientAuth),
+        at: At<'_>,
         token: &Secret,
         issuer: Option<&str>,
     ) -> Result<Option<Validated>, Failure> {
-        self.breaker.admit().map_err(Failure::Outage)?;
-        let watch = self.clock.stopwatch();
-        let answer = self.introspector.ask(endpoint, method, token).await;
-        self.metrics.introspected(outcome(&answer), watch.elapsed());
-        match self.note(&answer) {
-            Some(retry_after) => Err(Failure::Outage(retry_after)),
-            None => match answer {
-                Answer::Claims(claims) => {
-                    let (claims, now) = (claims.issued_by(issuer), self.clock.now());
-                    Ok(Some(self.policy.judge(&claims, Said::ByServer, now)?))
-                }
-                Answer::Unsupported => Ok(None),
-                _ => Err(Inactive::NotActive.into()),
-            },
+        match self.endpoint.ask(at, token).await? {
+            Answer::Claims(claims) => {
+                let (claims, now) = (claims.issued_by(issuer), self.clock.now());
+                Ok(Some(self.policy.judge(&claims, Said::ByServer, now)?))
+            }
+            Answer::Unsupported => Ok(None),
+            _ => Err(Inactive::NotActive.into()),
         }
     }
 
@@ -269,58 +292,37 @@ impl Validator {
         Inactive::NotActive
     }
 
-    /// What an answer says of the server and of us; a time to wait if it says nothing of the token.
-    fn note(&self, answer: &Answer) -> Option<Duration> {
-        match answer {
-            Answer::Claims(_) | Answer::Refused | Answer::Unsupported => {
-                self.breaker.succeeded();
-                if self.rejected.swap(false, Ordering::Relaxed) {
-                    tracing::info!("our own credentials are accepted again");
-                }
-                return None;
-            }
-            Answer::BadCredentials => {
-                self.breaker.failed();
-                self.rejected.store(true, Ordering::Relaxed);
-                tracing::error!(
-                    "the introspection endpoint rejects our own credentials: no token can be \
-                     checked; see MCP_AUTH_CLIENT_ID, MCP_AUTH_CLIENT_SECRET and \
-                     MCP_AUTH_CLIENT_AUTH"
-                );
-            }
-            Answer::TooMany(rest) => {
-                self.breaker.rest(*rest);
-                tracing::error!(seconds = rest.as_secs(), "introspection is limited (429)");
-                return Some(*rest);
-            }
-            Answer::Outage(reason) => {
-                self.breaker.failed();
-                tracing::error!(reason, "introspection failed");
-            }
-        }
-        Some(RETRY_AFTER)
-    }
-
-    /// Asks about a token that nobody has, to see whether our credentials are accepted.
-    pub(super) async fn try_credentials(&self, server: &AuthorizationServer) {
-        let (Way::Ask { endpoint, method, .. } | Way::Both { endpoint, method, .. }) = &server.way
-        else {
-            return;
+    /// Tries what tokens are checked with: the keys are fetched, and a question about a token that
+    /// nobody has tells whether our credentials are accepted.
+    pub(super) async fn try_out(&self, server: &AuthorizationServer) {
+        let (asked, keys) = match &server.way {
+            Way::Ask { endpoint, method, .. } => (Some((endpoint, *method)), None),
+            Way::Jwt { keys } => (None, Some(keys)),
+            Way::Both { endpoint, method, keys } => (Some((endpoint, *method)), Some(keys)),
         };
-        let trial = Secret::new("trial-by-mcp-server");
-        let answer = self.introspector.ask(endpoint, *method, &trial).await;
-        match answer {
-            Answer::Claims(_) | Answer::BadCredentials => drop(self.note(&answer)),
-            _ => {}
+        let asking = async {
+            match asked {
+                Some(at) => self.endpoint.try_out(at).await,
+                None => true,
+            }
+        };
+        let fetching = async {
+            match keys {
+                Some(keys) => self.jwks.current(keys).await.is_ok(),
+                None => true,
+            }
+        };
+        let (is_answered, has_keys) = futures_util::future::join(asking, fetching).await;
+        if is_answered && has_keys {
+            self.works.store(true, Ordering::Relaxed);
+        } else if !self.tried_in_vain.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                is_answered,
+                has_keys,
+                "the authorization server is there, and tokens cannot be checked with it: its \
+                 introspection endpoint or its keys do not answer; it is tried again and again, see \
+                 `mcp-server check-auth`"
+            );
         }
-    }
-}
-
-/// What metrics call an answer.
-fn outcome(answer: &Answer) -> &'static str {
-    match answer {
-        Answer::Claims(claims) if claims.is_active() => "active",
-        Answer::Claims(_) | Answer::Refused | Answer::Unsupported => "inactive",
-        Answer::BadCredentials | Answer::TooMany(_) | Answer::Outage(_) => "error",
     }
 }

@@ -113,7 +113,9 @@ pub struct JwksSettings {
 
 /// What the rest of the configuration says to the settings about tokens.
 pub(super) struct Place<'a> {
-    pub(super) is_loopback: bool,
+    /// Whether this machine alone reaches this server. A public URL says that something leads others
+    /// here, although the address is loopback.
+    pub(super) is_private: bool,
     /// What clients may call the resource that tokens are for.
     pub(super) resources: &'a [String],
 }
@@ -131,7 +133,7 @@ pub(super) fn read(read: &mut Reader<'_>, place: &Place<'_>) -> AuthConfig {
     let knows = read
         .setting(
             "MCP_AUTH_I_KNOW",
-            "`none` allows MCP_AUTH=none on an address that others can reach.",
+            "`none` allows MCP_AUTH=none where others reach this server, as HOST or BASE_URI say.",
         )
         .optional::<AuthMode>();
     let settings = settings(read, place);
@@ -139,11 +141,12 @@ pub(super) fn read(read: &mut Reader<'_>, place: &Place<'_>) -> AuthConfig {
     match mode {
         AuthMode::Required => AuthConfig::Required(Box::new(settings)),
         AuthMode::None => {
-            if !place.is_loopback && knows != Some(AuthMode::None) {
+            if !place.is_private && knows != Some(AuthMode::None) {
                 read.mistake(
                     "MCP_AUTH",
-                    "`none` is for loopback only; set HOST=127.0.0.1, or MCP_AUTH_I_KNOW=none if \
-                     everybody who can reach this address may do everything",
+                    "`none` is for loopback only, and HOST or BASE_URI say that others reach this \
+                     server; set HOST=127.0.0.1 and leave BASE_URI out, or MCP_AUTH_I_KNOW=none if \
+                     all of them may do everything",
                 );
             }
             AuthConfig::Off
@@ -189,7 +192,7 @@ fn settings(read: &mut Reader<'_>, place: &Place<'_>) -> AuthSettings {
         timeout: timeout(read),
         max_response: read
             .setting("MCP_AUTH_MAX_RESPONSE", "Longest answer of the server, in bytes.")
-            .or(256 * 1024),
+            .within(256..=16 * 1024 * 1024, 256 * 1024),
         max_token: max_token(read),
         outage: outage(read),
         dpop_nonce: dpop_nonce(read),
@@ -353,7 +356,7 @@ fn advertised(read: &mut Reader<'_>, issuer: &str, plain: &PlainHosts) -> Vec<St
         let is_safe = |url: BaseUrl| url.is_https() || url.is_loopback() || plain.name(url.host());
         server.parse().is_ok_and(is_safe)
     };
-    if servers.is_empty() || !servers.iter().all(is_safe) {
+    if !servers.iter().all(is_safe) {
         read.mistake(
             NAME,
             "must be issuers: https URLs without query and fragment, or http ones on a host of \

@@ -1,6 +1,11 @@
 //! How the settings about tokens are written.
 
-use std::{collections::BTreeMap, convert::Infallible, fmt, str::FromStr, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    str::FromStr,
+    time::Duration,
+};
 
 use shared::oauth::ScopeSet;
 
@@ -22,10 +27,16 @@ impl fmt::Display for Words {
 }
 
 impl FromStr for Words {
-    type Err = Infallible;
+    type Err = &'static str;
 
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self::of(text))
+    /// A list that somebody has set and that names nothing is a slip, and where nothing is named
+    /// anything may be right.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let words = Self::of(text);
+        if words.0.is_empty() {
+            return Err("it is a list with nothing in it; name something, or leave it out");
+        }
+        Ok(words)
     }
 }
 
@@ -56,7 +67,13 @@ impl FromStr for Pairs {
             }
             _ => Err("it is not pairs of the form name=value"),
         };
-        Words::of(text).0.into_iter().map(pair).collect::<Result<_, _>>().map(Self)
+        let words = text.parse::<Words>()?.0;
+        let pairs = words.into_iter().map(pair).collect::<Result<Vec<_>, _>>()?;
+        let names: BTreeSet<_> = pairs.iter().map(|(name, _)| name).collect();
+        if names.len() < pairs.len() {
+            return Err("it has one name twice, and only one of the values can be meant");
+        }
+        Ok(Self(pairs))
     }
 }
 
@@ -201,7 +218,11 @@ mod tests {
             assert!(text.parse::<Outage>().is_err(), "{text}");
         }
         assert_eq!("a=b, c=d=e".parse::<Pairs>().unwrap().to_string(), "a=b c=d=e");
-        assert!("a".parse::<Pairs>().is_err() && "=b".parse::<Pairs>().is_err());
+        for wrong in ["a", "=b", "a=", "a=b,a=c", "a=b a=b", ",", " "] {
+            assert!(wrong.parse::<Pairs>().is_err(), "{wrong}");
+        }
+        assert_eq!("a, b".parse::<Words>().unwrap().to_string(), "a b");
+        assert!(",".parse::<Words>().is_err() && " , ,".parse::<Words>().is_err());
         assert_eq!("-".parse::<Scopes>().unwrap().to_string(), "-");
         assert_eq!("b a".parse::<Scopes>().unwrap().to_string(), "a b");
         assert_eq!("jwt".parse(), Ok(Validation::Jwt));

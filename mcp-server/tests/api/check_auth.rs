@@ -98,6 +98,7 @@ async fn it_tells_wrong_credentials_and_an_absent_provider() {
     scene.provider.set(|script| script.metadata = Mood::Status(500));
     let (good, text) = checked(&scene, &[], None).await;
     assert!(!good && text.contains("FAIL  metadata: no metadata was found"), "{text}");
+    assert!(text.ends_with("\nVerdict: not good; mend what says FAIL\n"), "{text}");
     for why in ["/oauth-authorization-server: 500", "/openid-configuration: 404"] {
         assert!(text.contains(&format!("/.well-known{why}")), "{text}");
     }
@@ -169,6 +170,19 @@ async fn what_is_doubtful_is_in_the_log_at_the_start() {
     assert_eq!(log.count("the introspection endpoint offers private_key_jwt"), 1);
     let (good, text) = checked(&scene, &[], None).await;
     assert!(good && text.contains("  hm    introspection: the introspection endpoint"), "{text}");
+}
+
+#[tokio::test]
+async fn an_audience_that_nobody_looks_at_is_told_at_every_start() {
+    let log = Log::default();
+    let _listening = log.listen();
+    let introspection = ("MCP_AUTH_VALIDATION", "introspection");
+    let _checked = scene(&[introspection]).await;
+    assert_eq!(log.count("MCP_AUTH_AUDIENCE_CLAIM=none"), 0);
+    let trusted = scene(&[introspection, ("MCP_AUTH_AUDIENCE_CLAIM", "none")]).await;
+    assert_eq!(log.count("MCP_AUTH_AUDIENCE_CLAIM=none: the authorization server is trusted"), 1);
+    trusted.provider.set(|script| script.claims["aud"] = json!("https://other.example"));
+    assert_eq!(trusted.status("good").await, 200);
 }
 
 #[tokio::test]
@@ -269,4 +283,26 @@ async fn a_provider_without_encryption_is_used_if_it_is_named_and_everybody_is_t
     let found = mcp_server::cli::doctor(&env, (clock(), Entropy::seeded(1)), None).await.unwrap();
     let found = found.to_string();
     assert!(found.contains("plain http: spoken to over http: 0.0.0.0"), "{found}");
+}
+
+#[tokio::test]
+async fn what_is_hidden_in_a_url_is_not_printed() {
+    let scene = scene(&[]).await;
+    let with = |path: &str| {
+        let place = scene.provider.issuer.replace("http://", "http://somebody:hunter2@");
+        format!("{place}{path}?key=hunter2")
+    };
+    let (asked, keys) = (with("/introspect"), with("/jwks"));
+    let both = [BOTH, ("MCP_AUTH_INTROSPECTION_URL", &asked), ("MCP_AUTH_JWKS_URL", &keys)];
+    let token = scene.token("k1", &json!({}));
+    for mood in [Mood::Well, Mood::Status(500), Mood::Close] {
+        scene.provider.set(|script| (script.introspection, script.jwks) = (mood, mood));
+        let (_, text) = checked(&scene, &both, Some(&token)).await;
+        let told = "/introspect?key=[redacted], basic";
+        assert!(!text.contains("hunter2") && text.contains(told), "{mood:?}: {text}");
+    }
+    let hidden = with("/metadata");
+    let (good, text) = checked(&scene, &[("MCP_AUTH_DISCOVERY_URL", &hidden)], None).await;
+    assert!(!good && !text.contains("hunter2"), "{text}");
+    assert!(text.contains("http://[redacted]@") && text.contains("?key=[redacted]: 404"), "{text}");
 }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Every way to fail that is not the token's fault.
-const FAULTS: [Mood; 27] = [
+const FAULTS: [Mood; 30] = [
     Mood::Status(500),
     Mood::Status(502),
     Mood::Status(503),
@@ -27,6 +27,10 @@ const FAULTS: [Mood; 27] = [
     Mood::Bad(r#"{"error":7}"#),
     Mood::Bad("{}"),
     Mood::Bad("<!doctype html><title>Bad request</title>"),
+    // What stands where no token is and no key that could be used.
+    Mood::Other("{}"),
+    Mood::Other(r#"{"keys":[],"active":null}"#),
+    Mood::Other(r#"{"keys":[{"kty":"oct","k":"c2VjcmV0","kid":"k1","alg":"HS256"}]}"#),
     Mood::Html,
     Mood::Garbage,
     Mood::Empty,
@@ -44,6 +48,9 @@ const FAULTS: [Mood; 27] = [
 /// Short, because some faults last until it is over.
 const IMPATIENT: (&str, &str) = ("MCP_AUTH_TIMEOUT", "2");
 const METADATA_EACH_MINUTE: (&str, &str) = ("MCP_AUTH_DISCOVERY_REFRESH", "60");
+
+/// In seconds.
+const KEYS_ARE_FRESH: &str = "5";
 
 /// The most that is taken of an answer without end: what is read, and what the kernel holds.
 const POURED: usize = 32 * 1024 * 1024;
@@ -73,7 +80,8 @@ impl Place {
 
     /// The settings with which this place is asked.
     fn settings(self) -> Vec<(&'static str, &'static str)> {
-        let way = (self == Self::Keys).then_some(JWT);
+        let short = [("MCP_AUTH_JWKS_TTL", KEYS_ARE_FRESH), ("MCP_AUTH_JWKS_STALE", "0")];
+        let way = [JWT].into_iter().chain(short).filter(|_| self == Self::Keys);
         [IMPATIENT, METADATA_EACH_MINUTE].into_iter().chain(way).collect()
     }
 
@@ -128,9 +136,13 @@ async fn from_the_start(place: Place, fault: Mood) {
     for path in ["/livez", "/health", "/", "/.well-known/oauth-protected-resource/mcp"] {
         drop(http.get(path).await.expect(200));
     }
-    if place == Place::Metadata {
-        drop(http.get("/readyz").await.expect(503));
-    }
+    drop(http.get("/readyz").await.expect(503));
+    // The first trial may take its time.
+    testkit::eventually(testkit::PATIENCE, async || {
+        let health = http.get("/health").await.expect(200).json();
+        (health["services"]["auth"] == "unavailable").then_some(())
+    })
+    .await;
     place.set(&scene.provider, Mood::Well);
     heals(&scene, &place.token(&scene, 2)).await;
 }
@@ -143,8 +155,10 @@ async fn while_running(place: Place, fault: Mood) {
         heals(&scene, "good-0").await;
     }
     place.set(&scene.provider, fault);
-    if place == Place::Metadata {
-        scene.available(false).await;
+    match place {
+        Place::Metadata => scene.available(false).await,
+        Place::Introspection => {}
+        Place::Keys => scene.advance(KEYS_ARE_FRESH.parse().unwrap()),
     }
     is_503(&scene, &place.token(&scene, 1), &what).await;
     place.set(&scene.provider, Mood::Well);

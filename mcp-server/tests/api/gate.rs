@@ -3,7 +3,10 @@
 use serde_json::json;
 use testkit::{PATIENCE, eventually};
 
-use crate::providers::{JWT, Scene, scene};
+use crate::{
+    provider::Mood,
+    providers::{JWT, Scene, scene},
+};
 
 async fn is_held(scene: &Scene) {
     eventually(PATIENCE, || async { (scene.provider.held() > 0).then_some(()) }).await;
@@ -74,4 +77,24 @@ async fn signatures_are_checked_when_their_server_has_ended() {
     drop(provider);
     drop(modern.call("tools/list", json!({})).await.expect(200));
     assert!(world.server.is_available());
+}
+
+#[tokio::test]
+async fn one_look_that_fails_closes_nothing_and_two_do() {
+    let scene = scene(&[]).await;
+    assert_eq!(scene.status("good").await, 200);
+    for mood in [Mood::Status(500), Mood::Garbage, Mood::Close, Mood::Reset] {
+        let before = scene.provider.described();
+        scene.provider.set(|script| script.metadata_once = Some(mood));
+        eventually(PATIENCE, async || {
+            scene.advance(1);
+            assert!(scene.world.server.is_available(), "{mood:?}");
+            (scene.provider.described() >= before + 2).then_some(())
+        })
+        .await;
+        assert_eq!(scene.status("good-2").await, 200, "{mood:?}");
+    }
+    scene.provider.set(|script| script.metadata = Mood::Status(500));
+    scene.available(false).await;
+    assert_eq!(scene.status("good-2").await, 503);
 }

@@ -30,6 +30,10 @@ pub(crate) struct Script {
     pub(crate) introspection: Mood,
     pub(crate) jwks: Mood,
     pub(crate) metadata_path: String,
+    /// How the metadata is answered the next time, and only then.
+    pub(crate) metadata_once: Option<Mood>,
+    /// How questions about tokens are answered that begin like this.
+    pub(crate) strange: Option<(&'static str, Mood)>,
     /// How paths are answered at which there is nothing.
     pub(crate) nowhere: Mood,
     /// Members of the metadata that differ; null takes one away.
@@ -40,6 +44,8 @@ pub(crate) struct Script {
     pub(crate) exactly: Option<Value>,
     /// The keys that are published, if not the one with this name.
     pub(crate) keys: Option<Value>,
+    /// How long the keys may be kept, as `Cache-Control` says it.
+    pub(crate) keys_cache: Option<&'static str>,
     /// The name of the key that is published.
     pub(crate) kid: &'static str,
     /// What was last sent to the introspection endpoint: its header and its form.
@@ -68,6 +74,8 @@ impl Provider {
         let issuer = format!("http://{}", listener.local_addr().unwrap());
         let script = Script {
             metadata: Mood::Well,
+            metadata_once: None,
+            strange: None,
             introspection: Mood::Well,
             jwks: Mood::Well,
             metadata_path: "/.well-known/oauth-authorization-server".to_owned(),
@@ -75,6 +83,7 @@ impl Provider {
             changes: Vec::new(),
             exactly: None,
             keys: None,
+            keys_cache: None,
             claims: json!({}),
             kid: "k1",
             seen: (None, String::new()),
@@ -167,11 +176,11 @@ impl Provider {
             "issuer": issuer, "introspection_endpoint": format!("{issuer}/introspect"),
             "jwks_uri": format!("{issuer}/jwks"),
         });
-        let script = self.script.lock().unwrap();
+        let mut script = self.script.lock().unwrap();
         for (name, value) in &script.changes {
             document[name] = value.clone();
         }
-        (script.metadata, document)
+        (script.metadata_once.take().unwrap_or(script.metadata), document)
     }
 
     fn jwks(&self) -> (Mood, Value) {
@@ -181,7 +190,11 @@ impl Provider {
         let script = self.script.lock().unwrap();
         jwk["kid"] = json!(script.kid);
         let keys = script.keys.clone().unwrap_or_else(|| json!({ "keys": [jwk] }));
-        (script.jwks, keys)
+        let mood = match (script.jwks, script.keys_cache) {
+            (Mood::Well, Some(said)) => Mood::Kept(said),
+            (mood, _) => mood,
+        };
+        (mood, keys)
     }
 
     fn introspect(&self, asked: Asked) -> (Mood, Value) {
@@ -191,6 +204,9 @@ impl Provider {
         let token = token.unwrap_or("").to_owned();
         let mut script = self.script.lock().unwrap();
         script.seen = (asked.authorization, body);
+        if let Some((_, mood)) = script.strange.filter(|(begin, _)| token.starts_with(begin)) {
+            return (mood, Value::Null);
+        }
         if script.leaves_jwts && token.contains('.') {
             return (Mood::Bad(r#"{"error":"unsupported_token_type"}"#), Value::Null);
         }

@@ -239,3 +239,18 @@ async fn a_token_that_says_it_is_bound_is_no_bearer_token_whatever_is_answered()
         assert_eq!(scene.status(&scene.token("k1", &json!({ "cnf": cnf }))).await, 401, "{cnf}");
     }
 }
+
+#[tokio::test]
+async fn users_whom_a_token_names_in_other_claims_are_refused_and_not_one_caller() {
+    let scene = scene(&[JWT, ("MCP_AUTH_USER_CLAIM", "email")]).await;
+    let http = Http::new(&scene.world.base);
+    for user in ["alice", "bob"] {
+        let token = scene.token("k1", &json!({ "sub": user }));
+        let answer = shown(&http, &[format!("Bearer {token}").as_bytes()]).await.expect(401);
+        challenges(&answer, Some("invalid_token"), user);
+        assert!(answer.header("www-authenticate").unwrap().contains("MCP_AUTH_USER_CLAIM"));
+    }
+    let named = scene.token("k1", &json!({ "email": "alice@example.com" }));
+    assert_eq!(scene.status(&named).await, 200);
+    assert_eq!(scene.status(&scene.token("k1", &json!({ "sub": "c" }))).await, 200);
+}

@@ -97,8 +97,10 @@ async fn names_of_keys_that_do_not_exist_keep_nobody_waiting_but_those_who_show_
 
 /// An issuer is asked for keys too often, says when to come back, and is left alone until then.
 async fn is_left_alone(said: &'static str, seconds: u64) {
-    let scene = scene(&[JWT]).await;
-    scene.provider.set(|script| script.jwks = Mood::Limited(said));
+    let provider = Provider::start().await;
+    provider.set(|script| script.jwks = Mood::Limited(said));
+    let scene = unready(provider, &[JWT]).await;
+    scene.found().await;
     let refused = async |left: u64| {
         let reply = scene.call(&scene.token("k1", &json!({ "exp": NOW + 80_000 }))).await;
         let reply = reply.expect_error(503, -32000);

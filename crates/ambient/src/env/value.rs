@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use super::{PART, Reader, Setting};
-use crate::Secret;
+use crate::{Secret, values::shown};
 
 /// A named setting that has not been read yet.
 pub struct Value<'r, 'a> {
@@ -82,6 +82,7 @@ impl Value<'_, '_> {
         match text.parse() {
             Ok(value) => Some(value),
             Err(error) => {
+                let text = shown(text);
                 let problem = format!("`{text}` cannot be used: {error}. {}", self.meaning);
                 self.reader.mistake(&self.name, problem);
                 None

@@ -95,7 +95,8 @@ pub(crate) fn make(clock: &ambient::Clock) -> Make {
             .with("BASE_URI", "http://mcp.example")
             .with("METRICS_ADDR", "off")
             .with("MCP_STATE_KEY", &"5a".repeat(32))
-            .with("MCP_AUTH", "none");
+            .with("MCP_AUTH", "none")
+            .with("MCP_AUTH_I_KNOW", "none");
         let config = Config::from_env(&env).0.expect("the settings are right");
         let catalog =
             Catalog::new().tool::<Count>().tool::<Ask>().tool::<Announce>().resource::<Watched>();

@@ -54,9 +54,11 @@ impl<'w> Report<'w> {
         writeln!(self.out, "  hm    {name}: {}", harmless(&why))
     }
 
-    pub(super) fn verdict(&mut self) -> io::Result<()> {
+    /// The last line; tells what it says.
+    pub(super) fn end(&mut self) -> io::Result<bool> {
         let verdict = if self.good { "good" } else { "not good; mend what says FAIL" };
-        writeln!(self.out, "\nVerdict: {verdict}")
+        writeln!(self.out, "\nVerdict: {verdict}")?;
+        Ok(self.good)
     }
 }
 

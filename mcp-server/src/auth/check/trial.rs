@@ -12,9 +12,10 @@ use super::{
     super::{
         bound_key,
         discovery::{AuthorizationServer, Way},
+        endpoint::NOBODYS,
         introspect::{Answer, Introspector},
         is_shaped,
-        jwks::Jwks,
+        jwks::{Jwks, NoKeys},
         token::{Claims, Inactive, Jws, KeySet, Said, Signed, Validated, looks_encrypted},
         validator::{Failure, Validator},
     },
@@ -46,7 +47,7 @@ impl Trial<'_> {
         };
         if let Way::Ask { endpoint, method, .. } | Way::Both { endpoint, method, .. } = &server.way
         {
-            let nobodys = Secret::new("trial-by-mcp-server");
+            let nobodys = Secret::new(NOBODYS);
             let answer = self.introspector.ask(endpoint, *method, &nobodys).await;
             tried(report, &answer, token.is_some())?;
         }
@@ -60,12 +61,12 @@ impl Trial<'_> {
     async fn keys(&self, report: &mut Report<'_>, url: &Url) -> io::Result<Option<Arc<KeySet>>> {
         let found = self.jwks.current(url).await;
         let usable = match &found {
-            Ok(keys) if keys.len() > 0 => Ok(()),
-            Ok(_) => Err("there is none that can be used; see MCP_AUTH_ALGORITHMS".to_owned()),
-            Err(why) => Err(why.rest.map_or_else(
-                || "they cannot be fetched; see MCP_AUTH_JWKS_URL".to_owned(),
-                too_much,
-            )),
+            Ok(_) => Ok(()),
+            Err(NoKeys { rest: Some(rest), .. }) => Err(too_much(*rest)),
+            Err(NoKeys { are_useless: true, .. }) => {
+                Err("there is none that can be used; see MCP_AUTH_JWKS_URL".to_owned())
+            }
+            Err(_) => Err("they cannot be fetched; see MCP_AUTH_JWKS_URL".to_owned()),
         };
         report.step("keys of the issuer", usable)?;
         Ok(found.ok())
@@ -223,7 +224,9 @@ impl Trial<'_> {
         let why = match self.validator.validate(Some(Arc::clone(server)), token).await {
             Ok(validated) => return self.caller(report, &validated),
             Err(Failure::Inactive(why)) => why.to_string(),
-            Err(Failure::Outage(_)) => "nobody can say: a request gets 503".to_owned(),
+            Err(Failure::Outage(_) | Failure::Refused(_)) => {
+                "nobody can say: a request gets 503".to_owned()
+            }
         };
         report.step("all together", Err(why))?;
         Ok(())
@@ -293,7 +296,7 @@ fn understood(answer: &Answer) -> Result<(), String> {
                                        MCP_AUTH_CLIENT_SECRET and MCP_AUTH_CLIENT_AUTH"
             .to_owned()),
         Answer::TooMany(rest) => Err(too_much(*rest)),
-        Answer::Outage(why) => Err(why.clone()),
+        Answer::Unclear(why) | Answer::Outage(why) => Err(why.clone()),
     }
 }
 

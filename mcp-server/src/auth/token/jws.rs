@@ -52,7 +52,12 @@ pub(crate) fn looks_encrypted(token: &str) -> bool {
 pub(crate) fn says_another_kind(token: &str) -> bool {
     let header = parts(token).and_then(|[header, ..]| json::object(&decode(header)?));
     let typ = header.as_ref().and_then(|header| header.get("typ")?.as_str());
-    typ.is_some_and(|name| OTHER_TYPES.contains(&media_type(name).as_str()))
+    typ.is_some_and(|name| is_of_another_kind(&media_type(name)))
+}
+
+/// Whether tokens of this type are never access tokens.
+pub(crate) fn is_of_another_kind(typ: &str) -> bool {
+    OTHER_TYPES.contains(&typ)
 }
 
 impl<'a> Jws<'a> {

@@ -22,7 +22,7 @@ use serde_json::Value;
 
 pub(crate) use self::{
     claims::Claims,
-    jws::{Jws, looks_encrypted, looks_signed, media_type, says_another_kind},
+    jws::{Jws, is_of_another_kind, looks_encrypted, looks_signed, media_type, says_another_kind},
     keys::{KeySet, Signed},
     ours::looks_broken,
     policy::{Policy, Said, folded},
@@ -94,6 +94,8 @@ pub(crate) enum Inactive {
     RequiredClaim,
     #[error("The token was issued to a client that is not accepted here")]
     Client,
+    #[error("The token names somebody, and in none of the claims of MCP_AUTH_USER_CLAIM")]
+    UserClaim,
     #[error("The token belongs to nobody")]
     Nobody,
     #[error("The token belongs to somebody without a proper name")]

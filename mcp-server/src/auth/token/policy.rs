@@ -52,6 +52,13 @@ const UNSAID_LIFE: Duration = Duration::from_mins(1);
 /// How providers whose clients have subjects of their own mark their tokens: Auth0, Entra ID.
 const CLIENTS_OWN: [(&str, &str); 2] = [("gty", "client-credentials"), ("idtyp", "app")];
 
+/// How Auth0 makes the subject of a client of its id, also where it marks nothing (RFC 9068).
+const CLIENTS_SUBJECT: &str = "@clients";
+
+/// The claims that name somebody at every server (RFC 7519, RFC 7662), whatever an operator takes for
+/// the user's name.
+const SOMEBODY: [&str; 2] = ["sub", "username"];
+
 /// What is judged, for the rules.
 struct Case<'a> {
     claims: &'a Claims,
@@ -191,11 +198,7 @@ impl Policy {
     fn principal(&self, case: &Case<'_>) -> Result<Principal, Inactive> {
         let claims = case.claims;
         let client = first(claims, &self.client_claims)?;
-        let user = first(claims, &self.user_claims)?;
-        // A client that acts for itself is its own subject, whatever names a user elsewhere.
-        let acts_for_itself = (client.is_some() && claims.text("sub")? == client)
-            || CLIENTS_OWN.iter().any(|(name, value)| claims.is(name, value));
-        let user = user.filter(|user| !acts_for_itself && client != Some(user));
+        let user = self.user(claims, client)?;
         if user.is_none() && client.is_none() {
             return Err(Inactive::Nobody);
         }
@@ -209,6 +212,25 @@ impl Policy {
             scopes: self.scopes(claims)?,
             expires_at: None,
         })
+    }
+
+    /// The user, unless the client acts for itself. A token that names somebody in other claims than
+    /// those that are looked at is nobody's: as its client's, all users of that client would be one.
+    fn user<'c>(
+        &self,
+        claims: &'c Claims,
+        client: Option<&str>,
+    ) -> Result<Option<&'c str>, Inactive> {
+        let user = first(claims, &self.user_claims)?;
+        if acts_for_itself(claims, client)? {
+            return Ok(None);
+        }
+        for name in SOMEBODY.iter().filter(|_| user.is_none()) {
+            if claims.text(name)?.is_some_and(|somebody| client != Some(somebody)) {
+                return Err(Inactive::UserClaim);
+            }
+        }
+        Ok(user.filter(|user| client != Some(user)))
     }
 
     /// All that is granted, in our words. What nobody here asks for has no power.
@@ -257,6 +279,16 @@ fn is_access_token(case: &Case<'_>) -> Result<(), Inactive> {
         return Err(Inactive::NotAccessToken);
     }
     Ok(())
+}
+
+/// Whether a client has the token for itself: it is its own subject then, or is marked.
+fn acts_for_itself(claims: &Claims, client: Option<&str>) -> Result<bool, Inactive> {
+    let is_own = |subject: &str| {
+        let id = subject.strip_suffix(CLIENTS_SUBJECT).unwrap_or(subject);
+        client.is_some_and(|client| client == subject || client == id)
+    };
+    let is_own = claims.text("sub")?.is_some_and(is_own);
+    Ok(is_own || CLIENTS_OWN.iter().any(|(name, value)| claims.is(name, value)))
 }
 
 /// The first of these claims that is there. It must be a text, as must those before it.

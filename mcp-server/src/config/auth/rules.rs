@@ -12,7 +12,7 @@ use super::super::{
     profile::Profile,
     values::{Pairs, Words},
 };
-use crate::auth::{Policy, folded, media_type};
+use crate::auth::{Policy, folded, is_of_another_kind, media_type};
 
 /// What may be allowed. Symmetric algorithms cannot: whoever checks such a token can make one.
 const ALGORITHMS: &str = "ES256 ES384 EdDSA PS256 PS384 PS512 RS256 RS384 RS512";
@@ -29,12 +29,7 @@ pub(super) fn read(
     let required_claims = required_claims(read, profile);
     let issuers = issuers(read, issuer, &required_claims);
     let (audiences, audience_claim) = audience(read, resources);
-    let token_types = read
-        .setting(
-            "MCP_AUTH_TOKEN_TYPES",
-            "Header types of JWTs that are accepted, between spaces; - is none at all.",
-        )
-        .or(Words::of(profile.token_types));
+    let token_types = token_types(read, profile);
     let scope_claims = read
         .setting(
             "MCP_AUTH_SCOPE_CLAIMS",
@@ -46,7 +41,7 @@ pub(super) fn read(
         audiences,
         audience_claim,
         algorithms: algorithms(read),
-        token_types: token_types.0.iter().map(|typ| media_type(typ)).collect(),
+        token_types,
         scope_claims: scope_claims.0,
         scope_prefix: read
             .setting("MCP_AUTH_SCOPE_PREFIX", "What is taken away at the begin of a scope.")
@@ -90,6 +85,17 @@ fn words(
     usual: &str,
 ) -> Vec<String> {
     read.setting(name, meaning).or(Words::of(usual)).0
+}
+
+fn token_types(read: &mut Reader<'_>, profile: &Profile) -> Vec<String> {
+    const NAME: &str = "MCP_AUTH_TOKEN_TYPES";
+    let meaning = "Header types of JWTs that are accepted, between spaces; - is none at all.";
+    let types = read.setting(NAME, meaning).or(Words::of(profile.token_types));
+    let types: Vec<_> = types.0.iter().map(|typ| media_type(typ)).collect();
+    if let Some(other) = types.iter().find(|typ| is_of_another_kind(typ)) {
+        read.mistake(NAME, format!("has `{other}`, and such tokens are never access tokens"));
+    }
+    types
 }
 
 fn allowed_clients(read: &mut Reader<'_>) -> BTreeSet<String> {
@@ -165,6 +171,10 @@ fn audience(read: &mut Reader<'_>, resources: &[String]) -> (Vec<String>, Option
             "Claim that names the audience; none trusts the authorization server with that.",
         )
         .or("aud".to_owned());
+    if set.is_none() && claim != "aud" && claim != "none" {
+        let why = format!("is needed: it says what `{claim}`, of MCP_AUTH_AUDIENCE_CLAIM, must be");
+        read.mistake("MCP_AUTH_AUDIENCE", why);
+    }
     let accepted = match set {
         Some(Words(accepted)) => accepted,
         // All that the metadata of ours says, because a provider may take it as it is asked for.

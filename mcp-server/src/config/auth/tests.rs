@@ -93,6 +93,51 @@ fn what_would_never_do_what_it_says_is_refused() {
 }
 
 #[test]
+fn a_list_of_nothing_is_refused_and_one_that_is_not_set_is_not() {
+    let lists = [
+        "MCP_AUTH_ALLOWED_CLIENTS",
+        "MCP_AUTH_REQUIRED_CLAIMS",
+        "MCP_AUTH_AUDIENCE",
+        "MCP_AUTH_ALGORITHMS",
+        "MCP_AUTH_TOKEN_TYPES",
+        "MCP_AUTH_SCOPE_CLAIMS",
+        "MCP_AUTH_SCOPE_MAP",
+        "MCP_AUTH_USER_CLAIM",
+        "MCP_AUTH_USERNAME_CLAIMS",
+        "MCP_AUTH_CLIENT_CLAIMS",
+        "MCP_AUTH_ACCEPTED_ISSUERS",
+        "MCP_AUTH_ADVERTISED_SERVERS",
+    ];
+    for name in lists {
+        for nothing in [",", ", ,"] {
+            let text = mistakes(&[ISSUER, (name, nothing)]);
+            let told = text.starts_with("1 mistake ") && text.contains(name);
+            assert!(told && text.contains("a list with nothing in it"), "{name}: {text}");
+        }
+        assert_eq!(settings(&[ISSUER, (name, " ")]).issuer, ISSUER.1, "{name}");
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let table: [(&str, &[(&str, &str)]); 7] = [
+        ("MCP_AUTH_REQUIRED_CLAIMS", &[("MCP_AUTH_REQUIRED_CLAIMS", "tid=a,tid=b")]),
+        ("MCP_AUTH_SCOPE_MAP", &[("MCP_AUTH_SCOPE_MAP", "a=b a=c")]),
+        ("MCP_AUTH_TOKEN_TYPES", &[("MCP_AUTH_TOKEN_TYPES", "at+jwt application/Logout+JWT")]),
+        ("MCP_AUTH_MAX_RESPONSE", &[("MCP_AUTH_MAX_RESPONSE", "0")]),
+        ("MCP_AUTH_MAX_RESPONSE", &[("MCP_AUTH_MAX_RESPONSE", "99999999999")]),
+        ("MCP_AUTH_AUDIENCE ", &[("MCP_AUTH_AUDIENCE_CLAIM", "client_id")]),
+        ("MCP_AUTH_AUDIENCE ", &[("MCP_AUTH_AUDIENCE_CLAIM", "resource")]),
+    ];
+    for (name, wrong) in table {
+        let text = mistakes(&[&[ISSUER], wrong].concat());
+        assert!(text.starts_with("1 mistake ") && text.contains(name), "{wrong:?}: {text}");
+    }
+    let claim = [("MCP_AUTH_AUDIENCE_CLAIM", "client_id"), ("MCP_AUTH_AUDIENCE", "a b")];
+    assert_eq!(settings(&[&[ISSUER][..], &claim].concat()).policy.audiences, ["a", "b"]);
+}
+
+#[test]
 fn tokens_secrets_and_keys_travel_in_the_open_at_home_only() {
     let names = ["MCP_AUTH_INTROSPECTION_URL", "MCP_AUTH_JWKS_URL", "MCP_AUTH_DISCOVERY_URL"];
     for name in names {

@@ -18,12 +18,16 @@ use tokio::{
 pub(crate) enum Mood {
     /// As it should.
     Well,
+    /// As it should, and with this `Cache-Control`.
+    Kept(&'static str),
     /// With this status, a JSON error and `Retry-After: 7`.
     Status(u16),
     /// With 429 and this `Retry-After`.
     Limited(&'static str),
     /// With 400 and this body.
     Bad(&'static str),
+    /// With JSON of somebody else's.
+    Other(&'static str),
     /// With a page.
     Html,
     /// With JSON that ends in the middle.
@@ -155,6 +159,7 @@ impl Wire {
 fn whole(mood: Mood, good: &Value) -> Option<String> {
     let text = match mood {
         Mood::Well => answer(200, "", &good.to_string()),
+        Mood::Kept(said) => answer(200, &format!("cache-control: {said}\r\n"), &good.to_string()),
         Mood::Status(status) => {
             answer(status, "retry-after: 7\r\n", &json!({ "error": "no" }).to_string())
         }
@@ -162,6 +167,7 @@ fn whole(mood: Mood, good: &Value) -> Option<String> {
             answer(429, &format!("retry-after: {until}\r\n"), &json!({ "error": "no" }).to_string())
         }
         Mood::Bad(body) => answer(400, "", body),
+        Mood::Other(body) => answer(200, "", body),
         Mood::Html => answer(200, "", "<!doctype html><title>Log in</title>"),
         Mood::Garbage => answer(200, "", "{\"active\":tru"),
         Mood::Empty => answer(200, "", ""),

@@ -214,3 +214,12 @@ proptest! {
         prop_assert_eq!(shown, strict().judge(&read, said, NOW).is_ok());
     }
 }
+
+/// A target for fuzzers, which find what made-up bytes do not.
+#[test]
+fn any_bytes_let_nobody_in() {
+    let (policy, keys) = (strict(), keys());
+    bolero::check!().with_iterations(500).for_each(|bytes: &[u8]| {
+        nobody_is_let_in_by(bytes, &policy, &keys);
+    });
+}

@@ -1,0 +1,175 @@
+//! The introspection endpoint as its answers show it: whether it is there, and whether it knows us.
+//!
+//! Anybody can show a token, and what an endpoint makes of a strange one may look like an outage, or
+//! like a rejection of our credentials. So a token that nobody has is asked about before either is
+//! believed: what is answered to that is about the endpoint and us, and about no caller.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use ambient::{Clock, Secret};
+use url::Url;
+
+use super::{
+    breaker::Breaker,
+    introspect::{Answer, Introspector},
+    validator::{Failure, RETRY_AFTER},
+};
+use crate::{config::ClientAuth, metrics::McpMetrics};
+
+/// A token that nobody has.
+pub(super) const NOBODYS: &str = "trial-by-mcp-server";
+
+/// Where it is, and how we say there who we are.
+pub(super) type At<'a> = (&'a Url, ClientAuth);
+
+/// Asks, and remembers how that went.
+pub(super) struct Endpoint {
+    introspector: Introspector,
+    breaker: Breaker,
+    clock: Clock,
+    /// Our own credentials were rejected the last time they were used.
+    rejected: AtomicBool,
+    metrics: McpMetrics,
+}
+
+impl Endpoint {
+    pub(super) fn new(introspector: Introspector, metrics: McpMetrics) -> Self {
+        let clock = introspector.clock.clone();
+        let (breaker, rejected) = (Breaker::new(clock.clone()), AtomicBool::new(false));
+        Self { introspector, breaker, clock, rejected, metrics }
+    }
+
+    /// Whether our own credentials were rejected the last time they were used.
+    pub(super) fn is_rejected(&self) -> bool {
+        self.rejected.load(Ordering::Relaxed)
+    }
+
+    /// Whether questions go unasked for now.
+    pub(super) fn is_resting(&self) -> bool {
+        self.breaker.is_closed()
+    }
+
+    /// What it says of a caller's token.
+    pub(super) async fn ask(&self, at: At<'_>, token: &Secret) -> Result<Answer, Failure> {
+        let no = if self.is_rejected() { Failure::Refused } else { Failure::Outage };
+        self.breaker.admit().map_err(no)?;
+        let watch = self.clock.stopwatch();
+        let answer = self.introspector.ask(at.0, at.1, token).await;
+        self.metrics.introspected(outcome(&answer), watch.elapsed());
+        match &answer {
+            Answer::Claims(_) | Answer::Refused | Answer::Unsupported => {
+                self.answered();
+                return Ok(answer);
+            }
+            Answer::BadCredentials => {
+                self.doubt_credentials(at).await;
+                return Err(Failure::Refused(RETRY_AFTER));
+            }
+            Answer::TooMany(rest) => {
+                self.left_alone(*rest);
+                return Err(Failure::Outage(*rest));
+            }
+            Answer::Unclear(reason) => {
+                tracing::error!(reason, "introspection of one token failed");
+            }
+            Answer::Outage(reason) => {
+                tracing::error!(reason, "introspection failed");
+                if self.breaker.failed() {
+                    self.doubt(at).await;
+                }
+            }
+        }
+        Err(Failure::Outage(RETRY_AFTER))
+    }
+
+    /// Asks about a token that nobody has, and tells whether that is answered.
+    pub(super) async fn try_out(&self, at: At<'_>) -> bool {
+        if self.breaker.is_asked_to_rest() {
+            return false;
+        }
+        let answer = self.about_nobody(at).await;
+        if let Answer::Outage(reason) | Answer::Unclear(reason) = &answer {
+            tracing::debug!(reason, "a trial of the introspection endpoint failed");
+        }
+        self.heard(&answer);
+        matches!(answer, Answer::Claims(_) | Answer::Refused | Answer::Unsupported)
+    }
+
+    async fn about_nobody(&self, (endpoint, method): At<'_>) -> Answer {
+        self.introspector.ask(endpoint, method, &Secret::new(NOBODYS)).await
+    }
+
+    /// A question about a caller's token was answered as if our credentials were wrong. Firewalls do so
+    /// for a text that they do not like, and then it is not about us.
+    async fn doubt_credentials(&self, at: At<'_>) {
+        if self.is_rejected() {
+            return self.reject();
+        }
+        let answer = self.about_nobody(at).await;
+        if matches!(answer, Answer::Claims(_) | Answer::Refused | Answer::Unsupported) {
+            tracing::warn!(
+                "a question about one token is rejected (401 or 403), and others are not"
+            );
+        }
+        if !self.heard(&answer) && self.breaker.failed() {
+            self.breaker.close();
+        }
+    }
+
+    /// Questions about callers' tokens fail one after the other: because of these tokens, or because of
+    /// the endpoint.
+    async fn doubt(&self, at: At<'_>) {
+        let answer = self.about_nobody(at).await;
+        if !self.heard(&answer) {
+            self.breaker.close();
+        }
+    }
+
+    /// What an answer says of the endpoint and of us; false if it says nothing.
+    fn heard(&self, answer: &Answer) -> bool {
+        match answer {
+            Answer::Claims(_) | Answer::Refused | Answer::Unsupported => self.answered(),
+            Answer::BadCredentials => self.reject(),
+            Answer::TooMany(rest) => self.left_alone(*rest),
+            Answer::Unclear(_) | Answer::Outage(_) => return false,
+        }
+        true
+    }
+
+    fn answered(&self) {
+        self.breaker.succeeded();
+        if self.rejected.swap(false, Ordering::Relaxed) {
+            tracing::info!("our own credentials are accepted again");
+        }
+    }
+
+    fn left_alone(&self, rest: Duration) {
+        self.breaker.rest(rest);
+        tracing::error!(seconds = rest.as_secs(), "introspection is limited (429)");
+    }
+
+    fn reject(&self) {
+        if self.breaker.failed() {
+            self.breaker.close();
+        }
+        self.rejected.store(true, Ordering::Relaxed);
+        tracing::error!(
+            "the introspection endpoint rejects our own credentials: no token can be checked; see \
+             MCP_AUTH_CLIENT_ID, MCP_AUTH_CLIENT_SECRET and MCP_AUTH_CLIENT_AUTH"
+        );
+    }
+}
+
+/// What metrics call an answer.
+fn outcome(answer: &Answer) -> &'static str {
+    match answer {
+        Answer::Claims(claims) if claims.is_active() => "active",
+        Answer::Claims(_) | Answer::Refused | Answer::Unsupported => "inactive",
+        Answer::BadCredentials | Answer::TooMany(_) | Answer::Unclear(_) | Answer::Outage(_) => {
+            "error"
+        }
+    }
+}
