@@ -184,7 +184,7 @@ pub(super) fn client(
     if application_type.as_deref().is_some_and(|kind| !matches!(kind, "native" | "web")) {
         return Err(MetadataError::ApplicationType);
     }
-    let is_known = !matches!(authentication, Authentication::Public);
+    let can_be_known = !matches!(authentication, Authentication::Public);
     Ok(Client {
         id,
         name: metadata.client_name.filter(|name| !name.trim().is_empty()),
@@ -193,8 +193,9 @@ pub(super) fn client(
         refreshes: grant_types.is_none_or(|types| types.contains(&GrantType::RefreshToken)),
         devices,
         acts_for_itself: false,
-        // Who cannot be told from others is not spoken to about users.
-        takes_assertions: is_known
+        // Who cannot be told from others is not spoken to about users. Who can do without a proof has
+        // to show one for this.
+        takes_assertions: can_be_known
             && grant_types.is_some_and(|types| types.contains(&GrantType::JwtBearer)),
         scope: metadata.scope,
         application_type,

@@ -19,7 +19,7 @@ use crate::{
     AuthServer,
     documents::DocumentError,
     domain::{
-        AuthorizationRequest, BadClientUrl, Client, ClientUrl, Offer, PushedName, RedirectUri,
+        AuthorizationRequest, BadClientUrl, Client, ClientUrl, PushedName, RedirectUri,
         RequestError, Wanted,
     },
     guard::{Budget, Caller, Refusal},
@@ -235,10 +235,12 @@ pub(super) fn request(
     };
     let wanted: Wanted = params.read_single()?;
     let state = wanted.state.clone();
-    let offer = Offer { resources: server.resources(), scopes: server.scopes() };
     let made = match problem {
         Some(error) => Err(error),
-        None => AuthorizationRequest::new(wanted, client, redirect_uri.clone(), offer),
+        None => {
+            let offer = server.offer(client);
+            AuthorizationRequest::new(wanted, client, redirect_uri.clone(), offer)
+        }
     };
     made.map_err(|error| refused(server, error, (client.id.clone(), redirect_uri, state)))
 }
