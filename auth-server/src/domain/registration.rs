@@ -25,6 +25,13 @@ pub(crate) enum MetadataError {
         "post_logout_redirect_uris names at most {MAX_REDIRECT_URIS} URIs, each one that could be a redirect URI"
     )]
     AfterLogout,
+    #[error("post_logout_redirect_uris, number {}: {why}", index + 1)]
+    AfterLogoutUri { index: usize, why: BadRedirectUri },
+    #[error(
+        "redirect_uris, post_logout_redirect_uris and scope have at most {MAX_TEXT} characters \
+             together; register the addresses that are used"
+    )]
+    TooLong,
     #[error("client_name has at most {MAX_NAME} characters and no control characters")]
     Name,
     #[error(
