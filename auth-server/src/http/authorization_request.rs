@@ -199,7 +199,7 @@ async fn client(
         Ok(client) => Ok(client),
         Err(why) => {
             if why.is_withdrawal() {
-                clients.remove(client_id).await?;
+                clients.withdraw(client_id).await?;
             }
             Err(AuthorizationRequestError::Document { client: client_id.to_owned(), why })
         }
