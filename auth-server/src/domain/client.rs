@@ -114,8 +114,8 @@ impl Client {
             Authentication::Public => Authentication::Public,
             _ => Authentication::Given(Vec::new()),
         };
-        let (after_logout, scope) = (Vec::new(), None);
-        Self { redirect_uris, authentication, after_logout, scope, ..self }
+        let (scope, after_logout) = (None, Vec::new());
+        Self { redirect_uris, authentication, scope, after_logout, ..self }
     }
 
     /// Its grant types, for the registration document.

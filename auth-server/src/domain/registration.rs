@@ -353,7 +353,9 @@ mod tests {
             let mut uris = vec!["https://a.example/cb".to_owned(); 6];
             let rest = length - 6 * uris[0].len() - 4;
             let each = rest / 6;
-            uris.iter_mut().for_each(|uri| uri.push_str(&"x".repeat(each)));
+            for uri in &mut uris {
+                uri.push_str(&"x".repeat(each));
+            }
             uris[0].push_str(&"x".repeat(rest - 6 * each));
             let (after, redirects) = uris.split_at(3);
             json!({

@@ -237,12 +237,10 @@ pub(super) fn request(
     };
     let wanted: Wanted = params.read_single()?;
     let state = wanted.state.clone();
+    let offer = server.offer(client);
     let made = match problem {
         Some(error) => Err(error),
-        None => {
-            let offer = server.offer(client);
-            AuthorizationRequest::new(wanted, client, redirect_uri.clone(), offer)
-        }
+        None => AuthorizationRequest::new(wanted, client, redirect_uri.clone(), offer),
     };
     made.map_err(|error| refused(server, error, (client.id.clone(), redirect_uri, state)))
 }

@@ -272,8 +272,8 @@ async fn who_can_prove_who_it_is_has_to_do_so_for_this() {
     let own = signer.sign("JWT", &own);
     let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
     let proof = [("client_assertion_type", kind), ("client_assertion", &*own)];
-    let signed = this.redeem_as(&client, &this.about(&client.id, None), &proof).await;
-    assert_eq!(signed.expect(200).json()["scope"], "mcp notes");
+    let proven = this.redeem_as(&client, &this.about(&client.id, None), &proof).await;
+    assert_eq!(proven.expect(200).json()["scope"], "mcp notes");
 }
 
 #[tokio::test]

@@ -111,14 +111,14 @@ async fn a_limit_holds_for_what_is_handed_in_ahead() {
 async fn a_limit_holds_for_devices() {
     let file = file(Some("notes"));
     let world = World::with(&[setting(&file)]).await;
-    let begin = async |scope: &'static str| {
+    let device = async |scope: &'static str| {
         let form = [("client_id", "app"), ("scope", scope), ("resource", RESOURCE)];
         world.http.post_form("/device_authorization", &form).await
     };
     for scope in ["mcp", "openid email"] {
-        begin(scope).await.expect_oauth_error(400, "invalid_scope");
+        device(scope).await.expect_oauth_error(400, "invalid_scope");
     }
-    let begun = begin("mcp notes openid").await.expect(200).json();
+    let begun = device("mcp notes openid").await.expect(200).json();
     let _ = allow(&world, text(&begun, "user_code"), "alice").await.page().expect(200);
     let tokens = Tokens::read(&ask(&world, &given("app"), &begun).await);
     assert_eq!(tokens.answer["scope"], "notes");
