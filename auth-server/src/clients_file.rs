@@ -7,14 +7,17 @@
 //! Without `redirect_uris` they act for themselves, and have no users; with them, or with `devices`
 //! (RFC 8628), they act for users instead, and need no secret then. Two hashes let a secret be changed
 //! without a gap. Instead of secrets a client can have public keys, as `jwks` or at a `jwks_uri`
-//! (RFC 7523).
+//! (RFC 7523). `scope` is a limit (decision 0078); for a client that acts for users it can name
+//! `openid`, `profile` and `email`.
 
 use ambient::{Secret, Timestamp};
 use serde::Deserialize;
 use serde_json::Value;
 use shared::oauth::{ScopeSet, Sensitive};
 
-use crate::domain::{Authentication, Client, KeySource, RedirectUri, SecretHash, client_id};
+use crate::domain::{
+    Authentication, Client, KeySource, RedirectUri, SecretHash, client_id, identity_scopes,
+};
 
 /// Shorter secrets can be guessed.
 pub(crate) const MIN_SECRET: usize = 32;
@@ -135,11 +138,14 @@ impl Entry {
             }
             (false, true) => return Err("it has a secret and keys; leave one away"),
         };
-        if self.scope.as_ref().is_some_and(|scope| scope.is_empty() || !scope.is_within(scopes)) {
-            return Err("its scope is empty or names one that is not in AUTH_SCOPES");
-        }
         let redirect_uris = addresses(&self.redirect_uris)?;
         let acts_for_users = !redirect_uris.is_empty() || self.devices;
+        if self.scope.as_ref().is_some_and(|scope| !is_limit(scope, scopes, acts_for_users)) {
+            return Err(
+                "its scope is empty or names one that is not in AUTH_SCOPES; with                         redirect_uris or devices it may also name openid, profile and email",
+            );
+        }
+        let is_public = authentication == Authentication::Public;
         Ok(Client {
             id: self.client_id,
             name: self.client_name,
@@ -148,7 +154,8 @@ impl Entry {
             refreshes: acts_for_users,
             devices: self.devices,
             acts_for_itself: !acts_for_users,
-            takes_assertions: true,
+            // Who cannot be told from others is not spoken to about users.
+            takes_assertions: !is_public,
             scope: self.scope,
             application_type: None,
             shows_key: self.dpop_bound_access_tokens,
@@ -156,6 +163,13 @@ impl Entry {
             issued_at: Timestamp::default(),
         })
     }
+}
+
+/// Whether a client can be limited to these: what exists, and what is about the user if it has users.
+fn is_limit(scope: &ScopeSet, scopes: &ScopeSet, acts_for_users: bool) -> bool {
+    let user = if acts_for_users { identity_scopes() } else { ScopeSet::default() };
+    let known: ScopeSet = scopes.iter().chain(user.iter()).cloned().collect();
+    !scope.is_empty() && scope.is_within(&known)
 }
 
 fn addresses(uris: &[String]) -> Result<Vec<RedirectUri>, &'static str> {
@@ -195,6 +209,13 @@ mod tests {
     }
 
     #[test]
+    fn a_client_with_users_can_be_limited_to_what_is_about_them() {
+        let clients = json!([{"client_id": "a", "devices": true, "scope": "mcp openid email"}]);
+        let limit = read(&clients).unwrap().find("a").unwrap().scope.clone();
+        assert_eq!(limit, Some("email mcp openid".parse().unwrap()));
+    }
+
+    #[test]
     fn a_mistake_is_told_without_the_secret() {
         let hash = [HASH];
         let table = [
@@ -210,6 +231,8 @@ mod tests {
             json!([{"client_id": "0".repeat(32), "client_secret_sha256": hash}]),
             json!([{"client_id": "mcp-server", "client_secret_sha256": hash}]),
             json!([{"client_id": "a", "client_secret_sha256": hash, "scope": "admin"}]),
+            json!([{"client_id": "a", "client_secret_sha256": hash, "scope": "mcp openid"}]),
+            json!([{"client_id": "a", "devices": true, "scope": "openid admin"}]),
             json!([{"client_id": "a", "client_secret_sha256": hash, "redirect_uri": "short"}]),
             json!([
                 {"client_id": "a", "client_secret_sha256": hash},

@@ -369,8 +369,8 @@ fn require_pushed(read: &mut Reader<'_>) -> bool {
 }
 
 fn redirect_hosts(read: &mut Reader<'_>) -> RedirectHosts {
-    let meaning = "Hosts that answers to clients may go to over https, comma separated; all when \
-                   not set. Clients in AUTH_CLIENTS_FILE may name others.";
+    let meaning = "Hosts that answers to clients, and browsers after a logout, may go to over \
+                   https, comma separated; all when not set. Clients in AUTH_CLIENTS_FILE may name others.";
     let hosts: Option<List> = read.setting("AUTH_REDIRECT_HOSTS", meaning).optional();
     RedirectHosts::new(hosts.unwrap_or_default().0)
 }

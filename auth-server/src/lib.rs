@@ -54,7 +54,7 @@ pub use self::upstream::UpstreamSettings;
 use self::{
     assertions::Assertions,
     documents::Documents,
-    domain::{Client, Resources},
+    domain::{Allowance, Client, Offer, Resources},
     fetch::{Fetcher, Reach},
     guard::Guard,
     idp::Idp,
@@ -206,6 +206,21 @@ impl AuthServer {
     /// Whether the operator has registered the client of this name.
     fn is_given(&self, id: &str) -> bool {
         self.config().clients.find(id).is_some()
+    }
+
+    /// The scopes that a client can have. Those of the operator's own are limits, and a name is his
+    /// or is not: what a client of that name says of itself is never asked.
+    fn allowance<'a>(&'a self, client: &'a Client) -> Allowance<'a> {
+        let (limit, wish) = match self.config().clients.find(&client.id) {
+            Some(given) => (given.scope.as_ref(), None),
+            None => (None, client.scope.as_ref()),
+        };
+        Allowance { scopes: self.scopes(), limit, wish }
+    }
+
+    /// What a client can ask for.
+    fn offer<'a>(&'a self, client: &'a Client) -> Offer<'a> {
+        Offer { resources: self.resources(), allowance: self.allowance(client) }
     }
 
     fn documents(&self) -> &Documents {

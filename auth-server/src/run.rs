@@ -125,7 +125,8 @@ fn announce(server: &AuthServer, listener: &TcpListener) {
         tracing::info!("state is in Redis: clients and tokens outlive this process");
     } else {
         tracing::warn!(
-            "state is in memory: a restart forgets every login and token; set REDIS_URL to keep them"
+            "state is in memory: a restart forgets every login and token, and a second instance \
+             would know nothing of this one's; set REDIS_URL to keep and share them"
         );
     }
 }

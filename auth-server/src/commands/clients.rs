@@ -37,7 +37,7 @@ pub(super) struct Add {
     /// Its name, for people.
     #[arg(long)]
     name: Option<String>,
-    /// The scopes that it may have, between spaces; all that there are if not given.
+    /// The scopes that it may have and no others, between spaces; all that there are if not given.
     #[arg(long)]
     scope: Option<String>,
     /// Where its public keys are: it signs, and gets no secret.

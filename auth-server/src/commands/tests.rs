@@ -1,6 +1,13 @@
 //! Commands, from their words to their text.
 
+use std::time::Duration;
+
+use ambient::Clock;
+use axum::{Json, Router, response::IntoResponse as _};
+use chassis::{Lifecycle, Limits, serve};
+use http::{StatusCode, Uri};
 use tempfile::TempDir;
+use tokio::net::TcpListener;
 
 use super::*;
 
@@ -145,4 +152,27 @@ async fn the_doctor_finds_what_is_not_there() {
     let wrong = run_with(&["doctor"], &[("AUTH_SERVER_PORT", "x")]).await.unwrap_err();
     assert_eq!(wrong.status(), 2, "there is nothing to look at");
     assert!(wrong.report().unwrap().contains("AUTH_SERVER_PORT"), "{wrong}");
+}
+
+#[tokio::test]
+async fn the_doctor_finds_the_one_document_of_three_that_is_missing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let issuer = format!("http://{}/auth", listener.local_addr().unwrap());
+    let missing = "/auth/.well-known/openid-configuration";
+    let document = serde_json::json!({ "issuer": issuer });
+    let router = Router::new().fallback(async move |uri: Uri| match uri.path() {
+        path if path == missing => StatusCode::NOT_FOUND.into_response(),
+        _ => Json(document).into_response(),
+    });
+    let lifecycle = Lifecycle::new(Clock::system(), Duration::ZERO);
+    let life = lifecycle.clone();
+    lifecycle.spawn(async move {
+        serve(listener, router, Limits::default(), &life).await.unwrap();
+    });
+    let unwell = run_with(&["doctor"], &[("AUTH_SERVER_URL", &issuer)]).await.unwrap_err();
+    let found = unwell.report().unwrap();
+    let missing = format!("BAD   issuer: {issuer}/.well-known/openid-configuration answers 404");
+    assert!(found.contains(&missing) && found.contains("ok    issuer"), "{found}");
+    assert_eq!(found.matches("BAD ").count(), 1, "{found}");
+    lifecycle.abort();
 }

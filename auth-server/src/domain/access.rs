@@ -88,6 +88,7 @@ impl AccessRecord {
             username: self.grant.user.name,
             exp: self.expires_at.as_secs(),
             iat: self.issued_at.as_secs(),
+            nbf: Some(self.issued_at.as_secs()),
             sub: self.grant.user.sub,
             aud: self.grant.resource,
             iss: issuer.to_owned(),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use shared::oauth::{GrantType, ScopeSet, TokenEndpointAuthMethod};
 
-use super::{BadKeySource, KeySource, RedirectUri, SecretHash, ticket};
+use super::{BadKeySource, ClientUrl, KeySource, RedirectUri, SecretHash, ticket};
 
 /// A registered client, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,6 +98,24 @@ impl Client {
             self.authentication,
             Authentication::Public | Authentication::Keys { or_none: true, .. }
         )
+    }
+
+    /// What has to be known of it while its user is asked about an answer at `uri`: every question
+    /// that anybody puts is kept for a while, and this with it. How it proves who it is is nobody's
+    /// business then, only whether it can. One that is known by a document stays whole, since the
+    /// document as the user has seen it is what is remembered.
+    pub(crate) fn asked_at(self, uri: &str) -> Self {
+        if ClientUrl::is_meant(&self.id) {
+            return self;
+        }
+        let mut redirect_uris = self.redirect_uris;
+        redirect_uris.retain(|registered| registered.allows(uri));
+        let authentication = match self.authentication {
+            Authentication::Public => Authentication::Public,
+            _ => Authentication::Given(Vec::new()),
+        };
+        let (scope, after_logout) = (None, Vec::new());
+        Self { redirect_uris, authentication, scope, after_logout, ..self }
     }
 
     /// Its grant types, for the registration document.

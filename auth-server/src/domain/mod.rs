@@ -2,6 +2,7 @@
 //! type that needs no more checks.
 
 mod access;
+mod allowance;
 mod client;
 mod client_document;
 pub(crate) mod client_id;
@@ -30,6 +31,7 @@ mod unique_json;
 
 pub(crate) use self::{
     access::{AccessRecord, Grant, RefreshRecord, User},
+    allowance::Allowance,
     client::{Authentication, Client},
     client_document::{BadDocument, read_document},
     client_id::Management,

@@ -12,24 +12,31 @@ impl RedirectHosts {
         Self(hosts.into_iter().map(|host| host.to_ascii_lowercase()).collect())
     }
 
-    /// Whether the operator has named some, and so vouches for all that are allowed.
-    pub(crate) fn are_named(&self) -> bool {
-        !self.0.is_empty()
+    /// Whether the operator vouches for where `uri` leads: for a host that he has named.
+    pub(crate) fn vouch_for(&self, uri: &str) -> bool {
+        RedirectUri::https_host(uri).is_some_and(|host| self.has(host))
     }
 
-    /// Whether an answer may go to `uri`, which may be registered.
+    /// Whether a browser may go to `uri`, which may be registered.
     pub(crate) fn allow(&self, uri: &str) -> bool {
-        let Some(host) = RedirectUri::https_host(uri) else { return true };
-        self.0.is_empty() || self.0.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
+        self.0.is_empty() || RedirectUri::https_host(uri).is_none_or(|host| self.has(host))
     }
 
-    /// Refuses a client that wants to be answered elsewhere.
+    fn has(&self, host: &str) -> bool {
+        self.0.iter().any(|allowed| allowed.eq_ignore_ascii_case(host))
+    }
+
+    /// Refuses a client that wants to be answered elsewhere, or to send a browser elsewhere after a
+    /// logout.
     pub(crate) fn check(&self, client: &Client) -> Result<(), MetadataError> {
-        let elsewhere = |uri: &RedirectUri| !self.allow(uri.as_str());
-        match client.redirect_uris.iter().position(elsewhere) {
-            Some(index) => {
-                Err(MetadataError::RedirectUri { index, why: BadRedirectUri::NotAllowed })
-            }
+        let elsewhere =
+            |uris: &[RedirectUri]| uris.iter().position(|uri| !self.allow(uri.as_str()));
+        let why = BadRedirectUri::NotAllowed;
+        if let Some(index) = elsewhere(&client.redirect_uris) {
+            return Err(MetadataError::RedirectUri { index, why });
+        }
+        match elsewhere(&client.after_logout) {
+            Some(index) => Err(MetadataError::AfterLogoutUri { index, why }),
             None => Ok(()),
         }
     }
@@ -53,6 +60,19 @@ mod tests {
         ] {
             assert_eq!(hosts.allow(uri), allowed, "{uri}");
             assert!(RedirectHosts::default().allow(uri), "{uri}");
+        }
+    }
+
+    #[test]
+    fn only_for_a_host_that_is_named_is_vouched() {
+        let hosts = RedirectHosts::new(["claude.ai".to_owned()]);
+        for (uri, vouched) in [
+            ("https://claude.ai/bye", true),
+            ("https://evil.example/bye", false),
+            ("cursor://anysphere.cursor-mcp/oauth/callback", false),
+        ] {
+            assert_eq!(hosts.vouch_for(uri), vouched, "{uri}");
+            assert!(!RedirectHosts::default().vouch_for(uri), "{uri}");
         }
     }
 }

@@ -11,29 +11,78 @@ use url::Url;
 
 const MAX_LENGTH: usize = 2048;
 
-/// Schemes that run code, read files, leave the flow or are something else altogether.
-const FORBIDDEN_SCHEMES: [&str; 20] = [
+/// Schemes that run code or programs, read files, open connections, leave the flow or are something
+/// else altogether.
+const FORBIDDEN_SCHEMES: [&str; 64] = [
     "about",
+    "afp",
+    "android-app",
+    "applescript",
     "blob",
+    "callto",
     "chrome",
+    "cifs",
+    "content",
     "data",
+    "dav",
+    "davs",
+    "facetime",
     "file",
     "filesystem",
     "ftp",
+    "ftps",
+    "hcp",
+    "help",
     "intent",
+    "irc",
+    "itms-services",
     "jar",
     "javascript",
+    "jnlp",
+    "jnlps",
+    "ldap",
+    "ldaps",
+    "livescript",
     "mailto",
-    "ms-settings",
+    "market",
+    "mhtml",
+    "microsoft-edge",
+    "mk",
+    "mocha",
+    "news",
+    "nfs",
+    "nntp",
+    "rdp",
+    "res",
     "resource",
+    "rlogin",
+    "rsync",
+    "scp",
+    "search",
+    "search-ms",
+    "sftp",
+    "shell",
+    "sip",
+    "sips",
+    "smb",
     "sms",
+    "ssh",
+    "steam",
     "tel",
+    "telnet",
+    "urn",
     "vbscript",
     "view-source",
+    "vnc",
+    "windowsdefender",
     "ws",
     "wss",
-    "urn",
+    "x-man-page",
 ];
+
+/// What the schemes begin with that Windows gives to its own programs: some of them run what they are
+/// told to, and no client is answered at one.
+const FORBIDDEN_BEGINNING: &str = "ms-";
 
 /// A redirect URI that may be registered, exactly as it was written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +108,9 @@ pub(crate) enum BadRedirectUri {
     PlainHttp,
     #[error("a redirect URI has one host, without wildcards")]
     Host,
-    #[error("this scheme cannot be redirected to")]
+    #[error(
+        "this scheme is not one of an application; use https, loopback http or a scheme of your own"
+    )]
     Scheme,
     #[error("the operator of this server has not named its host in AUTH_REDIRECT_HOSTS")]
     NotAllowed,
@@ -98,9 +149,11 @@ impl RedirectUri {
         Ok(Self(text.to_owned()))
     }
 
-    /// Whether a request may be answered at `requested`.
+    /// Whether a request may be answered at `requested`. A scheme may have been registered before it
+    /// was refused.
     pub(crate) fn allows(&self, requested: &str) -> bool {
-        self.0 == requested || self.allows_on_another_port(requested)
+        let is_same = self.0 == requested || self.allows_on_another_port(requested);
+        is_same && !Parts::cut(requested).is_some_and(Parts::has_forbidden_scheme)
     }
 
     fn allows_on_another_port(&self, requested: &str) -> bool {
@@ -209,9 +262,13 @@ impl<'a> Parts<'a> {
             }
             "http" if self.loopback_host().is_some() => Ok(()),
             "http" => Err(BadRedirectUri::PlainHttp),
-            scheme if FORBIDDEN_SCHEMES.contains(&scheme) => Err(BadRedirectUri::Scheme),
+            _ if self.has_forbidden_scheme() => Err(BadRedirectUri::Scheme),
             _ => Ok(()),
         }
+    }
+
+    fn has_forbidden_scheme(self) -> bool {
+        FORBIDDEN_SCHEMES.contains(&self.scheme) || self.scheme.starts_with(FORBIDDEN_BEGINNING)
     }
 }
 
@@ -226,6 +283,82 @@ mod any;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// One of every scheme that is refused, written down once more.
+    const STARTS_PROGRAMS: [&str; 72] = [
+        "about:blank",
+        "afp://host/x",
+        "android-app://x/y",
+        "applescript://com.apple.scripteditor?action=new",
+        "blob:https://x/y",
+        "callto:1",
+        "chrome://settings",
+        "cifs://host/x",
+        "content://x/y",
+        "data:text/html,x",
+        "dav://host/x",
+        "davs://host/x",
+        "facetime:a",
+        "file:///etc/passwd",
+        "filesystem:https://x/y",
+        "ftp://host/x",
+        "ftps://host/x",
+        "hcp://x/y",
+        "help:x",
+        "intent://x/y",
+        "irc://host/x",
+        "itms-services://?action=download-manifest",
+        "jar:https://x/y",
+        "javascript:alert(1)",
+        "jnlp://host/x",
+        "jnlps://host/x",
+        "ldap://host/x",
+        "ldaps://host/x",
+        "livescript:x",
+        "mailto:a",
+        "market://details?id=x",
+        "mhtml:https://x/y",
+        "microsoft-edge:https://x/",
+        "mk:x",
+        "mocha:x",
+        "ms-appinstaller:?source=https://x/y",
+        "ms-cxh-full://0",
+        "ms-excel:ofe%7Cu%7Chttps://x/y",
+        "ms-msdt:/id",
+        "ms-officecmd:x",
+        "ms-search://x/y",
+        "ms-settings:x",
+        "ms-word:x",
+        "news:x",
+        "nfs://host/x",
+        "nntp://host/x",
+        "rdp://host/x",
+        "res://x/y",
+        "resource://x/y",
+        "rlogin://host/",
+        "rsync://host/x",
+        "scp://host/x",
+        "search:query=x",
+        "search-ms:query=x",
+        "sftp://host/x",
+        "shell:startup",
+        "sip:a",
+        "sips:a",
+        "smb://host/x",
+        "sms:1",
+        "ssh://host/x",
+        "steam://run/1",
+        "tel:1",
+        "telnet://host/x",
+        "urn:a:b",
+        "vbscript:x",
+        "view-source:https://x/",
+        "vnc://host/x",
+        "windowsdefender://x/y",
+        "ws://host/x",
+        "wss://host/x",
+        "x-man-page://x/y",
+    ];
 
     #[test]
     fn what_real_clients_register_is_accepted() {
@@ -287,6 +420,26 @@ mod tests {
             RedirectUri::register(&format!("https://a.example/{}", "x".repeat(2048))),
             Err(Bad::Length)
         );
+    }
+
+    #[test]
+    fn no_answer_starts_a_program_that_does_what_it_is_told() {
+        for uri in STARTS_PROGRAMS {
+            assert_eq!(RedirectUri::register(uri), Err(BadRedirectUri::Scheme), "{uri}");
+            assert!(!RedirectUri(uri.to_owned()).allows(uri), "registered earlier: {uri}");
+        }
+        for uri in [
+            "vscode://vscode.github-authentication/did-authenticate",
+            "vscode-insiders://x/cb",
+            "cursor://anysphere.cursor-mcp/oauth/callback",
+            "windsurf://x/cb",
+            "zed://x/cb",
+            "claude://x/cb",
+            "msteams-bot://x/cb",
+            "com.microsoft.app://x/cb",
+        ] {
+            assert!(RedirectUri::register(uri).is_ok(), "{uri}");
+        }
     }
 
     #[test]

@@ -14,6 +14,10 @@ use super::{
 const MAX_REDIRECT_URIS: usize = 20;
 const MAX_NAME: usize = 200;
 
+/// Of addresses and scopes together, in bytes: a registration is kept for months. Real clients need
+/// less than a tenth.
+const MAX_TEXT: usize = 8 * 1024;
+
 /// Why a client cannot be registered like this.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum MetadataError {
@@ -25,6 +29,13 @@ pub(crate) enum MetadataError {
         "post_logout_redirect_uris names at most {MAX_REDIRECT_URIS} URIs, each one that could be a redirect URI"
     )]
     AfterLogout,
+    #[error("post_logout_redirect_uris, number {}: {why}", index + 1)]
+    AfterLogoutUri { index: usize, why: BadRedirectUri },
+    #[error(
+        "redirect_uris, post_logout_redirect_uris and scope have at most {MAX_TEXT} characters \
+             together; register the addresses that are used"
+    )]
+    TooLong,
     #[error("client_name has at most {MAX_NAME} characters and no control characters")]
     Name,
     #[error(
@@ -167,6 +178,12 @@ pub(super) fn client(
     if metadata.client_name.as_ref().is_some_and(|name| !is_name(name)) {
         return Err(MetadataError::Name);
     }
+    let after_logout_uris = metadata.post_logout_redirect_uris.unwrap_or_default();
+    let uris = metadata.redirect_uris.iter().chain(&after_logout_uris);
+    let scope = metadata.scope.as_ref().map_or(0, |scope| scope.to_string().len());
+    if uris.map(String::len).sum::<usize>() + scope > MAX_TEXT {
+        return Err(MetadataError::TooLong);
+    }
     let grant_types = metadata.grant_types.as_deref();
     let devices = grant_types.is_some_and(|types| types.contains(&GrantType::DeviceCode));
     let codes = grant_types.is_none_or(|types| types.contains(&GrantType::AuthorizationCode));
@@ -184,7 +201,7 @@ pub(super) fn client(
     if application_type.as_deref().is_some_and(|kind| !matches!(kind, "native" | "web")) {
         return Err(MetadataError::ApplicationType);
     }
-    let is_known = !matches!(authentication, Authentication::Public);
+    let can_be_known = !matches!(authentication, Authentication::Public);
     Ok(Client {
         id,
         name: metadata.client_name.filter(|name| !name.trim().is_empty()),
@@ -193,15 +210,14 @@ pub(super) fn client(
         refreshes: grant_types.is_none_or(|types| types.contains(&GrantType::RefreshToken)),
         devices,
         acts_for_itself: false,
-        // Who cannot be told from others is not spoken to about users.
-        takes_assertions: is_known
+        // Who cannot be told from others is not spoken to about users. Who can do without a proof has
+        // to show one for this.
+        takes_assertions: can_be_known
             && grant_types.is_some_and(|types| types.contains(&GrantType::JwtBearer)),
         scope: metadata.scope,
         application_type,
         shows_key: metadata.dpop_bound_access_tokens.unwrap_or_default(),
-        after_logout: after_logout(
-            metadata.post_logout_redirect_uris.as_deref().unwrap_or_default(),
-        )?,
+        after_logout: after_logout(&after_logout_uris)?,
         issued_at: now,
     })
 }
@@ -329,6 +345,25 @@ mod tests {
         assert_eq!(document.get("response_types"), None);
         let both = json!({"grant_types": ["authorization_code", device]});
         assert_eq!(register(both).unwrap_err(), MetadataError::RedirectUriCount);
+    }
+
+    #[test]
+    fn addresses_and_scopes_together_are_no_longer_than_any_client_needs() {
+        let of_length = |length: usize| {
+            let mut uris = vec!["https://a.example/cb".to_owned(); 6];
+            let rest = length - 6 * uris[0].len() - 4;
+            let each = rest / 6;
+            for uri in &mut uris {
+                uri.push_str(&"x".repeat(each));
+            }
+            uris[0].push_str(&"x".repeat(rest - 6 * each));
+            let (after, redirects) = uris.split_at(3);
+            json!({
+                "redirect_uris": redirects, "post_logout_redirect_uris": after, "scope": "mcps",
+            })
+        };
+        assert!(register(of_length(MAX_TEXT)).is_ok());
+        assert_eq!(register(of_length(MAX_TEXT + 1)).unwrap_err(), MetadataError::TooLong);
     }
 
     #[test]

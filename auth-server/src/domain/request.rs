@@ -5,10 +5,7 @@ use dpop::Thumbprint;
 use serde::{Deserialize, Serialize};
 use shared::oauth::{CodeChallenge, ErrorCode, ScopeSet};
 
-use super::{
-    Client, LoginWish, Resources,
-    identity::{MAX_NONCE, identity},
-};
+use super::{Allowance, Client, LoginWish, Resources, identity::MAX_NONCE};
 
 /// Longer hints are left out.
 const MAX_HINT: usize = 256;
@@ -41,8 +38,8 @@ pub(crate) struct Wanted {
 pub(crate) struct Offer<'a> {
     /// The resources that tokens can be for.
     pub(crate) resources: &'a Resources,
-    /// The scopes that exist. A client that asks for none of them gets all of them.
-    pub(crate) scopes: &'a ScopeSet,
+    /// The scopes that the client can have. One that asks for none of them gets all of them.
+    pub(crate) allowance: Allowance<'a>,
 }
 
 /// A request that can be put before the user.
@@ -117,6 +114,8 @@ pub(crate) enum RequestError {
     Key,
     #[error("scope is malformed")]
     Scope,
+    #[error("the operator of this server allows this client none of these scopes")]
+    NoScope,
     #[error("prompt=none goes with no other prompt")]
     Prompt,
     #[error("max_age is a number of seconds")]
@@ -148,7 +147,7 @@ impl RequestError {
             Self::RequestUri => ErrorCode::RequestUriNotSupported,
             Self::AuthorizationDetails => ErrorCode::InvalidAuthorizationDetails,
             Self::Resource => ErrorCode::InvalidTarget,
-            Self::Scope => ErrorCode::InvalidScope,
+            Self::Scope | Self::NoScope => ErrorCode::InvalidScope,
             Self::LoginRequired => ErrorCode::LoginRequired,
             Self::ConsentRequired => ErrorCode::ConsentRequired,
         }
@@ -165,7 +164,7 @@ impl AuthorizationRequest {
     ) -> Result<Self, RequestError> {
         wanted.check_kind()?;
         let challenge = wanted.challenge()?;
-        let (scope, resource) = wanted.target(client, offer)?;
+        let (scope, resource) = wanted.target(offer)?;
         let key = wanted.dpop_jkt.as_ref().map(|key| key.parse()).transpose();
         Ok(Self {
             key: key.map_err(|_| RequestError::Key)?,
@@ -191,13 +190,9 @@ impl AuthorizationRequest {
 
 impl Wanted {
     /// What the tokens will be for: the scopes and the audience.
-    pub(crate) fn target(
-        &self,
-        client: &Client,
-        offer: Offer<'_>,
-    ) -> Result<(ScopeSet, String), RequestError> {
+    pub(crate) fn target(&self, offer: Offer<'_>) -> Result<(ScopeSet, String), RequestError> {
         self.check_unsupported()?;
-        let scope = scope(self, client, offer)?;
+        let scope = scope(self, offer.allowance)?;
         let resource = match &self.resource {
             // Clients of 2025-03-26 do not know of resources.
             None => offer.resources.default_audience(),
@@ -273,26 +268,24 @@ impl Wanted {
 }
 
 /// What is unknown is left out (RFC 6749 section 3.3); the token response says what is left.
-fn scope(request: &Wanted, client: &Client, offer: Offer<'_>) -> Result<ScopeSet, RequestError> {
+fn scope(request: &Wanted, allowance: Allowance<'_>) -> Result<ScopeSet, RequestError> {
     let wanted = request.scope.as_deref().unwrap_or_default();
     let wanted: ScopeSet = wanted.parse().map_err(|_| RequestError::Scope)?;
-    let identity = identity(&wanted);
-    let granted = of_resource(&wanted, client, offer);
-    // Who asks for the user and names no resource wants to know who it is, and nothing else.
-    let is_login = !identity.is_empty() && request.resource.is_none();
-    if is_login && wanted.limited_to(offer.scopes).is_empty() {
-        return Ok(identity);
+    if allowance.refuses(&wanted) {
+        return Err(RequestError::NoScope);
     }
-    Ok(granted.iter().chain(identity.iter()).cloned().collect())
-}
-
-fn of_resource(wanted: &ScopeSet, client: &Client, offer: Offer<'_>) -> ScopeSet {
-    let known = wanted.limited_to(offer.scopes);
-    let granted = if known.is_empty() { offer.scopes.clone() } else { known };
-    let Some(limit) = &client.scope else { return granted };
-    // What a client registers is a wish list of its own, in which scopes of others may stand.
-    let limited = granted.limited_to(limit);
-    if limited.is_empty() { granted } else { limited }
+    let user = allowance.of_user(&wanted);
+    let names_some = !wanted.limited_to(allowance.scopes).is_empty();
+    let of_resource = if names_some {
+        allowance.of(&wanted)
+    } else if !user.is_empty() && request.resource.is_none() {
+        // Who asks for the user and names no resource wants to know who it is, and nothing else.
+        ScopeSet::default()
+    } else {
+        allowance.all()
+    };
+    let granted: ScopeSet = of_resource.iter().chain(user.iter()).cloned().collect();
+    if granted.is_empty() { Err(RequestError::NoScope) } else { Ok(granted) }
 }
 
 #[cfg(test)]
@@ -305,6 +298,13 @@ mod tests {
     use crate::domain::Registration;
 
     fn parse(changes: &[(&str, Option<&str>)]) -> Result<AuthorizationRequest, RequestError> {
+        parse_within(None, changes)
+    }
+
+    fn parse_within(
+        limit: Option<&str>,
+        changes: &[(&str, Option<&str>)],
+    ) -> Result<AuthorizationRequest, RequestError> {
         let mut wanted = json!({
             "response_type": "code",
             "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
@@ -319,7 +319,9 @@ mod tests {
         let made = Registration::new(metadata.unwrap(), now, &Entropy::seeded(1)).unwrap();
         let resources = Resources::of_mcp_server(&Url::parse("https://mcp.example").unwrap());
         let scopes = "mcp notes".parse().unwrap();
-        let offer = Offer { resources: &resources, scopes: &scopes };
+        let limit = limit.map(|limit| limit.parse().unwrap());
+        let allowance = Allowance { scopes: &scopes, limit: limit.as_ref(), wish: None };
+        let offer = Offer { resources: &resources, allowance };
         let wanted = serde_json::from_value(wanted).unwrap();
         AuthorizationRequest::new(wanted, &made.client, "https://a.example/".into(), offer)
     }
@@ -348,6 +350,33 @@ mod tests {
         assert_eq!(scope("openid email", None), "email openid");
         assert_eq!(scope("openid mcp", None), "mcp openid");
         assert_eq!(scope("openid", resource), "mcp notes openid");
+    }
+
+    #[test]
+    fn nobody_gets_more_than_the_operator_has_limited_it_to() {
+        let resource = Some("https://mcp.example/mcp");
+        let table = [
+            ("notes", "", None, Some("notes")),
+            ("notes", "mcp notes", None, Some("notes")),
+            ("notes", "openid notes email", resource, Some("notes")),
+            ("notes", "mcp", None, None),
+            ("notes", "openid email", None, None),
+            ("notes", "openid mcp", resource, None),
+            ("notes", "offline_access", None, None),
+            ("notes openid", "openid email", None, Some("openid")),
+            ("notes openid", "openid", resource, Some("notes openid")),
+            ("notes openid", "openid mcp", resource, Some("openid")),
+            ("openid email", "openid email", None, Some("email openid")),
+            ("openid email", "", None, None),
+            ("openid email", "email", None, None),
+        ];
+        for (limit, scope, resource, granted) in table {
+            let changes = [("scope", Some(scope)), ("resource", resource)];
+            let told = parse_within(Some(limit), &changes).map(|request| request.scope.to_string());
+            let granted = granted.map(ToOwned::to_owned).ok_or(RequestError::NoScope);
+            assert_eq!(told, granted, "{scope} within {limit}");
+        }
+        assert_eq!(RequestError::NoScope.code(), ErrorCode::InvalidScope);
     }
 
     #[test]

@@ -17,7 +17,8 @@ use super::{
 pub(crate) struct Transaction {
     /// What was asked.
     pub(crate) request: AuthorizationRequest,
-    /// The client as it was when it asked. What it says of itself later changes nothing here.
+    /// The client as it was when it asked, as far as it matters ([`Client::asked_at`]). What it says of
+    /// itself later changes nothing here.
     pub(crate) client: Client,
     /// What the audit log calls the login that may come of it; the tokens of that will be a family of
     /// this name. None in records of versions that had no such names.
@@ -68,6 +69,7 @@ impl Transaction {
         expires_at: Timestamp,
     ) -> Self {
         let (login, browser) = (Some(login), browser.digest());
+        let client = client.asked_at(&request.redirect_uri);
         Self { request, client, login, browser, stage: Stage::Consent, expires_at }
     }
 
@@ -125,9 +127,13 @@ mod tests {
     use ambient::Entropy;
 
     use super::*;
-    use crate::domain::{Authentication, LoginWish, Ticket};
+    use crate::domain::{Authentication, KeySource, LoginWish, RedirectUri, Ticket};
 
     fn begin(browser: &BrowserKey) -> Transaction {
+        begin_as("c", browser)
+    }
+
+    fn begin_as(id: &str, browser: &BrowserKey) -> Transaction {
         let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
         let request = AuthorizationRequest {
             client_id: "c".into(),
@@ -144,21 +150,39 @@ mod tests {
             login: LoginWish::default(),
         };
         let client = Client {
-            id: "c".into(),
+            id: id.into(),
             name: None,
-            redirect_uris: Vec::new(),
-            authentication: Authentication::Public,
+            redirect_uris: ["https://a.example/", "https://a.example/other", "http://localhost/cb"]
+                .map(|uri| RedirectUri::register(uri).unwrap())
+                .into(),
+            authentication: Authentication::Keys {
+                keys: KeySource::at("https://a.example/jwks").unwrap(),
+                or_none: false,
+            },
             refreshes: true,
             devices: false,
             acts_for_itself: false,
             takes_assertions: false,
-            scope: None,
+            scope: Some("mcp".parse().unwrap()),
             application_type: None,
             shows_key: false,
-            after_logout: Vec::new(),
+            after_logout: vec![RedirectUri::register("https://a.example/bye").unwrap()],
             issued_at: Timestamp::default(),
         };
         Transaction::begin((client, request), "l".into(), browser, Timestamp::from_secs(10))
+    }
+
+    #[test]
+    fn it_keeps_of_a_client_what_the_answer_needs_and_of_a_document_all() {
+        let browser = Ticket::random(&Entropy::seeded(1));
+        let Transaction { client, request, .. } = begin(&browser);
+        let uris = client.redirect_uris.iter().map(RedirectUri::as_str);
+        assert_eq!(uris.collect::<Vec<_>>(), ["https://a.example/"]);
+        assert!(request.may_be_answered(&client) && client.after_logout.is_empty());
+        assert_eq!((client.scope, client.authentication), (None, Authentication::Given(vec![])));
+        let Transaction { client, .. } = begin_as("https://a.example/client.json", &browser);
+        assert_eq!((client.redirect_uris.len(), client.after_logout.len()), (3, 1));
+        assert!(matches!(client.authentication, Authentication::Keys { .. }));
     }
 
     #[test]

@@ -44,20 +44,19 @@ pub(crate) async fn issue_to_client(
     issue(server, grant).await
 }
 
-/// What the operator allows is a limit, unlike what a client registers for itself.
+/// What the operator allows is a limit, unlike what a client registers for itself. Scopes about a user
+/// are never among it: nobody has logged in.
 pub(super) fn limited(
     server: &AuthServer,
     client: &Client,
     wanted: Option<ScopeSet>,
 ) -> Result<ScopeSet, GrantError> {
-    let limit = client.scope.as_ref().unwrap_or_else(|| server.scopes());
-    match wanted.filter(|wanted| !wanted.is_empty()) {
-        None => Ok(limit.clone()),
-        Some(wanted) => {
-            let granted = wanted.limited_to(limit);
-            if granted.is_empty() { Err(GrantError::NoScope) } else { Ok(granted) }
-        }
-    }
+    let allowance = server.allowance(client);
+    let granted = match wanted.filter(|wanted| !wanted.is_empty()) {
+        None => allowance.all(),
+        Some(wanted) => allowance.of(&wanted),
+    };
+    if granted.is_empty() { Err(GrantError::NoScope) } else { Ok(granted) }
 }
 
 /// A family of one token, which ends with it.

@@ -29,10 +29,11 @@ const LONGEST: Duration = Duration::from_hours(1);
 /// Longer names of people are cut from the token.
 const MAX_SUBJECT: usize = 255;
 
-/// Redeems what an identity provider says of its user.
+/// Redeems what an identity provider says of its user to a client that has proved who it is
+/// (`has_proof`): one that only may do so, and has not, is anybody.
 pub(crate) async fn redeem_assertion(
     server: &AuthServer,
-    client: &Client,
+    (client, has_proof): (&Client, bool),
     request: JwtBearerRequest,
     key: Option<Thumbprint>,
 ) -> Result<TokenResponse, GrantError> {
@@ -42,6 +43,9 @@ pub(crate) async fn redeem_assertion(
     }
     if !client.takes_assertions {
         return Err(GrantError::NoAssertions);
+    }
+    if !has_proof {
+        return Err(GrantError::Unproven);
     }
     let jwt = Jwt::read(request.assertion.expose()).map_err(AssertionError::from)?;
     if jwt.typ() != Some(TYPE) {
@@ -53,6 +57,7 @@ pub(crate) async fn redeem_assertion(
     let resource = resource(server, claims, request.resource.as_deref())?;
     let scope = scope(server, client, claims, request.scope)?;
     check(server, client, &jwt, issuer).await?;
+    server.repo().clients.keep(client).await?;
     let user = user(issuer, claims).map_err(bad)?;
     let (client_id, auth_time) = (client.id.clone(), None);
     tracing::info!(client = client_id, user = user.sub, issuer = issuer.issuer, "vouched for");
@@ -100,18 +105,19 @@ fn scope(
         Some(text) => Some(text.parse().map_err(|_| bad(BadClaim::Type("scope")))?),
         None => None,
     };
-    let granted = limited(server, client, allowed)?;
-    limited_to(granted, wanted)
-}
-
-fn limited_to(granted: ScopeSet, wanted: Option<ScopeSet>) -> Result<ScopeSet, GrantError> {
-    match wanted.filter(|wanted| !wanted.is_empty()) {
-        None => Ok(granted),
-        Some(wanted) => {
-            let limited = wanted.limited_to(&granted);
-            if limited.is_empty() { Err(GrantError::NoScope) } else { Ok(limited) }
+    let named = |scopes: &ScopeSet| !scopes.is_empty();
+    let both = match (allowed.filter(named), wanted.filter(named)) {
+        (Some(allowed), Some(wanted)) => {
+            let both = wanted.limited_to(&allowed);
+            // Nothing in common is not the same as nothing said.
+            if both.is_empty() {
+                return Err(GrantError::NoScope);
+            }
+            Some(both)
         }
-    }
+        (one, other) => one.or(other),
+    };
+    limited(server, client, both)
 }
 
 /// The user is who has this subject at this issuer. An address for mail is a name and no identity.

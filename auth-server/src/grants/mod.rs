@@ -42,6 +42,8 @@ pub(crate) enum GrantError {
     UnknownResource,
     #[error("the scope exceeds what was granted")]
     Scope,
+    #[error("nothing that was granted can be granted any more; ask again")]
+    NothingLeft,
     #[error("the client may not act for itself")]
     NoUser,
     #[error("the client may have none of these scopes")]
@@ -76,6 +78,8 @@ pub(crate) enum GrantError {
     NoProviders,
     #[error("the client is not registered for assertions of an identity provider, or is public")]
     NoAssertions,
+    #[error("assertions of an identity provider are for clients that prove who they are")]
+    Unproven,
     #[error("the assertion is not of an identity provider that is trusted here")]
     UntrustedProvider,
     #[error("{0}")]
@@ -106,15 +110,18 @@ impl GrantError {
             | Self::UnknownRefreshToken
             | Self::ForeignRefreshToken
             | Self::DeadFamily
+            | Self::NothingLeft
             | Self::ReusedRefreshToken
             | Self::UntrustedProvider
             | Self::Assertion(_) => ErrorCode::InvalidGrant,
             Self::NoProviders => ErrorCode::UnsupportedGrantType,
             Self::Resource | Self::UnknownResource => ErrorCode::InvalidTarget,
             Self::Scope | Self::NoScope => ErrorCode::InvalidScope,
-            Self::NoRefresh | Self::NoUser | Self::NoDevice | Self::NoAssertions => {
-                ErrorCode::UnauthorizedClient
-            }
+            Self::NoRefresh
+            | Self::NoUser
+            | Self::NoDevice
+            | Self::NoAssertions
+            | Self::Unproven => ErrorCode::UnauthorizedClient,
             Self::Undecided => ErrorCode::AuthorizationPending,
             Self::Hasty => ErrorCode::SlowDown,
             Self::Denied => ErrorCode::AccessDenied,

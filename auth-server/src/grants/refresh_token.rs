@@ -1,7 +1,7 @@
 //! `grant_type=refresh_token` (OAuth 2.1 section 4.3), with rotation.
 
 use dpop::Thumbprint;
-use shared::oauth::{RefreshTokenRequest, TokenResponse};
+use shared::oauth::{RefreshTokenRequest, ScopeSet, TokenResponse};
 
 use super::{
     GrantError,
@@ -12,8 +12,8 @@ use crate::{
     AuthServer,
     audit::Event,
     domain::{
-        Client, Family, Grant, Living, RefreshRecord, RefreshToken, Rotation, Sealed, Successor,
-        seal, unseal,
+        Allowance, Client, Family, Grant, Living, RefreshRecord, RefreshToken, Rotation, Sealed,
+        Successor, seal, unseal,
     },
 };
 
@@ -35,31 +35,60 @@ pub(crate) async fn redeem_refresh_token(
     let rotation = family.rotation(&token.digest(), server.now());
     let Family::Alive(living) = family else { return Err(GrantError::DeadFamily) };
     let Living { grant, expires_at, .. } = *living;
-    check_resource(server, request.resource.as_deref(), &grant.resource)?;
-    let scope = match request.scope {
-        Some(scope) if !scope.is_within(&grant.scope) => return Err(GrantError::Scope),
-        Some(scope) if !scope.is_empty() => scope,
-        _ => grant.scope.clone(),
-    };
     // RFC 9449 section 5: a public client has nothing but its key to show that it is the one; who
     // has proved who it is may change the key.
     if client.may_call_unproven() && grant.key.is_some() && grant.key != key {
-        Event::ForeignToken.line().client(&client.id).login(&record.family).write();
+        let line = Event::ForeignToken.line().client(&client.id).subject(&grant.user.sub);
+        line.login(&record.family).write();
         return Err(GrantError::OtherKey);
     }
+    let whose = Whose { user: &grant.user.sub, client: &client.id, family: &record.family };
+    // Before what may be wrong with the request, or who sends something wrong is not noticed.
+    if rotation == Rotation::Reuse {
+        return answer_instead(server, whose, &token, rotation).await;
+    }
+    check_resource(server, request.resource.as_deref(), &grant.resource)?;
+    let scope = scope(&server.allowance(client), &grant.scope, request.scope)?;
     let keeping = server.repo().clients.keep(client);
     match rotation {
         Rotation::Advance => {
-            let grant = Grant { scope, key, ..grant };
+            let grant = Grant { scope, key, ..grant.clone() };
             let pair = Pair::new(server, &record.family, grant, expires_at, true).await?;
             // If one of these fails, what was kept is nobody's, and goes when its time is over.
             tokio::try_join!(keeping, pair.keep(server))?;
-            advance(server, &record.family, &token, pair).await
+            advance(server, whose, &token, pair).await
         }
         instead => {
             keeping.await?;
-            answer_instead(server, &record.family, &token, instead).await
+            answer_instead(server, whose, &token, instead).await
         }
+    }
+}
+
+/// Whose login it is.
+#[derive(Clone, Copy)]
+struct Whose<'a> {
+    user: &'a str,
+    client: &'a str,
+    family: &'a str,
+}
+
+/// What is asked for, or all that was granted, of which only that counts which the operator would
+/// grant today.
+fn scope(
+    allowance: &Allowance<'_>,
+    granted: &ScopeSet,
+    wanted: Option<ScopeSet>,
+) -> Result<ScopeSet, GrantError> {
+    let left = allowance.still(granted);
+    match wanted.filter(|wanted| !wanted.is_empty()) {
+        Some(wanted) if !wanted.is_within(granted) => Err(GrantError::Scope),
+        Some(wanted) => {
+            let left = wanted.limited_to(&left);
+            if left.is_empty() { Err(GrantError::NoScope) } else { Ok(left) }
+        }
+        None if left.is_empty() => Err(GrantError::NothingLeft),
+        None => Ok(left),
     }
 }
 
@@ -84,7 +113,7 @@ async fn find(
 /// there, even if this process ends in between.
 async fn advance(
     server: &AuthServer,
-    family: &str,
+    whose: Whose<'_>,
     token: &RefreshToken,
     pair: Pair,
 ) -> Result<TokenResponse, GrantError> {
@@ -96,14 +125,14 @@ async fn advance(
         sealed: seal(token, &text, server.entropy()),
         until: now + server.lifetimes().refresh_grace,
     };
-    match server.repo().tokens.rotate(family, token, &successor, now).await? {
+    match server.repo().tokens.rotate(whose.family, token, &successor, now).await? {
         Rotation::Advance => {
             pair.line(Event::RefreshRotated).write();
             Ok(pair.answer().response(now))
         }
         instead => {
             pair.forget(server).await?;
-            answer_instead(server, family, token, instead).await
+            answer_instead(server, whose, token, instead).await
         }
     }
 }
@@ -111,7 +140,7 @@ async fn advance(
 /// What a token gets that is not the good one any more.
 async fn answer_instead(
     server: &AuthServer,
-    family: &str,
+    Whose { user, client, family }: Whose<'_>,
     token: &RefreshToken,
     rotation: Rotation,
 ) -> Result<TokenResponse, GrantError> {
@@ -121,7 +150,7 @@ async fn answer_instead(
         Rotation::Reuse => {
             let keep = server.lifetimes().family;
             server.repo().tokens.revoke_family(family, keep).await?;
-            Event::RefreshReused.line().login(family).write();
+            Event::RefreshReused.line().subject(user).client(client).login(family).write();
             Err(GrantError::ReusedRefreshToken)
         }
     }

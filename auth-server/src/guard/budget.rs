@@ -11,6 +11,8 @@ pub(crate) enum Budget {
     NewClient,
     /// To begin an authorization.
     Authorization,
+    /// To be sent to an identity provider.
+    Login,
     /// To make the server fetch a client's document.
     Document,
     /// To enter the code of a device, right or wrong.
@@ -28,6 +30,7 @@ impl Budget {
             Self::Registration => "register",
             Self::NewClient => "client",
             Self::Authorization => "authorize",
+            Self::Login => "login",
             Self::Document => "document",
             Self::UserCode => "usercode",
             Self::Token => "token",

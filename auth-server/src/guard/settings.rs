@@ -13,7 +13,7 @@ pub struct GuardSettings {
     pub register: Rate,
     /// New clients that are kept, of all addresses.
     pub clients: Rate,
-    /// Authorizations begun by one address.
+    /// Authorizations begun by one address, and as many logins at identity providers.
     pub authorize: Rate,
     /// Client documents that one address makes the server fetch.
     pub documents: Rate,
@@ -56,7 +56,8 @@ impl GuardSettings {
         let rate = match budget {
             Budget::Registration => self.register,
             Budget::NewClient => self.clients,
-            Budget::Authorization => self.authorize,
+            // A login belongs to an authorization, or to somebody who looks at what was authorized.
+            Budget::Authorization | Budget::Login => self.authorize,
             Budget::Document => self.documents,
             Budget::UserCode => self.user_codes,
             Budget::Token => self.token,
@@ -90,7 +91,7 @@ impl GuardSettings {
             ),
             authorize: rate(
                 "AUTH_LIMIT_AUTHORIZE",
-                "Authorizations begun by one address, COUNT/SECONDS; 0 is no limit.",
+                "Authorizations begun by one address, and as many logins, COUNT/SECONDS; 0 is no limit.",
                 default.authorize,
             ),
             documents: rate(

@@ -25,6 +25,7 @@ use crate::{
         BrowserKey, ClientUrl, Family, Goal, Grant, Handle, LoginWish, RedirectUri, Ticket,
         session_token,
     },
+    guard::Caller,
     pages::{App, AppsPage, destination_in_words, page, visible},
 };
 
@@ -73,12 +74,13 @@ struct Access {
 /// Shows them; who is not logged in does that first.
 pub(super) async fn get(
     State(server): State<AuthServer>,
+    caller: Caller,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, RouteError> {
     let entry: Entry = read_query(query)?;
     let Some(SignedIn { key, session }) = session::signed_in(&server, &headers).await? else {
-        return log_in(&server).await;
+        return log_in(&server, &caller).await;
     };
     let mut apps = Vec::new();
     for access in accesses(&server, &session.user.sub).await?.into_values() {
@@ -90,11 +92,11 @@ pub(super) async fn get(
     Ok(page(StatusCode::OK, &shown))
 }
 
-async fn log_in(server: &AuthServer) -> Result<Response, RouteError> {
+async fn log_in(server: &AuthServer, caller: &Caller) -> Result<Response, RouteError> {
     let handle: Handle = Ticket::random(server.entropy());
     let key: BrowserKey = Ticket::random(server.entropy());
     let wish = LoginWish::default();
-    let trip = Trip { handle: &handle, key: &key, goal: Goal::Apps, wish: &wish };
+    let trip = Trip { handle: &handle, key: &key, goal: Goal::Apps, wish: &wish, caller };
     let away = trip.begin_anywhere(server).await?;
     Ok((transaction_cookie(server, &handle).set(&key), away).into_response())
 }

@@ -19,11 +19,11 @@ use crate::{
     AuthServer,
     documents::DocumentError,
     domain::{
-        AuthorizationRequest, BadClientUrl, Client, ClientUrl, Offer, PushedName, RedirectUri,
+        AuthorizationRequest, BadClientUrl, Client, ClientUrl, PushedName, RedirectUri,
         RequestError, Wanted,
     },
     guard::{Budget, Caller, Refusal},
-    pages::{ErrorPage, LeavePage, page, request_id},
+    pages::{ErrorPage, Exit, LeavePage, page, request_id},
 };
 
 /// What our names for requests begin with (RFC 9126 section 2.2).
@@ -72,9 +72,14 @@ impl AuthorizationRequestError {
     /// The same for a browser whose user has not done anything here. Anybody can register an address
     /// of his own and lead people there with a link that begins with ours, so it takes a click to go
     /// where nobody but the client says that it belongs to it.
-    pub(super) fn unprompted(mut self, server: &AuthServer) -> Self {
+    ///
+    /// In a frame nobody is led astray: the address that he sees is that of the page around it. But a
+    /// program can be started from there.
+    pub(super) fn unprompted(mut self, server: &AuthServer, is_framed: bool) -> Self {
         if let Self::Request(refused) = &mut self {
-            refused.asks = !is_vouched_for(server, &refused.client_id, &refused.redirect_uri);
+            let uri = &refused.redirect_uri;
+            let is_harmless = is_framed && RedirectUri::https_host(uri).is_some();
+            refused.asks = !is_harmless && !is_vouched_for(server, &refused.client_id, uri);
         }
         self
     }
@@ -86,15 +91,12 @@ impl Refused {
         let code = self.error.code();
         let failure = (code, &*self.error.to_string());
         let state = self.state.as_deref();
-        match RedirectUri::https_host(&self.redirect_uri) {
-            Some(host) if self.asks => {
-                let address = &failure_address(&self.issuer, &self.redirect_uri, state, failure);
-                let request_id = request_id();
-                let shown = LeavePage { host, address, error: code.as_str(), request_id };
-                page(StatusCode::BAD_REQUEST, &shown)
-            }
-            _ => fail(&self.issuer, &self.redirect_uri, state, failure),
+        if !self.asks {
+            return fail(&self.issuer, &self.redirect_uri, state, failure);
         }
+        let address = failure_address(&self.issuer, &self.redirect_uri, state, failure);
+        let (exit, request_id) = (Exit::to(&address), request_id());
+        page(StatusCode::BAD_REQUEST, &LeavePage { exit, error: code.as_str(), request_id })
     }
 }
 
@@ -197,7 +199,7 @@ async fn client(
         Ok(client) => Ok(client),
         Err(why) => {
             if why.is_withdrawal() {
-                clients.remove(client_id).await?;
+                clients.withdraw(client_id).await?;
             }
             Err(AuthorizationRequestError::Document { client: client_id.to_owned(), why })
         }
@@ -235,7 +237,7 @@ pub(super) fn request(
     };
     let wanted: Wanted = params.read_single()?;
     let state = wanted.state.clone();
-    let offer = Offer { resources: server.resources(), scopes: server.scopes() };
+    let offer = server.offer(client);
     let made = match problem {
         Some(error) => Err(error),
         None => AuthorizationRequest::new(wanted, client, redirect_uri.clone(), offer),

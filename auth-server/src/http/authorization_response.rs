@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     AuthServer,
-    domain::RedirectUri,
+    domain::{Destination, RedirectUri},
     pages::{ErrorPage, page},
 };
 
@@ -59,11 +59,12 @@ pub(super) fn failure_address(
 }
 
 /// Whether a browser may be sent to `uri` before its user has done anything here (OAuth 2.1
-/// section 7.12.2): it is on the user's own computer, or the operator has named the client or the host.
+/// section 7.12.2): something listens there on the user's own computer, or the operator has named the
+/// client or the host. A scheme of an application starts a program, whoever has registered it.
 pub(super) fn is_vouched_for(server: &AuthServer, client_id: &str, uri: &str) -> bool {
-    RedirectUri::https_host(uri).is_none()
+    RedirectUri::destination(uri) == Destination::ThisComputer
         || server.is_given(client_id)
-        || server.config().redirect_hosts.are_named()
+        || server.config().redirect_hosts.vouch_for(uri)
 }
 
 /// The page for a user whose client cannot be told.

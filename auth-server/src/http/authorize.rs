@@ -77,14 +77,15 @@ async fn answer_to(
     params: Params,
 ) -> Result<Response, RouteError> {
     let signed_in = session::signed_in(server, headers).await?;
-    // In a frame nobody is led astray: the address that he sees is that of the page around it.
-    let knows_why = signed_in.is_some() || is_framed(headers);
+    let is_known = signed_in.is_some();
     let answer = match authorization_request::read(server, caller, params).await {
         Ok(asked) => decide(server, headers, asked, signed_in).await,
         Err(error) => Err(error.into()),
     };
     answer.map_err(|error| match error {
-        RouteError::Request(error) if !knows_why => error.unprompted(server).into(),
+        RouteError::Request(error) if !is_known => {
+            error.unprompted(server, is_framed(headers)).into()
+        }
         error => error,
     })
 }

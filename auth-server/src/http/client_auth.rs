@@ -72,6 +72,11 @@ pub(super) enum ClientAuthError {
 }
 
 impl<T> ClientAuth<T> {
+    /// Whether the caller shows anything. If the client is found then, what it shows is right.
+    pub(super) const fn has_proof(&self) -> bool {
+        !matches!(self.credentials.proof, Proof::None)
+    }
+
     /// The registered client that calls, and its form.
     pub(super) async fn client(self, server: &AuthServer) -> Result<(Client, T), ClientAuthError> {
         let Credentials { client_id, proof } = self.credentials;

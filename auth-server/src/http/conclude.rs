@@ -2,6 +2,7 @@
 
 use ambient::Timestamp;
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use store::StoreError;
 
 use super::{
@@ -15,6 +16,7 @@ use crate::{
         AuthorizationCode, AuthorizationRequest, Client, ClientUrl, Code, Grant, Ticket, User,
         can_be_silent,
     },
+    pages::{ErrorPage, page},
     repo::CODE_LIFE,
 };
 
@@ -43,6 +45,8 @@ pub(super) enum Consent {
 pub(super) enum ConclusionError {
     #[error("the redirect URI is not one of the client's")]
     RedirectUri,
+    #[error("the client's host has withdrawn it meanwhile")]
+    Withdrawn,
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -53,6 +57,15 @@ impl IntoResponse for ConclusionError {
             Self::RedirectUri => {
                 tracing::warn!(reason = %self, "authorization refused");
                 unanswerable()
+            }
+            Self::Withdrawn => {
+                tracing::warn!(reason = %self, "authorization refused");
+                let (title, text) = (
+                    "This application has been withdrawn",
+                    "The document in which it says what it is has gone while you were here. \
+                     Nothing was sent to it.",
+                );
+                page(StatusCode::BAD_REQUEST, &ErrorPage::new(title, text))
             }
             Self::Store(error) => answer::store_failure_page(error),
         }
@@ -71,8 +84,8 @@ impl Conclusion {
         if !request.may_be_answered(client) {
             return Err(ConclusionError::RedirectUri);
         }
-        if ClientUrl::is_meant(&client.id) {
-            server.repo().clients.remember(client).await?;
+        if ClientUrl::is_meant(&client.id) && !server.repo().clients.remember(client).await? {
+            return Err(ConclusionError::Withdrawn);
         }
         let Self { user, auth_time, consent, login } = self;
         let (apps, now) = (&server.repo().apps, server.now());

@@ -23,6 +23,7 @@ use crate::{
     AuthServer,
     audit::Event,
     domain::{BrowserKey, Goal, Handle, Session, Transaction, WrongTurn, form_token, user_tag},
+    guard::Caller,
     pages::{ConsentPage, ErrorPage, Viewer, page},
 };
 
@@ -90,6 +91,7 @@ impl IntoResponse for RouteError {
 
 pub(super) async fn post(
     State(server): State<AuthServer>,
+    caller: Caller,
     headers: HeaderMap,
     PageForm(form): PageForm<ConsentForm>,
 ) -> Result<Response, RouteError> {
@@ -110,7 +112,7 @@ pub(super) async fn post(
             let shown_to = form.shown_to.as_deref();
             match session.filter(|session| asked.counts_for(session, shown_to, server.now())) {
                 Some(session) => asked.approve(&server, session).await,
-                None => asked.log_in(&server, form.other.is_some()).await,
+                None => asked.log_in(&server, &caller, form.other.is_some()).await,
             }
         }
     }
@@ -159,12 +161,18 @@ impl Asked {
     }
 
     /// Somebody agrees, and has to say who it is.
-    async fn log_in(self, server: &AuthServer, as_other: bool) -> Result<Response, RouteError> {
+    async fn log_in(
+        self,
+        server: &AuthServer,
+        caller: &Caller,
+        as_other: bool,
+    ) -> Result<Response, RouteError> {
         let agreed = server.repo().transactions.agree(&self.handle, as_other).await?;
         let agreed = agreed.ok_or(RouteError::Unknown)?;
         server.metrics().consented("approve");
         let wish = &agreed.request.login;
-        let trip = Trip { handle: &self.handle, key: &self.key, goal: Goal::Client, wish };
+        let (handle, key) = (&self.handle, &self.key);
+        let trip = Trip { handle, key, goal: Goal::Client, wish, caller };
         Ok(trip.begin_anywhere(server).await?)
     }
 

@@ -16,7 +16,7 @@ use shared::oauth::{CodeVerifier, NotACodeVerifier};
 use store::StoreError;
 
 use super::{
-    answer, authorize, limits,
+    answer, authorize, begins, limits,
     page_form::{PageError, PageForm, read_query},
 };
 use crate::{
@@ -106,7 +106,9 @@ fn unknown_code(typed: String) -> Response {
 
 /// The pages.
 pub(super) fn router() -> Router<AuthServer> {
-    Router::new().route("/device", get(enter).post(look_up)).route("/device/done", get(decide))
+    Router::new()
+        .route("/device", get(enter).post(look_up))
+        .route("/device/done", begins(get(decide)))
 }
 
 /// Where consent and login lead back to.

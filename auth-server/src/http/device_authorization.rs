@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     AuthServer,
-    domain::{Device, DeviceCode, INTERVAL, Offer, RequestError, Ticket, UserCode, Wanted},
+    domain::{Device, DeviceCode, INTERVAL, RequestError, Ticket, UserCode, Wanted},
     repo::DEVICE_LIFE,
 };
 
@@ -60,8 +60,7 @@ pub(super) async fn post(
     if !client.devices {
         return Err(RouteError::NotRegistered);
     }
-    let offer = Offer { resources: server.resources(), scopes: server.scopes() };
-    let target = wanted.target(&client, offer)?;
+    let target = wanted.target(server.offer(&client))?;
     let ticket: DeviceCode = Ticket::random(server.entropy());
     let user_code = keep(&server, client.id, target, &ticket).await?;
     let verification_uri = server.issuer().at("/device");

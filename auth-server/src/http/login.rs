@@ -14,6 +14,7 @@ use store::{StoreError, UpdateError};
 use super::{
     answer::{self, see_other},
     browser::transaction_cookie,
+    limits,
     page_form::{PageError, PageForm, check_token, read_query},
     query,
 };
@@ -23,6 +24,7 @@ use crate::{
         BrowserKey, Goal, Handle, Login, LoginWish, Nonce, Ticket, WrongTurn, form_token,
         login_nonce, login_verifier,
     },
+    guard::{Budget, Caller, Refusal},
     pages::{ChooserPage, ErrorPage, ProviderChoice, page},
     repo::TRANSACTION_LIFE,
     upstream::{Question, Upstream, UpstreamError},
@@ -58,6 +60,8 @@ pub(super) enum RouteError {
     #[error("{name}: {error}")]
     Upstream { name: String, error: UpstreamError },
     #[error(transparent)]
+    TooMany(#[from] Refusal),
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
@@ -75,6 +79,7 @@ impl IntoResponse for RouteError {
         let (status, title, text) = match self {
             Self::Store(error) => return answer::store_failure_page(error),
             Self::Page(error) => return error.into_response(),
+            Self::TooMany(refusal) => return limits::too_many_page(Budget::Login, refusal),
             Self::WrongTurn(WrongTurn::OtherBrowser) => {
                 return PageError::OtherBrowser.into_response();
             }
@@ -130,6 +135,7 @@ pub(super) async fn get(
 /// The user has chosen.
 pub(super) async fn post(
     State(server): State<AuthServer>,
+    caller: Caller,
     headers: HeaderMap,
     PageForm(form): PageForm<ChoiceForm>,
 ) -> Result<Response, RouteError> {
@@ -146,7 +152,8 @@ pub(super) async fn post(
             transaction.request.login
         }
     };
-    let trip = Trip { handle: &handle, key: &key, goal: form.goal, wish: &wish };
+    let (handle, key) = (&handle, &key);
+    let trip = Trip { handle, key, goal: form.goal, wish: &wish, caller: &caller };
     trip.begin(&server, upstream).await
 }
 
@@ -157,6 +164,8 @@ pub(super) struct Trip<'a> {
     pub(super) key: &'a BrowserKey,
     pub(super) goal: Goal,
     pub(super) wish: &'a LoginWish,
+    /// Who pays for the record that is kept of it.
+    pub(super) caller: &'a Caller,
 }
 
 impl Trip<'_> {
@@ -174,6 +183,7 @@ impl Trip<'_> {
 
     /// To one provider. If it is away, nothing has happened: the same can be tried again.
     async fn begin(self, server: &AuthServer, upstream: &Upstream) -> Result<Response, RouteError> {
+        server.guard().spend(Budget::Login, self.caller).await?;
         let state: Nonce = Ticket::random(server.entropy());
         let verifier = login_verifier(&state, self.key).map_err(|_| RouteError::Unknown)?;
         let question = Question {

@@ -23,8 +23,8 @@ use super::{
 use crate::{
     AuthServer,
     audit::Event,
-    domain::{RedirectUri, session_token},
-    pages::{LogoutPage, page},
+    domain::session_token,
+    pages::{Exit, LogoutPage, page},
 };
 
 /// The form of the page, or of an application.
@@ -85,11 +85,10 @@ pub(super) async fn get(
 /// anybody: where it goes is then for its user to say, unless somebody vouches for it.
 fn leave(server: &AuthServer, granted: &Granted, is_led: bool) -> Response {
     let Some(back) = granted.back.as_deref() else { return logged_out() };
-    match RedirectUri::https_host(back) {
-        Some(host) if is_led && !is_vouched_for(server, &granted.client_id, back) => {
-            page(StatusCode::OK, &LogoutPage { user: None, back: Some((back, host)) })
-        }
-        _ => see_other(back),
+    if is_led && !is_vouched_for(server, &granted.client_id, back) {
+        page(StatusCode::OK, &LogoutPage { user: None, back: Some(Exit::to(back)) })
+    } else {
+        see_other(back)
     }
 }
 

@@ -34,8 +34,9 @@ pub(super) struct Granted {
 }
 
 impl Wish {
-    /// What the identity token gives a right to; none if it is not one of ours. How old it is does
-    /// not matter: it says who is meant, and allows nothing else (section 2).
+    /// What the identity token gives a right to; none if it is not one of ours. That it has ended does
+    /// not matter: it says who is meant, and allows nothing else (section 2). It counts as long as the
+    /// key that has signed it is published; afterwards the user is asked.
     pub(super) async fn granted(&self, server: &AuthServer) -> Result<Option<Granted>, StoreError> {
         let Some(hint) = &self.id_token_hint else { return Ok(None) };
         let Some((sub, client_id)) = read(server, hint.expose()).await? else { return Ok(None) };
@@ -43,12 +44,17 @@ impl Wish {
             return Ok(None);
         }
         let Some(client) = server.client(&client_id).await? else { return Ok(None) };
-        Ok(Some(Granted { sub, client_id, back: self.back(&client) }))
+        Ok(Some(Granted { sub, client_id, back: self.back(server, &client) }))
     }
 
     /// An address that the client has registered for this, with its state.
-    fn back(&self, client: &Client) -> Option<String> {
+    fn back(&self, server: &AuthServer, client: &Client) -> Option<String> {
         let uri = self.post_logout_redirect_uri.as_deref()?;
+        // Registered before the operator has named hosts, or nowhere but in a document.
+        let hosts = &server.config().redirect_hosts;
+        if !server.is_given(&client.id) && !hosts.allow(uri) {
+            return None;
+        }
         let registered = |known: &RedirectUri| known.allows(uri);
         let state: Vec<_> = self.state.iter().map(|state| ("state", &**state)).collect();
         let is_registered = client.after_logout.iter().any(registered);

@@ -103,7 +103,9 @@ pub(super) async fn put(
     let mut changed = change.apply(&kept.client, token, server.entropy())?;
     register::check(&server, &mut changed.client)?;
     let proves_anew = changed.client.authentication != kept.client.authentication;
-    server.repo().clients.change(kept, changed.client.clone()).await?;
+    if !server.repo().clients.change(&changed.client).await? {
+        return Err(RouteError::Token);
+    }
     let line = Event::ClientChanged.line().client(&changed.client.id);
     if proves_anew { line.about("authentication") } else { line }.write();
     Ok(show(&server, &changed))

@@ -39,7 +39,7 @@ mod session;
 mod token;
 mod userinfo;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -67,6 +67,9 @@ const MAX_BODY: usize = 64 * 1024;
 
 /// The largest form, in bytes.
 const MAX_FORM: usize = 16 * 1024;
+
+/// How long a browser may remember what a preflight has said. None remembers for longer.
+const PREFLIGHT_LIFE: Duration = Duration::from_hours(2);
 
 /// The URL map. If the issuer has a path, all of it is below that path but what orchestrators and
 /// operators ask the process itself, which is at the root, and the metadata, whose addresses have the
@@ -185,12 +188,15 @@ fn for_browsers(server: &AuthServer) -> Router {
     let authorizations = layer_fn(toll, limits::for_people);
     let mock = server.idp();
     Router::new()
-        .route("/authorize", get(authorize::get).post(authorize::post).layer(authorizations))
+        .route(
+            "/authorize",
+            begins(get(authorize::get).post(authorize::post)).layer(authorizations),
+        )
         .route("/consent", post(consent::post))
-        .route("/apps", get(apps::get).post(apps::post))
-        .route("/logout", get(logout::get).post(logout::post))
+        .route("/apps", begins(get(apps::get).post(apps::post)))
+        .route("/logout", begins(get(logout::get).post(logout::post)))
         .route("/login", get(login::get).post(login::post))
-        .route("/upstream/{name}/callback", get(callback::get))
+        .route("/upstream/{name}/callback", begins(get(callback::get)))
         .merge(mock.as_ref().map(|_| original::router()).unwrap_or_default())
         .merge(device::router())
         .with_state(server.clone())
@@ -203,6 +209,12 @@ fn for_browsers(server: &AuthServer) -> Router {
         // The default, `same-origin`, would cut the tie between a client's page and the window it
         // has opened for the login, for good, and with it the way the answer goes back.
         .layer(if_absent(HeaderName::from_static("cross-origin-opener-policy"), "unsafe-none"))
+}
+
+/// A page whose `GET` does something, as OAuth has it. Who only looks whether it is there (`HEAD`), as
+/// scanners of links in mail do, must not: it would be answered by the same handler.
+fn begins(method: MethodRouter<AuthServer>) -> MethodRouter<AuthServer> {
+    method.head(async || (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, POST")]))
 }
 
 /// Where clients register, if they may, and where those that did manage what they registered.
@@ -225,6 +237,7 @@ fn open(router: Router<AuthServer>) -> Router<AuthServer> {
         .allow_origin(AllowOrigin::any())
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
         .allow_headers(AllowHeaders::mirror_request())
+        .max_age(PREFLIGHT_LIFE)
         .expose_headers([
             header::WWW_AUTHENTICATE,
             header::RETRY_AFTER,

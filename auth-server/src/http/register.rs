@@ -65,7 +65,9 @@ const fn code(why: &MetadataError) -> ErrorCode {
             ErrorCode::InvalidRedirectUri
         }
         MetadataError::Name
+        | MetadataError::TooLong
         | MetadataError::AfterLogout
+        | MetadataError::AfterLogoutUri { .. }
         | MetadataError::AuthMethod
         | MetadataError::CarriedSecret
         | MetadataError::Keys(_)

@@ -39,7 +39,6 @@ impl IntoResponse for RouteError {
             // RFC 7009 section 2.1: refused, and the client is told. Who holds a token learns
             // nothing by that.
             Self::Foreign => {
-                Event::ForeignToken.line().write();
                 tracing::warn!(reason = %self, "revocation refused");
                 OAuthError::new(ErrorCode::InvalidGrant, self.to_string()).into()
             }
@@ -71,7 +70,11 @@ async fn revoke_access(
     let tokens = &server.repo().tokens;
     match tokens.find_access(token).await? {
         None => Ok(()),
-        Some(record) if record.grant.client_id != client.id => Err(RouteError::Foreign),
+        Some(record) if record.grant.client_id != client.id => {
+            let line = Event::ForeignToken.line().client(&client.id).login(&record.family);
+            line.about(&record.id).subject(&record.grant.user.sub).write();
+            Err(RouteError::Foreign)
+        }
         Some(record) => {
             tokens.remove_access(token).await?;
             let line = Event::TokenRevoked.line().client(&client.id).login(&record.family);
@@ -89,7 +92,10 @@ async fn revoke_refresh(
     let tokens = &server.repo().tokens;
     match tokens.find_refresh(token).await? {
         None => Ok(()),
-        Some(record) if record.client_id != client.id => Err(RouteError::Foreign),
+        Some(record) if record.client_id != client.id => {
+            Event::ForeignToken.line().client(&client.id).login(&record.family).write();
+            Err(RouteError::Foreign)
+        }
         Some(record) => {
             tokens.revoke_family(&record.family, server.lifetimes().family).await?;
             Event::TokenRevoked.line().client(&client.id).login(&record.family).write();

@@ -75,6 +75,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     auth: ClientAuth<TokenRequest>,
 ) -> Result<Response, RouteError> {
+    let has_proof = auth.has_proof();
     let (client, request) = auth.client(&server).await?;
     let grant = name(&request);
     let key = proof::shown(&server, &headers, "/token").await?;
@@ -95,7 +96,9 @@ pub(super) async fn post(
         TokenRequest::DeviceCode(request) => {
             redeem_device_code(&server, &client, request, key).await
         }
-        TokenRequest::JwtBearer(request) => redeem_assertion(&server, &client, request, key).await,
+        TokenRequest::JwtBearer(request) => {
+            redeem_assertion(&server, (&client, has_proof), request, key).await
+        }
         TokenRequest::Unsupported => return Err(RouteError::UnsupportedGrantType),
     };
     server.metrics().redeemed(grant, answered.as_ref().map_or_else(counted, |_| Redeemed::Issued));

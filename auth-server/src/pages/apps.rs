@@ -2,6 +2,7 @@
 
 use askama::Template;
 
+use super::Exit;
 use crate::domain::Destination;
 
 /// The applications that a user has let in.
@@ -36,8 +37,8 @@ pub(crate) struct App {
 pub(crate) struct LogoutPage<'a> {
     /// Who is logged in, and what the form carries.
     pub(crate) user: Option<(&'a str, &'a str)>,
-    /// Where an application wants the browser to go now, and the host of that.
-    pub(crate) back: Option<(&'a str, &'a str)>,
+    /// Where an application wants the browser to go now.
+    pub(crate) back: Option<Exit<'a>>,
 }
 
 impl App {

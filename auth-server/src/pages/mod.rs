@@ -13,7 +13,7 @@ use axum::response::{Html, IntoResponse, Response};
 use chassis::{Fault, RequestId};
 use http::{HeaderValue, StatusCode, header};
 
-use crate::Issuer;
+use crate::{Issuer, domain::RedirectUri};
 
 pub(crate) use self::{
     apps::{App, AppsPage, LogoutPage, destination_in_words},
@@ -63,12 +63,31 @@ pub(crate) fn request_id() -> Option<String> {
     RequestId::current().map(|id| id.to_string())
 }
 
+/// Where a browser goes if its user follows a link.
+pub(crate) struct Exit<'a> {
+    address: &'a str,
+    /// A host, or the scheme of an application with its colon.
+    place: String,
+    is_app: bool,
+}
+
+impl<'a> Exit<'a> {
+    /// The way to this address.
+    pub(crate) fn to(address: &'a str) -> Self {
+        let (place, is_app) = match (RedirectUri::https_host(address), address.split_once(':')) {
+            (Some(host), _) => (host.to_owned(), false),
+            (None, Some((scheme, _))) => (format!("{scheme}:"), true),
+            (None, None) => (address.to_owned(), true),
+        };
+        Self { address, place, is_app }
+    }
+}
+
 /// An answer that goes to an address of which nobody but its client says whose it is.
 #[derive(Template)]
 #[template(path = "leave.html")]
 pub(crate) struct LeavePage<'a> {
-    pub(crate) host: &'a str,
-    pub(crate) address: &'a str,
+    pub(crate) exit: Exit<'a>,
     /// The code of the error.
     pub(crate) error: &'a str,
     /// What a user quotes in a report.
@@ -200,6 +219,7 @@ mod tests {
             users: vec![("alice", "Alice")],
             password: "p",
         };
+        let exit = |is_app| Exit { address: EVIL, place: text(), is_app };
         let app = App {
             name: Some(text()),
             host: text(),
@@ -219,10 +239,12 @@ mod tests {
             home.render().unwrap(),
             apps.render().unwrap(),
             LogoutPage { user: Some((EVIL, EVIL)), back: None }.render().unwrap(),
-            LogoutPage { user: None, back: Some((EVIL, EVIL)) }.render().unwrap(),
-            LeavePage { host: EVIL, address: EVIL, error: EVIL, request_id: Some(text()) }
+            LogoutPage { user: None, back: Some(exit(false)) }.render().unwrap(),
+            LogoutPage { user: None, back: Some(exit(true)) }.render().unwrap(),
+            LeavePage { exit: exit(false), error: EVIL, request_id: Some(text()) }
                 .render()
                 .unwrap(),
+            LeavePage { exit: exit(true), error: EVIL, request_id: None }.render().unwrap(),
             consent.render().unwrap(),
             device.render().unwrap(),
             DeviceDonePage { allowed: true }.render().unwrap(),

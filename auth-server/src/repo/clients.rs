@@ -4,8 +4,9 @@ use std::{borrow::Cow, time::Duration};
 
 use ambient::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Record, Store, StoreError, Table};
+use store::{Record, Store, StoreError, Table, UpdateError};
 
+use super::TRANSACTION_LIFE;
 use crate::domain::{Client, ClientUrl, Management, Registration, client_id, sha256_hex};
 
 /// How long a client that nobody has used is kept: many programs register and never come back.
@@ -14,15 +15,28 @@ const UNUSED: Duration = Duration::from_hours(24);
 /// How long a client is kept after a use.
 const USED: Duration = Duration::from_hours(90 * 24);
 
+/// How long it is known that a client was withdrawn: longer than any user is asked about one.
+const WITHDRAWN: Duration = TRANSACTION_LIFE.saturating_mul(2);
+
+/// How far the clock of the instance that has registered a client may be ahead.
+const SKEW: Duration = Duration::from_mins(5);
+
 /// What is kept under the name of a client. It wins over what the name itself carries.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 enum Entry {
     /// A client.
     Kept(Box<Kept>),
-    /// A client that has deleted itself.
-    Deleted,
+    /// A client that has deleted itself, or that its host has withdrawn.
+    Deleted {
+        /// When it was withdrawn: what its host says later counts. None if it is gone for good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<Timestamp>,
+    },
 }
+
+/// The client is gone.
+struct Gone;
 
 /// A client as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -91,10 +105,16 @@ impl Clients {
     }
 
     /// Keeps what a document said when a user let its client in. The token endpoint asks nobody
-    /// else, and the client stays the one that the user has seen.
-    pub(crate) async fn remember(&self, client: &Client) -> Result<(), StoreError> {
+    /// else, and the client stays the one that the user has seen. `false` if its host has withdrawn
+    /// it since the document was read.
+    pub(crate) async fn remember(&self, client: &Client) -> Result<bool, StoreError> {
         let kept = Kept { client: client.clone(), management: None, used: true };
-        self.put(&client.id, &Entry::Kept(Box::new(kept))).await
+        let kept = Entry::Kept(Box::new(kept));
+        self.write(&client.id, |before| match before {
+            Some(Entry::Deleted { at }) if at.is_none_or(|at| client.issued_at <= at) => Err(Gone),
+            _ => Ok(kept.clone()),
+        })
+        .await
     }
 
     /// The client of this name.
@@ -107,7 +127,7 @@ impl Clients {
         let Some(name) = name(id) else { return Ok(None) };
         match self.table.get(&name).await? {
             Some(Entry::Kept(kept)) => Ok(Some(*kept)),
-            Some(Entry::Deleted) => Ok(None),
+            Some(Entry::Deleted { .. }) => Ok(None),
             None => Ok(self.carried(id)),
         }
     }
@@ -118,49 +138,82 @@ impl Clients {
         let (client, management) = client_id::open(id).filter(|_| self.carries)?;
         let now = self.clock.now();
         let life = if client.issued_at < self.began { USED } else { UNUSED };
-        let alive = now < client.issued_at + life;
+        // One that says it is from the future would live for ever.
+        let alive = client.issued_at <= now + SKEW && now < client.issued_at + life;
         alive.then_some(Kept { client, management, used: false })
     }
 
     /// Keeps a client for longer, because it has got tokens.
     pub(crate) async fn keep(&self, client: &Client) -> Result<(), StoreError> {
         let Some(name) = name(&client.id) else { return Ok(()) };
-        let kept = match self.table.get_and_keep(&name, USED).await? {
-            Some(Entry::Kept(kept)) => Some(*kept),
-            Some(Entry::Deleted) => None,
-            None => self.carried(&client.id),
-        };
-        match kept {
-            Some(kept) if !kept.used => {
-                self.put(&client.id, &Entry::Kept(Box::new(Kept { used: true, ..kept }))).await
+        match self.table.get_and_keep(&name, USED).await? {
+            Some(Entry::Kept(kept)) if kept.used => Ok(()),
+            Some(Entry::Deleted { .. }) => Ok(()),
+            Some(Entry::Kept(_)) | None => {
+                let used = |kept: Kept| Kept { used: true, ..kept };
+                self.write_kept(&client.id, used).await.map(drop)
             }
-            _ => Ok(()),
         }
     }
 
-    /// Puts `client` in the place of what was registered under its name.
-    pub(crate) async fn change(&self, kept: Kept, client: Client) -> Result<(), StoreError> {
-        let id = client.id.clone();
-        self.put(&id, &Entry::Kept(Box::new(Kept { client, used: true, ..kept }))).await
+    /// Puts `client` in the place of what was registered under its name. `false` if that is gone.
+    pub(crate) async fn change(&self, client: &Client) -> Result<bool, StoreError> {
+        let changed = |kept: Kept| Kept { client: client.clone(), used: true, ..kept };
+        self.write_kept(&client.id, changed).await
     }
 
     /// Deletes a client for good. The tombstone outlives every token and the name itself.
     pub(crate) async fn delete(&self, id: &str) -> Result<(), StoreError> {
-        self.put(id, &Entry::Deleted).await
+        let Some(name) = name(id) else { return Ok(()) };
+        self.table.put(&name, &Entry::Deleted { at: None }, USED).await
     }
 
-    /// Forgets a client: its refresh tokens are of no use any more.
-    pub(crate) async fn remove(&self, id: &str) -> Result<(), StoreError> {
-        match name(id) {
-            Some(name) => self.table.remove(&name).await.map(drop),
-            None => Ok(()),
-        }
+    /// Forgets a client whose host does not know it any more: its refresh tokens are of no use, and
+    /// who is being asked about it cannot let it in. What its host says from now on counts again.
+    pub(crate) async fn withdraw(&self, id: &str) -> Result<(), StoreError> {
+        let Some(name) = name(id) else { return Ok(()) };
+        let at = Some(self.clock.now());
+        self.table.put(&name, &Entry::Deleted { at }, WITHDRAWN).await
     }
 
-    async fn put(&self, id: &str, entry: &Entry) -> Result<(), StoreError> {
-        match name(id) {
-            Some(name) => self.table.put(&name, entry, USED).await,
-            None => Ok(()),
+    /// Changes a client that is there, in a record or carried by its name.
+    async fn write_kept(
+        &self,
+        id: &str,
+        change: impl Fn(Kept) -> Kept,
+    ) -> Result<bool, StoreError> {
+        let write = |before: Option<Entry>| match before {
+            Some(Entry::Kept(kept)) => Ok(Entry::Kept(Box::new(change(*kept)))),
+            Some(Entry::Deleted { .. }) => Err(Gone),
+            None => {
+                let kept = self.carried(id).ok_or(Gone)?;
+                Ok(Entry::Kept(Box::new(change(kept))))
+            }
+        };
+        self.write(id, write).await
+    }
+
+    /// Writes what comes of what is there, whoever else writes meanwhile: who reads first and writes
+    /// afterwards would bring back what was deleted in between. `false` if nothing comes of it.
+    async fn write(
+        &self,
+        id: &str,
+        next: impl Fn(Option<Entry>) -> Result<Entry, Gone>,
+    ) -> Result<bool, StoreError> {
+        let Some(name) = name(id) else { return Ok(false) };
+        loop {
+            match self.table.update(&name, |before| next(Some(before))).await {
+                // An update leaves the lifetime as it was.
+                Ok(Some(_)) => return self.table.get_and_keep(&name, USED).await.map(|_| true),
+                Ok(None) => {}
+                Err(UpdateError::Change(Gone)) => return Ok(false),
+                Err(UpdateError::Store(error)) => return Err(error),
+            }
+            let Ok(first) = next(None) else { return Ok(false) };
+            if self.table.claim(&name, &first, USED).await? {
+                return Ok(true);
+            }
+            // Somebody was faster: what is there now is looked at.
         }
     }
 }
@@ -175,4 +228,110 @@ fn name(id: &str) -> Option<Cow<'_, str>> {
         return Some(Cow::Borrowed(id));
     }
     client_id::is_registered(id).then(|| sha256_hex(&["carried client", id]).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use ambient::Entropy;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::domain::Ticket;
+
+    const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
+    const LATER: Timestamp = Timestamp::from_secs(1_800_000_060);
+    const REDIRECTS: &str = "https://client.example/cb";
+
+    /// A table, and one of an instance whose names carry nothing.
+    fn clients(may_register: bool) -> Clients {
+        let clock = Clock::manual(NOW);
+        Clients::new(&Store::memory(clock.clone()), &clock, may_register)
+    }
+
+    async fn registered(clients: &Clients) -> Client {
+        let metadata: Value = json!({ "redirect_uris": [REDIRECTS] });
+        let metadata = serde_json::from_value(metadata).unwrap();
+        let mut made = Registration::new(metadata, NOW, &Entropy::seeded(1)).unwrap();
+        if !clients.name(&mut made).await.unwrap() {
+            clients.add(&made).await.unwrap();
+        }
+        made.client
+    }
+
+    fn described(issued_at: Timestamp) -> Client {
+        let url = ClientUrl::parse("https://client.example/oauth.json", false).unwrap();
+        let document = json!({
+            "client_id": url.as_str(), "client_name": "A", "redirect_uris": [REDIRECTS],
+        });
+        crate::domain::read_document(&url, document.to_string().as_bytes(), issued_at).unwrap()
+    }
+
+    /// Whoever has read the client before it deletes itself writes afterwards.
+    #[tokio::test]
+    async fn who_has_deleted_itself_is_brought_back_by_nobody_who_was_slower() {
+        for carries in [false, true] {
+            let clients = clients(carries);
+            let client = registered(&clients).await;
+            assert_eq!(client.id.starts_with("mcpi_"), carries);
+            let read = clients.find_kept(&client.id).await.unwrap().unwrap().client;
+            clients.delete(&client.id).await.unwrap();
+            assert!(!clients.change(&read).await.unwrap());
+            clients.keep(&read).await.unwrap();
+            assert!(clients.find_kept(&client.id).await.unwrap().is_none());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_is_there_for_the_next_who_asks() {
+        for carries in [false, true] {
+            let clients = clients(carries);
+            let client = registered(&clients).await;
+            let changed = Client { name: Some("Renamed".into()), ..client };
+            assert!(clients.change(&changed).await.unwrap());
+            assert_eq!(clients.find(&changed.id).await.unwrap(), Some(changed));
+        }
+    }
+
+    #[tokio::test]
+    async fn who_was_never_there_is_not_made_by_a_change() {
+        let clients = clients(false);
+        let client = registered(&clients).await;
+        let other = Client { id: format!("c{}", "0".repeat(32)), ..client };
+        assert!(!clients.change(&other).await.unwrap());
+        assert_eq!(clients.find(&other.id).await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_was_withdrawn_while_its_user_was_asked_is_not_let_in() {
+        let clients = clients(true);
+        let seen = described(NOW);
+        clients.withdraw(&seen.id).await.unwrap();
+        assert!(!clients.remember(&seen).await.unwrap());
+        assert_eq!(clients.find(&seen.id).await.unwrap(), None);
+        let again = described(LATER);
+        assert!(clients.remember(&again).await.unwrap(), "its host says it again");
+        assert_eq!(clients.find(&seen.id).await.unwrap(), Some(again));
+    }
+
+    #[tokio::test]
+    async fn a_name_that_says_it_is_from_the_future_is_nobodys() {
+        let clients = clients(true);
+        for (at, is_there) in [(NOW, true), (NOW + SKEW, true), (NOW + SKEW * 2, false)] {
+            let client = Client { issued_at: at, ..registered(&clients).await };
+            let id = client_id::carry(&client, Some(&management())).unwrap();
+            assert_eq!(clients.find(&id).await.unwrap().is_some(), is_there, "{at:?}");
+        }
+    }
+
+    fn management() -> Management {
+        Management::of(&Ticket::random(&Entropy::seeded(2)))
+    }
+
+    /// Instances of the version before have written this.
+    #[test]
+    fn a_tombstone_of_the_version_before_is_read() {
+        let entry: Entry = serde_json::from_value(json!({ "state": "deleted" })).unwrap();
+        assert!(matches!(entry, Entry::Deleted { at: None }));
+        assert_eq!(serde_json::to_value(entry).unwrap(), json!({ "state": "deleted" }));
+    }
 }

@@ -219,6 +219,59 @@ async fn one_name_joins_all_that_happens_to_a_login_from_the_question_to_the_the
 }
 
 #[tokio::test]
+async fn a_theft_is_told_with_the_name_of_whom_it_was_stolen_from() {
+    let (log, world) = (Log::keep(), World::start().await);
+    let (client, other) = (world.app().await, world.app().await);
+    let tokens = world.tokens(&client).await;
+    let refresh = tokens.refresh.as_deref().unwrap();
+    let [login] = &*begun(log, &client) else { panic!("one login has begun") };
+    for token in [&*tokens.access, refresh] {
+        let form = [("token", token), ("client_id", &*other.id)];
+        let foreign = world.http.post_form("/revoke", &form).await;
+        foreign.expect_oauth_error(400, "invalid_grant");
+    }
+    let foreign = log.audit("token.foreign", Some(&other.id));
+    let fields: Vec<_> = foreign.iter().map(|line| &line["fields"]).collect();
+    assert!(fields.len() == 2 && fields.iter().all(|it| it["login"] == *login), "{foreign:?}");
+    assert_eq!(fields[0]["subject"], "alice");
+    let _ = world.refresh(&client, refresh).await.expect(200);
+    world.pass(61);
+    world.refresh(&client, refresh).await.expect_oauth_error(400, "invalid_grant");
+    let reused = log.audit("refresh.reused", Some(&client.id));
+    assert!(reused.len() == 1 && reused[0]["fields"]["subject"] == "alice", "{reused:?}");
+}
+
+#[tokio::test]
+async fn what_a_browser_remembers_and_forgets_is_told() {
+    let (log, world) = (Log::keep(), World::start().await);
+    let web = "https://client.example/cb";
+    let registration = world.register(&json!({ "redirect_uris": [web] })).await.expect(201).json();
+    let client = Client {
+        id: registration["client_id"].as_str().unwrap().to_owned(),
+        secret: None,
+        redirect_uri: web.to_owned(),
+        registration,
+    };
+    let mut browser = world.browser().with_callback(web);
+    world.go(&mut browser, &world.request(&client).url(), "alice").await;
+    // One more than there is room for on the page of applications.
+    for _ in 0..200 {
+        let _ = browser.open(&world.request(&client).url()).await.callback();
+    }
+    assert_eq!(log.audit("consent.remembered", Some(&client.id)).len(), 200);
+    let displaced = log.audit("login.displaced", None);
+    let [line] = &*displaced else { panic!("one login has too little room: {displaced:?}") };
+    assert!(line["fields"]["subject"] == "alice" && line["fields"]["login"].is_string(), "{line}");
+    let page = browser.open(&world.at("/logout")).await.page().expect(200);
+    let _ = browser.submit(&page, page.form("Log out")).await.page().expect(200);
+    let logout = log.audit("logout", None);
+    assert!(logout.len() == 1 && logout[0]["fields"]["subject"] == "alice", "{logout:?}");
+    for event in ["consent.remembered", "login.displaced", "logout"] {
+        check(&log.audit(event, None), event);
+    }
+}
+
+#[tokio::test]
 async fn a_login_that_comes_to_nothing_has_a_name_as_well() {
     let (log, world) = (Log::keep(), World::start().await);
     let client = world.app().await;

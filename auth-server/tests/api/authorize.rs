@@ -226,12 +226,37 @@ async fn whoever_is_logged_in_or_vouched_for_is_answered_at_once() {
     let mut browser = browser.with_callback(web);
     let callback = browser.open(&request.url()).await.callback();
     assert_eq!(query(&callback, "error").as_deref(), Some("unsupported_response_type"));
-    let app = client_at(&world, &["app.example:/cb"]).await;
-    let url = world.request(&app).with("response_type", "x").url();
-    let _ = world.http.get(&url).await.expect(303);
+    let app = "app.example:/cb";
+    let request = world.request(&client_at(&world, &[app]).await).with("response_type", "x");
+    let mut browser = browser.with_callback(app);
+    let callback = browser.open(&request.url()).await.callback();
+    assert_eq!(query(&callback, "error").as_deref(), Some("unsupported_response_type"));
     let world = World::with(&[("AUTH_REDIRECT_HOSTS", "app.example")]).await;
     let request = world.request(&client_at(&world, &[web]).await).with("response_type", "x");
     let _ = world.http.get(&request.url()).await.expect(303);
+}
+
+#[tokio::test]
+async fn no_program_is_opened_without_a_click_and_an_approval_is_one() {
+    for app in ["cursor://anysphere.cursor-mcp/oauth/callback", "vscode://x/cb"] {
+        let world = World::start().await;
+        let request = world.request(&client_at(&world, &[app]).await);
+        let url = request.clone().with("response_type", "x").url();
+        let page = world.browser().open(&url).await.page().expect(400);
+        let scheme = app.split_once(':').unwrap().0;
+        let link = page.link(&format!("Open {scheme}:"));
+        assert_eq!(query(&link, "state").as_deref(), Some(&*request.state), "{link}");
+        assert_eq!(query(&link, "error").as_deref(), Some("unsupported_response_type"), "{link}");
+        let framed = world.http.request(Method::GET, &url).header("sec-fetch-dest", "iframe");
+        let _ = world.http.send(framed).await.expect(400);
+        let mut browser = world.browser().with_callback(app);
+        let callback = world.go(&mut browser, &request.url(), "alice").await;
+        assert!(query(&callback, "code").is_some(), "{callback}");
+        let mut browser = world.browser().with_callback(app);
+        let consent = browser.open(&request.url()).await.page().expect(200);
+        let denied = browser.submit(&consent, consent.form("Deny")).await.callback();
+        assert_eq!(query(&denied, "error").as_deref(), Some("access_denied"), "{denied}");
+    }
 }
 
 #[tokio::test]

@@ -370,3 +370,22 @@ async fn faults_happen_below_the_path_too() {
     world.refresh(&client, refresh).await.expect_oauth_error(400, "invalid_grant");
     let _ = world.refresh(&client, refresh).await.expect(200);
 }
+
+/// A prefix that demands the path `/`, whatever the issuer's is.
+#[tokio::test]
+async fn cookies_are_of_the_host_alone_where_it_has_a_certificate() {
+    let settings = [
+        ("AUTH_SERVER_URL", "https://auth.example/auth"),
+        ("BASE_URI", "https://mcp.example"),
+        ("MCP_AUTH_CLIENT_SECRET", "a secret between two servers of the public"),
+        ("AUTH_MOCK_IDP", "1"),
+    ];
+    let world = World::below(PATH, &settings).await;
+    let url = world.request(&world.app().await).without("resource").url();
+    let shown = world.http.get(&url).await.expect(200);
+    let cookie = shown.header("set-cookie").unwrap();
+    let parts: BTreeSet<_> = cookie.split("; ").skip(1).collect();
+    assert!(cookie.starts_with("__Host-txn-"), "{cookie}");
+    assert!(["Path=/", "Secure", "HttpOnly"].iter().all(|part| parts.contains(part)), "{cookie}");
+    assert!(!cookie.contains("Domain"), "{cookie}");
+}

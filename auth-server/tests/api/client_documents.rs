@@ -212,6 +212,26 @@ async fn a_client_that_its_host_withdraws_is_out() {
 }
 
 #[tokio::test]
+async fn a_client_that_is_withdrawn_while_its_user_is_asked_is_not_let_in() {
+    let (world, host) = (world().await, Host::start().await);
+    let (client, mut browser) = (host.client(), world.browser());
+    let _ = open(&world, &client).await.expect(200);
+    world.pass(300);
+    let consent = browser.open(&world.request(&client).url()).await.page().expect(200);
+    world.pass(300);
+    host.set(404, &json!({}));
+    let _ = open(&world, &client).await.expect(400);
+    let login = crate::support::approve(&mut browser, &consent).await.page().expect(200);
+    let password = crate::support::PASSWORD;
+    let end = crate::support::sign_in(&mut browser, &login, "alice", password).await.page();
+    assert!(end.expect(400).text().contains("has been withdrawn"));
+    host.set(200, &document(&host.url));
+    world.pass(60);
+    let tokens = world.tokens(&client).await;
+    assert!(world.is_active(&tokens.access).await, "its host says it again");
+}
+
+#[tokio::test]
 async fn what_a_document_says_later_does_not_change_what_the_user_saw() {
     let (world, host) = (world().await, Host::start().await);
     let (client, mut browser) = (host.client(), world.browser());

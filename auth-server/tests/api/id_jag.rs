@@ -6,12 +6,12 @@ use ambient::Entropy;
 use http::Method;
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
-use testkit::{dpop::ProofKey, http::Answer};
+use testkit::{dpop::ProofKey, http::Answer, oauth::Client};
 
 use crate::{
     client_documents::Host,
     signer::{Signer, changed, lacking},
-    support::{RESOURCE, World},
+    support::{CALLBACK, RESOURCE, World},
 };
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -30,12 +30,19 @@ struct Enterprise {
 async fn enterprise() -> Enterprise {
     let (keys, provider) = (Host::start().await, Signer::new("idp"));
     keys.set(200, &provider.set());
-    let clients = json!({ "clients": [{ "client_id": "desktop", "client_secret": SECRET }] });
+    let clients = json!({ "clients": [
+        { "client_id": "desktop", "client_secret": SECRET },
+        { "client_id": "public", "redirect_uris": [CALLBACK] },
+    ]});
     let mut file = NamedTempFile::new().unwrap();
     file.write_all(clients.to_string().as_bytes()).unwrap();
     let path = file.path().to_str().unwrap();
     let trusted = format!("{IDP}={}", keys.url);
-    let settings = [("AUTH_CLIENTS_FILE", path), ("AUTH_ID_JAG_ISSUERS", &trusted)];
+    let settings = [
+        ("AUTH_CLIENTS_FILE", path),
+        ("AUTH_ID_JAG_ISSUERS", &trusted),
+        ("AUTH_CIMD_ALLOW_PRIVATE", "1"),
+    ];
     Enterprise { world: World::with(&settings).await, provider, keys }
 }
 
@@ -46,6 +53,26 @@ impl Enterprise {
             "resource": RESOURCE, "jti": Entropy::system().hex::<16>(), "scope": "mcp",
             "email": "ann@corp.example", "iat": NOW, "exp": NOW + 300,
         })
+    }
+
+    /// A new assertion for another client, that says these scopes or none.
+    fn about(&self, client: &str, scope: Option<&str>) -> String {
+        let now = self.world.clock.now().as_secs();
+        let claims = changed(&self.claims(), "client_id", json!(client));
+        let claims = changed(&changed(&claims, "iat", json!(now)), "exp", json!(now + 300));
+        let claims = match scope {
+            Some(scope) => changed(&claims, "scope", json!(scope)),
+            None => lacking(&claims, "scope"),
+        };
+        self.provider.sign(TYPE, &claims)
+    }
+
+    /// What a client that has registered itself gets for one.
+    async fn redeem_as(&self, client: &Client, assertion: &str, more: &[(&str, &str)]) -> Answer {
+        let mut form =
+            vec![("grant_type", GRANT), ("assertion", assertion), ("client_id", &client.id)];
+        form.extend(client.secret.as_deref().map(|secret| ("client_secret", secret)));
+        self.world.token(&[&form, more].concat()).await
     }
 
     async fn redeem(&self, assertion: &str, more: &[(&str, &str)]) -> Answer {
@@ -185,6 +212,80 @@ async fn a_client_that_cannot_be_told_from_others_is_not_spoken_to() {
     this.world.token(&form).await.expect_oauth_error(400, "unauthorized_client");
     let known = this.world.app_with(json!({ "grant_types": grants })).await;
     assert_eq!(known.registration["grant_types"], grants);
+}
+
+#[tokio::test]
+async fn what_a_client_has_registered_is_a_wish_and_what_there_is_a_limit() {
+    let this = enterprise().await;
+    let grants = json!(["authorization_code", GRANT]);
+    let client = async |scope: Option<&str>| {
+        this.world.app_with(json!({ "grant_types": grants, "scope": scope })).await
+    };
+    let all = "mcp notes admin superuser";
+    for (wish, said, granted) in [
+        (Some("mcp admin superuser"), Some(all), "mcp"),
+        (Some("mcp admin superuser"), None, "mcp"),
+        (Some("claudeai"), Some("mcp"), "mcp"),
+        (Some("claudeai"), None, "mcp notes"),
+        (None, Some(all), "mcp notes"),
+    ] {
+        let client = client(wish).await;
+        let answer = this.redeem_as(&client, &this.about(&client.id, said), &[]).await;
+        assert_eq!(answer.expect(200).json()["scope"], granted, "{wish:?} {said:?}");
+    }
+    let client = client(Some("mcp")).await;
+    let (by_name, assertion) = ([("scope", "notes")], this.about(&client.id, Some(all)));
+    let named = this.redeem_as(&client, &assertion, &by_name).await.expect(200).json();
+    assert_eq!(named["scope"], "notes", "what is asked for now is what is wished");
+    let none = this.about(&client.id, Some("admin superuser"));
+    this.redeem_as(&client, &none, &[]).await.expect_oauth_error(400, "invalid_scope");
+}
+
+#[tokio::test]
+async fn a_public_client_of_the_operator_is_not_spoken_to_either() {
+    let this = enterprise().await;
+    let assertion = this.about("public", Some("mcp"));
+    let form = [("grant_type", GRANT), ("assertion", &*assertion), ("client_id", "public")];
+    this.world.token(&form).await.expect_oauth_error(400, "unauthorized_client");
+}
+
+/// Its document says that it can sign, and that it can do without: here it has to.
+#[tokio::test]
+async fn who_can_prove_who_it_is_has_to_do_so_for_this() {
+    let (this, host, signer) = (enterprise().await, Host::start().await, Signer::new("own"));
+    let document = json!({
+        "client_id": host.url, "client_name": "A", "redirect_uris": [CALLBACK],
+        "grant_types": ["authorization_code", "refresh_token", GRANT],
+        "token_endpoint_auth_method": "private_key_jwt", "jwks": signer.set(),
+        "token_endpoint_auth_methods_supported": ["none", "private_key_jwt"],
+    });
+    host.set(200, &document);
+    let client = host.client();
+    let _ = this.world.tokens(&client).await;
+    let unsigned = this.redeem_as(&client, &this.about(&client.id, None), &[]).await;
+    unsigned.expect_oauth_error(400, "unauthorized_client");
+    assert!(unsigned.text().contains("prove who they are"), "{unsigned}");
+    let own = json!({
+        "iss": client.id, "sub": client.id, "aud": this.world.issuer,
+        "jti": Entropy::system().hex::<16>(), "iat": NOW, "exp": NOW + 60,
+    });
+    let own = signer.sign("JWT", &own);
+    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+    let proof = [("client_assertion_type", kind), ("client_assertion", &*own)];
+    let proven = this.redeem_as(&client, &this.about(&client.id, None), &proof).await;
+    assert_eq!(proven.expect(200).json()["scope"], "mcp notes");
+}
+
+#[tokio::test]
+async fn a_client_that_lives_by_assertions_is_kept() {
+    let this = enterprise().await;
+    let client = json!({ "grant_types": ["authorization_code", GRANT] });
+    let client = this.world.app_with(client).await;
+    for hours in [23, 2, 24 * 80, 24 * 80] {
+        this.world.pass(hours * 3600);
+        let assertion = this.about(&client.id, None);
+        let _ = this.redeem_as(&client, &assertion, &[]).await.expect(200);
+    }
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ async fn a_good_token_is_described_in_full() {
         "token_type": "Bearer",
         "exp": 1_800_000_900,
         "iat": 1_800_000_000,
+        "nbf": 1_800_000_000,
         "sub": "alice",
         "aud": RESOURCE,
         "iss": world.issuer,

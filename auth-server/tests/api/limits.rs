@@ -11,7 +11,10 @@ use testkit::{
     redis::RedisServer,
 };
 
-use crate::support::{CALLBACK, PASSWORD, RESOURCE_SERVER, World, approve, sign_in};
+use crate::{
+    provider::Provider,
+    support::{CALLBACK, PASSWORD, RESOURCE_SERVER, World, approve, sign_in},
+};
 
 pub(crate) const PROXY: (&str, &str) = ("AUTH_TRUSTED_PROXIES", "127.0.0.0/8");
 
@@ -126,6 +129,59 @@ async fn who_opens_too_many_authorizations_is_told_on_a_page() {
     let page = from(&world.http, "203.0.113.7", Method::GET, &path, &[]).await.expect(429);
     assert_eq!(page.header("retry-after"), Some("120"));
     assert!(page.text().contains("Wait 2 minutes"), "{page}");
+}
+
+/// The same form from `address`, out of a browser that has come as far as its page.
+async fn submit_from(
+    world: &World,
+    browser: &Browser,
+    path: &str,
+    fields: &[(&str, &str)],
+) -> Answer {
+    let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
+    let request = world.http.request(Method::POST, path).header("x-forwarded-for", "203.0.113.7");
+    let request = request.header("cookie", cookies.collect::<Vec<_>>().join("; "));
+    world.http.send(request.form(fields)).await
+}
+
+const LOGINS: [(&str, &str); 2] = [PROXY, ("AUTH_LIMIT_AUTHORIZE", "1/60")];
+
+#[tokio::test]
+async fn who_begins_too_many_logins_to_look_at_applications_is_told_so() {
+    let world = World::with(&LOGINS).await;
+    let _ = from(&world.http, "203.0.113.7", Method::GET, "/apps", &[]).await.expect(303);
+    let page = from(&world.http, "203.0.113.7", Method::GET, "/apps", &[]).await.expect(429);
+    assert!(page.text().contains("Too many requests"), "{page}");
+    let _ = from(&world.http, "203.0.113.8", Method::GET, "/apps", &[]).await.expect(303);
+}
+
+#[tokio::test]
+async fn who_agrees_again_and_again_is_told_so() {
+    let world = World::with(&LOGINS).await;
+    let (mut browser, client) = (world.browser(), world.app().await);
+    let consent = browser.open(&world.request(&client).url()).await.page().expect(200);
+    let form = consent.form("Approve");
+    let fields = ["transaction", "token"].map(|name| (name, form.value(name).unwrap()));
+    let fields = [&fields[..], &[("decision", "approve")]].concat();
+    let _ = submit_from(&world, &browser, "/consent", &fields).await.expect(303);
+    let _ = submit_from(&world, &browser, "/consent", &fields).await.expect(429);
+}
+
+#[tokio::test]
+async fn who_chooses_a_provider_again_and_again_is_told_so() {
+    let clock = World::clock();
+    let provider = Provider::start(&clock).await;
+    let settings = provider.settings();
+    let settings = settings.iter().map(|(name, value)| (*name, &**value));
+    let settings = settings.chain(LOGINS).chain([("AUTH_MOCK_IDP", "1")]).collect::<Vec<_>>();
+    let world = World::by(clock, &settings).await;
+    let mut browser = world.browser();
+    let chooser = login_page(&world, &mut browser).await;
+    let form = chooser.form("Demo users (mock)");
+    let fields = ["transaction", "token", "goal"].map(|name| (name, form.value(name).unwrap()));
+    let fields = [&fields[..], &[("upstream", "mock")]].concat();
+    let _ = submit_from(&world, &browser, "/login", &fields).await.expect(303);
+    let _ = submit_from(&world, &browser, "/login", &fields).await.expect(429);
 }
 
 #[tokio::test]

@@ -152,6 +152,43 @@ async fn a_browser_in_which_nobody_was_is_not_sent_to_a_strangers_address() {
     let _ = story.leave(&wish).await.callback();
 }
 
+/// Where the operator has named hosts, an address elsewhere is not registered, and one from before is
+/// not gone to.
+#[tokio::test]
+async fn the_operator_says_where_a_browser_goes_after_a_logout() {
+    let (web, hosts) = ("https://evil.example/bye", ("AUTH_REDIRECT_HOSTS", "claude.ai"));
+    let story = Story::begin_at("alice", web).await;
+    let limited = story.world.another(&[hosts, ("AUTH_TOKEN_FORMAT", "jwt")]).await;
+    let metadata = |after: &str| {
+        json!({
+            "redirect_uris": [CALLBACK], "post_logout_redirect_uris": [CALLBACK, after],
+            "token_endpoint_auth_method": "none",
+        })
+    };
+    let refused = limited.post_json("/register", &metadata(web)).await;
+    refused.expect_oauth_error(400, "invalid_client_metadata");
+    assert!(refused.text().contains("post_logout_redirect_uris, number 2"), "{refused}");
+    let _ = limited.post_json("/register", &metadata("https://claude.ai/bye")).await.expect(201);
+    let wish = [("id_token_hint", &*story.hint), ("post_logout_redirect_uri", web)];
+    let address = Url::parse_with_params("http://x/logout", &wish).unwrap();
+    let path = format!("/logout?{}", address.query().unwrap());
+    let page = limited.get(&path).await.expect(200);
+    assert!(page.header("location").is_none() && !page.text().contains("evil.example"), "{page}");
+}
+
+#[tokio::test]
+async fn no_program_is_opened_after_a_logout_without_a_click() {
+    let app = "app.example:/bye";
+    let mut story = Story::begin_at("alice", app).await;
+    let hint = story.hint.clone();
+    let wish = [("id_token_hint", &*hint), ("post_logout_redirect_uri", app)];
+    let address = Url::parse_with_params(&format!("{}/logout", story.world.issuer), &wish).unwrap();
+    let page = story.world.browser().open(address.as_str()).await.page().expect(200);
+    assert_eq!(page.link("Open app.example:").as_str(), app);
+    story.browser = story.browser.with_callback(app);
+    let _ = story.leave(&wish).await.callback();
+}
+
 /// It comes without our cookies, so it could log nobody out.
 #[tokio::test]
 async fn a_form_of_another_site_becomes_a_link() {

@@ -37,6 +37,7 @@ mod refresh;
 mod register;
 mod remembered;
 mod revoke;
+mod scope_limits;
 mod secrets;
 mod sessions;
 mod signer;

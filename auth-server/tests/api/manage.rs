@@ -5,6 +5,11 @@ use http::Method;
 use serde_json::{Value, json};
 use store::{RedisOptions, Store};
 use testkit::{http::Answer, oauth::Client, redis::RedisServer};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpStream,
+};
+use url::Url;
 
 use crate::support::{CALLBACK, World, redemption, refreshing};
 
@@ -104,6 +109,37 @@ async fn so_it_does_in_redis() {
     let server = RedisServer::start().await;
     let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
     delete(&World::on(store, Clock::system()).await).await;
+}
+
+/// The server asks for the body of a change when it has found the client: what happens then happens in
+/// between.
+#[tokio::test]
+async fn a_change_that_is_on_the_way_brings_no_client_back() {
+    let world = World::start().await;
+    let client = world.confidential().await;
+    let uri = Url::parse(client.registration["registration_client_uri"].as_str().unwrap()).unwrap();
+    let token = client.registration["registration_access_token"].as_str().unwrap();
+    let body = json!({ "redirect_uris": [CALLBACK], "client_name": "Back again" }).to_string();
+    let address = uri.socket_addrs(|| None).unwrap();
+    let mut connection = BufReader::new(TcpStream::connect(&*address).await.unwrap());
+    let head = format!(
+        "PUT {} HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {token}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\
+         connection: close\r\n\r\n",
+        uri.path(),
+        uri.authority(),
+        body.len(),
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    let mut line = String::new();
+    connection.read_line(&mut line).await.unwrap();
+    assert!(line.starts_with("HTTP/1.1 100"), "{line}");
+    let _ = manage(&world, &client, Method::DELETE, None).await.expect(204);
+    connection.write_all(body.as_bytes()).await.unwrap();
+    let mut rest = String::new();
+    connection.read_to_string(&mut rest).await.unwrap();
+    assert!(rest.contains("HTTP/1.1 401") && rest.contains("invalid_token"), "{rest}");
+    manage(&world, &client, Method::GET, None).await.expect_oauth_error(401, "invalid_token");
 }
 
 #[tokio::test]

@@ -5,6 +5,10 @@ use http::Method;
 use serde_json::json;
 use store::{RedisOptions, Store};
 use testkit::{http::Answer, redis::RedisServer};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+    net::TcpStream,
+};
 
 use crate::support::{CALLBACK, RESOURCE_SERVER, World, redemption, refreshing};
 
@@ -74,4 +78,33 @@ async fn public_keys_are_still_told_and_nothing_is_signed() {
     let userinfo = world.http.request(Method::GET, "/userinfo");
     let token = "mcpa_z9XnvHZ8rHNPru0bA38tVcPq30kGJZ5ebVOCNe4bDzbmjyh91";
     check(&world.http.send(userinfo.bearer_auth(token)).await);
+}
+
+/// Says which names of this Redis may be written.
+async fn allow_writing(server: &RedisServer, pattern: &str) {
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port())).await.unwrap();
+    let command = format!("ACL SETUSER default resetkeys %R~* {pattern}\r\n");
+    stream.write_all(command.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    BufReader::new(stream).read_line(&mut answer).await.unwrap();
+    assert_eq!(answer.trim(), "+OK");
+}
+
+/// The new tokens of a refresh are written at once, and counted only when both are there.
+#[tokio::test]
+async fn of_two_tokens_that_cannot_both_be_kept_none_is_told() {
+    let server = RedisServer::start().await;
+    let world = world(&server).await;
+    let client = world.app().await;
+    let refresh = world.tokens(&client).await.refresh.unwrap();
+    // Not the access token; not the refresh token.
+    for pattern in ["%W~auth:[!i]*", "%W~auth:[!r]*"] {
+        allow_writing(&server, pattern).await;
+        let refused = world.refresh(&client, &refresh).await;
+        assert!(refused.status.is_server_error(), "{pattern}: {refused}");
+        assert!(!refused.text().contains("token\""), "{pattern}: {refused}");
+    }
+    allow_writing(&server, "%W~*").await;
+    let tokens = world.refresh(&client, &refresh).await.expect(200).json();
+    assert!(world.is_active(tokens["access_token"].as_str().unwrap()).await);
 }

@@ -1,5 +1,6 @@
 //! Authorization requests that are handed in ahead of the browser (RFC 9126).
 
+use http::Method;
 use serde_json::json;
 use testkit::{
     http::Answer,
@@ -60,6 +61,24 @@ async fn it_is_opened_once_and_within_a_minute() {
     let url = pushed(&world, &client, &world.request(&client)).await;
     world.pass(60);
     let _ = world.http.get(&url).await.expect(400);
+}
+
+/// A scanner of links in mail looks whether an address is there.
+#[tokio::test]
+async fn who_only_looks_whether_it_is_there_does_not_open_it() {
+    let world = World::start().await;
+    let client = world.app().await;
+    let url = pushed(&world, &client, &world.request(&client)).await;
+    let looked = world.http.send(world.http.request(Method::HEAD, &url)).await.expect(405);
+    assert_eq!(looked.header("allow"), Some("GET, POST"));
+    let _ = world.http.get(&url).await.expect(200);
+    for path in ["/apps", "/logout", "/upstream/mock/callback", "/device/done"] {
+        let _ = world.http.send(world.http.request(Method::HEAD, path)).await.expect(405);
+    }
+    for path in ["/", "/login", "/device"] {
+        let looked = world.http.send(world.http.request(Method::HEAD, path)).await;
+        assert_ne!(looked.status, 405, "{path}");
+    }
 }
 
 #[tokio::test]

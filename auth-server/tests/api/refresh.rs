@@ -70,6 +70,20 @@ async fn a_token_two_generations_old_ends_the_login_at_once() {
     assert!(!world.is_active(&third.access).await);
 }
 
+/// Who sends the same token with a request that would be refused anyhow is noticed all the same.
+#[tokio::test]
+async fn a_used_token_ends_the_login_whatever_else_is_wrong() {
+    for (name, value) in [("resource", "https://other.example/"), ("scope", "admin")] {
+        let world = World::start().await;
+        let (client, token) = signed_in(&world).await;
+        let next = refreshed(&world, &client, &token).await;
+        world.pass(60);
+        let form = with(refreshing(&client, &token), name, value);
+        world.token(&form).await.expect_oauth_error(400, "invalid_grant");
+        assert!(!world.is_active(&next.access).await, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn another_client_can_neither_use_nor_end_it() {
     let world = World::start().await;

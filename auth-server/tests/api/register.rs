@@ -180,6 +180,19 @@ async fn keys_that_could_never_be_fetched_are_refused_at_once() {
 }
 
 #[tokio::test]
+async fn a_registration_of_more_addresses_than_any_client_needs_is_refused() {
+    let world = World::start().await;
+    let long = |number: usize| format!("https://a.example/{number}{}", "x".repeat(2000));
+    let metadata = json!({
+        "redirect_uris": [long(1), long(2), long(3)],
+        "post_logout_redirect_uris": [long(4), long(5)],
+    });
+    let refused = world.register(&metadata).await;
+    refused.expect_oauth_error(400, "invalid_client_metadata");
+    assert!(refused.text().contains("at most 8192 characters together"), "{refused}");
+}
+
+#[tokio::test]
 async fn a_member_that_is_there_twice_is_told_as_such() {
     let world = World::start().await;
     let register = async |body: &'static str| {

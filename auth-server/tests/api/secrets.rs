@@ -2,28 +2,52 @@
 
 use ambient::{Clock, Secret};
 use http::Method;
+use serde_json::json;
 use store::{RedisOptions, Store};
-use testkit::{oauth::Client, redis::RedisServer};
+use testkit::{dpop::ProofKey, oauth::Client, redis::RedisServer};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
-use crate::support::{World, approve, sign_in};
+use crate::{
+    device,
+    dpop::post,
+    signer::Signer,
+    support::{PASSWORD, World, approve, redemption, sign_in},
+};
 
-/// What is there after a login, another one that is on the way, and a stranger.
-const PREFIXES: [&str; 11] = [
+/// What is there after a login, others that are on the way, a stranger, a device and its user, and
+/// whoever proves something.
+const PREFIXES: [&str; 21] = [
     "client",
     "pending",
     "login",
     "session",
     "apps",
+    "consent",
     "exch",
     "installation",
     "refresh",
     "family",
+    "device",
+    "usercode",
+    "visit",
+    "par",
+    "dpop",
+    "nonce",
+    "jti",
+    "keys",
+    "idp",
     "limit",
     "ladder",
+];
+
+/// The settings of all that can be there.
+const SETTINGS: [(&str, &str); 3] = [
+    ("AUTH_TRUSTED_PROXIES", "127.0.0.1"),
+    ("AUTH_DPOP_NONCE", "1"),
+    ("AUTH_TOKEN_FORMAT", "opaque"),
 ];
 
 /// Everything in a Redis that nobody else uses: each key with its value and its lifetime.
@@ -48,7 +72,78 @@ async fn dump(server: &RedisServer) -> String {
 
 async fn world(server: &RedisServer) -> World {
     let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
-    World::on_with(store, Clock::system(), &[("AUTH_TRUSTED_PROXIES", "127.0.0.1")]).await
+    World::on_with(store, Clock::system(), &SETTINGS).await
+}
+
+/// A device whose user has typed its code and not decided; the secrets of both.
+async fn device(world: &World) -> [String; 2] {
+    let client = device::program(world).await;
+    let begun = device::begin(world, &client).await;
+    let user_code = device::text(&begun, "user_code").to_owned();
+    let _ = device::enter(world, &mut world.browser(), &user_code).await.expect(200);
+    [device::text(&begun, "device_code").to_owned(), user_code]
+}
+
+/// A request that was handed in, and tokens that are bound to a key; what is secret of that.
+async fn proven(world: &World, client: &Client) -> Vec<String> {
+    let request = world.request(client);
+    let mut form: Vec<_> = request.query.iter().map(|(name, it)| (&**name, &**it)).collect();
+    form.extend(client.secret.as_deref().map(|secret| ("client_secret", secret)));
+    let taken = world.http.post_form("/par", &form).await.expect(201).json();
+    let (request, code) = world.code(client).await;
+    let form = redemption(client, &request, &code);
+    let key = ProofKey::p256();
+    let draft = || key.draft("POST", &world.at("/token"), world.clock.now());
+    let told = post(&world.http, "/token", &form, &draft().sign()).await;
+    let nonce = told.header("dpop-nonce").unwrap().to_owned();
+    let proof = draft().claim("nonce", json!(nonce)).sign();
+    let tokens = post(&world.http, "/token", &form, &proof).await.expect(200).json();
+    let secrets = [&taken["request_uri"], &tokens["access_token"], &tokens["refresh_token"]];
+    secrets.map(|secret| secret.as_str().unwrap().rsplit(':').next().unwrap().to_owned()).into()
+}
+
+/// A client that signs once, and one whose user's consent is remembered.
+async fn known(world: &World) {
+    let signer = Signer::new("a");
+    let web = "https://client.example/cb";
+    let metadata = json!({
+        "redirect_uris": [web], "token_endpoint_auth_method": "private_key_jwt",
+        "jwks": signer.set(),
+    });
+    let registration = world.register(&metadata).await.expect(201).json();
+    let id = registration["client_id"].as_str().unwrap().to_owned();
+    let client = Client { id, secret: None, redirect_uri: web.to_owned(), registration };
+    let mut browser = world.browser().with_callback(web);
+    world.go(&mut browser, &world.request(&client).url(), "alice").await;
+    let now = world.clock.now().as_secs();
+    let assertion = signer.sign(
+        "JWT",
+        &json!({
+            "iss": client.id, "sub": client.id, "aud": world.issuer, "jti": "once",
+            "iat": now, "exp": now + 60,
+        }),
+    );
+    let form = [
+        ("token", "x"),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", &assertion),
+    ];
+    let _ = world.http.post_form("/revoke", &form).await.expect(200);
+}
+
+/// Somebody who has logged in at the mock and does not come back.
+async fn on_the_way(world: &World, client: &Client) {
+    let mut browser = world.browser();
+    let consent = browser.open(&world.request(client).url()).await.page().expect(200);
+    let login = approve(&mut browser, &consent).await.page().expect(200);
+    let form = login.form("Sign in");
+    let hidden = ["state", "nonce", "code_challenge", "token"];
+    let hidden = hidden.map(|name| (name, form.value(name).unwrap()));
+    let fields = [&hidden[..], &[("username", "alice"), ("password", PASSWORD)]].concat();
+    let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
+    let request = world.http.request(Method::POST, "/mock-upstream-idp/authorize");
+    let request = request.header("cookie", cookies.collect::<Vec<_>>().join("; "));
+    let _ = world.http.send(request.form(&fields)).await.expect(303);
 }
 
 /// A token request from another address, which is counted, and a login that fails.
@@ -72,13 +167,25 @@ async fn no_secret_lies_in_the_store_and_everything_ends() {
     let refresh = tokens.refresh.unwrap();
     let _ = world.refresh(&client, &refresh).await.expect(200);
     strangers(&world, &client).await;
+    let [device_code, user_code] = device(&world).await;
+    let bound = proven(&world, &client).await;
+    known(&world).await;
+    on_the_way(&world, &client).await;
+    let _ = world.http.get("/jwks").await.expect(200);
     let dump = dump(&server).await;
     let management = client.registration["registration_access_token"].as_str().unwrap();
     let secret = client.secret.as_deref().unwrap();
     for secret in [&*unspent, &*tokens.access, &*refresh, secret, management] {
         assert!(!dump.contains(&secret[5..]), "{dump}");
     }
-    for kind in ["mcpa_", "mcpr_", "mcpb_", "mcpn_", "mcpu_"] {
+    for secret in bound.iter().chain([&device_code]) {
+        assert!(!dump.contains(&secret[5..]), "{secret}: {dump}");
+    }
+    for line in dump.lines().filter(|line| line.contains(&user_code)) {
+        let shown = ["auth:device:", "auth:pending:"];
+        assert!(shown.iter().any(|prefix| line.starts_with(prefix)), "{line}");
+    }
+    for kind in ["mcpa_", "mcpr_", "mcpb_", "mcpn_", "mcpu_", "mcpd_", "mcpq_"] {
         assert!(!dump.contains(kind), "{dump}");
     }
     for prefix in PREFIXES {

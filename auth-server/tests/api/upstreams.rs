@@ -10,6 +10,7 @@ use testkit::{
 use url::Url;
 
 use crate::{
+    log::Log,
     provider::Provider,
     signer::Signer,
     support::{World, approve, redemption, sign_in},
@@ -142,6 +143,25 @@ async fn of_a_providers_people_those_get_in_whom_the_operator_lets_in() {
         assert!(page.text().contains(told) && !page.text().contains("corp.example"), "{page}");
         assert!(!page.text().contains("staff"), "{page}");
     }
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_has_a_line_that_does_not_say_who() {
+    let log = Log::keep();
+    let limits = [("AUTH_UPSTREAM_CORP_ALLOWED_DOMAINS", "corp.example")];
+    let (world, provider) = world(&limits).await;
+    provider.script().claims = Box::new(|claims| {
+        claims["email"] = json!("eve@evil.example");
+        claims["email_verified"] = json!(true);
+    });
+    let _ = refused(&world, 403).await;
+    let lines = log.audit("login.refused", None);
+    let [line] = &*lines else { panic!("one login was refused: {lines:?}") };
+    let fields = &line["fields"];
+    assert_eq!((&fields["outcome"], &fields["about"]), (&json!("refused"), &json!("corp")));
+    let begun = log.audit("authorization.begun", None);
+    assert_eq!(fields["login"], begun[0]["fields"]["login"]);
+    assert!(!line.to_string().contains("evil.example"), "{line}");
 }
 
 #[tokio::test]

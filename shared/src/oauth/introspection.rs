@@ -43,6 +43,9 @@ pub struct ActiveToken {
     pub exp: u64,
     /// When it was issued, in whole seconds since the Unix epoch.
     pub iat: u64,
+    /// Before when it is not good: when it was issued. None of an authorization server that does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<u64>,
     /// Who has allowed it: a stable identifier.
     pub sub: String,
     /// The resource it is for.
@@ -89,6 +92,7 @@ mod tests {
             token_type: TokenType::Bearer,
             exp: 2,
             iat: 1,
+            nbf: Some(1),
             sub: "alice".into(),
             aud: "https://mcp.example/mcp".into(),
             iss: "https://auth.example".into(),
