@@ -146,7 +146,11 @@ impl Sessions {
             watched: BTreeSet::new(),
         };
         self.flow.kept("session: opened", None, Some(id.as_str()));
-        self.table.put(id.as_str(), &record, self.lifetime(record.transport)).await?;
+        let kept = self.table.put(id.as_str(), &record, self.lifetime(record.transport)).await;
+        if let Err(error) = kept {
+            self.quota.give_back(&record.owner, &id).await;
+            return Err(error.into());
+        }
         Ok(id)
     }
 
