@@ -25,12 +25,28 @@ return 1";
 /// Adds an event, sets the lifetime and announces the event in one step: no log is left without a
 /// lifetime, and events are announced in their order, each after the id of the one before it, by which
 /// a reader notices that an announcement was lost on its way.
+/// Where its writer knows of an event that the log has lost at its end, before a failover, the new one
+/// says so, and comes after the lost one whatever this server's clock says.
 /// Trims whole blocks (`~`), which costs Redis much less than an exact length. Only large events can
 /// make a log too large for its number of them; their bytes are looked at, and half is dropped.
 const APPEND: &str = "\
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 local before = last[1] and last[1][1] or '0-0'
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[2])
+local id
+local millis, number = string.match(before, '(%d+)-(%d+)')
+local known_millis, known_number = string.match(ARGV[5], '(%d+)-(%d+)')
+local ahead = tonumber(known_millis) - tonumber(millis)
+if ahead == 0 then ahead = tonumber(known_number) - tonumber(number) end
+if ahead > 0 then
+  before = ARGV[5]
+  local next = '*'
+  if tonumber(redis.call('TIME')[1]) * 1000 <= tonumber(known_millis) then
+    next = known_millis .. '-' .. string.format('%.0f', tonumber(known_number) + 1)
+  end
+  id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], next, 'e', ARGV[2], 'b', before)
+else
+  id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[2])
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 if #ARGV[2] > 4096 then
   local length = redis.call('XLEN', KEYS[1])
