@@ -118,7 +118,9 @@ impl Rosters {
             let members_in_doubt = members.by_end.iter().filter(|(at, _)| in_doubt(*at));
             let first = members_in_doubt.take(usize::from(DOUBTFUL));
             let doubtful: Vec<String> = first.map(|(_, member)| (**member).to_owned()).collect();
-            doubtful.iter().for_each(|member| members.set(member, claimed));
+            for member in &doubtful {
+                members.set(member, claimed);
+            }
             Room::Full(doubtful)
         })
     }

@@ -220,8 +220,8 @@ async fn a_log_that_has_lost_its_end_says_so_with_what_comes_next(world: World) 
     let lost = format!("{}-3", (ids[2].moment() + LONG).as_millis()).parse().unwrap();
     let next = log.append_after("a", "3", LONG, Some(lost)).await.unwrap();
     assert!(next > lost, "{next} comes after {lost}");
-    let last = log.append_after("a", "4", LONG, Some(next)).await.unwrap();
-    assert!(last > next);
+    let after = log.append_after("a", "4", LONG, Some(next)).await.unwrap();
+    assert!(after > next);
     assert_eq!(heard(&mut behind, 3).await, ["gap", "3", "4"]);
     let mut resumed = log.tail("a", Start::After(ids[1])).await.unwrap();
     assert_eq!(heard(&mut resumed, 4).await, ["2", "gap", "3", "4"]);
