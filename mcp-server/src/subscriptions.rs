@@ -3,7 +3,11 @@
 
 mod tasks;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use mcp_core::{Announced, Change, ChangeFeed};
@@ -56,11 +60,13 @@ pub(crate) fn is_watchable(uri: &str) -> bool {
 pub(crate) struct Feed {
     log: Log,
     flow: Flow,
+    /// The last change of this instance: if the log loses it in a failover, that is said with the next.
+    announced: Arc<Mutex<Option<EventId>>>,
 }
 
 impl Feed {
     pub(crate) fn new(store: &Store) -> Self {
-        Self { log: store.log(), flow: Flow::default() }
+        Self { log: store.log(), flow: Flow::default(), announced: Arc::default() }
     }
 
     /// Changes are shown to whoever watches.
@@ -81,8 +87,11 @@ impl ChangeFeed for Feed {
             // A change is a word or an address: it can be written.
             let text = serde_json::to_string(&change).unwrap_or_default();
             self.flow.kept("mcp:changes: something has changed", None, None);
-            if let Err(error) = self.log.append(LOG, &text, KEPT).await {
-                tracing::error!(%error, "a change could not be announced");
+            let announced = || self.announced.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = *announced();
+            match self.log.append_after(LOG, &text, KEPT, known).await {
+                Ok(id) => *announced() = Some(id).max(known),
+                Err(error) => tracing::error!(%error, "a change could not be announced"),
             }
         })
     }

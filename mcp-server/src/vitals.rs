@@ -281,6 +281,11 @@ impl mcp_core::Vitals for Vitals {
     }
 }
 
+/// What a session is called among all that are counted.
+pub(crate) fn counted_as(session: &SessionId) -> String {
+    hashed(session.as_str())
+}
+
 /// The name of a session opens it: it is not stored where it need not be.
 fn hashed(session: &str) -> String {
     const_hex::encode(Sha256::digest(session))

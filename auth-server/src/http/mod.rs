@@ -264,7 +264,7 @@ fn clothes(server: &AuthServer) -> Dress {
 
 fn readiness(server: &AuthServer) -> Health {
     let store = server.store().clone();
-    let health = Health::new(server.lifecycle()).add("store", move || {
+    let health = Health::new(server.lifecycle()).add_lately("store", move || {
         let store = store.clone();
         async move { store.ping().await }
     });

@@ -4,13 +4,13 @@ use std::{
     fmt,
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use ambient::Clock;
+use ambient::{Clock, Timestamp};
 use axum::{
     Json, Router,
     response::{IntoResponse as _, Response},
@@ -24,6 +24,12 @@ use crate::{Lifecycle, telemetry::Metrics};
 
 /// How long a check may take, together with all others.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a check may take that counts for a while, so that the whole answer is in time.
+const LATELY_TIMEOUT: Duration = Duration::from_millis(900);
+
+/// How long the success of such a check counts.
+const LATELY: Duration = Duration::from_secs(5);
 
 type Check = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
@@ -60,6 +66,35 @@ impl Health {
         });
         self.checks.push((name, check));
         self
+    }
+
+    /// Adds a check that must have succeeded within the last five seconds, as [`add`](Self::add) does
+    /// with one that must succeed now: what is away for a moment is no reason to send nothing here.
+    #[must_use]
+    pub fn add_lately<C, F, E>(self, name: &'static str, check: C) -> Self
+    where
+        C: Fn() -> F + Send + Sync + 'static,
+        F: Future<Output = Result<(), E>> + Send + 'static,
+        E: fmt::Display + Send + 'static,
+    {
+        let clock = self.clock.clone();
+        let succeeded = Arc::new(Mutex::new(None::<Timestamp>));
+        self.add(name, move || {
+            let (outcome, clock) = (check(), clock.clone());
+            let succeeded = Arc::clone(&succeeded);
+            async move {
+                let outcome = clock.timeout(LATELY_TIMEOUT, outcome).await;
+                let now = clock.now();
+                let mut last = succeeded.lock().unwrap_or_else(PoisonError::into_inner);
+                match outcome {
+                    Ok(Ok(())) => *last = Some(now),
+                    _ if last.is_some_and(|last| now < last + LATELY) => {}
+                    Ok(Err(error)) => return Err(error.to_string()),
+                    Err(_) => return Err(no_answer_within(LATELY_TIMEOUT)),
+                }
+                Ok(())
+            }
+        })
     }
 
     /// Tells readiness among the metrics of `server` as well, if there are metrics: orchestrators
@@ -114,13 +149,16 @@ impl Health {
     /// The checks that fail, and why.
     async fn failures(&self) -> Map<String, Value> {
         let outcomes = self.checks.iter().map(async |(name, check)| {
-            let late = || format!("no answer within {} ms", CHECK_TIMEOUT.as_millis());
             let outcome = self.clock.timeout(CHECK_TIMEOUT, check()).await;
-            let reason = outcome.unwrap_or_else(|_| Err(late())).err()?;
+            let reason = outcome.unwrap_or_else(|_| Err(no_answer_within(CHECK_TIMEOUT))).err()?;
             Some(((*name).to_owned(), Value::String(reason)))
         });
         join_all(outcomes).await.into_iter().flatten().collect()
     }
+}
+
+fn no_answer_within(time: Duration) -> String {
+    format!("no answer within {} ms", time.as_millis())
 }
 
 fn answer(status: StatusCode, body: Value) -> Response {

@@ -5,6 +5,7 @@
 //! known, where hyper has none.
 
 use std::{
+    collections::BTreeMap,
     io,
     mem::MaybeUninit,
     pin::Pin,
@@ -57,6 +58,12 @@ struct State {
     in_progress: usize,
     is_http2: bool,
     write_waits_since: Option<Instant>,
+    /// The bodies of HTTP/2 that hyper has not asked for more since they gave something, or began: it
+    /// asks when the client has room for what comes. The client may answer pings all the while, and
+    /// nothing waits for its socket.
+    unasked: BTreeMap<u64, Instant>,
+    /// How many requests have begun.
+    begun: u64,
     /// A request body was dropped before its end: the client may still be sending it.
     body_left: bool,
 }
@@ -69,6 +76,8 @@ impl Pulse {
             in_progress: 0,
             is_http2: false,
             write_waits_since: None,
+            unasked: BTreeMap::new(),
+            begun: 0,
             body_left: false,
         }))
     }
@@ -79,7 +88,8 @@ impl Pulse {
         state.in_progress += 1;
         state.is_http2 = is_http2;
         state.body_left = false;
-        Busy(Arc::clone(self))
+        state.begun += 1;
+        Busy { number: is_http2.then_some(state.begun), pulse: Arc::clone(self) }
     }
 
     /// The body of a request was dropped before it had been read to its end.
@@ -161,7 +171,9 @@ impl State {
             Phase::Idle => (Overdue::Idle, self.since + limits.idle_timeout),
             Phase::Linger => (Overdue::Linger, self.since + LINGER),
         });
-        write.into_iter().chain(phase).min_by_key(|(_, at)| *at)
+        let unasked = self.unasked.values().min();
+        let unasked = unasked.map(|since| (Overdue::Write, *since + limits.write_timeout));
+        write.into_iter().chain(unasked).chain(phase).min_by_key(|(_, at)| *at)
     }
 }
 
@@ -170,11 +182,32 @@ fn now() -> Instant {
 }
 
 /// One request in progress.
-pub(crate) struct Busy(Arc<Pulse>);
+pub(crate) struct Busy {
+    pulse: Arc<Pulse>,
+    /// Which one it is, where others go over the same connection at the same time.
+    number: Option<u64>,
+}
+
+impl Busy {
+    /// Its answer has something to say, and waits to be asked for more.
+    fn waits(&self) {
+        if let Some(number) = self.number {
+            self.pulse.state().unasked.insert(number, now());
+        }
+    }
+
+    /// Its answer was asked for more.
+    fn is_asked(&self) {
+        if let Some(number) = self.number {
+            self.pulse.state().unasked.remove(&number);
+        }
+    }
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        let mut state = self.0.state();
+        self.is_asked();
+        let mut state = self.pulse.state();
         state.in_progress -= 1;
         if state.in_progress == 0 {
             state.enter(Phase::Idle);
@@ -193,6 +226,7 @@ pin_project! {
 
 impl<B> Held<B> {
     pub(crate) fn new(body: B, busy: Option<Busy>) -> Self {
+        busy.iter().for_each(Busy::waits);
         Self { body, busy }
     }
 }
@@ -205,7 +239,13 @@ impl<B: Body> Body for Held<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
-        self.project().body.poll_frame(cx)
+        let this = self.project();
+        this.busy.iter().for_each(Busy::is_asked);
+        let frame = this.body.poll_frame(cx);
+        if matches!(frame, Poll::Ready(Some(Ok(_)))) {
+            this.busy.iter().for_each(Busy::waits);
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -353,5 +393,27 @@ mod tests {
         assert_eq!(outcome(&pulse).await, (Overdue::Write, 30));
         pulse.has_written(&Poll::Ready(Ok(1)));
         assert!(clock.timeout(day, pulse.overdue(&limits())).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_over_http2_that_is_not_asked_for_more_is_a_reader_that_does_not_read() {
+        let pulse = Arc::new(Pulse::new());
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let one = axum::body::Body::new(http_body_util::Full::from("one"));
+        let mut held = Held::new(one, Some(pulse.begin(true)));
+        assert_eq!(outcome(&pulse).await, (Overdue::Write, 30));
+        assert!(Pin::new(&mut held).poll_frame(&mut cx).is_ready());
+        assert_eq!(outcome(&pulse).await, (Overdue::Write, 30));
+        // Nothing to say is no fault of the reader.
+        let silent = http_body_util::StreamBody::new(futures_util::stream::pending::<
+            Result<Frame<bytes::Bytes>, std::convert::Infallible>,
+        >());
+        drop(std::mem::replace(&mut held, Held::new(axum::body::Body::empty(), None)));
+        let mut held = Held::new(silent, Some(pulse.begin(true)));
+        assert!(Pin::new(&mut held).poll_frame(&mut cx).is_pending());
+        let (clock, day) = (ambient::Clock::system(), Duration::from_hours(24));
+        assert!(clock.timeout(day, pulse.overdue(&limits())).await.is_err());
+        drop(held);
+        assert_eq!(outcome(&pulse).await.0, Overdue::Idle);
     }
 }

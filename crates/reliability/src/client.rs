@@ -233,6 +233,7 @@ impl Link {
                     clock.sleep(place.retry).await;
                 }
             }
+            seen.stream = place.id.and_then(|id| Some(id.split_once('.')?.0.to_owned()));
             if seen.end == Some(End::InstanceLost) {
                 seen.lost_after = broken.as_ref().map(Stopwatch::elapsed);
             }
@@ -275,6 +276,7 @@ async fn read(mut response: Response, seen: &mut Seen, place: &mut Place) {
     }
     while let Ok(Some(bytes)) = response.chunk().await {
         for Event { id, retry, data } in reader.take(&bytes) {
+            seen.first = seen.first.take().or_else(|| id.clone());
             place.id = id.or(place.id.take());
             place.retry = retry.unwrap_or(place.retry);
             if let Ok(message) = serde_json::from_str::<Value>(&data) {

@@ -18,6 +18,12 @@ pub struct Seen {
     pub flaws: Flaws,
     /// How it ended.
     pub end: Option<End>,
+    /// How often it was told that messages of its stream are missing.
+    pub gaps: usize,
+    /// The first event of its stream to come back to.
+    pub first: Option<String>,
+    /// What its stream is called in the names of its events, once it had one.
+    pub stream: Option<String>,
     /// If it lost its instance: how long after its stream broke it was told so.
     pub lost_after: Option<Duration>,
 }
@@ -57,7 +63,23 @@ impl Seen {
     /// Nothing yet of a call with so many steps.
     #[must_use]
     pub fn new(token: String, steps: u64) -> Self {
-        Self { token, steps, next: 1, flaws: Flaws::default(), end: None, lost_after: None }
+        Self {
+            token,
+            steps,
+            next: 1,
+            flaws: Flaws::default(),
+            end: None,
+            gaps: 0,
+            first: None,
+            stream: None,
+            lost_after: None,
+        }
+    }
+
+    /// The token that only this call's progress carries.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
     }
 
     /// How many steps were seen.
@@ -78,6 +100,8 @@ impl Seen {
             )]
             let step = params["progress"].as_f64().unwrap_or_default() as u64;
             self.progress(params["progressToken"].as_str().unwrap_or_default(), step);
+        } else if message["method"] == "notifications/message" {
+            self.gaps += usize::from(message["params"]["logger"] == "stream");
         } else if message.get("id").is_some() {
             self.ended(message);
         }

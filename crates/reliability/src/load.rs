@@ -52,7 +52,18 @@ struct Shared {
     ends: Mutex<Vec<Option<End>>>,
     /// How long after their streams broke calls were told that their instance is gone.
     lost: Mutex<Vec<Duration>>,
+    /// The streams of these calls.
+    buried: Mutex<Vec<Buried>>,
     flaws: Mutex<Flaws>,
+}
+
+/// The stream of a call that lost its instance, and how much of it its client has.
+#[derive(Clone, Debug)]
+pub struct Buried {
+    /// The key of its log.
+    pub log: String,
+    /// How many steps its client was told of.
+    pub steps: u64,
 }
 
 /// A load that is on.
@@ -100,6 +111,12 @@ async fn follow(link: Link, load: Load, tally: Tally) {
         shared.events.fetch_add(usize::try_from(seen.steps()).unwrap_or(0), Ordering::Relaxed);
         shared.resumed.fetch_add(connections - 1, Ordering::Relaxed);
         lock(&shared.lost).extend(seen.lost_after);
+        if seen.end == Some(End::InstanceLost)
+            && let Some(stream) = &seen.stream
+        {
+            let log = format!("mcp:shttp:toclient:{}:{stream}", link.session);
+            lock(&shared.buried).push(Buried { log, steps: seen.steps() });
+        }
         lock(&shared.ends).push(seen.end);
         lock(&shared.flaws).add(seen.flaws);
     }
@@ -157,6 +174,12 @@ impl Tally {
     #[must_use]
     pub fn told_after(&self) -> Vec<Duration> {
         lock(&self.0.lost).clone()
+    }
+
+    /// The streams of the calls that lost their instance.
+    #[must_use]
+    pub fn buried(&self) -> Vec<Buried> {
+        lock(&self.0.buried).clone()
     }
 
     /// Writes down what was seen, and what of it may not be.

@@ -59,6 +59,7 @@ impl Action {
             "read" => "XRANGE",
             "read the end of" => "XREVRANGE",
             "keep" => "PEXPIRE",
+            "look for" => "PTTL",
             "publish on" => "PUBLISH",
             "reach" => "PING",
             _ => "_OTHER",

@@ -61,7 +61,7 @@ pub use line::{Fate, Line, Weather};
 pub use log::{EventId, Heard, Log, MAX_BYTES, MAX_EVENTS, NotAnEventId, Page, Start, Tail};
 pub use observer::{Observer, Ran};
 pub use ring::Ring;
-pub use roster::Roster;
+pub use roster::{Bounds, Room, Roster};
 pub use rotating::{Age, Rotates, Rotating};
 pub use settings::RedisOptions;
 pub use table::{Record, Table};

@@ -53,6 +53,9 @@ pub struct Page {
     /// The event after which the reader asked to go on is not in the log any more, so that later
     /// ones may be gone as well. It may say so although none was lost, never the reverse.
     pub gap: bool,
+    /// Which of the events, by their place in `events`, come after some that were written and are gone:
+    /// a log can lose its end when another server takes over.
+    pub holes: Vec<usize>,
 }
 
 impl Log {
@@ -73,18 +76,33 @@ impl Log {
         event: &str,
         keep: Duration,
     ) -> Result<EventId, StoreError> {
+        self.append_after(stream, event, keep, None).await
+    }
+
+    /// The same by who knows of an event that was in the log: if the log has lost it since, at its end,
+    /// readers are told of a gap before the new one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
+    pub async fn append_after(
+        &self,
+        stream: &str,
+        event: &str,
+        keep: Duration,
+        known: Option<EventId>,
+    ) -> Result<EventId, StoreError> {
         let action = Action::new("append to", Self::KIND);
         let millis = lifetime_millis(keep);
         match self.store.backend() {
             Backend::Memory(memory) => {
                 let append = |all: &State| {
-                    all.logs.append(stream, event, millis, |before, id| {
+                    all.logs.append(stream, event, (millis, known), |before, id| {
                         all.bus.publish_with(stream, || format!("{before}>{id} {event}"));
                     })
                 };
                 memory.run(action, append).await
             }
-            Backend::Redis(redis) => redis.append(action, stream, event, millis).await,
+            Backend::Redis(redis) => redis.append(action, stream, event, (millis, known)).await,
         }
     }
 

@@ -6,10 +6,35 @@ use crate::{
     Backend, Store,
     error::{Action, StoreError},
     lifetime_millis,
+    memory::State,
 };
 
 /// How long it is known who has not come again, in milliseconds: one hour.
 pub(crate) const LAPSED_FOR_MILLIS: i64 = 3_600_000;
+
+/// How many members whose time has come are given to one who asks for room.
+pub(crate) const DOUBTFUL: u16 = 16;
+
+/// How long they are left to whoever was given them, in milliseconds.
+pub(crate) const CLAIMED_FOR_MILLIS: i64 = 5_000;
+
+/// How many members there may be, where a member counts until somebody has seen that it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// How many there may be.
+    pub most: u32,
+    /// How long after its time a member counts at most, if nobody ever looks.
+    pub at_most: Duration,
+}
+
+/// What came of [`Roster::enter_if_room`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// There was room.
+    Entered,
+    /// There is none. These may have gone: for some seconds nobody else is given them.
+    Full(Vec<String>),
+}
 
 /// The rosters of a store, each under its own name. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -52,6 +77,68 @@ impl Roster {
                 memory.run(action, |all| all.rosters.stay(name, member, millis)).await
             }
             Backend::Redis(redis) => redis.stay(action, name, member, millis).await,
+        }
+    }
+
+    /// As [`stay`](Self::stay), in the same step in which it is seen that fewer than `most` are there.
+    /// Gives whether there was room.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
+    pub async fn stay_if_room(
+        &self,
+        name: &str,
+        member: &str,
+        keep: Duration,
+        most: u32,
+    ) -> Result<bool, StoreError> {
+        let (action, millis) = (Action::new("stay", Self::KIND), lifetime_millis(keep));
+        match self.store.backend() {
+            Backend::Memory(memory) => {
+                let stay = |all: &State| all.rosters.stay_if_room(name, member, millis, most);
+                memory.run(action, stay).await
+            }
+            Backend::Redis(redis) => redis.stay_if_room(action, name, member, millis, most).await,
+        }
+    }
+
+    /// `member` is there for `keep` from now, if there is room, in the same step in which that is seen.
+    /// Nobody's time ends by itself here: where there is no room, the caller is given some whose time
+    /// has come, looks whether they are gone, and says so of each with [`leave`](Self::leave) or
+    /// [`vouch`](Self::vouch). One roster is entered in one way only.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
+    pub async fn enter_if_room(
+        &self,
+        name: &str,
+        member: &str,
+        keep: Duration,
+        bounds: Bounds,
+    ) -> Result<Room, StoreError> {
+        let (action, millis) = (Action::new("enter", Self::KIND), lifetime_millis(keep));
+        match self.store.backend() {
+            Backend::Memory(memory) => {
+                let enter = |all: &State| all.rosters.enter_if_room(name, member, millis, bounds);
+                memory.run(action, enter).await
+            }
+            Backend::Redis(redis) => {
+                redis.enter_if_room(action, name, member, millis, bounds).await
+            }
+        }
+    }
+
+    /// `member`, if it has not left, is there for `keep` from now after all.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
+    pub async fn vouch(&self, name: &str, member: &str, keep: Duration) -> Result<(), StoreError> {
+        let (action, millis) = (Action::new("stay", Self::KIND), lifetime_millis(keep));
+        match self.store.backend() {
+            Backend::Memory(memory) => {
+                memory.run(action, |all| all.rosters.vouch(name, member, millis)).await
+            }
+            Backend::Redis(redis) => redis.vouch(action, name, member, millis).await,
         }
     }
 

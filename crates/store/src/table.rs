@@ -62,6 +62,18 @@ impl<T: Record> Table<T> {
         decode(action, found)
     }
 
+    /// How long a record is still kept, if there is one. What is in it is not looked at.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] only.
+    pub async fn left(&self, id: &str) -> Result<Option<Duration>, StoreError> {
+        let (action, key) = (Self::action("look for"), Self::key(id));
+        match self.store.backend() {
+            Backend::Memory(memory) => memory.run(action, |all| all.tables.left(&key)).await,
+            Backend::Redis(redis) => redis.left(action, key).await,
+        }
+    }
+
     /// The record, if there is one, which from now on is kept for `keep`: a sliding lifetime.
     ///
     /// # Errors

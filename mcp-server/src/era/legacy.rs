@@ -3,6 +3,8 @@
 //! A client that goes away does not cancel its call: the call runs on, as a tracked task, until it
 //! is done or cancelled by a notification.
 
+mod one_stream;
+
 use std::{
     pin::Pin,
     sync::Arc,
@@ -12,6 +14,7 @@ use std::{
 use bytes::Bytes;
 use chassis::Lifecycle;
 use futures_util::future::{BoxFuture, join_all};
+use http::StatusCode;
 use mcp_core::{Call, Principal, flow::Peer};
 use serde_json::Value;
 use shared::mcp::{
@@ -22,6 +25,7 @@ use shared::mcp::{
 use store::StoreError;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::one_stream::serve_shared;
 use super::{
     downgrade,
     modern::timed_out,
@@ -153,66 +157,6 @@ pub(crate) async fn serve(
             Ok(Handled::Accepted)
         }
     }
-}
-
-/// Handles one message of a session whose answers all go out on its one stream (2024-11-05).
-pub(crate) async fn serve_shared(
-    server: &Server,
-    principal: Arc<Principal>,
-    session: Session,
-    incoming: Incoming,
-) -> Result<(), StoreError> {
-    let voice = Arc::new(Voice::shared(server.sessions(), &session.id));
-    match incoming {
-        Incoming::Request { id, method, params } if method == "initialize" => {
-            let asked = Asked::initialize(&id, params.as_ref(), Transport::Sse);
-            let begun = server.operations().begin(asked);
-            let agreed = begun.watch(Box::pin(agree(server, &session.id, &id, params.as_ref())));
-            voice.conclude(Some(&agreed.await?)).await;
-            voice.catch_up_beside(server);
-        }
-        Incoming::Request { id, method, .. }
-            if session.record.transport == Transport::SseOpening && method != "ping" =>
-        {
-            voice.conclude(Some(&out_of_turn(&id, "The session begins with `initialize`"))).await;
-            voice.catch_up_beside(server);
-        }
-        Incoming::Request { id, method, params } => {
-            let request = Request { id, method, params };
-            let call = request.call(server.clone(), principal, session, voice);
-            server.lifecycle().spawn(chassis::RequestId::keep(async move {
-                call.await;
-            }));
-        }
-        Incoming::Notification { method, params } => {
-            notified(server, &session, &method, params.as_ref()).await?;
-        }
-        Incoming::Response { id, outcome } => {
-            server.sessions().deliver(&session.id, &id, outcome).await?;
-        }
-    }
-    Ok(())
-}
-
-/// The answer to `initialize` in a session that a stream has opened.
-async fn agree(
-    server: &Server,
-    session: &SessionId,
-    id: &RequestId,
-    params: Option<&Params>,
-) -> Result<Bytes, StoreError> {
-    Ok(match terms(id, params, Transport::Sse) {
-        Err(refused) => refused,
-        Ok(terms) if server.sessions().agree(session, &terms).await? => {
-            server.metrics().session_opened(terms.revision.as_str());
-            initialized(server, id, terms.revision, Transport::Sse)
-        }
-        Ok(_) => out_of_turn(id, "The session is initialized already"),
-    })
-}
-
-fn out_of_turn(id: &RequestId, message: &str) -> Bytes {
-    error_message(Some(id), &ErrorObject::new(ErrorCode::INVALID_REQUEST, message))
 }
 
 /// How a call speaks: a client that reads one object only hears nothing but the answer.
@@ -380,20 +324,21 @@ impl Request {
         });
         begun.watch(Box::pin(async move {
             let revision = session.record.revision;
-            let message = match self.run(&server, principal, &session, &voice).await {
-                Ok(Some(result)) => answer(&self.id, result, revision),
+            let ran = self.run(&server, principal, &session, &voice).await;
+            let (status, message) = match ran {
+                Ok(Some(result)) => (StatusCode::OK, answer(&self.id, result, revision)),
                 Ok(None) => {
                     voice.conclude(None).await;
                     voice.catch_up_beside(&server);
                     return Answer::Nothing;
                 }
-                Err(error) => error_message(Some(&self.id), &error),
+                Err(Failed { status, error }) => (status, error_message(Some(&self.id), &error)),
             };
             let concluded = voice.conclude(Some(&message)).await;
             voice.catch_up_beside(&server);
             match concluded {
                 Some(id) => Answer::Last(Said { id: Some(id), message }),
-                None => Answer::ok(message),
+                None => Answer::Message(status, message),
             }
         }))
     }
@@ -405,7 +350,7 @@ impl Request {
         principal: Arc<Principal>,
         session: &Session,
         voice: &Arc<Voice>,
-    ) -> Result<Option<ServerResult>, ErrorObject> {
+    ) -> Result<Option<ServerResult>, Failed> {
         let revision = session.record.revision;
         let not_found = || refusal::method_not_found(revision).1;
         let method = Method::named(&self.method)
@@ -417,15 +362,12 @@ impl Request {
         match request {
             ClientRequest::Ping => return Ok(Some(empty())),
             ClientRequest::SetLevel(params) if server.features().offers(method) => {
-                let done = Box::pin(server.sessions().set_level(&session.id, params.level)).await;
-                return done.map(|()| Some(empty())).map_err(|error| {
-                    tracing::error!(%error, "a log level could not be kept");
-                    ErrorObject::new(ErrorCode::INTERNAL_ERROR, "The level could not be kept")
-                });
+                Box::pin(server.sessions().set_level(&session.id, params.level)).await?;
+                return Ok(Some(empty()));
             }
-            _ if !server.features().offers(method) => return Err(not_found()),
+            _ if !server.features().offers(method) => return Err(not_found().into()),
             ClientRequest::ListTasks(_) if !lists_tasks(server, session.record.transport) => {
-                return Err(not_found());
+                return Err(not_found().into());
             }
             ClientRequest::Subscribe(params) => {
                 return Box::pin(watch(server, session, params.uri, true)).await.map(Some);
@@ -435,7 +377,7 @@ impl Request {
             }
             _ => {}
         }
-        self.dispatch(request, server, principal, session, voice).await
+        Ok(self.dispatch(request, server, principal, session, voice).await?)
     }
 
     async fn dispatch(
@@ -535,23 +477,40 @@ async fn watch(
     session: &Session,
     uri: String,
     wanted: bool,
-) -> Result<ServerResult, ErrorObject> {
+) -> Result<ServerResult, Failed> {
     if !is_watchable(&uri) {
         let message =
             format!("What is watched has an absolute URI of up to {LONGEST_WATCHED} bytes");
-        return Err(ErrorObject::new(ErrorCode::INVALID_PARAMS, message));
+        return Err(ErrorObject::new(ErrorCode::INVALID_PARAMS, message).into());
     }
     match server.sessions().watch(&session.id, uri, wanted).await {
         Ok(()) => Ok(empty()),
         Err(WatchError::TooMany) => {
             let message = "The session watches as many resources as it may";
-            Err(ErrorObject::new(ErrorCode::INVALID_PARAMS, message))
+            Err(ErrorObject::new(ErrorCode::INVALID_PARAMS, message).into())
         }
-        Err(WatchError::Store(error)) => {
-            tracing::error!(%error, "a subscription could not be kept");
-            let message = "The subscription could not be kept";
-            Err(ErrorObject::new(ErrorCode::INTERNAL_ERROR, message))
-        }
+        Err(WatchError::Store(error)) => Err(error.into()),
+    }
+}
+
+/// Why a request has no result.
+struct Failed {
+    /// The status, where the answer has one of its own.
+    status: StatusCode,
+    error: ErrorObject,
+}
+
+impl From<ErrorObject> for Failed {
+    fn from(error: ErrorObject) -> Self {
+        Self { status: StatusCode::OK, error }
+    }
+}
+
+/// Half of it may have been done: what is asked for here can be asked for again.
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        let error = Rejection::from(error).error().clone();
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, error }
     }
 }
 

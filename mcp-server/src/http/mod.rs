@@ -15,6 +15,7 @@ mod playground;
 mod rejection;
 mod reply;
 mod resume;
+mod shared_calls;
 mod shortcut;
 mod splash;
 mod sse_2024;
@@ -135,11 +136,10 @@ fn clothes(server: &Server) -> Dress {
 }
 
 fn readiness(server: &Server) -> Health {
-    let store = server.store().clone();
-    let authorized = server.clone();
+    let (at_work, authorized) = (server.clone(), server.clone());
     let health = Health::new(server.lifecycle()).add("store", move || {
-        let store = store.clone();
-        async move { store.ping().await }
+        let server = at_work.clone();
+        async move { server.instances().can_work(server.clock()).await }
     });
     let health = health.add("authorization", move || {
         let ready = authorized.auth().map_or(Ok(()), auth::Auth::readiness);

@@ -128,11 +128,9 @@ impl LastWords {
     }
 
     /// Waits until the server is about to drop what is left, and gives the answer.
-    async fn spoken(&self) -> Answer {
+    pub(crate) async fn spoken(&self) -> Answer {
         self.lifecycle.nearly_over().await;
-        let message = "The server is shutting down and has not finished this call";
-        let why = json!({ "reason": "shutting_down", "retryable": true });
-        let error = ErrorObject::new(ErrorCode::INTERNAL_ERROR, message).with_data(why);
+        let error = shutting_down();
         let message = match &self.asked {
             Requests::One(id) => error_message(Some(id), &error),
             Requests::Batch(ids) => {
@@ -142,6 +140,13 @@ impl LastWords {
         };
         Answer::Message(StatusCode::SERVICE_UNAVAILABLE, message)
     }
+}
+
+/// What becomes of a call that the end of the server cuts short.
+pub(super) fn shutting_down() -> ErrorObject {
+    let message = "The server is shutting down and has not finished this call";
+    let why = json!({ "reason": "shutting_down", "retryable": true });
+    ErrorObject::new(ErrorCode::INTERNAL_ERROR, message).with_data(why)
 }
 
 /// Several messages as one.

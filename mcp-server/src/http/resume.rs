@@ -39,7 +39,7 @@ pub(super) async fn resume(
 ) -> Result<Response, Rejection> {
     let place = server.streams().enter(caller)?;
     let (sessions, id, stream) = (server.sessions(), &session.id, &last.stream);
-    let Some(origin) = sessions.streams().origin(id, stream).await? else {
+    let Some(origin) = sessions.streams().origin(id, &last).await? else {
         let message =
             "Last-Event-ID names a stream that is over, and what it said is not kept any more";
         return Err(Rejection::invalid_request(message));
@@ -55,7 +55,7 @@ pub(super) async fn resume(
         check_at: now + CHECK,
         server: server.clone(),
         ready: VecDeque::from([retry(RETRY)]),
-        is_over: sessions.streams().is_last(&session.id, &last).await?,
+        is_over: origin.is_over,
         missed: 0,
         session,
         last,
@@ -105,7 +105,10 @@ impl Resumed {
                 () = self.reading.replaced().cancelled() => self.end(None),
                 followed = self.follower.next() => match followed {
                     None => self.end(None),
-                    Some(Ok(followed)) => self.take(followed),
+                    Some(Ok(followed)) => {
+                        self.note_writer();
+                        self.take(followed);
+                    }
                     // The store is away. The stream stays open until it is back.
                     Some(Err(_)) => clock.sleep(AGAIN).await,
                 },
@@ -120,18 +123,30 @@ impl Resumed {
         self.is_over = true;
     }
 
+    /// What is said comes from the instance that runs the call now: the stream may be that of a later
+    /// call with the same id.
+    fn note_writer(&mut self) {
+        if let Some(writer) = self.follower.writer()
+            && writer != self.origin.instance
+        {
+            writer.clone_into(&mut self.origin.instance);
+            self.missed = 0;
+        }
+    }
+
     fn take(&mut self, followed: Followed) {
         match followed {
-            Followed::Entry(_, Entry::Begun(_) | Entry::Missing) => {}
+            Followed::Entry(_, Entry::Begun(_) | Entry::EndedOf(_) | Entry::Missing) => {}
             Followed::Entry(at, Entry::Said(message)) => self.send(at, &message),
             Followed::Entry(at, Entry::Answered(message)) => {
                 self.send(at, &message);
                 self.end(None);
             }
             Followed::Entry(_, Entry::Ended) => self.end(None),
-            Followed::Gap => self
-                .ready
-                .extend(lost(self.session.record.wanted_level()).map(|note| event(None, &note))),
+            Followed::Gap => {
+                let note = lost(self.session.record.wanted_level());
+                self.ready.push_back(event(None, &note));
+            }
         }
     }
 
@@ -171,10 +186,7 @@ impl Resumed {
         let Some(id) = begun.or_else(|| self.last.stream.request()) else {
             return self.end(None);
         };
-        let message = "The instance that ran this call is gone; call again";
-        let why = json!({ "reason": "instance_lost", "retryable": true });
-        let error = ErrorObject::new(ErrorCode::INTERNAL_ERROR, message).with_data(why);
-        let message = error_message(Some(&id), &error);
+        let message = instance_lost(&id);
         let entry = Entry::Answered(String::from_utf8_lossy(&message).into_owned());
         let streams = self.server.sessions().streams();
         // What is written comes back through the follower, to every reader alike.
@@ -186,10 +198,19 @@ impl Resumed {
     }
 }
 
-/// Says that messages of a stream are missing, to a client that wants to hear of that.
-pub(super) fn lost(least: LogLevel) -> Option<Bytes> {
-    let level = LogLevel::Warning;
+/// The answer to a call whose instance has died.
+pub(super) fn instance_lost(id: &RequestId) -> Bytes {
+    let message = "The instance that ran this call is gone; call again";
+    let why = json!({ "reason": "instance_lost", "retryable": true });
+    let error = ErrorObject::new(ErrorCode::INTERNAL_ERROR, message).with_data(why);
+    error_message(Some(id), &error)
+}
+
+/// Says that messages of a stream are missing. What may be missing is not only what is logged, so a
+/// client that wants to hear of less is told at the level from which it hears.
+pub(super) fn lost(least: LogLevel) -> Bytes {
+    let level = LogLevel::Warning.max(least);
     let data = json!("Messages of this stream are lost: it was left for too long");
     let params = LogParams { level, logger: Some("stream".to_owned()), data };
-    (level >= least).then(|| note_message(&ServerNotification::Log(params)))
+    note_message(&ServerNotification::Log(params))
 }

@@ -45,6 +45,7 @@ pub(super) async fn get(
     let name = server.entropy().hex::<8>();
     let mut aside = Aside::open(&server, &caller, session, name, Some(begin)).await?;
     aside.ends_with(Box::new(ends));
+    aside.carries_calls();
     let first = format!("event: endpoint\ndata: {MESSAGES}?sessionId={id}\n\n");
     Ok(stream_of(aside, first.into()))
 }

@@ -11,16 +11,18 @@ use std::{collections::VecDeque, pin::Pin, time::Duration};
 use ambient::Timestamp;
 use axum::response::Response;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 use shared::mcp::LogLevel;
 use store::{Delivery, EventId, Start, StoreError, Subscription};
 
 use super::{
-    Rejection, Said, note_message,
+    Rejection, Said, error_message, note_message,
     reply::{
         RETRY, come_back_in, comment, event, event_stream, keep_alive, lasting, priming, retry,
+        shutting_down,
     },
-    resume::lost,
+    resume::{instance_lost, lost},
+    shared_calls::SharedCalls,
 };
 use crate::{
     Server,
@@ -43,9 +45,13 @@ pub(super) async fn listen(
 ) -> Result<Response, Rejection> {
     let room = server.streams().enter(caller)?;
     let polling = session.record.revision.has_stream_polling();
-    let name = server.entropy().hex::<8>();
-    server.sessions().announce(&session.id, &opened(&name)).await?;
+    let (id, name) = (session.id.clone(), server.entropy().hex::<8>());
     let mut aside = Aside::open(server, caller, session, name, last).await?;
+    // By now it listens itself, and is noted as the newest: of two that are opened at once, whichever
+    // is told of the other looks which of them that is. Who is not told finds out at its next look.
+    if let Err(error) = server.sessions().announce(&id, &opened(&aside.name)).await {
+        tracing::warn!(%error, "other streams do not hear yet that there is a newer one");
+    }
     let place = aside.place.to_string();
     let first = if polling { priming(&place, RETRY) } else { comment() };
     aside.is_resumable = true;
@@ -96,9 +102,11 @@ fn place(record: &SessionRecord, last: Option<EventName>, now: Timestamp) -> Eve
     EventName { feed: Some(last.feed.unwrap_or(begin)), ..last }
 }
 
-/// Announced by a stream that replaces all others of its session.
+/// What a stream begins its announcement with that replaces all others of its session.
+const OPENED: &str = "opened ";
+
 fn opened(name: &str) -> String {
-    format!("opened {name}")
+    format!("{OPENED}{name}")
 }
 
 /// What the server has to say to a session that is about no call, message by message.
@@ -129,6 +137,10 @@ pub(crate) struct Aside {
     is_over: bool,
     keep_alive_at: Timestamp,
     over: Pin<Box<dyn Future<Output = ()> + Send>>,
+    /// The calls that are answered on this stream, if that is where they are answered.
+    calls: Option<Box<SharedCalls>>,
+    /// Whether the server stops, and nothing is waited for but these calls.
+    is_ending: bool,
     /// Dropped with the stream.
     end: Option<Box<dyn Send>>,
 }
@@ -137,6 +149,11 @@ impl Aside {
     /// Something that is dropped when the stream is gone.
     pub(super) fn ends_with(&mut self, end: Box<dyn Send>) {
         self.end = Some(end);
+    }
+
+    /// The calls of the session are answered on this stream.
+    pub(super) fn carries_calls(&mut self) {
+        self.calls = Some(Box::default());
     }
 
     /// Listens for a session, under a name of its own. The log that is followed beside the feed is
@@ -151,7 +168,8 @@ impl Aside {
         let (sessions, id) = (server.sessions(), &session.id);
         let control = sessions.control(id).await?;
         // Read after listening: what is subscribed to from here on is heard of.
-        let record = sessions.listening(id).await?.ok_or_else(Rejection::session_not_found)?;
+        let record = sessions.listening(id, &name).await?;
+        let record = record.ok_or_else(Rejection::session_not_found)?;
         server.vitals().stays(id).await;
         let now = server.clock().now();
         let place = place(&record, last, now);
@@ -175,6 +193,8 @@ impl Aside {
             control,
             place,
             name,
+            calls: None,
+            is_ending: false,
             end: None,
         })
     }
@@ -188,22 +208,19 @@ impl Aside {
             if self.is_over {
                 return None;
             }
+            let calls = self.calls.as_ref();
+            if self.is_ending && calls.is_none_or(|calls| calls.is_empty()) {
+                self.is_over = true;
+                return Some(Item::ComeBack(come_back_in(self.server.entropy())));
+            }
+            let check_at = calls.and_then(|calls| calls.check_at());
             let clock = self.server.clock();
             tokio::select! {
                 biased;
-                () = &mut self.over => {
-                    self.is_over = true;
-                    return Some(Item::ComeBack(come_back_in(self.server.entropy())));
-                }
+                () = &mut self.over => self.begin_to_end(),
                 delivery = self.control.next() => {
-                    let delivery = delivery?;
-                    if is_over(&self.name, &delivery) {
-                        return None;
-                    }
-                    if watches_others(&delivery) {
-                        // Rare, and large: in a box it takes no room in every stream.
-                        Box::pin(self.look_again()).await?;
-                    }
+                    // Rare, and large: in a box it takes no room in every stream.
+                    Box::pin(self.told(&delivery?)).await?;
                 }
                 // Comes before the changes, which must not keep the session from being kept.
                 () = clock.sleep_until(self.keep_alive_at) => {
@@ -211,8 +228,11 @@ impl Aside {
                     // What was announced may have been lost on its way.
                     self.follower.look();
                     self.changes.look();
-                    let there = Box::pin(still_there(&self.server, &self.session)).await;
-                    return there.then_some(Item::Silence);
+                    Box::pin(self.still_there()).await?;
+                    return Some(Item::Silence);
+                }
+                () = clock.sleep_until(check_at.unwrap_or_default()), if check_at.is_some() => {
+                    Box::pin(self.check()).await;
                 }
                 followed = self.follower.next() => match followed? {
                     Ok(followed) => self.said(followed),
@@ -232,15 +252,85 @@ impl Aside {
         }
     }
 
-    /// What the session wants to hear of may be something else now; nothing when it has ended. While
-    /// the store is away, it is what it was.
-    async fn look_again(&mut self) -> Option<()> {
+    /// The stream has to end. If that is because the server stops, the calls that are answered on it are
+    /// waited for, as long as there is time: their client cannot come back.
+    fn begin_to_end(&mut self) {
+        let Some(calls) = &mut self.calls else {
+            self.is_ending = true;
+            return;
+        };
+        if self.is_ending {
+            let cut_short = calls.take().into_iter();
+            let said = cut_short.map(|id| error_message(Some(&id), &shutting_down()));
+            self.ready.extend(said.map(|message| Said { id: None, message }));
+            return;
+        }
+        self.is_ending = true;
+        if self.server.lifecycle().is_stopping() {
+            self.over = Box::pin(self.server.lifecycle().nearly_over());
+            // What has begun just now counts as well.
+            while let Some(Some(Ok(followed))) = self.follower.next().now_or_never() {
+                self.said(followed);
+            }
+        } else {
+            drop(calls.take());
+        }
+    }
+
+    /// Looks whether the calls that are answered here are still running somewhere, and for what they
+    /// have said unheard.
+    async fn check(&mut self) {
+        self.follower.look();
+        let Some(calls) = &mut self.calls else { return };
+        for id in calls.lost(self.server.instances(), self.server.clock().now()).await {
+            tracing::warn!("a call was lost with its instance");
+            self.ready.push_back(Said { id: None, message: instance_lost(&id) });
+        }
+    }
+
+    /// Something has happened to the session as a whole; nothing when this stream is over.
+    async fn told(&mut self, delivery: &Delivery) -> Option<()> {
+        match delivery {
+            Delivery::Message(text) if text == ENDED => None,
+            Delivery::Message(text) if text == WATCHED => self.look_again(None).await,
+            Delivery::Message(text) => match text.strip_prefix(OPENED) {
+                Some(other) if other != self.name => self.look_again(Some(other)).await,
+                _ => Some(()),
+            },
+            Delivery::Gap => self.look_again(None).await,
+        }
+    }
+
+    /// What the session wants to hear of may be something else now, and there may be a newer stream;
+    /// nothing when this one is over. While the store is away, it is what it was.
+    async fn look_again(&mut self, other: Option<&str>) -> Option<()> {
         if let Ok(found) = self.server.sessions().record(&self.session.id).await {
             let record = found?;
+            // An instance of an earlier version notes nothing: what it opens replaces all others.
+            let newest = record.listener.as_deref().or(other);
+            if newest.is_some_and(|newest| newest != self.name) {
+                return None;
+            }
             self.wish = Wish::of_session(self.server.features().announced(), &record.watched);
             self.level = record.wanted_level();
         }
         Some(())
+    }
+
+    /// Keeps the session alive; nothing when the stream is over, with its session or because there is a
+    /// newer one. While the store is away it stays open: whether the session is gone is not known then.
+    async fn still_there(&mut self) -> Option<()> {
+        match self.server.sessions().keep_and_look(&self.session).await {
+            Ok(Some(record)) => {
+                if record.listener.is_some_and(|newest| newest != self.name) {
+                    return None;
+                }
+                self.server.vitals().stays(&self.session.id).await;
+                Some(())
+            }
+            Err(StoreError::Unavailable(_)) => Some(()),
+            Ok(None) | Err(_) => None,
+        }
     }
 
     /// Something was said to this session.
@@ -249,15 +339,28 @@ impl Aside {
             Followed::Entry(at, entry) => {
                 self.place.at = at;
                 self.heard(at);
+                self.note_call(&entry);
                 if let Entry::Said(message) = entry {
                     self.send(message.into());
                 }
             }
             // It has no place in the logs, and so no name.
             Followed::Gap => {
-                let note = lost(self.level).map(|message| Said { id: None, message });
-                self.ready.extend(note);
+                self.ready.push_back(Said { id: None, message: lost(self.level) });
             }
+        }
+    }
+
+    /// What an entry says of the calls that are answered on this stream.
+    fn note_call(&mut self, entry: &Entry) {
+        let (Some(calls), writer) = (&mut self.calls, self.follower.writer()) else { return };
+        match entry {
+            Entry::Begun(id) => {
+                calls.begun(id, writer.unwrap_or_default(), self.server.clock().now());
+            }
+            Entry::Said(message) => calls.said(message),
+            Entry::EndedOf(id) => calls.ended(id),
+            Entry::Answered(_) | Entry::Ended | Entry::Missing => {}
         }
     }
 
@@ -285,36 +388,5 @@ impl Aside {
             self.named.clone_from(&id);
         }
         self.ready.push_back(Said { id, message });
-    }
-}
-
-/// Whether the session may want to hear of something else than before.
-fn watches_others(delivery: &Delivery) -> bool {
-    match delivery {
-        Delivery::Message(text) => text == WATCHED,
-        Delivery::Gap => true,
-    }
-}
-
-/// Whether a stream must end: with its session, or because a newer one has been opened.
-fn is_over(name: &str, delivery: &Delivery) -> bool {
-    match delivery {
-        Delivery::Message(text) if text == ENDED => true,
-        Delivery::Message(text) => text.starts_with("opened ") && *text != opened(name),
-        // The next look at the record tells.
-        Delivery::Gap => false,
-    }
-}
-
-/// Keeps the session alive. While the store is away the stream stays open: whether the session is
-/// gone is not known then.
-async fn still_there(server: &Server, session: &Session) -> bool {
-    match server.sessions().keep(session).await {
-        Ok(true) => {
-            server.vitals().stays(&session.id).await;
-            true
-        }
-        Err(StoreError::Unavailable(_)) => true,
-        Ok(false) | Err(_) => false,
     }
 }

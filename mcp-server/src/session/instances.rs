@@ -1,9 +1,12 @@
 //! Which instances are alive: each says so every few seconds, so that a call whose instance died can
 //! be answered with an error instead of silence.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
-use ambient::{Clock, Entropy};
+use ambient::{Clock, Entropy, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Record, Store, StoreError, Table};
 
@@ -31,11 +34,13 @@ impl Record for Alive {
 pub(crate) struct Instances {
     table: Table<Alive>,
     own: String,
+    /// When the last sign of life was kept; `None` before the first.
+    given: Arc<Mutex<Option<Timestamp>>>,
 }
 
 impl Instances {
     pub(crate) fn new(store: &Store, entropy: &Entropy) -> Self {
-        Self { table: store.table(), own: entropy.hex::<8>() }
+        Self { table: store.table(), own: entropy.hex::<8>(), given: Arc::default() }
     }
 
     /// The name of this instance: new with every start.
@@ -46,11 +51,32 @@ impl Instances {
     /// Says again and again that this instance is alive. Never ends by itself.
     pub(crate) async fn beat(&self, clock: &Clock) {
         loop {
-            if let Err(error) = self.table.put(&self.own, &Alive {}, LIFE).await {
+            if let Err(error) = self.give_sign(clock).await {
                 tracing::debug!(%error, "a sign of life could not be given");
             }
             clock.sleep(BEAT).await;
         }
+    }
+
+    async fn give_sign(&self, clock: &Clock) -> Result<(), StoreError> {
+        let now = clock.now();
+        self.table.put(&self.own, &Alive {}, LIFE).await?;
+        *self.given() = Some(now);
+        Ok(())
+    }
+
+    /// Whether this instance can keep what it has to: it has given a sign of life lately, or can now.
+    /// A store that answers and takes nothing is of no use to any session.
+    pub(crate) async fn can_work(&self, clock: &Clock) -> Result<(), StoreError> {
+        let last = *self.given();
+        match last {
+            Some(last) if clock.now() < last + LIFE => Ok(()),
+            _ => self.give_sign(clock).await,
+        }
+    }
+
+    fn given(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes the sign of life back, at an orderly end.
@@ -62,5 +88,49 @@ impl Instances {
     /// Whether an instance is alive.
     pub(crate) async fn is_alive(&self, id: &str) -> Result<bool, StoreError> {
         Ok(id == self.own || self.table.get(id).await?.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use store::{Action, Fate, Line, Weather};
+
+    use super::*;
+
+    /// A store that can be made to take nothing.
+    struct ReadOnly(Arc<AtomicBool>);
+
+    impl Weather for ReadOnly {
+        fn of_command(&self, action: Action) -> Fate {
+            if self.0.load(Ordering::Relaxed) && action.to_string().starts_with("put") {
+                Fate::Refused
+            } else {
+                Fate::Done(Duration::ZERO, Duration::ZERO)
+            }
+        }
+
+        fn delivers(&self) -> bool {
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_can_keep_nothing_is_of_use_for_five_seconds_more() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let is_read_only = Arc::new(AtomicBool::new(false));
+        let store = Store::memory(clock.clone());
+        let store = store.over_line(Line::new(&clock, ReadOnly(Arc::clone(&is_read_only))));
+        let instances = Instances::new(&store, &Entropy::seeded(1));
+        assert!(instances.can_work(&clock).await.is_ok());
+        is_read_only.store(true, Ordering::Relaxed);
+        clock.advance(LIFE.saturating_sub(Duration::from_millis(1)));
+        assert!(instances.can_work(&clock).await.is_ok());
+        clock.advance(Duration::from_millis(1));
+        assert!(store.ping().await.is_ok(), "it answers");
+        assert!(instances.can_work(&clock).await.is_err());
+        is_read_only.store(false, Ordering::Relaxed);
+        assert!(instances.can_work(&clock).await.is_ok());
     }
 }

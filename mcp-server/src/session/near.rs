@@ -147,6 +147,7 @@ mod tests {
             opened_at: Timestamp::from_secs(0),
             initialized: true,
             has_listened: false,
+            listener: None,
             watched: BTreeSet::new(),
         })
     }

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use sha2::{Digest as _, Sha256};
-use store::{Roster, Store, StoreError, Table};
+use store::{Bounds, Room, Roster, Store, StoreError, Table};
 
 use super::record::{Owner, SessionId, SessionRecord};
-use crate::{feature_state::Shelves, vitals::SESSIONS};
+use crate::{
+    feature_state::Shelves,
+    vitals::{SESSIONS, counted_as},
+};
 
 /// What is set about sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,10 +53,12 @@ impl From<StoreError> for OpenError {
     }
 }
 
-/// Counts the sessions of each owner, under `mcp:owner:{hash}:sessions`.
+/// Counts the sessions of all owners, and of each under `mcp:owner:{hash}:sessions`.
 ///
-/// A name stays there as long as its session could live, so that nothing has to be written while one
-/// is used. Those that are gone are dropped when the count seems full: each costs one look, once.
+/// A place is taken before its session is there, in the step in which it is seen to be free: so the
+/// limits hold whoever opens how many at once, on whatever instance. An owner's place is given back when
+/// its session is ended. One that ends by itself keeps its place until the owner needs it: only then, and
+/// only when the session could have ended, somebody looks whether it has, and not again before it could.
 #[derive(Clone)]
 pub(super) struct Quota {
     roster: Roster,
@@ -67,24 +73,56 @@ impl Quota {
         Self { roster: store.roster(), table: store.table(), shelves, limits }
     }
 
-    /// Counts a session that is about to be opened, or refuses it. Of several that are opened at the
-    /// same moment all may be refused where one would have had room; none is too many.
+    /// Takes the places of a session that is about to be opened, or refuses it. Of several that are
+    /// opened at the same moment some may be refused where one would have had room; none is too many.
     pub(super) async fn enter(&self, owner: &Owner, id: &SessionId) -> Result<(), OpenError> {
-        if self.roster.len(SESSIONS).await? >= u64::from(self.limits.in_all) {
-            return Err(OpenError::TooMany);
-        }
         // Without authorization everybody is the same owner, for whom the other limit is meant.
-        let Some(name) = roster_of(owner) else { return Ok(()) };
-        self.roster.enter(&name, id.as_str(), self.limits.age).await?;
-        if !self.is_full(&name).await? {
-            return Ok(());
+        if let Some(name) = roster_of(owner) {
+            self.enter_of_owner(&name, id).await?;
         }
-        self.drop_gone(&name, id).await?;
-        if self.is_full(&name).await? {
-            self.roster.leave(&name, id.as_str()).await?;
-            return Err(OpenError::TooManyOfOwner(self.limits.of_owner));
+        let (member, SessionLimits { idle, in_all, .. }) = (counted_as(id), self.limits);
+        let refused = match self.roster.stay_if_room(SESSIONS, &member, idle, in_all).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => OpenError::TooMany,
+            Err(error) => error.into(),
+        };
+        self.give_back(owner, id).await;
+        Err(refused)
+    }
+
+    async fn enter_of_owner(&self, name: &str, id: &SessionId) -> Result<(), OpenError> {
+        let SessionLimits { idle, age, of_owner, .. } = self.limits;
+        let bounds = Bounds { most: of_owner.into(), at_most: age };
+        loop {
+            match self.roster.enter_if_room(name, id.as_str(), idle, bounds).await? {
+                Room::Entered => return Ok(()),
+                Room::Full(doubtful) if doubtful.is_empty() => {
+                    return Err(OpenError::TooManyOfOwner(of_owner));
+                }
+                Room::Full(doubtful) => {
+                    let looks = doubtful.iter().map(|member| self.look_at(name, member));
+                    try_join_all(looks).await?;
+                }
+            }
         }
-        Ok(())
+    }
+
+    /// A session that could have ended has, or gets its place for as long as it lives unused.
+    async fn look_at(&self, name: &str, member: &str) -> Result<(), StoreError> {
+        if let Some(left) = self.table.left(member).await? {
+            return self.roster.vouch(name, member, left).await;
+        }
+        self.shelves.end_with(member).await?;
+        self.roster.leave(name, member).await
+    }
+
+    /// The session is not opened after all.
+    pub(super) async fn give_back(&self, owner: &Owner, id: &SessionId) {
+        let member = counted_as(id);
+        let left = tokio::join!(self.leave(owner, id), self.roster.leave(SESSIONS, &member));
+        if let Err(error) = left.0.and(left.1) {
+            tracing::warn!(%error, "a session that was not opened counts until it could have ended");
+        }
     }
 
     /// A session has ended before its time.
@@ -94,20 +132,6 @@ impl Quota {
             None => Ok(()),
         }
     }
-
-    async fn is_full(&self, name: &str) -> Result<bool, StoreError> {
-        Ok(self.roster.len(name).await? > u64::from(self.limits.of_owner))
-    }
-
-    async fn drop_gone(&self, name: &str, own: &SessionId) -> Result<(), StoreError> {
-        for member in self.roster.members(name, u16::MAX).await? {
-            if member != own.as_str() && self.table.get(&member).await?.is_none() {
-                self.shelves.end_with(&member).await?;
-                self.roster.leave(name, &member).await?;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Where the sessions of an owner are counted: those of a user, through whatever clients, and those
@@ -116,4 +140,129 @@ fn roster_of(owner: &Owner) -> Option<String> {
     let who = owner.who()?;
     let digest = Sha256::digest(who.as_bytes());
     Some(format!("mcp:owner:{}:sessions", const_hex::encode(&digest[..16])))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use ambient::{Clock, Entropy, Secret, Timestamp};
+    use futures_util::future::join_all;
+    use mcp_core::Principal;
+    use store::{Action, Fate, Line, RedisOptions, Weather};
+
+    use super::*;
+    use crate::session::{Sessions, Terms};
+
+    const LIMITS: SessionLimits = SessionLimits {
+        idle: Duration::from_mins(5),
+        age: Duration::from_hours(24),
+        of_owner: 20,
+        in_all: 1000,
+    };
+
+    fn user(name: &str) -> Principal {
+        Principal { user: Some(name.to_owned()), ..Principal::anonymous() }
+    }
+
+    /// Opens sessions on two instances, all at once; gives those that were opened, and why the others
+    /// were not.
+    async fn burst(
+        instances: &[Sessions; 2],
+        who: impl Fn(usize) -> Principal,
+        number: usize,
+    ) -> (Vec<SessionId>, Vec<OpenError>) {
+        let opening = (0..number).map(|index| {
+            let (who, sessions) = (who(index), &instances[index % 2]);
+            async move {
+                let entropy = Entropy::system();
+                sessions.open(&who, Terms::none_yet(), &entropy).await
+            }
+        });
+        let (mut opened, mut refused) = (Vec::new(), Vec::new());
+        for outcome in join_all(opening).await {
+            match outcome {
+                Ok(id) => opened.push(id),
+                Err(error) => refused.push(error),
+            }
+        }
+        (opened, refused)
+    }
+
+    async fn on_redis(in_all: u32) -> ([Sessions; 2], testkit::redis::Namespace) {
+        let place = testkit::redis::namespace().await;
+        let url = Secret::new(place.url.as_str());
+        let options = RedisOptions { namespace: place.prefix.clone(), ..RedisOptions::new(url) };
+        let stores = [Store::redis(&options).await.unwrap(), Store::redis(&options).await.unwrap()];
+        let (clock, limits) = (Clock::system(), SessionLimits { in_all, ..LIMITS });
+        (stores.map(|store| Sessions::new(&store, &clock, limits, "test")), place)
+    }
+
+    #[tokio::test]
+    async fn an_owner_who_opens_many_at_once_on_two_instances_has_as_many_as_it_may() {
+        let (instances, _place) = on_redis(1000).await;
+        for _ in 0..3 {
+            let (opened, refused) = burst(&instances, |_| user("alice"), 60).await;
+            assert_eq!(opened.len(), 20, "{refused:?}");
+            assert!(refused.iter().all(|why| matches!(why, OpenError::TooManyOfOwner(20))));
+            let (none, _) = burst(&instances, |_| user("alice"), 60).await;
+            assert_eq!(none.len(), 0);
+            for id in opened {
+                assert!(instances[0].find(id.as_str(), &user("alice")).await.unwrap().is_some());
+                instances[1].end(&id).await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn all_who_open_at_once_on_two_instances_have_as_many_as_there_may_be() {
+        let (instances, _place) = on_redis(30).await;
+        let (opened, refused) = burst(&instances, |index| user(&index.to_string()), 150).await;
+        assert_eq!(opened.len(), 30, "{refused:?}");
+        assert!(refused.iter().all(|why| matches!(why, OpenError::TooMany)));
+    }
+
+    /// Counts the commands that go over a line.
+    struct Counted(Arc<AtomicUsize>);
+
+    impl Weather for Counted {
+        fn of_command(&self, _: Action) -> Fate {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            Fate::Done(Duration::ZERO, Duration::ZERO)
+        }
+
+        fn delivers(&self) -> bool {
+            true
+        }
+    }
+
+    #[tokio::test]
+    async fn an_owner_who_is_refused_again_and_again_costs_next_to_nothing() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let counted = Arc::new(AtomicUsize::new(0));
+        let store = Store::memory(clock.clone());
+        let store = store.over_line(Line::new(&clock, Counted(Arc::clone(&counted))));
+        let sessions = Sessions::new(&store, &clock, LIMITS, "one");
+        let instances = [sessions.clone(), sessions.clone()];
+        let (opened, _) = burst(&instances, |_| user("alice"), 20).await;
+        let refusals = async || {
+            let before = counted.load(Ordering::Relaxed);
+            let (none, refused) = burst(&instances, |_| user("alice"), 100).await;
+            assert_eq!((none.len(), refused.len()), (0, 100));
+            counted.load(Ordering::Relaxed) - before
+        };
+        assert_eq!(refusals().await, 100);
+        // When they could have ended by themselves, each is looked at once.
+        for _ in 0..2 {
+            clock.advance(LIMITS.idle / 2);
+            for id in &opened {
+                assert!(sessions.find(id.as_str(), &user("alice")).await.unwrap().is_some());
+            }
+        }
+        assert!(refusals().await <= 100 + 3 * 20);
+        assert_eq!(refusals().await, 100);
+    }
 }

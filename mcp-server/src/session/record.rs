@@ -64,6 +64,9 @@ pub(crate) struct SessionRecord {
     /// Whether it has had a standalone stream.
     #[serde(default)]
     pub(crate) has_listened: bool,
+    /// The name of its newest standalone stream, which ends all others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) listener: Option<String>,
     /// The resources whose changes the client wants to hear of.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(crate) watched: BTreeSet<String>,

@@ -122,6 +122,8 @@ pub(crate) enum Entry {
     Answered(String),
     /// The stream ends without an answer: the call was cancelled.
     Ended,
+    /// A call of a stream that goes on has ended without an answer: the one with this id, as JSON.
+    EndedOf(String),
     /// Messages are missing here: there was no room for what could not be written at its time.
     Missing,
 }
@@ -133,7 +135,7 @@ impl Entry {
             Self::Begun(_) => "mcp:shttp:toclient: a stream begins",
             Self::Said(_) => "mcp:shttp:toclient: a message",
             Self::Answered(_) => "mcp:shttp:toclient: the answer",
-            Self::Ended => "mcp:shttp:toclient: the end",
+            Self::Ended | Self::EndedOf(_) => "mcp:shttp:toclient: the end",
             Self::Missing => "mcp:shttp:toclient: messages are missing",
         }
     }
@@ -144,6 +146,7 @@ impl Entry {
             Self::Said(message) => format!("m{name} {message}"),
             Self::Answered(message) => format!("a{name} {message}"),
             Self::Ended => format!("e{name} "),
+            Self::EndedOf(id) => format!("e{name} {id}"),
             Self::Missing => format!("g{name} "),
         }
     }
@@ -156,7 +159,8 @@ impl Entry {
             "b" => Self::Begun(rest.to_owned()),
             "m" => Self::Said(rest.to_owned()),
             "a" => Self::Answered(rest.to_owned()),
-            "e" => Self::Ended,
+            "e" if rest.is_empty() => Self::Ended,
+            "e" => Self::EndedOf(rest.to_owned()),
             "g" => Self::Missing,
             _ => return None,
         };
@@ -239,49 +243,50 @@ impl Streams {
         stream: &StreamName,
         entry: &Entry,
     ) -> Result<EventId, StoreError> {
-        self.append_named(session, stream, (&self.name(), entry)).await
+        self.append_named(session, stream, (&self.name(), entry), None).await
     }
 
-    /// The same with a name that was chosen before: who follows the stream hears one of each name.
+    /// The same with a name that was chosen before: who follows the stream hears one of each name. And
+    /// by who knows of an entry before it.
     pub(super) async fn append_named(
         &self,
         session: &SessionId,
         stream: &StreamName,
         (name, entry): (&EntryName, &Entry),
+        known: Option<EventId>,
     ) -> Result<EventId, StoreError> {
         self.flow.kept(entry.shown(), None, Some(session.as_str()));
-        self.log.append(&key(session, stream), &entry.to_text(name), self.keep).await
+        let (key, text) = (key(session, stream), entry.to_text(name));
+        self.log.append_after(&key, &text, self.keep, known).await
     }
 
-    /// Which request a stream answers, as JSON if that is still known, and on which instance; `None`
-    /// when there is no such stream any more.
+    /// Where a stream comes from, as seen from an event of it; `None` when there is no such stream any
+    /// more.
     pub(crate) async fn origin(
         &self,
         session: &SessionId,
-        stream: &StreamName,
-    ) -> Result<Option<Origin>, StoreError> {
-        let page = self.log.read_after(&key(session, stream), None, 1).await?;
-        let oldest = page.events.first().and_then(|(_, text)| Entry::parse(text));
-        Ok(oldest.map(|(entry, name)| Origin {
-            request: match entry {
-                Entry::Begun(id) => Some(id),
-                _ => None,
-            },
-            instance: name.instance.to_string(),
-        }))
-    }
-
-    /// Whether an event was the last one of its stream.
-    pub(crate) async fn is_last(
-        &self,
-        session: &SessionId,
         event: &EventName,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Origin>, StoreError> {
         let key = key(session, &event.stream);
-        let page = self.log.read_after(&key, Some(&event.at.preceding()), 1).await?;
-        let found = page.events.first().filter(|(id, _)| *id == event.at);
-        let entry = found.and_then(|(_, text)| Entry::parse(text));
-        Ok(matches!(entry, Some((Entry::Answered(_) | Entry::Ended, _))))
+        let first = async |after: Option<EventId>| {
+            let page = self.log.read_after(&key, after.as_ref(), 1).await?;
+            let first = page.events.into_iter().next();
+            Ok(first.and_then(|(id, text)| Some((id, Entry::parse(&text)?))))
+        };
+        let Some((_, (oldest, by))) = first(None).await? else { return Ok(None) };
+        // The stream is the same for every call that has its id, so the oldest entry may be of an
+        // earlier one. What the client has heard is of the call that it comes back for.
+        let heard = first(Some(event.at.preceding())).await?;
+        let is_over = matches!(
+            &heard,
+            Some((at, (Entry::Answered(_) | Entry::Ended, _))) if *at == event.at
+        );
+        let instance = heard.map_or(by, |(_, (_, name))| name).instance.to_string();
+        let request = match oldest {
+            Entry::Begun(id) => Some(id),
+            _ => None,
+        };
+        Ok(Some(Origin { request, instance, is_over }))
     }
 
     /// Keeps what was said for a while longer.
@@ -320,8 +325,10 @@ fn key(session: &SessionId, stream: &StreamName) -> String {
 pub(crate) struct Origin {
     /// The id of the request, as JSON; unknown where the beginning of the log was dropped.
     pub(crate) request: Option<String>,
-    /// The instance that runs the call.
+    /// The instance that runs the call, or ran the last one.
     pub(crate) instance: String,
+    /// Whether the event was the last one of its call.
+    pub(crate) is_over: bool,
 }
 
 /// Follows one stream.
@@ -383,6 +390,11 @@ impl Follower {
         }
     }
 
+    /// The instance that has written what was heard last.
+    pub(crate) fn writer(&self) -> Option<&str> {
+        self.heard.0.back().map(|name| &*name.instance)
+    }
+
     /// Looks for what was written and not heard of.
     pub(crate) const fn look(&mut self) {
         self.tail.look();
@@ -436,6 +448,7 @@ mod tests {
             Entry::Said("{}".to_owned()),
             Entry::Answered("{\"a\":\"ä\"}".to_owned()),
             Entry::Ended,
+            Entry::EndedOf("5".to_owned()),
             Entry::Missing,
         ];
         let name = EntryName { instance: "i".into(), number: 7 };
@@ -456,7 +469,7 @@ mod tests {
         let mut follower = streams.follow(&session, &stream, Start::Oldest).await.unwrap();
         let (first, second) = (streams.name(), streams.name());
         for (name, text) in [(&first, "1"), (&second, "2"), (&first, "1"), (&second, "2")] {
-            streams.append_named(&session, &stream, (name, &said(text))).await.unwrap();
+            streams.append_named(&session, &stream, (name, &said(text)), None).await.unwrap();
         }
         // A text that was said before is another one.
         streams.append(&session, &stream, &said("1")).await.unwrap();
@@ -464,6 +477,36 @@ mod tests {
             let heard = follower.next().await.unwrap().unwrap();
             assert!(matches!(heard, Followed::Entry(_, entry) if entry == said(text)), "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_stream_comes_from_the_instance_that_ran_the_call_of_the_event() {
+        let store = Store::memory(ambient::Clock::manual(Timestamp::from_secs(1)));
+        let [one, other] =
+            ["one", "other"].map(|name| Streams::new(&store, Duration::from_mins(5), name));
+        let session = SessionId::random(&ambient::Entropy::seeded(1));
+        let stream = StreamName::of_call(&RequestId::Number(7));
+        let begun = || Entry::Begun("7".to_owned());
+        let mut events = Vec::new();
+        for (by, entry) in [
+            (&one, begun()),
+            (&one, Entry::Answered("1".to_owned())),
+            (&other, begun()),
+            (&other, Entry::Said("2".to_owned())),
+        ] {
+            let at = by.append(&session, &stream, &entry).await.unwrap();
+            events.push(EventName { stream: stream.clone(), at, feed: None });
+        }
+        let origins = ["one", "one", "other", "other"].into_iter().zip([false, true, false, false]);
+        for (event, expected) in events.iter().zip(origins) {
+            let origin = one.origin(&session, event).await.unwrap().unwrap();
+            assert_eq!((origin.instance.as_str(), origin.is_over), expected);
+            assert_eq!(origin.request.as_deref(), Some("7"));
+        }
+        let mut follower = one.follow(&session, &stream, Start::After(events[1].at)).await.unwrap();
+        assert_eq!(follower.writer(), None);
+        drop(follower.next().await);
+        assert_eq!(follower.writer(), Some("other"));
     }
 
     /// Bytes that names of events are made of, and some that they are not.

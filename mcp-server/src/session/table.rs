@@ -2,7 +2,12 @@
 
 mod initialized;
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    convert::Infallible,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use ambient::{Clock, Entropy};
 use mcp_core::Principal;
@@ -143,10 +148,15 @@ impl Sessions {
             opened_at: self.clock.now(),
             initialized: false,
             has_listened: false,
+            listener: None,
             watched: BTreeSet::new(),
         };
         self.flow.kept("session: opened", None, Some(id.as_str()));
-        self.table.put(id.as_str(), &record, self.lifetime(record.transport)).await?;
+        let kept = self.table.put(id.as_str(), &record, self.lifetime(record.transport)).await;
+        if let Err(error) = kept {
+            self.quota.give_back(&record.owner, &id).await;
+            return Err(error.into());
+        }
         Ok(id)
     }
 
@@ -207,7 +217,15 @@ impl Sessions {
 
     /// Keeps a session alive while one of its streams is open; false when it has ended.
     pub(crate) async fn keep(&self, session: &Session) -> Result<bool, StoreError> {
-        Ok(self.kept(&session.id, session.record.transport).await?.is_some())
+        Ok(self.keep_and_look(session).await?.is_some())
+    }
+
+    /// The same, and what the session is now.
+    pub(crate) async fn keep_and_look(
+        &self,
+        session: &Session,
+    ) -> Result<Option<SessionRecord>, StoreError> {
+        self.kept(&session.id, session.record.transport).await
     }
 
     /// The record, which is kept for another while; nothing when the session has ended, which it does
@@ -247,9 +265,7 @@ impl Sessions {
         id: &SessionId,
         level: LogLevel,
     ) -> Result<(), StoreError> {
-        let change = |record| {
-            Ok::<_, std::convert::Infallible>(SessionRecord { level: Some(level), ..record })
-        };
+        let change = |record| Ok::<_, Infallible>(SessionRecord { level: Some(level), ..record });
         match self.table.update(id.as_str(), change).await {
             Ok(_) => {
                 self.changed(id).await?;
@@ -289,20 +305,22 @@ impl Sessions {
         Ok(self.announce(id, WATCHED).await?)
     }
 
-    /// A standalone stream begins: what the session was before, or nothing when it has ended.
+    /// A standalone stream begins, under a name of its own: what the session was before, or nothing
+    /// when it has ended. Of several streams the one that is noted last is read on, and the others end.
     pub(crate) async fn listening(
         &self,
         id: &SessionId,
+        name: &str,
     ) -> Result<Option<SessionRecord>, StoreError> {
-        let Some(before) = self.table.get(id.as_str()).await? else { return Ok(None) };
-        if before.has_listened {
-            return Ok(Some(before));
-        }
-        let change = |record| {
-            Ok::<_, std::convert::Infallible>(SessionRecord { has_listened: true, ..record })
+        let before = Mutex::new(None);
+        let change = |record: SessionRecord| {
+            *before.lock().unwrap_or_else(PoisonError::into_inner) = Some(record.clone());
+            let listener = Some(name.to_owned());
+            Ok::<_, Infallible>(SessionRecord { has_listened: true, listener, ..record })
         };
         match self.table.update(id.as_str(), change).await {
-            Ok(_) => Ok(Some(before)),
+            Ok(None) => Ok(None),
+            Ok(Some(_)) => Ok(before.into_inner().unwrap_or_else(PoisonError::into_inner)),
             Err(UpdateError::Store(error)) => Err(error),
             Err(UpdateError::Change(never)) => match never {},
         }

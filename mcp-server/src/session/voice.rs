@@ -39,7 +39,14 @@ pub(crate) enum Voice {
     /// The call has a stream of its own, which a client can come back to.
     Call(Box<Kept>),
     /// All calls of the session share its one stream.
-    Shared(Box<Ledger>),
+    Shared(Box<Sharing>),
+}
+
+/// What one call says on a stream that others share.
+pub(crate) struct Sharing {
+    ledger: Ledger,
+    /// The id of the call as JSON, where the stream is to know how it ends.
+    call: Option<String>,
 }
 
 /// The stream of a call. It begins with the first word.
@@ -83,10 +90,16 @@ impl Voice {
         }))
     }
 
-    /// Speaks on the one stream of a session.
-    pub(crate) fn shared(sessions: &Sessions, session: &SessionId) -> Self {
+    /// Speaks on the one stream of a session, for a call if that may outlive the message it came in.
+    pub(crate) fn shared(
+        sessions: &Sessions,
+        session: &SessionId,
+        call: Option<&RequestId>,
+    ) -> Self {
         let ledger = Ledger::new(sessions.streams(), session, StreamName::sse());
-        Self::Shared(Box::new(ledger))
+        // An id can be written as JSON.
+        let call = call.map(|id| serde_json::to_string(id).unwrap_or_default());
+        Self::Shared(Box::new(Sharing { ledger, call }))
     }
 
     /// Says something; false when nobody can hear it, now or later.
@@ -101,8 +114,8 @@ impl Voice {
                 kept.outbox.say(Said { id, message }).await || is_kept
             }
             // What is not kept now is kept later, and heard then.
-            Self::Shared(ledger) => {
-                ledger.write(Entry::Said(text(&message))).await;
+            Self::Shared(sharing) => {
+                sharing.ledger.write(Entry::Said(text(&message))).await;
                 true
             }
         }
@@ -118,9 +131,12 @@ impl Voice {
                 Box::pin(kept.write(entry)).await
             }
             Self::Silent | Self::Fleeting(_) | Self::Call(_) => None,
-            Self::Shared(_) => {
-                if let Some(message) = message {
-                    Box::pin(self.say(message.clone())).await;
+            // The stream knows an answer when it hears one.
+            Self::Shared(sharing) => {
+                let ended = || sharing.call.clone().map(Entry::EndedOf);
+                let last = message.map(|message| Entry::Said(text(message))).or_else(ended);
+                if let Some(last) = last {
+                    Box::pin(sharing.ledger.write(last)).await;
                 }
                 None
             }
@@ -128,11 +144,17 @@ impl Voice {
     }
 
     /// Begins the stream, if it is one that a client can come back to; gives the name of its first
-    /// event.
+    /// event. A stream that others share is told that there is a call.
     pub(crate) async fn opening(&self) -> Option<String> {
         match self {
             Self::Call(kept) => kept.begin().await.at.clone(),
-            Self::Silent | Self::Fleeting(_) | Self::Shared(_) => None,
+            Self::Shared(sharing) => {
+                if let Some(call) = &sharing.call {
+                    sharing.ledger.write(Entry::Begun(call.clone())).await;
+                }
+                None
+            }
+            Self::Silent | Self::Fleeting(_) => None,
         }
     }
 
@@ -147,7 +169,7 @@ impl Voice {
     fn behind(&self) -> Option<&Ledger> {
         let ledger = match self {
             Self::Call(kept) => &kept.ledger,
-            Self::Shared(ledger) => ledger,
+            Self::Shared(sharing) => &sharing.ledger,
             Self::Silent | Self::Fleeting(_) => return None,
         };
         ledger.is_behind().then_some(ledger)

@@ -20,6 +20,7 @@ mod legacy;
 mod long_streams;
 mod metrics;
 mod modern;
+mod newest_stream;
 mod pages;
 mod provider;
 mod providers;

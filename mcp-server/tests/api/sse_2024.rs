@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::mcp::{Era, Revision};
-use testkit::{http::Http, rpc::OldSession};
+use testkit::{as_time_passes, http::Http, rpc::OldSession};
 
 use crate::{
     requirements::batches_that_are_none,
@@ -157,4 +157,102 @@ async fn what_is_wrong_has_the_status_for_it() {
     assert_eq!((post.status.as_u16(), post.header("allow")), (405, Some("GET")));
     let get = http.send(http.request(http::Method::GET, "/message")).await;
     assert_eq!((get.status.as_u16(), get.header("allow")), (405, Some("POST")));
+}
+
+/// A session whose stream is at one instance, and which sends its messages to another.
+async fn across(here: &World, there: &World) -> OldSession {
+    let mut session = open(here).await;
+    drop(session.initialize(Revision::V2025_06_18, json!({ "elicitation": {} })).await);
+    session.messages.set_port(there.base.parse::<url::Url>().unwrap().port()).unwrap();
+    session
+}
+
+#[tokio::test]
+async fn a_call_whose_instance_died_ends_with_an_error_on_the_stream_of_another() {
+    let (here, mut there) = two().await;
+    let mut session = across(&here, &there).await;
+    session.request("seven", "tools/call", json!({ "name": "stay", "arguments": {} })).await;
+    there.happened("started").await;
+    there.lifecycle.abort();
+    there.lifecycle.finished().await;
+    let begun = here.clock.now();
+    let step = Duration::from_millis(500);
+    let lost = as_time_passes(&here.clock, step, session.next()).await.unwrap();
+    assert!(here.clock.now().since(begun) <= Duration::from_secs(12));
+    let said = json!({ "reason": "instance_lost", "retryable": true });
+    assert_eq!((&lost["id"], &lost["error"]["data"]), (&json!("seven"), &said), "{lost}");
+    // The session goes on.
+    session.messages.set_port(here.base.parse::<url::Url>().unwrap().port()).unwrap();
+    session.request(8, "ping", json!({})).await;
+    assert_eq!(session.next().await.unwrap()["id"], 8);
+}
+
+#[tokio::test]
+async fn a_call_that_is_answered_is_not_lost_with_its_instance() {
+    let (here, there) = two().await;
+    let mut session = across(&here, &there).await;
+    let echo = json!({ "name": "echo", "arguments": { "message": "there" } });
+    session.request(1, "tools/call", echo).await;
+    assert_eq!(text(&session.next().await.unwrap()), "there");
+    there.lifecycle.abort();
+    there.lifecycle.finished().await;
+    session.messages.set_port(here.base.parse::<url::Url>().unwrap().port()).unwrap();
+    for id in 2..20 {
+        here.clock.advance(Duration::from_secs(1));
+        session.request(id, "ping", json!({})).await;
+        assert_eq!(session.next().await.unwrap()["id"], id);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_the_end_of_its_instance_cuts_short_says_so_on_the_stream_of_another() {
+    let (here, mut there) = two().await;
+    let mut session = across(&here, &there).await;
+    session.request(1, "tools/call", json!({ "name": "stay", "arguments": {} })).await;
+    there.happened("started").await;
+    there.lifecycle.stop();
+    here.clock.advance(Duration::from_millis(4500));
+    let cut = session.next().await.unwrap();
+    assert_eq!((&cut["id"], &cut["error"]["data"]["reason"]), (&json!(1), &json!("shutting_down")));
+}
+
+#[tokio::test]
+async fn a_stream_whose_instance_stops_waits_for_the_calls_that_are_answered_on_it() {
+    let (here, there) = two().await;
+    let mut session = across(&here, &there).await;
+    session.request(1, "tools/call", json!({ "name": "ask", "arguments": {} })).await;
+    let question = session.next().await.unwrap();
+    here.lifecycle.stop();
+    let answer = json!({ "action": "accept", "content": { "name": "Ada" } });
+    let answer = json!({ "jsonrpc": "2.0", "id": question["id"], "result": answer });
+    assert_eq!(session.send(&answer).await, 202);
+    assert_eq!(text(&session.next().await.unwrap()), "Hello, Ada!");
+    assert_eq!(session.next().await, None);
+}
+
+#[tokio::test]
+async fn a_stream_whose_instance_stops_waits_no_longer_than_there_is_time() {
+    let (here, mut there) = two().await;
+    let mut session = across(&here, &there).await;
+    session.request(1, "tools/call", json!({ "name": "stay", "arguments": {} })).await;
+    there.happened("started").await;
+    here.lifecycle.stop();
+    here.clock.advance(Duration::from_millis(4500));
+    let cut = session.next().await.unwrap();
+    assert_eq!((&cut["id"], &cut["error"]["data"]["reason"]), (&json!(1), &json!("shutting_down")));
+    assert_eq!(session.next().await, None);
+    there.happened("dropped").await;
+}
+
+#[tokio::test]
+async fn a_stream_that_nothing_runs_for_ends_as_soon_as_its_instance_stops() {
+    let world = world().await;
+    let mut session = open(&world).await;
+    drop(session.initialize(Revision::V2024_11_05, json!({})).await);
+    session
+        .request(1, "tools/call", json!({ "name": "echo", "arguments": { "message": "a" } }))
+        .await;
+    assert_eq!(text(&session.next().await.unwrap()), "a");
+    world.lifecycle.stop();
+    assert_eq!(session.next().await, None);
 }

@@ -64,6 +64,30 @@ async fn a_check_that_does_not_answer_fails() {
 }
 
 #[tokio::test]
+async fn what_was_there_within_five_seconds_counts_as_there() {
+    let is_well = Arc::new(AtomicBool::new(false));
+    let check = Arc::clone(&is_well);
+    let server = server(|health| {
+        health.add_lately("store", move || {
+            let is_well = check.load(Ordering::Relaxed);
+            async move { is_well.then_some(()).ok_or("not reachable") }
+        })
+    })
+    .await;
+    let status = async || server.get("/readyz").await.status();
+    assert_eq!(status().await, 503, "it was never there");
+    is_well.store(true, Ordering::Relaxed);
+    assert_eq!(status().await, 200);
+    is_well.store(false, Ordering::Relaxed);
+    server.clock.advance(Duration::from_millis(4999));
+    assert_eq!(status().await, 200);
+    server.clock.advance(Duration::from_millis(1));
+    assert_eq!(status().await, 503);
+    is_well.store(true, Ordering::Relaxed);
+    assert_eq!(status().await, 200);
+}
+
+#[tokio::test]
 async fn readiness_is_a_metric() {
     let settings = TelemetrySettings { metrics_on_main_port: true, ..TelemetrySettings::off() };
     let service = Service { name: "test", version: "1" };

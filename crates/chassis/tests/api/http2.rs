@@ -67,3 +67,17 @@ async fn an_idle_connection_is_closed() {
     soon(client.send_request(request())).await.unwrap();
     soon(driving.join_next()).await.unwrap().unwrap().unwrap();
 }
+
+#[tokio::test]
+async fn a_client_that_answers_pings_and_does_not_read_is_cut_off() {
+    let chunk = || Ok::<_, std::convert::Infallible>(axum::body::Bytes::from_static(&[0; 1024]));
+    let router = Router::new()
+        .route("/", get(async move || Body::from_stream(futures_util::stream::repeat_with(chunk))));
+    let write_timeout = std::time::Duration::from_millis(100);
+    let server = Server::bare(router, Limits { write_timeout, ..Limits::default() }).await;
+    let (mut client, mut driving) = connect(&server).await;
+    // What is not read leaves no room for more, and the connection itself goes on.
+    let answer = soon(client.send_request(request())).await.unwrap();
+    soon(driving.join_next()).await.unwrap().unwrap().unwrap_err();
+    drop(answer);
+}

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use ambient::Clock;
 
-use super::outages::Scene;
+use super::{
+    carried::{Carried, Kept},
+    outages::Scene,
+};
 use crate::{
     certificates::Certificates,
     groups::{Cluster, Sentinels},
@@ -47,6 +50,7 @@ async fn promoted(mut redis: Sentinels, plan: Plan, scale: Size) -> Report {
     let scene = Scene::start(plan, scale).await;
     let mut report = Report::default();
     let probe = scene.probe();
+    let carried = Carried::begin(&scene.links);
     pause(1).await;
     let killed = probe.elapsed();
     redis.primary.kill().await;
@@ -57,6 +61,7 @@ async fn promoted(mut redis: Sentinels, plan: Plan, scale: Size) -> Report {
     only_outages(&mut report, &noted, scale.at_most(Duration::from_secs(1)));
     let limit = scale.at_most(Duration::from_secs(6));
     report.within("recovery", recovery(&noted, killed), limit);
+    carried.end(&mut report, Kept::OrToldOf).await;
     report
 }
 
@@ -82,6 +87,7 @@ pub(super) async fn cluster(scale: Size) -> Report {
     redirections(&mut report, &scene, &noted);
 
     let probe = scene.probe();
+    let carried = Carried::begin(&scene.links);
     pause(1).await;
     let killed = probe.elapsed();
     redis.nodes[2].kill().await;
@@ -91,6 +97,7 @@ pub(super) async fn cluster(scale: Size) -> Report {
     only_outages(&mut report, &noted, scale.at_most(Duration::from_secs(1)));
     let limit = scale.at_most(Duration::from_secs(8));
     report.within("recovery", recovery(&noted, killed), limit);
+    carried.end(&mut report, Kept::OrToldOf).await;
     redirections(&mut report, &scene, &noted);
     report
 }

@@ -1,6 +1,7 @@
 //! The tests, by the numbers of the design.
 
 mod bounds;
+mod carried;
 mod codes;
 mod crowds;
 mod failovers;

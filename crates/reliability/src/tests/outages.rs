@@ -5,6 +5,7 @@ use std::time::Duration;
 use ambient::Clock;
 use reqwest::Response;
 
+use super::carried::{Carried, Kept};
 use crate::{
     client::{Caller, Link},
     events::Reader,
@@ -71,6 +72,7 @@ pub(super) async fn black_hole(scale: Size) -> Report {
     let mut scene = Scene::start(Plan::new(2, &redis.url()), scale).await;
     let mut report = Report::default();
     let probe = scene.probe();
+    let carried = Carried::begin(&scene.links);
     pause(1).await;
     redis.freeze();
     let frozen = probe.elapsed();
@@ -84,6 +86,7 @@ pub(super) async fn black_hole(scale: Size) -> Report {
     statuses(&mut report, "after", &noted, thawed, Duration::MAX);
     only_outages(&mut report, &noted, scale.at_most(REFUSAL));
     report.within("recovery", recovery(&noted, thawed), scale.at_most(RECOVERY));
+    carried.end(&mut report, Kept::All).await;
     report.none("streams that ended", scene.ended().await);
     report
 }
@@ -127,6 +130,7 @@ pub(super) async fn with_data(scale: Size) -> Report {
     let mut scene = Scene::start(Plan::new(2, &redis.url()), scale).await;
     let mut report = Report::default();
     let probe = scene.probe();
+    let carried = Carried::begin(&scene.links);
     pause(1).await;
     redis.kill().await;
     let killed = probe.elapsed();
@@ -139,6 +143,7 @@ pub(super) async fn with_data(scale: Size) -> Report {
     statuses(&mut report, "after", &noted, back, Duration::MAX);
     only_outages(&mut report, &noted, scale.at_most(REFUSAL));
     report.within("recovery", recovery(&noted, back), scale.at_most(RECOVERY));
+    carried.end(&mut report, Kept::All).await;
     report.none("streams that ended", scene.ended().await);
     report
 }

@@ -6,7 +6,7 @@ use ambient::Clock;
 
 use crate::{
     history::End,
-    load::Load,
+    load::{Buried, Load},
     redis::Redis,
     report::{Report, Size},
     site::{Plan, Site},
@@ -57,9 +57,25 @@ const fn told(scale: Size) -> Duration {
     }
 }
 
+/// What the dead instances had written down of their calls, against what the clients were told.
+async fn acknowledged(report: &mut Report, redis: &Redis, buried: Vec<Buried>) {
+    let (mut written, mut lost, mut cut) = (0, 0, 0);
+    for Buried { log, steps } in buried {
+        let kept = redis.command(&["XRANGE", &log, "-", "+"]).await.unwrap_or_default();
+        let kept = u64::try_from(kept.matches("notifications/progress").count()).unwrap_or(0);
+        // A client is told nothing that is not kept, so less is a log that could not be read.
+        cut += usize::from(kept < steps);
+        written += kept;
+        lost += kept.saturating_sub(steps);
+    }
+    report.figure("events these calls had written", written);
+    report.none("of them not told", usize::try_from(lost).unwrap_or(usize::MAX));
+    report.none("logs of such calls that are not whole", cut);
+}
+
 /// T8: each instance is killed and started again.
 pub(super) async fn killed(scale: Size) -> Report {
-    let (_redis, mut site) = site().await;
+    let (redis, mut site) = site().await;
     let mut report = Report::default();
     let (callers, pause) = (site.everybody().await, Duration::from_secs(scale.pick(1, 5)));
     let load = load(scale).begin(&callers).await;
@@ -81,6 +97,7 @@ pub(super) async fn killed(scale: Size) -> Report {
     );
     // Otherwise nothing was shown.
     report.none("runs in which no call lost its instance", usize::from(took.is_empty()));
+    acknowledged(&mut report, &redis, tally.buried()).await;
     let longest = took.into_iter().max().unwrap_or_default();
     report.within("the last of them told after", longest, told(scale));
     report

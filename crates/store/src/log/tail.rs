@@ -146,7 +146,11 @@ impl Tail {
             self.is_exact = false;
         }
         self.caught_up = page.events.len() < PAGE;
-        for (id, event) in page.events {
+        for (place, (id, event)) in page.events.into_iter().enumerate() {
+            if page.holes.contains(&place) && self.is_exact {
+                self.log.note_gap();
+                self.ready.push_back(Heard::Gap);
+            }
             self.hear(id, event);
         }
         Ok(())
@@ -189,7 +193,7 @@ mod tests {
     /// Adds an event whose announcement is lost.
     fn append_unheard(store: &Store, event: &str) {
         let Backend::Memory(memory) = store.backend() else { panic!("it is in memory") };
-        memory.state().logs.append("a", event, 60_000, |_, _| {});
+        memory.state().logs.append("a", event, (60_000, None), |_, _| {});
     }
 
     /// What there is to hear now.

@@ -29,6 +29,8 @@ struct Shard {
 struct Events {
     queue: VecDeque<(EventId, Arc<str>)>,
     bytes: usize,
+    /// Those before which some are lost.
+    after_holes: Vec<EventId>,
 }
 
 impl Events {
@@ -36,8 +38,9 @@ impl Events {
         self.bytes += event.len();
         self.queue.push_back((id, event));
         while self.queue.len() > MAX_EVENTS || (self.bytes > MAX_BYTES && self.queue.len() > 1) {
-            let dropped = self.queue.pop_front();
-            self.bytes -= dropped.map_or(0, |(_, event)| event.len());
+            let Some((id, dropped)) = self.queue.pop_front() else { return };
+            self.bytes -= dropped.len();
+            self.after_holes.retain(|after| *after > id);
         }
     }
 
@@ -57,33 +60,34 @@ impl Logs {
         Self { clock, shards: Sharded::new() }
     }
 
-    /// Adds an event; `announce` is called with the id of the event before it and its own, before the
-    /// next one can be added, so that events are announced in their order.
+    /// Adds an event, after one that was in the log as far as is known; `announce` is called with the id
+    /// of the event before it and its own, before the next one can be added, so that events are
+    /// announced in their order.
     pub(crate) fn append(
         &self,
         stream: &str,
         event: &str,
-        millis: i64,
+        (millis, known): (i64, Option<EventId>),
         announce: impl FnOnce(EventId, EventId),
     ) -> EventId {
         let event: Arc<str> = event.into();
         let now = self.clock.now();
         let end = end_of(now, millis);
         let mut shard = self.shards.of(stream);
-        let id = shard.last.next(now.as_millis());
+        let known = known.unwrap_or(EventId::ZERO);
+        let id = shard.last.max(known).next(now.as_millis());
         shard.last = id;
-        let before = if let Some((kept_until, events)) = shard.streams.get(stream, now) {
-            *kept_until = end;
-            let before = events.newest();
-            events.push(id, event);
-            before
-        } else {
-            let mut events = Events::default();
-            events.push(id, event);
-            shard.streams.insert(stream.to_owned(), events, end, now);
-            None
-        };
-        announce(before.unwrap_or(EventId::ZERO), id);
+        if shard.streams.get(stream, now).is_none() {
+            shard.streams.insert(stream.to_owned(), Events::default(), end, now);
+        }
+        let Some((kept_until, events)) = shard.streams.get(stream, now) else { return id };
+        *kept_until = end;
+        let before = events.newest().unwrap_or(EventId::ZERO);
+        if known > before {
+            events.after_holes.push(id);
+        }
+        events.push(id, event);
+        announce(before.max(known), id);
         id
     }
 
@@ -109,10 +113,13 @@ impl Logs {
             },
         };
         let found: Vec<_> = events.queue.range(start..).take(limit).cloned().collect();
+        let is_after_hole = |id: &EventId| events.after_holes.contains(id);
+        let holes = found.iter().enumerate().filter(|(_, (id, _))| is_after_hole(id));
+        let holes = holes.map(|(place, _)| place).collect();
         // The texts are copied when nobody waits for the lock any more.
         drop(shard);
         let events = found.into_iter().map(|(id, event)| (id, (*event).to_owned())).collect();
-        Page { events, gap }
+        Page { events, gap, holes }
     }
 
     pub(crate) fn keep(&self, stream: &str, millis: i64) -> bool {

@@ -9,7 +9,7 @@ use std::{
 use ambient::{Clock, Timestamp};
 
 use super::{expiring::Sharded, tables::end_of};
-use crate::roster::LAPSED_FOR_MILLIS;
+use crate::roster::{Bounds, CLAIMED_FOR_MILLIS, DOUBTFUL, LAPSED_FOR_MILLIS, Room};
 
 /// All rosters, by name.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub(crate) struct Rosters {
 struct Members {
     ends: HashMap<Arc<str>, Timestamp>,
     by_end: BTreeSet<(Timestamp, Arc<str>)>,
-    /// Whether those whose time has come are kept until somebody counts them.
-    are_counted: bool,
+    /// Whether those whose time has come are kept for somebody who looks at them.
+    are_kept: bool,
 }
 
 impl Members {
@@ -76,9 +76,61 @@ impl Rosters {
     pub(crate) fn stay(&self, name: &str, member: &str, millis: i64) {
         let end = end_of(self.clock.now(), millis);
         self.with(name, |members, now| {
-            members.are_counted = true;
+            members.are_kept = true;
             members.drop_ended(now - Duration::from_millis(LAPSED_FOR_MILLIS.unsigned_abs()));
             members.set(member, end);
+        });
+    }
+
+    pub(crate) fn stay_if_room(&self, name: &str, member: &str, millis: i64, most: u32) -> bool {
+        let end = end_of(self.clock.now(), millis);
+        self.with(name, |members, now| {
+            members.are_kept = true;
+            members.drop_ended(now - Duration::from_millis(LAPSED_FOR_MILLIS.unsigned_abs()));
+            let has_room = members.len(now) < u64::from(most);
+            if has_room {
+                members.set(member, end);
+            }
+            has_room
+        })
+    }
+
+    pub(crate) fn enter_if_room(
+        &self,
+        name: &str,
+        member: &str,
+        millis: i64,
+        bounds: Bounds,
+    ) -> Room {
+        let (end, claimed) = (
+            end_of(self.clock.now(), millis),
+            end_of(self.clock.now(), CLAIMED_FOR_MILLIS.min(millis)),
+        );
+        self.with(name, |members, now| {
+            members.are_kept = true;
+            members.drop_ended(now - bounds.at_most);
+            if members.ends.len() < usize::try_from(bounds.most).unwrap_or(usize::MAX) {
+                members.set(member, end);
+                return Room::Entered;
+            }
+            // Who would stay longer than anybody may was entered by an earlier version.
+            let in_doubt = |at: Timestamp| at <= now || end < at;
+            let members_in_doubt = members.by_end.iter().filter(|(at, _)| in_doubt(*at));
+            let first = members_in_doubt.take(usize::from(DOUBTFUL));
+            let doubtful: Vec<String> = first.map(|(_, member)| (**member).to_owned()).collect();
+            for member in &doubtful {
+                members.set(member, claimed);
+            }
+            Room::Full(doubtful)
+        })
+    }
+
+    pub(crate) fn vouch(&self, name: &str, member: &str, millis: i64) {
+        let end = end_of(self.clock.now(), millis);
+        self.with(name, |members, _| {
+            if members.ends.contains_key(member) {
+                members.set(member, end);
+            }
         });
     }
 
@@ -107,7 +159,7 @@ impl Rosters {
         let now = self.clock.now();
         let mut shard = self.rosters.of(name);
         let mut members = shard.remove(name).unwrap_or_default();
-        if !members.are_counted {
+        if !members.are_kept {
             members.drop_ended(now);
         }
         let seen = look(&mut members, now);

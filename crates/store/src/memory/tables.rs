@@ -26,6 +26,12 @@ impl Tables {
         shard.get(key, now).map(|(_, value)| value.clone())
     }
 
+    pub(crate) fn left(&self, key: &str) -> Option<Duration> {
+        let now = self.clock.now();
+        let mut shard = self.records.of(key);
+        shard.get(key, now).map(|(end, _)| end.since(now))
+    }
+
     pub(crate) fn get_and_keep(&self, key: &str, millis: i64) -> Option<Bytes> {
         let now = self.clock.now();
         let mut shard = self.records.of(key);

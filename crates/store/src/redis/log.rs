@@ -1,4 +1,5 @@
-//! Event logs: one stream each, one field `e` per entry.
+//! Event logs: one stream each, one field `e` per entry, and `b` after a hole: the last event that its
+//! writer knew of.
 
 use fred::{
     interfaces::{KeysInterface, StreamsInterface},
@@ -17,13 +18,14 @@ impl Redis {
         action: Action,
         stream: &str,
         event: &str,
-        millis: i64,
+        (millis, known): (i64, Option<EventId>),
     ) -> Result<EventId, StoreError> {
         let arguments = vec![
             Value::from(MAX_EVENTS.to_string()),
             Value::from(event),
             Value::from(millis),
             Value::from(MAX_BYTES.to_string()),
+            Value::from(known.unwrap_or(EventId::ZERO).to_string()),
         ];
         let reply = self.script(action, &self.scripts.append, self.name(stream), arguments).await?;
         let id = reply.as_str().and_then(|id| id.parse().ok());
@@ -45,14 +47,16 @@ impl Redis {
         let entries: Value = self
             .run(action, |client| client.xrange(name.clone(), start.clone(), "+", count))
             .await?;
-        let mut events =
-            parse(entries).ok_or_else(|| action.corrupt("an entry that is not ours"))?;
-        let gap = after.is_some_and(|after| events.first().is_none_or(|(id, _)| *id != after));
+        let mut read = parse(entries).ok_or_else(|| action.corrupt("an entry that is not ours"))?;
+        let gap = after.is_some_and(|after| read.first().is_none_or(|first| first.id != after));
         if after.is_some() && !gap {
-            events.remove(0);
+            read.remove(0);
         }
-        events.truncate(limit);
-        Ok(Page { events, gap })
+        read.truncate(limit);
+        let holes = read.iter().enumerate().filter(|(_, entry)| entry.is_after_hole);
+        let holes = holes.map(|(place, _)| place).collect();
+        let events = read.into_iter().map(|entry| (entry.id, entry.event)).collect();
+        Ok(Page { events, gap, holes })
     }
 
     pub(crate) async fn newest(
@@ -64,7 +68,7 @@ impl Redis {
         let entries: Value =
             self.run(action, |client| client.xrevrange(name.clone(), "+", "-", Some(1))).await?;
         let events = parse(entries).ok_or_else(|| action.corrupt("an entry that is not ours"))?;
-        Ok(events.first().map(|(id, _)| *id))
+        Ok(events.first().map(|entry| entry.id))
     }
 
     /// Whether there are events after `position`. The range leaves out `position` itself, so that the
@@ -96,22 +100,37 @@ impl Redis {
     }
 }
 
-/// Entries as Redis sends them: `[[id, [field, value]], …]`. None if one is not of our making.
-fn parse(entries: Value) -> Option<Vec<(EventId, String)>> {
+/// An entry of a log.
+struct Entry {
+    id: EventId,
+    event: String,
+    /// Whether its writer knew of a later one before it than the log did.
+    is_after_hole: bool,
+}
+
+/// Entries as Redis sends them: `[[id, [field, value]], …]`, with a second field where there is a hole
+/// before. None if one is not of our making.
+fn parse(entries: Value) -> Option<Vec<Entry>> {
     match entries {
         Value::Null => Some(Vec::new()),
-        Value::Array(entries) => entries.into_iter().map(event).collect(),
+        Value::Array(entries) => entries.into_iter().map(entry).collect(),
         _ => None,
     }
 }
 
-fn event(entry: Value) -> Option<(EventId, String)> {
+fn entry(entry: Value) -> Option<Entry> {
     let Value::Array(parts) = entry else {
         return None;
     };
     let [id, Value::Array(fields)] = <[Value; 2]>::try_from(parts).ok()? else {
         return None;
     };
-    let [_, event] = <[Value; 2]>::try_from(fields).ok()?;
-    Some((id.as_str()?.parse().ok()?, event.into_string()?))
+    let mut fields = fields.into_iter();
+    let (_, event) = (fields.next()?, fields.next()?);
+    let is_after_hole = match fields.next() {
+        None => false,
+        Some(name) if name.as_str().as_deref() == Some("b") && fields.len() == 1 => true,
+        Some(_) => return None,
+    };
+    Some(Entry { id: id.as_str()?.parse().ok()?, event: event.into_string()?, is_after_hole })
 }

@@ -5,7 +5,8 @@ use fred::types::Value;
 use super::Redis;
 use crate::{
     error::{Action, StoreError},
-    roster::LAPSED_FOR_MILLIS,
+    lifetime_millis,
+    roster::{Bounds, CLAIMED_FOR_MILLIS, DOUBTFUL, LAPSED_FOR_MILLIS, Room},
 };
 
 impl Redis {
@@ -31,6 +32,63 @@ impl Redis {
         let arguments =
             vec![Value::from(member), Value::from(millis), Value::from(LAPSED_FOR_MILLIS)];
         self.script(action, &self.scripts.stay, self.name(name), arguments).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn stay_if_room(
+        &self,
+        action: Action,
+        name: &str,
+        member: &str,
+        millis: i64,
+        most: u32,
+    ) -> Result<bool, StoreError> {
+        let arguments = vec![
+            Value::from(member),
+            Value::from(millis),
+            Value::from(LAPSED_FOR_MILLIS),
+            Value::from(i64::from(most)),
+        ];
+        let script = &self.scripts.stay_if_room;
+        let reply = self.script(action, script, self.name(name), arguments).await?;
+        reply.as_u64().map(|done| done > 0).ok_or_else(|| action.corrupt("a number that is none"))
+    }
+
+    pub(crate) async fn enter_if_room(
+        &self,
+        action: Action,
+        name: &str,
+        member: &str,
+        millis: i64,
+        bounds: Bounds,
+    ) -> Result<Room, StoreError> {
+        let arguments = vec![
+            Value::from(member),
+            Value::from(millis),
+            Value::from(lifetime_millis(bounds.at_most)),
+            Value::from(i64::from(bounds.most)),
+            Value::from(CLAIMED_FOR_MILLIS.min(millis)),
+            Value::from(i64::from(DOUBTFUL)),
+        ];
+        let script = &self.scripts.enter_if_room;
+        match self.script(action, script, self.name(name), arguments).await? {
+            Value::Integer(_) => Ok(Room::Entered),
+            doubtful => {
+                let doubtful = doubtful.convert();
+                doubtful.map(Room::Full).map_err(|_| action.corrupt("a member that is no text"))
+            }
+        }
+    }
+
+    pub(crate) async fn vouch(
+        &self,
+        action: Action,
+        name: &str,
+        member: &str,
+        millis: i64,
+    ) -> Result<(), StoreError> {
+        let arguments = vec![Value::from(member), Value::from(millis)];
+        self.script(action, &self.scripts.vouch, self.name(name), arguments).await?;
         Ok(())
     }
 

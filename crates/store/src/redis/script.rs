@@ -25,12 +25,28 @@ return 1";
 /// Adds an event, sets the lifetime and announces the event in one step: no log is left without a
 /// lifetime, and events are announced in their order, each after the id of the one before it, by which
 /// a reader notices that an announcement was lost on its way.
+/// Where its writer knows of an event that the log has lost at its end, before a failover, the new one
+/// says so, and comes after the lost one whatever this server's clock says.
 /// Trims whole blocks (`~`), which costs Redis much less than an exact length. Only large events can
 /// make a log too large for its number of them; their bytes are looked at, and half is dropped.
 const APPEND: &str = "\
 local last = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 local before = last[1] and last[1][1] or '0-0'
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[2])
+local id
+local millis, number = string.match(before, '(%d+)-(%d+)')
+local known_millis, known_number = string.match(ARGV[5], '(%d+)-(%d+)')
+local ahead = tonumber(known_millis) - tonumber(millis)
+if ahead == 0 then ahead = tonumber(known_number) - tonumber(number) end
+if ahead > 0 then
+  before = ARGV[5]
+  local next = '*'
+  if tonumber(redis.call('TIME')[1]) * 1000 <= tonumber(known_millis) then
+    next = known_millis .. '-' .. string.format('%.0f', tonumber(known_number) + 1)
+  end
+  id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], next, 'e', ARGV[2], 'b', before)
+else
+  id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[2])
+end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 if #ARGV[2] > 4096 then
   local length = redis.call('XLEN', KEYS[1])
@@ -86,6 +102,45 @@ redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 return redis.call('PEXPIREAT', KEYS[1], last[2] + ARGV[3])";
 
+/// The same where fewer than so many are there. Answers 1 if there was room, and 0 if not.
+const STAY_IF_ROOM: &str = "\
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
+if redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf') >= tonumber(ARGV[4]) then return 0 end
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+redis.call('PEXPIREAT', KEYS[1], last[2] + ARGV[3])
+return 1";
+
+/// Adds a member where fewer than so many are there, whether their moment has come or not; answers 1
+/// then. Else gives some whose moment has come, whom nobody else is given for a while; or some who
+/// would stay longer than anybody may, as an earlier version has entered them.
+const ENTER_IF_ROOM: &str = "\
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
+local answer = 1
+if redis.call('ZCARD', KEYS[1]) < tonumber(ARGV[4]) then
+  redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+else
+  answer = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[6])
+  if #answer == 0 then
+    local longest = '(' .. (now + ARGV[2])
+    answer = redis.call('ZRANGEBYSCORE', KEYS[1], longest, '+inf', 'LIMIT', 0, ARGV[6])
+  end
+  for _, member in ipairs(answer) do redis.call('ZADD', KEYS[1], now + ARGV[5], member) end
+end
+local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+if last[2] then redis.call('PEXPIREAT', KEYS[1], last[2] + ARGV[3]) end
+return answer";
+
+/// Moves the moment of a member that is still there.
+const VOUCH: &str = "\
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+return redis.call('ZADD', KEYS[1], 'XX', now + ARGV[2], ARGV[1])";
+
 /// Drops those whose moment has come, and answers how many they were.
 const LAPSED: &str = "\
 local time = redis.call('TIME')
@@ -124,6 +179,9 @@ pub(super) struct Scripts {
     pub(super) count_window: Script,
     pub(super) enter: Script,
     pub(super) stay: Script,
+    pub(super) stay_if_room: Script,
+    pub(super) enter_if_room: Script,
+    pub(super) vouch: Script,
     pub(super) lapsed: Script,
     pub(super) leave: Script,
     pub(super) present: Script,
@@ -140,6 +198,9 @@ impl Default for Scripts {
             count_window: Script::new(COUNT_WINDOW),
             enter: Script::new(ENTER),
             stay: Script::new(STAY),
+            stay_if_room: Script::new(STAY_IF_ROOM),
+            enter_if_room: Script::new(ENTER_IF_ROOM),
+            vouch: Script::new(VOUCH),
             lapsed: Script::new(LAPSED),
             leave: Script::new(LEAVE),
             present: Script::new(PRESENT),

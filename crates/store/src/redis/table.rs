@@ -1,5 +1,7 @@
 //! Records: one key each, plain JSON.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use fred::{
     interfaces::{ClientLike, KeysInterface},
@@ -20,6 +22,17 @@ impl Redis {
     ) -> Result<Option<Bytes>, StoreError> {
         let key = Key::from(self.key(key));
         self.run(action, |client| client.get(key.clone())).await
+    }
+
+    pub(crate) async fn left(
+        &self,
+        action: Action,
+        key: String,
+    ) -> Result<Option<Duration>, StoreError> {
+        let key = Key::from(self.key(key));
+        // Less than nothing where there is none, or one without an end, which is none of ours.
+        let millis: i64 = self.run(action, |client| client.pttl(key.clone())).await?;
+        Ok(u64::try_from(millis).ok().map(Duration::from_millis))
     }
 
     pub(crate) async fn get_and_keep(

@@ -29,6 +29,7 @@ contract!(
     a_tail_that_was_away_goes_on_where_it_was,
     a_tail_is_told_of_a_gap_and_goes_on,
     a_tail_may_begin_at_a_moment,
+    a_log_that_has_lost_its_end_says_so_with_what_comes_next,
 );
 
 async fn fill(log: &Log, stream: &str, events: usize) -> Vec<EventId> {
@@ -208,6 +209,30 @@ async fn a_tail_is_told_of_a_gap_and_goes_on(world: World) {
     let all = heard(&mut tail, MAX_EVENTS + 1).await;
     assert_eq!(all[0], "gap");
     assert!(!all[1..].contains(&"gap".to_owned()));
+}
+
+async fn a_log_that_has_lost_its_end_says_so_with_what_comes_next(world: World) {
+    let log = world.store.log();
+    let ids = fill(&log, "a", 3).await;
+    let mut behind = world.other.log().tail("a", Start::After(ids[2])).await.unwrap();
+    // Its writer has been told of a later one, which went with the server that had it. Its clock may
+    // have been ahead.
+    let lost = format!("{}-3", (ids[2].moment() + LONG).as_millis()).parse().unwrap();
+    let next = log.append_after("a", "3", LONG, Some(lost)).await.unwrap();
+    assert!(next > lost, "{next} comes after {lost}");
+    let after = log.append_after("a", "4", LONG, Some(next)).await.unwrap();
+    assert!(after > next);
+    assert_eq!(heard(&mut behind, 3).await, ["gap", "3", "4"]);
+    let mut resumed = log.tail("a", Start::After(ids[1])).await.unwrap();
+    assert_eq!(heard(&mut resumed, 4).await, ["2", "gap", "3", "4"]);
+    let mut up_to_date = log.tail("a", Start::After(next)).await.unwrap();
+    assert_eq!(heard(&mut up_to_date, 1).await, ["4"]);
+    let mut new = log.tail("a", Start::Oldest).await.unwrap();
+    assert_eq!(heard(&mut new, 6).await, ["0", "1", "2", "gap", "3", "4"]);
+    // Who knows of nothing else says nothing.
+    log.append_after("b", "0", LONG, None).await.unwrap();
+    let mut other = log.tail("b", Start::Oldest).await.unwrap();
+    assert_eq!(heard(&mut other, 1).await, ["0"]);
 }
 
 async fn a_tail_may_begin_at_a_moment(world: World) {

@@ -1,5 +1,10 @@
 //! Promises of `Roster`.
 
+use std::time::Duration;
+
+use store::{Bounds, Room};
+use tokio::task::JoinSet;
+
 use crate::{
     World, contract,
     world::{LONG, SHORT},
@@ -11,6 +16,8 @@ contract!(
     a_member_counts_once,
     members_are_bounded_and_those_who_leave_first_come_first,
     a_member_that_has_lapsed_is_counted_by_one_of_those_who_ask,
+    of_those_who_come_at_once_as_many_are_let_in_as_there_is_room_for,
+    who_may_have_gone_keeps_its_place_until_somebody_has_looked,
 );
 
 async fn members_are_there_until_they_leave(world: World) {
@@ -76,4 +83,54 @@ async fn a_member_that_has_lapsed_is_counted_by_one_of_those_who_ask(world: Worl
     let told = (here.lapsed("a").await.unwrap(), there.lapsed("a").await.unwrap());
     assert_eq!(told, (2, 0));
     assert_eq!(there.len("a").await, Ok(2));
+}
+
+async fn of_those_who_come_at_once_as_many_are_let_in_as_there_is_room_for(world: World) {
+    const MOST: u32 = 7;
+    let (mut entering, mut staying) = (JoinSet::new(), JoinSet::new());
+    for number in 0..40 {
+        let store = if number % 2 == 0 { &world.store } else { &world.other };
+        let (roster, member) = (store.roster(), number.to_string());
+        let bounds = Bounds { most: MOST, at_most: LONG };
+        entering.spawn({
+            let (roster, member) = (roster.clone(), member.clone());
+            async move { roster.enter_if_room("a", &member, LONG, bounds).await.unwrap() }
+        });
+        staying.spawn(async move { roster.stay_if_room("b", &member, LONG, MOST).await.unwrap() });
+    }
+    let entered = entering.join_all().await;
+    let refused = entered.iter().filter(|room| **room == Room::Full(Vec::new())).count();
+    assert_eq!((entered.len(), refused), (40, 33));
+    assert_eq!(staying.join_all().await.iter().filter(|has_room| **has_room).count(), 7);
+    let roster = world.store.roster();
+    assert_eq!((roster.len("a").await, roster.len("b").await), (Ok(7), Ok(7)));
+    let member = roster.members("b", 1).await.unwrap().remove(0);
+    roster.leave("b", &member).await.unwrap();
+    assert_eq!(roster.stay_if_room("b", "next", LONG, MOST).await, Ok(true));
+}
+
+async fn who_may_have_gone_keeps_its_place_until_somebody_has_looked(world: World) {
+    let (here, there) = (world.store.roster(), world.other.roster());
+    let bounds = Bounds { most: 2, at_most: LONG };
+    let enter = async |member, keep| here.enter_if_room("a", member, keep, bounds).await.unwrap();
+    assert_eq!(enter("gone", SHORT).await, Room::Entered);
+    assert_eq!(enter("there", SHORT).await, Room::Entered);
+    world.pass(SHORT + Duration::from_millis(10)).await;
+    let Room::Full(mut doubtful) = enter("next", LONG).await else { panic!("there is no room") };
+    doubtful.sort();
+    assert_eq!(doubtful, ["gone", "there"]);
+    // Each is given to one who looks.
+    let same = there.enter_if_room("a", "other", LONG, bounds).await.unwrap();
+    assert_eq!(same, Room::Full(Vec::new()));
+    there.vouch("a", "there", LONG).await.unwrap();
+    here.leave("a", "gone").await.unwrap();
+    there.vouch("a", "gone", LONG).await.unwrap();
+    assert_eq!(enter("next", LONG).await, Room::Entered);
+    assert_eq!(enter("other", LONG).await, Room::Full(Vec::new()));
+    assert_eq!(here.members("a", 9).await.unwrap().len(), 2);
+    // What an earlier version has entered stays longer than anybody may, and is looked at as well.
+    assert_eq!(here.enter("b", "early", LONG * 2).await, Ok(1));
+    let bounds = Bounds { most: 1, ..bounds };
+    let full = there.enter_if_room("b", "next", LONG, bounds).await.unwrap();
+    assert_eq!(full, Room::Full(vec!["early".to_owned()]));
 }

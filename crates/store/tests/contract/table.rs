@@ -16,6 +16,7 @@ contract!(
     a_record_is_gone_after_its_lifetime,
     getting_and_keeping_slides_the_lifetime,
     getting_alone_does_not_slide_the_lifetime,
+    what_is_left_of_a_lifetime_is_told,
     of_64_concurrent_takes_one_gets_the_record,
     of_64_concurrent_claims_one_succeeds,
     a_claim_is_free_again_after_its_lifetime,
@@ -77,6 +78,16 @@ async fn getting_alone_does_not_slide_the_lifetime(world: World) {
     notes.get("a").await.unwrap();
     world.pass(SHORT / 2).await;
     assert_eq!(notes.get("a").await, Ok(None));
+}
+
+async fn what_is_left_of_a_lifetime_is_told(world: World) {
+    let notes = world.store.table::<Note>();
+    notes.put("a", &Note { count: 1 }, LONG).await.unwrap();
+    let left = notes.left("a").await.unwrap().unwrap();
+    assert!(LONG / 2 < left && left <= LONG, "{left:?}");
+    notes.put("a", &Note { count: 1 }, SHORT).await.unwrap();
+    world.pass(SHORT).await;
+    assert_eq!(notes.left("a").await, Ok(None));
 }
 
 async fn of_64_concurrent_takes_one_gets_the_record(world: World) {

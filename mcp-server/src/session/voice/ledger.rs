@@ -30,6 +30,8 @@ pub(crate) struct Ledger {
 struct Waiting {
     entries: VecDeque<Named>,
     bytes: usize,
+    /// The last that was written: if the log loses it in a failover, that is said with the next.
+    written: Option<EventId>,
 }
 
 /// An entry, under the name that it keeps however often it has to be written.
@@ -64,7 +66,9 @@ const fn is_spare(entry: &Entry) -> bool {
 
 const fn size(entry: &Entry) -> usize {
     match entry {
-        Entry::Begun(text) | Entry::Said(text) | Entry::Answered(text) => text.len(),
+        Entry::Begun(text) | Entry::Said(text) | Entry::Answered(text) | Entry::EndedOf(text) => {
+            text.len()
+        }
         Entry::Ended | Entry::Missing => 0,
     }
 }
@@ -112,8 +116,10 @@ impl Ledger {
         let mut last = None;
         while let Some(Named { name, entry }) = waiting.entries.front() {
             // One that was written although nobody heard so is written twice, and heard once.
-            let written = self.streams.append_named(&self.session, &self.stream, (name, entry));
+            let (named, known) = ((name, entry), waiting.written);
+            let written = self.streams.append_named(&self.session, &self.stream, named, known);
             last = Some(written.await.inspect_err(not_kept).ok()?);
+            waiting.written = last;
             let written = waiting.entries.pop_front();
             waiting.bytes -= written.as_ref().map_or(0, |named| size(&named.entry));
         }

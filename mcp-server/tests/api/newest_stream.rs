@@ -1,0 +1,114 @@
+//! Of the standalone streams of a session one stays: the newest. And what a session asks for is kept, or
+//! is to be asked for again.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use ambient::{Clock, Secret};
+use serde_json::json;
+use store::{Action, Fate, Line, RedisOptions, Store, Weather};
+use testkit::{PATIENCE, as_time_passes, rpc::Exchange, within};
+
+use crate::world::{instance, still};
+
+#[tokio::test]
+async fn of_two_streams_that_are_opened_at_once_one_stays_and_hears_everything() {
+    let place = testkit::redis::namespace().await;
+    let url = Secret::new(place.url.as_str());
+    let options = RedisOptions { namespace: place.prefix.clone(), ..RedisOptions::new(url) };
+    // Redis numbers events by its own clock.
+    let clock = Clock::system();
+    let settings = [("MCP_AUTH", "none")];
+    let stores = [Store::redis(&options).await.unwrap(), Store::redis(&options).await.unwrap()];
+    let here = instance(&stores[0], clock.clone(), &settings).await;
+    let there = instance(&stores[1], clock, &settings).await;
+    for number in 0..20 {
+        let session = here.session().await;
+        let beside = if number % 2 == 0 { &here } else { &there };
+        let elsewhere = session.at(&beside.endpoint());
+        let (mut one, mut other) = tokio::join!(session.listen(None), elsewhere.listen(None));
+        // What was announced a moment ago may be told again first.
+        let first_ended = within(PATIENCE, async {
+            tokio::select! { () = end(&mut one) => true, () = end(&mut other) => false }
+        });
+        let mut stays = if first_ended.await { other } else { one };
+        drop(there.modern().tool("announce", json!({})).await.expect(200));
+        let heard = stays.next().await.expect("one of the two stays");
+        assert_eq!(heard["method"], "notifications/tools/list_changed");
+    }
+}
+
+/// Waits until a stream has ended.
+async fn end(stream: &mut Exchange) {
+    while stream.next().await.is_some() {}
+}
+
+/// A line over which no message comes.
+struct Deaf;
+
+impl Weather for Deaf {
+    fn of_command(&self, _: Action) -> Fate {
+        Fate::Done(Duration::ZERO, Duration::ZERO)
+    }
+
+    fn delivers(&self) -> bool {
+        false
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_is_not_told_of_a_newer_one_ends_when_it_looks() {
+    let (store, clock) = still();
+    let settings = [("MCP_AUTH", "none")];
+    let deaf = store.over_line(Line::new(&clock, Deaf));
+    let here = instance(&deaf, clock.clone(), &settings).await;
+    let there = instance(&store, clock, &settings).await;
+    let session = there.session().await;
+    let mut first = session.at(&here.endpoint()).listen(None).await;
+    let mut second = session.listen(None).await;
+    let step = Duration::from_secs(1);
+    assert_eq!(as_time_passes(&here.clock, step, first.next()).await, None);
+    drop(there.modern().tool("announce", json!({})).await.expect(200));
+    assert!(second.next().await.is_some(), "the newest stays");
+}
+
+/// A line over which nothing can be published, once it is switched.
+struct Mute(Arc<AtomicBool>);
+
+impl Weather for Mute {
+    fn of_command(&self, action: Action) -> Fate {
+        if self.0.load(Ordering::Relaxed) && action.to_string().starts_with("publish") {
+            Fate::Refused
+        } else {
+            Fate::Done(Duration::ZERO, Duration::ZERO)
+        }
+    }
+
+    fn delivers(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn what_the_store_does_not_take_half_way_is_to_be_asked_for_again() {
+    let (store, clock) = still();
+    let is_mute = Arc::new(AtomicBool::new(false));
+    let store = store.over_line(Line::new(&clock, Mute(Arc::clone(&is_mute))));
+    let world = instance(&store, clock, &[("MCP_AUTH", "none")]).await;
+    let session = world.session().await;
+    for (method, params) in [
+        ("logging/setLevel", json!({ "level": "error" })),
+        ("resources/subscribe", json!({ "uri": "test://watched" })),
+    ] {
+        is_mute.store(true, Ordering::Relaxed);
+        let refused = session.call(method, params.clone()).await.expect_error(503, -32000);
+        assert_eq!(refused.header("retry-after"), Some("2"), "{method}");
+        is_mute.store(false, Ordering::Relaxed);
+        drop(session.call(method, params).await.expect(200));
+    }
+}
