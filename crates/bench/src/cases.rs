@@ -184,9 +184,9 @@ pub fn opening_able(token: Option<&str>, capabilities: &Value) -> Ask {
 
 /// What a client says when its session is open.
 #[must_use]
-pub fn initialized(session: &str) -> Ask {
+pub fn initialized(token: Option<&str>, session: &str) -> Ask {
     let said = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
-    in_session(None, session, &said)
+    in_session(token, session, &said)
 }
 
 /// A message in a session of 2025-11-25.

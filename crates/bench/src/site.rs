@@ -10,10 +10,11 @@ use std::{
 
 use ambient::Entropy;
 use e2e::{Asking, CALLBACK, Login};
+use serde_json::{Value, json};
 use testkit::{browser::Browser, process::free_port};
 
 use crate::{
-    cases::Ask,
+    cases::{Ask, initialized, opening_able},
     process::{OTHERS, Running, SUBJECT, beside, start, until},
 };
 
@@ -261,26 +262,40 @@ impl Instance {
     /// # Errors
     /// When none is opened.
     pub fn session(&self, token: Option<&str>) -> io::Result<String> {
-        self.open(&crate::cases::opening(token))
+        self.session_able(token, &json!({}))
     }
 
-    /// Opens a session with this request, and gives its name.
+    /// Opens a session of a client that can do this, and gives its name. It says that it is ready, as
+    /// the specification wants it: nobody is asked anything before that.
     ///
     /// # Errors
     /// When none is opened.
-    pub fn open(&self, opening: &Ask) -> io::Result<String> {
-        let got = post(self.port, "/mcp", opening)?;
-        let header = got.head.lines().find_map(|line| line.strip_prefix("mcp-session-id: "));
-        header.map(|id| id.trim().to_owned()).ok_or_else(|| got.unexpected())
+    pub fn session_able(&self, token: Option<&str>, capabilities: &Value) -> io::Result<String> {
+        let got = post(self.port, "/mcp", &opening_able(token, capabilities))?;
+        let session = got.header("mcp-session-id").ok_or_else(|| got.unexpected())?.to_owned();
+        post(self.port, "/mcp", &initialized(token, &session))?;
+        Ok(session)
     }
 }
 
 impl Got {
+    /// Headers and what has come of the body; nothing before the end of the headers.
+    fn read(mut answer: Vec<u8>) -> Option<Self> {
+        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
+        let body = answer.split_off(end + 4);
+        Some(Self { head: String::from_utf8_lossy(&answer).into_owned(), body })
+    }
+
+    fn is_chunked(&self) -> bool {
+        self.header("transfer-encoding") == Some("chunked")
+    }
+
     /// The value of a header, by its name in lower case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        let values = self.head.lines().filter_map(|line| line.split_once(": "));
-        values.into_iter().find(|(given, _)| *given == name).map(|(_, value)| value.trim())
+        let mut values = self.head.lines().filter_map(|line| line.split_once(": "));
+        let found = values.find(|(given, _)| given.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.trim())
     }
 
     /// An error that shows it.
@@ -330,13 +345,28 @@ fn send(port: u16, request: &str) -> io::Result<Got> {
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
-    socket.read_to_end(&mut answer)?;
-    let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n");
-    let end = end.ok_or_else(|| io::Error::other("an answer without an end of its headers"))?;
-    let body = answer.split_off(end + 4);
-    let got = Got { head: String::from_utf8_lossy(&answer).into_owned(), body };
-    let is_chunked = got.header("transfer-encoding") == Some("chunked");
-    Ok(if is_chunked { Got { body: whole(&got.body), ..got } } else { got })
+    let mut buffer = [0; 16 * 1024];
+    // Some servers close a connection seconds after they were asked to.
+    while !is_whole(&answer) {
+        match socket.read(&mut buffer)? {
+            0 => break,
+            length => answer.extend_from_slice(&buffer[..length]),
+        }
+    }
+    let got = Got::read(answer).ok_or_else(|| io::Error::other(NO_HEAD))?;
+    Ok(if got.is_chunked() { Got { body: whole(&got.body), ..got } } else { got })
+}
+
+const NO_HEAD: &str = "an answer without an end of its headers";
+
+/// Whether nothing of an answer is missing, as far as its headers say how long it is.
+fn is_whole(answer: &[u8]) -> bool {
+    let Some(got) = Got::read(answer.to_vec()) else { return false };
+    let length = got.header("content-length").and_then(|length| length.parse().ok());
+    match length {
+        Some(length) => got.body.len() >= length,
+        None => got.is_chunked() && got.body.ends_with(b"0\r\n\r\n"),
+    }
 }
 
 /// A body without the lengths of its chunks.
@@ -367,5 +397,21 @@ mod tests {
     fn chunks_are_put_together() {
         assert_eq!(whole(b"3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"), b"abcde");
         assert_eq!(whole(b""), b"");
+    }
+
+    #[test]
+    fn an_answer_is_whole_when_its_headers_say_so() {
+        let head = "HTTP/1.1 200 OK\r\n";
+        for (rest, expected) in [
+            ("", false),
+            ("Content-Length: 2\r\n\r\na", false),
+            ("Content-Length: 2\r\n\r\nab", true),
+            ("Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", false),
+            ("Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n", true),
+            // Until the connection ends.
+            ("\r\nab", false),
+        ] {
+            assert_eq!(is_whole(format!("{head}{rest}").as_bytes()), expected, "{rest}");
+        }
     }
 }

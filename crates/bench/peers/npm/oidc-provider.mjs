@@ -1,10 +1,10 @@
 // npm oidc-provider with one resource: a client that introspects, and a public client that refreshes.
-// Tokens are kept in its own memory. usage: node oidc-provider.mjs PORT
+// Tokens are kept in its own memory. usage: node oidc-provider.mjs tokens PORT
 //
 // POST /seed?count=N is ours: it makes tokens of so many logins, which are otherwise made in a browser.
 import { Provider } from 'oidc-provider';
 
-const [port] = process.argv.slice(2);
+const [, port] = process.argv.slice(2);
 const issuer = `http://localhost:${port}`;
 const resource = 'http://localhost:1/mcp';
 const scope = 'mcp offline_access';

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::calls::{COLUMNS, CONNECTIONS, bare, cells, first};
 use crate::{
-    cases::{ASKS, Ask, NAME, able, asking, filled_in, in_session, opening_able},
+    cases::{ASKS, Ask, NAME, able, asking, filled_in, in_session},
     process::Running,
     report::Table,
     rounds::{Compared, Effort, Sample, approximate, in_turns, median, micros, quantile},
@@ -72,7 +72,7 @@ fn compared(
     for _ in 0..CONNECTIONS {
         let token = token.to_owned();
         let way = if is_session {
-            let id = instance.open(&opening_able(Some(&token), &able()))?;
+            let id = instance.session_able(Some(&token), &able())?;
             Way::Session { token, id, calls: 0 }
         } else {
             Way::Whole { token }

@@ -14,7 +14,7 @@ use testkit::process::free_port;
 
 pub use self::kit::{Kit, Kits};
 use crate::{
-    cases::{Ask, Case, initialized},
+    cases::{Ask, Case},
     process::until,
     site::{Instance, post},
 };
@@ -104,7 +104,7 @@ impl Peer {
         let server = self.kit.start(kits, self.word, port)?;
         until("the peer", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok())?;
         let instance = Instance { server, port };
-        let session = if self.has_sessions() { Some(opened(&instance)?) } else { None };
+        let session = if self.has_sessions() { Some(instance.session(None)?) } else { None };
         let ask = self.case.ask(None, session.as_deref());
         let answer = post(port, "/mcp", &ask)?;
         let took = watch.elapsed();
@@ -114,14 +114,4 @@ impl Peer {
         }
         Ok(Started { instance, ask, took })
     }
-}
-
-/// A session, opened as the specification wants it: some serve nothing in one before that.
-///
-/// # Errors
-/// When it is not opened.
-pub fn opened(instance: &Instance) -> io::Result<String> {
-    let session = instance.session(None)?;
-    post(instance.port, "/mcp", &initialized(&session))?;
-    Ok(session)
 }

@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use super::left_out;
 use crate::{
     measures::streams::{listen, raise_limit},
-    peers::{self, Kits, opened},
+    peers::{self, Kits},
     report::{Table, progress},
     rounds::approximate,
     site::Instance,
@@ -38,7 +38,7 @@ async fn kibibytes(instance: &Instance) -> io::Result<f64> {
         if number == FIRST {
             before = instance.server.resident();
         }
-        open.push(listen(instance, None, &opened(instance)?).await?);
+        open.push(listen(instance, None, &instance.session(None)?).await?);
     }
     let used = instance.server.resident().saturating_sub(before);
     Ok(approximate(used) / 1024.0 / approximate(COUNTED as u64))
