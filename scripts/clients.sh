@@ -64,7 +64,7 @@ open_server_start() {
     export CHOOSER_ISSUER=http://localhost:$auth_port
     start open env AUTH_MOCK_IDP=1 AUTH_UPSTREAMS=corp AUTH_UPSTREAM_CORP_NAME='The company with a long name' \
         AUTH_UPSTREAM_CORP_ISSUER="http://localhost:$(free_port)" AUTH_UPSTREAM_CORP_CLIENT_ID=us \
-        HOST=127.0.0.1 MCP_AUTH=none LOG_FORMAT=json RUST_LOG=info \
+        HOST=127.0.0.1 MCP_AUTH=none MCP_TOOLSETS=everything,calculator,apps,fetch LOG_FORMAT=json RUST_LOG=info \
         AUTH_SERVER_PORT="$auth_port" AUTH_SERVER_URL="http://localhost:$auth_port" \
         PORT="$mcp_port" BASE_URI="http://localhost:$mcp_port" "$BIN_DIR/standalone"
     (is_ready open "http://localhost:$mcp_port") || { echo '0 passed, 1 failed' && exit 1; }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use mcp_core::{Announced, Change, ChangeFeed};
+use mcp_core::{Announced, Change, ChangeFeed, Owners};
 use shared::mcp::{
     AboutSubscription, AcknowledgedParams, ClientCapabilities, ListenFilter, ListenResult,
     RequestId, ServerNotification, ServerResult, SubscriptionMeta, UpdatedParams,
@@ -152,25 +152,32 @@ pub(crate) struct Wish {
     pub(crate) prompts: bool,
     pub(crate) resources: bool,
     pub(crate) watched: BTreeSet<String>,
+    /// On whose behalf it listens.
+    owners: Owners,
     /// Goes into every notification, in the modern era.
     pub(crate) subscription: Option<RequestId>,
 }
 
 impl Wish {
     /// What a session is told: every list that changes, and the resources it watches.
-    pub(crate) fn of_session(announced: Announced, watched: &BTreeSet<String>) -> Self {
+    pub(crate) fn of_session(
+        announced: Announced,
+        watched: &BTreeSet<String>,
+        owners: Owners,
+    ) -> Self {
         Self {
             tools: announced.tools,
             prompts: announced.prompts,
             resources: announced.resources,
             watched: watched.clone(),
+            owners,
             subscription: None,
         }
     }
 
     /// What of a client's wish is granted. What cannot be an address is left out, like everything
     /// else that cannot be told.
-    fn granted(wanted: ListenFilter, announced: Announced, id: &RequestId) -> Self {
+    fn granted(wanted: ListenFilter, announced: Announced, id: &RequestId, owners: Owners) -> Self {
         let mut watched =
             if announced.resource_updates { wanted.resource_subscriptions } else { Vec::new() };
         watched.retain(|uri| is_watchable(uri));
@@ -179,14 +186,20 @@ impl Wish {
             prompts: wanted.prompts_list_changed && announced.prompts,
             resources: wanted.resources_list_changed && announced.resources,
             watched: watched.into_iter().collect(),
+            owners,
             subscription: Some(id.clone()),
         }
     }
 
     /// What the client is told of a change.
     pub(crate) fn notes(&self, heard: &Announcement) -> Vec<ServerNotification> {
-        if let Announcement::Change(_, change) = heard {
-            return self.note(change).into_iter().collect();
+        match heard {
+            Announcement::Change(_, Change::Of { owner, changes }) => {
+                let heard = if self.owners.include(owner) { &**changes } else { &[] };
+                return heard.iter().filter_map(|change| self.note(change)).collect();
+            }
+            Announcement::Change(_, change) => return self.note(change).into_iter().collect(),
+            Announcement::Gap => {}
         }
         // Something may have been missed. All of these say "look again", so saying one too many
         // does no harm and saying one too few would.
@@ -247,7 +260,7 @@ pub(crate) async fn listen(
 ) -> Result<ServerResult, StoreError> {
     let Wanted { mut filter, capabilities } = wanted;
     let task_ids = std::mem::take(&mut filter.task_ids);
-    let wish = Wish::granted(filter, server.features().announced(), id);
+    let wish = Wish::granted(filter, server.features().announced(), id, Owners::of(caller, None));
     let mut tasks = Followed::of(server, caller, capabilities, task_ids).await?;
     // Listening comes before the acknowledgement, which promises that nothing is missed from here.
     let mut listener = server.feed().listen(Start::Newest).await?;
@@ -299,6 +312,8 @@ pub(crate) async fn listen(
 
 #[cfg(test)]
 mod tests {
+    use mcp_core::Principal;
+
     use super::*;
 
     const ALL: Announced =
@@ -312,6 +327,11 @@ mod tests {
         }
     }
 
+    fn granted(wanted: ListenFilter, announced: Announced) -> Wish {
+        let owners = Owners::of(&Principal::anonymous(), None);
+        Wish::granted(wanted, announced, &RequestId::Number(1), owners)
+    }
+
     fn methods(wish: &Wish, heard: Option<&Change>) -> Vec<String> {
         let method =
             |note| serde_json::to_value(note).unwrap()["method"].as_str().unwrap().to_owned();
@@ -323,12 +343,20 @@ mod tests {
 
     #[test]
     fn only_what_was_wanted_is_told() {
-        let wish = Wish::granted(wanted(), ALL, &RequestId::Number(1));
+        let wish = granted(wanted(), ALL);
         assert_eq!(methods(&wish, Some(&Change::Tools)), ["notifications/tools/list_changed"]);
         assert!(methods(&wish, Some(&Change::Prompts)).is_empty());
         let watched = Change::Resource("test://a".to_owned());
         assert_eq!(methods(&wish, Some(&watched)), ["notifications/resources/updated"]);
         assert!(methods(&wish, Some(&Change::Resource("test://b".to_owned()))).is_empty());
+    }
+
+    #[test]
+    fn what_is_anothers_is_not_told() {
+        let wish = granted(wanted(), ALL);
+        let changes = vec![Change::Tools, Change::Resource("test://a".to_owned())];
+        let of_another = Change::Of { owner: "another".to_owned(), changes };
+        assert!(methods(&wish, Some(&of_another)).is_empty());
     }
 
     #[test]
@@ -345,18 +373,18 @@ mod tests {
             resource_subscriptions: good.iter().chain(&bad).map(|uri| (*uri).to_owned()).collect(),
             ..ListenFilter::default()
         };
-        assert_eq!(Wish::granted(wanted, ALL, &RequestId::Number(1)).watched.len(), good.len());
+        assert_eq!(granted(wanted, ALL).watched.len(), good.len());
     }
 
     #[test]
     fn only_what_is_announced_is_granted() {
-        let wish = Wish::granted(wanted(), Announced::default(), &RequestId::Number(1));
+        let wish = granted(wanted(), Announced::default());
         assert!(!wish.tools && wish.watched.is_empty());
     }
 
     #[test]
     fn after_a_gap_the_client_is_told_to_look_at_everything_it_wanted() {
-        let wish = Wish::granted(wanted(), ALL, &RequestId::Number(1));
+        let wish = granted(wanted(), ALL);
         assert_eq!(
             methods(&wish, None),
             ["notifications/tools/list_changed", "notifications/resources/updated"]

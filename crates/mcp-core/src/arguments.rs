@@ -15,15 +15,27 @@ pub(crate) fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
         Err(wrong) => wrong,
     };
     let plain = serde_json::from_slice::<Value>(text).ok().and_then(plainly);
-    plain.and_then(|plain| read(plain).ok()).ok_or(wrong)
+    let plain = plain.and_then(|plain| read(plain).ok());
+    plain.ok_or_else(|| format!("The arguments do not fit: {wrong}"))
 }
 
-/// Reads what a user has filled in, by the same rule about whole numbers.
-pub(crate) fn filled_in<T: DeserializeOwned>(content: Value) -> Option<T> {
-    let as_it_is = T::deserialize(&content).ok();
-    as_it_is.or_else(|| serde_json::from_value(plainly(content)?).ok())
+/// Reads what a user has filled in, by the same rule about whole numbers; says which field does not
+/// fit if one does not.
+pub(crate) fn filled_in<T: DeserializeOwned>(content: Value) -> Result<T, String> {
+    let wrong = match T::deserialize(&content) {
+        Ok(as_it_is) => return Ok(as_it_is),
+        Err(_) => read::<T, _>(&content).err().unwrap_or_default(),
+    };
+    let plain = plainly(content).and_then(|plain| serde_json::from_value(plain).ok());
+    plain.ok_or(wrong)
 }
 
+/// Reads what fits as it is or not at all; says which part does not fit.
+pub(crate) fn fitting<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    read(value)
+}
+
+/// The value, or which part of it does not fit.
 fn read<'de, T, D>(deserializer: D) -> Result<T, String>
 where
     T: DeserializeOwned,
@@ -32,11 +44,9 @@ where
     serde_path_to_error::deserialize(deserializer).map_err(|error| {
         let (path, reason) = (error.path().to_string(), misfit(error.inner()));
         match path.as_str() {
-            "." => format!("The arguments do not fit: {reason}"),
-            _ if reason.starts_with("must ") => {
-                format!("The arguments do not fit: `{path}` {reason}")
-            }
-            _ => format!("The arguments do not fit: `{path}`: {reason}"),
+            "." => reason,
+            _ if reason.starts_with("must ") => format!("`{path}` {reason}"),
+            _ => format!("`{path}`: {reason}"),
         }
     })
 }
@@ -104,7 +114,8 @@ mod tests {
     fn a_form_takes_whole_numbers_as_well() {
         let content = serde_json::from_str(r#"{"steps":2.0}"#).unwrap();
         assert_eq!(filled_in::<Walk>(content).unwrap().steps, 2);
-        assert_eq!(filled_in::<Walk>(serde_json::json!({ "steps": 2.5 })), None);
+        let wrong = filled_in::<Walk>(serde_json::json!({ "steps": 2.5 }));
+        assert_eq!(wrong, Err("`steps` must be a whole number".to_owned()));
     }
 
     #[test]

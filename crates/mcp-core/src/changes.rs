@@ -18,6 +18,13 @@ pub enum Change {
     Resource(String),
     /// What somebody has switched on or off that is told again and again; by a hash of whose it is.
     Rhythm(String),
+    /// What is one owner's alone: those who listen on behalf of others are not told.
+    Of {
+        /// A hash of whose it is.
+        owner: String,
+        /// What has changed there.
+        changes: Vec<Change>,
+    },
 }
 
 /// Carries changes to those who listen. The server implements it over its store.

@@ -145,6 +145,12 @@ fn broken(error: &ValidationError<'_>) -> Option<String> {
         Kind::Type { .. } if is_list_for_object(error) => {
             Some(format!("`{}` must be an object", place(error)))
         }
+        Kind::Format { format } if format == "uri" => {
+            let (place, why) = (place(error), error.masked());
+            Some(format!(
+                "`{place}`: {why}; space and what else is no part of one is percent-encoded"
+            ))
+        }
         kind if DEMANDS.contains(&kind.keyword()) => {
             // The value itself stays out: it may be long, and the caller has it.
             Some(format!("`{}`: {}", place(error), error.masked()))

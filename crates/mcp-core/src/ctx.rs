@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use shared::mcp::{
-    ElicitAction, ElicitParams, ElicitResult, InputRequest, ListRootsResult, LogLevel, LogParams,
-    ProgressParams, Root, ServerNotification, UrlMode,
+    ClientCapabilities, ElicitAction, ElicitParams, ElicitResult, InputRequest, ListRootsResult,
+    LogLevel, LogParams, ProgressParams, Root, ServerNotification, UrlMode, misfit,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -20,7 +20,8 @@ use crate::{
     page_address,
 };
 
-/// How often an unusable answer is asked for again.
+/// How often a question is put before the call goes on without a usable answer, in however many
+/// rounds.
 const ATTEMPTS: usize = 3;
 
 /// What a call is made with: who calls, how the client is reached, and the outside world.
@@ -176,6 +177,19 @@ impl<S: Send + Sync> Ctx<S> {
         self.call.changes.announce(change).await;
     }
 
+    /// Tells those who listen for the session of this call, or for its caller where there are no
+    /// sessions, that what is theirs has changed: that of a [shelf](State::shelf), for example.
+    pub async fn announce_own(&self, changes: Vec<Change>) {
+        self.announce(Change::Of { owner: self.state().owner(), changes }).await;
+    }
+
+    /// Tells those who listen for the caller, in any session or without one: of what has a name of
+    /// the caller's own, for example.
+    pub async fn announce_to_caller(&self, changes: Vec<Change>) {
+        let owner = State { session: None, ..self.state() }.owner();
+        self.announce(Change::Of { owner, changes }).await;
+    }
+
     /// Lets the connection go while the call runs on, for a call that will take long: the client comes
     /// back for the answer. Only sessions can; elsewhere nothing happens.
     pub async fn let_go(&self) {
@@ -236,11 +250,21 @@ impl<S: Send + Sync> Ctx<S> {
         self.call.client.notify(ServerNotification::Log(params)).await;
     }
 
+    /// Whether the user can be asked to fill in a form: the revision has forms, and the client has
+    /// declared that it shows them.
+    #[must_use]
+    pub fn can_elicit(&self) -> bool {
+        let profile = &self.peer().profile;
+        profile.revision.has_elicitation() && profile.capabilities.has_form_elicitation()
+    }
+
     /// Asks the user to fill in a form shaped like `T`: a flat struct of simple fields. An answer
-    /// that does not keep to the form, its ranges and lengths included, is asked for again.
+    /// that does not keep to the form, its ranges and lengths included, is asked for again; the third
+    /// ends the call.
     ///
     /// # Errors
-    /// When the client cannot be asked at all. A refusal is an answer, not an error.
+    /// When the client cannot be asked at all, or gives no usable answer. A refusal is an answer, not
+    /// an error.
     ///
     /// # Panics
     /// When `T` is no form; it is the same for every call, so the first test finds it.
@@ -253,11 +277,11 @@ impl<S: Send + Sync> Ctx<S> {
         let requested_schema = form.schema.clone();
         let params = ElicitParams::Form { message: message.to_owned(), requested_schema };
         self.ask(key, &InputRequest::Elicit(params), |answer| {
-            let result: ElicitResult = serde_json::from_value(answer).ok()?;
-            Some(match result.action {
+            let result = elicited(answer)?;
+            Ok(match result.action {
                 ElicitAction::Accept => {
                     let content = Value::Object(result.content.unwrap_or_default());
-                    form.constraints.check(&content).ok()?;
+                    form.constraints.check(&content)?;
                     Elicited::Accepted(arguments::filled_in(content)?)
                 }
                 ElicitAction::Decline => Elicited::Declined,
@@ -290,8 +314,7 @@ impl<S: Send + Sync> Ctx<S> {
         let elicitation_id = sessions.then(|| key.to_owned());
         let params = ElicitParams::Url { mode: UrlMode::Url, message, url, elicitation_id };
         self.ask(key, &InputRequest::Elicit(params), |answer| {
-            let result: ElicitResult = serde_json::from_value(answer).ok()?;
-            Some(match result.action {
+            Ok(match elicited(answer)?.action {
                 ElicitAction::Accept => Elicited::Accepted(()),
                 ElicitAction::Decline => Elicited::Declined,
                 ElicitAction::Cancel => Elicited::Cancelled,
@@ -306,7 +329,9 @@ impl<S: Send + Sync> Ctx<S> {
     /// When the client cannot be asked at all, or refuses.
     pub async fn roots(&self, key: &str) -> Result<Vec<Root>, AskError> {
         self.ask(key, &InputRequest::Roots {}, |answer| {
-            serde_json::from_value::<ListRootsResult>(answer).ok().map(|result| result.roots)
+            let result: ListRootsResult =
+                serde_json::from_value(answer).map_err(|wrong| misfit(&wrong))?;
+            Ok(result.roots)
         })
         .await
     }
@@ -338,26 +363,53 @@ impl<S: Send + Sync> Ctx<S> {
         question.is_in(profile.revision) && question.is_for(&profile.capabilities)
     }
 
-    /// Asks, if that may be asked, and asks again while the answer cannot be read.
+    /// Asks, if that may be asked, and asks again while the answer cannot be read. `read` says what
+    /// is wrong with it.
     pub(crate) async fn ask<T>(
         &self,
         key: &str,
         question: &InputRequest,
-        read: impl Fn(Value) -> Option<T>,
+        read: impl Fn(Value) -> Result<T, String>,
     ) -> Result<T, AskError> {
         if !self.may_ask(question) {
-            return Err(AskError::Unsupported(Box::new(question.needed())));
+            return Err(self.unasked(question, question.needed()));
         }
-        for _ in 0..ATTEMPTS {
+        let mut tried = 0;
+        loop {
             let answer = self.call.client.ask(key, question).await?;
             // Every answer is an object: a derived type would read a list of members as well.
-            match answer.is_object().then(|| read(answer)).flatten() {
-                Some(answer) => return Ok(answer),
-                None => self.call.client.discard(key),
+            let found = if answer.is_object() { read(answer) } else { Err(NO_OBJECT.to_owned()) };
+            let why = match found {
+                Ok(answer) => return Ok(answer),
+                Err(why) => why,
+            };
+            tried += 1;
+            // The last one stays where it is: whoever runs the call again comes to the same end.
+            if tried + self.call.client.discarded(key) >= ATTEMPTS {
+                return Err(AskError::Unusable { key: key.to_owned(), why });
             }
+            self.call.client.discard(key);
         }
-        Err(AskError::Unusable(key.to_owned()))
     }
+
+    /// Why a question is not put to the client: its revision does not have it, or it has not declared
+    /// what it would have to.
+    pub(crate) fn unasked(&self, question: &InputRequest, needed: ClientCapabilities) -> AskError {
+        let revision = self.peer().profile.revision;
+        if question.is_in(revision) {
+            AskError::Unsupported(Box::new(needed))
+        } else {
+            AskError::NotInRevision { needed: Box::new(needed), revision }
+        }
+    }
+}
+
+/// An answer that is none.
+const NO_OBJECT: &str = "must be an object";
+
+/// What the user made of a form or a page.
+fn elicited(answer: Value) -> Result<ElicitResult, String> {
+    serde_json::from_value(answer).map_err(|wrong| misfit(&wrong))
 }
 
 /// Keeps a call from being parked while a step is half done.

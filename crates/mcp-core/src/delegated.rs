@@ -6,7 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use shared::mcp::{CreateMessageParams, ElicitParams, InputRequest, TaskStatus};
+use shared::mcp::{CreateMessageParams, ElicitParams, InputRequest, TaskStatus, misfit};
 
 use crate::{Ctx, flow::AskError, form::Form};
 
@@ -87,7 +87,13 @@ impl<S: Send + Sync> Ctx<S> {
         let has_tasks =
             profile.revision.has_core_tasks() && profile.capabilities.has_task_of(question);
         if !has_tasks || !self.may_ask(question) {
-            return Err(AskError::Unsupported(Box::new(question.needed_as_task())));
+            let needed = question.needed_as_task();
+            let revision = profile.revision;
+            return Err(if revision.has_core_tasks() {
+                self.unasked(question, needed)
+            } else {
+                AskError::NotInRevision { needed: Box::new(needed), revision }
+            });
         }
         let mut params = json!(question)["params"].take();
         params["task"] = json!({ "ttl": u64::try_from(keep.as_millis()).unwrap_or(u64::MAX) });
@@ -112,8 +118,10 @@ impl<S: Send + Sync> Ctx<S> {
             }
             self.clock().sleep(PACE).await;
             let told = self.call.client.request("tasks/get", about.clone()).await?;
-            let told =
-                Told::deserialize(&told).map_err(|_| AskError::Unusable("tasks/get".to_owned()))?;
+            let told = Told::deserialize(&told).map_err(|wrong| AskError::Unusable {
+                key: "tasks/get".to_owned(),
+                why: misfit(&wrong),
+            })?;
             status = told.status;
             followed.seen.push((status, told.status_message.map(shortened)));
         }

@@ -116,7 +116,7 @@ pub use self::{
     resource::{Argument, ReadError, Resource, ResourceInfo},
     rhythm::{Beats, Due, Rhythm, Switch, Told},
     skill::Skill,
-    state::{Kept, NoState, Shelf, ShelfAddress, State, StateError, StateStore, Tally},
+    state::{Kept, NoState, Owners, Shelf, ShelfAddress, State, StateError, StateStore, Tally},
     tool::{Info, IntoOutput, Json, Tool, ToolError, Worded},
     vitals::{InstanceFacts, NoVitals, SessionFacts, Snapshot, Vitals},
     web::{Answered, NoWeb, Web, WebError},

@@ -1,9 +1,13 @@
 //! A resource is a type: its fields are the variables of its address.
 
+use std::time::Duration;
+
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use shared::mcp::{Annotations, Icon, Resource as ListedResource, ResourceContents};
+use shared::mcp::{
+    Annotations, CacheHint, CacheScope, Icon, Resource as ListedResource, ResourceContents,
+};
 
 use crate::{
     Ctx, ListCtx, Suggestions,
@@ -65,7 +69,13 @@ pub struct ResourceInfo {
     pub(crate) size: Option<u64>,
     pub(crate) icons: Vec<Icon>,
     pub(crate) meta: Map<String, Value>,
+    pub(crate) cache: Option<CacheHint>,
+    pub(crate) is_growing: bool,
+    pub(crate) needs_session: bool,
 }
+
+/// For how long clients may keep what does not change before there is another version of the server.
+const UNCHANGING: Duration = Duration::from_hours(1);
 
 impl ResourceInfo {
     /// For people.
@@ -108,6 +118,37 @@ impl ResourceInfo {
     #[must_use]
     pub fn meta(mut self, name: &str, value: Value) -> Self {
         self.meta.insert(name.to_owned(), value);
+        self
+    }
+
+    /// What is read there stays good for so long, for whoever may keep it (2026-07-28
+    /// server/utilities/caching). Unless it says so, it is for the caller who has read it and may be
+    /// different the next moment. `Public` is for what everybody reads alike, whoever they are.
+    #[must_use]
+    pub fn cached(mut self, keep: Duration, scope: CacheScope) -> Self {
+        let ttl_ms = u64::try_from(keep.as_millis()).unwrap_or(u64::MAX);
+        self.cache = Some(CacheHint { ttl_ms, cache_scope: scope });
+        self
+    }
+
+    /// What is read there is the same for everybody until there is another version of the server.
+    #[must_use]
+    pub fn unchanging(self) -> Self {
+        self.cached(UNCHANGING, CacheScope::Public)
+    }
+
+    /// Members of this family come with what calls do. They are listed after everything else, so that
+    /// the pages before them stay as they are.
+    #[must_use]
+    pub const fn growing(mut self) -> Self {
+        self.is_growing = true;
+        self
+    }
+
+    /// There is nothing to read without a session: this family is listed in sessions only.
+    #[must_use]
+    pub const fn needs_session(mut self) -> Self {
+        self.needs_session = true;
         self
     }
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use shared::mcp::{
     CallToolResult, CreateMessageParams, CreateMessageResult, InputRequest, OneOrMany, RawJson,
     Role, SamplingContent, SamplingMessage, SamplingTool, ToolChoice, ToolChoiceMode, ToolUse,
-    ToolUseResult,
+    ToolUseResult, misfit,
 };
 
 use crate::{
@@ -137,8 +137,9 @@ fn usable(params: &CreateMessageParams) -> BTreeSet<String> {
 
 /// An answer that can be gone on with: what it wants to be used was lent, each use has a name of its
 /// own, and it tells no results, which are for us to tell.
-fn read(answer: Value, lent: &BTreeSet<String>) -> Option<CreateMessageResult> {
-    let said: CreateMessageResult = serde_json::from_value(answer).ok()?;
+fn read(answer: Value, lent: &BTreeSet<String>) -> Result<CreateMessageResult, String> {
+    let said: CreateMessageResult =
+        serde_json::from_value(answer).map_err(|wrong| misfit(&wrong))?;
     let is_result = |content: &SamplingContent| matches!(content, SamplingContent::ToolResult(_));
     let ids: BTreeSet<_> = said.tool_uses().map(|wanted| &wanted.id).collect();
     let uses = said.tool_uses().count();
@@ -146,5 +147,5 @@ fn read(answer: Value, lent: &BTreeSet<String>) -> Option<CreateMessageResult> {
         && ids.len() == uses
         && said.tool_uses().all(|wanted| lent.contains(&wanted.name))
         && !said.content.as_slice().iter().any(is_result);
-    fits.then_some(said)
+    if fits { Ok(said) } else { Err("it uses what it was not lent".to_owned()) }
 }

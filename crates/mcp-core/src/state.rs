@@ -187,6 +187,26 @@ impl<'a> State<'a> {
     }
 }
 
+/// On whose behalf somebody listens for changes: of a caller, and of a session if there is one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owners(Vec<String>);
+
+impl Owners {
+    /// Those of a session and its caller, or of a caller alone.
+    #[must_use]
+    pub fn of(principal: &Principal, session: Option<&str>) -> Self {
+        let owner = |session| State { store: &NoState, principal, session }.owner();
+        let of_session = session.map(|session| owner(Some(session)));
+        Self(of_session.into_iter().chain([owner(None)]).collect())
+    }
+
+    /// Whether what belongs to `owner` is theirs.
+    #[must_use]
+    pub fn include(&self, owner: &str) -> bool {
+        self.0.iter().any(|own| own == owner)
+    }
+}
+
 /// The newest entries of one owner.
 pub struct Shelf<'a, T> {
     store: &'a dyn StateStore,
@@ -347,6 +367,18 @@ mod tests {
         assert_ne!(of(&client, None)[0].counted_with, shelf.counted_with);
         assert_eq!(shelf.ends_with, Some(ShelfAddress::end_of("1")));
         assert!(named.ends_with.is_none() && other.ends_with.is_none());
+    }
+
+    #[test]
+    fn who_listens_hears_of_the_session_and_of_the_caller_and_of_nobody_else() {
+        let (alice, bob) = (user("alice"), user("bob"));
+        let own = |principal, session| State { store: &NoState, principal, session }.owner();
+        let heard = Owners::of(&alice, Some("1"));
+        assert!(heard.include(&own(&alice, Some("1"))) && heard.include(&own(&alice, None)));
+        for other in [own(&alice, Some("2")), own(&bob, Some("1")), own(&bob, None)] {
+            assert!(!heard.include(&other));
+        }
+        assert!(!Owners::of(&alice, None).include(&own(&alice, Some("1"))));
     }
 
     #[test]

@@ -263,3 +263,28 @@ impl<T: Serialize + JsonSchema + Send> IntoOutput for Worded<T> {
         Ok(result)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize, JsonSchema)]
+    struct Sum {
+        sum: u8,
+    }
+
+    fn told(output: impl IntoOutput) -> Value {
+        serde_json::to_value(output.into_output().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_value_is_told_as_json_unless_it_has_words_of_its_own() {
+        let json = told(Json(Sum { sum: 5 }));
+        let text = json["content"][0]["text"].as_str().unwrap();
+        assert_eq!(serde_json::from_str::<Value>(text).unwrap(), json["structuredContent"]);
+        let worded = told(Worded { text: "2 and 3 is 5".to_owned(), value: Sum { sum: 5 } });
+        assert_eq!(worded["structuredContent"], json["structuredContent"]);
+        assert_eq!(worded["content"].as_array().unwrap().len(), 1);
+        assert_eq!(worded["content"][0]["text"], "2 and 3 is 5");
+    }
+}

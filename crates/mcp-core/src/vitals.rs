@@ -39,9 +39,9 @@ pub struct InstanceFacts {
     pub reported: Timestamp,
     /// Streams to clients that are open now.
     pub streams: u64,
-    /// Messages that it has sent to whatever instance listens.
+    /// Messages that it has put on the bus between instances, for whatever instance listens.
     pub sent: u64,
-    /// Messages that it has received.
+    /// Messages that it has heard there, its own among them where it listens to itself.
     pub received: u64,
 }
 

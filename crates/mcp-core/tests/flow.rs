@@ -13,7 +13,7 @@ use ambient::{Clock, Entropy, Timestamp};
 use mcp_core::{
     Call, Catalog, Ctx, Elicited, Features, Info, Json, Lent, NoFeed, Principal, Refusal, Tool,
     ToolError,
-    flow::{Client as _, Journal, Outcome, Peer, Replay, Silence},
+    flow::{AskError, Client as _, Journal, Outcome, Peer, Replay, Silence},
     testing::both_eras,
 };
 use schemars::JsonSchema;
@@ -329,6 +329,24 @@ async fn what_a_client_has_not_declared_is_not_asked() {
     assert!(needed.elicitation.is_some() && needed.sampling.is_none());
 }
 
+#[test]
+fn what_is_missing_is_named() {
+    let needed = |needed: Value| -> Box<ClientCapabilities> {
+        Box::new(serde_json::from_value(needed).unwrap())
+    };
+    let told = |capabilities| AskError::Unsupported(needed(capabilities)).to_string();
+    let start = "the client cannot be asked this: it has not declared ";
+    let url = json!({ "elicitation": { "url": {} } });
+    assert_eq!(told(url.clone()), format!("{start}`elicitation.url`"));
+    assert_eq!(told(json!({ "sampling": {} })), format!("{start}`sampling`"));
+    let both = told(json!({ "sampling": { "tools": {} }, "roots": {} }));
+    assert_eq!(both, format!("{start}`roots`, `sampling.tools`"));
+    let revision = Revision::V2025_06_18;
+    let older = AskError::NotInRevision { needed: needed(url), revision };
+    let expected = "the client cannot be asked this: revision 2025-06-18 has no `elicitation.url`";
+    assert_eq!(older.to_string(), expected);
+}
+
 #[tokio::test]
 async fn a_panic_is_a_refusal() {
     let outcome = rounds(&App::default()).run("crash", &json!({}), Journal::default()).await;
@@ -394,6 +412,30 @@ async fn a_question_that_differs_from_round_to_round_is_found() {
 #[tokio::test]
 async fn a_step_makes_a_question_the_same_in_every_round() {
     assert!(fickle(true).await["content"][0]["text"].is_string());
+}
+
+/// An answer that is of no use, so many times.
+fn useless(times: usize) -> Vec<(&'static str, Value)> {
+    vec![("size", accept(json!({ "cup": "XXL" }))); times]
+}
+
+#[tokio::test]
+async fn both_eras_end_with_the_third_answer_that_is_of_no_use_and_say_what_is_wrong_with_it() {
+    // Whoever asks a fourth time gets no answer here, and fails.
+    let result = both_eras(catalog, App::default, "order_coffee", to("here"), useless(3)).await;
+    assert_eq!(result["isError"], true);
+    let text = result["content"][0]["text"].as_str().unwrap();
+    let start = "the client gave no usable answer to `size`: `cup` must be";
+    assert!(text.starts_with(start), "{text}");
+}
+
+#[tokio::test]
+async fn a_third_answer_that_is_of_use_is_taken_in_both_eras() {
+    let third =
+        [("size", accept(json!({ "cup": "S" }))), ("confirm", accept(json!({ "ok": true })))];
+    let answers: Vec<_> = useless(2).into_iter().chain(third).collect();
+    let result = both_eras(catalog, App::default, "order_coffee", to("here"), answers).await;
+    assert_eq!(result["structuredContent"]["cup"], "S");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Resources, prompts and completion, through the dispatcher.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails where it is")]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use ambient::{Clock, Entropy, Timestamp};
 use mcp_core::{
@@ -15,8 +15,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use shared::mcp::{
-    Annotations, ClientCapabilities, ClientProfile, ClientRequest, ContentBlock, Icon, IconTheme,
-    Implementation, Method, Params, PromptMessage, Resource as Listed, ResourceContents, Revision,
+    Annotations, CacheScope, ClientCapabilities, ClientProfile, ClientRequest, ContentBlock, Icon,
+    IconTheme, Implementation, Method, Params, PromptMessage, Resource as Listed, ResourceContents,
+    Revision,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +29,7 @@ impl Resource<()> for About {
     const URI: &'static str = "test://about";
     const NAME: &'static str = "about";
     fn info(info: ResourceInfo) -> ResourceInfo {
-        info.mime_type("text/plain").size(6).icon(Icon::new("data:,about"))
+        info.mime_type("text/plain").size(6).icon(Icon::new("data:,about")).unchanging()
     }
     async fn read(self, _: &Ctx<()>) -> Result<Vec<ResourceContents>, ReadError> {
         Ok(vec![ResourceContents::text(Self::URI, "text/plain", "About.")])
@@ -162,6 +163,35 @@ async fn a_resource_is_read_by_its_address() {
         assert_eq!(read(uri).await, Err(missing));
     }
     assert_eq!(read("test://notes/21").await, Err(Refusal::Internal));
+}
+
+/// Is the caller's for a minute.
+#[derive(Deserialize, JsonSchema)]
+struct Draft {}
+
+impl Resource<()> for Draft {
+    const URI: &'static str = "test://draft";
+    const NAME: &'static str = "draft";
+    fn info(info: ResourceInfo) -> ResourceInfo {
+        info.cached(Duration::from_mins(1), CacheScope::Private)
+    }
+    async fn read(self, _: &Ctx<()>) -> Result<Vec<ResourceContents>, ReadError> {
+        Ok(vec![ResourceContents::text(Self::URI, "text/plain", "Draft.")])
+    }
+}
+
+#[tokio::test]
+async fn what_is_read_stays_good_as_long_as_its_author_says() {
+    let catalog = || Catalog::new().resource::<About>().resource::<Note>().resource::<Draft>();
+    let read = async |uri: &str| {
+        let read = both_eras(catalog, || (), Feature::Resource(uri), json!({}), []).await;
+        (read.get("ttlMs").cloned(), read.get("cacheScope").cloned())
+    };
+    let public = (Some(json!(3_600_000)), Some(json!("public")));
+    assert_eq!(read("test://about").await, public);
+    assert_eq!(read("test://draft").await, (Some(json!(60_000)), Some(json!("private"))));
+    // The edge says what is true of everything else.
+    assert_eq!(read("test://notes/7").await, (None, None));
 }
 
 #[tokio::test]

@@ -294,7 +294,9 @@ async fn an_answer_outside_the_form_is_asked_for_again_three_times_at_the_most()
     let hopeless = client(Revision::V2025_11_25, [count(0), count(4), count(9), count(1)]);
     let result = call(hopeless, "ask", json!({})).await.unwrap();
     assert_eq!(result["isError"], true);
-    assert!(text(&result).contains("`count`"), "{result}");
+    let bound = "value is greater than the maximum of 3";
+    let expected = format!("the client gave no usable answer to `count`: `count`: {bound}");
+    assert_eq!(text(&result), expected);
 }
 
 #[tokio::test]
@@ -305,7 +307,8 @@ async fn a_client_that_cannot_be_asked_is_told_so_and_not_asked() {
     let params = json!({ "name": "ask" });
     let result = send(&silent, Principal::anonymous(), Method::CallTool, params).await.unwrap();
     assert_eq!(result["isError"], true);
-    assert!(text(&result).contains("capability"), "{result}");
+    let expected = "the client cannot be asked this: it has not declared `elicitation`";
+    assert_eq!(text(&result), expected);
     assert!(silent.asked.lock().unwrap().is_empty());
 }
 

@@ -24,6 +24,7 @@ pub(crate) fn result(mut result: ServerResult, revision: Revision) -> ServerResu
         }
         ServerResult::ListTools(list) => tools(list, revision),
         ServerResult::CallTool(result) => call_result(result, revision),
+        ServerResult::ReadResource(read) => read.cache = None,
         ServerResult::GetPrompt(result) => {
             for message in &mut result.messages {
                 content(&mut message.content, revision);
@@ -128,13 +129,21 @@ fn call_result(result: &mut CallToolResult, revision: Revision) {
         Some(_) => revision.has_any_structured_content(),
         None => true,
     };
-    if !readable {
-        // The same value is in the content, as JSON text.
-        result.structured_content = None;
+    if let Some(value) = result.structured_content.take_if(|_| !readable) {
+        // A result with words of its own has the value nowhere else: it is told as JSON text.
+        if !result.content.iter().any(|block| says(block, &value)) {
+            result.content.push(ContentBlock::text(value.to_string()));
+        }
     }
     for block in &mut result.content {
         content(block, revision);
     }
+}
+
+/// Whether a text is this value, as JSON.
+fn says(block: &ContentBlock, value: &Value) -> bool {
+    let ContentBlock::Text(text) = block else { return false };
+    serde_json::from_str::<Value>(&text.text).is_ok_and(|said| said == *value)
 }
 
 /// Before they existed, links and sound become words.

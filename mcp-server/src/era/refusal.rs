@@ -32,6 +32,10 @@ pub(super) fn error(refusal: Refusal, revision: Revision) -> (StatusCode, ErrorO
             let error = ErrorObject::new(ErrorCode::URL_ELICITATION_REQUIRED, message);
             error.with_data(json!({ "elicitations": pages }))
         }
+        Refusal::Unavailable => {
+            let message = "The store is not available; try again shortly";
+            ErrorObject::new(ErrorCode::INTERNAL_ERROR, message)
+        }
         Refusal::Internal => ErrorObject::new(ErrorCode::INTERNAL_ERROR, "Internal error"),
     };
     (StatusCode::OK, error)

@@ -142,7 +142,7 @@ pub(super) async fn modern(
 
 fn unkept(error: &StoreError) -> Refusal {
     tracing::error!(%error, "tasks cannot be reached");
-    Refusal::Internal
+    Refusal::Unavailable
 }
 
 /// Starts a call as a task of 2025-11-25 and gives the answer to it.

@@ -1,7 +1,7 @@
 //! What an operator decides about features, read from the environment once, at the start.
 
 use ambient::{Env, Mistakes, Reader, Settings};
-use mcp_core::{Catalog, Features};
+use mcp_core::{Announced, Catalog, Features};
 
 use super::{
     App, calculator, diagnostics, everything, fetch, hosts::HostNames, server, toolsets::Toolsets,
@@ -14,10 +14,22 @@ pub fn offered(env: &Env) -> (Result<Features, Mistakes>, Settings) {
             .setting("MCP_TOOLSETS", "Toolsets that are offered, comma separated.")
             .or(Toolsets::default());
         let catalog = chosen(read, &toolsets);
-        let features = Features::new(server(), catalog, shared(read, &toolsets));
+        let mut features = Features::new(server(), catalog, shared(read, &toolsets));
         read.refuse_misspelt(&["MCP_"]);
-        if toolsets.includes("everything") { everything::described(features) } else { features }
+        if toolsets.includes("everything") {
+            features = everything::described(features);
+        }
+        if toolsets.includes("calculator") || toolsets.includes("fetch") {
+            features = telling_of_changes(features);
+        }
+        features
     })
+}
+
+/// What is made by calls can be watched, and a session is told that it lists more.
+fn telling_of_changes(features: Features) -> Features {
+    let announced = features.announced();
+    features.announcing(Announced { resources: true, resource_updates: true, ..announced })
 }
 
 /// What the features share.
@@ -72,6 +84,19 @@ mod tests {
         let text = mistakes("MCP_TOOLSETS", "everything,nothing").unwrap().to_string();
         assert!(text.contains("MCP_TOOLSETS") && text.contains("`nothing`"), "{text}");
         assert!(mistakes("MCP_TOOLSETS", "calculator").is_none());
+    }
+
+    #[test]
+    fn changes_are_promised_where_something_changes() {
+        let promised = |toolsets: &str| {
+            let features = offered(&Env::from([("MCP_TOOLSETS", toolsets)])).0.unwrap();
+            let announced = features.announced();
+            (announced.resources, announced.resource_updates)
+        };
+        assert_eq!(promised("calculator"), (true, true));
+        assert_eq!(promised("everything,fetch"), (true, true));
+        assert_eq!(promised("everything"), (false, true));
+        assert_eq!(promised("apps"), (false, false));
     }
 
     #[test]

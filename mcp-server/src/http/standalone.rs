@@ -12,6 +12,7 @@ use ambient::Timestamp;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{FutureExt as _, stream};
+use mcp_core::Owners;
 use shared::mcp::LogLevel;
 use store::{Delivery, EventId, Start, StoreError, Subscription};
 
@@ -177,7 +178,11 @@ impl Aside {
         Ok(Self {
             follower: sessions.streams().follow(id, &place.stream, own).await?,
             changes: server.feed().listen(place.feed.map_or(Start::Newest, Start::After)).await?,
-            wish: Wish::of_session(server.features().announced(), &record.watched),
+            wish: Wish::of_session(
+                server.features().announced(),
+                &record.watched,
+                Owners::of(caller, Some(id.as_str())),
+            ),
             level: record.wanted_level(),
             rhythms: Rhythms::of(server, caller, Some(id)),
             over: Box::pin(over(server, caller)),
@@ -311,8 +316,8 @@ impl Aside {
             if newest.is_some_and(|newest| newest != self.name) {
                 return None;
             }
-            self.wish = Wish::of_session(self.server.features().announced(), &record.watched);
             self.level = record.wanted_level();
+            self.wish.watched = record.watched;
         }
         Some(())
     }

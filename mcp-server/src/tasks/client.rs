@@ -183,6 +183,10 @@ impl Client for Starting {
         self.current().discard(key);
     }
 
+    fn discarded(&self, key: &str) -> usize {
+        self.current().discarded(key)
+    }
+
     /// What was recorded in earlier rounds stays recorded.
     fn steps(&self) -> &dyn Steps {
         self.replay.steps()

@@ -88,6 +88,12 @@ impl Outcome {
     }
 }
 
+/// What a result says first, in words.
+fn first_text(result: &Map<String, Value>) -> Option<String> {
+    let blocks = result.get("content")?.as_array()?;
+    blocks.iter().find_map(|block| block["text"].as_str()).map(str::to_owned)
+}
+
 impl TaskRecord {
     /// Where it is. That a tool has failed is a completed task to the extension, and a failed one to
     /// 2025-11-25.
@@ -119,6 +125,9 @@ impl TaskRecord {
             Some(Outcome::Error(error)) => Some(error.message.clone()),
             // The words of the originals; where the work was does not matter any more.
             Some(Outcome::Cancelled) => Some("Client cancelled task execution.".to_owned()),
+            Some(Outcome::Result(result)) if self.status() == TaskStatus::Failed => {
+                first_text(result).or_else(|| self.message.clone())
+            }
             _ => self.message.clone(),
         };
         Task {
@@ -143,5 +152,47 @@ impl TaskRecord {
         let waits = self.status() == TaskStatus::InputRequired;
         let input_requests = waits.then(|| self.questions.clone());
         DetailedTask { task: self.task(id), result, error, input_requests }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn ended(revision: Revision, result: &Value) -> TaskRecord {
+        let now = Timestamp::from_secs(1);
+        let Value::Object(result) = result.clone() else { panic!("a result is an object") };
+        TaskRecord {
+            owner: Owner::from(&mcp_core::Principal::anonymous()),
+            revision,
+            instance: String::new(),
+            created_at: now,
+            updated_at: now,
+            ttl_millis: 1,
+            message: Some("Synthesizing findings...".to_owned()),
+            questions: BTreeMap::new(),
+            asked: BTreeSet::new(),
+            asker: None,
+            answers: BTreeMap::new(),
+            outcome: Some(Outcome::Result(result)),
+            missed_at: None,
+        }
+    }
+
+    #[test]
+    fn a_failed_task_says_why_and_a_completed_one_where_it_was_last() {
+        let link = json!({ "type": "resource_link", "uri": "a://b", "name": "b" });
+        let why = json!({ "type": "text", "text": "There is no such topic." });
+        let failed = json!({ "content": [link, why], "isError": true });
+        let said = |revision, result: &Value| ended(revision, result).task("id").status_message;
+        let words = |text: &str| Some(text.to_owned());
+        let last = words("Synthesizing findings...");
+        assert_eq!(said(Revision::V2025_11_25, &failed), words("There is no such topic."));
+        assert_eq!(said(Revision::V2025_11_25, &json!({ "content": [], "isError": true })), last);
+        assert_eq!(said(Revision::V2025_11_25, &json!({ "content": [why] })), last);
+        // To the extension a tool that has failed is a completed task.
+        assert_eq!(said(Revision::V2026_07_28, &failed), last);
     }
 }

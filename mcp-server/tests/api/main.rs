@@ -6,6 +6,7 @@ mod asked_faults;
 mod auth_settings;
 mod authorization;
 mod bad_input;
+mod call_limit;
 mod check_auth;
 mod dialects;
 mod doctor;

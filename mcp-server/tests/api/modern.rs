@@ -33,7 +33,7 @@ async fn tools_are_listed_in_their_order_and_called() {
     let tools = reply.result()["tools"].as_array().unwrap();
     let names: Vec<_> = tools.iter().map(|tool| tool["name"].as_str().unwrap()).collect();
     let (first, last) = (names.first().unwrap(), names.last().unwrap());
-    assert_eq!((names.len(), *first, *last), (14, "echo", "vault"), "{names:?}");
+    assert_eq!((names.len(), *first, *last), (15, "echo", "vault"), "{names:?}");
     let reply = world.modern().tool("echo", json!({ "message": "hi" })).await.expect(200);
     assert!(!reply.streamed);
     assert_eq!(reply.content_text(), "hi");

@@ -147,6 +147,30 @@ async fn a_browser_may_ask_before_it_calls() {
     );
 }
 
+#[tokio::test]
+async fn pages_of_an_origin_that_the_operator_names_may_ask_and_call_and_others_may_not() {
+    let (store, clock) = still();
+    let named = "https://app.example.com";
+    let settings = [("MCP_AUTH", "none"), ("ALLOWED_ORIGINS", named)];
+    let world = instance(&store, clock, &settings).await;
+    let http = Http::new(&world.base);
+    for (origin, may) in [(named, true), ("https://other.example.com", false)] {
+        let preflight = http
+            .request(http::Method::OPTIONS, "/mcp")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST");
+        let answer = http.send(preflight).await;
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!(allowed == Some(origin), may, "{origin}: {allowed:?}");
+        let modern = world.modern();
+        let call = modern.draft("tools/list", json!({})).header("origin", origin);
+        let reply = modern.send(call).await;
+        let reply = if may { reply.expect(200) } else { reply.expect(403) };
+        let readable = reply.header("access-control-allow-origin");
+        assert_eq!(readable == Some(origin), may, "{origin}: {readable:?}");
+    }
+}
+
 /// What everybody may know, by everybody's page.
 const DOCUMENTS: [&str; 5] = [
     "/.well-known/oauth-protected-resource",

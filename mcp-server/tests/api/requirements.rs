@@ -138,6 +138,8 @@ async fn results_that_may_be_kept_say_for_how_long_and_by_whom_and_no_others_do(
         assert!(reply.result()["ttlMs"].is_u64(), "{method}");
         let scope = reply.result()["cacheScope"].as_str().unwrap();
         assert!(["public", "private"].contains(&scope), "{method}: {scope}");
+        let expected = if method == "resources/read" { "private" } else { "public" };
+        assert_eq!(scope, expected, "{method}");
     }
     let called = modern.tool("echo", json!({ "message": "x" })).await.expect(200);
     assert!(called.result().get("ttlMs").is_none() && called.result().get("cacheScope").is_none());
@@ -211,6 +213,28 @@ async fn answers_that_are_missing_are_asked_for_again_and_strange_ones_ignored()
     let misfit = json!({ "who": { "action": "accept", "content": { "name": 5 } } });
     let asked = modern.call("tools/call", with(misfit)).await.expect(200);
     assert!(asked.result()["inputRequests"]["who"].is_object(), "{asked}");
+}
+
+#[tokio::test]
+async fn the_third_answer_that_does_not_fit_ends_the_call_in_both_eras() {
+    let world = world().await;
+    let misfit = || {
+        let answer = json!({ "action": "accept", "content": { "name": 5 } });
+        Script::default().on("elicitation/create", move |_| answer.clone())
+    };
+    let able = json!({ "elicitation": {} });
+    let session = world.opening().capabilities(able.clone()).script(misfit()).open().await;
+    let in_session = session.call("tools/call", asking()).await.expect(200);
+    let modern = world.modern().capabilities(able).script(misfit());
+    let rounds = modern.converse("tools/call", asking()).await;
+    assert_eq!((session.questions().len(), rounds.len()), (3, 4), "{rounds:#?}");
+    let ends =
+        [&in_session, &rounds[3]].map(|reply| reply.messages.last().unwrap()["result"].clone());
+    for end in ends {
+        assert_eq!(end["isError"], true, "{end}");
+        let expected = "the client gave no usable answer to `who`: `name` must be a string";
+        assert_eq!(end["content"][0]["text"], expected);
+    }
 }
 
 #[tokio::test]

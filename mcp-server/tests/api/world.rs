@@ -146,6 +146,26 @@ impl Tool<App> for Job {
     }
 }
 
+/// Takes longer than a call may, as a task if it can.
+#[derive(Deserialize, JsonSchema)]
+struct Endure {}
+
+impl Tool<App> for Endure {
+    const NAME: &'static str = "endure";
+    type Output = String;
+    fn info(info: Info) -> Info {
+        info.task(TaskSupport::Optional)
+    }
+    async fn call(self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+        ctx.become_task().await?;
+        let mut ended = Ended(ctx.app(), "dropped");
+        ctx.app().events.send_modify(|events| events.push("started"));
+        ctx.clock().sleep(Duration::from_hours(1)).await;
+        ended.1 = "finished";
+        Ok("done".to_owned())
+    }
+}
+
 /// Is done as a task only.
 #[derive(Deserialize, JsonSchema)]
 struct Chore {}
@@ -284,6 +304,7 @@ fn catalog() -> Catalog<App> {
         .tool::<Leave>()
         .tool::<Pause>()
         .tool::<Job>()
+        .tool::<Endure>()
         .tool::<AskLater>()
         .tool::<Chore>()
         .tool::<Crash>()

@@ -23,7 +23,11 @@ from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
 CALLS = json.loads((Path(__file__).parent.parent / "recorded.json").read_text())["calls"]
-SERVER = StdioServerParameters(command=os.environ.get("MCP_SERVER", "target/debug/mcp-server"), args=["stdio"])
+SERVER = StdioServerParameters(
+    command=os.environ.get("MCP_SERVER", "target/debug/mcp-server"),
+    args=["stdio"],
+    env={"MCP_TOOLSETS": "everything,calculator,apps,fetch"},
+)
 OPEN_URL = os.environ.get("MCP_OPEN_URL")
 
 BY_OTHER_MEANS = {
@@ -31,7 +35,9 @@ BY_OTHER_MEANS = {
     "sampling-request-async",
     "elicitation-request-async",
     "calculator://history/{calculationId}",
+    "calculator://histories/{history}",
     "calculator://histories/{history}/{calculationId}",
+    "demo://resource/session/{name}",
     "session://info/{sessionId}",
 }
 """Each is a matter of its own: tasks, and what only a caller can know."""
@@ -97,10 +103,17 @@ def _differs(answer: Any, expected: Any, path: str = "") -> str:
 
 
 async def _history(client: Client) -> None:
-    """What was calculated is found under the id that the result tells."""
+    """What was calculated is found under the id that the result tells, with a name or without."""
     made = (await client.call_tool("calculate", {"a": 20, "b": 22, "op": "add"})).structured_content
     read = await client.read_resource(f"calculator://history/{made['id']}")
     assert json.loads(read.contents[0].text)["result"] == 42
+    named = await client.call_tool("calculate", {"a": 6, "b": 7, "op": "multiply", "history": "clients"})
+    read = await client.read_resource(f"calculator://histories/clients/{named.structured_content['id']}")
+    assert json.loads(read.contents[0].text)["result"] == 42
+    whole = await client.read_resource("calculator://histories/clients")
+    assert json.loads(whole.contents[0].text)[0]["id"] == named.structured_content["id"]
+    ref = types.ResourceTemplateReference(uri="calculator://histories/{history}")
+    assert (await client.complete(ref, {"name": "history", "value": "cli"})).completion.values == ["clients"]
 
 
 async def _nothing_is_left_out(client: Client) -> None:
@@ -121,7 +134,10 @@ async def _walk(transport: Any, mode: str) -> None:
         sampling_callback=_sample,
         list_roots_callback=_roots,
     ) as client:
+        offered = {tool.name for tool in (await client.list_tools()).tools}
         for call in CALLS:
+            if "toolset" in call and call["covers"] not in offered:
+                continue
             result = await _answer(client, call["method"], call["params"])
             answer = result.model_dump(mode="json", by_alias=True)
             wrong = _differs(answer, call["expect"])

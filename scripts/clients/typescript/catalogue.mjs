@@ -17,7 +17,13 @@ import { BY_OTHER_MEANS, CALLS, differs } from './recorded.mjs';
 
 const WHO = { name: 'typescript-catalogue', version: '1.0.0' };
 const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: {}, roots: {} };
-const SERVER = { command: process.env.MCP_SERVER ?? 'target/debug/mcp-server', args: ['stdio'], stderr: 'ignore' };
+const TOOLSETS = 'everything,calculator,apps,fetch';
+const SERVER = {
+  command: process.env.MCP_SERVER ?? 'target/debug/mcp-server',
+  args: ['stdio'],
+  env: { MCP_TOOLSETS: TOOLSETS },
+  stderr: 'ignore',
+};
 const OPEN_URL = process.env.MCP_OPEN_URL;
 
 const sdk1 = (transport) => ({
@@ -76,7 +82,9 @@ async function walk({ transport, client: make, questions, call, research }) {
     'completion/complete': (params) => client.complete(params),
   };
   try {
-    for (const { method, params, expect } of CALLS) {
+    const { tools } = await client.listTools();
+    const offered = ({ toolset, covers }) => !toolset || tools.some(({ name }) => name === covers);
+    for (const { method, params, expect } of CALLS.filter(offered)) {
       const answer = await methods[method](params);
       const wrong = differs(answer, expect, '');
       assert.ok(!wrong, `${method} ${JSON.stringify(params)}${wrong}`);
@@ -93,7 +101,7 @@ async function walk({ transport, client: make, questions, call, research }) {
   }
 }
 
-/** What was calculated is found under the id that the result tells. */
+/** What was calculated is found under the id that the result tells, with a name or without. */
 async function history(client, call) {
   const params = { name: 'calculate', arguments: { a: 20, b: 22, op: 'add' } };
   const { structuredContent: made } = await call(client, params);
@@ -101,6 +109,15 @@ async function history(client, call) {
   assert.equal(JSON.parse(contents[0].text).result, 42);
   const all = JSON.parse((await client.readResource({ uri: 'calculator://history' })).contents[0].text);
   assert.equal(all[0].id, made.id);
+  const named = { name: 'calculate', arguments: { a: 6, b: 7, op: 'multiply', history: 'clients' } };
+  const { structuredContent: kept } = await call(client, named);
+  const read = await client.readResource({ uri: `calculator://histories/clients/${kept.id}` });
+  assert.equal(JSON.parse(read.contents[0].text).result, 42);
+  const whole = await client.readResource({ uri: 'calculator://histories/clients' });
+  assert.equal(JSON.parse(whole.contents[0].text)[0].id, kept.id);
+  const ref = { type: 'ref/resource', uri: 'calculator://histories/{history}' };
+  const { completion } = await client.complete({ ref, argument: { name: 'history', value: 'cli' } });
+  assert.deepEqual(completion.values, ['clients']);
 }
 
 async function nothingIsLeftOut(client) {

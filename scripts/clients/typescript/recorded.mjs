@@ -13,7 +13,9 @@ export const BY_OTHER_MEANS = [
   'elicitation-request-async',
   'calculator://history',
   'calculator://history/{calculationId}',
+  'calculator://histories/{history}',
   'calculator://histories/{history}/{calculationId}',
+  'demo://resource/session/{name}',
   'session://info/{sessionId}',
   'ui://live-state/app.html',
 ];

@@ -1,6 +1,6 @@
 //! What the server tells of itself, over two instances.
 
-use e2e::{Setup, World};
+use e2e::{Backend, Setup, World};
 use serde_json::{Value, json};
 use testkit::{PATIENCE, eventually};
 
@@ -44,13 +44,37 @@ async fn a_stream_is_counted_while_it_is_open(setup: Setup) {
     becomes(&world, alice.access(), |state| state["streams"] == 0).await;
 }
 
+/// How many messages are sent from one instance to the other.
+const CROSSING: u64 = 20;
+
+/// What an instance says of itself: how much it has sent and heard.
+async fn traffic(world: &World, token: &str, instance: usize) -> (u64, u64) {
+    let modern = world.modern(token).at(&world.endpoint_at(instance));
+    let reply = modern.tool("mcp_apps_live_state", json!({})).await.expect(200);
+    let all = reply.result()["structuredContent"]["instances"].as_array().expect("a list").clone();
+    let own = all.iter().find(|one| one["answers"] == true).expect("who answers is among them");
+    let count = |member: &str| own[member].as_u64().expect("a number");
+    (count("messagesSent"), count("messagesReceived"))
+}
+
 async fn a_message_that_crosses_is_counted(setup: Setup) {
+    let apart = setup.backend() == Backend::Redis;
     let world = setup.instances(2).start().await;
     let alice = world.login("alice").await;
-    let here = session(&world, alice.access()).await;
-    let before = live(&world, alice.access()).await["messagesReceived"].as_u64();
-    let cancelled = json!({ "requestId": "nothing of the kind" });
-    let there = here.at(&world.endpoint_at(1));
-    let _ = there.notify("notifications/cancelled", cancelled).await.expect(202);
-    becomes(&world, alice.access(), |state| state["messagesReceived"].as_u64() > before).await;
+    let token = alice.access();
+    let there = session(&world, token).await.at(&world.endpoint_at(1));
+    let (sent, heard) = (traffic(&world, token, 1).await.0, traffic(&world, token, 0).await.1);
+    for _ in 0..CROSSING {
+        let cancelled = json!({ "requestId": "nothing of the kind" });
+        let _ = there.notify("notifications/cancelled", cancelled).await.expect(202);
+    }
+    // The one that was spoken to has sent them, and the other one has heard them.
+    eventually(PATIENCE, || async {
+        let (from, to) = (traffic(&world, token, 1).await, traffic(&world, token, 0).await);
+        (from.0 >= sent + CROSSING && to.1 >= heard + CROSSING).then_some(())
+    })
+    .await;
+    // In memory all instances have one bus, and one count.
+    let own = traffic(&world, token, 0).await.0;
+    assert!(!apart || own < CROSSING, "the other one has spoken itself: {own}");
 }

@@ -187,6 +187,7 @@ async fn a_calculation_that_cannot_be_kept_fails_in_time_and_the_next_one_works(
     // C12: the original gave no answer for half a minute.
     let unkept = Box::pin(testkit::within(PATIENCE, calculate())).await;
     assert_eq!(unkept.error()["code"], -32603, "{unkept}");
+    assert_eq!(unkept.error()["message"], "The store is not available; try again shortly");
     mended(&world).await;
     assert_eq!(calculate().await.expect(200).content_text(), "1 add 2 = 3");
 }

@@ -222,6 +222,18 @@ async fn history(client: &Connected) {
     let uri = format!("{uri}/{}", all[0]["id"].as_str().expect("an id"));
     let one = ask(client, "resources/read", json!({ "uri": uri })).await;
     assert!(one["contents"][0]["text"].as_str().is_some_and(|text| text.contains("42")), "{one}");
+    // One with a name is read as a whole, and its name is completed.
+    let named = json!({ "a": 6, "b": 7, "op": "multiply", "history": "clients" });
+    call(client, "calculate", named).await;
+    let whole =
+        ask(client, "resources/read", json!({ "uri": "calculator://histories/clients" })).await;
+    assert!(whole["contents"][0]["text"].as_str().is_some_and(|text| text.contains("multiply")));
+    let params = json!({
+        "ref": { "type": "ref/resource", "uri": "calculator://histories/{history}" },
+        "argument": { "name": "history", "value": "cli" },
+    });
+    let suggested = ask(client, "completion/complete", params).await;
+    assert_eq!(suggested["completion"]["values"], json!(["clients"]), "{suggested}");
 }
 
 /// The names of all tools, prompts and families of resources.

@@ -227,13 +227,16 @@ impl<S: Send + Sync + 'static> Catalog<S> {
 }
 
 impl<S> Catalog<S> {
-    /// The families of resources.
+    /// The families of resources, as they are listed in a session or without one.
     pub(crate) fn templates(
         &self,
+        in_session: bool,
     ) -> impl Iterator<Item = Arc<shared::mcp::ResourceTemplate>> + use<'_, S> {
-        self.resources.iter().filter_map(|entry| match &entry.listed {
-            Listed::Template(template) => Some(Arc::clone(template)),
-            Listed::Resource(_) => None,
+        self.resources.iter().filter_map(move |entry| match &entry.listed {
+            Listed::Template(template) if in_session || !entry.needs_session => {
+                Some(Arc::clone(template))
+            }
+            Listed::Template(_) | Listed::Resource(_) => None,
         })
     }
 }

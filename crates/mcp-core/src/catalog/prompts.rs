@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value};
-use shared::mcp::{Prompt as ListedPrompt, PromptArgument, PromptMessage, misfit};
+use shared::mcp::{Prompt as ListedPrompt, PromptArgument, PromptMessage};
 
-use crate::{Ctx, Prompt, PromptError, PromptInfo, catalog::Completing, schema};
+use crate::{Ctx, Prompt, PromptError, PromptInfo, arguments, catalog::Completing, schema};
 
 /// The messages, and what they are for if that depends on the arguments.
 pub(crate) struct Rendered {
@@ -38,7 +38,7 @@ impl<S: Send + Sync + 'static> PromptEntry<S> {
             name: P::NAME.to_owned(),
             title: info.title.map(str::to_owned),
             description,
-            arguments: arguments(&schema),
+            arguments: listed(&schema),
             icons: info.icons,
             meta: info.meta,
         });
@@ -60,7 +60,7 @@ impl<S: Send + Sync + 'static> PromptEntry<S> {
 }
 
 /// The fields of the type, as arguments in their order.
-fn arguments(schema: &Value) -> Vec<PromptArgument> {
+fn listed(schema: &Value) -> Vec<PromptArgument> {
     let required = schema["required"].as_array().cloned().unwrap_or_default();
     let text = |field: &Value, member: &str| field[member].as_str().map(str::to_owned);
     let fields = schema["properties"].as_object().into_iter().flatten();
@@ -78,7 +78,36 @@ fn decode<P: serde::de::DeserializeOwned>(
 ) -> Result<P, PromptError> {
     let members: Map<String, Value> =
         arguments.into_iter().map(|(name, text)| (name, Value::String(text))).collect();
-    serde_json::from_value(Value::Object(members)).map_err(|error| {
-        PromptError::Invalid(format!("The arguments do not fit: {}", misfit(&error)))
-    })
+    arguments::fitting(Value::Object(members))
+        .map_err(|wrong| PromptError::Invalid(format!("The arguments do not fit: {wrong}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Level {
+        Basic,
+    }
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Explain {
+        level: Level,
+    }
+
+    #[test]
+    fn an_argument_that_does_not_fit_is_named() {
+        let read = |level: &str| decode::<Explain>([("level".to_owned(), level.to_owned())].into());
+        assert_eq!(read("basic").unwrap(), Explain { level: Level::Basic });
+        let Err(PromptError::Invalid(wrong)) = read("odd") else { panic!("it is no level") };
+        assert_eq!(wrong, "The arguments do not fit: `level` must be `basic`");
+        let Err(PromptError::Invalid(wrong)) = decode::<Explain>(BTreeMap::new()) else {
+            panic!("it is required")
+        };
+        assert!(wrong.contains("missing field `level`"), "{wrong}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use shared::mcp::{Resource as ListedResource, ResourceContents, ResourceTemplate};
+use shared::mcp::{CacheHint, Resource as ListedResource, ResourceContents, ResourceTemplate};
 
 use crate::{
     Ctx, ListCtx, ReadError, Resource, ResourceInfo, catalog::Completing, schema, uri::UriTemplate,
@@ -27,6 +27,10 @@ pub(crate) struct ResourceEntry<S> {
     pub(crate) uri: &'static str,
     pub(crate) template: UriTemplate,
     pub(crate) listed: Listed,
+    /// How long what is read there stays good, if it says so.
+    pub(crate) cache: Option<CacheHint>,
+    pub(crate) is_growing: bool,
+    pub(crate) needs_session: bool,
     pub(crate) read: Read<S>,
     pub(crate) list: List<S>,
     pub(crate) complete: Completing<S>,
@@ -44,9 +48,13 @@ impl<S: Send + Sync + 'static> ResourceEntry<S> {
     pub(super) fn new<R: Resource<S>>() -> Self {
         let template = UriTemplate::parse(R::URI)
             .unwrap_or_else(|wrong| panic!("`{}` cannot be offered: {wrong}", R::URI));
+        let info = R::info(ResourceInfo::default());
         Self {
             uri: R::URI,
-            listed: listed::<S, R>(template.is_plain()),
+            cache: info.cache,
+            is_growing: info.is_growing,
+            needs_session: info.needs_session,
+            listed: listed::<S, R>(info, template.is_plain()),
             template,
             read: Box::new(|values, ctx| {
                 let resource = decode::<R>(values);
@@ -62,9 +70,8 @@ impl<S: Send + Sync + 'static> ResourceEntry<S> {
     }
 }
 
-fn listed<S, R: Resource<S>>(is_plain: bool) -> Listed {
-    let info = R::info(ResourceInfo::default());
-    let ResourceInfo { title, mime_type, annotations, size, icons, meta } = info;
+fn listed<S, R: Resource<S>>(info: ResourceInfo, is_plain: bool) -> Listed {
+    let ResourceInfo { title, mime_type, annotations, size, icons, meta, .. } = info;
     let (name, title) = (R::NAME.to_owned(), title.map(str::to_owned));
     let (_, description) = schema::input::<R>();
     let mime_type = mime_type.map(str::to_owned);

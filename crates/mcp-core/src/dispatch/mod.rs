@@ -20,8 +20,8 @@ use shared::mcp::{
 };
 
 use crate::{
-    Announced, Beats, Catalog, Ctx, Lent, ListCtx, Metered, MirroredParam, Principal, ctx::Call,
-    flow::AskError, rhythm::RhythmEntry,
+    Announced, Beats, Catalog, Ctx, Lent, ListCtx, Metered, MirroredParam, Principal, StateError,
+    ctx::Call, flow::AskError, rhythm::RhythmEntry,
 };
 
 /// Why a request has no result. The edge gives it the code and the status of its revision.
@@ -50,6 +50,8 @@ pub enum Refusal {
     MissingCapability(Box<ClientCapabilities>),
     /// The user must go to these pages first.
     PagesFirst(Vec<ElicitParams>),
+    /// What features keep their state in is away; it has been logged.
+    Unavailable,
     /// Something is broken; it has been logged.
     Internal,
 }
@@ -321,7 +323,9 @@ impl<S: Send + Sync + 'static> Erased for Inner<S> {
                 }
                 ClientRequest::CallTool(params) => self.call_tool(params, call).await,
                 ClientRequest::ListResources(params) => self.list_resources(&params, call).await,
-                ClientRequest::ListResourceTemplates(params) => self.list_templates(&params),
+                ClientRequest::ListResourceTemplates(params) => {
+                    self.list_templates(&params, call.lent.session.is_some())
+                }
                 ClientRequest::ReadResource(params) => self.read_resource(params, call).await,
                 ClientRequest::ListSkills(params) => self.list_skills(&params),
                 ClientRequest::GetSkill(params) => self.get_skill(&params),
@@ -370,15 +374,18 @@ fn unasked(kind: &'static str, name: &str, error: AskError, revision: Revision) 
     }
 }
 
-/// Something is broken: logged once, with its causes.
+/// Something is broken, or the store is away: logged once, with its causes.
 fn internal(
     kind: &'static str,
     name: &str,
     error: &(dyn std::error::Error + Send + Sync + 'static),
 ) -> Refusal {
     let first: &(dyn std::error::Error + 'static) = error;
-    let causes = std::iter::successors(Some(first), |error| error.source());
-    let chain = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let causes = || std::iter::successors(Some(first), |error| error.source());
+    let chain = causes().map(ToString::to_string).collect::<Vec<_>>().join(": ");
     tracing::error!(kind, name, error = %chain, "a feature has failed");
-    Refusal::Internal
+    let is_away = |error: &(dyn std::error::Error + 'static)| {
+        matches!(error.downcast_ref(), Some(StateError::Unavailable(_)))
+    };
+    if causes().any(is_away) { Refusal::Unavailable } else { Refusal::Internal }
 }

@@ -78,9 +78,11 @@ fn refused(name: &str, error: ToolError, revision: Revision) -> Result<CallToolR
             Err(wrong) => Err(internal("tool", name, &wrong)),
         },
         ToolError::Failed(message) => Ok(CallToolResult::failure(message)),
-        ToolError::Ask(error @ (AskError::Unsupported(_) | AskError::Refused(_))) => {
-            Ok(CallToolResult::callers_fault(error.to_string()))
-        }
+        ToolError::Ask(
+            error @ (AskError::Unsupported(_)
+            | AskError::NotInRevision { .. }
+            | AskError::Refused(_)),
+        ) => Ok(CallToolResult::callers_fault(error.to_string())),
         ToolError::Ask(error @ AskError::NoPage { .. }) => Err(internal("tool", name, &error)),
         ToolError::Ask(error) => Ok(CallToolResult::failure(error.to_string())),
         ToolError::Internal(source) => Err(internal("tool", name, &*source)),

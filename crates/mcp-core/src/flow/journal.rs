@@ -17,6 +17,10 @@ pub struct Journal {
     pub(super) asked: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) steps: BTreeMap<String, Value>,
+    /// How many answers to each question were of no use. A state that was sealed before this was
+    /// counted has none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) discarded: BTreeMap<String, u8>,
     #[serde(default)]
     pub(super) round: u8,
 }
@@ -54,6 +58,14 @@ impl Journal {
         self
     }
 
+    /// Drops an answer that is of no use.
+    pub(super) fn discard(&mut self, key: &str) {
+        if self.answers.remove(key).is_some() {
+            let times = self.discarded.entry(key.to_owned()).or_default();
+            *times = times.saturating_add(1);
+        }
+    }
+
     /// A first round that comes with answers already. Nothing was asked, so nothing is checked but
     /// the key: an answer is the client's word either way.
     #[must_use]
@@ -85,6 +97,17 @@ mod tests {
         let schema: Value = serde_json::from_str(fields).unwrap();
         let params = json!({ "mode": "form", "message": "x", "requestedSchema": schema });
         serde_json::from_value(json!({ "method": "elicitation/create", "params": params })).unwrap()
+    }
+
+    #[test]
+    fn a_state_from_before_useless_answers_were_counted_is_read_and_one_without_any_is_no_longer() {
+        let before = r#"{"asked":{"who":"x"},"round":1}"#;
+        let journal: Journal = serde_json::from_str(before).unwrap();
+        assert_eq!(serde_json::to_string(&journal).unwrap(), before);
+        let mut journal = journal.with_answers([("who".to_owned(), json!(5))].into());
+        journal.discard("who");
+        journal.discard("who");
+        assert_eq!(journal.discarded, [("who".to_owned(), 1)].into(), "one answer is one");
     }
 
     #[test]

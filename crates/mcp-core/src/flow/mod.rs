@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use shared::mcp::{
     ClientCapabilities, ClientProfile, ErrorObject, InputRequest, LogLevel, ProgressToken,
-    ServerNotification,
+    Revision, ServerNotification,
 };
 
 pub use self::{
@@ -45,6 +45,13 @@ pub trait Client: Send + Sync {
 
     /// The answer to `key` could not be used: the next [`ask`](Self::ask) must put it again.
     fn discard(&self, key: &str);
+
+    /// How many answers to `key` were discarded in earlier rounds of the call. A call that runs
+    /// straight through has no earlier ones.
+    fn discarded(&self, key: &str) -> usize {
+        let _ = key;
+        0
+    }
 
     /// Effects that are already done in this call.
     fn steps(&self) -> &dyn Steps;
@@ -91,8 +98,16 @@ pub trait Client: Send + Sync {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum AskError {
     /// The client has not declared that it can; this is what it would have to declare.
-    #[error("the client cannot be asked this: it has not declared the capability")]
+    #[error("the client cannot be asked this: it has not declared {}", named(.0))]
     Unsupported(Box<ClientCapabilities>),
+    /// The revision that is spoken has no such question, whatever the client declares.
+    #[error("the client cannot be asked this: revision {revision} has no {}", named(.needed))]
+    NotInRevision {
+        /// What newer revisions have a client declare for it.
+        needed: Box<ClientCapabilities>,
+        /// Which revision.
+        revision: Revision,
+    },
     /// The client is gone.
     #[error("the client is gone")]
     Disconnected,
@@ -106,8 +121,13 @@ pub enum AskError {
     #[error("nobody has answered in time")]
     TimedOut,
     /// The client kept giving answers that cannot be used.
-    #[error("the client gave no usable answer to `{0}`")]
-    Unusable(String),
+    #[error("the client gave no usable answer to `{key}`: {why}")]
+    Unusable {
+        /// Which question.
+        key: String,
+        /// What is wrong with the last one.
+        why: String,
+    },
     /// Nobody is sent to such an address: a mistake of the feature, which its caller is not told.
     #[error("the page of the question `{key}` is none to send people to: {why}")]
     NoPage {
@@ -119,6 +139,23 @@ pub enum AskError {
     /// The client answered with an error.
     #[error("the client refused: {}", .0.message)]
     Refused(ErrorObject),
+}
+
+/// What is declared, by the path of each member: `elicitation.url`.
+fn named(capabilities: &ClientCapabilities) -> String {
+    fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
+        match value.as_object().filter(|members| !members.is_empty()) {
+            Some(members) => members.iter().for_each(|(name, member)| {
+                let deeper = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                leaves(member, &deeper, found);
+            }),
+            None if path.is_empty() => {}
+            None => found.push(format!("`{path}`")),
+        }
+    }
+    let mut found = Vec::new();
+    leaves(&serde_json::json!(capabilities), "", &mut found);
+    if found.is_empty() { "that it can".to_owned() } else { found.join(", ") }
 }
 
 /// Remembers effects that must not be repeated when a call runs again.

@@ -113,7 +113,11 @@ impl Client for Replay {
     }
 
     fn discard(&self, key: &str) {
-        self.state().journal.answers.remove(key);
+        self.state().journal.discard(key);
+    }
+
+    fn discarded(&self, key: &str) -> usize {
+        self.state().journal.discarded.get(key).copied().map_or(0, usize::from)
     }
 
     fn steps(&self) -> &dyn Steps {

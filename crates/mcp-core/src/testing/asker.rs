@@ -6,13 +6,15 @@ use ambient::{Clock, Entropy, Timestamp};
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use shared::mcp::{
-    ClientRequest, Era, Implementation, Method, Params, ProgressToken, Revision, ServerNotification,
+    ClientCapabilities, ClientRequest, Era, Implementation, Method, Params, ProgressToken,
+    Revision, ServerNotification,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{TestState, in_flight, peer};
 use crate::{
-    Beats, Call, Catalog, Features, Lent, NoFeed, Principal, Refusal, Vitals, Web,
+    Beats, Call, Catalog, Change, ChangeFeed, Features, Lent, Owners, Principal, Refusal, Vitals,
+    Web,
     flow::{Journal, NoteSink, Outcome, Replay},
 };
 
@@ -25,8 +27,10 @@ pub struct Asker {
     revision: Revision,
     principal: Arc<Principal>,
     lent: Lent,
+    capabilities: Option<ClientCapabilities>,
     clock: Clock,
     entropy: Entropy,
+    changes: Arc<Announcements>,
 }
 
 impl Asker {
@@ -48,8 +52,10 @@ impl Asker {
             revision,
             principal: Arc::new(Principal::anonymous()),
             lent: Lent { state, session, ..Lent::default() },
+            capabilities: None,
             clock: Clock::manual(Timestamp::from_secs(1_800_000_000)),
             entropy: Entropy::seeded(1),
+            changes: Arc::default(),
         }
     }
 
@@ -87,6 +93,16 @@ impl Asker {
         Self { principal: Arc::new(principal), ..self.clone() }
     }
 
+    /// The same with a client that declares these capabilities, instead of all that are answered.
+    ///
+    /// # Panics
+    /// When they are none.
+    #[must_use]
+    pub fn able(&self, capabilities: Value) -> Self {
+        let capabilities = serde_json::from_value(capabilities).expect("they are capabilities");
+        Self { capabilities: Some(capabilities), ..self.clone() }
+    }
+
     /// The name of the session.
     #[must_use]
     pub fn session_id(&self) -> Option<&str> {
@@ -106,6 +122,19 @@ impl Asker {
     #[must_use]
     pub const fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// What has been announced in this world since this was asked last, and concerns this caller.
+    #[must_use]
+    pub fn announced(&self) -> Vec<Change> {
+        let owners = Owners::of(&self.principal, self.session_id());
+        let all = &mut *self.changes.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = std::mem::take(all).into_iter().flat_map(|change| match change {
+            Change::Of { owner, changes } if owners.include(&owner) => changes,
+            Change::Of { .. } => Vec::new(),
+            of_all => vec![of_all],
+        });
+        heard.collect()
     }
 
     /// What is told again and again on a stream of the caller.
@@ -181,6 +210,9 @@ impl Asker {
         let request = ClientRequest::decode(method, Some(&Params::from(&params)))
             .expect("the parameters are those of the method");
         let mut peer = peer(self.revision);
+        if let Some(capabilities) = &self.capabilities {
+            peer.profile.capabilities.clone_from(capabilities);
+        }
         peer.progress_token = Some(ProgressToken::String("token".to_owned()));
         let replay = Replay::new(journal, peer, notes);
         let call = Call {
@@ -189,7 +221,7 @@ impl Asker {
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
             cancelled: CancellationToken::new(),
-            changes: Arc::new(NoFeed),
+            changes: self.changes.clone(),
             lent: self.lent.clone(),
         };
         let work = replay.drive(self.features.dispatch(request, call));
@@ -199,6 +231,17 @@ impl Asker {
             }
             Outcome::InputRequired { questions, .. } => panic!("it asks: {questions:?}"),
         }
+    }
+}
+
+/// What was announced.
+#[derive(Default)]
+struct Announcements(Mutex<Vec<Change>>);
+
+impl ChangeFeed for Announcements {
+    fn announce(&self, change: Change) -> BoxFuture<'_, ()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(change);
+        Box::pin(std::future::ready(()))
     }
 }
 

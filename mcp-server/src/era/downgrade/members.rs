@@ -2,9 +2,9 @@
 
 use serde_json::Map;
 use shared::mcp::{
-    Icon, IconTheme, IncludeContext, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ModelHint, ModelPreferences, Prompt, PromptArgument, ResourceTemplate,
-    Role, ToolAnnotations,
+    CacheHint, CacheScope, Icon, IconTheme, IncludeContext, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ModelHint, ModelPreferences, Prompt,
+    PromptArgument, ReadResourceResult, ResourceContents, ResourceTemplate, Role, ToolAnnotations,
 };
 use testkit::schema::{Asked, violations};
 
@@ -268,4 +268,48 @@ fn of_a_conversation() {
     let sound = asked(conversation(), Revision::V2024_11_05)["messages"][1].take();
     let text = sound["content"]["text"].as_str().unwrap();
     assert!(text.starts_with("[audio of type audio/wav"), "{text}");
+}
+
+#[test]
+fn what_a_revision_cannot_read_as_a_value_it_reads_as_text() {
+    let value = json!({ "result": 5.0, "operation": "add" });
+    let told = |words: &str, value: &Value, revision| {
+        let mut call = CallToolResult::of(vec![ContentBlock::text(words.to_owned())]);
+        call.structured_content = Some(value.clone());
+        let told = result(ServerResult::CallTool(call), revision);
+        let told = serde_json::to_value(told).unwrap();
+        let blocks = told["content"].as_array().unwrap().iter();
+        let texts = blocks.map(|block| block["text"].as_str().unwrap().to_owned());
+        (texts.collect::<Vec<_>>(), told.get("structuredContent").cloned())
+    };
+    let older = [Revision::V2025_03_26, Revision::V2024_11_05];
+    for revision in older {
+        let (texts, structured) = told("2 add 3 = 5", &value, revision);
+        assert_eq!((texts.len(), &*texts[0], structured), (2, "2 add 3 = 5", None));
+        assert_eq!(serde_json::from_str::<Value>(&texts[1]).unwrap(), value);
+        // Who says it as JSON already does not say it twice, however it is laid out.
+        let laid_out = serde_json::to_string_pretty(&value).unwrap();
+        assert_eq!(told(&laid_out, &value, revision).0, [laid_out]);
+    }
+    for revision in [Revision::V2026_07_28, Revision::V2025_11_25, Revision::V2025_06_18] {
+        let words = vec!["2 add 3 = 5".to_owned()];
+        assert_eq!(told("2 add 3 = 5", &value, revision), (words, Some(value.clone())));
+    }
+    // Only the newest reads a list as a value.
+    let list = json!([1, 2]);
+    assert_eq!(told("two", &list, Revision::V2025_11_25).0, ["two", "[1,2]"]);
+    assert_eq!(told("two", &list, Revision::V2026_07_28).0, ["two"]);
+}
+
+#[test]
+fn how_long_something_may_be_kept_is_told_in_the_newest_revision_only() {
+    let read = |revision| {
+        let hint = CacheHint { ttl_ms: 5, cache_scope: CacheScope::Public };
+        let contents = vec![ResourceContents::text("test://x", "text/plain", "x")];
+        let read = ReadResourceResult { contents, cache: Some(hint), ..Default::default() };
+        let read = serde_json::to_value(result(ServerResult::ReadResource(read), revision));
+        read.unwrap().get("ttlMs").cloned()
+    };
+    assert_eq!(read(Revision::V2025_11_25), None);
+    assert_eq!(read(Revision::V2024_11_05), None);
 }

@@ -186,14 +186,14 @@ fn upto(last: f64) -> impl Iterator<Item = f64> {
     (1..=u8::MAX).map(f64::from).take_while(move |number| *number <= last)
 }
 
-/// A result that is a number.
+/// A result that is a number. A zero has no sign: in words it has none either.
 const fn finite(result: f64) -> Result<f64, Undefined> {
     if result.is_nan() {
         Err(Undefined::NotReal)
     } else if result.is_infinite() {
         Err(Undefined::TooLarge)
     } else {
-        Ok(result)
+        Ok(result + 0.0)
     }
 }
 
@@ -236,6 +236,17 @@ mod tests {
         assert_eq!(Arithmetic::Multiply.of(1e308, 10.0), Err(Undefined::TooLarge));
         assert_eq!(Advanced::Power.of(0.5, Some(-8.0)), Err(Undefined::NotReal));
         assert_eq!(Advanced::Power.of(2.0, None), Err(Undefined::NoBase));
+    }
+
+    #[test]
+    fn a_zero_has_no_sign() {
+        for zero in [
+            Arithmetic::Multiply.of(0.0, -5.0),
+            Arithmetic::Divide.of(0.0, -5.0),
+            Advanced::Sin.of(-0.0, None),
+        ] {
+            assert_eq!(zero.unwrap().to_bits(), 0.0_f64.to_bits());
+        }
     }
 
     #[test]

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use ambient::Timestamp;
-use mcp_core::{Ctx, Kept, Metered, Shelf, State, StateError, Tally};
+use mcp_core::{Change, Ctx, Kept, Metered, Shelf, State, StateError, Tally};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::{
     OffsetDateTime, format_description::StaticFormatDescription, macros::format_description,
 };
 
-use super::{arithmetic, number};
+use super::{arithmetic, number, resources};
 use crate::features::{App, uuid};
 
 /// How many calculations have been made, by operation, on all instances.
@@ -77,12 +77,52 @@ pub(super) fn history<'a>(state: State<'a>, name: Option<&str>) -> Shelf<'a, Cal
     name.map_or_else(|| state.shelf(), |name| state.shelf_named(name))
 }
 
-/// Keeps calculations and counts them.
+/// A name that a caller has given to a history.
+#[derive(Serialize, Deserialize)]
+struct Name(String);
+
+impl Kept for Name {
+    const SHELF: &'static str = "history";
+    const MOST: u16 = 50;
+    // One for each client of a user.
+    const SHELVES: u16 = 64;
+    const LIFETIME: Duration = Calculation::LIFETIME;
+}
+
+/// Where the names are.
+fn of_names(state: State<'_>) -> Shelf<'_, Name> {
+    state.shelf_named("names")
+}
+
+/// The names that the caller has given to histories, oldest first, each once.
+pub(super) async fn names(state: State<'_>) -> Result<Vec<String>, StateError> {
+    let mut names: Vec<String> = Vec::new();
+    for Name(name) in of_names(state).entries().await? {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+/// Remembers the name of a history, so that it can be completed. Two calls at the same moment may both
+/// remember it.
+async fn remember(state: State<'_>, name: &str) -> Result<(), StateError> {
+    if names(state).await?.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    of_names(state).append(&[Name(name.to_owned())]).await
+}
+
+/// Keeps calculations and counts them, and tells those who watch.
 pub(super) async fn keep(
     ctx: &Ctx<App>,
     name: Option<&str>,
     made: &[Calculation],
 ) -> Result<(), StateError> {
+    if let Some(name) = name.filter(|_| !made.is_empty()) {
+        remember(ctx.state(), name).await?;
+    }
     history(ctx.state(), name).append(made).await?;
     let mut rest = made;
     // Neighbours are counted together: a batch is mostly of one kind.
@@ -92,7 +132,33 @@ pub(super) async fn keep(
         ctx.state().count(CALCULATIONS, &first.operation, by).await?;
         rest = &rest[alike..];
     }
+    if !made.is_empty() {
+        announce(ctx, name).await;
+    }
     Ok(())
+}
+
+/// Tells that a history has changed to those whose it is, and everybody that the statistics have.
+async fn announce(ctx: &Ctx<App>, name: Option<&str>) {
+    let own = async {
+        match (name, ctx.session()) {
+            (Some(name), _) => {
+                let uri = resources::named_history(name);
+                ctx.announce_to_caller(vec![Change::Resource(uri)]).await;
+            }
+            (None, session) => ctx.announce_own(changed(session)).await,
+        }
+    };
+    tokio::join!(own, ctx.announce(Change::Resource(resources::STATS.to_owned())));
+}
+
+/// What a calculation changes for its session, or for its caller without one. A session lists its
+/// calculations; without one a list does not change as a side effect of other requests.
+fn changed(session: Option<&str>) -> Vec<Change> {
+    let history = Change::Resource(resources::WHOLE_HISTORY.to_owned());
+    let of_session =
+        session.map(|own| [Change::Resource(resources::session_info(own)), Change::Resources]);
+    [history].into_iter().chain(of_session.into_iter().flatten()).collect()
 }
 
 /// A moment as `Date.prototype.toISOString` of ECMAScript writes it.

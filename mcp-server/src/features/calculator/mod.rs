@@ -26,6 +26,7 @@ pub(super) fn add(catalog: Catalog<App>) -> Catalog<App> {
         .resource::<resources::Constants>()
         .resource::<resources::WholeHistory>()
         .resource::<resources::History>()
+        .resource::<resources::WholeNamedHistory>()
         .resource::<resources::NamedHistory>()
         .resource::<resources::Stats>()
         .resource::<resources::SessionInfo>()

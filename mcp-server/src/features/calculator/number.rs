@@ -21,7 +21,9 @@ pub(in crate::features) fn text(number: f64) -> String {
 pub(super) fn rounded(number: f64, decimals: u8) -> f64 {
     let places = usize::from(decimals);
     let text = half(number, decimals).unwrap_or_else(|| format!("{number:.places$}"));
-    text.parse().unwrap_or(number)
+    let rounded: f64 = text.parse().unwrap_or(number);
+    // What is rounded to nothing has no sign.
+    rounded + 0.0
 }
 
 /// Where a number that lies in the middle between two goes; nothing for another, about whose nearest
@@ -62,6 +64,8 @@ mod tests {
             (2_251_799_813_685_247.5, 0, 2_251_799_813_685_248.0),
             (1e300, 15, 1e300),
             (5e-324, 15, 0.0),
+            // Node.js says -0 here, and writes 0.
+            (-0.001, 2, 0.0),
         ];
         for (number, decimals, expected) in cases {
             let here = rounded(number, decimals);

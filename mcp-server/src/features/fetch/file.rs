@@ -28,9 +28,10 @@ pub(super) struct File {
 
 impl Kept for File {
     const SHELF: &'static str = "file";
-    // With the limit of a file, these are what a caller may take up: 32 files.
+    // With the limit of a file, these are what the sessions of a caller may take up together: ninety
+    // megabytes. Without authorization they are everybody's, so there are more than one user has.
     const MOST: u16 = 8;
-    const SHELVES: u16 = 4;
+    const SHELVES: u16 = 32;
     const LIFETIME: Duration = Duration::from_hours(1);
 }
 
@@ -69,7 +70,7 @@ impl Resource<App> for SessionFile {
     const NAME: &'static str = "Session File";
 
     fn info(info: ResourceInfo) -> ResourceInfo {
-        info.title("Session File").mime_type(GZIP)
+        info.title("Session File").mime_type(GZIP).growing()
     }
 
     async fn read(self, ctx: &Ctx<App>) -> Result<Vec<ResourceContents>, ReadError> {

@@ -1,6 +1,6 @@
 //! Compresses a file, keeps it for the caller, and returns it or a link to it.
 
-use mcp_core::{Ctx, Info, Tool, ToolError};
+use mcp_core::{Change, Ctx, Info, Tool, ToolError};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::ContentBlock;
@@ -79,11 +79,19 @@ impl Tool<App> for GzipFileAsResource {
         let gzip = gzip.map_err(|_| DownloadError::TooLarge(gzip::MOST).told(&data))?;
         let file = File::new(name, &gzip);
         ctx.state().shelf().append(std::slice::from_ref(&file)).await?;
+        ctx.announce_own(changes(&file, ctx.session().is_some())).await;
         Ok(vec![match output_type {
             OutputType::Resource => ContentBlock::resource(file.contents()),
             OutputType::ResourceLink => ContentBlock::ResourceLink(file.listed()),
         }])
     }
+}
+
+/// What a new file changes for its owner. A session lists its files; without one a list does not change
+/// as a side effect of other requests.
+fn changes(file: &File, in_session: bool) -> Vec<Change> {
+    let list = in_session.then_some(Change::Resources);
+    [Change::Resource(file.uri())].into_iter().chain(list).collect()
 }
 
 /// What nobody sees in a name, or what makes it look like another one.

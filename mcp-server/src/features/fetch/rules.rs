@@ -61,7 +61,34 @@ impl Rules {
 
 #[cfg(test)]
 mod tests {
+    use ambient::Env;
+
     use super::*;
+
+    #[test]
+    fn the_settings_of_an_operator_are_the_rules() {
+        let read = |settings: &[(&str, &str)]| {
+            let env =
+                settings.iter().fold(Env::default(), |env, (name, value)| env.with(name, value));
+            env.read(Rules::read).0
+        };
+        let set = read(&[
+            ("GZIP_ALLOWED_DOMAINS", "example.com"),
+            ("GZIP_MAX_FETCH_SIZE", "5"),
+            ("GZIP_MAX_FETCH_TIME_MILLIS", "700"),
+        ]);
+        let (hosts, patience) = (vec!["example.com".to_owned()], Duration::from_millis(700));
+        assert_eq!(set.unwrap(), Rules { hosts, most: 5, patience });
+        assert_eq!(read(&[]).unwrap(), Rules::default());
+        for wrong in [
+            ("GZIP_MAX_FETCH_SIZE", "104857601"),
+            ("GZIP_MAX_FETCH_SIZE", "x"),
+            ("GZIP_MAX_FETCH_TIME_MILLIS", "0"),
+            ("GZIP_MAX_FETCH_TIME_MILLIS", "600001"),
+        ] {
+            assert!(read(&[wrong]).unwrap_err().to_string().contains(wrong.0), "{wrong:?}");
+        }
+    }
 
     #[test]
     fn a_host_is_allowed_with_those_below_it_and_no_other() {

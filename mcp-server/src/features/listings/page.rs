@@ -7,11 +7,12 @@ use std::{
     path::Path,
 };
 
-use mcp_core::testing::tool_names;
-use serde_json::Value;
+use mcp_core::testing::{Asker, tool_names};
+use serde_json::{Value, json};
+use shared::mcp::Method;
 
 use super::{everything_listed, toolset};
-use crate::features::{apps, calculator, diagnostics, everything, fetch, skills, toolsets};
+use crate::features::{App, apps, calculator, diagnostics, everything, fetch, skills, toolsets};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/catalogue.md");
 
@@ -92,6 +93,84 @@ async fn every_row_names_the_toolset_that_offers_it() {
         let offered = names(&toolset(add).await, "tools", "name");
         let told = rows("Tools").into_iter().filter(|row| row[2] == name);
         assert_eq!(told.map(|row| code(&row[0])[0].clone()).collect::<BTreeSet<_>>(), offered);
+    }
+}
+
+/// What is suggested of an argument in some state of a form: empty, begun with a number, or with the
+/// others filled in.
+async fn is_completed(asker: &Asker, reference: &Value, argument: &str) -> bool {
+    let others = [json!({}), json!({ "department": "Engineering", "history": "lab" })];
+    for (typed, others) in
+        ["", "1"].into_iter().flat_map(|typed| others.each_ref().map(|o| (typed, o)))
+    {
+        let params = json!({
+            "ref": reference,
+            "argument": { "name": argument, "value": typed },
+            "context": { "arguments": others },
+        });
+        let result = asker.ask(Method::Complete, params).await.unwrap();
+        if !result["completion"]["values"].as_array().unwrap().is_empty() {
+            return true;
+        }
+    }
+    false
+}
+
+/// The variables of a template.
+fn variables(template: &str) -> Vec<String> {
+    template.split('{').skip(1).map(|rest| rest.split('}').next().unwrap().to_owned()).collect()
+}
+
+/// Every argument and variable that is completed, with whose it is.
+async fn completed(asker: &Asker) -> BTreeSet<(String, String)> {
+    let mut all = Vec::new();
+    let prompts = asker.ask(Method::ListPrompts, json!({})).await.unwrap();
+    for prompt in prompts["prompts"].as_array().unwrap() {
+        let name = prompt["name"].as_str().unwrap();
+        let reference = json!({ "type": "ref/prompt", "name": name });
+        for argument in prompt["arguments"].as_array().into_iter().flatten() {
+            all.push((
+                name.to_owned(),
+                argument["name"].as_str().unwrap().to_owned(),
+                reference.clone(),
+            ));
+        }
+    }
+    let templates = asker.ask(Method::ListResourceTemplates, json!({})).await.unwrap();
+    for template in templates["resourceTemplates"].as_array().unwrap() {
+        let uri = template["uriTemplate"].as_str().unwrap();
+        let reference = json!({ "type": "ref/resource", "uri": uri });
+        all.extend(
+            variables(uri).into_iter().map(|name| (uri.to_owned(), name, reference.clone())),
+        );
+    }
+    let mut completed = BTreeSet::new();
+    for (of, argument, reference) in all {
+        if is_completed(asker, &reference, &argument).await {
+            completed.insert((of, argument));
+        }
+    }
+    completed
+}
+
+#[tokio::test]
+async fn every_argument_that_is_completed_is_on_the_page_and_no_other_in_both_eras() {
+    for asker in Asker::both(toolsets::all, App::default) {
+        // There is something to suggest.
+        for history in [json!({}), json!({ "history": "lab" })] {
+            let mut arguments = json!({ "a": 1, "b": 1, "op": "add" });
+            arguments.as_object_mut().unwrap().extend(history.as_object().unwrap().clone());
+            asker.call("calculate", arguments).await;
+        }
+        asker.call("gzip-file-as-resource", json!({ "data": "data:,x" })).await;
+        let mut told = BTreeSet::new();
+        for row in rows("Completions") {
+            let is_here = asker.session_id().is_some() || !row[1].contains("in sessions only");
+            for of in code(&row[0]).into_iter().filter(|_| is_here) {
+                told.extend(code(&row[1]).into_iter().map(|argument| (of.clone(), argument)));
+            }
+        }
+        assert_eq!(completed(&asker).await, told);
     }
 }
 

@@ -128,6 +128,52 @@ async fn without_session(modern: &Modern, call: &Call) -> Value {
     call.answer(&replies, question)
 }
 
+/// The nine fields of `elicitInputs`, as the reference server asked for them.
+fn nine_fields() -> Value {
+    let pets = ["cats", "dogs", "birds", "fish", "reptiles"];
+    let names = ["Cats", "Dogs", "Birds", "Fish", "Reptiles"];
+    json!({
+        "name": { "type": "string", "title": "Full Name" },
+        "check": { "type": "boolean" },
+        "color": { "type": "string", "default": "blue" },
+        "email": { "type": "string", "format": "email" },
+        "homepage": { "type": "string", "format": "uri" },
+        "birthdate": { "type": "string", "format": "date" },
+        "integer": { "type": "integer", "minimum": 1, "maximum": 100, "default": 42 },
+        "number": { "type": "number", "minimum": 0.0, "maximum": 1000.0, "default": 3.14 },
+        "petType": { "type": "string", "enum": pets, "enumNames": names, "default": "dogs" },
+    })
+}
+
+#[tokio::test]
+async fn the_form_of_the_reference_has_its_nine_fields_in_both_eras() {
+    let (world, token) = world(Clock::system()).await;
+    let declining =
+        || Script::default().on("elicitation/create", |_| json!({ "action": "decline" }));
+    let call: Call = serde_json::from_value(json!({
+        "label": "elicitInputs", "method": "tools/call", "asked": {},
+        "params": { "name": "elicitInputs", "arguments": {} },
+    }))
+    .expect("it is a call");
+    let session = session_in(&world, &token, declining()).await;
+    let modern = modern_in(&world, &token, declining());
+    for told in [in_session(&session, &call).await, without_session(&modern, &call).await] {
+        let params = &told["asked"]["params"];
+        assert_eq!(params["message"], "Please provide inputs for the following fields:");
+        let schema = &params["requestedSchema"];
+        assert_eq!(schema["required"], json!(["name"]));
+        let mut fields = schema["properties"].clone();
+        let expected = nine_fields();
+        for field in fields.as_object_mut().expect("fields").values_mut() {
+            let described = field.as_object_mut().expect("a field").shift_remove("description");
+            assert!(described.is_some_and(|words| words.is_string()), "{schema}");
+        }
+        let order =
+            |fields: &Value| fields.as_object().map(|all| all.keys().cloned().collect::<Vec<_>>());
+        assert_eq!((order(&fields), &fields), (order(&expected), &expected));
+    }
+}
+
 #[tokio::test]
 async fn every_answer_in_a_session_is_as_it_was_or_has_a_reason() {
     let calls: Vec<Call> = recorded("answers.json");

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 use ambient::Clock;
 use e2e::World;
 use serde_json::{Map, Value, json};
-use shared::mcp::Revision;
+use shared::mcp::{Revision, TASKS_EXTENSION};
 use testkit::rpc::{Exchange, Modern, Script, Session};
 
 use super::{
@@ -190,6 +190,29 @@ async fn a_query_becomes_what_it_became_or_has_a_reason_in_a_session() {
         ("cancelled", cancelled_in(&session, queries["research"]["params"].clone()).await),
     ]);
     compare(Revision::LATEST_LEGACY, queries, became);
+}
+
+/// The query went through all of its stages, and nobody was asked what it means.
+fn went_on_unasked(became: &Became) {
+    let text = became["result"]["content"][0]["text"].as_str().expect("a report");
+    assert!(text.contains("Stage 4") && !text.contains("Clarification"), "{text}");
+    let statuses = became["statuses"].as_array().expect("where it was");
+    let said = |one: &Value| one["statusMessage"].as_str().unwrap_or_default().to_owned();
+    let said: Vec<_> = statuses.iter().map(said).collect();
+    assert!(said.contains(&"Generating report...".to_owned()), "{said:?}");
+    assert!(!said.iter().any(|words| words.contains("clarification")), "{said:?}");
+    assert!(!became.contains_key("asked"));
+}
+
+#[tokio::test]
+async fn an_ambiguous_query_of_a_client_without_forms_goes_on_unasked_in_both_eras() {
+    let queries: Queries = recorded("tasks.json");
+    let (world, token) = world(Clock::manual(Clock::system().now())).await;
+    let session = world.session(&token).open().await;
+    went_on_unasked(&followed_in(&world, &session, &queries["ambiguous"]).await);
+    let able = json!({ "extensions": { TASKS_EXTENSION: {} } });
+    let modern = world.modern(&token).capabilities(able);
+    went_on_unasked(&followed(&world, &modern, &queries["ambiguous"]).await);
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ impl Resource<App> for HelloWorldPage {
     const NAME: &'static str = "hello-world-app";
 
     fn info(info: ResourceInfo) -> ResourceInfo {
-        info.title("Hello World App").mime_type(MIME_TYPE).meta("ui", alone())
+        info.title("Hello World App").mime_type(MIME_TYPE).meta("ui", alone()).unchanging()
     }
 
     async fn read(self, _: &Ctx<App>) -> Result<Vec<ResourceContents>, ReadError> {

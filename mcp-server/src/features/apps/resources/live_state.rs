@@ -25,7 +25,7 @@ impl Resource<App> for LiveStatePage {
     const NAME: &'static str = "live-state-app";
 
     fn info(info: ResourceInfo) -> ResourceInfo {
-        info.title("Live State App").mime_type(MIME_TYPE).meta("ui", alone())
+        info.title("Live State App").mime_type(MIME_TYPE).meta("ui", alone()).unchanging()
     }
 
     async fn read(self, _: &Ctx<App>) -> Result<Vec<ResourceContents>, ReadError> {

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::linked;
 use crate::features::{App, apps::resources::LiveStatePage, icons};
 
-/// Shows the live state of this server: its instances, sessions, open streams and the messages
-/// between instances
+/// Shows the live state of this server: its instances, sessions, open streams and the messages on
+/// the bus between instances
 #[derive(Deserialize, JsonSchema)]
 pub(crate) struct LiveState {}
 
@@ -23,9 +23,10 @@ pub(crate) struct State {
     sessions: u64,
     /// Streams to clients that are open now, on all instances
     streams: u64,
-    /// Messages that instances have sent to each other since they started
+    /// Messages that instances have put on the bus between them since they started
     messages_sent: u64,
-    /// Messages that instances have received since they started
+    /// Messages that instances have heard on the bus since they started: an instance that listens
+    /// where it speaks hears itself
     messages_received: u64,
     /// The instances, by name
     instances: Vec<Instance>,
@@ -45,9 +46,9 @@ struct Instance {
     silent_seconds: u64,
     /// Streams to clients that are open now
     streams: u64,
-    /// Messages that it has sent to whatever instance listens
+    /// Messages that it has put on the bus, for whatever instance listens
     messages_sent: u64,
-    /// Messages that it has received
+    /// Messages that it has heard on the bus, its own among them where it listens to itself
     messages_received: u64,
 }
 
@@ -79,24 +80,32 @@ impl State {
     /// The same for those who see no page.
     fn words(&self) -> String {
         let Self { sessions, streams, messages_sent, messages_received, .. } = self;
+        let instances = u64::try_from(self.instances.len()).unwrap_or(u64::MAX);
         let mut lines = vec![format!(
-            "{} instances, {sessions} sessions, {streams} open streams, {messages_sent} messages \
-             sent and {messages_received} received between instances.",
-            self.instances.len()
+            "{}, {}, {}; on the bus between instances {} sent and {messages_received} heard.",
+            counted(instances, "instance"),
+            counted(*sessions, "session"),
+            counted(*streams, "open stream"),
+            counted(*messages_sent, "message"),
         )];
         lines.extend(self.instances.iter().map(|one| {
             format!(
-                "- {}{}: up {} s, {} streams, {} sent, {} received",
+                "- {}{}: up {} s, {}, {} sent, {} heard",
                 one.name,
                 if one.answers { " (this one)" } else { "" },
                 one.uptime_seconds,
-                one.streams,
+                counted(one.streams, "stream"),
                 one.messages_sent,
                 one.messages_received,
             )
         }));
         lines.join("\n")
     }
+}
+
+/// So many of something, in English.
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 impl Tool<App> for LiveState {
@@ -154,8 +163,26 @@ mod tests {
             assert_eq!((&state["sessions"], &state["streams"]), (&json!(5), &json!(6)));
             assert_eq!(state["instances"][1]["uptimeSeconds"], 60);
             let text = result["content"][0]["text"].as_str().unwrap();
-            assert!(text.starts_with("2 instances, 5 sessions, 6 open streams, 20 messages"));
-            assert!(text.contains("- a (this one): up 60 s"), "{text}");
+            let first = "2 instances, 5 sessions, 6 open streams; on the bus between instances 20 \
+                         messages sent and 14 heard.\n";
+            assert!(text.starts_with(first), "{text}");
+            assert!(
+                text.contains("- a (this one): up 60 s, 3 streams, 10 sent, 7 heard"),
+                "{text}"
+            );
         }
+    }
+
+    #[tokio::test]
+    async fn one_is_not_told_of_as_several() {
+        let [asker, _] = Asker::both(catalog, App::default);
+        let one = InstanceFacts { streams: 1, sent: 1, received: 1, ..instance("a", true) };
+        let snapshot = Snapshot { sessions: 1, instances: vec![one] };
+        let asker = asker.vitals(Arc::new(TestVitals { snapshot, session: None }));
+        let result = asker.call("mcp_apps_live_state", json!({})).await;
+        let text = result["content"][0]["text"].as_str().unwrap();
+        let expected = "1 instance, 1 session, 1 open stream; on the bus between instances 1 message \
+                        sent and 1 heard.\n- a (this one): up 60 s, 1 stream, 1 sent, 1 heard";
+        assert_eq!(text, expected);
     }
 }

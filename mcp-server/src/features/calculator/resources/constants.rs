@@ -28,7 +28,7 @@ impl Resource<App> for Constants {
     const NAME: &'static str = "calculator-constants";
 
     fn info(info: ResourceInfo) -> ResourceInfo {
-        info.title("Calculator Constants").mime_type(JSON)
+        info.title("Calculator Constants").mime_type(JSON).unchanging()
     }
 
     async fn read(self, _: &Ctx<App>) -> Result<Vec<ResourceContents>, ReadError> {

@@ -43,7 +43,7 @@ impl Resource<App> for Formulas {
     const NAME: &'static str = "formulas-library";
 
     fn info(info: ResourceInfo) -> ResourceInfo {
-        info.title("Formula Library").mime_type(JSON)
+        info.title("Formula Library").mime_type(JSON).unchanging()
     }
 
     async fn read(self, _: &Ctx<App>) -> Result<Vec<ResourceContents>, ReadError> {

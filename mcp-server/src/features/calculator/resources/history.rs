@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::{Resource as ListedResource, ResourceContents};
 
-use super::{JSON, ids, json, member, newest_first};
+use super::{JSON, ids, json, listed, member, newest_first};
 use crate::features::{App, calculator::history::history};
 
 /// Retrieve specific calculation from history
@@ -21,7 +21,7 @@ impl Resource<App> for History {
     const NAME: &'static str = "calculation-history";
 
     fn info(info: ResourceInfo) -> ResourceInfo {
-        info.title("Calculation History").mime_type(JSON)
+        info.title("Calculation History").mime_type(JSON).growing()
     }
 
     async fn read(self, ctx: &Ctx<App>) -> Result<Vec<ResourceContents>, ReadError> {
@@ -36,7 +36,7 @@ impl Resource<App> for History {
         if ctx.session().is_none() {
             return Vec::new();
         }
-        let entries = newest_first(history(ctx.state(), None).entries().await);
+        let entries = listed(history(ctx.state(), None).entries().await);
         let listed = entries.into_iter().map(|entry| {
             let uri = format!("calculator://history/{}", entry.id);
             member(uri, format!("calculation-{}", entry.id), entry.words())
@@ -55,7 +55,7 @@ mod tests {
     use serde_json::{Value, json};
     use shared::mcp::Method;
 
-    use crate::features::{App, catalog};
+    use crate::features::{App, catalog, toolsets};
 
     async fn add(asker: &Asker, a: i32) -> String {
         let result = asker.call("calculate", json!({ "a": a, "b": 1, "op": "add" })).await;
@@ -127,6 +127,16 @@ mod tests {
         let before = listed(&modern).await;
         add(&modern, 1).await;
         assert_eq!(listed(&modern).await, before);
+    }
+
+    #[tokio::test]
+    async fn what_a_session_has_made_is_listed_after_everything_else_and_oldest_first() {
+        let [asker, _] = Asker::both(toolsets::all, App::default);
+        let mut expected = listed(&asker).await;
+        for a in 0..3 {
+            expected.push(format!("calculator://history/{}", add(&asker, a).await));
+            assert_eq!(listed(&asker).await, expected, "the pages before stay as they are");
+        }
     }
 
     #[tokio::test]

@@ -7,8 +7,9 @@ mod named_history;
 mod session_info;
 mod stats;
 mod whole_history;
+mod whole_named_history;
 
-use mcp_core::{ReadError, StateError, Suggestions};
+use mcp_core::{ReadError, State, StateError, Suggestions};
 use serde::Serialize;
 use shared::mcp::{Resource, ResourceContents};
 
@@ -20,10 +21,27 @@ pub(super) use self::{
     session_info::SessionInfo,
     stats::Stats,
     whole_history::WholeHistory,
+    whole_named_history::WholeNamedHistory,
 };
-use super::history::Calculation;
+use super::history::{self as kept, Calculation};
 
 const JSON: &str = "application/json";
+
+/// Where the history of a session or of a caller without one is.
+pub(super) const WHOLE_HISTORY: &str = "calculator://history";
+
+/// Where the statistics of all are.
+pub(super) const STATS: &str = "calculator://stats";
+
+/// Where a history with a name is.
+pub(super) fn named_history(name: &str) -> String {
+    format!("calculator://histories/{name}")
+}
+
+/// Where a session reads about itself.
+pub(super) fn session_info(own: &str) -> String {
+    format!("session://info/{own}")
+}
 
 /// A value as the one content of a resource, laid out as the original did.
 fn json(uri: &str, value: &impl Serialize) -> Result<Vec<ResourceContents>, ReadError> {
@@ -35,19 +53,31 @@ fn member(uri: String, name: String, title: String) -> Resource {
     Resource { title: Some(title), mime_type: Some(JSON.to_owned()), ..Resource::new(uri, name) }
 }
 
-/// What is kept, newest first; nothing while it cannot be read. A list or a suggestion that lacks
-/// the history is worth more than none.
+/// What is kept, oldest first, so that a list grows at its end; nothing while it cannot be read. A
+/// list or a suggestion that lacks the history is worth more than none.
+fn listed(entries: Result<Vec<Calculation>, StateError>) -> Vec<Calculation> {
+    entries.unwrap_or_else(|error| {
+        tracing::warn!(%error, "a history could not be listed");
+        Vec::new()
+    })
+}
+
+/// The same, newest first.
 fn newest_first(entries: Result<Vec<Calculation>, StateError>) -> Vec<Calculation> {
-    match entries {
-        Ok(mut entries) => {
-            entries.reverse();
-            entries
-        }
-        Err(error) => {
-            tracing::warn!(%error, "a history could not be listed");
-            Vec::new()
-        }
-    }
+    let mut entries = listed(entries);
+    entries.reverse();
+    entries
+}
+
+/// The names that begin with what has been typed, of those that the caller has given to histories;
+/// the newest first.
+async fn names(state: State<'_>, typed: &str) -> Suggestions {
+    let mut names = kept::names(state).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the names of histories could not be listed");
+        Vec::new()
+    });
+    names.reverse();
+    Suggestions::starting_with(typed, names)
 }
 
 /// The ids that begin with what has been typed, newest first.

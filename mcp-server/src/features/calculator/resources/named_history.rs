@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use shared::mcp::ResourceContents;
 
-use super::{JSON, ids, json, newest_first};
+use super::{JSON, ids, json, named_history, names, newest_first};
 use crate::features::{App, calculator::history::history};
 
 /// Retrieve specific calculation from a history that the caller has named
@@ -31,12 +31,13 @@ impl Resource<App> for NamedHistory {
         let kept = history(ctx.state(), Some(&self.history)).entries().await?;
         let found = kept.into_iter().find(|entry| entry.id == self.calculation_id);
         let found = found.ok_or(ReadError::NotFound)?;
-        json(&format!("calculator://histories/{}/{}", self.history, found.id), &found)
+        json(&format!("{}/{}", named_history(&self.history), found.id), &found)
     }
 
     async fn complete(ctx: &ListCtx<App>, argument: Argument<'_>) -> Suggestions {
-        // The name must be typed; the ids follow from it.
+        // The ids follow from the name.
         match (argument.name, argument.others.get("history")) {
+            ("history", _) => names(ctx.state(), argument.typed).await,
             ("calculationId", Some(name)) => {
                 ids(argument.typed, newest_first(history(ctx.state(), Some(name)).entries().await))
             }

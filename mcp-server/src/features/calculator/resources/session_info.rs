@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::mcp::{Resource as ListedResource, ResourceContents};
 
-use super::{JSON, json, member};
+use super::{JSON, json, member, session_info};
 use crate::features::{
     App,
     calculator::history::{history, iso_8601},
@@ -36,7 +36,7 @@ impl Resource<App> for SessionInfo {
     const NAME: &'static str = "session-info";
 
     fn info(info: ResourceInfo) -> ResourceInfo {
-        info.title("Session Information").mime_type(JSON)
+        info.title("Session Information").mime_type(JSON).needs_session()
     }
 
     async fn read(self, ctx: &Ctx<App>) -> Result<Vec<ResourceContents>, ReadError> {
@@ -51,13 +51,12 @@ impl Resource<App> for SessionInfo {
             calculation_count: history(ctx.state(), None).entries().await?.len(),
             uptime: ctx.clock().now().since(facts.opened).as_millis(),
         };
-        json(&format!("session://info/{own}"), &details)
+        json(&session_info(own), &details)
     }
 
     async fn list(ctx: &ListCtx<App>) -> Vec<ListedResource> {
         let own = ctx.session().map(|own| {
-            let uri = format!("session://info/{own}");
-            member(uri, "session-info".to_owned(), "Session Information".to_owned())
+            member(session_info(own), "session-info".to_owned(), "Session Information".to_owned())
         });
         own.into_iter().collect()
     }
@@ -77,6 +76,7 @@ mod tests {
         testing::{Asker, TestVitals},
     };
     use serde_json::{Value, json};
+    use shared::mcp::Method;
 
     use crate::features::{App, catalog};
 
@@ -107,6 +107,30 @@ mod tests {
         });
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), expected);
         assert!(modern.read("session://info/session-1").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_session_completes_its_own_name() {
+        let [legacy, modern] = both();
+        let params = json!({
+            "ref": { "type": "ref/resource", "uri": "session://info/{sessionId}" },
+            "argument": { "name": "sessionId", "value": "ses" },
+        });
+        for (asker, own) in [(legacy, json!(["session-1"])), (modern, json!([]))] {
+            let result = asker.ask(Method::Complete, params.clone()).await.unwrap();
+            assert_eq!(result["completion"]["values"], own);
+        }
+    }
+
+    #[tokio::test]
+    async fn it_is_listed_where_there_are_sessions_and_nowhere_else() {
+        let [legacy, modern] = both();
+        for (asker, is_listed) in [(legacy, true), (modern, false)] {
+            let listed = asker.ask(Method::ListResourceTemplates, json!({})).await.unwrap();
+            let all = listed["resourceTemplates"].as_array().unwrap();
+            let found = all.iter().any(|one| one["name"] == "session-info");
+            assert_eq!(found, is_listed, "{listed}");
+        }
     }
 
     #[tokio::test]

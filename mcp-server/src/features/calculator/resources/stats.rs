@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use shared::mcp::ResourceContents;
 
-use super::{JSON, json};
+use super::{JSON, STATS, json};
 use crate::features::{
     App,
     calculator::{arithmetic, history::CALCULATIONS},
@@ -30,7 +30,7 @@ struct Operation {
 }
 
 impl Resource<App> for Stats {
-    const URI: &'static str = "calculator://stats";
+    const URI: &'static str = STATS;
     const NAME: &'static str = "calculator-stats";
 
     fn info(info: ResourceInfo) -> ResourceInfo {

@@ -36,7 +36,7 @@ impl Resource<App> for Document {
     const NAME: &'static str = "Static Document";
 
     fn info(info: ResourceInfo) -> ResourceInfo {
-        info.title("Static Document").mime_type(MARKDOWN)
+        info.title("Static Document").mime_type(MARKDOWN).unchanging()
     }
 
     async fn read(self, _: &Ctx<App>) -> Result<Vec<ResourceContents>, ReadError> {
@@ -70,6 +70,7 @@ mod tests {
         testing::{Asker, Feature, both_eras},
     };
     use serde_json::json;
+    use shared::mcp::Method;
 
     use super::DOCUMENTS;
     use crate::features::{App, catalog};
@@ -82,6 +83,18 @@ mod tests {
             let read = both_eras(catalog, App::default, document, json!({}), []).await;
             let text = read["contents"][0]["text"].as_str().unwrap();
             assert!(text.starts_with("# "), "{name}: {text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn documents_are_completed() {
+        for asker in Asker::both(catalog, App::default) {
+            let params = json!({
+                "ref": { "type": "ref/resource", "uri": "demo://resource/static/document/{file}" },
+                "argument": { "name": "file", "value": "s" },
+            });
+            let result = asker.ask(Method::Complete, params).await.unwrap();
+            assert_eq!(result["completion"]["values"], json!(["startup.md", "structure.md"]));
         }
     }
 

@@ -24,7 +24,7 @@ impl Resource<App> for StaticResource {
     const NAME: &'static str = "Static Resource";
 
     fn info(info: ResourceInfo) -> ResourceInfo {
-        info.title("Static Resource")
+        info.title("Static Resource").unchanging()
     }
 
     async fn read(self, _: &Ctx<App>) -> Result<Vec<ResourceContents>, ReadError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mcp_core::{Ctx, Elicited, Info, Tool, ToolError};
+use mcp_core::{Ctx, Elicited, Info, Tool, ToolError, flow::AskError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::mcp::TaskSupport;
@@ -82,9 +82,10 @@ impl Tool<App> for SimulateResearchQuery {
             ctx.status(&status).await;
             ctx.progress(f64::from(index) + 1.0, total, &status).await;
             if self.ambiguous && usize::from(index) == UNCLEAR {
-                let chosen = self.clarify(ctx).await?;
-                ctx.status(&format!("Continuing with interpretation: \"{chosen}\"...")).await;
-                clarification = Some(chosen);
+                clarification = self.clarify(ctx).await?;
+                if let Some(chosen) = &clarification {
+                    ctx.status(&format!("Continuing with interpretation: \"{chosen}\"...")).await;
+                }
             }
             ctx.clock().sleep(STAGE).await;
         }
@@ -93,7 +94,11 @@ impl Tool<App> for SimulateResearchQuery {
 }
 
 impl SimulateResearchQuery {
-    async fn clarify(&self, ctx: &Ctx<App>) -> Result<String, ToolError> {
+    /// What the user meant; nothing where nobody can be asked.
+    async fn clarify(&self, ctx: &Ctx<App>) -> Result<Option<String>, ToolError> {
+        if !ctx.can_elicit() {
+            return Ok(None);
+        }
         let topic = &self.topic;
         let status =
             format!("Found multiple interpretations for \"{topic}\". Requesting clarification...");
@@ -105,7 +110,7 @@ impl SimulateResearchQuery {
         }
     }
 
-    async fn ask<T>(&self, ctx: &Ctx<App>) -> Result<String, ToolError>
+    async fn ask<T>(&self, ctx: &Ctx<App>) -> Result<Option<String>, ToolError>
     where
         T: DeserializeOwned + Serialize + JsonSchema + 'static,
     {
@@ -114,14 +119,17 @@ impl SimulateResearchQuery {
              Please clarify what you're looking for:",
             self.topic
         );
-        match ctx.elicit::<Clarification<T>>("interpretation", &message).await? {
-            Elicited::Accepted(Clarification { interpretation }) => {
+        match ctx.elicit::<Clarification<T>>("interpretation", &message).await {
+            Ok(Elicited::Accepted(Clarification { interpretation })) => {
                 let chosen = serde_json::to_value(interpretation)?;
-                Ok(chosen.as_str().unwrap_or_default().to_owned())
+                Ok(Some(chosen.as_str().unwrap_or_default().to_owned()))
             }
-            Elicited::Declined | Elicited::Cancelled => {
-                Ok("User cancelled - using default interpretation".to_owned())
+            Ok(Elicited::Declined | Elicited::Cancelled) => {
+                Ok(Some("User cancelled - using default interpretation".to_owned()))
             }
+            // It can be asked, and not during this call.
+            Err(AskError::NoStream) => Ok(None),
+            Err(other) => Err(other.into()),
         }
     }
 }
@@ -167,7 +175,22 @@ fn report(topic: &str, clarification: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use mcp_core::testing::Asker;
+    use serde_json::json;
+    use shared::mcp::TASKS_EXTENSION;
+
     use super::*;
+    use crate::features::catalog;
+
+    #[tokio::test]
+    async fn where_nobody_can_be_asked_an_ambiguous_query_goes_on_without_a_clarification() {
+        for asker in Asker::both(catalog, App::default) {
+            let asker = asker.able(json!({ "extensions": { TASKS_EXTENSION: {} } }));
+            let query = json!({ "topic": "python", "ambiguous": true });
+            let result = asker.call("simulate-research-query", query).await;
+            assert_eq!(result["content"][0]["text"], report("python", None), "{result}");
+        }
+    }
 
     #[test]
     fn a_report_names_its_topic_and_what_was_clarified() {

@@ -153,7 +153,7 @@ mod tests {
         testing::{Asker, both_eras},
     };
     use serde_json::{Value, json};
-    use shared::mcp::Method;
+    use shared::mcp::{Method, Revision};
 
     use crate::features::{App, catalog};
 
@@ -174,6 +174,23 @@ mod tests {
         assert_eq!(told("decline").await[0], declined);
         let cancelled = "⚠️ User cancelled the URL elicitation (Elicitation ID: eid1).";
         assert_eq!(told("cancel").await[0], cancelled);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_cannot_be_asked_is_told_what_it_lacks() {
+        let arguments = json!({ "url": "https://example.com/a" });
+        let told = async |revision, capabilities| {
+            let asker = Asker::new(revision, catalog(), App::default()).able(capabilities);
+            let result = asker.call("url-elicitation", arguments.clone()).await;
+            assert_eq!(result["isError"], true, "{result}");
+            result["content"][0]["text"].as_str().unwrap().to_owned()
+        };
+        let start = "the client cannot be asked this: ";
+        let forms = json!({ "elicitation": {} });
+        let undeclared = told(Revision::V2025_11_25, forms.clone()).await;
+        assert_eq!(undeclared, format!("{start}it has not declared `elicitation.url`"));
+        let older = told(Revision::V2025_06_18, forms).await;
+        assert_eq!(older, format!("{start}revision 2025-06-18 has no `elicitation.url`"));
     }
 
     #[tokio::test]

@@ -1,10 +1,10 @@
 //! What is fetched and from where, what is kept, and for whom.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use mcp_core::{Answered, Catalog, Refusal, Web, WebError, testing::Asker};
+use mcp_core::{Answered, Catalog, Change, Refusal, Web, WebError, testing::Asker};
 use serde_json::{Value, json};
 use shared::mcp::Method;
 
@@ -130,6 +130,33 @@ async fn a_session_lists_its_files_and_a_list_without_sessions_stays_as_it_is() 
 }
 
 #[tokio::test]
+async fn who_watches_is_told_of_a_new_file_and_nobody_else() {
+    for asker in callers(&[]) {
+        zip(&asker, "a.gz", "data:,hello").await;
+        let mut expected = vec![Change::Resource("demo://resource/session/a.gz".to_owned())];
+        expected.extend(asker.session_id().map(|_| Change::Resources));
+        assert_eq!(asker.announced(), expected);
+        zip(&asker, "a.gz", "data:,hello").await;
+        assert_eq!(asker.user("bob").announced(), []);
+    }
+}
+
+#[tokio::test]
+async fn names_of_files_are_completed() {
+    for asker in callers(&[]) {
+        for name in ["a.gz", "b.gz"] {
+            zip(&asker, name, "data:,hello").await;
+        }
+        let params = json!({
+            "ref": { "type": "ref/resource", "uri": "demo://resource/session/{name}" },
+            "argument": { "name": "name", "value": "a" },
+        });
+        let suggested = asker.ask(Method::Complete, params).await.unwrap();
+        assert_eq!(suggested["completion"]["values"], json!(["a.gz"]));
+    }
+}
+
+#[tokio::test]
 async fn only_the_last_eight_files_are_kept() {
     let [asker, _] = callers(&[]);
     for n in 0..10 {
@@ -137,6 +164,66 @@ async fn only_the_last_eight_files_are_kept() {
     }
     assert_eq!(listed(&asker).await.as_array().unwrap().len(), 8);
     assert!(blob(&asker, "demo://resource/session/1").await.is_err());
+}
+
+#[tokio::test]
+async fn a_session_among_many_of_one_caller_keeps_its_files() {
+    // E2: without authorization everybody is one caller, and the fifth took the files of the first.
+    let [asker, _] = callers(&[]);
+    let sessions = (1..=32).map(|n| asker.session(&n.to_string()));
+    let sessions: Vec<_> = sessions.collect();
+    for session in &sessions {
+        zip(session, "same.gz", "data:,hello").await;
+    }
+    for session in &sessions {
+        assert_eq!(blob(session, "demo://resource/session/same.gz").await.unwrap(), HELLO);
+    }
+}
+
+/// Callers of a server with these rules.
+fn under(rules: &Rules) -> [Asker; 2] {
+    let app = || App { fetching: rules.clone(), ..App::default() };
+    Asker::both(|| add_to(Catalog::new()), app)
+}
+
+#[tokio::test]
+async fn no_more_is_taken_than_the_operator_lets() {
+    for asker in under(&Rules { most: 5, ..Rules::default() }) {
+        assert!(zip(&asker, "a", "data:,hello").await.get("isError").is_none());
+        let more = zip(&asker, "a", "data:,hello!").await;
+        assert!(why(&more).ends_with("There are more than 5 bytes."), "{more}");
+    }
+}
+
+/// A web that does not answer.
+struct Silent;
+
+impl Web for Silent {
+    fn get<'a>(&'a self, _: &'a str, _: usize) -> BoxFuture<'a, Result<Answered, WebError>> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[tokio::test]
+async fn a_host_is_waited_for_no_longer_than_the_operator_lets() {
+    let patience = Duration::from_millis(700);
+    let rules = Rules { hosts: vec!["example.com".to_owned()], patience, ..Rules::default() };
+    for asker in under(&rules) {
+        let asker = asker.web(Arc::new(Silent));
+        let (begun, clock) = (asker.clock().now(), asker.clock().clone());
+        let late = zip(&asker, "a", "https://example.com/a").await;
+        assert!(why(&late).ends_with("It took more than 700 ms."), "{late}");
+        assert_eq!(clock.now().since(begun), patience);
+    }
+}
+
+#[tokio::test]
+async fn who_writes_a_space_into_an_address_is_told_how_to_write_it() {
+    for asker in callers(&[]) {
+        let told = zip(&asker, "a", "data:,hello world").await;
+        assert!(why(&told).contains("percent-encoded"), "{told}");
+        assert!(zip(&asker, "a", "data:,hello%20world").await.get("isError").is_none());
+    }
 }
 
 #[tokio::test]
