@@ -140,7 +140,7 @@ fn nine_fields() -> Value {
         "homepage": { "type": "string", "format": "uri" },
         "birthdate": { "type": "string", "format": "date" },
         "integer": { "type": "integer", "minimum": 1, "maximum": 100, "default": 42 },
-        "number": { "type": "number", "minimum": 0.0, "maximum": 1000.0, "default": 3.14 },
+        "number": { "type": "number", "minimum": 0.0, "maximum": 1000.0, "default": 314.0 / 100.0 },
         "petType": { "type": "string", "enum": pets, "enumNames": names, "default": "dogs" },
     })
 }
