@@ -108,7 +108,7 @@ fn unknown_code(typed: String) -> Response {
 pub(super) fn router() -> Router<AuthServer> {
     Router::new()
         .route("/device", get(enter).post(look_up))
-        .route("/device/done", begins(get(decide)))
+        .route("/device/done", begins("GET", get(decide)))
 }
 
 /// Where consent and login lead back to.

@@ -68,6 +68,9 @@ const MAX_BODY: usize = 64 * 1024;
 /// The largest form, in bytes.
 const MAX_FORM: usize = 16 * 1024;
 
+/// What most of the pages are asked with.
+const BOTH: &str = "GET, POST";
+
 /// How long a browser may remember what a preflight has said. None remembers for longer.
 const PREFLIGHT_LIFE: Duration = Duration::from_hours(2);
 
@@ -190,13 +193,13 @@ fn for_browsers(server: &AuthServer) -> Router {
     Router::new()
         .route(
             "/authorize",
-            begins(get(authorize::get).post(authorize::post)).layer(authorizations),
+            begins(BOTH, get(authorize::get).post(authorize::post)).layer(authorizations),
         )
         .route("/consent", post(consent::post))
-        .route("/apps", begins(get(apps::get).post(apps::post)))
-        .route("/logout", begins(get(logout::get).post(logout::post)))
+        .route("/apps", begins(BOTH, get(apps::get).post(apps::post)))
+        .route("/logout", begins(BOTH, get(logout::get).post(logout::post)))
         .route("/login", get(login::get).post(login::post))
-        .route("/upstream/{name}/callback", begins(get(callback::get)))
+        .route("/upstream/{name}/callback", begins("GET", get(callback::get)))
         .merge(mock.as_ref().map(|_| original::router()).unwrap_or_default())
         .merge(device::router())
         .with_state(server.clone())
@@ -213,8 +216,8 @@ fn for_browsers(server: &AuthServer) -> Router {
 
 /// A page whose `GET` does something, as OAuth has it. Who only looks whether it is there (`HEAD`), as
 /// scanners of links in mail do, must not: it would be answered by the same handler.
-fn begins(method: MethodRouter<AuthServer>) -> MethodRouter<AuthServer> {
-    method.head(async || (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET, POST")]))
+fn begins(allowed: &'static str, method: MethodRouter<AuthServer>) -> MethodRouter<AuthServer> {
+    method.head(async move || (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allowed)]))
 }
 
 /// Where clients register, if they may, and where those that did manage what they registered.

@@ -101,6 +101,7 @@ async fn programs_in_browsers_may_use_what_needs_no_cookie() {
         assert_eq!(answer.header("access-control-allow-credentials"), None, "{path}");
         let allowed = answer.header("access-control-allow-headers");
         assert_eq!(allowed, Some("authorization, mcp-protocol-version"), "{path}");
+        assert_eq!(answer.header("access-control-max-age"), Some("7200"), "{path}");
     }
 }
 

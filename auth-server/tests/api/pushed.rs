@@ -72,8 +72,14 @@ async fn who_only_looks_whether_it_is_there_does_not_open_it() {
     let looked = world.http.send(world.http.request(Method::HEAD, &url)).await.expect(405);
     assert_eq!(looked.header("allow"), Some("GET, POST"));
     let _ = world.http.get(&url).await.expect(200);
-    for path in ["/apps", "/logout", "/upstream/mock/callback", "/device/done"] {
-        let _ = world.http.send(world.http.request(Method::HEAD, path)).await.expect(405);
+    for (path, allowed) in [
+        ("/apps", "GET, POST"),
+        ("/logout", "GET, POST"),
+        ("/upstream/mock/callback", "GET"),
+        ("/device/done", "GET"),
+    ] {
+        let looked = world.http.send(world.http.request(Method::HEAD, path)).await.expect(405);
+        assert_eq!(looked.header("allow"), Some(allowed), "{path}");
     }
     for path in ["/", "/login", "/device"] {
         let looked = world.http.send(world.http.request(Method::HEAD, path)).await;
