@@ -132,6 +132,8 @@ async fn without_session(modern: &Modern, call: &Call) -> Value {
 fn nine_fields() -> Value {
     let pets = ["cats", "dogs", "birds", "fish", "reptiles"];
     let names = ["Cats", "Dogs", "Birds", "Fish", "Reptiles"];
+    // As a text, since as a number it would be taken for that of the circle.
+    let number: Value = serde_json::from_str("3.14").expect("a number");
     json!({
         "name": { "type": "string", "title": "Full Name" },
         "check": { "type": "boolean" },
@@ -140,7 +142,7 @@ fn nine_fields() -> Value {
         "homepage": { "type": "string", "format": "uri" },
         "birthdate": { "type": "string", "format": "date" },
         "integer": { "type": "integer", "minimum": 1, "maximum": 100, "default": 42 },
-        "number": { "type": "number", "minimum": 0.0, "maximum": 1000.0, "default": 314.0 / 100.0 },
+        "number": { "type": "number", "minimum": 0.0, "maximum": 1000.0, "default": number },
         "petType": { "type": "string", "enum": pets, "enumNames": names, "default": "dogs" },
     })
 }
