@@ -85,17 +85,21 @@ impl Endpoint {
         Err(Failure::Outage(RETRY_AFTER))
     }
 
-    /// Asks about a token that nobody has, and tells whether that is answered.
-    pub(super) async fn try_out(&self, at: At<'_>) -> bool {
+    /// Asks about a token that nobody has, and tells why that is not answered.
+    pub(super) async fn try_out(&self, at: At<'_>) -> Result<(), String> {
+        const LIMITED: &str = "it is asked too much (429)";
+
         if self.breaker.is_asked_to_rest() {
-            return false;
+            return Err(LIMITED.to_owned());
         }
         let answer = self.about_nobody(at).await;
-        if let Answer::Outage(reason) | Answer::Unclear(reason) = &answer {
-            tracing::debug!(reason, "a trial of the introspection endpoint failed");
-        }
         self.heard(&answer);
-        matches!(answer, Answer::Claims(_) | Answer::Refused | Answer::Unsupported)
+        match answer {
+            Answer::Claims(_) | Answer::Refused | Answer::Unsupported => Ok(()),
+            Answer::BadCredentials => Err("it rejects our own credentials".to_owned()),
+            Answer::TooMany(_) => Err(LIMITED.to_owned()),
+            Answer::Unclear(reason) | Answer::Outage(reason) => Err(reason),
+        }
     }
 
     async fn about_nobody(&self, (endpoint, method): At<'_>) -> Answer {

@@ -303,7 +303,7 @@ impl Validator {
         let asking = async {
             match asked {
                 Some(at) => self.endpoint.try_out(at).await,
-                None => true,
+                None => Ok(()),
             }
         };
         let fetching = async {
@@ -312,16 +312,16 @@ impl Validator {
                 None => true,
             }
         };
-        let (is_answered, has_keys) = futures_util::future::join(asking, fetching).await;
-        if is_answered && has_keys {
+        let (asked, has_keys) = futures_util::future::join(asking, fetching).await;
+        if asked.is_ok() && has_keys {
             self.works.store(true, Ordering::Relaxed);
         } else if !self.tried_in_vain.swap(true, Ordering::Relaxed) {
+            let introspection = asked.err().unwrap_or_else(|| "no failure".to_owned());
             tracing::error!(
-                is_answered,
+                introspection,
                 has_keys,
-                "the authorization server is there, and tokens cannot be checked with it: its \
-                 introspection endpoint or its keys do not answer; it is tried again and again, see \
-                 `mcp-server check-auth`"
+                "the authorization server is there, and tokens cannot be checked with it; it is \
+                 tried again and again, see `mcp-server check-auth`"
             );
         }
     }

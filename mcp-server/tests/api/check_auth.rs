@@ -173,6 +173,23 @@ async fn what_is_doubtful_is_in_the_log_at_the_start() {
 }
 
 #[tokio::test]
+async fn why_nothing_can_be_checked_is_in_the_log_once() {
+    let log = Log::default();
+    let _listening = log.listen();
+    let provider = Provider::start().await;
+    provider.set(|script| script.introspection = Mood::Status(404));
+    let scene = unready(provider, &[]).await;
+    scene.found().await;
+    let looks = async || {
+        scene.advance(1);
+        (scene.provider.introspected() > 3).then_some(())
+    };
+    testkit::eventually(testkit::PATIENCE, looks).await;
+    assert_eq!(log.count("tokens cannot be checked with it"), 1);
+    assert_eq!(log.count("it answers 404"), 1);
+}
+
+#[tokio::test]
 async fn an_audience_that_nobody_looks_at_is_told_at_every_start() {
     let log = Log::default();
     let _listening = log.listen();
