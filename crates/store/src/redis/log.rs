@@ -127,10 +127,12 @@ fn entry(entry: Value) -> Option<Entry> {
     };
     let mut fields = fields.into_iter();
     let (_, event) = (fields.next()?, fields.next()?);
-    let is_after_hole = match fields.next() {
-        None => false,
-        Some(name) if name.as_str().as_deref() == Some("b") && fields.len() == 1 => true,
-        Some(_) => return None,
+    let is_after_hole = match (fields.next(), fields.next(), fields.next()) {
+        (None, ..) => false,
+        (Some(name), Some(known), None) if name.as_str().as_deref() == Some("b") => {
+            known.as_str()?.parse::<EventId>().is_ok().then_some(true)?
+        }
+        _ => return None,
     };
     Some(Entry { id: id.as_str()?.parse().ok()?, event: event.into_string()?, is_after_hole })
 }
