@@ -128,13 +128,17 @@ fn redis(world: &World) -> &Proxy {
     world.redis_line.as_ref().expect("state is in Redis")
 }
 
-/// Waits until a server finds its store again.
+/// Waits until each server finds its store again. Ready they are all the while: an outage of seconds
+/// takes no instance out.
 async fn mended(world: &World) {
     redis(world).set(Line::Open);
     for instance in world.auth.iter().chain(&world.mcp) {
         let http = instance.http();
-        let ready = || async { (http.get("/readyz").await.status == 200).then_some(()) };
-        eventually(PATIENCE, ready).await;
+        let healthy = || async {
+            let health = http.get("/health").await.expect(200).json();
+            (health["status"] == "healthy").then_some(())
+        };
+        eventually(PATIENCE, healthy).await;
     }
 }
 
