@@ -141,9 +141,8 @@ impl Entry {
         let redirect_uris = addresses(&self.redirect_uris)?;
         let acts_for_users = !redirect_uris.is_empty() || self.devices;
         if self.scope.as_ref().is_some_and(|scope| !is_limit(scope, scopes, acts_for_users)) {
-            return Err(
-                "its scope is empty or names one that is not in AUTH_SCOPES; with                         redirect_uris or devices it may also name openid, profile and email",
-            );
+            return Err("its scope is empty or names one that is not in AUTH_SCOPES; with \
+                 redirect_uris or devices it may also name openid, profile and email");
         }
         let is_public = authentication == Authentication::Public;
         Ok(Client {

@@ -171,7 +171,10 @@ impl State {
             Phase::Idle => (Overdue::Idle, self.since + limits.idle_timeout),
             Phase::Linger => (Overdue::Linger, self.since + LINGER),
         });
-        let unasked = self.unasked.values().min();
+        // While one answer goes on, the connection does its work: a proxy sends the answers of many
+        // people over one, and who does not read must not end those of the others.
+        let all_wait = self.in_progress > 0 && self.unasked.len() == self.in_progress;
+        let unasked = self.unasked.values().max().filter(|_| all_wait);
         let unasked = unasked.map(|since| (Overdue::Write, *since + limits.write_timeout));
         write.into_iter().chain(unasked).chain(phase).min_by_key(|(_, at)| *at)
     }

@@ -72,9 +72,7 @@ impl Endpoint {
                 self.left_alone(*rest);
                 return Err(Failure::Outage(*rest));
             }
-            Answer::Unclear(reason) => {
-                tracing::error!(reason, "introspection of one token failed");
-            }
+            // It may be about this token, and it may be about all of them: the one that nobody has tells.
             Answer::Outage(reason) => {
                 tracing::error!(reason, "introspection failed");
                 if self.breaker.failed() {
@@ -98,7 +96,7 @@ impl Endpoint {
             Answer::Claims(_) | Answer::Refused | Answer::Unsupported => Ok(()),
             Answer::BadCredentials => Err("it rejects our own credentials".to_owned()),
             Answer::TooMany(_) => Err(LIMITED.to_owned()),
-            Answer::Unclear(reason) | Answer::Outage(reason) => Err(reason),
+            Answer::Outage(reason) => Err(reason),
         }
     }
 
@@ -138,7 +136,7 @@ impl Endpoint {
             Answer::Claims(_) | Answer::Refused | Answer::Unsupported => self.answered(),
             Answer::BadCredentials => self.reject(),
             Answer::TooMany(rest) => self.left_alone(*rest),
-            Answer::Unclear(_) | Answer::Outage(_) => return false,
+            Answer::Outage(_) => return false,
         }
         true
     }
@@ -172,8 +170,6 @@ fn outcome(answer: &Answer) -> &'static str {
     match answer {
         Answer::Claims(claims) if claims.is_active() => "active",
         Answer::Claims(_) | Answer::Refused | Answer::Unsupported => "inactive",
-        Answer::BadCredentials | Answer::TooMany(_) | Answer::Unclear(_) | Answer::Outage(_) => {
-            "error"
-        }
+        Answer::BadCredentials | Answer::TooMany(_) | Answer::Outage(_) => "error",
     }
 }

@@ -32,9 +32,6 @@ pub(crate) enum Answer {
     BadCredentials,
     /// It is asked too much, and wants to be left alone for so long.
     TooMany(Duration),
-    /// It does not answer this question, which says nothing of others: anybody can show a token that an
-    /// endpoint, or somebody before it, does not like.
-    Unclear(String),
     /// Nothing that could be understood.
     Outage(String),
 }
@@ -147,12 +144,12 @@ fn meaning(reply: &Reply, now: Timestamp) -> Answer {
             }
             Some(_) => Answer::Refused,
             // Not of the endpoint (RFC 6749 section 5.2): somebody before it has answered.
-            None => Answer::Unclear("it answers 400 without an error of OAuth".to_owned()),
+            None => Answer::Outage("it answers 400 without an error of OAuth".to_owned()),
         },
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Answer::BadCredentials,
         StatusCode::TOO_MANY_REQUESTS => Answer::TooMany(reply.rest(now).min(LONGEST_REST)),
         status if status.is_client_error() => {
-            Answer::Unclear(format!("it answers {}", status.as_u16()))
+            Answer::Outage(format!("it answers {}", status.as_u16()))
         }
         status => Answer::Outage(format!("it answers {}", status.as_u16())),
     }

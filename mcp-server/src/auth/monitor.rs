@@ -102,8 +102,9 @@ impl Monitor {
         match self.fetch(cause).await {
             Ok(server) => self.found(Arc::new(server), patience).await,
             Err(why @ DiscoveryError::TooMany(rest)) => {
-                // While nothing is known nobody is let in.
-                let rest = if self.watch.is_known() { rest } else { rest.min(LONGEST_REST) };
+                // While nothing is known, or nothing could be checked yet, nobody is let in.
+                let works = self.watch.is_known() && self.validator.has_worked();
+                let rest = if works { rest } else { rest.min(LONGEST_REST) };
                 self.watch.found_busy();
                 tracing::warn!(%issuer, %why, "what is known of the authorization server holds");
                 // Checks may fail meanwhile: that is no reason to ask for more.

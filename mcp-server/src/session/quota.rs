@@ -110,6 +110,9 @@ impl Quota {
     /// A session that could have ended has, or gets its place for as long as it lives unused.
     async fn look_at(&self, name: &str, member: &str) -> Result<(), StoreError> {
         if let Some(left) = self.table.left(member).await? {
+            // Never longer than a session lives unused here: one that was opened with a longer life, or by
+            // another clock, would be in doubt again at once, and again.
+            let left = left.min(self.limits.idle);
             return self.roster.vouch(name, member, left).await;
         }
         self.shelves.end_with(member).await?;

@@ -174,19 +174,24 @@ impl Entry {
 pub(super) struct EntryName {
     /// The name of an instance is new with every start.
     instance: Arc<str>,
-    number: u64,
+    /// Earlier versions gave none.
+    number: Option<u64>,
 }
 
 impl EntryName {
     fn parse(text: &str) -> Option<Self> {
-        let (instance, number) = text.split_once('.')?;
-        Some(Self { instance: instance.into(), number: number.parse().ok()? })
+        let (instance, number) = match text.split_once('.') {
+            Some((instance, number)) => (instance, Some(number.parse().ok()?)),
+            None => (text, None),
+        };
+        Some(Self { instance: instance.into(), number })
     }
 }
 
 impl fmt::Display for EntryName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.instance, self.number)
+        f.write_str(&self.instance)?;
+        self.number.map_or(Ok(()), |number| write!(f, ".{number}"))
     }
 }
 
@@ -221,7 +226,7 @@ impl Streams {
 
     /// A name for an entry of this instance that no other has.
     pub(super) fn name(&self) -> EntryName {
-        let number = self.named.fetch_add(1, Ordering::Relaxed);
+        let number = Some(self.named.fetch_add(1, Ordering::Relaxed));
         EntryName { instance: Arc::clone(&self.instance), number }
     }
 
@@ -349,7 +354,7 @@ struct Heard(VecDeque<EntryName>);
 impl Heard {
     /// Whether it is new, and remembers it.
     fn is_new(&mut self, name: EntryName) -> bool {
-        if self.0.contains(&name) {
+        if name.number.is_some() && self.0.contains(&name) {
             return false;
         }
         if self.0.len() == APART {
@@ -451,11 +456,14 @@ mod tests {
             Entry::EndedOf("5".to_owned()),
             Entry::Missing,
         ];
-        let name = EntryName { instance: "i".into(), number: 7 };
-        for entry in entries {
-            assert_eq!(Entry::parse(&entry.to_text(&name)), Some((entry, name.clone())));
+        for number in [Some(7), None] {
+            let name = EntryName { instance: "i".into(), number };
+            for entry in &entries {
+                let read = Entry::parse(&entry.to_text(&name));
+                assert_eq!(read, Some((entry.clone(), name.clone())));
+            }
         }
-        for text in ["", "x", "xi.1 y", "ä", "bi", "bi x", "bi.x y"] {
+        for text in ["", "x", "xi.1 y", "ä", "bi", "bi.x y"] {
             assert_eq!(Entry::parse(text), None);
         }
     }

@@ -1,3 +1,5 @@
+//! Settings: what is read, what is refused and how, and what is shown of them.
+
 use super::*;
 
 #[test]

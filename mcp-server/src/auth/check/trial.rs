@@ -296,7 +296,7 @@ fn understood(answer: &Answer) -> Result<(), String> {
                                        MCP_AUTH_CLIENT_SECRET and MCP_AUTH_CLIENT_AUTH"
             .to_owned()),
         Answer::TooMany(rest) => Err(too_much(*rest)),
-        Answer::Unclear(why) | Answer::Outage(why) => Err(why.clone()),
+        Answer::Outage(why) => Err(why.clone()),
     }
 }
 
