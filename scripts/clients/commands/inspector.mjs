@@ -1,10 +1,11 @@
 // The Inspector's command line: the whole catalogue in both eras, over every transport, and a login of
-// its own. It completes nothing, calls tools by the names that are listed, and cannot be asked.
+// its own. It completes nothing, calls tools by the names that are listed, and cannot be asked; it
+// waits for tasks of the server.
 //
 // usage: MCP_SERVER=target/debug/mcp-server MCP_OPEN_URL=… [MCP_URL=…] node inspector.mjs
 
 import { assert, check, close } from '../typescript/checks.mjs';
-import { BY_OTHER_MEANS, CALLS, differs } from '../typescript/recorded.mjs';
+import { BY_OTHER_MEANS, CALLS, TASKS, differs } from '../typescript/recorded.mjs';
 import { fetched, freePort, modules, run } from './program.mjs';
 
 const INSPECTOR = modules('@modelcontextprotocol/inspector/clients/launcher/build/index.js');
@@ -21,6 +22,17 @@ const WAYS = {
 
 /** Tools that ask their client, which is refused in words where it cannot be asked. */
 const ASKS = ['elicitation-request', 'url-elicitation', 'sampling-request'];
+const ASKING = [
+  ...ASKS.map((name) => ({ ...CALLS.find(({ covers }) => covers === name).params, name })),
+  ...TASKS.filter(({ question }) => question).map(({ params }) => params),
+];
+/** What the server makes tasks of is called like everything else. */
+const WAITED_FOR = TASKS.filter(({ question }) => !question).map(({ params, expect }) => ({
+  method: 'tools/call',
+  covers: params.name,
+  params,
+  expect,
+}));
 /** What follows from the client, or from whether each command is a session of its own. */
 const OF_ITS_OWN = {
   'get-roots-list': '~^The client supports roots but no roots are currently configured',
@@ -67,7 +79,7 @@ close();
 async function walk(way) {
   const listed = await lists(way);
   const tools = listed.tools.map(({ name }) => name);
-  const calls = CALLS.filter(
+  const calls = [...CALLS, ...WAITED_FOR].filter(
     ({ method, covers }) => WRITTEN[method] && !ASKS.includes(covers) && (method !== 'tools/call' || tools.includes(covers)),
   );
   for (const call of calls) {
@@ -77,13 +89,13 @@ async function walk(way) {
     const wrong = differs(result, text ? { content: [{ type: 'text', text }] } : expect, '');
     assert.ok(!wrong, `${method} ${JSON.stringify(params)}${wrong}`);
   }
-  for (const tool of ASKS) {
-    const { params } = CALLS.find(({ covers }) => covers === tool);
-    const call = ['--tool-name', tool, '--tool-args-json', JSON.stringify(params.arguments ?? {})];
-    const refused = said([...way, '--method', 'tools/call', ...call]);
-    await assert.rejects(refused, /has not declared/, tool);
+  const asking = ASKING.filter(({ name }) => tools.includes(name));
+  assert.ok(asking.length >= ASKS.length, tools.join());
+  for (const { name, arguments: given = {} } of asking) {
+    const refused = said([...way, '--method', 'tools/call', '--tool-name', name, '--tool-args-json', JSON.stringify(given)]);
+    await assert.rejects(refused, /has not declared/, name);
   }
-  const covered = new Set([...calls.map(({ covers }) => covers), ...ASKS, ...BY_OTHER_MEANS]);
+  const covered = new Set([...calls.map(({ covers }) => covers), ...asking.map(({ name }) => name), ...BY_OTHER_MEANS]);
   const names = [...tools, ...listed.prompts.map(({ name }) => name)];
   names.push(...listed.resourceTemplates.map(({ uriTemplate }) => uriTemplate));
   assert.deepEqual(names.filter((name) => !covered.has(name)), []);

@@ -3,14 +3,11 @@
 import { readFile } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
 
-/** The calls, with what must be in their answers. */
-export const { calls: CALLS } = JSON.parse(await readFile(new URL('../recorded.json', import.meta.url), 'utf8'));
+/** The calls, with what must be in their answers; and those that go on as tasks. */
+export const { calls: CALLS, tasks: TASKS } = JSON.parse(await readFile(new URL('../recorded.json', import.meta.url), 'utf8'));
 
-/** Each is a matter of its own: tasks of the server, tasks of the client, and what only a caller can know. */
+/** What only a caller can know. */
 export const BY_OTHER_MEANS = [
-  'simulate-research-query',
-  'sampling-request-async',
-  'elicitation-request-async',
   'calculator://history',
   'calculator://history/{calculationId}',
   'calculator://histories/{history}',
@@ -19,6 +16,12 @@ export const BY_OTHER_MEANS = [
   'session://info/{sessionId}',
   'ui://live-state/app.html',
 ];
+
+/**
+ * Tasks of the server, and of the client: the first generations of the official clients call all of them
+ * (`tasks.mjs`, `tasks_one.py`), and the Inspector those of the server. The second have no tasks themselves.
+ */
+export const AS_TASKS = TASKS.map(({ params }) => params.name);
 
 /** Where an answer is not what was expected, and how; nothing if it is. */
 export function differs(answer, expected, path) {
