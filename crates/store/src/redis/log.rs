@@ -1,5 +1,4 @@
-//! Event logs: one stream each, one field `e` per entry, and `b` after a hole: the last event that its
-//! writer knew of.
+//! Event logs: one stream each, one field per entry: `e`, or `h` after a hole.
 
 use fred::{
     interfaces::{KeysInterface, StreamsInterface},
@@ -108,8 +107,7 @@ struct Entry {
     is_after_hole: bool,
 }
 
-/// Entries as Redis sends them: `[[id, [field, value]], …]`, with a second field where there is a hole
-/// before. None if one is not of our making.
+/// Entries as Redis sends them: `[[id, [field, value]], …]`. None if one is not of our making.
 fn parse(entries: Value) -> Option<Vec<Entry>> {
     match entries {
         Value::Null => Some(Vec::new()),
@@ -125,14 +123,7 @@ fn entry(entry: Value) -> Option<Entry> {
     let [id, Value::Array(fields)] = <[Value; 2]>::try_from(parts).ok()? else {
         return None;
     };
-    let mut fields = fields.into_iter();
-    let (_, event) = (fields.next()?, fields.next()?);
-    let is_after_hole = match (fields.next(), fields.next(), fields.next()) {
-        (None, ..) => false,
-        (Some(name), Some(known), None) if name.as_str().as_deref() == Some("b") => {
-            known.as_str()?.parse::<EventId>().is_ok().then_some(true)?
-        }
-        _ => return None,
-    };
+    let [name, event] = <[Value; 2]>::try_from(fields).ok()?;
+    let is_after_hole = name.as_str().as_deref() == Some("h");
     Some(Entry { id: id.as_str()?.parse().ok()?, event: event.into_string()?, is_after_hole })
 }

@@ -43,7 +43,7 @@ if ahead > 0 then
   if tonumber(redis.call('TIME')[1]) * 1000 <= tonumber(known_millis) then
     next = known_millis .. '-' .. string.format('%.0f', tonumber(known_number) + 1)
   end
-  id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], next, 'e', ARGV[2], 'b', before)
+  id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], next, 'h', ARGV[2])
 else
   id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', 'e', ARGV[2])
 end
