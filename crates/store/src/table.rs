@@ -1,10 +1,13 @@
 //! `Table<T>`: typed records with a lifetime, one round trip per operation.
 
-use std::{fmt, marker::PhantomData, time::Duration};
+mod decoded;
+
+use std::{fmt, marker::PhantomData, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use self::decoded::Decoded;
 use crate::{
     Backend, Store,
     error::{Action, StoreError, UpdateError},
@@ -80,15 +83,41 @@ impl<T: Record> Table<T> {
     /// [`StoreError::Corrupt`] when what is stored is not a `T`.
     pub async fn get_and_keep(&self, id: &str, keep: Duration) -> Result<Option<T>, StoreError> {
         let action = Self::action("get and keep");
-        let key = Self::key(id);
-        let millis = lifetime_millis(keep);
-        let found = match self.store.backend() {
-            Backend::Memory(memory) => {
-                memory.run(action, |all| all.tables.get_and_keep(&key, millis)).await?
-            }
-            Backend::Redis(redis) => redis.get_and_keep(action, key, millis).await?,
+        decode(action, self.text_and_keep(action, id, keep).await?)
+    }
+
+    /// The same for a record that is read much more often than it changes: it is decoded only when it
+    /// is another than `decoded` has from the last time.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when what is stored is not a `T`.
+    pub async fn get_and_keep_decoded(
+        &self,
+        id: &str,
+        keep: Duration,
+        decoded: &Decoded<T>,
+    ) -> Result<Option<Arc<T>>, StoreError> {
+        let action = Self::action("get and keep");
+        let Some(text) = self.text_and_keep(action, id, keep).await? else {
+            decoded.forget(id);
+            return Ok(None);
         };
-        decode(action, found)
+        decoded.of(id, &text, |text| decoded_text(action, text)).map(Some)
+    }
+
+    async fn text_and_keep(
+        &self,
+        action: Action,
+        id: &str,
+        keep: Duration,
+    ) -> Result<Option<Bytes>, StoreError> {
+        let (key, millis) = (Self::key(id), lifetime_millis(keep));
+        match self.store.backend() {
+            Backend::Memory(memory) => {
+                memory.run(action, |all| all.tables.get_and_keep(&key, millis)).await
+            }
+            Backend::Redis(redis) => redis.get_and_keep(action, key, millis).await,
+        }
     }
 
     /// Stores a record for `keep`, in place of what was there.
@@ -215,9 +244,11 @@ fn decode<T: DeserializeOwned>(
     action: Action,
     found: Option<Bytes>,
 ) -> Result<Option<T>, StoreError> {
-    found
-        .map(|json| serde_json::from_slice(&json).map_err(|error| action.corrupt_json(&error)))
-        .transpose()
+    found.map(|text| decoded_text(action, &text)).transpose()
+}
+
+fn decoded_text<T: DeserializeOwned>(action: Action, text: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(text).map_err(|error| action.corrupt_json(&error))
 }
 
 impl<T> Clone for Table<T> {

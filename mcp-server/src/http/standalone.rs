@@ -327,7 +327,7 @@ impl Aside {
     async fn still_there(&mut self) -> Option<()> {
         match self.server.sessions().keep_and_look(&self.session).await {
             Ok(Some(record)) => {
-                if record.listener.is_some_and(|newest| newest != self.name) {
+                if record.listener.as_ref().is_some_and(|newest| *newest != self.name) {
                     return None;
                 }
                 self.server.vitals().stays(&self.session.id).await;

@@ -15,7 +15,7 @@ use shared::mcp::{
     ClientCapabilities, ErrorObject, Implementation, InitializeParams, LogLevel, RawJson,
     RequestId, Revision,
 };
-use store::{Bus, Store, StoreError, Subscription, Table, UpdateError};
+use store::{Bus, Decoded, Store, StoreError, Subscription, Table, UpdateError};
 
 use super::{
     control::tell_changed,
@@ -67,6 +67,7 @@ impl Terms {
 #[derive(Clone)]
 pub(crate) struct Sessions {
     table: Table<SessionRecord>,
+    decoded: Decoded<SessionRecord>,
     answers: Table<Delivered>,
     bus: Bus,
     streams: Streams,
@@ -84,6 +85,7 @@ impl Sessions {
     pub(crate) fn new(store: &Store, clock: &Clock, limits: SessionLimits, instance: &str) -> Self {
         Self {
             table: store.table(),
+            decoded: Decoded::default(),
             answers: store.table(),
             bus: store.bus(),
             streams: Streams::new(store, limits.idle, instance),
@@ -202,7 +204,7 @@ impl Sessions {
         }
         self.flow.fetched("session: read and renewed", None, Some(id.as_str()));
         let look = self.near.look();
-        let found = self.kept(id, Transport::Streamable).await?.map(Arc::new);
+        let found = self.kept(id, Transport::Streamable).await?;
         if let Some(record) = &found {
             self.near.remember(look, id, record);
         }
@@ -212,7 +214,7 @@ impl Sessions {
     /// The session of this process, which lives as long as the process.
     pub(crate) async fn of_process(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
         let record = self.kept(id, Transport::Stdio).await?;
-        Ok(record.map(|record| Session { id: id.clone(), record: Arc::new(record) }))
+        Ok(record.map(|record| Session { id: id.clone(), record }))
     }
 
     /// Keeps a session alive while one of its streams is open; false when it has ended.
@@ -224,7 +226,7 @@ impl Sessions {
     pub(crate) async fn keep_and_look(
         &self,
         session: &Session,
-    ) -> Result<Option<SessionRecord>, StoreError> {
+    ) -> Result<Option<Arc<SessionRecord>>, StoreError> {
         self.kept(&session.id, session.record.transport).await
     }
 
@@ -234,8 +236,9 @@ impl Sessions {
         &self,
         id: &SessionId,
         transport: Transport,
-    ) -> Result<Option<SessionRecord>, StoreError> {
-        let found = self.table.get_and_keep(id.as_str(), self.lifetime(transport)).await?;
+    ) -> Result<Option<Arc<SessionRecord>>, StoreError> {
+        let (name, lifetime) = (id.as_str(), self.lifetime(transport));
+        let found = self.table.get_and_keep_decoded(name, lifetime, &self.decoded).await?;
         if found.as_ref().is_some_and(|record| self.is_too_old(record)) {
             self.end(id).await?;
             return Ok(None);

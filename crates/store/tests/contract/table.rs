@@ -1,8 +1,8 @@
 //! Promises of `Table`.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
-use store::UpdateError;
+use store::{Decoded, UpdateError};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -15,6 +15,7 @@ contract!(
     a_later_put_replaces_the_record_and_its_lifetime,
     a_record_is_gone_after_its_lifetime,
     getting_and_keeping_slides_the_lifetime,
+    what_was_decoded_before_is_what_is_stored_now,
     getting_alone_does_not_slide_the_lifetime,
     what_is_left_of_a_lifetime_is_told,
     of_64_concurrent_takes_one_gets_the_record,
@@ -69,6 +70,23 @@ async fn getting_and_keeping_slides_the_lifetime(world: World) {
     world.pass(SHORT * 4).await;
     assert_eq!(notes.get("longer").await, Ok(Some(Note { count: 1 })));
     assert_eq!(notes.get("shorter").await, Ok(None));
+}
+
+async fn what_was_decoded_before_is_what_is_stored_now(world: World) {
+    let (here, there) = (world.store.table::<Note>(), world.other.table::<Note>());
+    let decoded = Decoded::default();
+    let look = async || here.get_and_keep_decoded("a", LONG, &decoded).await.unwrap();
+    assert_eq!(look().await, None);
+    there.put("a", &Note { count: 1 }, SHORT).await.unwrap();
+    let (first, second) = (look().await.unwrap(), look().await.unwrap());
+    assert_eq!(*first, Note { count: 1 });
+    assert!(Arc::ptr_eq(&first, &second));
+    // It is kept for longer, each time.
+    world.pass(SHORT).await;
+    there.update("a", |note| Ok::<_, Infallible>(Note { count: note.count + 1 })).await.unwrap();
+    assert_eq!(look().await.as_deref(), Some(&Note { count: 2 }));
+    there.remove("a").await.unwrap();
+    assert_eq!(look().await, None);
 }
 
 async fn getting_alone_does_not_slide_the_lifetime(world: World) {
