@@ -29,12 +29,11 @@ pub(crate) async fn redeem_refresh_token(
     }
     let parsed = RefreshToken::parse(request.refresh_token.expose());
     let token = parsed.ok_or(GrantError::UnknownRefreshToken)?;
-    let record = find(server, client, &token).await?;
-    let family = server.repo().tokens.find_family(&record.family).await?;
+    let (record, family) = find(server, client, &token).await?;
     let family = family.ok_or(GrantError::DeadFamily)?;
     let rotation = family.rotation(&token.digest(), server.now());
-    let Family::Alive(living) = family else { return Err(GrantError::DeadFamily) };
-    let Living { grant, expires_at, .. } = *living;
+    let Family::Alive(living) = &family else { return Err(GrantError::DeadFamily) };
+    let Living { grant, expires_at, .. } = &**living;
     // RFC 9449 section 5: a public client has nothing but its key to show that it is the one; who
     // has proved who it is may change the key.
     if client.may_call_unproven() && grant.key.is_some() && grant.key != key {
@@ -42,7 +41,9 @@ pub(crate) async fn redeem_refresh_token(
         line.login(&record.family).write();
         return Err(GrantError::OtherKey);
     }
-    let whose = Whose { user: &grant.user.sub, client: &client.id, family: &record.family };
+    // The family goes on to where its next token is put into it.
+    let user = grant.user.sub.clone();
+    let whose = Whose { user: &user, client: &client.id, family: &record.family };
     // Before what may be wrong with the request, or who sends something wrong is not noticed.
     if rotation == Rotation::Reuse {
         return answer_instead(server, whose, &token, rotation).await;
@@ -53,10 +54,10 @@ pub(crate) async fn redeem_refresh_token(
     match rotation {
         Rotation::Advance => {
             let grant = Grant { scope, key, ..grant.clone() };
-            let pair = Pair::new(server, &record.family, grant, expires_at, true).await?;
+            let pair = Pair::new(server, &record.family, grant, *expires_at, true).await?;
             // If one of these fails, what was kept is nobody's, and goes when its time is over.
             tokio::try_join!(keeping, pair.keep(server))?;
-            advance(server, whose, &token, pair).await
+            advance(server, (whose, family), &token, pair).await
         }
         instead => {
             keeping.await?;
@@ -92,18 +93,18 @@ fn scope(
     }
 }
 
-/// The record of a token that this client may redeem. Somebody else's token is left alone: its
-/// owner must not suffer from a client that shows it around.
+/// The record of a token that this client may redeem, and its family. Somebody else's token is left
+/// alone: its owner must not suffer from a client that shows it around.
 async fn find(
     server: &AuthServer,
     client: &Client,
     token: &RefreshToken,
-) -> Result<RefreshRecord, GrantError> {
-    let record = server.repo().tokens.find_refresh(token).await?;
+) -> Result<(RefreshRecord, Option<Family>), GrantError> {
+    let (record, family) = server.repo().tokens.find_redeemable(token).await?;
     let record = record.filter(|record| server.now() < record.expires_at);
     let record = record.ok_or(GrantError::UnknownRefreshToken)?;
     if record.client_id == client.id {
-        return Ok(record);
+        return Ok((record, family));
     }
     Event::ForeignToken.line().client(&client.id).login(&record.family).write();
     Err(GrantError::ForeignRefreshToken)
@@ -113,7 +114,7 @@ async fn find(
 /// there, even if this process ends in between.
 async fn advance(
     server: &AuthServer,
-    whose: Whose<'_>,
+    (whose, seen): (Whose<'_>, Family),
     token: &RefreshToken,
     pair: Pair,
 ) -> Result<TokenResponse, GrantError> {
@@ -125,7 +126,8 @@ async fn advance(
         sealed: seal(token, &text, server.entropy()),
         until: now + server.lifetimes().refresh_grace,
     };
-    match server.repo().tokens.rotate(whose.family, token, &successor, now).await? {
+    let seen = (whose.family, seen);
+    match server.repo().tokens.rotate(seen, token, &successor, now).await? {
         Rotation::Advance => {
             pair.line(Event::RefreshRotated).write();
             Ok(pair.answer().response(now))

@@ -62,6 +62,28 @@ impl<T: Record> Table<T> {
         decode(action, found)
     }
 
+    /// A record and one of another table, each if there is one: one command, but in a cluster, where
+    /// they may be on different nodes, one for each at the same time.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when what is stored is not a `T`, or not a `U`.
+    pub async fn get_with<U: Record>(
+        &self,
+        id: &str,
+        others: &Table<U>,
+        other: &str,
+    ) -> Result<(Option<T>, Option<U>), StoreError> {
+        let (action, key, other) =
+            (Self::action("get both of"), Self::key(id), Table::<U>::key(other));
+        let (found, with) = match others.store.backend() {
+            Backend::Memory(memory) => {
+                memory.run(action, |all| (all.tables.get(&key), all.tables.get(&other))).await?
+            }
+            Backend::Redis(redis) => redis.get_both(action, key, other).await?,
+        };
+        Ok((decode(action, found)?, decode(Table::<U>::action("get"), with)?))
+    }
+
     /// How long a record is still kept, if there is one. What is in it is not looked at.
     ///
     /// # Errors
@@ -165,15 +187,37 @@ impl<T: Record> Table<T> {
     ) -> Result<Option<T>, UpdateError<E>> {
         let action = Self::action("update");
         let key = Self::key(id);
-        let mut seen = match self.store.backend() {
+        let stored = match self.store.backend() {
             Backend::Memory(memory) => memory.run(action, |all| all.tables.get(&key)).await?,
             Backend::Redis(redis) => redis.get(action, key.clone()).await?,
         };
+        self.compare_and_set(key, Self::seen(stored)?, change).await
+    }
+
+    /// The same for somebody who has just seen the record, and need not ask for it again. Should it have
+    /// changed since, `change` gets what is there now; what it refuses of what was seen is refused.
+    ///
+    /// # Errors
+    /// As for [`update`](Self::update).
+    pub async fn update_from<E>(
+        &self,
+        id: &str,
+        seen: T,
+        change: impl Fn(T) -> Result<T, E>,
+    ) -> Result<Option<T>, UpdateError<E>> {
+        let old = encode(Self::action("update"), &seen)?;
+        self.compare_and_set(Self::key(id), Some((old, seen)), change).await
+    }
+
+    async fn compare_and_set<E>(
+        &self,
+        key: String,
+        mut seen: Option<(Bytes, T)>,
+        change: impl Fn(T) -> Result<T, E>,
+    ) -> Result<Option<T>, UpdateError<E>> {
+        let action = Self::action("update");
         for _ in 0..MAX_TRIES {
-            let Some(old) = seen else { return Ok(None) };
-            let Some(value) = decode(action, Some(old.clone()))? else {
-                return Ok(None);
-            };
+            let Some((old, value)) = seen else { return Ok(None) };
             let changed = change(value).map_err(UpdateError::Change)?;
             let new = encode(action, &changed)?;
             if new == old {
@@ -187,11 +231,17 @@ impl<T: Record> Table<T> {
             };
             seen = match swap {
                 Swap::Done => return Ok(Some(changed)),
-                Swap::Changed(now) => Some(now),
+                Swap::Changed(now) => Self::seen(Some(now))?,
                 Swap::Gone => None,
             };
         }
         Err(action.unavailable("too many others change the same record at once").into())
+    }
+
+    /// What is stored, and what it says.
+    fn seen(stored: Option<Bytes>) -> Result<Option<(Bytes, T)>, StoreError> {
+        let value = decode(Self::action("update"), stored.clone())?;
+        Ok(stored.zip(value))
     }
 
     const fn action(verb: &'static str) -> Action {
