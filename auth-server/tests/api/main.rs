@@ -41,6 +41,7 @@ mod revoke;
 mod scope_limits;
 mod secrets;
 mod sessions;
+mod shortcut;
 mod signer;
 mod support;
 mod token;
