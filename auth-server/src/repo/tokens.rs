@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use ambient::Timestamp;
-use store::{Record, Store, StoreError, Table, UpdateError};
+use store::{Record, Seen, Store, StoreError, Table, UpdateError};
 
 use crate::domain::{
     AccessRecord, Family, IssuedToken, Life, RefreshRecord, RefreshToken, Rotation, Successor,
@@ -71,7 +71,7 @@ impl Tokens {
     ) -> Result<Option<AccessRecord>, StoreError> {
         let (name, family) = (token.name(), token.family());
         let (record, life) = found(&self.access, &name, &self.lives, family).await?;
-        Ok(record.filter(|_| life.is_some_and(Life::is_alive)))
+        Ok(record.filter(|_| life.is_some_and(|life| life.value.is_alive())))
     }
 
     /// Ends one access token.
@@ -101,7 +101,7 @@ impl Tokens {
     pub(crate) async fn find_redeemable(
         &self,
         token: &RefreshToken,
-    ) -> Result<(Option<RefreshRecord>, Option<Family>), StoreError> {
+    ) -> Result<(Option<RefreshRecord>, Option<Seen<Family>>), StoreError> {
         let name = token.digest();
         found(&self.refresh, name.as_str(), &self.families, Some(token.family())).await
     }
@@ -130,7 +130,7 @@ impl Tokens {
     /// redeeming `token` means instead.
     pub(crate) async fn rotate(
         &self,
-        (id, seen): (&str, Family),
+        (id, seen): (&str, Seen<Family>),
         token: &RefreshToken,
         successor: &Successor,
         now: Timestamp,
@@ -176,14 +176,14 @@ async fn found<T: OfFamily, F: Record>(
     name: &str,
     families: &Table<F>,
     named: Option<&str>,
-) -> Result<(Option<T>, Option<F>), StoreError> {
+) -> Result<(Option<T>, Option<Seen<F>>), StoreError> {
     let (record, family) = match named {
-        Some(named) => tokens.get_with(name, families, named).await?,
+        Some(named) => tokens.get_with(name, named).await?,
         None => (tokens.get(name).await?, None),
     };
     match record {
         Some(record) if named != Some(record.family()) => {
-            let family = families.get(record.family()).await?;
+            let family = families.see(record.family()).await?;
             Ok((Some(record), family))
         }
         record => Ok((record, family)),
@@ -249,7 +249,11 @@ mod tests {
             }
             let (access, refresh) = kept(&tokens, named, family, &entropy).await;
             assert_eq!(tokens.find_living(&access).await.unwrap(), None);
-            assert_eq!(tokens.find_redeemable(&refresh).await.unwrap().1, Some(Family::Revoked));
+            let family_of = async || {
+                let (_, family) = tokens.find_redeemable(&refresh).await.unwrap();
+                family.unwrap().value
+            };
+            assert_eq!(family_of().await, Family::Revoked);
             // Another one in the text makes no difference, dead or alive.
             tokens.families.put(&other, &alive(), KEEP).await.unwrap();
             let is_other = *family == other;
@@ -257,7 +261,7 @@ mod tests {
             tokens.revoke_family(&other, KEEP).await.unwrap();
             tokens.families.put(family, &alive(), KEEP).await.unwrap();
             assert_eq!(tokens.find_living(&access).await.unwrap().unwrap().family, *family);
-            assert_eq!(tokens.find_redeemable(&refresh).await.unwrap().1, Some(alive()));
+            assert_eq!(family_of().await, alive());
         }
     }
 

@@ -1,10 +1,19 @@
-//! How often Redis is asked, and for what: a question too many is nowhere else to be seen.
+//! How often Redis is asked, and for what, and how often somebody waits for it: a question too many is
+//! nowhere else to be seen.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    future::Future,
+    pin::pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use ambient::Secret;
-use store::{Observer, RedisOptions, Store};
-use testkit::redis::namespace;
+use ambient::{Clock, Secret, Timestamp};
+use store::{Action, Fate, Line, Observer, RedisOptions, Store, Weather};
+use testkit::{PATIENCE, eventually, redis::namespace};
 
 use crate::support::World;
 
@@ -73,4 +82,53 @@ async fn a_refresh_asks_for_nothing_twice() {
     sent.taken();
     drop(world.refresh(&client, &tokens.refresh.unwrap()).await.expect(200));
     assert_eq!(sent.taken(), ["EVALSHA", "GET", "GETEX", "MGET", "SET", "SET"]);
+}
+
+const AWAY: Duration = Duration::from_millis(1);
+
+/// A line on which an answer takes a while, once it is switched on.
+#[derive(Clone, Default)]
+struct Far(Arc<AtomicBool>);
+
+impl Weather for Far {
+    fn of_command(&self, _: Action) -> Fate {
+        let back = if self.0.load(Ordering::Relaxed) { AWAY } else { Duration::ZERO };
+        Fate::Done(Duration::ZERO, back)
+    }
+
+    fn delivers(&self) -> bool {
+        true
+    }
+}
+
+/// How often work waits for the store.
+async fn trips<T>(line: &Clock, work: impl Future<Output = T>) -> (T, usize) {
+    let (mut work, mut trips) = (pin!(work), 0);
+    loop {
+        let waits = eventually(PATIENCE, async || line.next_waking());
+        tokio::select! {
+            done = &mut work => return (done, trips),
+            _ = waits => {
+                line.advance(AWAY);
+                trips += 1;
+            }
+        }
+    }
+}
+
+/// What does not depend on each other is asked for at once.
+#[tokio::test]
+async fn a_question_is_one_trip_to_the_store_and_a_refresh_three() {
+    let (clock, line, far) = (World::clock(), Clock::manual(Timestamp::default()), Far::default());
+    let store = Store::memory(clock.clone()).over_line(Line::new(&line, far.clone()));
+    let world = World::on(store, clock).await;
+    let client = world.app().await;
+    let tokens = world.tokens(&client).await;
+    far.0.store(true, Ordering::Relaxed);
+    let (active, asked) = trips(&line, world.is_active(&tokens.access)).await;
+    assert!(active && asked == 1, "{asked}");
+    let refresh = tokens.refresh.unwrap();
+    let (answer, asked) = trips(&line, world.refresh(&client, &refresh)).await;
+    drop(answer.expect(200));
+    assert_eq!(asked, 3);
 }

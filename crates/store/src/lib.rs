@@ -64,7 +64,7 @@ pub use ring::Ring;
 pub use roster::{Bounds, Room, Roster};
 pub use rotating::{Age, Rotates, Rotating};
 pub use settings::RedisOptions;
-pub use table::{Record, Table};
+pub use table::{Record, Seen, Table};
 pub use tally::{Count, Tally};
 
 /// A place for state that outlives a request. Cheap to clone; clones share everything.

@@ -32,6 +32,22 @@ pub struct Table<T> {
     record: PhantomData<fn() -> T>,
 }
 
+/// A record as it was when it was looked at, which [`Table::update_from`] goes on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen<T> {
+    /// What it says.
+    pub value: T,
+    stored: Bytes,
+}
+
+impl<T: DeserializeOwned> Seen<T> {
+    fn of(action: Action, stored: Option<Bytes>) -> Result<Option<Self>, StoreError> {
+        let Some(stored) = stored else { return Ok(None) };
+        let value = decode(action, Some(stored.clone()))?;
+        Ok(value.map(|value| Self { value, stored }))
+    }
+}
+
 /// What became of a compare-and-set.
 pub(crate) enum Swap {
     /// The new value is stored.
@@ -53,16 +69,20 @@ impl<T: Record> Table<T> {
     /// # Errors
     /// [`StoreError::Corrupt`] when what is stored is not a `T`.
     pub async fn get(&self, id: &str) -> Result<Option<T>, StoreError> {
-        let action = Self::action("get");
-        let key = Self::key(id);
-        let found = match self.store.backend() {
-            Backend::Memory(memory) => memory.run(action, |all| all.tables.get(&key)).await?,
-            Backend::Redis(redis) => redis.get(action, key).await?,
-        };
-        decode(action, found)
+        let (action, key) = (Self::action("get"), Self::key(id));
+        decode(action, self.stored(action, key).await?)
     }
 
-    /// A record and one of another table, each if there is one: one command, but in a cluster, where
+    /// The record, if there is one, for [`update_from`](Self::update_from).
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when what is stored is not a `T`.
+    pub async fn see(&self, id: &str) -> Result<Option<Seen<T>>, StoreError> {
+        let (action, key) = (Self::action("get"), Self::key(id));
+        Seen::of(action, self.stored(action, key).await?)
+    }
+
+    /// A record and one of another type, each if there is one: one command, but in a cluster, where
     /// they may be on different nodes, one for each at the same time.
     ///
     /// # Errors
@@ -70,18 +90,17 @@ impl<T: Record> Table<T> {
     pub async fn get_with<U: Record>(
         &self,
         id: &str,
-        others: &Table<U>,
         other: &str,
-    ) -> Result<(Option<T>, Option<U>), StoreError> {
+    ) -> Result<(Option<T>, Option<Seen<U>>), StoreError> {
         let (action, key, other) =
             (Self::action("get both of"), Self::key(id), Table::<U>::key(other));
-        let (found, with) = match others.store.backend() {
+        let (found, with) = match self.store.backend() {
             Backend::Memory(memory) => {
                 memory.run(action, |all| (all.tables.get(&key), all.tables.get(&other))).await?
             }
             Backend::Redis(redis) => redis.get_both(action, key, other).await?,
         };
-        Ok((decode(action, found)?, decode(Table::<U>::action("get"), with)?))
+        Ok((decode(action, found)?, Seen::of(Table::<U>::action("get"), with)?))
     }
 
     /// How long a record is still kept, if there is one. What is in it is not looked at.
@@ -185,13 +204,9 @@ impl<T: Record> Table<T> {
         id: &str,
         change: impl Fn(T) -> Result<T, E>,
     ) -> Result<Option<T>, UpdateError<E>> {
-        let action = Self::action("update");
-        let key = Self::key(id);
-        let stored = match self.store.backend() {
-            Backend::Memory(memory) => memory.run(action, |all| all.tables.get(&key)).await?,
-            Backend::Redis(redis) => redis.get(action, key.clone()).await?,
-        };
-        self.compare_and_set(key, Self::seen(stored)?, change).await
+        let (action, key) = (Self::action("update"), Self::key(id));
+        let seen = Seen::of(action, self.stored(action, key.clone()).await?)?;
+        self.compare_and_set(key, seen, change).await
     }
 
     /// The same for somebody who has just seen the record, and need not ask for it again. Should it have
@@ -202,22 +217,21 @@ impl<T: Record> Table<T> {
     pub async fn update_from<E>(
         &self,
         id: &str,
-        seen: T,
+        seen: Seen<T>,
         change: impl Fn(T) -> Result<T, E>,
     ) -> Result<Option<T>, UpdateError<E>> {
-        let old = encode(Self::action("update"), &seen)?;
-        self.compare_and_set(Self::key(id), Some((old, seen)), change).await
+        self.compare_and_set(Self::key(id), Some(seen), change).await
     }
 
     async fn compare_and_set<E>(
         &self,
         key: String,
-        mut seen: Option<(Bytes, T)>,
+        mut seen: Option<Seen<T>>,
         change: impl Fn(T) -> Result<T, E>,
     ) -> Result<Option<T>, UpdateError<E>> {
         let action = Self::action("update");
         for _ in 0..MAX_TRIES {
-            let Some((old, value)) = seen else { return Ok(None) };
+            let Some(Seen { value, stored: old }) = seen else { return Ok(None) };
             let changed = change(value).map_err(UpdateError::Change)?;
             let new = encode(action, &changed)?;
             if new == old {
@@ -231,17 +245,18 @@ impl<T: Record> Table<T> {
             };
             seen = match swap {
                 Swap::Done => return Ok(Some(changed)),
-                Swap::Changed(now) => Self::seen(Some(now))?,
+                Swap::Changed(now) => Seen::of(action, Some(now))?,
                 Swap::Gone => None,
             };
         }
         Err(action.unavailable("too many others change the same record at once").into())
     }
 
-    /// What is stored, and what it says.
-    fn seen(stored: Option<Bytes>) -> Result<Option<(Bytes, T)>, StoreError> {
-        let value = decode(Self::action("update"), stored.clone())?;
-        Ok(stored.zip(value))
+    async fn stored(&self, action: Action, key: String) -> Result<Option<Bytes>, StoreError> {
+        match self.store.backend() {
+            Backend::Memory(memory) => memory.run(action, |all| all.tables.get(&key)).await,
+            Backend::Redis(redis) => redis.get(action, key).await,
+        }
     }
 
     const fn action(verb: &'static str) -> Action {

@@ -53,14 +53,17 @@ async fn what_is_put_is_got_until_it_is_removed(world: World) {
 
 async fn two_records_are_got_at_once_each_if_it_is_there(world: World) {
     let (notes, pages) = (world.store.table::<Note>(), world.other.table::<Page>());
-    assert_eq!(notes.get_with("a", &pages, "b").await, Ok((None, None)));
+    let both = async |note: &str, page: &str| {
+        let (note, page) = notes.get_with::<Page>(note, page).await.unwrap();
+        (note.map(|note| note.count), page.map(|page| page.value.number))
+    };
+    assert_eq!(both("a", "b").await, (None, None));
     notes.put("a", &Note { count: 1 }, LONG).await.unwrap();
-    assert_eq!(notes.get_with("a", &pages, "b").await, Ok((Some(Note { count: 1 }), None)));
+    assert_eq!(both("a", "b").await, (Some(1), None));
     pages.put("b", &Page { number: 2 }, LONG).await.unwrap();
-    let both = (Some(Note { count: 1 }), Some(Page { number: 2 }));
-    assert_eq!(notes.get_with("a", &pages, "b").await, Ok(both));
-    assert_eq!(notes.get_with("b", &pages, "b").await, Ok((None, Some(Page { number: 2 }))));
-    assert_eq!(pages.get_with("b", &notes, "c").await, Ok((Some(Page { number: 2 }), None)));
+    assert_eq!(both("a", "b").await, (Some(1), Some(2)));
+    assert_eq!(both("b", "b").await, (None, Some(2)));
+    assert_eq!(both("a", "a").await, (Some(1), None));
 }
 
 async fn a_later_put_replaces_the_record_and_its_lifetime(world: World) {
@@ -174,8 +177,8 @@ async fn of_100_concurrent_updates_none_is_lost(world: World) {
 
 async fn of_100_concurrent_updates_from_what_was_seen_none_is_lost(world: World) {
     let notes = world.store.table::<Note>();
-    let first = Note { count: 0 };
-    notes.put("a", &first, LONG).await.unwrap();
+    notes.put("a", &Note { count: 0 }, LONG).await.unwrap();
+    let first = notes.see("a").await.unwrap().unwrap();
     let mut tasks = JoinSet::new();
     for index in 0..100 {
         let store = if index % 2 == 0 { &world.store } else { &world.other };
@@ -194,7 +197,11 @@ async fn of_100_concurrent_updates_from_what_was_seen_none_is_lost(world: World)
 async fn an_update_from_what_was_seen_does_not_bring_back_what_is_gone(world: World) {
     let notes = world.store.table::<Note>();
     let add = |note: Note| Ok::<_, Infallible>(Note { count: note.count + 1 });
-    assert_eq!(notes.update_from("a", Note { count: 1 }, add).await, Ok(None));
+    notes.put("a", &Note { count: 1 }, LONG).await.unwrap();
+    let seen = notes.see("a").await.unwrap().unwrap();
+    notes.remove("a").await.unwrap();
+    assert_eq!(notes.see("a").await, Ok(None));
+    assert_eq!(notes.update_from("a", seen, add).await, Ok(None));
     assert_eq!(notes.get("a").await, Ok(None));
 }
 
