@@ -215,7 +215,7 @@ impl Credentials {
 }
 
 fn form_decode(text: &str) -> String {
-    if !text.contains(['+', '%']) {
+    if !text.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
         return text.to_owned();
     }
     // As the value of a form whose name is empty; `&` would end it and does not come unencoded.
