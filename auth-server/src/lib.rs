@@ -8,8 +8,8 @@
 //! # fn run(config: auth_server::Config, parts: auth_server::Parts) -> Result<(), auth_server::StartError> {
 //! use auth_server::AuthServer;
 //!
-//! let router: axum::Router = AuthServer::new(config, parts)?.router();
-//! # let _ = router;
+//! let app: chassis::App = AuthServer::new(config, parts)?.app();
+//! # let _ = app;
 //! # Ok(())
 //! # }
 //! ```
@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 use ambient::{Clock, Entropy, Timestamp};
 use axum::Router;
-use chassis::{Lifecycle, telemetry::Telemetry};
+use chassis::{App, Lifecycle, telemetry::Telemetry};
 use shared::oauth::ScopeSet;
 use store::{Store, StoreError};
 use url::Url;
@@ -158,7 +158,13 @@ impl AuthServer {
         })))
     }
 
-    /// All of its URLs.
+    /// All of its URLs, and a shortcut to the one that is asked most.
+    #[must_use]
+    pub fn app(&self) -> App {
+        http::app(self)
+    }
+
+    /// All of its URLs, as a router to put layers around.
     pub fn router(&self) -> Router {
         http::router(self)
     }

@@ -59,7 +59,7 @@ pub async fn serve(env: &Env) -> Result<(), RunError> {
     let parts = Parts { clock, entropy, store: store.clone(), lifecycle: lifecycle.clone() };
     let server = AuthServer::observed(config, parts, telemetry.clone())?;
     announce(&server, &listener);
-    let ended = chassis::serve(listener, server.router(), Limits::default(), &lifecycle).await;
+    let ended = chassis::serve(listener, server.app(), Limits::default(), &lifecycle).await;
     ended.map_err(RunError::Serve)?;
     lifecycle.stop();
     lifecycle.finished().await;

@@ -81,6 +81,7 @@ impl AccessRecord {
     /// What a resource server may know of it.
     pub(crate) fn describe(self, issuer: &str) -> ActiveToken {
         ActiveToken {
+            active: true,
             token_type: self.grant.token_type(),
             cnf: self.grant.confirmation(),
             scope: self.grant.scope,

@@ -19,6 +19,9 @@ use super::{
 
 const CARRIED: &str = "mcpi_";
 
+/// What stands in place of the phrase that says of a carried client that it is public.
+const PUBLIC: u8 = 3;
+
 /// In seconds.
 const HOUR: u64 = 60 * 60;
 
@@ -95,10 +98,11 @@ pub(crate) fn is_stored(id: &str) -> bool {
     digits.len() == 32 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Whether this client can delete its registration: those with a secret or keys can.
+/// Whether this client, which has been found before, can delete its registration: those with a secret
+/// or keys can.
 pub(crate) fn can_be_deleted(id: &str) -> bool {
-    match open(id) {
-        Some((client, _)) => client.authentication != Authentication::Public,
+    match id.strip_prefix(CARRIED) {
+        Some(short) => !URL_SAFE_NO_PAD.decode(short).is_ok_and(|text| text.contains(&PUBLIC)),
         None => is_stored(id) && id.len() == 33,
     }
 }
@@ -186,6 +190,7 @@ mod tests {
             let opened = open(&id).unwrap();
             assert_eq!(opened, (Client { id: id.clone(), ..client }, management));
             assert!(is_registered(&id) && id.len() <= 255);
+            assert_eq!(can_be_deleted(&id), is_own);
         }
     }
 

@@ -38,6 +38,20 @@ pub(crate) struct Living {
     pub(crate) previous: Option<Previous>,
 }
 
+/// No more of a family than whether it lives: all that is read of it where a token is asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Life {
+    state: State,
+}
+
+/// The variants of [`Family`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    Alive,
+    Revoked,
+}
+
 /// A refresh token that has been redeemed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Previous {
@@ -69,6 +83,13 @@ pub(crate) enum Rotation {
     Reuse,
     /// The family is dead already.
     Dead,
+}
+
+impl Life {
+    /// Whether tokens of the family may be good.
+    pub(crate) const fn is_alive(self) -> bool {
+        matches!(self.state, State::Alive)
+    }
 }
 
 impl Living {
@@ -189,6 +210,15 @@ mod tests {
         let family = family.advance(&first.digest(), &successor(&second, &first), NOW).unwrap();
         let other = family.advance(&first.digest(), &successor(&third, &first), NOW);
         assert!(matches!(other, Err(Rotation::Repeat(_))));
+    }
+
+    #[test]
+    fn whether_a_family_lives_is_read_without_the_rest() {
+        for (family, alive) in [(line().family, true), (Family::Revoked, false)] {
+            let stored = serde_json::to_vec(&family).unwrap();
+            let life: Life = serde_json::from_slice(&stored).unwrap();
+            assert_eq!(life.is_alive(), alive);
+        }
     }
 
     #[test]

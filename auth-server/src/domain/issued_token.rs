@@ -38,6 +38,14 @@ impl IssuedToken {
         }
     }
 
+    /// Where the name of its family is, if that is in it.
+    pub(crate) fn family(&self) -> Option<&str> {
+        match self {
+            Self::Opaque(token) => Some(token.family()),
+            Self::Signed(_) => None,
+        }
+    }
+
     /// The token itself, for the one whom it is for.
     pub(crate) fn expose(&self) -> &str {
         match self {

@@ -40,7 +40,7 @@ pub(crate) use self::{
     code::{Attempt, Code, Exchanged, Mismatch},
     consent::{CONSENT_LIFE, Consents, can_be_silent, comes_by_itself},
     device::{Device, INTERVAL, Told, UserCode, Visit},
-    family::{Family, Living, Rotation, Successor},
+    family::{Family, Life, Living, Rotation, Successor},
     identity::{EMAIL, OPENID, PROFILE, identity_scopes, user_id},
     issued_token::IssuedToken,
     login::{Freshness, Goal, Login, LoginWish, login_nonce, login_verifier},
@@ -55,7 +55,7 @@ pub(crate) use self::{
     ticket::{
         AccessToken, AuthorizationCode, BrowserKey, ClientSecret, DeviceCode, Handle, Kind,
         LoginCode, ManagementToken, Nonce, PushedName, RefreshToken, SessionKey, Ticket, VisitKey,
-        sha256_hex,
+        family_name, sha256_hex,
     },
     transaction::{Transaction, WrongTurn, form_token},
     unique_json::Unique,

@@ -25,6 +25,11 @@ impl Resources {
         &self.canonical
     }
 
+    /// Whether tokens can be for this audience.
+    pub(crate) fn is_audience(&self, audience: &str) -> bool {
+        audience == self.canonical
+    }
+
     /// The audience for a name, if it is one of a known resource. One slash at the end and the case
     /// of scheme and host make no difference: URL libraries change both.
     pub(crate) fn audience(&self, name: &str) -> Option<&str> {

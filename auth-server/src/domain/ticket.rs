@@ -3,6 +3,10 @@
 //! One looks like `mcpa_` + 43 random letters + 6 letters that check the rest. The prefix says what
 //! it is, so that scanners find leaked ones and one kind never passes for another; the check tells
 //! garbage from tokens without asking the store. The store only ever sees the SHA-256.
+//!
+//! Of the tokens of a family the first 14 of these letters are its name, and 29 are random: the record of
+//! the token and that of its family can then be asked for at once. Nobody believes the name who has not
+//! found it in the record as well (decision 0092).
 
 use std::{fmt, marker::PhantomData};
 
@@ -15,6 +19,10 @@ const LETTERS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmno
 /// 62^43 is a little more than 2^256.
 const RANDOM_LETTERS: usize = 43;
 const CHECK_LETTERS: usize = 6;
+
+/// 62^14 is a little more than 2^83: enough that no two families have one name. The rest of a token, 29
+/// letters, is a little more than 2^172.
+const FAMILY_LETTERS: usize = 14;
 
 /// A kind of ticket.
 pub(crate) trait Kind {
@@ -72,27 +80,35 @@ pub(crate) struct Ticket<K> {
 impl<K: Kind> Ticket<K> {
     /// A new ticket: 256 random bits.
     pub(crate) fn random(entropy: &Entropy) -> Self {
-        let mut text = K::PREFIX.to_owned();
-        while text.len() < K::PREFIX.len() + RANDOM_LETTERS {
-            let missing = K::PREFIX.len() + RANDOM_LETTERS - text.len();
-            // 248 is the largest multiple of 62 in a byte: what is above would favour some letters.
-            let fair = entropy.bytes::<64>().into_iter().filter(|byte| *byte < 248).take(missing);
-            text.extend(fair.map(letter));
+        Self::of_family("", entropy)
+    }
+
+    /// A new ticket that begins with the name of its family, if that is one of [`family_name`]: earlier
+    /// versions gave others.
+    pub(crate) fn of_family(family: &str, entropy: &Entropy) -> Self {
+        let mut text = String::with_capacity(K::PREFIX.len() + RANDOM_LETTERS + CHECK_LETTERS);
+        text.push_str(K::PREFIX);
+        if family.len() == FAMILY_LETTERS && is_letters(family) {
+            text.push_str(family);
         }
-        let check = check(&text);
-        text.push_str(&check);
+        fill(&mut text, K::PREFIX.len() + RANDOM_LETTERS, entropy);
+        text.extend(check(&text));
         Self { text: Secret::new(text), kind: PhantomData }
     }
 
     /// The ticket in a request, if it can be one of this kind.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let random = text.strip_prefix(K::PREFIX)?;
-        let length = RANDOM_LETTERS + CHECK_LETTERS;
-        if random.len() != length || !random.bytes().all(|byte| LETTERS.contains(&byte)) {
+        if random.len() != RANDOM_LETTERS + CHECK_LETTERS || !is_letters(random) {
             return None;
         }
         let (front, end) = text.split_at(text.len() - CHECK_LETTERS);
-        (check(front) == end).then(|| Self { text: Secret::new(text), kind: PhantomData })
+        check(front).eq(end.chars()).then(|| Self { text: Secret::new(text), kind: PhantomData })
+    }
+
+    /// Where the name of its family is, if it has one: of other tickets, these letters mean nothing.
+    pub(crate) fn family(&self) -> &str {
+        &self.expose()[K::PREFIX.len()..K::PREFIX.len() + FAMILY_LETTERS]
     }
 
     /// What is stored in its place.
@@ -172,9 +188,29 @@ pub(crate) fn sha256_hex(parts: &[&str]) -> String {
     const_hex::encode(hash.finalize())
 }
 
-fn check(text: &str) -> String {
-    let hash = Sha256::digest(text);
-    hash.iter().take(CHECK_LETTERS).map(|byte| letter(*byte)).collect()
+/// A name for a new family, which its tokens begin with. It opens nothing.
+pub(crate) fn family_name(entropy: &Entropy) -> String {
+    let mut name = String::with_capacity(FAMILY_LETTERS);
+    fill(&mut name, FAMILY_LETTERS, entropy);
+    name
+}
+
+/// Adds random letters until there are so many.
+fn fill(text: &mut String, length: usize, entropy: &Entropy) {
+    while text.len() < length {
+        let missing = length - text.len();
+        // 248 is the largest multiple of 62 in a byte: what is above would favour some letters.
+        let fair = entropy.bytes::<64>().into_iter().filter(|byte| *byte < 248);
+        text.extend(fair.take(missing).map(letter));
+    }
+}
+
+fn is_letters(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric())
+}
+
+fn check(text: &str) -> impl Iterator<Item = char> + use<> {
+    Sha256::digest(text).into_iter().take(CHECK_LETTERS).map(letter)
 }
 
 fn letter(byte: u8) -> char {
@@ -194,6 +230,30 @@ mod tests {
         let token = token();
         assert!(token.expose().starts_with("mcpa_") && token.expose().len() <= 64);
         assert!(AccessToken::parse(token.expose()).unwrap().digest().is_of(&token));
+    }
+
+    #[test]
+    fn a_ticket_of_a_family_begins_with_its_name_and_goes_on_at_random() {
+        let entropy = Entropy::seeded(1);
+        let family = family_name(&entropy);
+        let tickets = [0; 2].map(|_| AccessToken::of_family(&family, &entropy));
+        for ticket in &tickets {
+            assert_eq!(ticket.expose().len(), token().expose().len());
+            assert_eq!(AccessToken::parse(ticket.expose()).unwrap().family(), family);
+        }
+        let [one, other] = tickets.map(|ticket| ticket.expose()[19..48].to_owned());
+        assert!(one != other && !one.contains(&family));
+        assert_ne!(family_name(&entropy), family);
+    }
+
+    #[test]
+    fn a_family_of_an_earlier_version_is_not_named() {
+        let entropy = Entropy::seeded(1);
+        for family in [entropy.hex::<16>(), "-".repeat(14), String::new()] {
+            let ticket = AccessToken::of_family(&family, &entropy);
+            assert!(AccessToken::parse(ticket.expose()).is_some());
+            assert!(!family.starts_with(ticket.family()) && ticket.family() != family);
+        }
     }
 
     #[test]

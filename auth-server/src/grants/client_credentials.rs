@@ -9,7 +9,7 @@ use super::{GrantError, issue::Pair};
 use crate::{
     AuthServer,
     audit::Event,
-    domain::{Client, Family, Grant, Living, User},
+    domain::{Client, Family, Grant, Living, User, family_name},
 };
 
 /// Issues an access token to a client for itself.
@@ -61,7 +61,7 @@ pub(super) fn limited(
 
 /// A family of one token, which ends with it.
 pub(super) async fn issue(server: &AuthServer, grant: Grant) -> Result<TokenResponse, GrantError> {
-    let (now, id) = (server.now(), server.entropy().hex::<16>());
+    let (now, id) = (server.now(), family_name(server.entropy()));
     let end = now + server.lifetimes().access_token;
     let pair = Pair::new(server, &id, grant.clone(), end, false).await?;
     let living = Living { grant, expires_at: end, current: None, previous: None };

@@ -4,7 +4,7 @@ use store::StoreError;
 
 use crate::{
     AuthServer,
-    domain::{AccessRecord, ClientUrl, Family, IssuedToken, client_id},
+    domain::{AccessRecord, ClientUrl, IssuedToken, client_id},
 };
 
 /// What is kept of a token, if it is good.
@@ -13,19 +13,13 @@ pub(crate) async fn good_token(
     text: &str,
 ) -> Result<Option<AccessRecord>, StoreError> {
     let Some(token) = IssuedToken::parse(text) else { return Ok(None) };
-    let tokens = &server.repo().tokens;
-    let Some(record) = tokens.find_access(&token).await? else { return Ok(None) };
+    let Some(record) = server.repo().tokens.find_living(&token).await? else { return Ok(None) };
     // The only resource server that can ask is that of the known resources.
-    let audience = &record.grant.resource;
-    let is_known = server.resources().audience(audience) == Some(audience.as_str());
-    if record.expires_at <= server.now() || !is_known {
-        return Ok(None);
-    }
-    let client = &record.grant.client_id;
-    let (family, is_gone) =
-        tokio::join!(tokens.find_family(&record.family), is_gone(server, client));
-    let is_alive = matches!(family?, Some(Family::Alive(_))) && !is_gone?;
-    Ok(is_alive.then_some(record))
+    let is_known = server.resources().is_audience(&record.grant.resource);
+    let is_good = server.now() < record.expires_at
+        && is_known
+        && !is_gone(server, &record.grant.client_id).await?;
+    Ok(is_good.then_some(record))
 }
 
 /// Whether the token's client has deleted itself, or the operator has removed it. Most clients can do

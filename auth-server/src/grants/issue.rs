@@ -48,7 +48,7 @@ impl Pair {
                 client_id: grant.client_id.clone(),
                 expires_at: end.min(now + lifetimes.refresh_token),
             };
-            (Ticket::random(entropy), record)
+            (Ticket::of_family(family, entropy), record)
         });
         let record = AccessRecord {
             id: entropy.hex::<16>(),
@@ -58,7 +58,7 @@ impl Pair {
             expires_at: end.min(now + lifetimes.access_token),
         };
         let token = match server.config().token_format {
-            TokenFormat::Opaque => IssuedToken::Opaque(Ticket::random(entropy)),
+            TokenFormat::Opaque => IssuedToken::Opaque(Ticket::of_family(family, entropy)),
             TokenFormat::Jwt => {
                 let claims = record.claims(server.issuer().as_str());
                 IssuedToken::Signed(Secret::new(server.keys().sign("at+jwt", &claims).await?))

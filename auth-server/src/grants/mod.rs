@@ -15,9 +15,13 @@ use store::StoreError;
 
 pub use self::trusted_issuers::TrustedIssuers;
 pub(crate) use self::{
-    authorization_code::redeem_code, client_credentials::issue_to_client,
-    device_code::redeem_device_code, good_token::good_token, jwt_bearer::redeem_assertion,
-    refresh_token::redeem_refresh_token, trusted_issuers::TrustedIssuer,
+    authorization_code::redeem_code,
+    client_credentials::issue_to_client,
+    device_code::redeem_device_code,
+    good_token::good_token,
+    jwt_bearer::redeem_assertion,
+    refresh_token::{Presented, redeem_refresh_token},
+    trusted_issuers::TrustedIssuer,
 };
 use crate::{assertions::AssertionError, domain::Mismatch, keys::KeyError};
 

@@ -1,7 +1,9 @@
 //! `grant_type=refresh_token` (OAuth 2.1 section 4.3), with rotation.
 
+use ambient::Timestamp;
 use dpop::Thumbprint;
 use shared::oauth::{RefreshTokenRequest, ScopeSet, TokenResponse};
+use store::{Seen, StoreError};
 
 use super::{
     GrantError,
@@ -17,24 +19,53 @@ use crate::{
     },
 };
 
-/// Redeems a refresh token.
+/// A refresh token that somebody presents, and what is kept of it.
+pub(crate) struct Presented {
+    token: RefreshToken,
+    record: Option<RefreshRecord>,
+    family: Option<Seen<Family>>,
+}
+
+impl Presented {
+    /// Looks it up, for whoever presents it: nobody is told anything by that.
+    pub(crate) async fn find(server: &AuthServer, token: RefreshToken) -> Result<Self, StoreError> {
+        let (record, family) = server.repo().tokens.find_redeemable(&token).await?;
+        Ok(Self { token, record, family })
+    }
+
+    /// The record, if `client` may redeem the token. Somebody else's is left alone: its owner must not
+    /// suffer from a client that shows it around.
+    fn to(
+        self,
+        client: &Client,
+        now: Timestamp,
+    ) -> Result<(RefreshToken, RefreshRecord, Seen<Family>), GrantError> {
+        let record = self.record.filter(|record| now < record.expires_at);
+        let record = record.ok_or(GrantError::UnknownRefreshToken)?;
+        if record.client_id != client.id {
+            Event::ForeignToken.line().client(&client.id).login(&record.family).write();
+            return Err(GrantError::ForeignRefreshToken);
+        }
+        let family = self.family.ok_or(GrantError::DeadFamily)?;
+        Ok((self.token, record, family))
+    }
+}
+
+/// Redeems a refresh token, if one that can be one of ours is `presented`.
 pub(crate) async fn redeem_refresh_token(
     server: &AuthServer,
     client: &Client,
-    request: RefreshTokenRequest,
+    (request, presented): (RefreshTokenRequest, Option<Presented>),
     key: Option<Thumbprint>,
 ) -> Result<TokenResponse, GrantError> {
     if !client.refreshes {
         return Err(GrantError::NoRefresh);
     }
-    let parsed = RefreshToken::parse(request.refresh_token.expose());
-    let token = parsed.ok_or(GrantError::UnknownRefreshToken)?;
-    let record = find(server, client, &token).await?;
-    let family = server.repo().tokens.find_family(&record.family).await?;
-    let family = family.ok_or(GrantError::DeadFamily)?;
-    let rotation = family.rotation(&token.digest(), server.now());
-    let Family::Alive(living) = family else { return Err(GrantError::DeadFamily) };
-    let Living { grant, expires_at, .. } = *living;
+    let presented = presented.ok_or(GrantError::UnknownRefreshToken)?;
+    let (token, record, family) = presented.to(client, server.now())?;
+    let rotation = family.value.rotation(&token.digest(), server.now());
+    let Family::Alive(living) = &family.value else { return Err(GrantError::DeadFamily) };
+    let Living { grant, expires_at, .. } = &**living;
     // RFC 9449 section 5: a public client has nothing but its key to show that it is the one; who
     // has proved who it is may change the key.
     if client.may_call_unproven() && grant.key.is_some() && grant.key != key {
@@ -42,7 +73,9 @@ pub(crate) async fn redeem_refresh_token(
         line.login(&record.family).write();
         return Err(GrantError::OtherKey);
     }
-    let whose = Whose { user: &grant.user.sub, client: &client.id, family: &record.family };
+    // The family goes on to where its next token is put into it.
+    let user = grant.user.sub.clone();
+    let whose = Whose { user: &user, client: &client.id, family: &record.family };
     // Before what may be wrong with the request, or who sends something wrong is not noticed.
     if rotation == Rotation::Reuse {
         return answer_instead(server, whose, &token, rotation).await;
@@ -53,10 +86,10 @@ pub(crate) async fn redeem_refresh_token(
     match rotation {
         Rotation::Advance => {
             let grant = Grant { scope, key, ..grant.clone() };
-            let pair = Pair::new(server, &record.family, grant, expires_at, true).await?;
+            let pair = Pair::new(server, &record.family, grant, *expires_at, true).await?;
             // If one of these fails, what was kept is nobody's, and goes when its time is over.
             tokio::try_join!(keeping, pair.keep(server))?;
-            advance(server, whose, &token, pair).await
+            advance(server, (whose, family), &token, pair).await
         }
         instead => {
             keeping.await?;
@@ -92,28 +125,11 @@ fn scope(
     }
 }
 
-/// The record of a token that this client may redeem. Somebody else's token is left alone: its
-/// owner must not suffer from a client that shows it around.
-async fn find(
-    server: &AuthServer,
-    client: &Client,
-    token: &RefreshToken,
-) -> Result<RefreshRecord, GrantError> {
-    let record = server.repo().tokens.find_refresh(token).await?;
-    let record = record.filter(|record| server.now() < record.expires_at);
-    let record = record.ok_or(GrantError::UnknownRefreshToken)?;
-    if record.client_id == client.id {
-        return Ok(record);
-    }
-    Event::ForeignToken.line().client(&client.id).login(&record.family).write();
-    Err(GrantError::ForeignRefreshToken)
-}
-
 /// Puts new tokens, which are kept already, in the place of `token`: what a client is told of is always
 /// there, even if this process ends in between.
 async fn advance(
     server: &AuthServer,
-    whose: Whose<'_>,
+    (whose, seen): (Whose<'_>, Seen<Family>),
     token: &RefreshToken,
     pair: Pair,
 ) -> Result<TokenResponse, GrantError> {
@@ -125,7 +141,8 @@ async fn advance(
         sealed: seal(token, &text, server.entropy()),
         until: now + server.lifetimes().refresh_grace,
     };
-    match server.repo().tokens.rotate(whose.family, token, &successor, now).await? {
+    let seen = (whose.family, seen);
+    match server.repo().tokens.rotate(seen, token, &successor, now).await? {
         Rotation::Advance => {
             pair.line(Event::RefreshRotated).write();
             Ok(pair.answer().response(now))

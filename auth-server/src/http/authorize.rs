@@ -21,7 +21,7 @@ use crate::{
     audit::Event,
     domain::{
         AuthorizationRequest, BrowserKey, Client, Handle, RequestError, Session, Ticket,
-        Transaction, User, can_be_silent, comes_by_itself, form_token,
+        Transaction, User, can_be_silent, comes_by_itself, family_name, form_token,
     },
     guard::Caller,
     pages::{ConsentPage, Viewer, page},
@@ -160,7 +160,7 @@ async fn ask(
     let handle: Handle = Ticket::random(server.entropy());
     let key: BrowserKey = Ticket::random(server.entropy());
     let expires_at = server.now() + TRANSACTION_LIFE;
-    let login = server.entropy().hex::<16>();
+    let login = family_name(server.entropy());
     let transaction = Transaction::begin((client, request), login.clone(), &key, expires_at);
     server.repo().transactions.begin(&handle, &transaction).await?;
     Event::AuthorizationBegun.line().client(&transaction.client.id).login(&login).write();

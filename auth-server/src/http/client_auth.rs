@@ -77,6 +77,11 @@ impl<T> ClientAuth<T> {
         !matches!(self.credentials.proof, Proof::None)
     }
 
+    /// What is asked for, by whoever it is.
+    pub(super) const fn form(&self) -> &T {
+        &self.form
+    }
+
     /// The registered client that calls, and its form.
     pub(super) async fn client(self, server: &AuthServer) -> Result<(Client, T), ClientAuthError> {
         let Credentials { client_id, proof } = self.credentials;
@@ -210,6 +215,9 @@ impl Credentials {
 }
 
 fn form_decode(text: &str) -> String {
+    if !text.bytes().any(|byte| matches!(byte, b'+' | b'%')) {
+        return text.to_owned();
+    }
     // As the value of a form whose name is empty; `&` would end it and does not come unencoded.
     let form = format!("={}", text.replace('&', "%26"));
     form_urlencoded::parse(form.as_bytes()).map(|(_, value)| value.into_owned()).collect()
@@ -255,6 +263,8 @@ mod tests {
         let read = basic("a%3Ab:p%26q+r&s").unwrap().unwrap();
         assert_eq!(read.client_id, "a:b");
         assert_eq!(read.proof, Proof::Secret(Secret::new("p&q r&s")));
+        let plain = basic("id:p&q=r").unwrap().unwrap();
+        assert_eq!(plain.proof, Proof::Secret(Secret::new("p&q=r")));
         assert_eq!(basic("id:").unwrap().unwrap().proof, Proof::None);
     }
 

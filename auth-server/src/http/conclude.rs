@@ -14,7 +14,7 @@ use crate::{
     audit::Event,
     domain::{
         AuthorizationCode, AuthorizationRequest, Client, ClientUrl, Code, Grant, Ticket, User,
-        can_be_silent,
+        can_be_silent, family_name,
     },
     pages::{ErrorPage, page},
     repo::CODE_LIFE,
@@ -109,7 +109,7 @@ impl Conclusion {
             key,
             ..
         } = request;
-        let family = login.unwrap_or_else(|| server.entropy().hex::<16>());
+        let family = login.unwrap_or_else(|| family_name(server.entropy()));
         event.line().client(&client_id).subject(&user.sub).login(&family).write();
         let life = server.lifetimes().family;
         apps.enter(&user.sub, (&client_id, &family), life).await?;

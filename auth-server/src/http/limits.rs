@@ -11,7 +11,7 @@ use axum::{
 use chassis::RequestId;
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use shared::oauth::ErrorCode;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::answer::{self, OAuthError};
 use crate::{
@@ -34,13 +34,19 @@ pub(super) async fn name_caller(
     mut request: Request,
     next: Next,
 ) -> Response {
+    let (caller, span) = named(&server, &request);
+    request.extensions_mut().insert(caller);
+    next.run(request).instrument(span).await
+}
+
+/// Who makes a request, and the span of everything that is done for it.
+pub(super) fn named(server: &AuthServer, request: &Request) -> (Caller, Span) {
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0);
     let caller = Caller::of(peer, request.headers(), server.guard().proxies());
-    request.extensions_mut().insert(caller);
     let id = request.extensions().get::<RequestId>().map(tracing::field::display);
     // Of the highest level, so that no filter which lets audit lines through takes it away.
     let span = tracing::error_span!(target: "audit", "caller", address = %caller, request_id = id);
-    next.run(request).instrument(span).await
+    (caller, span)
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -91,12 +97,22 @@ pub(super) async fn count_refusals(
 ) -> Response {
     let path = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
+    counted(&server, &caller, path.as_ref().map(MatchedPath::as_str), response).await
+}
+
+/// The answer to a request to `path`, or what comes in its place after so many wrong credentials.
+pub(super) async fn counted(
+    server: &AuthServer,
+    caller: &Caller,
+    path: Option<&str>,
+    response: Response,
+) -> Response {
     if response.status() != StatusCode::UNAUTHORIZED {
         return response;
     }
     let line = Event::CredentialsRefused.line();
-    path.as_ref().map_or(line, |path| line.about(path.as_str())).write();
-    match server.guard().spend(Budget::WrongCredentials, &caller).await {
+    path.map_or(line, |path| line.about(path)).write();
+    match server.guard().spend(Budget::WrongCredentials, caller).await {
         Ok(()) => response,
         Err(refusal) => too_many(Budget::WrongCredentials, refusal),
     }

@@ -36,6 +36,7 @@ pub(crate) mod query;
 mod register;
 mod revoke;
 mod session;
+mod shortcut;
 mod token;
 mod userinfo;
 
@@ -48,7 +49,7 @@ use axum::{
     response::Response,
     routing::{MethodRouter, get, post},
 };
-use chassis::{AroundLayer, Dress, Health, RequestId, dress, version};
+use chassis::{App, AroundLayer, Dress, Health, RequestId, dress, version};
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use shared::oauth::ErrorCode;
@@ -107,7 +108,17 @@ const PREFLIGHT_LIFE: Duration = Duration::from_hours(2);
 /// GET  /metrics                                 for Prometheus, if METRICS_ON_MAIN_PORT is set
 /// GET  /debug/faults       (POST, DELETE)       what is to go wrong, if MCP_FAULTS is set
 /// ```
+pub(crate) fn app(server: &AuthServer) -> App {
+    let clothes = clothes(server);
+    shortcut::around(routed(server, clothes.clone()).into(), server, &clothes)
+}
+
+/// All URLs, by the router alone.
 pub(crate) fn router(server: &AuthServer) -> Router {
+    routed(server, clothes(server))
+}
+
+fn routed(server: &AuthServer, clothes: Dress) -> Router {
     let issuer = server.issuer();
     let forms = DefaultBodyLimit::max(MAX_FORM);
     let refusals = layer_fn(server.clone(), limits::count_refusals);
@@ -128,7 +139,7 @@ pub(crate) fn router(server: &AuthServer) -> Router {
         .layer(AroundLayer(LongAddress))
         .layer(layer_fn(server.clone(), limits::name_caller));
     let pages = for_people::Pages(Arc::new(issuer.clone()));
-    shown(issuer, dress(router, clothes(server)).layer(AroundLayer(pages)))
+    shown(issuer, dress(router, clothes).layer(AroundLayer(pages)))
 }
 
 /// `router` below the path of the issuer.

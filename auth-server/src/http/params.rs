@@ -1,7 +1,7 @@
 //! Parameters of queries and forms, parsed once and strictly: whatever is there twice is an error
 //! (RFC 6749 section 3.1), so is what is no text, and whatever is empty is not there.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 
 use axum::{
     extract::{FromRequest, Request},
@@ -19,7 +19,8 @@ use super::answer::OAuthError;
 /// Parameters by name.
 #[derive(Debug, Default)]
 pub(crate) struct Params {
-    values: BTreeMap<String, String>,
+    /// Those that are empty are none, and there: a second one is one too many.
+    values: BTreeMap<String, Option<String>>,
     repeated: BTreeSet<String>,
     /// Those whose name or value is not UTF-8.
     unreadable: BTreeSet<String>,
@@ -48,7 +49,6 @@ impl Params {
     /// Parses `application/x-www-form-urlencoded`.
     pub(crate) fn parse(text: &[u8]) -> Self {
         let mut params = Self::default();
-        let mut seen = BTreeSet::new();
         for pair in text.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
             let mut halves = pair.splitn(2, |byte| *byte == b'=').map(decode);
             let (name, value) = (halves.next().unwrap_or(Ok(String::new())), halves.next());
@@ -60,10 +60,9 @@ impl Params {
                     continue;
                 }
             };
-            if !seen.insert(name.clone()) {
-                params.repeated.insert(name);
-            } else if !value.is_empty() {
-                params.values.insert(name, value);
+            match params.values.entry(name) {
+                Entry::Occupied(seen) => drop(params.repeated.insert(seen.key().clone())),
+                Entry::Vacant(free) => drop(free.insert(Some(value).filter(|it| !it.is_empty()))),
             }
         }
         params
@@ -71,12 +70,13 @@ impl Params {
 
     /// The parameters of a request that was handed in ahead of the browser.
     pub(super) fn pushed(values: BTreeMap<String, String>) -> Self {
+        let values = values.into_iter().map(|(name, value)| (name, Some(value))).collect();
         Self { values, pushed: true, ..Self::default() }
     }
 
     /// A parameter that stays; none if it does not count.
     pub(super) fn peek(&self, name: &str) -> Option<&str> {
-        self.values.get(name).filter(|_| self.counts(name)).map(String::as_str)
+        self.values.get(name)?.as_deref().filter(|_| self.counts(name))
     }
 
     /// A parameter that must be there once, as text, if it is there.
@@ -87,7 +87,7 @@ impl Params {
         if self.unreadable.contains(name) {
             return Err(ParamsError::NotText(name.to_owned()));
         }
-        Ok(self.values.remove(name))
+        Ok(self.values.remove(name).flatten())
     }
 
     fn counts(&self, name: &str) -> bool {
@@ -117,14 +117,21 @@ impl Params {
 
 /// Half of a pair as text; what is none with something in place of what is wrong, to be shown.
 fn decode(half: &[u8]) -> Result<String, String> {
+    if !half.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        return text(half.to_vec());
+    }
     let spaced: Vec<u8> =
         half.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-    let bytes: Vec<u8> = percent_decode(&spaced).collect();
+    text(percent_decode(&spaced).collect())
+}
+
+fn text(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-fn read<T: DeserializeOwned>(values: BTreeMap<String, String>) -> Result<T, ParamsError> {
-    let values = values.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
+fn read<T: DeserializeOwned>(values: BTreeMap<String, Option<String>>) -> Result<T, ParamsError> {
+    let values = values.into_iter().filter_map(|(name, value)| Some((name, Value::String(value?))));
+    let values = values.collect();
     // What the message can name is a parameter of ours, never a value.
     serde_json::from_value(Value::Object(values))
         .map_err(|error| ParamsError::Malformed(error.to_string()))

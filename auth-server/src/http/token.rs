@@ -18,8 +18,9 @@ use super::{
 use crate::{
     AuthServer,
     assertions::AssertionError,
+    domain::RefreshToken,
     grants::{
-        GrantError, issue_to_client, redeem_assertion, redeem_code, redeem_device_code,
+        GrantError, Presented, issue_to_client, redeem_assertion, redeem_code, redeem_device_code,
         redeem_refresh_token,
     },
     metrics::Redeemed,
@@ -76,7 +77,10 @@ pub(super) async fn post(
     auth: ClientAuth<TokenRequest>,
 ) -> Result<Response, RouteError> {
     let has_proof = auth.has_proof();
-    let (client, request) = auth.client(&server).await?;
+    // Both are looked up at once, and what is presented is looked at when it is known who presents it.
+    let presented = presented(auth.form());
+    let (called, presented) = tokio::join!(auth.client(&server), find(&server, presented));
+    let (client, request) = called?;
     let grant = name(&request);
     let key = proof::shown(&server, &headers, "/token").await?;
     let shows_key = key.is_some();
@@ -88,7 +92,7 @@ pub(super) async fn post(
             redeem_code(&server, &client, request, key).await
         }
         TokenRequest::RefreshToken(request) => {
-            redeem_refresh_token(&server, &client, request, key).await
+            redeem_refresh_token(&server, &client, (request, presented?), key).await
         }
         TokenRequest::ClientCredentials(request) => {
             issue_to_client(&server, &client, request, key).await
@@ -104,6 +108,24 @@ pub(super) async fn post(
     server.metrics().redeemed(grant, answered.as_ref().map_or_else(counted, |_| Redeemed::Issued));
     let response = answer::no_store(StatusCode::OK, answered?);
     Ok(if shows_key { proof::with_nonce(&server, response).await } else { response })
+}
+
+/// The refresh token of a request, if there is one.
+fn presented(request: &TokenRequest) -> Option<RefreshToken> {
+    match request {
+        TokenRequest::RefreshToken(request) => RefreshToken::parse(request.refresh_token.expose()),
+        _ => None,
+    }
+}
+
+async fn find(
+    server: &AuthServer,
+    token: Option<RefreshToken>,
+) -> Result<Option<Presented>, StoreError> {
+    match token {
+        Some(token) => Presented::find(server, token).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// What metrics call a grant.

@@ -133,7 +133,7 @@ impl World {
         let server = AuthServer::new(Config::from_env(&env).0.unwrap(), parts).unwrap();
         let lifecycle = self.lifecycle.clone();
         self.lifecycle.spawn(async move {
-            serve(listener, server.router(), Limits::default(), &lifecycle).await.unwrap();
+            serve(listener, server.app(), Limits::default(), &lifecycle).await.unwrap();
         });
     }
 

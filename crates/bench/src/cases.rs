@@ -33,7 +33,7 @@ pub enum Case {
 pub struct Ask {
     /// Names and values, without those that every HTTP client writes by itself.
     pub headers: Vec<(&'static str, String)>,
-    /// JSON.
+    /// JSON, or a form.
     pub body: String,
 }
 
@@ -108,14 +108,22 @@ impl Ask {
         })
     }
 
-    /// The request.
+    /// The request to the MCP endpoint.
     ///
     /// # Panics
     /// When a token or the name of a session cannot be in a header.
     #[must_use]
     pub fn request<B: From<String>>(&self, host: &str) -> Request<B> {
-        let request =
-            Request::builder().method(Method::POST).uri("/mcp").header(header::HOST, host);
+        self.request_to("/mcp", host)
+    }
+
+    /// The request to a path.
+    ///
+    /// # Panics
+    /// When a token or the name of a session cannot be in a header.
+    #[must_use]
+    pub fn request_to<B: From<String>>(&self, path: &str, host: &str) -> Request<B> {
+        let request = Request::builder().method(Method::POST).uri(path).header(header::HOST, host);
         let request = self
             .headers
             .iter()

@@ -11,7 +11,10 @@ mod instance;
 mod login;
 mod setup;
 
+use std::time::Duration;
+
 use ambient::Clock;
+use chassis::{App, Lifecycle};
 use serde_json::Value;
 use testkit::{
     faults::Proxy,
@@ -77,6 +80,12 @@ impl World {
     pub async fn restart_mcp(&mut self, instance: usize) {
         let socket = self.mcp[instance].end().await.expect("it has not been ended before");
         self.mcp[instance] = self.setup.mcp_again(socket, &self.state).await;
+    }
+
+    /// Another instance of the authorization server, without a socket.
+    pub async fn auth_app(&self) -> App {
+        let lifecycle = Lifecycle::new(self.clock.clone(), Duration::ZERO);
+        self.setup.auth_server(&self.state, lifecycle).await.app()
     }
 
     /// What the MCP server is told about a token.

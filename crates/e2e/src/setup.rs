@@ -3,7 +3,11 @@
 use std::net::{Ipv4Addr, SocketAddr};
 
 use ambient::{Clock, Entropy, Env, Secret};
-use chassis::telemetry::{Service, Telemetry, TelemetrySettings};
+use auth_server::AuthServer;
+use chassis::{
+    Lifecycle,
+    telemetry::{Service, Telemetry, TelemetrySettings},
+};
 use mcp_server::{features, run};
 use store::{RedisOptions, Store};
 use testkit::{PATIENCE, faults::Proxy, redis, within};
@@ -129,19 +133,19 @@ impl Setup {
     }
 
     async fn auth(&self, socket: TcpListener, state: &State) -> Instance {
+        let life = Life::new();
+        let server = self.auth_server(state, life.lifecycle()).await;
+        Instance::start(socket, server.app(), life)
+    }
+
+    /// An authorization server that nobody can reach yet.
+    pub(crate) async fn auth_server(&self, state: &State, lifecycle: Lifecycle) -> AuthServer {
         let config = auth_server::Config::from_env(&self.env).0.expect("the settings are right");
         let telemetry = telemetry(auth_server::run::SERVICE, &config.telemetry);
         let store = state.store(&telemetry).await;
-        let life = Life::new();
-        let parts = auth_server::Parts {
-            clock: self.clock.clone(),
-            entropy: Entropy::system(),
-            store,
-            lifecycle: life.lifecycle(),
-        };
-        let server = auth_server::AuthServer::observed(config, parts, telemetry);
-        let server = server.expect("it can be made");
-        Instance::start(socket, server.router(), life)
+        let (clock, entropy) = (self.clock.clone(), Entropy::system());
+        let parts = auth_server::Parts { clock, entropy, store, lifecycle };
+        AuthServer::observed(config, parts, telemetry).expect("it can be made")
     }
 
     async fn mcp(&self, socket: TcpListener, state: &State) -> Instance {

@@ -52,6 +52,7 @@ impl Action {
     pub(crate) fn command(self) -> &'static str {
         match self.verb {
             "get" | "update" => "GET",
+            "get both of" => "MGET",
             "get and keep" => "GETEX",
             "put" | "claim" => "SET",
             "take" => "GETDEL",

@@ -1,7 +1,8 @@
 //! The backend in Redis: four multiplexed connections for commands, one for subscriptions.
 //!
 //! Every operation is one command on one key (a script where Redis has no such command), so it is
-//! one round trip, atomic, and at home in a cluster. No command is sent twice but what a node of a
+//! one round trip, atomic, and at home in a cluster. Two records that are read at once are two commands
+//! there. No command is sent twice but what a node of a
 //! cluster has sent elsewhere undone: when a connection breaks under a command, whether it was done is
 //! unknown, and the caller is told so.
 

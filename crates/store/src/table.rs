@@ -35,6 +35,22 @@ pub struct Table<T> {
     record: PhantomData<fn() -> T>,
 }
 
+/// A record as it was when it was looked at, which [`Table::update_from`] goes on from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen<T> {
+    /// What it says.
+    pub value: T,
+    stored: Bytes,
+}
+
+impl<T: DeserializeOwned> Seen<T> {
+    fn of(action: Action, stored: Option<Bytes>) -> Result<Option<Self>, StoreError> {
+        let Some(stored) = stored else { return Ok(None) };
+        let value = decode(action, Some(stored.clone()))?;
+        Ok(value.map(|value| Self { value, stored }))
+    }
+}
+
 /// What became of a compare-and-set.
 pub(crate) enum Swap {
     /// The new value is stored.
@@ -56,13 +72,38 @@ impl<T: Record> Table<T> {
     /// # Errors
     /// [`StoreError::Corrupt`] when what is stored is not a `T`.
     pub async fn get(&self, id: &str) -> Result<Option<T>, StoreError> {
-        let action = Self::action("get");
-        let key = Self::key(id);
-        let found = match self.store.backend() {
-            Backend::Memory(memory) => memory.run(action, |all| all.tables.get(&key)).await?,
-            Backend::Redis(redis) => redis.get(action, key).await?,
+        let (action, key) = (Self::action("get"), Self::key(id));
+        decode(action, self.stored(action, key).await?)
+    }
+
+    /// The record, if there is one, for [`update_from`](Self::update_from).
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when what is stored is not a `T`.
+    pub async fn see(&self, id: &str) -> Result<Option<Seen<T>>, StoreError> {
+        let (action, key) = (Self::action("get"), Self::key(id));
+        Seen::of(action, self.stored(action, key).await?)
+    }
+
+    /// A record and one of another type, each if there is one: one command, but in a cluster, where
+    /// they may be on different nodes, one for each at the same time.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when what is stored is not a `T`, or not a `U`.
+    pub async fn get_with<U: Record>(
+        &self,
+        id: &str,
+        other: &str,
+    ) -> Result<(Option<T>, Option<Seen<U>>), StoreError> {
+        let (action, key, other) =
+            (Self::action("get both of"), Self::key(id), Table::<U>::key(other));
+        let (found, with) = match self.store.backend() {
+            Backend::Memory(memory) => {
+                memory.run(action, |all| (all.tables.get(&key), all.tables.get(&other))).await?
+            }
+            Backend::Redis(redis) => redis.get_both(action, key, other).await?,
         };
-        decode(action, found)
+        Ok((decode(action, found)?, Seen::of(Table::<U>::action("get"), with)?))
     }
 
     /// How long a record is still kept, if there is one. What is in it is not looked at.
@@ -192,17 +233,34 @@ impl<T: Record> Table<T> {
         id: &str,
         change: impl Fn(T) -> Result<T, E>,
     ) -> Result<Option<T>, UpdateError<E>> {
+        let (action, key) = (Self::action("update"), Self::key(id));
+        let seen = Seen::of(action, self.stored(action, key.clone()).await?)?;
+        self.compare_and_set(key, seen, change).await
+    }
+
+    /// The same for somebody who has just seen the record, and need not ask for it again. Should it have
+    /// changed since, `change` gets what is there now; what it refuses of what was seen is refused.
+    ///
+    /// # Errors
+    /// As for [`update`](Self::update).
+    pub async fn update_from<E>(
+        &self,
+        id: &str,
+        seen: Seen<T>,
+        change: impl Fn(T) -> Result<T, E>,
+    ) -> Result<Option<T>, UpdateError<E>> {
+        self.compare_and_set(Self::key(id), Some(seen), change).await
+    }
+
+    async fn compare_and_set<E>(
+        &self,
+        key: String,
+        mut seen: Option<Seen<T>>,
+        change: impl Fn(T) -> Result<T, E>,
+    ) -> Result<Option<T>, UpdateError<E>> {
         let action = Self::action("update");
-        let key = Self::key(id);
-        let mut seen = match self.store.backend() {
-            Backend::Memory(memory) => memory.run(action, |all| all.tables.get(&key)).await?,
-            Backend::Redis(redis) => redis.get(action, key.clone()).await?,
-        };
         for _ in 0..MAX_TRIES {
-            let Some(old) = seen else { return Ok(None) };
-            let Some(value) = decode(action, Some(old.clone()))? else {
-                return Ok(None);
-            };
+            let Some(Seen { value, stored: old }) = seen else { return Ok(None) };
             let changed = change(value).map_err(UpdateError::Change)?;
             let new = encode(action, &changed)?;
             if new == old {
@@ -216,11 +274,18 @@ impl<T: Record> Table<T> {
             };
             seen = match swap {
                 Swap::Done => return Ok(Some(changed)),
-                Swap::Changed(now) => Some(now),
+                Swap::Changed(now) => Seen::of(action, Some(now))?,
                 Swap::Gone => None,
             };
         }
         Err(action.unavailable("too many others change the same record at once").into())
+    }
+
+    async fn stored(&self, action: Action, key: String) -> Result<Option<Bytes>, StoreError> {
+        match self.store.backend() {
+            Backend::Memory(memory) => memory.run(action, |all| all.tables.get(&key)).await,
+            Backend::Redis(redis) => redis.get(action, key).await,
+        }
     }
 
     const fn action(verb: &'static str) -> Action {

@@ -13,12 +13,15 @@ pub struct IntrospectionRequest {
 
 /// The answer. There is one shape of "no", which says nothing more.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IntrospectionResponse {
-    /// Whether the token is good, now and for the resource server that asks.
-    pub active: bool,
-    /// What it stands for; there if it is good.
-    #[serde(flatten)]
-    pub token: Option<ActiveToken>,
+#[serde(untagged)]
+pub enum IntrospectionResponse {
+    /// The token is good, now and for the resource server that asks, and stands for this.
+    Active(Box<ActiveToken>),
+    /// The token is unknown, expired, revoked or none of the caller's business.
+    Inactive {
+        /// That it is not good.
+        active: bool,
+    },
 }
 
 /// The key that a token is bound to (RFC 7800 section 3.1, RFC 9449 section 6.1).
@@ -31,6 +34,9 @@ pub struct Confirmation {
 /// What a good token stands for (RFC 7662 section 2.2).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActiveToken {
+    /// That it is good. A member like the others: beside them, it would be collected with them in a map
+    /// for every answer.
+    pub active: bool,
     /// What it allows.
     pub scope: ScopeSet,
     /// Whom it was issued to.
@@ -62,14 +68,14 @@ pub struct ActiveToken {
 impl IntrospectionResponse {
     /// The token is good.
     #[must_use]
-    pub const fn active(token: ActiveToken) -> Self {
-        Self { active: true, token: Some(token) }
+    pub fn active(token: ActiveToken) -> Self {
+        Self::Active(Box::new(ActiveToken { active: true, ..token }))
     }
 
     /// The token is unknown, expired, revoked or none of the caller's business.
     #[must_use]
     pub const fn inactive() -> Self {
-        Self { active: false, token: None }
+        Self::Inactive { active: false }
     }
 }
 
@@ -86,6 +92,7 @@ mod tests {
     #[test]
     fn yes_comes_with_whole_seconds() {
         let token = ActiveToken {
+            active: true,
             scope: "mcp".parse().unwrap(),
             client_id: "c".into(),
             username: "Alice".into(),
@@ -103,5 +110,7 @@ mod tests {
         let written = serde_json::to_value(&response).unwrap();
         assert_eq!((&written["active"], &written["exp"]), (&true.into(), &2.into()));
         assert_eq!(serde_json::from_value::<IntrospectionResponse>(written).unwrap(), response);
+        let read = serde_json::from_str::<IntrospectionResponse>(r#"{"active":false}"#).unwrap();
+        assert_eq!(read, IntrospectionResponse::inactive());
     }
 }

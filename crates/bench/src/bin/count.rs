@@ -16,13 +16,14 @@ use std::{
 
 use ambient::{Clock, Entropy, Env};
 use axum::{body::Body, response::Response};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bench::{
-    cases::{Ask, Case, asking, opening},
+    cases::{Ask, Case, asking, form, opening},
     ceiling::{Answer, of_json},
 };
 use bytes::Bytes;
 use chassis::{App, Lifecycle, telemetry::Telemetry};
-use e2e::{Backend, Setup, World};
+use e2e::{Backend, Login, Setup, World};
 use futures_util::FutureExt as _;
 use http::{HeaderValue, Request};
 use http_body_util::{BodyExt as _, Collected};
@@ -45,7 +46,8 @@ async fn main() -> ExitCode {
         .setting("MCP_AUTH_DISCOVERY_REFRESH", "1")
         .start()
         .await;
-    let token = world.login("alice").await.access().to_owned();
+    let login = world.login("alice").await;
+    let token = login.access().to_owned();
     let counter = Counter { host: host(&world), times, only: env::args().nth(2) };
     counter.pieces("parse", parse);
     counter.pieces("classify", classify);
@@ -59,6 +61,9 @@ async fn main() -> ExitCode {
     counter.asked(&app, &token).await;
     let open = server(&world, true);
     counter.whole("call/open", &open, Case::Call, None).await;
+    let authorization = world.auth_app().await;
+    counter.introspected(&authorization, &token).await;
+    counter.refreshed(&authorization, &login).await;
     ExitCode::SUCCESS
 }
 
@@ -134,13 +139,61 @@ impl Counter {
         drop(self.send(app, ask.request(&self.host)).await);
         let mut allocations = 0;
         for _ in 0..self.times {
-            let (app, request) = (app.clone(), ask.request::<Body>(&self.host));
-            let answered = counted(&mut allocations, || app.oneshot(request).now_or_never());
-            let Some(Ok(response)) = answered else { panic!("{name}: the call has waited") };
-            assert!(response.status().is_success(), "{name}: {}", response.status());
-            // A task that never waits is made to wait after a while; here that would look like a
-            // call that needs somebody else.
-            tokio::task::yield_now().await;
+            let request = ask.request(&self.host);
+            drop(self.once(name, app, request, &mut allocations).await);
+        }
+        end_of_case(name, allocations);
+    }
+
+    /// One request to its answer, which is counted.
+    async fn once(
+        &self,
+        name: &str,
+        app: &App,
+        request: Request<Body>,
+        allocations: &mut u64,
+    ) -> Response {
+        let app = app.clone();
+        let answered = counted(allocations, || app.oneshot(request).now_or_never());
+        let Some(Ok(response)) = answered else { panic!("{name}: the call has waited") };
+        assert!(response.status().is_success(), "{name}: {}", response.status());
+        // A task that never waits is made to wait after a while; here that would look like a
+        // call that needs somebody else.
+        tokio::task::yield_now().await;
+        response
+    }
+
+    /// The MCP server asks about a token.
+    async fn introspected(&self, app: &App, token: &str) {
+        let name = "introspect";
+        if !self.wants(name) {
+            return;
+        }
+        let credentials = format!("Basic {}", STANDARD.encode(format!("mcp-server:{SECRET}")));
+        let ask = form(format!("token={token}"), Some(credentials));
+        let told = json(self.send(app, ask.request_to("/introspect", &self.host)).await).await;
+        assert_eq!(told["active"], true, "{told}");
+        let mut allocations = 0;
+        for _ in 0..self.times {
+            let request = ask.request_to("/introspect", &self.host);
+            drop(self.once(name, app, request, &mut allocations).await);
+        }
+        end_of_case(name, allocations);
+    }
+
+    /// A client redeems its refresh token, and then the one that it has got for it.
+    async fn refreshed(&self, app: &App, login: &Login) {
+        let name = "refresh";
+        if !self.wants(name) {
+            return;
+        }
+        let (client, mut token) = (&login.client.id, login.refresh().to_owned());
+        let mut allocations = 0;
+        for _ in 0..self.times {
+            let body = format!("grant_type=refresh_token&client_id={client}&refresh_token={token}");
+            let request = form(body, None).request_to("/token", &self.host);
+            let answer = json(self.once(name, app, request, &mut allocations).await).await;
+            answer["refresh_token"].as_str().unwrap_or_default().clone_into(&mut token);
         }
         end_of_case(name, allocations);
     }
@@ -152,9 +205,7 @@ impl Counter {
         }
         let question = asking(token, None);
         self.repeated("question", app, &question).await;
-        let response = self.send(app, question.request(&self.host)).await;
-        let body = response.into_body().collect().await.map(Collected::to_bytes);
-        let asked: Value = serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default();
+        let asked = json(self.send(app, question.request(&self.host)).await).await;
         let state = &asked["result"]["requestState"];
         assert!(state.is_string(), "it was not asked: {asked}");
         self.repeated("answer", app, &asking(token, Some(state))).await;
@@ -189,6 +240,12 @@ impl Counter {
         let Ok(response) = app.clone().oneshot(request).await;
         response
     }
+}
+
+/// The document in an answer.
+async fn json(response: Response) -> Value {
+    let body = response.into_body().collect().await.map(Collected::to_bytes);
+    serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default()
 }
 
 fn host(world: &World) -> String {

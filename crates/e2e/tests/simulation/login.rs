@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use ambient::{Clock, Entropy, Env};
 use auth_server::{AuthServer, Config, Parts};
-use axum::Router;
 use chassis::{App, Lifecycle, Limits};
 use e2e::{CALLBACK, approve, sign_in};
 use serde_json::json;
@@ -46,7 +45,7 @@ fn server(
     entropy: Entropy,
     lifecycle: &Lifecycle,
     issuer: &str,
-) -> Router {
+) -> App {
     let env = Env::default()
         .with("AUTH_SERVER_URL", issuer)
         .with("METRICS_ADDR", "off")
@@ -56,14 +55,14 @@ fn server(
     let config = Config::from_env(&env).0.expect("the settings are right");
     let (clock, lifecycle) = (clock.clone(), lifecycle.clone());
     let server = AuthServer::new(config, Parts { clock, entropy, store, lifecycle });
-    server.expect("it can be made").router()
+    server.expect("it can be made").app()
 }
 
 /// Makes instances of the authorization server.
 pub(crate) fn make(clock: &Clock, issuer: &str) -> Make {
     let (clock, issuer) = (clock.clone(), issuer.to_owned());
     std::sync::Arc::new(move |store, entropy, lifecycle| {
-        App::from(server(&clock, store, entropy, lifecycle, &issuer))
+        server(&clock, store, entropy, lifecycle, &issuer)
     })
 }
 

@@ -24,6 +24,19 @@ impl Redis {
         self.run(action, |client| client.get(key.clone())).await
     }
 
+    pub(crate) async fn get_both(
+        &self,
+        action: Action,
+        one: String,
+        other: String,
+    ) -> Result<(Option<Bytes>, Option<Bytes>), StoreError> {
+        if self.commands.is_clustered() {
+            return tokio::try_join!(self.get(action, one), self.get(action, other));
+        }
+        let keys = vec![Key::from(self.key(one)), Key::from(self.key(other))];
+        self.run(action, |client| client.mget(keys.clone())).await
+    }
+
     pub(crate) async fn left(
         &self,
         action: Action,

@@ -94,6 +94,19 @@ async fn what_has_moved_is_found_where_it_is() {
 }
 
 #[tokio::test]
+async fn two_records_are_got_at_once_from_two_nodes() {
+    let pair = Pair::start().await;
+    let notes = pair.store.table::<Note>();
+    for (key, count) in [("a", 1), ("b", 2)] {
+        notes.put(key, &Note { count }, LONG).await.unwrap();
+    }
+    pair.end(&pair.begin("note:b:text").await).await;
+    let (one, other) = notes.get_with::<Note>("a", "b").await.unwrap();
+    assert_eq!((one, other.map(|seen| seen.value.count)), (Some(Note { count: 1 }), Some(2)));
+    assert!(pair.has_redirected("errorstat_MOVED").await);
+}
+
+#[tokio::test]
 async fn what_is_on_its_way_is_waited_for() {
     let pair = Pair::start().await;
     let notes = pair.store.table::<Note>();

@@ -2,13 +2,28 @@
 
 use std::{convert::Infallible, sync::Arc};
 
+<<<<<<< HEAD
 use store::{Decoded, UpdateError};
+=======
+use serde::{Deserialize, Serialize};
+use store::{Record, UpdateError};
+>>>>>>> tokens
 use tokio::task::JoinSet;
 
 use crate::{
     Note, World, contract,
     world::{LONG, SHORT},
 };
+
+/// A record of another table.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Page {
+    number: u64,
+}
+
+impl Record for Page {
+    const PREFIX: &'static str = "page:";
+}
 
 contract!(
     what_is_put_is_got_until_it_is_removed,
@@ -21,7 +36,10 @@ contract!(
     of_64_concurrent_takes_one_gets_the_record,
     of_64_concurrent_claims_one_succeeds,
     a_claim_is_free_again_after_its_lifetime,
+    two_records_are_got_at_once_each_if_it_is_there,
     of_100_concurrent_updates_none_is_lost,
+    of_100_concurrent_updates_from_what_was_seen_none_is_lost,
+    an_update_from_what_was_seen_does_not_bring_back_what_is_gone,
     an_update_keeps_the_lifetime,
     an_update_that_refuses_changes_nothing,
     an_update_of_nothing_does_not_run,
@@ -36,6 +54,21 @@ async fn what_is_put_is_got_until_it_is_removed(world: World) {
     assert_eq!(there.remove("a").await, Ok(true));
     assert_eq!(there.remove("a").await, Ok(false));
     assert_eq!(here.get("a").await, Ok(None));
+}
+
+async fn two_records_are_got_at_once_each_if_it_is_there(world: World) {
+    let (notes, pages) = (world.store.table::<Note>(), world.other.table::<Page>());
+    let both = async |note: &str, page: &str| {
+        let (note, page) = notes.get_with::<Page>(note, page).await.unwrap();
+        (note.map(|note| note.count), page.map(|page| page.value.number))
+    };
+    assert_eq!(both("a", "b").await, (None, None));
+    notes.put("a", &Note { count: 1 }, LONG).await.unwrap();
+    assert_eq!(both("a", "b").await, (Some(1), None));
+    pages.put("b", &Page { number: 2 }, LONG).await.unwrap();
+    assert_eq!(both("a", "b").await, (Some(1), Some(2)));
+    assert_eq!(both("b", "b").await, (None, Some(2)));
+    assert_eq!(both("a", "a").await, (Some(1), None));
 }
 
 async fn a_later_put_replaces_the_record_and_its_lifetime(world: World) {
@@ -162,6 +195,36 @@ async fn of_100_concurrent_updates_none_is_lost(world: World) {
     seen.sort_unstable();
     assert_eq!(seen, (1..=100).collect::<Vec<u64>>());
     assert_eq!(notes.get("a").await, Ok(Some(Note { count: 100 })));
+}
+
+async fn of_100_concurrent_updates_from_what_was_seen_none_is_lost(world: World) {
+    let notes = world.store.table::<Note>();
+    notes.put("a", &Note { count: 0 }, LONG).await.unwrap();
+    let first = notes.see("a").await.unwrap().unwrap();
+    let mut tasks = JoinSet::new();
+    for index in 0..100 {
+        let store = if index % 2 == 0 { &world.store } else { &world.other };
+        let (notes, seen) = (store.table::<Note>(), first.clone());
+        tasks.spawn(async move {
+            let add = |note: Note| Ok::<_, Infallible>(Note { count: note.count + 1 });
+            notes.update_from("a", seen, add).await.unwrap().unwrap().count
+        });
+    }
+    let mut results = tasks.join_all().await;
+    results.sort_unstable();
+    assert!(results.into_iter().eq(1..=100));
+    assert_eq!(notes.get("a").await, Ok(Some(Note { count: 100 })));
+}
+
+async fn an_update_from_what_was_seen_does_not_bring_back_what_is_gone(world: World) {
+    let notes = world.store.table::<Note>();
+    let add = |note: Note| Ok::<_, Infallible>(Note { count: note.count + 1 });
+    notes.put("a", &Note { count: 1 }, LONG).await.unwrap();
+    let seen = notes.see("a").await.unwrap().unwrap();
+    notes.remove("a").await.unwrap();
+    assert_eq!(notes.see("a").await, Ok(None));
+    assert_eq!(notes.update_from("a", seen, add).await, Ok(None));
+    assert_eq!(notes.get("a").await, Ok(None));
 }
 
 async fn an_update_keeps_the_lifetime(world: World) {
