@@ -6,7 +6,7 @@
 //! one that nobody here vouches for, by a link that the user follows or not (section 7.12.2).
 
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{StatusCode, header};
 use store::StoreError;
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     AuthServer,
-    documents::DocumentError,
+    documents::{DocumentError, NoClient},
     domain::{
         AuthorizationRequest, BadClientUrl, Client, ClientUrl, PushedName, RedirectUri,
         RequestError, Wanted,
@@ -120,12 +120,7 @@ impl IntoResponse for AuthorizationRequestError {
             ),
             Self::Document { ref why, .. } if why.is_passing() => {
                 tracing::warn!(reason = %self, "authorization refused");
-                let (title, text) = (
-                    "This application cannot be checked right now",
-                    "The document in which it says what it is could not be fetched. Try again in \
-                     a minute.",
-                );
-                return page(StatusCode::SERVICE_UNAVAILABLE, &ErrorPage::new(title, text));
+                return unreachable_document();
             }
             Self::ClientUrl(_) | Self::Document { .. } => (
                 "This application does not say what it is",
@@ -146,6 +141,19 @@ impl IntoResponse for AuthorizationRequestError {
         tracing::warn!(reason = %self, "authorization refused");
         page(StatusCode::BAD_REQUEST, &ErrorPage::new(title, text))
     }
+}
+
+/// The document of a client cannot be had now: what to do, and when.
+pub(super) fn unreachable_document() -> Response {
+    let (title, text) = (
+        "This application cannot be checked right now",
+        "The document in which it says what it is could not be fetched: its host is away, too slow \
+         or asked too often. Nothing was sent to it. Reload this page in half a minute, or go back \
+         to the application and start again; if that does not help, its makers have to look at \
+         their host.",
+    );
+    let shown = page(StatusCode::SERVICE_UNAVAILABLE, &ErrorPage::new(title, text));
+    ([(header::RETRY_AFTER, "30")], shown).into_response()
 }
 
 /// The request that a browser comes with, and the client that has sent it.
@@ -192,14 +200,15 @@ async fn client(
         return Err(AuthorizationRequestError::UnknownClient);
     }
     let url = ClientUrl::parse(client_id, server.config().documents.allow_private)?;
-    if !server.documents().knows(&url).await {
+    let heard = clients.heard(client_id).await?;
+    if !server.documents().knows(&url, heard).await {
         server.guard().spend(Budget::Document, caller).await?;
     }
-    match server.documents().client(&url).await {
+    match server.documents().client(&url, heard).await {
         Ok(client) => Ok(client),
-        Err(why) => {
+        Err(NoClient { why, at }) => {
             if why.is_withdrawal() {
-                clients.withdraw(client_id).await?;
+                clients.withdraw(client_id, at).await?;
             }
             Err(AuthorizationRequestError::Document { client: client_id.to_owned(), why })
         }

@@ -7,11 +7,13 @@ use store::StoreError;
 
 use super::{
     answer,
+    authorization_request::unreachable_document,
     authorization_response::{respond, unanswerable},
 };
 use crate::{
     AuthServer,
     audit::Event,
+    documents::{DocumentError, NoClient},
     domain::{
         AuthorizationCode, AuthorizationRequest, Client, ClientUrl, Code, Grant, Ticket, User,
         can_be_silent,
@@ -47,6 +49,8 @@ pub(super) enum ConclusionError {
     RedirectUri,
     #[error("the client's host has withdrawn it meanwhile")]
     Withdrawn,
+    #[error("the client's host has withdrawn it, and cannot be asked again: {0}")]
+    Away(DocumentError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -67,6 +71,10 @@ impl IntoResponse for ConclusionError {
                 );
                 page(StatusCode::BAD_REQUEST, &ErrorPage::new(title, text))
             }
+            Self::Away(_) => {
+                tracing::warn!(reason = %self, "authorization refused");
+                unreachable_document()
+            }
             Self::Store(error) => answer::store_failure_page(error),
         }
     }
@@ -84,8 +92,8 @@ impl Conclusion {
         if !request.may_be_answered(client) {
             return Err(ConclusionError::RedirectUri);
         }
-        if ClientUrl::is_meant(&client.id) && !server.repo().clients.remember(client).await? {
-            return Err(ConclusionError::Withdrawn);
+        if ClientUrl::is_meant(&client.id) {
+            remember(server, client).await?;
         }
         let Self { user, auth_time, consent, login } = self;
         let (apps, now) = (&server.repo().apps, server.now());
@@ -130,5 +138,28 @@ impl Conclusion {
         server.repo().codes.add(&ticket, &code).await?;
         let result = [("code", ticket.expose())];
         Ok(respond(server.issuer().as_str(), &code.redirect_uri, state.as_deref(), &result))
+    }
+}
+
+/// Keeps the document as the user has seen it. If another instance was told meanwhile that there is
+/// none, the host has the last word: it says the same again, or the client is withdrawn.
+async fn remember(server: &AuthServer, seen: &Client) -> Result<(), ConclusionError> {
+    let clients = &server.repo().clients;
+    if clients.remember(seen).await? {
+        return Ok(());
+    }
+    let anywhere = server.config().documents.allow_private;
+    let url = ClientUrl::parse(&seen.id, anywhere).map_err(|_| ConclusionError::Withdrawn)?;
+    let heard = clients.heard(&seen.id).await?;
+    let again = match server.documents().client(&url, heard).await {
+        Ok(again) => again,
+        Err(NoClient { why, .. }) if why.is_passing() => return Err(ConclusionError::Away(why)),
+        Err(_) => return Err(ConclusionError::Withdrawn),
+    };
+    let is_same = Client { issued_at: seen.issued_at, ..again.clone() } == *seen;
+    if is_same && clients.remember(&again).await? {
+        Ok(())
+    } else {
+        Err(ConclusionError::Withdrawn)
     }
 }

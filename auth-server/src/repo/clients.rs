@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use store::{Record, Store, StoreError, Table, UpdateError};
 
 use super::TRANSACTION_LIFE;
+use crate::documents::Heard;
 use crate::domain::{Client, ClientUrl, Management, Registration, client_id, sha256_hex};
 
 /// How long a client that nobody has used is kept: many programs register and never come back.
@@ -15,7 +16,8 @@ const UNUSED: Duration = Duration::from_hours(24);
 /// How long a client is kept after a use.
 const USED: Duration = Duration::from_hours(90 * 24);
 
-/// How long it is known that a client was withdrawn: longer than any user is asked about one.
+/// How long it is known that a client was withdrawn: longer than any user is asked about one. It turns
+/// nobody away by itself: who has an older copy of the document asks its host again.
 const WITHDRAWN: Duration = TRANSACTION_LIFE.saturating_mul(2);
 
 /// How far the clock of the instance that has registered a client may be ahead.
@@ -35,7 +37,7 @@ enum Entry {
     },
 }
 
-/// The client is gone.
+/// Nothing is written: the client is gone, or has come back.
 struct Gone;
 
 /// A client as it is kept.
@@ -110,11 +112,21 @@ impl Clients {
     pub(crate) async fn remember(&self, client: &Client) -> Result<bool, StoreError> {
         let kept = Kept { client: client.clone(), management: None, used: true };
         let kept = Entry::Kept(Box::new(kept));
-        self.write(&client.id, |before| match before {
+        let next = |before: Option<Entry>| match before {
             Some(Entry::Deleted { at }) if at.is_none_or(|at| client.issued_at <= at) => Err(Gone),
             _ => Ok(kept.clone()),
+        };
+        self.write(&client.id, next, USED).await
+    }
+
+    /// The last that any instance has heard of this client from the host of its document.
+    pub(crate) async fn heard(&self, id: &str) -> Result<Option<Heard>, StoreError> {
+        let Some(name) = name(id) else { return Ok(None) };
+        Ok(match self.table.get(&name).await? {
+            Some(Entry::Kept(kept)) => Some(Heard::Good(kept.client.issued_at)),
+            Some(Entry::Deleted { at }) => at.map(Heard::Withdrawn),
+            None => None,
         })
-        .await
     }
 
     /// The client of this name.
@@ -168,12 +180,16 @@ impl Clients {
         self.table.put(&name, &Entry::Deleted { at: None }, USED).await
     }
 
-    /// Forgets a client whose host does not know it any more: its refresh tokens are of no use, and
-    /// who is being asked about it cannot let it in. What its host says from now on counts again.
-    pub(crate) async fn withdraw(&self, id: &str) -> Result<(), StoreError> {
-        let Some(name) = name(id) else { return Ok(()) };
-        let at = Some(self.clock.now());
-        self.table.put(&name, &Entry::Deleted { at }, WITHDRAWN).await
+    /// Forgets a client whose host did not know it any more at this moment: its refresh tokens are of
+    /// no use. What the host says later counts, and what it has said later already.
+    pub(crate) async fn withdraw(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
+        let next = |before: Option<Entry>| match before {
+            Some(Entry::Kept(kept)) if at < kept.client.issued_at => Err(Gone),
+            Some(Entry::Deleted { at: None }) => Err(Gone),
+            Some(Entry::Deleted { at: Some(before) }) if at < before => Err(Gone),
+            _ => Ok(Entry::Deleted { at: Some(at) }),
+        };
+        self.write(id, next, WITHDRAWN).await.map(drop)
     }
 
     /// Changes a client that is there, in a record or carried by its name.
@@ -190,7 +206,7 @@ impl Clients {
                 Ok(Entry::Kept(Box::new(change(kept))))
             }
         };
-        self.write(id, write).await
+        self.write(id, write, USED).await
     }
 
     /// Writes what comes of what is there, whoever else writes meanwhile: who reads first and writes
@@ -199,18 +215,19 @@ impl Clients {
         &self,
         id: &str,
         next: impl Fn(Option<Entry>) -> Result<Entry, Gone>,
+        keep: Duration,
     ) -> Result<bool, StoreError> {
         let Some(name) = name(id) else { return Ok(false) };
         loop {
             match self.table.update(&name, |before| next(Some(before))).await {
                 // An update leaves the lifetime as it was.
-                Ok(Some(_)) => return self.table.get_and_keep(&name, USED).await.map(|_| true),
+                Ok(Some(_)) => return self.table.get_and_keep(&name, keep).await.map(|_| true),
                 Ok(None) => {}
                 Err(UpdateError::Change(Gone)) => return Ok(false),
                 Err(UpdateError::Store(error)) => return Err(error),
             }
             let Ok(first) = next(None) else { return Ok(false) };
-            if self.table.claim(&name, &first, USED).await? {
+            if self.table.claim(&name, &first, keep).await? {
                 return Ok(true);
             }
             // Somebody was faster: what is there now is looked at.
@@ -305,12 +322,25 @@ mod tests {
     async fn a_client_that_was_withdrawn_while_its_user_was_asked_is_not_let_in() {
         let clients = clients(true);
         let seen = described(NOW);
-        clients.withdraw(&seen.id).await.unwrap();
+        clients.withdraw(&seen.id, NOW).await.unwrap();
         assert!(!clients.remember(&seen).await.unwrap());
         assert_eq!(clients.find(&seen.id).await.unwrap(), None);
         let again = described(LATER);
         assert!(clients.remember(&again).await.unwrap(), "its host says it again");
         assert_eq!(clients.find(&seen.id).await.unwrap(), Some(again));
+    }
+
+    #[tokio::test]
+    async fn what_was_found_out_before_the_host_said_otherwise_withdraws_nobody() {
+        let clients = clients(false);
+        let good = described(LATER);
+        assert!(clients.remember(&good).await.unwrap());
+        clients.withdraw(&good.id, NOW).await.unwrap();
+        assert_eq!(clients.heard(&good.id).await.unwrap(), Some(Heard::Good(LATER)));
+        clients.withdraw(&good.id, LATER).await.unwrap();
+        assert_eq!(clients.heard(&good.id).await.unwrap(), Some(Heard::Withdrawn(LATER)));
+        clients.withdraw(&good.id, NOW).await.unwrap();
+        assert_eq!(clients.heard(&good.id).await.unwrap(), Some(Heard::Withdrawn(LATER)));
     }
 
     #[tokio::test]

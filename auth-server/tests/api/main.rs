@@ -8,6 +8,7 @@ mod below_a_path;
 mod client_assertions;
 mod client_credentials;
 mod client_documents;
+mod client_documents_apart;
 mod consent;
 mod device;
 mod device_withdrawn;
