@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     AuthServer,
+    audit::Event,
     documents::{DocumentError, NoClient},
     domain::{
         AuthorizationRequest, BadClientUrl, Client, ClientUrl, PushedName, RedirectUri,
@@ -38,6 +39,8 @@ pub(super) enum AuthorizationRequestError {
     NoClient,
     #[error("the client is unknown, or its registration has expired")]
     UnknownClient,
+    #[error("the operator has blocked client {0}")]
+    Blocked(String),
     #[error("the client cannot be known: {0}")]
     ClientUrl(#[from] BadClientUrl),
     #[error("client {client} cannot be known: {why}")]
@@ -109,6 +112,7 @@ impl IntoResponse for AuthorizationRequestError {
                 return unanswerable();
             }
             Self::TooMany(refusal) => return limits::too_many_page(Budget::Document, refusal),
+            Self::Blocked(client) => return blocked(&client),
             Self::Request(ref refused) => {
                 tracing::warn!(reason = %self, "authorization refused");
                 return refused.answer();
@@ -141,6 +145,17 @@ impl IntoResponse for AuthorizationRequestError {
         tracing::warn!(reason = %self, "authorization refused");
         page(StatusCode::BAD_REQUEST, &ErrorPage::new(title, text))
     }
+}
+
+/// The operator does not want this client.
+pub(super) fn blocked(client: &str) -> Response {
+    Event::ClientBlocked.line().client(client).write();
+    let (title, text) = (
+        "This application is blocked here",
+        "Whoever runs this server does not let it in, and has ended what it had. Nothing was sent to \
+         it. Ask them if you think that this is a mistake.",
+    );
+    page(StatusCode::FORBIDDEN, &ErrorPage::new(title, text))
 }
 
 /// The document of a client cannot be had now: what to do, and when.
@@ -194,13 +209,23 @@ async fn client(
 ) -> Result<Client, AuthorizationRequestError> {
     let clients = &server.repo().clients;
     if !ClientUrl::is_meant(client_id) {
-        return server.client(client_id).await?.ok_or(AuthorizationRequestError::UnknownClient);
+        return match server.client(client_id).await? {
+            Some(client) => Ok(client),
+            None if server.is_blocked(client_id).await? => {
+                Err(AuthorizationRequestError::Blocked(client_id.to_owned()))
+            }
+            None => Err(AuthorizationRequestError::UnknownClient),
+        };
     }
     if !server.config().strangers.by_document {
         return Err(AuthorizationRequestError::UnknownClient);
     }
     let url = ClientUrl::parse(client_id, server.config().documents.allow_private)?;
-    let heard = clients.heard(client_id).await?;
+    let standing = clients.standing(client_id).await?;
+    if standing.is_blocked || server.config().clients.blocks(client_id) {
+        return Err(AuthorizationRequestError::Blocked(client_id.to_owned()));
+    }
+    let heard = standing.heard;
     if !server.documents().knows(&url, heard).await {
         server.guard().spend(Budget::Document, caller).await?;
     }

@@ -7,7 +7,7 @@ use store::StoreError;
 
 use super::{
     answer,
-    authorization_request::unreachable_document,
+    authorization_request::{blocked, unreachable_document},
     authorization_response::{respond, unanswerable},
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
         can_be_silent,
     },
     pages::{ErrorPage, page},
-    repo::CODE_LIFE,
+    repo::{CODE_LIFE, Standing},
 };
 
 /// Who has agreed, and how.
@@ -47,6 +47,8 @@ pub(super) enum Consent {
 pub(super) enum ConclusionError {
     #[error("the redirect URI is not one of the client's")]
     RedirectUri,
+    #[error("the operator has blocked the client meanwhile")]
+    Blocked(String),
     #[error("the client's host has withdrawn it meanwhile")]
     Withdrawn,
     #[error("the client's host has withdrawn it, and cannot be asked again: {0}")]
@@ -62,6 +64,7 @@ impl IntoResponse for ConclusionError {
                 tracing::warn!(reason = %self, "authorization refused");
                 unanswerable()
             }
+            Self::Blocked(client) => blocked(&client),
             Self::Withdrawn => {
                 tracing::warn!(reason = %self, "authorization refused");
                 let (title, text) = (
@@ -120,7 +123,12 @@ impl Conclusion {
         let family = login.unwrap_or_else(|| server.entropy().hex::<16>());
         event.line().client(&client_id).subject(&user.sub).login(&family).write();
         let life = server.lifetimes().family;
+        server.repo().clients.enlist_login(&client_id, life).await?;
         apps.enter(&user.sub, (&client_id, &family), life).await?;
+        // Who blocks a client ends the logins that are noted; one that is noted too late sees the block.
+        if server.is_blocked(&client_id).await? {
+            return Err(ConclusionError::Blocked(client_id));
+        }
         for login in apps.surplus(&user.sub).await? {
             server.repo().tokens.revoke_family(&login.family, life).await?;
             apps.leave(&user.sub, &login).await?;
@@ -150,7 +158,10 @@ async fn remember(server: &AuthServer, seen: &Client) -> Result<(), ConclusionEr
     }
     let anywhere = server.config().documents.allow_private;
     let url = ClientUrl::parse(&seen.id, anywhere).map_err(|_| ConclusionError::Withdrawn)?;
-    let heard = clients.heard(&seen.id).await?;
+    let Standing { heard, is_blocked } = clients.standing(&seen.id).await?;
+    if is_blocked {
+        return Err(ConclusionError::Blocked(seen.id.clone()));
+    }
     let again = match server.documents().client(&url, heard).await {
         Ok(again) => again,
         Err(NoClient { why, .. }) if why.is_passing() => return Err(ConclusionError::Away(why)),

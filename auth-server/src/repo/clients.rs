@@ -1,13 +1,15 @@
 //! Registered clients, and clients that have been let in by a document of theirs.
 
+mod operator;
+
 use std::{borrow::Cow, time::Duration};
 
 use ambient::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Record, Store, StoreError, Table, UpdateError};
+use store::{Record, Roster, Store, StoreError, Table, UpdateError};
 
+pub(crate) use self::operator::{Listed, Standing, State};
 use super::TRANSACTION_LIFE;
-use crate::documents::Heard;
 use crate::domain::{Client, ClientUrl, Management, Registration, client_id, sha256_hex};
 
 /// How long a client that nobody has used is kept: many programs register and never come back.
@@ -34,7 +36,29 @@ enum Entry {
         /// When it was withdrawn: what its host says later counts. None if it is gone for good.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<Timestamp>,
+        /// The operator has blocked it. To instances of earlier versions it is gone for good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        blocked: Option<Box<Blocked>>,
     },
+}
+
+/// A client that the operator does not let in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Blocked {
+    since: Timestamp,
+    /// What it was, if it was known.
+    kept: Option<Kept>,
+}
+
+/// What a registration is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// As one that is known.
+    Known,
+    /// Anew: it has to be added.
+    New,
+    /// As one that the operator has blocked.
+    Blocked,
 }
 
 /// Nothing is written: the client is gone, or has come back.
@@ -58,6 +82,8 @@ impl Record for Entry {
 #[derive(Debug)]
 pub(crate) struct Clients {
     table: Table<Entry>,
+    /// The names of all, for the operator.
+    roll: Roster,
     clock: Clock,
     /// Whether names carry registrations: a restart would forget the table.
     carries: bool,
@@ -68,42 +94,46 @@ pub(crate) struct Clients {
 impl Clients {
     pub(super) fn new(store: &Store, clock: &Clock, may_register: bool) -> Self {
         let carries = may_register && !store.is_shared();
-        Self { table: store.table(), clock: clock.clone(), carries, began: clock.now() }
+        let (table, roll) = (store.table(), store.roster());
+        Self { table, roll, clock: clock.clone(), carries, began: clock.now() }
     }
 
     /// Gives a registration its final name: the one under which it is known already, or the one
-    /// that carries it. `false` if it has to be added to be known.
-    pub(crate) async fn name(&self, registration: &mut Registration) -> Result<bool, StoreError> {
+    /// that carries it.
+    pub(crate) async fn name(&self, registration: &mut Registration) -> Result<Naming, StoreError> {
         let Registration { client, management, .. } = registration;
         if self.carries
             && let Some(id) = client_id::carry(client, management.as_ref())
         {
             client.id = id;
-            return Ok(true);
+            return Ok(Naming::Known);
         }
         if management.is_some() {
-            return Ok(false);
+            return Ok(Naming::New);
         }
         let id = client_id::common(client);
         match self.table.get(&id).await? {
             None => client.id = id,
+            Some(Entry::Deleted { blocked: Some(_), .. }) => return Ok(Naming::Blocked),
             Some(Entry::Kept(kept)) if client_id::common(&kept.client) == id => {
                 let keep = if kept.used { USED } else { UNUSED };
                 self.table.get_and_keep(&id, keep).await?;
+                self.enlist(&id, keep).await?;
                 *client = kept.client;
-                return Ok(true);
+                return Ok(Naming::Known);
             }
             // Two texts with one hash do not happen; the random name is as good.
             Some(_) => {}
         }
-        Ok(false)
+        Ok(Naming::New)
     }
 
     /// Keeps a new client.
     pub(crate) async fn add(&self, registration: &Registration) -> Result<(), StoreError> {
         let Registration { client, management, .. } = registration;
         let kept = Kept { client: client.clone(), management: management.clone(), used: false };
-        self.table.put(&client.id, &Entry::Kept(Box::new(kept)), UNUSED).await
+        self.table.put(&client.id, &Entry::Kept(Box::new(kept)), UNUSED).await?;
+        self.enlist(&client.id, UNUSED).await
     }
 
     /// Keeps what a document said when a user let its client in. The token endpoint asks nobody
@@ -113,20 +143,12 @@ impl Clients {
         let kept = Kept { client: client.clone(), management: None, used: true };
         let kept = Entry::Kept(Box::new(kept));
         let next = |before: Option<Entry>| match before {
-            Some(Entry::Deleted { at }) if at.is_none_or(|at| client.issued_at <= at) => Err(Gone),
+            Some(Entry::Deleted { at, .. }) if at.is_none_or(|at| client.issued_at <= at) => {
+                Err(Gone)
+            }
             _ => Ok(kept.clone()),
         };
         self.write(&client.id, next, USED).await
-    }
-
-    /// The last that any instance has heard of this client from the host of its document.
-    pub(crate) async fn heard(&self, id: &str) -> Result<Option<Heard>, StoreError> {
-        let Some(name) = name(id) else { return Ok(None) };
-        Ok(match self.table.get(&name).await? {
-            Some(Entry::Kept(kept)) => Some(Heard::Good(kept.client.issued_at)),
-            Some(Entry::Deleted { at }) => at.map(Heard::Withdrawn),
-            None => None,
-        })
     }
 
     /// The client of this name.
@@ -177,7 +199,7 @@ impl Clients {
     /// Deletes a client for good. The tombstone outlives every token and the name itself.
     pub(crate) async fn delete(&self, id: &str) -> Result<(), StoreError> {
         let Some(name) = name(id) else { return Ok(()) };
-        self.table.put(&name, &Entry::Deleted { at: None }, USED).await
+        self.table.put(&name, &Entry::Deleted { at: None, blocked: None }, USED).await
     }
 
     /// Forgets a client whose host did not know it any more at this moment: its refresh tokens are of
@@ -185,9 +207,9 @@ impl Clients {
     pub(crate) async fn withdraw(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
         let next = |before: Option<Entry>| match before {
             Some(Entry::Kept(kept)) if at < kept.client.issued_at => Err(Gone),
-            Some(Entry::Deleted { at: None }) => Err(Gone),
-            Some(Entry::Deleted { at: Some(before) }) if at < before => Err(Gone),
-            _ => Ok(Entry::Deleted { at: Some(at) }),
+            Some(Entry::Deleted { at: None, .. }) => Err(Gone),
+            Some(Entry::Deleted { at: Some(before), .. }) if at < before => Err(Gone),
+            _ => Ok(Entry::Deleted { at: Some(at), blocked: None }),
         };
         self.write(id, next, WITHDRAWN).await.map(drop)
     }
@@ -253,7 +275,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::Ticket;
+    use crate::{documents::Heard, domain::Ticket};
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
     const LATER: Timestamp = Timestamp::from_secs(1_800_000_060);
@@ -269,7 +291,7 @@ mod tests {
         let metadata: Value = json!({ "redirect_uris": [REDIRECTS] });
         let metadata = serde_json::from_value(metadata).unwrap();
         let mut made = Registration::new(metadata, NOW, &Entropy::seeded(1)).unwrap();
-        if !clients.name(&mut made).await.unwrap() {
+        if clients.name(&mut made).await.unwrap() == Naming::New {
             clients.add(&made).await.unwrap();
         }
         made.client
@@ -336,11 +358,11 @@ mod tests {
         let good = described(LATER);
         assert!(clients.remember(&good).await.unwrap());
         clients.withdraw(&good.id, NOW).await.unwrap();
-        assert_eq!(clients.heard(&good.id).await.unwrap(), Some(Heard::Good(LATER)));
+        assert_eq!(clients.standing(&good.id).await.unwrap().heard, Some(Heard::Good(LATER)));
         clients.withdraw(&good.id, LATER).await.unwrap();
-        assert_eq!(clients.heard(&good.id).await.unwrap(), Some(Heard::Withdrawn(LATER)));
+        assert_eq!(clients.standing(&good.id).await.unwrap().heard, Some(Heard::Withdrawn(LATER)));
         clients.withdraw(&good.id, NOW).await.unwrap();
-        assert_eq!(clients.heard(&good.id).await.unwrap(), Some(Heard::Withdrawn(LATER)));
+        assert_eq!(clients.standing(&good.id).await.unwrap().heard, Some(Heard::Withdrawn(LATER)));
     }
 
     #[tokio::test]
@@ -361,7 +383,7 @@ mod tests {
     #[test]
     fn a_tombstone_of_the_version_before_is_read() {
         let entry: Entry = serde_json::from_value(json!({ "state": "deleted" })).unwrap();
-        assert!(matches!(entry, Entry::Deleted { at: None }));
+        assert!(matches!(entry, Entry::Deleted { at: None, blocked: None }));
         assert_eq!(serde_json::to_value(entry).unwrap(), json!({ "state": "deleted" }));
     }
 }
