@@ -1,7 +1,6 @@
 //! What is kept, under which name and for how long: typed tables below `auth:*`.
 //!
-//! Tickets are named by their SHA-256, so whoever reads the store can use none of them. What says
-//! something of people is sealed (`Record::SEALED`); what clients have registered is not.
+//! Tickets are named by their SHA-256, so whoever reads the store can use none of them.
 //!
 //! | key | holds | life |
 //! |---|---|---|
@@ -25,8 +24,8 @@
 //! | `auth:visit:{sha256(key)}` | which device somebody is deciding about | ten minutes |
 //! | `auth:keys:ring` | the signing keys (`keys`) | 400 days from each use |
 //! | `auth:jti:{hash}` | that an assertion was used (`assertions`) | as long as it would count |
-//! | `auth:limit:{budget}:{hash of address}` | how often something was done from there | the window of the limit |
-//! | `auth:ladder:{hash of account or address}` | failed logins | a day, and the longest pause |
+//! | `auth:limit:{budget}:{address}` | how often something was done from there | the window of the limit |
+//! | `auth:ladder:{account or address}` | failed logins | a day, and the longest pause |
 //! | `auth:session:{sha256(cookie)}` | who is logged in in a browser | `AUTH_SESSION_TTL` |
 //! | `auth:apps:{sha256(user)}` | the logins that a user's clients have got | as long as they can live |
 //! | `auth:consent:{sha256(user, client)}` | what a user has allowed a client | 90 days |

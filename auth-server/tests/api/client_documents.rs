@@ -1,5 +1,7 @@
 //! Clients that are known by a document of theirs.
 
+mod apart;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -90,7 +92,7 @@ async fn answer(State(answers): State<Arc<Mutex<Answers>>>) -> impl IntoResponse
     (StatusCode::from_u16(status).unwrap(), headers, answers.body.clone())
 }
 
-pub(crate) fn document(url: &str) -> Value {
+fn document(url: &str) -> Value {
     json!({ "client_id": url, "client_name": "Good Client", "redirect_uris": [CALLBACK] })
 }
 

@@ -9,7 +9,6 @@ mod blocked;
 mod client_assertions;
 mod client_credentials;
 mod client_documents;
-mod client_documents_apart;
 mod consent;
 mod device;
 mod device_withdrawn;

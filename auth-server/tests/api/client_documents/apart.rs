@@ -5,8 +5,8 @@ use ambient::Clock;
 use serde_json::json;
 use testkit::{oauth::Tokens, redis::namespace};
 
+use super::{Host, document, open};
 use crate::{
-    client_documents::{Host, document, open},
     keys_on_redis::connect,
     support::{World, approve, redemption, sign_in},
 };
