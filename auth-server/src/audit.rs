@@ -17,6 +17,8 @@ pub(crate) enum Event {
     ClientChanged,
     /// A client has deleted its registration, and with it its tokens.
     ClientDeleted,
+    /// A client that the operator has blocked has come.
+    ClientBlocked,
     /// A client has sent a user, who is asked.
     AuthorizationBegun,
     /// A user has logged in.
@@ -80,6 +82,7 @@ impl Event {
             Self::ClientRegistered => "client.registered",
             Self::ClientChanged => "client.changed",
             Self::ClientDeleted => "client.deleted",
+            Self::ClientBlocked => "client.blocked",
             Self::AuthorizationBegun => "authorization.begun",
             Self::LoginOk => "login.ok",
             Self::LoginFailed => "login.failed",
@@ -124,6 +127,7 @@ impl Event {
             Self::LoginFailed
             | Self::LoginRefused
             | Self::LoginLocked
+            | Self::ClientBlocked
             | Self::CredentialsRefused
             | Self::RateLimited => Outcome::Refused,
             Self::CodeReplayed | Self::CodeMisused | Self::RefreshReused | Self::ForeignToken => {

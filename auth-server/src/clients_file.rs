@@ -9,6 +9,10 @@
 //! without a gap. Instead of secrets a client can have public keys, as `jwks` or at a `jwks_uri`
 //! (RFC 7523). `scope` is a limit (decision 0078); for a client that acts for users it can name
 //! `openid`, `profile` and `email`.
+//!
+//! `blocked` has the names of registered clients, and URLs of documents, that are not let in.
+
+use std::collections::HashSet;
 
 use ambient::{Secret, Timestamp};
 use serde::Deserialize;
@@ -16,7 +20,8 @@ use serde_json::Value;
 use shared::oauth::{ScopeSet, Sensitive};
 
 use crate::domain::{
-    Authentication, Client, KeySource, RedirectUri, SecretHash, client_id, identity_scopes,
+    Authentication, Client, ClientUrl, KeySource, RedirectUri, SecretHash, client_id,
+    identity_scopes,
 };
 
 /// Shorter secrets can be guessed.
@@ -24,18 +29,26 @@ pub(crate) const MIN_SECRET: usize = 32;
 
 const MAX_ID: usize = 100;
 
+/// What a name is not that is to be blocked.
+pub(crate) const CANNOT_BE_BLOCKED: &str = "is neither a client_id that registration has given out \
+                                            nor the https URL of a client's document";
+
 /// The clients of a file.
 #[derive(Clone, Debug, Default)]
 pub struct GivenClients {
     pub(crate) clients: Vec<Client>,
     /// Whether the file has secrets that whoever reads it could use.
     pub(crate) has_clear_secrets: bool,
+    /// What is not let in of what has registered or has a document.
+    blocked: HashSet<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     clients: Vec<Entry>,
+    #[serde(default)]
+    blocked: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -88,7 +101,17 @@ impl GivenClients {
             let client = entry.client(scopes);
             clients.push(client.map_err(|problem| format!("client {number}: {problem}"))?);
         }
-        Ok(Self { clients, has_clear_secrets })
+        if let Some(id) = file.blocked.iter().find(|id| !can_be_blocked(id)) {
+            let id: String = id.chars().take(MAX_ID).collect();
+            return Err(format!("blocked: `{}` {CANNOT_BE_BLOCKED}", id.escape_debug()));
+        }
+        let blocked = file.blocked.iter().map(|id| client_id::blocked_by(id).into_owned());
+        Ok(Self { clients, has_clear_secrets, blocked: blocked.collect() })
+    }
+
+    /// Whether the operator has blocked what registers so, or has this document.
+    pub(crate) fn blocks(&self, id: &str) -> bool {
+        !self.blocked.is_empty() && self.blocked.contains(&*client_id::blocked_by(id))
     }
 
     /// Whether one of them acts for itself.
@@ -100,6 +123,11 @@ impl GivenClients {
     pub(crate) fn find(&self, id: &str) -> Option<&Client> {
         self.clients.iter().find(|client| client.id == id)
     }
+}
+
+/// Whether this can be a client that is not the operator's own.
+pub(crate) fn can_be_blocked(id: &str) -> bool {
+    client_id::is_registered(id) || ClientUrl::parse(id, true).is_ok()
 }
 
 impl Entry {

@@ -1,8 +1,11 @@
 //! Clients that are known by a document of theirs: fetched when a person brings the client along,
 //! and kept for as long as HTTP allows.
 //!
-//! What a host says is final: a document that is gone or wrong withdraws the client. That a host
-//! cannot be reached says nothing, and the copy that is there goes on for a while.
+//! What a host says is final: a document that is gone or wrong withdraws the client, if the host says
+//! it twice. That a host cannot be reached says nothing, and the copy that is there goes on for a while.
+//!
+//! Each instance has copies of its own. What the store has heard since counts more than a copy
+//! ([`Heard`]): whoever holds the older word asks the host again.
 
 use std::time::{Duration, SystemTime};
 
@@ -35,6 +38,24 @@ pub(crate) struct Documents {
     kept: Cache<String, Kept>,
 }
 
+/// The last that any instance has heard of a client from its host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// What the document said at this moment has let the client in.
+    Good(Timestamp),
+    /// At this moment it was gone or wrong.
+    Withdrawn(Timestamp),
+}
+
+/// There is no client.
+#[derive(Clone, Debug)]
+pub(crate) struct NoClient {
+    /// Why.
+    pub(crate) why: DocumentError,
+    /// When that was found out.
+    pub(crate) at: Timestamp,
+}
+
 /// Why there is no client.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum DocumentError {
@@ -50,6 +71,8 @@ pub(crate) enum DocumentError {
 #[derive(Clone)]
 struct Kept {
     result: Result<Client, DocumentError>,
+    /// When the host was asked.
+    at: Timestamp,
     /// When it is asked for again.
     fresh_until: Timestamp,
     /// How long a client goes on while its host cannot be reached.
@@ -63,57 +86,91 @@ impl Documents {
     }
 
     /// The client of this name, as its document says. All who ask at the same time wait for one
-    /// fetch.
-    pub(crate) async fn client(&self, url: &ClientUrl) -> Result<Client, DocumentError> {
+    /// fetch. `heard` is what the store knows.
+    pub(crate) async fn client(
+        &self,
+        url: &ClientUrl,
+        heard: Option<Heard>,
+    ) -> Result<Client, NoClient> {
         let hosts = &self.policy.hosts;
         if !hosts.is_empty() && !hosts.iter().any(|host| host == url.host()) {
-            return Err(DocumentError::Host);
+            return Err(NoClient { why: DocumentError::Host, at: self.clock.now() });
         }
-        let before = self.kept.get(url.as_str()).await;
+        let before = self.kept.get(url.as_str()).await.filter(|kept| kept.stands(heard));
         let entry = self.kept.entry_by_ref(url.as_str());
-        let is_stale = |kept: &Kept| kept.fresh_until <= self.clock.now();
-        let now = entry.or_insert_with_if(self.ask(url, before), is_stale).await;
-        now.into_value().result
+        let is_stale = |kept: &Kept| !kept.is_fresh(heard, self.clock.now());
+        let now = entry.or_insert_with_if(self.ask(url, before, heard), is_stale).await;
+        let Kept { result, at, .. } = now.into_value();
+        result.map_err(|why| NoClient { why, at })
     }
 
     /// Whether nothing has to be fetched to know this client.
-    pub(crate) async fn knows(&self, url: &ClientUrl) -> bool {
+    pub(crate) async fn knows(&self, url: &ClientUrl, heard: Option<Heard>) -> bool {
         let kept = self.kept.get(url.as_str()).await;
-        kept.is_some_and(|kept| self.clock.now() < kept.fresh_until)
+        kept.is_some_and(|kept| kept.is_fresh(heard, self.clock.now()))
     }
 
-    async fn ask(&self, url: &ClientUrl, before: Option<Kept>) -> Kept {
-        let fetched = self.fetcher.json(url.url()).await;
+    async fn ask(&self, url: &ClientUrl, before: Option<Kept>, heard: Option<Heard>) -> Kept {
+        let mut read = self.read(url, heard).await;
+        if read.as_ref().is_err_and(DocumentError::is_withdrawal) {
+            // What ends every login of a client is no single answer of a host with many machines.
+            read = self.read(url, heard).await;
+        }
         let now = self.clock.now();
-        let mut fresh_until = now + MIN_FRESH;
-        let result = match fetched {
-            Ok(fetched) => {
-                let anywhere = self.policy.allow_private;
-                let client = read_document(url, &fetched.body, now).and_then(|client| {
-                    client.check_keys(anywhere).map_err(MetadataError::from)?;
-                    Ok(client)
-                });
-                if client.is_ok() {
-                    fresh_until = now + fresh_for(url, &fetched.headers, now);
-                }
-                client.map_err(DocumentError::from)
+        let (at, usable_until) = (later_than(heard, now), now + MAX_FRESH);
+        match read {
+            Ok((client, fresh)) => {
+                Kept { result: Ok(client), at, fresh_until: now + fresh, usable_until }
             }
             Err(error) => {
                 let usable = before.filter(|kept| error.is_passing() && now < kept.usable_until);
-                if let Some(Kept { result: Ok(client), usable_until, .. }) = usable {
+                if let Some(Kept { result: Ok(client), at, usable_until, .. }) = usable {
                     tracing::warn!(client = url.as_str(), %error, "an old document is used");
-                    let fresh_until = fresh_until.min(usable_until);
-                    return Kept { result: Ok(client), fresh_until, usable_until };
+                    let fresh_until = (now + MIN_FRESH).min(usable_until);
+                    return Kept { result: Ok(client), at, fresh_until, usable_until };
                 }
-                Err(error.into())
+                // What was our own doing says nothing about the document.
+                let is_ours =
+                    matches!(error, DocumentError::Fetch(FetchError::Busy | FetchError::TooOften));
+                let fresh_until = if is_ours { now } else { now + MIN_FRESH };
+                Kept { result: Err(error), at, fresh_until, usable_until }
             }
-        };
-        if matches!(result, Err(DocumentError::Fetch(FetchError::Busy | FetchError::TooOften))) {
-            // That was our own doing, and says nothing about the document.
-            fresh_until = now;
         }
-        Kept { result, fresh_until, usable_until: now + MAX_FRESH }
     }
+
+    /// The client that the document makes now, and how long it may be used.
+    async fn read(
+        &self,
+        url: &ClientUrl,
+        heard: Option<Heard>,
+    ) -> Result<(Client, Duration), DocumentError> {
+        let fetched = self.fetcher.json(url.url()).await?;
+        let now = self.clock.now();
+        let client = read_document(url, &fetched.body, later_than(heard, now))?;
+        let anywhere = self.policy.allow_private;
+        client.check_keys(anywhere).map_err(|why| BadDocument::from(MetadataError::from(why)))?;
+        Ok((client, fresh_for(url, &fetched.headers, now)))
+    }
+}
+
+impl Kept {
+    fn is_fresh(&self, heard: Option<Heard>, now: Timestamp) -> bool {
+        now < self.fresh_until && self.stands(heard)
+    }
+
+    /// Whether nobody has heard the contrary since.
+    fn stands(&self, heard: Option<Heard>) -> bool {
+        match (&self.result, heard) {
+            (Ok(_), Some(Heard::Withdrawn(at))) | (Err(_), Some(Heard::Good(at))) => at < self.at,
+            (Ok(_), Some(Heard::Good(_))) | (Err(_), Some(Heard::Withdrawn(_))) | (_, None) => true,
+        }
+    }
+}
+
+/// Now; and after what was heard before, however the clocks of the instances differ.
+fn later_than(heard: Option<Heard>, now: Timestamp) -> Timestamp {
+    let Some(Heard::Good(at) | Heard::Withdrawn(at)) = heard else { return now };
+    now.max(at + Duration::from_millis(1))
 }
 
 impl DocumentError {
@@ -176,6 +233,16 @@ mod tests {
             };
             let headers = pairs.iter().map(header).collect();
             assert_eq!(fresh_for(&url, &headers, now).as_secs(), seconds, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_heard_later_is_later_on_every_clock() {
+        let (now, ahead) = (Timestamp::from_secs(100), Timestamp::from_secs(160));
+        assert_eq!(later_than(None, now), now);
+        for heard in [Heard::Good(ahead), Heard::Withdrawn(ahead)] {
+            assert!(later_than(Some(heard), now) > ahead, "{heard:?}");
+            assert_eq!(later_than(Some(heard), Timestamp::from_secs(200)).as_secs(), 200);
         }
     }
 

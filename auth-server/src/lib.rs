@@ -195,10 +195,18 @@ impl AuthServer {
 
     /// The client of this name: the operator's, or a registered one.
     async fn client(&self, id: &str) -> Result<Option<Client>, StoreError> {
+        if self.config().clients.blocks(id) {
+            return Ok(None);
+        }
         match self.config().clients.find(id) {
             Some(client) => Ok(Some(client.clone())),
             None => self.repo().clients.find(id).await,
         }
+    }
+
+    /// Whether the operator has blocked the client of this name, in the file or by a command.
+    async fn is_blocked(&self, id: &str) -> Result<bool, StoreError> {
+        Ok(self.config().clients.blocks(id) || self.repo().clients.standing(id).await?.is_blocked)
     }
 
     fn assertions(&self) -> &Assertions {

@@ -1,6 +1,8 @@
-//! `auth-server client`: the file of the operator's clients, written so that the server takes it.
+//! `auth-server client`: the clients of the operator, in a file that is written so that the server takes
+//! it, and those that have registered or have a document, in the store.
 //!
 //! A server reads the file when it starts. A secret is told once, here, and only its hash is kept.
+//! What is changed in the store holds at every instance at once.
 
 use std::{
     fs,
@@ -12,18 +14,37 @@ use ambient::{Env, Secret};
 use clap::{ArgGroup, Args, Subcommand};
 use serde_json::{Value, json};
 
-use super::{CommandError, Rows, World};
-use crate::{Config, clients_file::GivenClients, domain::SecretHash};
+use super::{
+    CommandError, Rows, World,
+    registered::{Page, Registered},
+    shared_store,
+};
+use crate::{
+    Config,
+    clients_file::{GivenClients, can_be_blocked},
+    domain::SecretHash,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Adds a client, and tells its new secret. It acts for itself, or for users if it has a
-    /// redirect URI.
+    /// Adds a client to the file, and tells its new secret. It acts for itself, or for users if it has
+    /// a redirect URI.
     Add(Add),
-    /// Shows the clients.
-    List,
-    /// Removes a client. Its tokens end by themselves.
+    /// Shows the clients: those of the file, then those of the store.
+    List(Page),
+    /// Removes a client. Tokens of one in the store end at once; it may register again.
     Remove {
+        /// Its client id.
+        id: String,
+    },
+    /// Lets a client in no more that has registered or has a document, and ends its logins and tokens.
+    /// Without a store it is written to the file.
+    Block {
+        /// Its client id.
+        id: String,
+    },
+    /// Lets a blocked client in again. What it had got is over.
+    Unblock {
         /// Its client id.
         id: String,
     },
@@ -54,35 +75,91 @@ pub(super) struct Add {
     devices: bool,
 }
 
-pub(super) fn run(command: &Command, env: &Env, world: &World) -> Result<String, CommandError> {
+pub(super) async fn run(
+    command: &Command,
+    env: &Env,
+    world: &World,
+) -> Result<String, CommandError> {
     let path = path(env)?;
     // The file may have mistakes, or not be there yet; nothing else may.
     let config = Config::from_env(&env.clone().with("AUTH_CLIENTS_FILE", "")).0?;
-    let mut file = read(&path)?;
-    let said = match command {
-        Command::List => return Ok(list(&file)),
-        Command::Add(client) => add(&mut file, client, world)?,
-        Command::Remove { id } => remove(&mut file, id)?,
-    };
-    let text = serde_json::to_string_pretty(&file).map_err(io::Error::from);
-    let text = text.map_err(|source| CommandError::File { path: path.clone(), source })?;
-    let taken = &config.resource_server.id;
-    GivenClients::read(&text, &config.scopes, taken).map_err(CommandError::Clients)?;
-    write(&path, &text).map_err(|source| CommandError::File { path, source })?;
-    Ok(format!("{said}Servers read the file when they start.\n"))
+    let store = shared_store(&config).await?;
+    let registered = store.map(|store| Registered::new(&store, &config, world));
+    let file = path.map(|path| File::read(path, config)).transpose()?;
+    match command {
+        Command::Add(client) => {
+            file.ok_or(CommandError::NoFile)?.change(|file| add(file, client, world))
+        }
+        Command::List(page) => list(file.as_ref(), registered.as_ref(), page).await,
+        Command::Remove { id } => match (file, registered) {
+            (Some(file), _) if file.has(id) => file.change(|file| remove(file, id)),
+            (_, Some(registered)) => registered.remove(id).await,
+            (Some(_), None) => Err(CommandError::NoClient(id.clone())),
+            (None, None) => Err(CommandError::NoPlace),
+        },
+        Command::Block { id } => match (file, registered) {
+            (Some(file), _) if file.has(id) => Err(CommandError::IsGiven(id.clone())),
+            _ if !can_be_blocked(id) => Err(CommandError::NotRegistered(id.clone())),
+            (_, Some(registered)) => registered.block(id).await,
+            (Some(file), None) => file.change(|file| block(file, id)),
+            (None, None) => Err(CommandError::NoPlace),
+        },
+        Command::Unblock { id } => match (file, registered) {
+            (Some(file), _) if file.blocks(id) => file.change(|file| unblock(file, id)),
+            (_, Some(registered)) => registered.unblock(id).await,
+            (Some(_), None) => Err(CommandError::NotBlocked(id.clone())),
+            (None, None) => Err(CommandError::NoPlace),
+        },
+    }
 }
 
-fn path(env: &Env) -> Result<PathBuf, CommandError> {
+fn path(env: &Env) -> Result<Option<PathBuf>, CommandError> {
     let (path, _) = env.read(|read| read.setting("AUTH_CLIENTS_FILE", "").optional::<String>());
-    path?.map(PathBuf::from).ok_or(CommandError::NoFile)
+    Ok(path?.map(PathBuf::from))
 }
 
-fn read(path: &Path) -> Result<Value, CommandError> {
-    let file = |source| CommandError::File { path: path.to_owned(), source };
-    match fs::read(path) {
-        Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from).map_err(file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(json!({ "clients": [] })),
-        Err(error) => Err(file(error)),
+/// The file, and what it has to fit.
+struct File {
+    path: PathBuf,
+    content: Value,
+    config: Config,
+}
+
+impl File {
+    fn read(path: PathBuf, config: Config) -> Result<Self, CommandError> {
+        let content = match fs::read(&path) {
+            Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(json!({ "clients": [] })),
+            Err(error) => Err(error),
+        };
+        match content {
+            Ok(content) => Ok(Self { path, content, config }),
+            Err(source) => Err(CommandError::File { path, source }),
+        }
+    }
+
+    fn has(&self, id: &str) -> bool {
+        let mut clients = self.content["clients"].as_array().into_iter().flatten();
+        clients.any(|client| client["client_id"] == id)
+    }
+
+    fn blocks(&self, id: &str) -> bool {
+        self.content["blocked"].as_array().into_iter().flatten().any(|blocked| blocked == id)
+    }
+
+    /// Writes what comes of a change, if a server would take it.
+    fn change(
+        self,
+        change: impl FnOnce(&mut Value) -> Result<String, CommandError>,
+    ) -> Result<String, CommandError> {
+        let Self { path, mut content, config } = self;
+        let said = change(&mut content)?;
+        let text = serde_json::to_string_pretty(&content).map_err(io::Error::from);
+        let text = text.map_err(|source| CommandError::File { path: path.clone(), source })?;
+        let taken = &config.resource_server.id;
+        GivenClients::read(&text, &config.scopes, taken).map_err(CommandError::Clients)?;
+        write(&path, &text).map_err(|source| CommandError::File { path, source })?;
+        Ok(format!("{said}Servers read the file when they start.\n"))
     }
 }
 
@@ -147,7 +224,45 @@ fn remove(file: &mut Value, id: &str) -> Result<String, CommandError> {
     Ok(format!("client `{id}` is removed. "))
 }
 
-fn list(file: &Value) -> String {
+/// The member `blocked` of the file.
+fn blocked(file: &mut Value) -> Result<&mut Vec<Value>, CommandError> {
+    if file.get("blocked").is_none() {
+        file["blocked"] = json!([]);
+    }
+    let list = file.get_mut("blocked").and_then(Value::as_array_mut);
+    list.ok_or_else(|| CommandError::Clients("is not a file of clients".to_owned()))
+}
+
+fn block(file: &mut Value, id: &str) -> Result<String, CommandError> {
+    let blocked = blocked(file)?;
+    if !blocked.iter().any(|blocked| blocked == id) {
+        blocked.push(json!(id));
+    }
+    Ok(format!("client `{id}` is blocked. "))
+}
+
+fn unblock(file: &mut Value, id: &str) -> Result<String, CommandError> {
+    blocked(file)?.retain(|blocked| blocked != id);
+    Ok(format!("client `{id}` is not blocked any more. "))
+}
+
+async fn list(
+    file: Option<&File>,
+    registered: Option<&Registered>,
+    page: &Page,
+) -> Result<String, CommandError> {
+    if file.is_none() && registered.is_none() {
+        return Err(CommandError::NoPlace);
+    }
+    let first = file.filter(|_| page.is_first()).map(|file| list_file(&file.content));
+    let first = first.unwrap_or_default();
+    match registered {
+        None => Ok(first),
+        Some(registered) => Ok(first + &registered.list(page).await?),
+    }
+}
+
+fn list_file(file: &Value) -> String {
     let clients = file["clients"].as_array().into_iter().flatten();
     let text = |client: &Value, name: &str| client[name].as_str().unwrap_or_default().to_owned();
     let rows = clients.map(|client| {
@@ -162,5 +277,7 @@ fn list(file: &Value) -> String {
         let scope = if has("scope") { text(client, "scope") } else { "all scopes".to_owned() };
         [text(client, "client_id"), proof.to_owned(), scope, text(client, "client_name")]
     });
-    Rows(rows.collect()).to_string()
+    let blocked = file["blocked"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let blocked: String = blocked.map(|id| format!("{id}  BLOCKED\n")).collect();
+    Rows(rows.collect()).to_string() + &blocked
 }

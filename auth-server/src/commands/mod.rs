@@ -8,6 +8,7 @@ mod config;
 mod doctor;
 mod doctor_store;
 mod keys;
+mod registered;
 
 use std::{fmt, io, path::PathBuf};
 
@@ -16,7 +17,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use clap_complete::Shell;
 use store::{Store, StoreError};
 
-use crate::{Config, keys::KeyError, run};
+use crate::{Config, clients_file::CANNOT_BE_BLOCKED, keys::KeyError, run};
 
 /// The command line.
 #[derive(Debug, Parser)]
@@ -41,7 +42,8 @@ enum Command {
     /// Signing keys.
     #[command(subcommand)]
     Keys(keys::Command),
-    /// Clients in the file that `AUTH_CLIENTS_FILE` names.
+    /// Clients: those of the operator, in the file that `AUTH_CLIENTS_FILE` names, and those that have
+    /// registered or have a document, in the store.
     #[command(subcommand)]
     Client(clients::Command),
     /// Says whether settings, store, keys and the running server fit together. Ends with 1 when
@@ -118,9 +120,27 @@ pub enum CommandError {
     /// The file would not be accepted by the server.
     #[error("AUTH_CLIENTS_FILE {0}")]
     Clients(String),
+    /// Nothing names a place where clients are.
+    #[error(
+        "neither AUTH_CLIENTS_FILE nor REDIS_URL is set: the clients that have registered are in the \
+         memory of the server, and end with it"
+    )]
+    NoPlace,
     /// There is no such client.
-    #[error("there is no client `{0}` in AUTH_CLIENTS_FILE; `client list` shows those that are")]
+    #[error("there is no client `{0}`; `client list` shows those that there are")]
     NoClient(String),
+    /// It is not blocked.
+    #[error("client `{0}` is not blocked; `client list` shows those that are")]
+    NotBlocked(String),
+    /// It is blocked.
+    #[error("client `{0}` is blocked; `client unblock` lets it in again")]
+    IsBlocked(String),
+    /// The operator's own clients are not blocked but removed.
+    #[error("client `{0}` is in AUTH_CLIENTS_FILE; `client remove` takes it out")]
+    IsGiven(String),
+    /// There can be no such client.
+    #[error("`{0}` {CANNOT_BE_BLOCKED}")]
+    NotRegistered(String),
     /// The server that was asked is not well.
     #[error(transparent)]
     Sick(#[from] chassis::Unwell),
@@ -182,7 +202,7 @@ pub async fn run(cli: Cli, env: &Env) -> Result<String, CommandError> {
         }
         Command::Config(command) => config::run(&command, env),
         Command::Keys(command) => keys::run(&command, env, &world).await,
-        Command::Client(command) => clients::run(&command, env, &world),
+        Command::Client(command) => clients::run(&command, env, &world).await,
         Command::Doctor { json } => {
             let found = doctor::examine(env, &world).await;
             let report = if json { found.to_json() } else { found.to_string() };

@@ -124,7 +124,7 @@ async fn a_client_that_the_server_would_refuse_is_not_written() {
     }
     assert!(!path.exists());
     let unset = run_with(&["client", "list"], &[]).await.unwrap_err();
-    assert!(matches!(unset, CommandError::NoFile));
+    assert!(matches!(unset, CommandError::NoPlace));
 }
 
 #[tokio::test]

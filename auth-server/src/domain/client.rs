@@ -60,6 +60,9 @@ pub(crate) enum Authentication {
         method: TokenEndpointAuthMethod,
         /// SHA-256 of the secret, in hexadecimal.
         digest: ticket::Digest<ticket::SecretKind>,
+        /// The secret before, which is good for a while: the client may run in several places.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous: Option<PreviousSecret>,
     },
     /// By one of the secrets that the operator has given it.
     Given(Vec<SecretHash>),
@@ -70,6 +73,21 @@ pub(crate) enum Authentication {
         /// Whether it said that it can do without as well. Then nothing is gained by insisting.
         or_none: bool,
     },
+}
+
+/// A secret that has been replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PreviousSecret {
+    pub(crate) digest: ticket::Digest<ticket::SecretKind>,
+    /// Until when it is good.
+    pub(crate) until: Timestamp,
+}
+
+impl PreviousSecret {
+    /// Whether this is the secret, and still good.
+    pub(crate) fn is(&self, secret: &ticket::ClientSecret, now: Timestamp) -> bool {
+        now < self.until && self.digest.is_of(secret)
+    }
 }
 
 impl Client {

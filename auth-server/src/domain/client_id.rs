@@ -7,6 +7,8 @@
 //!   forget it. There is no key: opening one checks everything that registration checks, so to make
 //!   one up is to register. Why: decision 0019.
 
+use std::borrow::Cow;
+
 use ambient::{Entropy, Timestamp};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -87,6 +89,17 @@ pub(crate) fn common(client: &Client) -> String {
     sha256_hex(&["registration", &text])[..32].to_owned()
 }
 
+/// What an operator blocks who blocks this client: of a public one the words of its registration,
+/// whose identifier in memory is another every hour.
+pub(crate) fn blocked_by(id: &str) -> Cow<'_, str> {
+    match open(id) {
+        Some((client, _)) if client.authentication == Authentication::Public => {
+            common(&client).into()
+        }
+        _ => id.into(),
+    }
+}
+
 /// Whether registration gives out such identifiers, which nobody else may choose.
 pub(crate) fn is_registered(id: &str) -> bool {
     id.starts_with(CARRIED) || is_stored(id)
@@ -137,8 +150,10 @@ pub(crate) fn open(id: &str) -> Option<(Client, Option<Management>)> {
         .fold(short, |text, (code, phrase)| text.replace(char::from(code), phrase));
     let Carried { client, management } = serde_json::from_str(&text).ok()?;
     let client = Client { id: id.to_owned(), ..client };
-    let ours =
-        matches!(client.authentication, Authentication::Public | Authentication::Secret { .. });
+    let ours = matches!(
+        client.authentication,
+        Authentication::Public | Authentication::Secret { previous: None, .. }
+    );
     let (metadata, authentication) = (metadata(&client), client.authentication.clone());
     // What is public is shared, and nobody may change it.
     let is_managed = management.is_some() == (client.authentication != Authentication::Public);
@@ -220,6 +235,20 @@ mod tests {
         let other = Client { name: Some("Cursor 2".into()), ..cursor() };
         assert_ne!(common(&cursor()), common(&other));
         assert!(is_stored(&common(&later)) && !can_be_deleted(&common(&later)));
+    }
+
+    #[test]
+    fn who_registers_the_same_an_hour_later_is_blocked_by_the_same() {
+        let id = |seconds, name: &str| {
+            let issued_at = Timestamp::from_secs(seconds);
+            carry(&Client { issued_at, name: Some(name.into()), ..cursor() }, None).unwrap()
+        };
+        let (now, later, other) = (id(3600, "A"), id(7200, "A"), id(3600, "B"));
+        assert_ne!(now, later);
+        assert_eq!(blocked_by(&now), blocked_by(&later));
+        assert_ne!(blocked_by(&now), blocked_by(&other));
+        let own = own(&Entropy::seeded(1));
+        assert_eq!(blocked_by(&own), own);
     }
 
     #[test]

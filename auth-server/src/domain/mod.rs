@@ -32,7 +32,7 @@ mod unique_json;
 pub(crate) use self::{
     access::{AccessRecord, Grant, RefreshRecord, User},
     allowance::Allowance,
-    client::{Authentication, Client},
+    client::{Authentication, Client, PreviousSecret},
     client_document::{BadDocument, read_document},
     client_id::Management,
     client_keys::{BadKeySource, KeySource},

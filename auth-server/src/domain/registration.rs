@@ -1,15 +1,21 @@
 //! From what a client says about itself (RFC 7591) to a client.
 
+use std::time::Duration;
+
 use ambient::{Entropy, Timestamp};
 use shared::oauth::{
     ClientMetadata, GrantType, RegisteredClient, Sensitive, TokenEndpointAuthMethod,
 };
 
 use super::{
-    Authentication, BadKeySource, Client, Issuer, KeySource, Management, RedirectUri, client_id,
+    Authentication, BadKeySource, Client, Issuer, KeySource, Management, PreviousSecret,
+    RedirectUri, client_id,
     redirect_uri::BadRedirectUri,
     ticket::{ClientSecret, ManagementToken, Ticket},
 };
+
+/// How long a secret is good after another has taken its place.
+const OVERLAP: Duration = Duration::from_hours(24);
 
 const MAX_REDIRECT_URIS: usize = 20;
 const MAX_NAME: usize = 200;
@@ -100,21 +106,31 @@ impl Registration {
     }
 
     /// The client `before` as it wants to be from now on: of the same name, and still one that proves
-    /// who it is. A secret that it has stays; one that it did not have is a new one. So does its way of
-    /// proving who it is, if it names none: the default of RFC 7591 would make a secret that nobody
-    /// asked for.
+    /// who it is. Its way of proving who it is stays if it names none: the default of RFC 7591 would
+    /// make a secret that nobody asked for. A secret that it names stays; what is not named is to be
+    /// deleted (RFC 7592 section 2.2), so there is a new one, and the old one is good for a day.
     ///
     /// A secret that the name itself carries cannot be left behind: a restart would bring it back.
     pub(crate) fn change(
         metadata: ClientMetadata,
-        before: &Client,
+        (before, names_secret): (&Client, bool),
         token: ManagementToken,
-        entropy: &Entropy,
+        (now, entropy): (Timestamp, &Entropy),
     ) -> Result<Self, MetadataError> {
         let method = metadata.token_endpoint_auth_method.clone().unwrap_or_else(|| before.method());
+        let is_carried = client_id::open(&before.id).is_some();
         let (authentication, secret) = match &before.authentication {
-            Authentication::Secret { digest, .. } if has_secret(&method) => {
-                (Authentication::Secret { method, digest: digest.clone() }, None)
+            Authentication::Secret { digest, previous, .. } if has_secret(&method) => {
+                if names_secret || is_carried {
+                    let (digest, previous) = (digest.clone(), previous.clone());
+                    (Authentication::Secret { method, digest, previous }, None)
+                } else {
+                    let until = now + OVERLAP;
+                    let previous = Some(PreviousSecret { digest: digest.clone(), until });
+                    let secret = Ticket::random(entropy);
+                    let digest = secret.digest();
+                    (Authentication::Secret { method, digest, previous }, Some(secret))
+                }
             }
             _ => authentication(method, &metadata, entropy)?,
         };
@@ -122,7 +138,7 @@ impl Registration {
             return Err(MetadataError::AuthMethod);
         }
         let keeps_secret = matches!(authentication, Authentication::Secret { .. });
-        if !keeps_secret && client_id::open(&before.id).is_some() {
+        if !keeps_secret && is_carried {
             return Err(MetadataError::CarriedSecret);
         }
         let client = client(before.id.clone(), metadata, authentication, before.issued_at)?;
@@ -254,7 +270,8 @@ fn authentication(
         TokenEndpointAuthMethod::None => Ok((Authentication::Public, None)),
         TokenEndpointAuthMethod::ClientSecretBasic | TokenEndpointAuthMethod::ClientSecretPost => {
             let secret = Ticket::random(entropy);
-            Ok((Authentication::Secret { method, digest: secret.digest() }, Some(secret)))
+            let (digest, previous) = (secret.digest(), None);
+            Ok((Authentication::Secret { method, digest, previous }, Some(secret)))
         }
         TokenEndpointAuthMethod::PrivateKeyJwt => {
             let keys = KeySource::new(metadata.jwks.as_ref(), metadata.jwks_uri.as_deref())?;
@@ -297,11 +314,25 @@ mod tests {
                 "jwks_uri": "https://client.example/keys",
             });
             let (before, entropy) = (Client { id, ..client.clone() }, Entropy::seeded(2));
-            let token = Ticket::random(&entropy);
-            Registration::change(serde_json::from_value(keys).unwrap(), &before, token, &entropy)
+            let (token, now) = (Ticket::random(&entropy), Timestamp::from_secs(7));
+            let keys = serde_json::from_value(keys).unwrap();
+            Registration::change(keys, (&before, false), token, (now, &entropy))
         };
         assert_eq!(change(id).unwrap_err(), MetadataError::CarriedSecret);
         assert!(change(client.id.clone()).is_ok(), "what is kept in a record can be changed there");
+    }
+
+    #[test]
+    fn a_secret_that_the_identifier_carries_is_not_changed() {
+        let words = json!({ "redirect_uris": ["https://client.example/cb"] });
+        let Registration { client, management, .. } = register(words.clone()).unwrap();
+        let id = client_id::carry(&client, management.as_ref()).unwrap();
+        let (before, entropy) = (Client { id, ..client }, Entropy::seeded(2));
+        let (token, now) = (Ticket::random(&entropy), Timestamp::from_secs(8));
+        let words = serde_json::from_value(words).unwrap();
+        let made = Registration::change(words, (&before, false), token, (now, &entropy)).unwrap();
+        assert_eq!(made.client.authentication, before.authentication);
+        assert_eq!(made.document(&issuer()).client_secret, None);
     }
 
     #[test]

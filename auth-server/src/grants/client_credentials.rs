@@ -64,8 +64,16 @@ pub(super) async fn issue(server: &AuthServer, grant: Grant) -> Result<TokenResp
     let (now, id) = (server.now(), family_name(server.entropy()));
     let end = now + server.lifetimes().access_token;
     let pair = Pair::new(server, &id, grant.clone(), end, false).await?;
+    let client = grant.client_id.clone();
     let living = Living { grant, expires_at: end, current: None, previous: None };
     let family = Family::Alive(Box::new(living));
+    if !server.is_given(&client) {
+        server.repo().apps.enter_of(&client, &id, end.since(now)).await?;
+        // Who blocks a client ends the logins that are noted; one that is noted too late sees the block.
+        if server.is_blocked(&client).await? {
+            return Err(GrantError::Withdrawn);
+        }
+    }
     server.repo().tokens.begin_family(&id, &family, end.since(now)).await?;
     pair.keep(server).await?;
     pair.line(Event::ClientToken).write();

@@ -28,6 +28,9 @@ async fn is_gone(server: &AuthServer, client: &str) -> Result<bool, StoreError> 
     if !client_id::is_registered(client) && !ClientUrl::is_meant(client) {
         return Ok(!server.is_given(client));
     }
+    if server.config().clients.blocks(client) {
+        return Ok(true);
+    }
     if !client_id::can_be_deleted(client) {
         return Ok(false);
     }

@@ -6,7 +6,7 @@
 //! one that nobody here vouches for, by a link that the user follows or not (section 7.12.2).
 
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use http::{StatusCode, header};
 use store::StoreError;
 
 use super::{
@@ -17,7 +17,8 @@ use super::{
 };
 use crate::{
     AuthServer,
-    documents::DocumentError,
+    audit::Event,
+    documents::{DocumentError, NoClient},
     domain::{
         AuthorizationRequest, BadClientUrl, Client, ClientUrl, PushedName, RedirectUri,
         RequestError, Wanted,
@@ -38,6 +39,8 @@ pub(super) enum AuthorizationRequestError {
     NoClient,
     #[error("the client is unknown, or its registration has expired")]
     UnknownClient,
+    #[error("the operator has blocked client {0}")]
+    Blocked(String),
     #[error("the client cannot be known: {0}")]
     ClientUrl(#[from] BadClientUrl),
     #[error("client {client} cannot be known: {why}")]
@@ -109,6 +112,7 @@ impl IntoResponse for AuthorizationRequestError {
                 return unanswerable();
             }
             Self::TooMany(refusal) => return limits::too_many_page(Budget::Document, refusal),
+            Self::Blocked(client) => return blocked(&client),
             Self::Request(ref refused) => {
                 tracing::warn!(reason = %self, "authorization refused");
                 return refused.answer();
@@ -120,12 +124,7 @@ impl IntoResponse for AuthorizationRequestError {
             ),
             Self::Document { ref why, .. } if why.is_passing() => {
                 tracing::warn!(reason = %self, "authorization refused");
-                let (title, text) = (
-                    "This application cannot be checked right now",
-                    "The document in which it says what it is could not be fetched. Try again in \
-                     a minute.",
-                );
-                return page(StatusCode::SERVICE_UNAVAILABLE, &ErrorPage::new(title, text));
+                return unreachable_document();
             }
             Self::ClientUrl(_) | Self::Document { .. } => (
                 "This application does not say what it is",
@@ -146,6 +145,30 @@ impl IntoResponse for AuthorizationRequestError {
         tracing::warn!(reason = %self, "authorization refused");
         page(StatusCode::BAD_REQUEST, &ErrorPage::new(title, text))
     }
+}
+
+/// The operator does not want this client.
+pub(super) fn blocked(client: &str) -> Response {
+    Event::ClientBlocked.line().client(client).write();
+    let (title, text) = (
+        "This application is blocked here",
+        "Whoever runs this server does not let it in, and has ended what it had. Nothing was sent to \
+         it. Ask them if you think that this is a mistake.",
+    );
+    page(StatusCode::FORBIDDEN, &ErrorPage::new(title, text))
+}
+
+/// The document of a client cannot be had now: what to do, and when.
+pub(super) fn unreachable_document() -> Response {
+    let (title, text) = (
+        "This application cannot be checked right now",
+        "The document in which it says what it is could not be fetched: its host is away, too slow \
+         or asked too often. Nothing was sent to it. Reload this page in half a minute, or go back \
+         to the application and start again; if that does not help, its makers have to look at \
+         their host.",
+    );
+    let shown = page(StatusCode::SERVICE_UNAVAILABLE, &ErrorPage::new(title, text));
+    ([(header::RETRY_AFTER, "30")], shown).into_response()
 }
 
 /// The request that a browser comes with, and the client that has sent it.
@@ -186,20 +209,31 @@ async fn client(
 ) -> Result<Client, AuthorizationRequestError> {
     let clients = &server.repo().clients;
     if !ClientUrl::is_meant(client_id) {
-        return server.client(client_id).await?.ok_or(AuthorizationRequestError::UnknownClient);
+        return match server.client(client_id).await? {
+            Some(client) => Ok(client),
+            None if server.is_blocked(client_id).await? => {
+                Err(AuthorizationRequestError::Blocked(client_id.to_owned()))
+            }
+            None => Err(AuthorizationRequestError::UnknownClient),
+        };
     }
     if !server.config().strangers.by_document {
         return Err(AuthorizationRequestError::UnknownClient);
     }
     let url = ClientUrl::parse(client_id, server.config().documents.allow_private)?;
-    if !server.documents().knows(&url).await {
+    let standing = clients.standing(client_id).await?;
+    if standing.is_blocked || server.config().clients.blocks(client_id) {
+        return Err(AuthorizationRequestError::Blocked(client_id.to_owned()));
+    }
+    let heard = standing.heard;
+    if !server.documents().knows(&url, heard).await {
         server.guard().spend(Budget::Document, caller).await?;
     }
-    match server.documents().client(&url).await {
+    match server.documents().client(&url, heard).await {
         Ok(client) => Ok(client),
-        Err(why) => {
+        Err(NoClient { why, at }) => {
             if why.is_withdrawal() {
-                clients.withdraw(client_id).await?;
+                clients.withdraw(client_id, at).await?;
             }
             Err(AuthorizationRequestError::Document { client: client_id.to_owned(), why })
         }

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     AuthServer,
     assertions::AssertionError,
-    domain::{Authentication, Client, ClientSecret, ClientUrl},
+    domain::{Authentication, Client, ClientSecret, ClientUrl, PreviousSecret},
 };
 
 /// A caller who claims to be a client, and the form without the client's credentials.
@@ -91,8 +91,11 @@ impl<T> ClientAuth<T> {
             (Authentication::Public | Authentication::Keys { or_none: true, .. }, Proof::None) => {
                 true
             }
-            (Authentication::Secret { digest, .. }, Proof::Secret(secret)) => {
-                ClientSecret::parse(secret.expose()).is_some_and(|secret| digest.is_of(&secret))
+            (Authentication::Secret { digest, previous, .. }, Proof::Secret(secret)) => {
+                ClientSecret::parse(secret.expose()).is_some_and(|secret| {
+                    let was = |previous: &PreviousSecret| previous.is(&secret, server.now());
+                    digest.is_of(&secret) || previous.as_ref().is_some_and(was)
+                })
             }
             (Authentication::Given(hashes), Proof::Secret(secret)) => {
                 hashes.iter().any(|hash| hash.is_of(&secret))

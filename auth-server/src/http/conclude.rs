@@ -7,17 +7,19 @@ use store::StoreError;
 
 use super::{
     answer,
+    authorization_request::{blocked, unreachable_document},
     authorization_response::{respond, unanswerable},
 };
 use crate::{
     AuthServer,
     audit::Event,
+    documents::{DocumentError, NoClient},
     domain::{
         AuthorizationCode, AuthorizationRequest, Client, ClientUrl, Code, Grant, Ticket, User,
         can_be_silent, family_name,
     },
     pages::{ErrorPage, page},
-    repo::CODE_LIFE,
+    repo::{CODE_LIFE, Standing},
 };
 
 /// Who has agreed, and how.
@@ -45,8 +47,12 @@ pub(super) enum Consent {
 pub(super) enum ConclusionError {
     #[error("the redirect URI is not one of the client's")]
     RedirectUri,
+    #[error("the operator has blocked the client meanwhile")]
+    Blocked(String),
     #[error("the client's host has withdrawn it meanwhile")]
     Withdrawn,
+    #[error("the client's host has withdrawn it, and cannot be asked again: {0}")]
+    Away(DocumentError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -58,6 +64,7 @@ impl IntoResponse for ConclusionError {
                 tracing::warn!(reason = %self, "authorization refused");
                 unanswerable()
             }
+            Self::Blocked(client) => blocked(&client),
             Self::Withdrawn => {
                 tracing::warn!(reason = %self, "authorization refused");
                 let (title, text) = (
@@ -66,6 +73,10 @@ impl IntoResponse for ConclusionError {
                      Nothing was sent to it.",
                 );
                 page(StatusCode::BAD_REQUEST, &ErrorPage::new(title, text))
+            }
+            Self::Away(_) => {
+                tracing::warn!(reason = %self, "authorization refused");
+                unreachable_document()
             }
             Self::Store(error) => answer::store_failure_page(error),
         }
@@ -84,8 +95,8 @@ impl Conclusion {
         if !request.may_be_answered(client) {
             return Err(ConclusionError::RedirectUri);
         }
-        if ClientUrl::is_meant(&client.id) && !server.repo().clients.remember(client).await? {
-            return Err(ConclusionError::Withdrawn);
+        if ClientUrl::is_meant(&client.id) {
+            remember(server, client).await?;
         }
         let Self { user, auth_time, consent, login } = self;
         let (apps, now) = (&server.repo().apps, server.now());
@@ -112,7 +123,12 @@ impl Conclusion {
         let family = login.unwrap_or_else(|| family_name(server.entropy()));
         event.line().client(&client_id).subject(&user.sub).login(&family).write();
         let life = server.lifetimes().family;
+        server.repo().clients.enlist_login(&client_id, life).await?;
         apps.enter(&user.sub, (&client_id, &family), life).await?;
+        // Who blocks a client ends the logins that are noted; one that is noted too late sees the block.
+        if server.is_blocked(&client_id).await? {
+            return Err(ConclusionError::Blocked(client_id));
+        }
         for login in apps.surplus(&user.sub).await? {
             server.repo().tokens.revoke_family(&login.family, life).await?;
             apps.leave(&user.sub, &login).await?;
@@ -130,5 +146,31 @@ impl Conclusion {
         server.repo().codes.add(&ticket, &code).await?;
         let result = [("code", ticket.expose())];
         Ok(respond(server.issuer().as_str(), &code.redirect_uri, state.as_deref(), &result))
+    }
+}
+
+/// Keeps the document as the user has seen it. If another instance was told meanwhile that there is
+/// none, the host has the last word: it says the same again, or the client is withdrawn.
+async fn remember(server: &AuthServer, seen: &Client) -> Result<(), ConclusionError> {
+    let clients = &server.repo().clients;
+    if clients.remember(seen).await? {
+        return Ok(());
+    }
+    let anywhere = server.config().documents.allow_private;
+    let url = ClientUrl::parse(&seen.id, anywhere).map_err(|_| ConclusionError::Withdrawn)?;
+    let Standing { heard, is_blocked } = clients.standing(&seen.id).await?;
+    if is_blocked {
+        return Err(ConclusionError::Blocked(seen.id.clone()));
+    }
+    let again = match server.documents().client(&url, heard).await {
+        Ok(again) => again,
+        Err(NoClient { why, .. }) if why.is_passing() => return Err(ConclusionError::Away(why)),
+        Err(_) => return Err(ConclusionError::Withdrawn),
+    };
+    let is_same = Client { issued_at: seen.issued_at, ..again.clone() } == *seen;
+    if is_same && clients.remember(&again).await? {
+        Ok(())
+    } else {
+        Err(ConclusionError::Withdrawn)
     }
 }

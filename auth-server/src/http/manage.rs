@@ -3,7 +3,7 @@
 //! Only clients with a secret or keys can. What a public client has registered belongs to everybody
 //! who has registered the same, so nobody gets a token that could change or delete it.
 
-use ambient::Entropy;
+use ambient::{Entropy, Timestamp};
 use axum::{
     Json,
     extract::{FromRequest as _, Path, Request, State, rejection::JsonRejection},
@@ -100,7 +100,7 @@ pub(super) async fn put(
     let (kept, token) = authenticate(&server, &id, &headers).await?;
     let body = Json::<Object<Change>>::from_request(request, &server).await;
     let Json(Object(change)) = body.map_err(|why: JsonRejection| RegisterError::from(why))?;
-    let mut changed = change.apply(&kept.client, token, server.entropy())?;
+    let mut changed = change.apply(&kept.client, token, (server.now(), server.entropy()))?;
     register::check(&server, &mut changed.client)?;
     let proves_anew = changed.client.authentication != kept.client.authentication;
     if !server.repo().clients.change(&changed.client).await? {
@@ -143,13 +143,13 @@ async fn authenticate(
 }
 
 impl Change {
-    /// The client as it is after the change. What is not named is as if it were registered anew, but for
-    /// the way in which it proves who it is: that stays.
+    /// The client as it is after the change. What is not named is as if it were registered anew, a secret
+    /// too, but for the way in which it proves who it is: that stays.
     fn apply(
         self,
         before: &Client,
         token: ManagementToken,
-        entropy: &Entropy,
+        world: (Timestamp, &Entropy),
     ) -> Result<Registration, RouteError> {
         let is_secret = |secret: &Sensitive| {
             let secret = ClientSecret::parse(secret.expose());
@@ -163,7 +163,8 @@ impl Change {
         if !same {
             return Err(RouteError::OtherClient);
         }
-        let changed = Registration::change(self.metadata, before, token, entropy);
+        let before = (before, self.client_secret.is_some());
+        let changed = Registration::change(self.metadata, before, token, world);
         changed.map_err(|why| match why {
             MetadataError::AuthMethod => RouteError::Method,
             why => RouteError::Metadata(why.into()),

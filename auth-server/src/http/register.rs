@@ -25,8 +25,9 @@ use super::{
 use crate::{
     AuthServer,
     audit::Event,
-    domain::{Client, MetadataError, Registration},
+    domain::{Client, MetadataError, Registration, client_id},
     guard::{Budget, Refusal},
+    repo::Naming,
 };
 
 /// Why nobody is registered.
@@ -36,6 +37,8 @@ pub(super) enum RouteError {
     Json(#[from] JsonRejection),
     #[error(transparent)]
     Metadata(#[from] MetadataError),
+    #[error("whoever runs this server has blocked the client that registers so")]
+    Blocked,
     #[error(transparent)]
     TooMany(#[from] Refusal),
     #[error(transparent)]
@@ -53,6 +56,7 @@ impl IntoResponse for RouteError {
             }
             Self::Json(ref why) => (ErrorCode::InvalidClientMetadata, explain(why)),
             Self::Metadata(ref why) => (code(why), why.to_string()),
+            Self::Blocked => (ErrorCode::InvalidClientMetadata, self.to_string()),
         };
         tracing::warn!(reason = %self, "registration refused");
         OAuthError::new(code, text).into()
@@ -105,7 +109,13 @@ pub(super) async fn post(
     let mut registration = Registration::new(metadata, server.now(), server.entropy())?;
     check(&server, &mut registration.client)?;
     let clients = &server.repo().clients;
-    if !clients.name(&mut registration).await? {
+    let naming = clients.name(&mut registration).await?;
+    let words = client_id::common(&registration.client);
+    if naming == Naming::Blocked || server.config().clients.blocks(&words) {
+        Event::ClientBlocked.line().client(&words).about("registration").write();
+        return Err(RouteError::Blocked);
+    }
+    if naming == Naming::New {
         server.guard().spend_for_all(Budget::NewClient).await?;
         clients.add(&registration).await?;
     }

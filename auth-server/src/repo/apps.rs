@@ -1,4 +1,7 @@
 //! What a user has let in: the logins that clients have got, and the consent that is remembered.
+//!
+//! A login is found from both sides: by its user, who sees it on a page, and by its client, whose
+//! logins an operator can end.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -43,8 +46,33 @@ impl Apps {
     ) -> Result<(), StoreError> {
         let roster = roster(user);
         let member = format!("{}.{family}", client_tag(client));
-        self.logins.enter(&roster, &member, keep).await?;
+        let by_user = self.logins.enter(&roster, &member, keep);
+        tokio::try_join!(by_user, self.enter_of(client, family, keep))?;
         Ok(())
+    }
+
+    /// Notes what a client has got without a user's consent.
+    pub(crate) async fn enter_of(
+        &self,
+        client: &str,
+        family: &str,
+        keep: Duration,
+    ) -> Result<u64, StoreError> {
+        self.logins.enter(&roster_of(&client_tag(client)), family, keep).await
+    }
+
+    /// The families of a client's logins, dead or alive, of all users: up to so many.
+    pub(crate) async fn logins_of(
+        &self,
+        client: &str,
+        most: u16,
+    ) -> Result<Vec<String>, StoreError> {
+        self.logins.members(&roster_of(&client_tag(client)), most).await
+    }
+
+    /// Forgets a client's login that has ended. Its user's page sees that by itself.
+    pub(crate) async fn leave_of(&self, client: &str, family: &str) -> Result<(), StoreError> {
+        self.logins.leave(&roster_of(&client_tag(client)), family).await
     }
 
     /// The logins that there are too many of: to be ended, and forgotten then.
@@ -66,7 +94,10 @@ impl Apps {
     /// Forgets a login that has ended.
     pub(crate) async fn leave(&self, user: &str, login: &AppLogin) -> Result<(), StoreError> {
         let member = format!("{}.{}", login.client, login.family);
-        self.logins.leave(&roster(user), &member).await
+        let (by_user, by_client) = (roster(user), roster_of(&login.client));
+        let left =
+            (self.logins.leave(&by_user, &member), self.logins.leave(&by_client, &login.family));
+        tokio::try_join!(left.0, left.1).map(drop)
     }
 
     /// Remembers what a user has allowed.
@@ -127,6 +158,10 @@ fn read(members: &[String]) -> Vec<AppLogin> {
 
 fn roster(user: &str) -> String {
     format!("auth:apps:{}", sha256_hex(&["user", user]))
+}
+
+fn roster_of(client_tag: &str) -> String {
+    format!("auth:logins:{client_tag}")
 }
 
 fn client_tag(client: &str) -> String {

@@ -1,11 +1,14 @@
 //! Registered clients, and clients that have been let in by a document of theirs.
 
+mod operator;
+
 use std::{borrow::Cow, time::Duration};
 
 use ambient::{Clock, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Record, Store, StoreError, Table, UpdateError};
+use store::{Record, Roster, Store, StoreError, Table, UpdateError};
 
+pub(crate) use self::operator::{Listed, Standing, State};
 use super::TRANSACTION_LIFE;
 use crate::domain::{Client, ClientUrl, Management, Registration, client_id, sha256_hex};
 
@@ -15,7 +18,8 @@ const UNUSED: Duration = Duration::from_hours(24);
 /// How long a client is kept after a use.
 const USED: Duration = Duration::from_hours(90 * 24);
 
-/// How long it is known that a client was withdrawn: longer than any user is asked about one.
+/// How long it is known that a client was withdrawn: longer than any user is asked about one. It turns
+/// nobody away by itself: who has an older copy of the document asks its host again.
 const WITHDRAWN: Duration = TRANSACTION_LIFE.saturating_mul(2);
 
 /// How far the clock of the instance that has registered a client may be ahead.
@@ -32,10 +36,32 @@ enum Entry {
         /// When it was withdrawn: what its host says later counts. None if it is gone for good.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<Timestamp>,
+        /// The operator has blocked it. To instances of earlier versions it is gone for good.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        blocked: Option<Box<Blocked>>,
     },
 }
 
-/// The client is gone.
+/// A client that the operator does not let in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Blocked {
+    since: Timestamp,
+    /// What it was, if it was known.
+    kept: Option<Kept>,
+}
+
+/// What a registration is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Naming {
+    /// As one that is known.
+    Known,
+    /// Anew: it has to be added.
+    New,
+    /// As one that the operator has blocked.
+    Blocked,
+}
+
+/// Nothing is written: the client is gone, or has come back.
 struct Gone;
 
 /// A client as it is kept.
@@ -56,6 +82,8 @@ impl Record for Entry {
 #[derive(Debug)]
 pub(crate) struct Clients {
     table: Table<Entry>,
+    /// The names of all, for the operator.
+    roll: Roster,
     clock: Clock,
     /// Whether names carry registrations: a restart would forget the table.
     carries: bool,
@@ -66,42 +94,46 @@ pub(crate) struct Clients {
 impl Clients {
     pub(super) fn new(store: &Store, clock: &Clock, may_register: bool) -> Self {
         let carries = may_register && !store.is_shared();
-        Self { table: store.table(), clock: clock.clone(), carries, began: clock.now() }
+        let (table, roll) = (store.table(), store.roster());
+        Self { table, roll, clock: clock.clone(), carries, began: clock.now() }
     }
 
     /// Gives a registration its final name: the one under which it is known already, or the one
-    /// that carries it. `false` if it has to be added to be known.
-    pub(crate) async fn name(&self, registration: &mut Registration) -> Result<bool, StoreError> {
+    /// that carries it.
+    pub(crate) async fn name(&self, registration: &mut Registration) -> Result<Naming, StoreError> {
         let Registration { client, management, .. } = registration;
         if self.carries
             && let Some(id) = client_id::carry(client, management.as_ref())
         {
             client.id = id;
-            return Ok(true);
+            return Ok(Naming::Known);
         }
         if management.is_some() {
-            return Ok(false);
+            return Ok(Naming::New);
         }
         let id = client_id::common(client);
         match self.table.get(&id).await? {
             None => client.id = id,
+            Some(Entry::Deleted { blocked: Some(_), .. }) => return Ok(Naming::Blocked),
             Some(Entry::Kept(kept)) if client_id::common(&kept.client) == id => {
                 let keep = if kept.used { USED } else { UNUSED };
                 self.table.get_and_keep(&id, keep).await?;
+                self.enlist(&id, keep).await?;
                 *client = kept.client;
-                return Ok(true);
+                return Ok(Naming::Known);
             }
             // Two texts with one hash do not happen; the random name is as good.
             Some(_) => {}
         }
-        Ok(false)
+        Ok(Naming::New)
     }
 
     /// Keeps a new client.
     pub(crate) async fn add(&self, registration: &Registration) -> Result<(), StoreError> {
         let Registration { client, management, .. } = registration;
         let kept = Kept { client: client.clone(), management: management.clone(), used: false };
-        self.table.put(&client.id, &Entry::Kept(Box::new(kept)), UNUSED).await
+        self.table.put(&client.id, &Entry::Kept(Box::new(kept)), UNUSED).await?;
+        self.enlist(&client.id, UNUSED).await
     }
 
     /// Keeps what a document said when a user let its client in. The token endpoint asks nobody
@@ -110,11 +142,13 @@ impl Clients {
     pub(crate) async fn remember(&self, client: &Client) -> Result<bool, StoreError> {
         let kept = Kept { client: client.clone(), management: None, used: true };
         let kept = Entry::Kept(Box::new(kept));
-        self.write(&client.id, |before| match before {
-            Some(Entry::Deleted { at }) if at.is_none_or(|at| client.issued_at <= at) => Err(Gone),
+        let next = |before: Option<Entry>| match before {
+            Some(Entry::Deleted { at, .. }) if at.is_none_or(|at| client.issued_at <= at) => {
+                Err(Gone)
+            }
             _ => Ok(kept.clone()),
-        })
-        .await
+        };
+        self.write(&client.id, next, USED).await
     }
 
     /// The client of this name.
@@ -165,15 +199,19 @@ impl Clients {
     /// Deletes a client for good. The tombstone outlives every token and the name itself.
     pub(crate) async fn delete(&self, id: &str) -> Result<(), StoreError> {
         let Some(name) = name(id) else { return Ok(()) };
-        self.table.put(&name, &Entry::Deleted { at: None }, USED).await
+        self.table.put(&name, &Entry::Deleted { at: None, blocked: None }, USED).await
     }
 
-    /// Forgets a client whose host does not know it any more: its refresh tokens are of no use, and
-    /// who is being asked about it cannot let it in. What its host says from now on counts again.
-    pub(crate) async fn withdraw(&self, id: &str) -> Result<(), StoreError> {
-        let Some(name) = name(id) else { return Ok(()) };
-        let at = Some(self.clock.now());
-        self.table.put(&name, &Entry::Deleted { at }, WITHDRAWN).await
+    /// Forgets a client whose host did not know it any more at this moment: its refresh tokens are of
+    /// no use. What the host says later counts, and what it has said later already.
+    pub(crate) async fn withdraw(&self, id: &str, at: Timestamp) -> Result<(), StoreError> {
+        let next = |before: Option<Entry>| match before {
+            Some(Entry::Kept(kept)) if at < kept.client.issued_at => Err(Gone),
+            Some(Entry::Deleted { at: None, .. }) => Err(Gone),
+            Some(Entry::Deleted { at: Some(before), .. }) if at < before => Err(Gone),
+            _ => Ok(Entry::Deleted { at: Some(at), blocked: None }),
+        };
+        self.write(id, next, WITHDRAWN).await.map(drop)
     }
 
     /// Changes a client that is there, in a record or carried by its name.
@@ -190,7 +228,7 @@ impl Clients {
                 Ok(Entry::Kept(Box::new(change(kept))))
             }
         };
-        self.write(id, write).await
+        self.write(id, write, USED).await
     }
 
     /// Writes what comes of what is there, whoever else writes meanwhile: who reads first and writes
@@ -199,18 +237,19 @@ impl Clients {
         &self,
         id: &str,
         next: impl Fn(Option<Entry>) -> Result<Entry, Gone>,
+        keep: Duration,
     ) -> Result<bool, StoreError> {
         let Some(name) = name(id) else { return Ok(false) };
         loop {
             match self.table.update(&name, |before| next(Some(before))).await {
                 // An update leaves the lifetime as it was.
-                Ok(Some(_)) => return self.table.get_and_keep(&name, USED).await.map(|_| true),
+                Ok(Some(_)) => return self.table.get_and_keep(&name, keep).await.map(|_| true),
                 Ok(None) => {}
                 Err(UpdateError::Change(Gone)) => return Ok(false),
                 Err(UpdateError::Store(error)) => return Err(error),
             }
             let Ok(first) = next(None) else { return Ok(false) };
-            if self.table.claim(&name, &first, USED).await? {
+            if self.table.claim(&name, &first, keep).await? {
                 return Ok(true);
             }
             // Somebody was faster: what is there now is looked at.
@@ -236,7 +275,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::domain::Ticket;
+    use crate::{documents::Heard, domain::Ticket};
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
     const LATER: Timestamp = Timestamp::from_secs(1_800_000_060);
@@ -252,7 +291,7 @@ mod tests {
         let metadata: Value = json!({ "redirect_uris": [REDIRECTS] });
         let metadata = serde_json::from_value(metadata).unwrap();
         let mut made = Registration::new(metadata, NOW, &Entropy::seeded(1)).unwrap();
-        if !clients.name(&mut made).await.unwrap() {
+        if clients.name(&mut made).await.unwrap() == Naming::New {
             clients.add(&made).await.unwrap();
         }
         made.client
@@ -305,12 +344,25 @@ mod tests {
     async fn a_client_that_was_withdrawn_while_its_user_was_asked_is_not_let_in() {
         let clients = clients(true);
         let seen = described(NOW);
-        clients.withdraw(&seen.id).await.unwrap();
+        clients.withdraw(&seen.id, NOW).await.unwrap();
         assert!(!clients.remember(&seen).await.unwrap());
         assert_eq!(clients.find(&seen.id).await.unwrap(), None);
         let again = described(LATER);
         assert!(clients.remember(&again).await.unwrap(), "its host says it again");
         assert_eq!(clients.find(&seen.id).await.unwrap(), Some(again));
+    }
+
+    #[tokio::test]
+    async fn what_was_found_out_before_the_host_said_otherwise_withdraws_nobody() {
+        let clients = clients(false);
+        let good = described(LATER);
+        assert!(clients.remember(&good).await.unwrap());
+        clients.withdraw(&good.id, NOW).await.unwrap();
+        assert_eq!(clients.standing(&good.id).await.unwrap().heard, Some(Heard::Good(LATER)));
+        clients.withdraw(&good.id, LATER).await.unwrap();
+        assert_eq!(clients.standing(&good.id).await.unwrap().heard, Some(Heard::Withdrawn(LATER)));
+        clients.withdraw(&good.id, NOW).await.unwrap();
+        assert_eq!(clients.standing(&good.id).await.unwrap().heard, Some(Heard::Withdrawn(LATER)));
     }
 
     #[tokio::test]
@@ -331,7 +383,7 @@ mod tests {
     #[test]
     fn a_tombstone_of_the_version_before_is_read() {
         let entry: Entry = serde_json::from_value(json!({ "state": "deleted" })).unwrap();
-        assert!(matches!(entry, Entry::Deleted { at: None }));
+        assert!(matches!(entry, Entry::Deleted { at: None, blocked: None }));
         assert_eq!(serde_json::to_value(entry).unwrap(), json!({ "state": "deleted" }));
     }
 }

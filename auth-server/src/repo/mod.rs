@@ -7,6 +7,9 @@
 //! | `auth:client:{client_id}` | a registered client, or that it was deleted | a day until it is used, then 90 days from each use |
 //! | `auth:client:{sha256(client_id)}` | the same, if the name carries the registration | 90 days from each use |
 //! | `auth:client:{sha256(client URL)}` | what a client's document said when a user let it in | 90 days from each use |
+//! | any of these | that the operator has blocked it | 400 days from each time that it comes |
+//! | `auth:roll:clients` | the names of all of them, for the operator | as the records |
+//! | `auth:logins:{hash of client}` | the logins that a client has got | as long as they can live |
 //! | `auth:pending:{sha256(handle)}` | an authorization in progress | ten minutes |
 //! | `auth:pending:{sha256(code)}` | a code not yet redeemed | a minute |
 //! | `auth:exch:{sha256(code)}` | a code that has been redeemed | as long as its tokens can live |
@@ -41,12 +44,14 @@ mod sessions;
 mod tokens;
 mod transactions;
 
+use std::time::Duration;
+
 use ambient::Clock;
-use store::Store;
+use store::{Store, StoreError};
 
 pub(crate) use self::{
     apps::Apps,
-    clients::{Clients, Kept},
+    clients::{Clients, Kept, Listed, Naming, Standing, State},
     codes::{CODE_LIFE, Codes},
     devices::{DEVICE_LIFE, Devices},
     logins::Logins,
@@ -88,6 +93,24 @@ impl Repo {
             proofs: Proofs::new(store),
             nonces: store.rotating(),
             tokens: Tokens::new(store),
+        }
+    }
+
+    /// Ends every login of a client, whoever its users are, begun or not; `life` is how long one can
+    /// live. Says how many there were.
+    pub(crate) async fn end_logins(&self, client: &str, life: Duration) -> Result<u64, StoreError> {
+        const AT_ONCE: u16 = 64;
+        let mut ended = 0;
+        loop {
+            let families = self.apps.logins_of(client, AT_ONCE).await?;
+            if families.is_empty() {
+                return Ok(ended);
+            }
+            for family in families {
+                self.tokens.revoke_family(&family, life).await?;
+                self.apps.leave_of(client, &family).await?;
+                ended += 1;
+            }
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Clients that are known by a document of theirs.
 
+mod apart;
+
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
@@ -21,6 +23,8 @@ use crate::support::{CALLBACK, World, redemption, refreshing};
 struct Answers {
     status: u16,
     body: String,
+    /// How often it answers 404 before that.
+    away: usize,
     asked: usize,
 }
 
@@ -42,7 +46,8 @@ impl Host {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/client.json", listener.local_addr().unwrap());
         let document = document(&url).to_string();
-        let answers = Arc::new(Mutex::new(Answers { status: 200, body: document, asked: 0 }));
+        let answers =
+            Arc::new(Mutex::new(Answers { status: 200, body: document, away: 0, asked: 0 }));
         let router = Router::new().fallback(answer).with_state(Arc::clone(&answers));
         let lifecycle = Lifecycle::new(Clock::system(), Duration::ZERO);
         let life = lifecycle.clone();
@@ -67,6 +72,11 @@ impl Host {
         answers.body = document.to_string();
     }
 
+    /// Has no document so many times.
+    pub(crate) fn lose(&self, times: usize) {
+        self.answers.lock().unwrap().away = times;
+    }
+
     pub(crate) fn asked(&self) -> usize {
         self.answers.lock().unwrap().asked
     }
@@ -76,7 +86,10 @@ async fn answer(State(answers): State<Arc<Mutex<Answers>>>) -> impl IntoResponse
     let mut answers = answers.lock().unwrap();
     answers.asked += 1;
     let headers = [("content-type", "application/json"), ("cache-control", "max-age=600")];
-    (StatusCode::from_u16(answers.status).unwrap(), headers, answers.body.clone())
+    let is_away = answers.away > 0;
+    answers.away = answers.away.saturating_sub(1);
+    let status = if is_away { 404 } else { answers.status };
+    (StatusCode::from_u16(status).unwrap(), headers, answers.body.clone())
 }
 
 fn document(url: &str) -> Value {
@@ -88,7 +101,7 @@ async fn world() -> World {
 }
 
 /// What a person sees who comes with this client.
-async fn open(world: &World, client: &Client) -> Page {
+pub(crate) async fn open(world: &World, client: &Client) -> Page {
     world.browser().open(&world.request(client).url()).await.page()
 }
 
@@ -179,9 +192,20 @@ async fn that_there_is_no_document_is_known_for_half_a_minute() {
     host.set(200, &document(&host.url));
     world.pass(29);
     let _ = open(&world, &host.client()).await.expect(400);
-    assert_eq!(host.asked(), 1);
+    assert_eq!(host.asked(), 2, "a second time before it counts, and not again");
     world.pass(1);
     let _ = open(&world, &host.client()).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_document_that_is_missing_once_withdraws_nobody() {
+    let (world, host) = (world().await, Host::start().await);
+    let client = host.client();
+    let tokens = world.tokens(&client).await;
+    world.pass(600);
+    host.lose(1);
+    let _ = open(&world, &client).await.expect(200);
+    let _ = world.refresh(&client, &tokens.refresh.unwrap()).await.expect(200);
 }
 
 #[tokio::test]
@@ -193,8 +217,9 @@ async fn a_host_that_is_away_takes_nothing_back_for_a_day() {
     world.pass(24 * 3600 - 1);
     let _ = open(&world, &client).await.expect(200);
     world.pass(1);
-    let page = open(&world, &client).await.expect(503);
-    assert!(page.text().contains("right now"), "{page}");
+    let visit = world.http.get(&world.request(&client).url()).await.expect(503);
+    assert!(visit.text().contains("Reload this page in half a minute"), "{visit}");
+    assert_eq!(visit.header("retry-after"), Some("30"));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::{keys::read, support::World};
 const HOUR: u64 = 3600;
 
 /// A connection of its own to the same place.
-async fn connect(place: &Namespace) -> Store {
+pub(crate) async fn connect(place: &Namespace) -> Store {
     let options = RedisOptions::new(Secret::new(&*place.url));
     Store::redis(&RedisOptions { namespace: place.prefix.clone(), ..options }).await.unwrap()
 }

@@ -5,6 +5,7 @@ mod apps;
 mod audit;
 mod authorize;
 mod below_a_path;
+mod blocked;
 mod client_assertions;
 mod client_credentials;
 mod client_documents;

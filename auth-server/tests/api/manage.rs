@@ -4,7 +4,11 @@ use ambient::{Clock, Secret};
 use http::Method;
 use serde_json::{Value, json};
 use store::{RedisOptions, Store};
-use testkit::{http::Answer, oauth::Client, redis::RedisServer};
+use testkit::{
+    http::Answer,
+    oauth::{Client, Tokens},
+    redis::RedisServer,
+};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpStream,
@@ -82,6 +86,38 @@ async fn a_change_that_makes_no_sense_changes_nothing() {
         refused.expect_oauth_error(400, code);
     }
     assert_eq!(manage(&world, &client, Method::GET, None).await.json(), before);
+}
+
+/// A client that is kept in a record: a name that carried the secret would bring the old one back.
+#[tokio::test]
+async fn a_client_that_does_not_name_its_secret_gets_another_one_and_has_a_day_to_change() {
+    let server = RedisServer::start().await;
+    let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
+    let world = World::on(store, World::clock()).await;
+    let mut client = world.confidential().await;
+    let tokens = world.tokens(&client).await;
+    let mut refresh = tokens.refresh.unwrap();
+    let words = json!({ "redirect_uris": [CALLBACK] });
+    let told = manage(&world, &client, Method::PUT, Some(&words)).await.expect(200);
+    told.expect_no_store();
+    let new = told.json()["client_secret"].as_str().unwrap().to_owned();
+    assert_eq!(told.json()["client_secret_expires_at"], 0);
+    let old = client.secret.replace(new.clone()).unwrap();
+    assert_ne!(old, new);
+    let before = Client { secret: Some(old.clone()), ..client.clone() };
+    for (client, wait) in [(&before, 0), (&client, 0), (&before, 24 * 3600 - 1), (&client, 0)] {
+        world.pass(wait);
+        refresh = Tokens::read(&world.refresh(client, &refresh).await).refresh.unwrap();
+    }
+    world.pass(1);
+    world.refresh(&before, &refresh).await.expect_oauth_error(401, "invalid_client");
+    let _ = world.refresh(&client, &refresh).await.expect(200);
+    let foreign = json!({ "redirect_uris": [CALLBACK], "client_secret": old });
+    let refused = manage(&world, &client, Method::PUT, Some(&foreign)).await;
+    refused.expect_oauth_error(400, "invalid_client_metadata");
+    let same = json!({ "redirect_uris": [CALLBACK], "client_secret": new });
+    let kept = manage(&world, &client, Method::PUT, Some(&same)).await.expect(200).json();
+    assert_eq!(kept.get("client_secret"), None);
 }
 
 /// Deletes a client that has tokens and a code, and looks whether anything of it is left.

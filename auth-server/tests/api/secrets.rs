@@ -19,12 +19,14 @@ use crate::{
 
 /// What is there after a login, others that are on the way, a stranger, a device and its user, and
 /// whoever proves something.
-const PREFIXES: [&str; 21] = [
+const PREFIXES: [&str; 23] = [
     "client",
     "pending",
     "login",
     "session",
     "apps",
+    "roll",
+    "logins",
     "consent",
     "exch",
     "installation",

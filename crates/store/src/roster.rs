@@ -186,12 +186,26 @@ impl Roster {
     /// # Errors
     /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`] when there is something else.
     pub async fn members(&self, name: &str, most: u16) -> Result<Vec<String>, StoreError> {
+        self.members_after(name, 0, most).await
+    }
+
+    /// The same after the first `skip`: the next page of what is read bit by bit. Who enters or leaves
+    /// between two pages moves the others.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; [`StoreError::Corrupt`] when there is something else.
+    pub async fn members_after(
+        &self,
+        name: &str,
+        skip: u32,
+        most: u16,
+    ) -> Result<Vec<String>, StoreError> {
         let action = Action::new("read", Self::KIND);
         match self.store.backend() {
             Backend::Memory(memory) => {
-                memory.run(action, |all| all.rosters.members(name, most)).await
+                memory.run(action, |all| all.rosters.members(name, skip, most)).await
             }
-            Backend::Redis(redis) => redis.members(action, name, most).await,
+            Backend::Redis(redis) => redis.members(action, name, skip, most).await,
         }
     }
 }

@@ -146,10 +146,11 @@ impl Rosters {
         self.with(name, |members, now| members.len(now))
     }
 
-    pub(crate) fn members(&self, name: &str, most: u16) -> Vec<String> {
+    pub(crate) fn members(&self, name: &str, skip: u32, most: u16) -> Vec<String> {
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
         self.with(name, |members, now| {
             let there = members.by_end.iter().skip_while(|(end, _)| *end <= now);
-            let first = there.take(usize::from(most));
+            let first = there.skip(skip).take(usize::from(most));
             first.map(|(_, member)| (**member).to_owned()).collect()
         })
     }

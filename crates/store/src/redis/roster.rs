@@ -117,9 +117,10 @@ impl Redis {
         &self,
         action: Action,
         name: &str,
+        skip: u32,
         most: u16,
     ) -> Result<Vec<String>, StoreError> {
-        let arguments = vec![Value::from(i64::from(most))];
+        let arguments = vec![Value::from(i64::from(most)), Value::from(i64::from(skip))];
         let reply = self.script(action, &self.scripts.members, self.name(name), arguments).await?;
         reply.convert().map_err(|_| action.corrupt("a member that is no text"))
     }

@@ -156,11 +156,11 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 return redis.call('ZCOUNT', KEYS[1], '(' .. now, '+inf')";
 
-/// The members whose moment has not come, up to a number.
+/// The members whose moment has not come, up to a number, after some.
 const MEMBERS: &str = "\
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'LIMIT', 0, ARGV[1])";
+return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'LIMIT', ARGV[2], ARGV[1])";
 
 /// A script and its hash.
 #[derive(Debug)]

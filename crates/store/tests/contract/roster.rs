@@ -65,6 +65,9 @@ async fn members_are_bounded_and_those_who_leave_first_come_first(world: World) 
     roster.enter("a", "first", LONG).await.unwrap();
     roster.enter("a", "second", LONG * 2).await.unwrap();
     assert_eq!(roster.members("a", 2).await.unwrap(), ["first", "second"]);
+    assert_eq!(roster.members_after("a", 1, 1).await.unwrap(), ["second"]);
+    assert_eq!(roster.members_after("a", 2, 5).await.unwrap(), ["last"]);
+    assert!(roster.members_after("a", 3, 5).await.unwrap().is_empty());
 }
 
 async fn a_member_that_has_lapsed_is_counted_by_one_of_those_who_ask(world: World) {
