@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     AuthServer,
-    audit::Event,
+    audit::{Event, Line},
     domain::{
         Allowance, Client, Family, Grant, Living, RefreshRecord, RefreshToken, Rotation, Sealed,
         Successor, seal, unseal,
@@ -36,7 +36,9 @@ pub(crate) async fn redeem_refresh_token(
     let Family::Alive(living) = family else { return Err(GrantError::DeadFamily) };
     let Living { grant, expires_at, .. } = *living;
     // RFC 9449 section 5: a public client has nothing but its key to show that it is the one; who
-    // has proved who it is may change the key.
+    // has proved who it is may change the key. Nothing is revoked, not even for a token that was
+    // used before: without the key it is worth nothing, and whoever finds one in a log must not be
+    // able to log its user out.
     if client.may_call_unproven() && grant.key.is_some() && grant.key != key {
         let line = Event::ForeignToken.line().client(&client.id).subject(&grant.user.sub);
         line.login(&record.family).write();
@@ -105,7 +107,9 @@ async fn find(
     if record.client_id == client.id {
         return Ok(record);
     }
-    Event::ForeignToken.line().client(&client.id).login(&record.family).write();
+    let family = server.repo().tokens.find_family(&record.family).await?;
+    let line = Event::ForeignToken.line().client(&client.id).login(&record.family);
+    family.iter().filter_map(Family::user).fold(line, Line::subject).write();
     Err(GrantError::ForeignRefreshToken)
 }
 
