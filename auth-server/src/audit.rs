@@ -54,7 +54,8 @@ pub(crate) enum Event {
     RefreshRotated,
     /// A refresh token came again: all tokens of its login are revoked.
     RefreshReused,
-    /// A client has shown a token of another client.
+    /// A client has shown a token of another client, or without the key that it is bound to. Nothing
+    /// is revoked.
     ForeignToken,
     /// A client has given a token back.
     TokenRevoked,

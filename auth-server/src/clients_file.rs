@@ -8,7 +8,7 @@
 //! (RFC 8628), they act for users instead, and need no secret then. Two hashes let a secret be changed
 //! without a gap. Instead of secrets a client can have public keys, as `jwks` or at a `jwks_uri`
 //! (RFC 7523). `scope` is a limit (decision 0078); for a client that acts for users it can name
-//! `openid`, `profile` and `email`.
+//! `openid`, and with it `profile` and `email`.
 //!
 //! `blocked` has the names of registered clients, and URLs of documents, that are not let in.
 
@@ -20,8 +20,8 @@ use serde_json::Value;
 use shared::oauth::{ScopeSet, Sensitive};
 
 use crate::domain::{
-    Authentication, Client, ClientUrl, KeySource, RedirectUri, SecretHash, client_id,
-    identity_scopes,
+    Authentication, Client, ClientUrl, KeySource, RedirectUri, SecretHash, client_id, known_scopes,
+    lacks_openid,
 };
 
 /// Shorter secrets can be guessed.
@@ -168,9 +168,8 @@ impl Entry {
         };
         let redirect_uris = addresses(&self.redirect_uris)?;
         let acts_for_users = !redirect_uris.is_empty() || self.devices;
-        if self.scope.as_ref().is_some_and(|scope| !is_limit(scope, scopes, acts_for_users)) {
-            return Err("its scope is empty or names one that is not in AUTH_SCOPES; with \
-                 redirect_uris or devices it may also name openid, profile and email");
+        if let Some(scope) = &self.scope {
+            check_limit(scope, scopes, acts_for_users)?;
         }
         let is_public = authentication == Authentication::Public;
         Ok(Client {
@@ -192,11 +191,24 @@ impl Entry {
     }
 }
 
-/// Whether a client can be limited to these: what exists, and what is about the user if it has users.
-fn is_limit(scope: &ScopeSet, scopes: &ScopeSet, acts_for_users: bool) -> bool {
-    let user = if acts_for_users { identity_scopes() } else { ScopeSet::default() };
-    let known: ScopeSet = scopes.iter().chain(user.iter()).cloned().collect();
-    !scope.is_empty() && scope.is_within(&known)
+/// A client can be limited to what exists, and to what is about the user if it has users.
+fn check_limit(
+    scope: &ScopeSet,
+    scopes: &ScopeSet,
+    acts_for_users: bool,
+) -> Result<(), &'static str> {
+    let known = if acts_for_users { &known_scopes(scopes) } else { scopes };
+    if scope.is_empty() || !scope.is_within(known) {
+        return Err("its scope is empty or names one that is not in AUTH_SCOPES; with \
+             redirect_uris or devices it may also name openid, profile and email");
+    }
+    if lacks_openid(scope) {
+        return Err(
+            "its scope names profile or email, which mean nothing without openid: name that \
+             too, or leave them out",
+        );
+    }
+    Ok(())
 }
 
 fn addresses(uris: &[String]) -> Result<Vec<RedirectUri>, &'static str> {
@@ -240,6 +252,20 @@ mod tests {
         let clients = json!([{"client_id": "a", "devices": true, "scope": "mcp openid email"}]);
         let limit = read(&clients).unwrap().find("a").unwrap().scope.clone();
         assert_eq!(limit, Some("email mcp openid".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_limit_that_could_never_be_granted_is_refused() {
+        let problem = |scope| {
+            let clients = json!([{"client_id": "a", "devices": true, "scope": scope}]);
+            read(&clients).unwrap_err()
+        };
+        for scope in ["email", "notes email", "profile email"] {
+            assert!(problem(scope).contains("without openid"), "{scope}: {}", problem(scope));
+        }
+        assert!(problem("admin email").contains("not in AUTH_SCOPES"));
+        let alone = json!([{"client_id": "a", "devices": true, "scope": "openid"}]);
+        assert!(read(&alone).is_ok(), "to know the user and nothing else");
     }
 
     #[test]

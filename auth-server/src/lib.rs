@@ -222,6 +222,13 @@ impl AuthServer {
         self.config().clients.find(id).is_some()
     }
 
+    /// Whether a client may have browsers led to this address, if it has registered it: the operator's
+    /// own may, others where he has named the host. What was registered before he named any, or is
+    /// nowhere but in a document, is held to it by this.
+    fn may_lead_to(&self, client: &str, uri: &str) -> bool {
+        self.is_given(client) || self.config().redirect_hosts.allow(uri)
+    }
+
     /// The scopes that a client can have. Those of the operator's own are limits, and a name is his
     /// or is not: what a client of that name says of itself is never asked.
     fn allowance<'a>(&'a self, client: &'a Client) -> Allowance<'a> {

@@ -2,11 +2,13 @@
 //!
 //! What the operator writes into his file is a limit: for whatever flow, for scopes about the user
 //! too, and for every refresh. What a client has registered for itself is a wish, in which scopes of
-//! others may stand.
+//! others may stand: it is what a request gets that names no scope. One that names some is the newer
+//! wish, and often the larger one: a client registers for the first scope that it was asked for, and is
+//! asked for more later (`insufficient_scope`).
 
 use shared::oauth::ScopeSet;
 
-use super::identity::{identity, identity_scopes};
+use super::identity::{identity, known_scopes};
 
 /// The scopes that one client can have today.
 #[derive(Clone, Copy, Debug)]
@@ -23,13 +25,18 @@ impl Allowance<'_> {
     /// All of the resource that a client gets which names none: at least one, unless the operator's
     /// limit has none of them.
     pub(crate) fn all(&self) -> ScopeSet {
-        self.wished(self.limited(self.scopes))
+        self.all_of(self.scopes)
     }
 
-    /// What it gets of these; nothing if it can have none of them. Those about the user are not among
-    /// it ([`Self::of_user`]).
+    /// The same where somebody else has a say: no more than these.
+    pub(crate) fn all_of(&self, allowed: &ScopeSet) -> ScopeSet {
+        self.wished(self.of(allowed))
+    }
+
+    /// What it gets of these, which it names; nothing if it can have none of them. Those about the user
+    /// are not among it ([`Self::of_user`]).
     pub(crate) fn of(&self, wanted: &ScopeSet) -> ScopeSet {
-        self.wished(self.limited(&wanted.limited_to(self.scopes)))
+        self.limited(&wanted.limited_to(self.scopes))
     }
 
     /// What it gets of these about the user.
@@ -44,9 +51,7 @@ impl Allowance<'_> {
 
     /// What of these, which were granted once, can be granted still. A wish has been heard by then.
     pub(crate) fn still(&self, granted: &ScopeSet) -> ScopeSet {
-        let user = identity_scopes();
-        let known: ScopeSet = self.scopes.iter().chain(user.iter()).cloned().collect();
-        self.limited(&granted.limited_to(&known))
+        self.limited(&granted.limited_to(&known_scopes(self.scopes)))
     }
 
     fn limited(&self, scopes: &ScopeSet) -> ScopeSet {
@@ -80,6 +85,9 @@ mod tests {
         let wishing = Allowance { scopes: &scopes, limit: None, wish: Some(&notes) };
         assert_eq!(wishing.all(), notes);
         assert_eq!(wishing.of(&set("mcp")), set("mcp"));
+        assert_eq!(wishing.of(&set("mcp notes")), set("mcp notes"), "it steps up");
+        assert_eq!(wishing.all_of(&set("mcp notes admin")), notes);
+        assert_eq!(wishing.all_of(&set("mcp admin")), set("mcp"));
         assert_eq!(wishing.of(&set("admin")), set(""));
         assert_eq!(wishing.of_user(&set("openid email mcp")), set("email openid"));
         assert_eq!(wishing.still(&set("mcp openid admin")), set("mcp openid"));

@@ -33,7 +33,8 @@ pub(crate) struct Client {
     /// Whether an identity provider may speak for users to it.
     #[serde(default)]
     pub(crate) takes_assertions: bool,
-    /// The scopes it has limited itself to.
+    /// The scopes that it wishes for if it names none, or those that the operator limits it to
+    /// (decision 0078).
     pub(crate) scope: Option<ScopeSet>,
     /// `native` or `web`, if it said so.
     pub(crate) application_type: Option<String>,

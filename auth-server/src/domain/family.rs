@@ -101,6 +101,14 @@ impl Living {
 }
 
 impl Family {
+    /// Whose login it is; nobody's if it has ended.
+    pub(crate) fn user(&self) -> Option<&str> {
+        match self {
+            Self::Alive(living) => Some(&living.grant.user.sub),
+            Self::Revoked => None,
+        }
+    }
+
     /// What redeeming this token now means.
     pub(crate) fn rotation(&self, token: &Digest<RefreshKind>, now: Timestamp) -> Rotation {
         let Self::Alive(living) = self else { return Rotation::Dead };

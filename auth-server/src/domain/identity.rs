@@ -18,6 +18,16 @@ pub(crate) fn identity_scopes() -> ScopeSet {
     [OPENID, PROFILE, EMAIL].iter().filter_map(|name| name.parse::<Scope>().ok()).collect()
 }
 
+/// All scopes that there are: those of the resource, and those about the user.
+pub(crate) fn known_scopes(of_resource: &ScopeSet) -> ScopeSet {
+    of_resource.and(&identity_scopes())
+}
+
+/// Whether these name something about the user that means nothing, since `openid` is missing.
+pub(crate) fn lacks_openid(scopes: &ScopeSet) -> bool {
+    !scopes.contains(OPENID) && !scopes.limited_to(&identity_scopes()).is_empty()
+}
+
 /// What is asked for about the user.
 pub(super) fn identity(wanted: &ScopeSet) -> ScopeSet {
     if wanted.contains(OPENID) {
@@ -51,5 +61,7 @@ mod tests {
         assert_eq!(identity("mcp profile email"), "");
         assert_eq!(identity("mcp openid email"), "email openid");
         assert_eq!(identity_scopes().iter().count(), 3);
+        let lacks = |text: &str| lacks_openid(&text.parse().unwrap());
+        assert!(lacks("mcp profile") && !lacks("openid email") && !lacks("mcp"));
     }
 }

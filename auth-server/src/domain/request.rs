@@ -284,7 +284,7 @@ fn scope(request: &Wanted, allowance: Allowance<'_>) -> Result<ScopeSet, Request
     } else {
         allowance.all()
     };
-    let granted: ScopeSet = of_resource.iter().chain(user.iter()).cloned().collect();
+    let granted = of_resource.and(&user);
     if granted.is_empty() { Err(RequestError::NoScope) } else { Ok(granted) }
 }
 

@@ -44,9 +44,9 @@ pub(crate) async fn issue_to_client(
     issue(server, grant).await
 }
 
-/// What the operator allows is a limit, unlike what a client registers for itself. Scopes about a user
-/// are never among it: nobody has logged in.
-pub(super) fn limited(
+/// What the operator lets it have of what it wants. Scopes about a user are never among it: nobody has
+/// logged in.
+fn limited(
     server: &AuthServer,
     client: &Client,
     wanted: Option<ScopeSet>,

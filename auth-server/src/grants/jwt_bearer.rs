@@ -7,13 +7,11 @@
 
 use std::time::Duration;
 
+use ambient::Timestamp;
 use dpop::Thumbprint;
 use shared::oauth::{JwtBearerRequest, ScopeSet, TokenResponse};
 
-use super::{
-    GrantError, TrustedIssuer,
-    client_credentials::{issue, limited},
-};
+use super::{GrantError, TrustedIssuer, client_credentials::issue};
 use crate::{
     AuthServer,
     assertions::{AssertionError, BadClaim, Claims, Jwt},
@@ -56,21 +54,23 @@ pub(crate) async fn redeem_assertion(
     let issuer = trusted.find(issuer).ok_or(GrantError::UntrustedProvider)?;
     let resource = resource(server, claims, request.resource.as_deref())?;
     let scope = scope(server, client, claims, request.scope)?;
-    check(server, client, &jwt, issuer).await?;
-    server.repo().clients.keep(client).await?;
+    let ends = check(server, client, &jwt, issuer).await?;
     let user = user(issuer, claims).map_err(bad)?;
+    // While nothing is spent yet, so that a store which fails here costs nobody an assertion.
+    server.repo().clients.keep(client).await?;
+    server.provider_assertions().use_up(&issuer.issuer, claims, ends).await?;
     let (client_id, auth_time) = (client.id.clone(), None);
     tracing::info!(client = client_id, user = user.sub, issuer = issuer.issuer, "vouched for");
     issue(server, Grant { client_id, user, scope, resource, auth_time, key }).await
 }
 
-/// Whether the provider has said this to us, about this client, just now, and for the first time.
+/// Until when it counts, if the provider has said this to us, about this client, just now.
 async fn check(
     server: &AuthServer,
     client: &Client,
     jwt: &Jwt<'_>,
     issuer: &TrustedIssuer,
-) -> Result<(), AssertionError> {
+) -> Result<Timestamp, AssertionError> {
     let (claims, assertions) = (jwt.claims(), server.provider_assertions());
     claims.expect_one_of("aud", &[server.issuer().as_str()])?;
     claims.expect("client_id", &client.id)?;
@@ -78,7 +78,7 @@ async fn check(
     claims.present("iat")?;
     let ends = assertions.check_times(claims, LONGEST)?;
     assertions.check_signature(jwt, &issuer.keys).await?;
-    assertions.use_up(&issuer.issuer, claims, ends).await
+    Ok(ends)
 }
 
 /// The audience: what the provider allows, and what the client asks for if it says so again.
@@ -106,18 +106,14 @@ fn scope(
         None => None,
     };
     let named = |scopes: &ScopeSet| !scopes.is_empty();
-    let both = match (allowed.filter(named), wanted.filter(named)) {
-        (Some(allowed), Some(wanted)) => {
-            let both = wanted.limited_to(&allowed);
-            // Nothing in common is not the same as nothing said.
-            if both.is_empty() {
-                return Err(GrantError::NoScope);
-            }
-            Some(both)
-        }
-        (one, other) => one.or(other),
+    let allowance = server.allowance(client);
+    let granted = match (allowed.filter(named), wanted.filter(named)) {
+        (None, None) => allowance.all(),
+        (Some(allowed), None) => allowance.all_of(&allowed),
+        (None, Some(wanted)) => allowance.of(&wanted),
+        (Some(allowed), Some(wanted)) => allowance.of(&wanted.limited_to(&allowed)),
     };
-    limited(server, client, both)
+    if granted.is_empty() { Err(GrantError::NoScope) } else { Ok(granted) }
 }
 
 /// The user is who has this subject at this issuer. An address for mail is a name and no identity.

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     AuthServer,
-    audit::Event,
+    audit::{Event, Line},
     domain::{
         Allowance, Client, Family, Grant, Living, RefreshRecord, RefreshToken, Rotation, Sealed,
         Successor, seal, unseal,
@@ -43,7 +43,9 @@ impl Presented {
         let record = self.record.filter(|record| now < record.expires_at);
         let record = record.ok_or(GrantError::UnknownRefreshToken)?;
         if record.client_id != client.id {
-            Event::ForeignToken.line().client(&client.id).login(&record.family).write();
+            let line = Event::ForeignToken.line().client(&client.id).login(&record.family);
+            let family = self.family.as_ref().map(|family| &family.value);
+            family.and_then(Family::user).into_iter().fold(line, Line::subject).write();
             return Err(GrantError::ForeignRefreshToken);
         }
         let family = self.family.ok_or(GrantError::DeadFamily)?;
@@ -67,7 +69,9 @@ pub(crate) async fn redeem_refresh_token(
     let Family::Alive(living) = &family.value else { return Err(GrantError::DeadFamily) };
     let Living { grant, expires_at, .. } = &**living;
     // RFC 9449 section 5: a public client has nothing but its key to show that it is the one; who
-    // has proved who it is may change the key.
+    // has proved who it is may change the key. Nothing is revoked, not even for a token that was
+    // used before: without the key it is worth nothing, and whoever finds one in a log must not be
+    // able to log its user out.
     if client.may_call_unproven() && grant.key.is_some() && grant.key != key {
         let line = Event::ForeignToken.line().client(&client.id).subject(&grant.user.sub);
         line.login(&record.family).write();

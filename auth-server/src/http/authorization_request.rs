@@ -248,9 +248,7 @@ fn redirect_uri(
 ) -> Result<String, AuthorizationRequestError> {
     let only = || client.only_redirect_uri().map(|only| only.as_str().to_owned());
     let uri = sent.or_else(only).ok_or(AuthorizationRequestError::NoRedirectUri)?;
-    // Registered before the operator has named hosts, or nowhere but in a document.
-    let is_allowed = server.is_given(&client.id) || server.config().redirect_hosts.allow(&uri);
-    if client.may_be_answered_at(&uri) && is_allowed {
+    if client.may_be_answered_at(&uri) && server.may_lead_to(&client.id, &uri) {
         Ok(uri)
     } else {
         Err(AuthorizationRequestError::RedirectUri { client: client.id.clone() })

@@ -16,8 +16,9 @@ use shared::oauth::{CodeVerifier, NotACodeVerifier};
 use store::StoreError;
 
 use super::{
-    answer, authorize, begins, limits,
+    answer, authorize, limits,
     page_form::{PageError, PageForm, read_query},
+    without_head::{by_get, without_head},
 };
 use crate::{
     AuthServer,
@@ -108,7 +109,7 @@ fn unknown_code(typed: String) -> Response {
 pub(super) fn router() -> Router<AuthServer> {
     Router::new()
         .route("/device", get(enter).post(look_up))
-        .route("/device/done", begins("GET", get(decide)))
+        .route("/device/done", without_head([by_get(decide)]))
 }
 
 /// Where consent and login lead back to.

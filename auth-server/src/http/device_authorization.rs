@@ -32,7 +32,7 @@ pub(super) enum RouteError {
     NotRegistered,
     #[error(transparent)]
     Request(#[from] RequestError),
-    #[error("too many devices wait at once; try again in a minute")]
+    #[error("too many devices wait at once; try again")]
     Crowded,
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -40,15 +40,19 @@ pub(super) enum RouteError {
 
 impl IntoResponse for RouteError {
     fn into_response(self) -> Response {
-        let (code, status) = match self {
+        let code = match self {
             Self::Client(error) => return error.into_response(),
             Self::Store(error) => return answer::store_failure(error),
-            Self::NotRegistered => (ErrorCode::UnauthorizedClient, StatusCode::BAD_REQUEST),
-            Self::Request(ref error) => (error.code(), StatusCode::BAD_REQUEST),
-            Self::Crowded => (ErrorCode::TemporarilyUnavailable, StatusCode::SERVICE_UNAVAILABLE),
+            Self::NotRegistered => ErrorCode::UnauthorizedClient,
+            Self::Request(ref error) => error.code(),
+            Self::Crowded => ErrorCode::TemporarilyUnavailable,
         };
         tracing::warn!(reason = %self, "device refused");
-        OAuthError::new(code, self.to_string()).with_status(status).into()
+        let error = OAuthError::new(code, self.to_string());
+        match code {
+            ErrorCode::TemporarilyUnavailable => answer::later(error),
+            _ => error.into(),
+        }
     }
 }
 
@@ -97,4 +101,19 @@ async fn keep(
         }
     }
     Err(RouteError::Crowded)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::header;
+
+    use super::*;
+
+    #[test]
+    fn who_is_to_try_again_is_told_when() {
+        let crowded = RouteError::Crowded.into_response();
+        assert_eq!(crowded.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(crowded.headers().contains_key(header::RETRY_AFTER));
+        assert_eq!(RouteError::NotRegistered.into_response().status(), StatusCode::BAD_REQUEST);
+    }
 }

@@ -50,15 +50,10 @@ impl Wish {
     /// An address that the client has registered for this, with its state.
     fn back(&self, server: &AuthServer, client: &Client) -> Option<String> {
         let uri = self.post_logout_redirect_uri.as_deref()?;
-        // Registered before the operator has named hosts, or nowhere but in a document.
-        let hosts = &server.config().redirect_hosts;
-        if !server.is_given(&client.id) && !hosts.allow(uri) {
-            return None;
-        }
         let registered = |known: &RedirectUri| known.allows(uri);
         let state: Vec<_> = self.state.iter().map(|state| ("state", &**state)).collect();
         let is_registered = client.after_logout.iter().any(registered);
-        is_registered.then(|| match state.as_slice() {
+        (is_registered && server.may_lead_to(&client.id, uri)).then(|| match state.as_slice() {
             [] => uri.to_owned(),
             state => query::append(uri, state),
         })

@@ -39,6 +39,7 @@ mod session;
 mod shortcut;
 mod token;
 mod userinfo;
+mod without_head;
 
 use std::{sync::Arc, time::Duration};
 
@@ -58,7 +59,13 @@ use tower_http::{
     set_header::SetResponseHeaderLayer,
 };
 
-use self::{answer::OAuthError, limits::Toll, long_address::LongAddress, own_names::OwnNames};
+use self::{
+    answer::OAuthError,
+    limits::Toll,
+    long_address::LongAddress,
+    own_names::OwnNames,
+    without_head::{by_get, by_post, without_head},
+};
 use crate::{
     AuthServer, Issuer, guard::Budget, idp::Idp, metrics, pages::shown_below, run::SERVICE,
 };
@@ -68,9 +75,6 @@ const MAX_BODY: usize = 64 * 1024;
 
 /// The largest form, in bytes.
 const MAX_FORM: usize = 16 * 1024;
-
-/// What most of the pages are asked with.
-const BOTH: &str = "GET, POST";
 
 /// How long a browser may remember what a preflight has said. None remembers for longer.
 const PREFLIGHT_LIFE: Duration = Duration::from_hours(2);
@@ -204,13 +208,13 @@ fn for_browsers(server: &AuthServer) -> Router {
     Router::new()
         .route(
             "/authorize",
-            begins(BOTH, get(authorize::get).post(authorize::post)).layer(authorizations),
+            without_head([by_get(authorize::get), by_post(authorize::post)]).layer(authorizations),
         )
         .route("/consent", post(consent::post))
-        .route("/apps", begins(BOTH, get(apps::get).post(apps::post)))
-        .route("/logout", begins(BOTH, get(logout::get).post(logout::post)))
+        .route("/apps", without_head([by_get(apps::get), by_post(apps::post)]))
+        .route("/logout", without_head([by_get(logout::get), by_post(logout::post)]))
         .route("/login", get(login::get).post(login::post))
-        .route("/upstream/{name}/callback", begins("GET", get(callback::get)))
+        .route("/upstream/{name}/callback", without_head([by_get(callback::get)]))
         .merge(mock.as_ref().map(|_| original::router()).unwrap_or_default())
         .merge(device::router())
         .with_state(server.clone())
@@ -223,12 +227,6 @@ fn for_browsers(server: &AuthServer) -> Router {
         // The default, `same-origin`, would cut the tie between a client's page and the window it
         // has opened for the login, for good, and with it the way the answer goes back.
         .layer(if_absent(HeaderName::from_static("cross-origin-opener-policy"), "unsafe-none"))
-}
-
-/// A page whose `GET` does something, as OAuth has it. Who only looks whether it is there (`HEAD`), as
-/// scanners of links in mail do, must not: it would be answered by the same handler.
-fn begins(allowed: &'static str, method: MethodRouter<AuthServer>) -> MethodRouter<AuthServer> {
-    method.head(async move || (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, allowed)]))
 }
 
 /// Where clients register, if they may, and where those that did manage what they registered.

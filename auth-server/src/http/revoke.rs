@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     AuthServer,
-    audit::Event,
-    domain::{Client, IssuedToken, RefreshToken},
+    audit::{Event, Line},
+    domain::{Client, Family, IssuedToken, RefreshToken},
 };
 
 /// Why nothing is revoked.
@@ -93,7 +93,9 @@ async fn revoke_refresh(
     match tokens.find_refresh(token).await? {
         None => Ok(()),
         Some(record) if record.client_id != client.id => {
-            Event::ForeignToken.line().client(&client.id).login(&record.family).write();
+            let family = tokens.find_family(&record.family).await?;
+            let line = Event::ForeignToken.line().client(&client.id).login(&record.family);
+            family.iter().filter_map(Family::user).fold(line, Line::subject).write();
             Err(RouteError::Foreign)
         }
         Some(record) => {

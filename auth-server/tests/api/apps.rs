@@ -11,7 +11,7 @@ use testkit::{
 
 use crate::{
     log::Log,
-    support::{PASSWORD, World, redemption, sign_in},
+    support::{PASSWORD, World, cookie_header, redemption, sign_in},
 };
 
 /// Lets a client in as `user`, in this browser.
@@ -178,10 +178,9 @@ async fn a_form_of_another_site_or_another_user_throws_nobody_out() {
     let _ = alice.submit(&page, form().tamper("token", "x")).await.page().expect(403);
     let _ = bob.submit(&page, form()).await.page().expect(403);
     let _ = world.browser().submit(&page, form()).await.page().expect(403);
-    let cookies = alice.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
-    let cookies = cookies.collect::<Vec<_>>().join("; ");
     let fields = ["client_id", "token"].map(|name| (name, form().value(name).unwrap().to_owned()));
-    let request = world.http.request(http::Method::POST, "/apps").header("cookie", cookies);
+    let request =
+        world.http.request(http::Method::POST, "/apps").header("cookie", cookie_header(&alice));
     let request = request.header("sec-fetch-site", "cross-site").form(&fields);
     let _ = world.http.send(request).await.expect(403);
     assert!(world.is_active(&tokens.access).await);

@@ -15,7 +15,7 @@ use crate::{
     dpop::{bound, post},
     keys::read_at,
     manage::manage,
-    support::{CALLBACK, PASSWORD, World, approve, redemption, sign_in},
+    support::{CALLBACK, PASSWORD, World, approve, cookie_header, redemption, sign_in},
 };
 
 const PATH: &str = "/auth";
@@ -333,8 +333,7 @@ async fn who_follows_a_link_of_the_same_host_is_asked_again() {
     let client = Client { id, secret, redirect_uri: WEB.to_owned(), registration };
     let mut browser = world.browser().with_callback(WEB);
     world.go(&mut browser, &world.request(&client).url(), "alice").await;
-    let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
-    let cookies = cookies.collect::<Vec<_>>().join("; ");
+    let cookies = cookie_header(&browser);
     for (site, status) in [("none", 303), ("same-origin", 200)] {
         let ask = world.http.request(Method::GET, &world.request(&client).url());
         let ask = ask.header("cookie", &cookies).header("sec-fetch-site", site);

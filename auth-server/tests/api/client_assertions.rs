@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 
-use ambient::Entropy;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
@@ -14,11 +13,10 @@ use testkit::{
 
 use crate::{
     client_documents::Host,
-    signer::{Signer, changed, lacking},
+    signer::{Signer, changed, client_claims, lacking, proving},
     support::{CALLBACK, RESOURCE_SERVER, World, redemption, without},
 };
 
-const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const NOW: u64 = 1_800_000_000;
 
 /// A server with the client `report`, whose keys are told or at an address.
@@ -33,19 +31,12 @@ async fn world(keys: Value) -> World {
 
 /// What `report` says of itself.
 fn claims(world: &World) -> Value {
-    json!({
-        "iss": "report", "sub": "report", "aud": world.issuer,
-        "jti": Entropy::system().hex::<16>(), "iat": NOW, "exp": NOW + 60,
-    })
+    client_claims(world, "report")
 }
 
 async fn ask(http: &Http, assertion: &str) -> Answer {
-    let form = [
-        ("grant_type", "client_credentials"),
-        ("client_assertion_type", TYPE),
-        ("client_assertion", assertion),
-    ];
-    http.post_form("/token", &form).await
+    let [kind, proof] = proving(assertion);
+    http.post_form("/token", &[("grant_type", "client_credentials"), kind, proof]).await
 }
 
 #[tokio::test]
@@ -148,12 +139,9 @@ async fn what_only_looks_like_a_signature_of_the_client_is_none() {
         "not a JWT".to_owned(),
     ];
     for assertion in forged {
-        let form = [
-            ("grant_type", "client_credentials"),
-            ("client_id", "report"),
-            ("client_assertion_type", TYPE),
-            ("client_assertion", &assertion),
-        ];
+        let [kind, proof] = proving(&assertion);
+        let grant = ("grant_type", "client_credentials");
+        let form = [grant, ("client_id", "report"), kind, proof];
         let answer = world.http.post_form("/token", &form).await;
         assert_eq!(answer.status, 401, "{assertion}");
     }
@@ -166,8 +154,7 @@ async fn one_way_at_a_time_and_no_way_back_to_a_secret() {
     let world = world(json!({ "jwks": signer.set() })).await;
     let assertion = signer.sign("JWT", &claims(&world));
     let grant = ("grant_type", "client_credentials");
-    let kind = ("client_assertion_type", TYPE);
-    let proof = ("client_assertion", &*assertion);
+    let [kind, proof] = proving(&assertion);
     let both = [grant, kind, proof, ("client_secret", "x"), ("client_id", "report")];
     for form in [&both[..], &[grant, proof], &[grant, kind, ("client_id", "report")]] {
         world.http.post_form("/token", form).await.expect_oauth_error(400, "invalid_request");
@@ -237,20 +224,17 @@ async fn who_registers_keys_redeems_and_revokes_with_them() {
     assert_eq!(client.registration["token_endpoint_auth_method"], "private_key_jwt");
     assert_eq!(client.registration["jwks"], signer.set());
     assert_eq!(client.secret, None);
-    let sign = || {
-        let claims = changed(&claims(&world), "iss", json!(client.id));
-        signer.sign("JWT", &changed(&claims, "sub", json!(client.id)))
-    };
+    let sign = || signer.client_assertion(&world, &client.id);
     let (request, code) = world.code(&client).await;
     let form = redemption(&client, &request, &code);
     world.token(&form).await.expect_oauth_error(401, "invalid_client");
     let (first, second) = (sign(), sign());
     let mut form = without(form, "client_id");
-    form.extend([("client_assertion_type", TYPE), ("client_assertion", &*first)]);
+    form.extend(proving(&first));
     let tokens = world.token(&form).await.expect(200).json();
     let token = tokens["access_token"].as_str().unwrap();
-    let form = [("token", token), ("client_assertion_type", TYPE), ("client_assertion", &second)];
-    let _ = world.http.post_form("/revoke", &form).await.expect(200);
+    let [kind, proof] = proving(&second);
+    let _ = world.http.post_form("/revoke", &[("token", token), kind, proof]).await.expect(200);
     assert!(!world.is_active(token).await);
 }
 
@@ -283,13 +267,11 @@ async fn the_mcp_server_can_sign_instead_of_showing_a_secret() {
     let path = file.path().to_str().unwrap();
     let world = World::with(&[("AUTH_INTROSPECTION_JWKS", path)]).await;
     let access = world.tokens(&world.app().await).await.access;
-    let claims = json!({
-        "iss": RESOURCE_SERVER.0, "sub": RESOURCE_SERVER.0, "aud": world.issuer,
-        "jti": "1", "exp": NOW + 60,
-    });
+    // When it was made need not be said.
+    let claims = lacking(&client_claims(&world, RESOURCE_SERVER.0), "iat");
     let assertion = signer.sign("JWT", &claims);
-    let form =
-        [("token", &*access), ("client_assertion_type", TYPE), ("client_assertion", &assertion)];
+    let [kind, proof] = proving(&assertion);
+    let form = [("token", &*access), kind, proof];
     let told = world.http.post_form("/introspect", &form).await.expect(200).json();
     assert_eq!(told["active"], true);
     world.http.post_form("/introspect", &form).await.expect_oauth_error(401, "invalid_client");
@@ -317,11 +299,10 @@ async fn a_client_that_is_known_by_its_document_signs_with_the_keys_in_it() {
         let (request, code) = world.code(&app).await;
         let form = redemption(&app, &request, &code);
         assert_eq!(world.token(&form).await.status, alone, "{others}");
-        let claims = changed(&claims(&world), "iss", json!(app.id));
-        let assertion = signer.sign("JWT", &changed(&claims, "sub", json!(app.id)));
+        let assertion = signer.client_assertion(&world, &app.id);
         let (request, code) = world.code(&app).await;
         let mut form = redemption(&app, &request, &code);
-        form.extend([("client_assertion_type", TYPE), ("client_assertion", &*assertion)]);
+        form.extend(proving(&assertion));
         let _ = world.token(&form).await.expect(200);
     }
 }
@@ -336,7 +317,7 @@ async fn who_is_known_to_sign_hands_requests_in_with_a_signature() {
     });
     host.set(200, &document);
     let (app, par) = (host.client(), json!(format!("{}/par", world.issuer)));
-    let claims = changed(&changed(&claims(&world), "iss", json!(app.id)), "sub", json!(app.id));
+    let claims = client_claims(&world, &app.id);
     let sign = |signer: &Signer, jti: &str| {
         signer.sign("JWT", &changed(&changed(&claims, "jti", json!(jti)), "aud", par.clone()))
     };
@@ -353,8 +334,6 @@ async fn who_is_known_to_sign_hands_requests_in_with_a_signature() {
 async fn push(world: &World, client: &Client, assertion: Option<&str>) -> Answer {
     let request = world.request(client);
     let mut form: Vec<_> = request.query.iter().map(|(name, value)| (&**name, &**value)).collect();
-    let signed =
-        assertion.map(|text| [("client_assertion_type", TYPE), ("client_assertion", text)]);
-    form.extend(signed.into_iter().flatten());
+    form.extend(assertion.map(proving).into_iter().flatten());
     world.http.post_form("/par", &form).await
 }

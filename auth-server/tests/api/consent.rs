@@ -3,7 +3,7 @@
 use http::Method;
 use testkit::{browser::Page, oauth::query};
 
-use crate::support::{CALLBACK, PASSWORD, World, approve, sign_in};
+use crate::support::{CALLBACK, PASSWORD, World, approve, cookie_header, sign_in};
 
 async fn consent(world: &World, browser: &mut testkit::browser::Browser) -> Page {
     let client = world.app().await;
@@ -18,11 +18,6 @@ async fn post(world: &World, page: &Page, headers: &[(&str, &str)]) -> u16 {
     let request =
         headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
     world.http.send(request).await.status.as_u16()
-}
-
-fn cookie(browser: &testkit::browser::Browser) -> String {
-    let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
-    cookies.collect::<Vec<_>>().join("; ")
 }
 
 #[tokio::test]
@@ -54,7 +49,7 @@ async fn a_form_without_the_cookie_does_not_count() {
     let mut browser = world.browser();
     let page = consent(&world, &mut browser).await;
     assert_eq!(post(&world, &page, &[]).await, 403);
-    assert_eq!(post(&world, &page, &[("cookie", &cookie(&browser))]).await, 303);
+    assert_eq!(post(&world, &page, &[("cookie", &cookie_header(&browser))]).await, 303);
 }
 
 #[tokio::test]
@@ -62,7 +57,7 @@ async fn a_form_of_another_site_does_not_count() {
     let world = World::start().await;
     let mut browser = world.browser();
     let page = consent(&world, &mut browser).await;
-    let cookie = cookie(&browser);
+    let cookie = cookie_header(&browser);
     for header in [
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),

@@ -15,6 +15,7 @@ use testkit::{
 use crate::{
     client_documents::Host,
     keys::read,
+    log::Log,
     signer::Signer,
     support::{CALLBACK, World, redemption, refreshing},
 };
@@ -70,6 +71,27 @@ async fn a_public_client_refreshes_with_its_key_only() {
     let again = bound(&token(&world, &refresh, &key).await);
     assert_eq!(next["access_token"], again["access_token"], "within the grace");
     assert!(world.is_active(text(&next, "access_token")).await);
+}
+
+/// It is worth nothing to whoever has found it, so it says nothing about the login either.
+#[tokio::test]
+async fn a_used_token_without_its_key_ends_nothing_and_with_it_ends_the_login() {
+    let (log, world) = (Log::keep(), World::start().await);
+    let (client, key) = (world.app().await, ProofKey::p256());
+    let (request, code) = world.code(&client).await;
+    let tokens = bound(&token(&world, &redemption(&client, &request, &code), &key).await);
+    let used = refreshing(&client, text(&tokens, "refresh_token"));
+    let next = bound(&token(&world, &used, &key).await);
+    world.pass(61);
+    world.token(&used).await.expect_oauth_error(400, "invalid_grant");
+    let thief = token(&world, &used, &ProofKey::p256()).await;
+    thief.expect_oauth_error(400, "invalid_grant");
+    assert!(world.is_active(text(&next, "access_token")).await);
+    let told = |event| log.audit(event, Some(&client.id)).len();
+    assert_eq!((told("token.foreign"), told("refresh.reused")), (2, 0));
+    token(&world, &used, &key).await.expect_oauth_error(400, "invalid_grant");
+    assert!(!world.is_active(text(&next, "access_token")).await);
+    assert_eq!(told("refresh.reused"), 1);
 }
 
 #[tokio::test]

@@ -2,15 +2,17 @@
 
 use std::io::Write as _;
 
-use ambient::Entropy;
+use ambient::{Clock, Entropy, Secret};
 use http::Method;
 use serde_json::{Value, json};
+use store::{RedisOptions, Store};
 use tempfile::NamedTempFile;
-use testkit::{dpop::ProofKey, http::Answer, oauth::Client};
+use testkit::{dpop::ProofKey, http::Answer, oauth::Client, redis::RedisServer};
 
 use crate::{
     client_documents::Host,
-    signer::{Signer, changed, lacking},
+    outage::allow_writing,
+    signer::{Signer, changed, lacking, proving},
     support::{CALLBACK, RESOURCE, World},
 };
 
@@ -28,6 +30,11 @@ struct Enterprise {
 
 /// A server that trusts one provider, with a client of the operator.
 async fn enterprise() -> Enterprise {
+    let clock = World::clock();
+    enterprise_on(Store::memory(clock.clone()), clock).await
+}
+
+async fn enterprise_on(store: Store, clock: Clock) -> Enterprise {
     let (keys, provider) = (Host::start().await, Signer::new("idp"));
     keys.set(200, &provider.set());
     let clients = json!({ "clients": [
@@ -43,7 +50,7 @@ async fn enterprise() -> Enterprise {
         ("AUTH_ID_JAG_ISSUERS", &trusted),
         ("AUTH_CIMD_ALLOW_PRIVATE", "1"),
     ];
-    Enterprise { world: World::with(&settings).await, provider, keys }
+    Enterprise { world: World::on_with(store, clock, &settings).await, provider, keys }
 }
 
 impl Enterprise {
@@ -234,9 +241,11 @@ async fn what_a_client_has_registered_is_a_wish_and_what_there_is_a_limit() {
         assert_eq!(answer.expect(200).json()["scope"], granted, "{wish:?} {said:?}");
     }
     let client = client(Some("mcp")).await;
-    let (by_name, assertion) = ([("scope", "notes")], this.about(&client.id, Some(all)));
-    let named = this.redeem_as(&client, &assertion, &by_name).await.expect(200).json();
-    assert_eq!(named["scope"], "notes", "what is asked for now is what is wished");
+    for asked in ["notes", "mcp notes"] {
+        let (by_name, assertion) = ([("scope", asked)], this.about(&client.id, Some(all)));
+        let named = this.redeem_as(&client, &assertion, &by_name).await.expect(200).json();
+        assert_eq!(named["scope"], asked, "what is asked for now is what is wished");
+    }
     let none = this.about(&client.id, Some("admin superuser"));
     this.redeem_as(&client, &none, &[]).await.expect_oauth_error(400, "invalid_scope");
 }
@@ -265,14 +274,8 @@ async fn who_can_prove_who_it_is_has_to_do_so_for_this() {
     let unsigned = this.redeem_as(&client, &this.about(&client.id, None), &[]).await;
     unsigned.expect_oauth_error(400, "unauthorized_client");
     assert!(unsigned.text().contains("prove who they are"), "{unsigned}");
-    let own = json!({
-        "iss": client.id, "sub": client.id, "aud": this.world.issuer,
-        "jti": Entropy::system().hex::<16>(), "iat": NOW, "exp": NOW + 60,
-    });
-    let own = signer.sign("JWT", &own);
-    let kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-    let proof = [("client_assertion_type", kind), ("client_assertion", &*own)];
-    let proven = this.redeem_as(&client, &this.about(&client.id, None), &proof).await;
+    let own = signer.client_assertion(&this.world, &client.id);
+    let proven = this.redeem_as(&client, &this.about(&client.id, None), &proving(&own)).await;
     assert_eq!(proven.expect(200).json()["scope"], "mcp notes");
 }
 
@@ -286,6 +289,22 @@ async fn a_client_that_lives_by_assertions_is_kept() {
         let assertion = this.about(&client.id, None);
         let _ = this.redeem_as(&client, &assertion, &[]).await.expect(200);
     }
+}
+
+#[tokio::test]
+async fn an_assertion_that_meets_an_outage_is_not_spent() {
+    let server = RedisServer::start().await;
+    let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
+    let this = enterprise_on(store, Clock::system()).await;
+    let client = json!({ "grant_types": ["authorization_code", GRANT] });
+    let client = this.world.app_with(client).await;
+    let assertion = this.about(&client.id, None);
+    // All but the record of the client, which is to be kept for longer.
+    allow_writing(&server, "auth:[^c]*").await;
+    let refused = this.redeem_as(&client, &assertion, &[]).await;
+    assert!(refused.status.is_server_error(), "{refused}");
+    allow_writing(&server, "*").await;
+    let _ = this.redeem_as(&client, &assertion, &[]).await.expect(200);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use testkit::{
 
 use crate::{
     provider::Provider,
-    support::{CALLBACK, PASSWORD, RESOURCE_SERVER, World, approve, sign_in},
+    support::{CALLBACK, PASSWORD, RESOURCE_SERVER, World, approve, cookie_header, sign_in},
 };
 
 pub(crate) const PROXY: (&str, &str) = ("AUTH_TRUSTED_PROXIES", "127.0.0.0/8");
@@ -138,9 +138,8 @@ async fn submit_from(
     path: &str,
     fields: &[(&str, &str)],
 ) -> Answer {
-    let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
     let request = world.http.request(Method::POST, path).header("x-forwarded-for", "203.0.113.7");
-    let request = request.header("cookie", cookies.collect::<Vec<_>>().join("; "));
+    let request = request.header("cookie", cookie_header(browser));
     world.http.send(request.form(fields)).await
 }
 
@@ -252,8 +251,7 @@ async fn guess(world: &World, http: &Http, address: &str, user: &str) -> Answer 
     let mut browser = world.browser();
     let page = login_page(world, &mut browser).await;
     let form = page.form("Sign in");
-    let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
-    let cookies = cookies.collect::<Vec<_>>().join("; ");
+    let cookies = cookie_header(&browser);
     let hidden = ["state", "nonce", "code_challenge", "token"];
     let hidden = hidden.map(|name| (name, form.value(name).unwrap()));
     let fields = [&hidden[..], &[("username", user), ("password", "wrong")]].concat();

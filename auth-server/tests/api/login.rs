@@ -6,7 +6,7 @@ use testkit::{
 };
 use url::Url;
 
-use crate::support::{PASSWORD, World, approve, redemption, sign_in};
+use crate::support::{PASSWORD, World, approve, cookie_header, redemption, sign_in};
 
 async fn login_page(world: &World, browser: &mut Browser) -> Page {
     let client = world.app().await;
@@ -18,8 +18,7 @@ async fn login_page(world: &World, browser: &mut Browser) -> Page {
 async fn way_back(world: &World, browser: &mut Browser, user: &str) -> Url {
     let login = login_page(world, browser).await;
     let form = login.form("Sign in").choose("username", user).fill("password", PASSWORD);
-    let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
-    let cookies = cookies.collect::<Vec<_>>().join("; ");
+    let cookies = cookie_header(browser);
     let fields = ["state", "nonce", "code_challenge", "token", "username", "password"]
         .map(|name| (name, form.value(name).unwrap()));
     let request = world.http.request(http::Method::POST, "/mock-upstream-idp/authorize");

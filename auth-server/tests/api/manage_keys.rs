@@ -1,6 +1,6 @@
 //! `/register/{client_id}` for clients that sign (`private_key_jwt`): their keys are what they change.
 
-use ambient::{Clock, Entropy, Secret};
+use ambient::{Clock, Secret};
 use http::Method;
 use serde_json::{Value, json};
 use store::{RedisOptions, Store};
@@ -12,11 +12,9 @@ use testkit::{
 
 use crate::{
     manage::manage,
-    signer::{Signer, lacking},
+    signer::{Signer, lacking, proving},
     support::{CALLBACK, World, redemption, refreshing, with},
 };
-
-const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 fn metadata(keys: &Value) -> Value {
     json!({
@@ -35,16 +33,6 @@ async fn register(world: &World, signer: &Signer) -> Client {
     }
 }
 
-/// An assertion of the client, good for once.
-fn assertion(world: &World, client: &Client, signer: &Signer) -> String {
-    let now = world.clock.now().as_secs();
-    let claims = json!({
-        "iss": client.id, "sub": client.id, "aud": world.issuer,
-        "jti": Entropy::system().hex::<16>(), "iat": now, "exp": now + 60,
-    });
-    signer.sign("JWT", &claims)
-}
-
 /// A token request of the client, signed.
 async fn signed(
     world: &World,
@@ -52,9 +40,8 @@ async fn signed(
     signer: &Signer,
     form: &[(&'static str, &str)],
 ) -> Answer {
-    let assertion = assertion(world, client, signer);
-    let proof = [("client_assertion_type", TYPE), ("client_assertion", &*assertion)];
-    world.token(&[form, &proof].concat()).await
+    let assertion = signer.client_assertion(world, &client.id);
+    world.token(&[form, &proving(&assertion)].concat()).await
 }
 
 async fn tokens(world: &World, client: &Client, signer: &Signer) -> Tokens {

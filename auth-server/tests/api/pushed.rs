@@ -78,8 +78,10 @@ async fn who_only_looks_whether_it_is_there_does_not_open_it() {
         ("/upstream/mock/callback", "GET"),
         ("/device/done", "GET"),
     ] {
-        let looked = world.http.send(world.http.request(Method::HEAD, path)).await.expect(405);
-        assert_eq!(looked.header("allow"), Some(allowed), "{path}");
+        for method in [Method::HEAD, Method::PUT] {
+            let wrong = world.http.send(world.http.request(method, path)).await.expect(405);
+            assert_eq!(wrong.header("allow"), Some(allowed), "{path}");
+        }
     }
     for path in ["/", "/login", "/device"] {
         let looked = world.http.send(world.http.request(Method::HEAD, path)).await;

@@ -11,7 +11,7 @@ use testkit::{
 
 use crate::{
     provider::Provider,
-    support::{CALLBACK, World, approve},
+    support::{CALLBACK, World, approve, cookie_header},
 };
 
 /// Where the client of these tests is answered.
@@ -81,8 +81,7 @@ async fn a_browser_that_does_not_say_where_it_comes_from_is_asked_again() {
     const NONE: (&str, &str) = ("sec-fetch-site", "none");
     let world = World::start().await;
     let (browser, request) = agreed(&world).await;
-    let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
-    let cookies = cookies.collect::<Vec<_>>().join("; ");
+    let cookies = cookie_header(&browser);
     let ask = |headers: &'static [(&str, &str)]| {
         let http = &world.http;
         let plain = http.request(http::Method::GET, &request.url()).header("cookie", &cookies);

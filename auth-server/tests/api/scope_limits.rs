@@ -126,6 +126,22 @@ async fn a_limit_holds_for_devices() {
     assert_eq!(Tokens::read(&refreshed).answer["scope"], "notes");
 }
 
+/// Clients register for the scope that they are asked for first, and are asked for more later
+/// (`insufficient_scope`).
+#[tokio::test]
+async fn who_has_registered_itself_for_less_gets_what_it_asks_for() {
+    let world = World::start().await;
+    let words = json!({ "token_endpoint_auth_method": "none", "scope": "mcp" });
+    let client = world.app_with(words).await;
+    assert_eq!(client.registration["scope"], "mcp");
+    for (scope, granted) in [(None, "mcp"), (Some("mcp notes"), "mcp notes")] {
+        let tokens = by_code(&world, &client.id, scope).await.unwrap();
+        assert_eq!(tokens.answer["scope"], granted);
+        let refreshed = world.refresh(&client, tokens.refresh.as_deref().unwrap()).await;
+        assert_eq!(Tokens::read(&refreshed).answer["scope"], granted);
+    }
+}
+
 /// What a refresh comes to at an instance with other settings.
 async fn refresh_at(http: &Http, id: &str, token: &str, scope: Option<&str>) -> (u16, String) {
     let client = given(id);

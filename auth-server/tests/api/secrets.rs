@@ -13,8 +13,8 @@ use tokio::{
 use crate::{
     device,
     dpop::post,
-    signer::Signer,
-    support::{PASSWORD, World, approve, redemption, sign_in},
+    signer::{Signer, proving},
+    support::{PASSWORD, World, approve, cookie_header, redemption, sign_in},
 };
 
 /// What is there after a login, others that are on the way, a stranger, a device and its user, and
@@ -117,20 +117,9 @@ async fn known(world: &World) {
     let client = Client { id, secret: None, redirect_uri: web.to_owned(), registration };
     let mut browser = world.browser().with_callback(web);
     world.go(&mut browser, &world.request(&client).url(), "alice").await;
-    let now = world.clock.now().as_secs();
-    let assertion = signer.sign(
-        "JWT",
-        &json!({
-            "iss": client.id, "sub": client.id, "aud": world.issuer, "jti": "once",
-            "iat": now, "exp": now + 60,
-        }),
-    );
-    let form = [
-        ("token", "x"),
-        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
-        ("client_assertion", &assertion),
-    ];
-    let _ = world.http.post_form("/revoke", &form).await.expect(200);
+    let assertion = signer.client_assertion(world, &client.id);
+    let [kind, proof] = proving(&assertion);
+    let _ = world.http.post_form("/revoke", &[("token", "x"), kind, proof]).await.expect(200);
 }
 
 /// Somebody who has logged in at the mock and does not come back.
@@ -142,9 +131,8 @@ async fn on_the_way(world: &World, client: &Client) {
     let hidden = ["state", "nonce", "code_challenge", "token"];
     let hidden = hidden.map(|name| (name, form.value(name).unwrap()));
     let fields = [&hidden[..], &[("username", "alice"), ("password", PASSWORD)]].concat();
-    let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
     let request = world.http.request(Method::POST, "/mock-upstream-idp/authorize");
-    let request = request.header("cookie", cookies.collect::<Vec<_>>().join("; "));
+    let request = request.header("cookie", cookie_header(&browser));
     let _ = world.http.send(request.form(&fields)).await.expect(303);
 }
 

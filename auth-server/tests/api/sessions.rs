@@ -5,7 +5,7 @@ use testkit::{
     oauth::query,
 };
 
-use crate::support::{PASSWORD, World, approve, sign_in};
+use crate::support::{PASSWORD, World, approve, cookie_header, sign_in};
 
 /// The consent page of a new request.
 async fn consent(world: &World, browser: &mut Browser) -> Page {
@@ -144,8 +144,7 @@ async fn no_other_site_logs_anybody_out() {
     let world = World::start().await;
     let mut browser = logged_in(&world, "alice").await;
     let page = browser.open(&format!("{}/logout", world.issuer)).await.page().expect(200);
-    let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
-    let cookies = cookies.collect::<Vec<_>>().join("; ");
+    let cookies = cookie_header(&browser);
     let token = page.form("Log out").value("token").unwrap().to_owned();
     for header in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")] {
         let request = world.http.request(http::Method::POST, "/logout");

@@ -1,9 +1,15 @@
 //! Somebody who signs: a client with a key, or an identity provider.
 
+use ambient::Entropy;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, jwk::Jwk};
 use serde_json::{Value, json};
+
+use crate::support::World;
+
+/// The only type of client assertions that is read.
+const BY_JWT: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// A key that is known by a name.
 pub(crate) struct Signer {
@@ -38,6 +44,11 @@ impl Signer {
         jsonwebtoken::encode(&self.header(typ), claims, &self.key).unwrap()
     }
 
+    /// With what a client proves who it is, once and within a minute.
+    pub(crate) fn client_assertion(&self, world: &World, client: &str) -> String {
+        self.sign("JWT", &client_claims(world, client))
+    }
+
     /// Signs texts that no library would write.
     pub(crate) fn sign_raw(&self, header: &str, claims: &str) -> String {
         let message = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
@@ -45,6 +56,20 @@ impl Signer {
         let signature = jsonwebtoken::crypto::sign(message, &self.key, Algorithm::ES256).unwrap();
         format!("{}.{signature}", str::from_utf8(message).unwrap())
     }
+}
+
+/// What a client says of itself.
+pub(crate) fn client_claims(world: &World, client: &str) -> Value {
+    let now = world.clock.now().as_secs();
+    json!({
+        "iss": client, "sub": client, "aud": world.issuer,
+        "jti": Entropy::system().hex::<16>(), "iat": now, "exp": now + 60,
+    })
+}
+
+/// The parameters that show an assertion.
+pub(crate) fn proving(assertion: &str) -> [(&'static str, &str); 2] {
+    [("client_assertion_type", BY_JWT), ("client_assertion", assertion)]
 }
 
 /// The same claims with one changed.

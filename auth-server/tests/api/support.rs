@@ -268,6 +268,12 @@ pub(crate) async fn sign_in(
     browser.submit(login, form).await
 }
 
+/// The cookies of a browser, as a program would send them.
+pub(crate) fn cookie_header(browser: &Browser) -> String {
+    let cookies = browser.jar.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
+    cookies.collect::<Vec<_>>().join("; ")
+}
+
 /// The form that redeems a code.
 pub(crate) fn redemption<'a>(
     client: &'a Client,

@@ -64,11 +64,7 @@ pub use ring::Ring;
 pub use roster::{Bounds, Room, Roster};
 pub use rotating::{Age, Rotates, Rotating};
 pub use settings::RedisOptions;
-<<<<<<< HEAD
-pub use table::{Decoded, Record, Table};
-=======
-pub use table::{Record, Seen, Table};
->>>>>>> tokens
+pub use table::{Decoded, Record, Seen, Table};
 pub use tally::{Count, Tally};
 
 /// A place for state that outlives a request. Cheap to clone; clones share everything.

@@ -73,6 +73,12 @@ impl ScopeSet {
         Self(self.0.intersection(&others.0).cloned().collect())
     }
 
+    /// These and `others`.
+    #[must_use]
+    pub fn and(&self, others: &Self) -> Self {
+        Self(self.0.union(&others.0).cloned().collect())
+    }
+
     /// One after the other, sorted.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()
@@ -142,10 +148,11 @@ mod tests {
     }
 
     #[test]
-    fn sets_are_compared_and_limited() {
+    fn sets_are_compared_limited_and_joined() {
         assert!(set("a").is_within(&set("a b")));
         assert!(!set("a c").is_within(&set("a b")));
         assert_eq!(set("a c").limited_to(&set("a b")), set("a"));
+        assert_eq!(set("a c").and(&set("b a")), set("a b c"));
         assert!(set("a b").contains("b") && !set("a b").contains("a b"));
     }
 }

@@ -2,12 +2,8 @@
 
 use std::{convert::Infallible, sync::Arc};
 
-<<<<<<< HEAD
-use store::{Decoded, UpdateError};
-=======
 use serde::{Deserialize, Serialize};
-use store::{Record, UpdateError};
->>>>>>> tokens
+use store::{Decoded, Record, UpdateError};
 use tokio::task::JoinSet;
 
 use crate::{
