@@ -200,6 +200,11 @@ impl Owners {
         Self(of_session.into_iter().chain([owner(None)]).collect())
     }
 
+    /// The hashes that name them.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Whether what belongs to `owner` is theirs.
     #[must_use]
     pub fn include(&self, owner: &str) -> bool {
