@@ -1,6 +1,6 @@
 //! How the values of settings are written, where a plain number or text says too little.
 
-use std::{borrow::Cow, convert::Infallible, fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, convert::Infallible, fmt, ops::Range, str::FromStr, time::Duration};
 
 use url::{Host, Url};
 
@@ -168,28 +168,72 @@ impl FromStr for List {
     }
 }
 
-/// A value as it may be shown. Of a URL that is: without user and password, and without the values of its
-/// query, for keys of interfaces are written there too.
+/// The parts of a value that are each shown by themselves: its words, but what follows a URL and is none
+/// belongs to it, for it may be the rest of a password with a space.
+fn words(value: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let (mut begin, mut at) = (0, 0);
+    for token in value.split_inclusive(char::is_whitespace) {
+        let ends = token.contains("://") || !value[begin..at].contains("://");
+        if ends && begin < at {
+            words.push(&value[begin..at]);
+            begin = at;
+        }
+        at += token.len();
+    }
+    words.push(&value[begin..]);
+    words
+}
+
+/// Where user and password are in a word, whether it is a URL or not: up to its last `@`, for people write
+/// passwords with every sign that ends the authority of a URL.
+fn user(word: &str) -> Option<Range<usize>> {
+    let end = word.rfind('@')?;
+    let before = &word[..end];
+    let begin = before.find("://").map(|scheme| scheme + "://".len());
+    Some(begin.or_else(|| before.contains(':').then_some(0))?..end)
+}
+
+/// Whether there is `user:password@` or `scheme://user@` in a value.
+#[must_use]
+pub fn has_user(value: &str) -> bool {
+    words(value).into_iter().any(|word| user(word).is_some())
+}
+
+/// Whether there is a password in a value, before anybody has looked at whether it is a URL.
+#[must_use]
+pub fn has_password(value: &str) -> bool {
+    let is_one = |user: &str| user.split_once(':').is_some_and(|(_, word)| !word.is_empty());
+    words(value).into_iter().any(|word| user(word).is_some_and(|user| is_one(&word[user])))
+}
+
+/// A value as it may be shown: without user and password, and without the values in the query of a URL,
+/// for keys of interfaces are written there too.
 #[must_use]
 pub fn shown(value: &str) -> Cow<'_, str> {
-    const HIDDEN: &str = "[redacted]";
-
-    let Some((scheme, rest)) = value.split_once("://") else { return Cow::Borrowed(value) };
-    let (place, query) = match rest.split_once('?') {
-        Some((place, query)) => (place, Some(query)),
-        None => (rest, None),
-    };
-    let authority = place.find(['/', '#', '\\']).unwrap_or(place.len());
-    let (authority, path) = place.split_at(authority);
-    let user = authority.rsplit_once('@');
-    if user.is_none() && query.is_none() {
+    let words = words(value).into_iter().map(|word| {
+        let text = word.trim_end();
+        (shown_word(text), &word[text.len()..])
+    });
+    let words: Vec<_> = words.collect();
+    if words.iter().all(|(word, _)| matches!(word, Cow::Borrowed(_))) {
         return Cow::Borrowed(value);
     }
-    let mut text = format!("{scheme}://");
-    if user.is_some() {
-        text = text + HIDDEN + "@";
+    Cow::Owned(words.iter().flat_map(|(word, space)| [&**word, space]).collect())
+}
+
+fn shown_word(word: &str) -> Cow<'_, str> {
+    const HIDDEN: &str = "[redacted]";
+
+    let user = user(word);
+    let rest = user.as_ref().map_or(word, |user| &word[user.end..]);
+    let query = word.contains("://").then(|| rest.split_once('?')).flatten();
+    if user.is_none() && query.is_none() {
+        return Cow::Borrowed(word);
     }
-    text = text + user.map_or(authority, |(_, host)| host) + path;
+    let (place, query) = query.map_or((rest, None), |(place, query)| (place, Some(query)));
+    let mut text = user.map_or_else(String::new, |user| word[..user.start].to_owned() + HIDDEN);
+    text += place;
     for (number, pair) in query.into_iter().flat_map(|query| query.split('&')).enumerate() {
         text.push(if number == 0 { '?' } else { '&' });
         match pair.split_once('=') {
@@ -206,7 +250,15 @@ mod tests {
 
     #[test]
     fn of_a_url_nothing_is_shown_that_is_a_secret() {
-        for plain in ["", "mcp", "a=b?c@d", "https://as.example:8080/x#y", "redis://h:6379/0"] {
+        for plain in [
+            "",
+            "mcp",
+            "a=b?c@d",
+            "a b@c",
+            " a\t b ",
+            "https://as.example:8080/x#y",
+            "redis://h:6379/0",
+        ] {
             assert_eq!(shown(plain), plain);
         }
         let table = [
@@ -218,8 +270,25 @@ mod tests {
                 "http://as.example/i?key=[redacted]&a=[redacted]",
             ),
             ("http://as.example?hunter2", "http://as.example?[redacted]"),
-            ("http://as.example/a@b?k=hunter2#x", "http://as.example/a@b?k=[redacted]"),
+            // What is cut too early shows half of a password, and what is hidden too far shows less.
+            ("http://as.example/a@b?k=hunter2#x", "http://[redacted]@b?k=[redacted]"),
             ("https://u:hunter2@no url:x/?k=hunter2", "https://[redacted]@no url:x/?k=[redacted]"),
+            ("https://u:hun/ter2@as.example/i", "https://[redacted]@as.example/i"),
+            ("https://u:hun#ter2@as.example", "https://[redacted]@as.example"),
+            ("https://u:hun?ter2@as.example", "https://[redacted]@as.example"),
+            ("https://u:hun\\ter2@as.example", "https://[redacted]@as.example"),
+            ("https://u:hun?x=ter2@h/i?k=hunter2", "https://[redacted]@h/i?k=[redacted]"),
+            ("https://u:hun ter2@as.example", "https://[redacted]@as.example"),
+            ("https://u:hun://ter2@as.example", "https://[redacted]@as.example"),
+            ("https://a https://u:hunter2@b", "https://a https://[redacted]@b"),
+            ("https://a,https://u:hunter2@b", "https://[redacted]@b"),
+            (
+                "https://u:hunter2@a?k=hunter2  https://b \thttps://hunter2@c",
+                "https://[redacted]@a?k=[redacted]  https://b \thttps://[redacted]@c",
+            ),
+            ("u:hunter2@as.example", "[redacted]@as.example"),
+            ("https:/u:hunter2@as.example", "[redacted]@as.example"),
+            ("tcp u:hunter2@as.example and a@b", "tcp [redacted]@as.example and a@b"),
         ];
         for (written, seen) in table {
             assert_eq!(shown(written), seen);

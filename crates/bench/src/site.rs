@@ -281,8 +281,7 @@ impl Instance {
 impl Got {
     /// Headers and what has come of the body; nothing before the end of the headers.
     fn read(mut answer: Vec<u8>) -> Option<Self> {
-        let end = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")?;
-        let body = answer.split_off(end + 4);
+        let body = answer.split_off(end_of_head(&answer)?);
         Some(Self { head: String::from_utf8_lossy(&answer).into_owned(), body })
     }
 
@@ -344,14 +343,15 @@ fn send(port: u16, request: &str) -> io::Result<Got> {
     let mut socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
+    let (mut answer, mut end) = (Vec::new(), None::<End>);
     let mut buffer = [0; 16 * 1024];
     // Some servers close a connection seconds after they were asked to.
-    while !is_whole(&answer) {
+    while !end.is_some_and(|end| end.is_reached(&answer)) {
         match socket.read(&mut buffer)? {
             0 => break,
             length => answer.extend_from_slice(&buffer[..length]),
         }
+        end = end.or_else(|| End::of(&answer));
     }
     let got = Got::read(answer).ok_or_else(|| io::Error::other(NO_HEAD))?;
     Ok(if got.is_chunked() { Got { body: whole(&got.body), ..got } } else { got })
@@ -359,13 +359,41 @@ fn send(port: u16, request: &str) -> io::Result<Got> {
 
 const NO_HEAD: &str = "an answer without an end of its headers";
 
-/// Whether nothing of an answer is missing, as far as its headers say how long it is.
-fn is_whole(answer: &[u8]) -> bool {
-    let Some(got) = Got::read(answer.to_vec()) else { return false };
-    let length = got.header("content-length").and_then(|length| length.parse().ok());
-    match length {
-        Some(length) => got.body.len() >= length,
-        None => got.is_chunked() && got.body.ends_with(b"0\r\n\r\n"),
+fn end_of_head(answer: &[u8]) -> Option<usize> {
+    Some(answer.windows(4).position(|bytes| bytes == b"\r\n\r\n")? + 4)
+}
+
+/// When nothing of an answer is missing, as its headers say.
+#[derive(Clone, Copy)]
+enum End {
+    /// After so many bytes.
+    After(usize),
+    /// With an empty chunk, after the headers that end here.
+    EmptyChunk(usize),
+    /// With the connection.
+    Hangup,
+}
+
+impl End {
+    /// Nothing before the end of the headers.
+    fn of(answer: &[u8]) -> Option<Self> {
+        let head = end_of_head(answer)?;
+        let text = String::from_utf8_lossy(&answer[..head]).into_owned();
+        let got = Got { head: text, body: Vec::new() };
+        let length = got.header("content-length").and_then(|length| length.parse::<usize>().ok());
+        Some(match length {
+            Some(length) => Self::After(head + length),
+            None if got.is_chunked() => Self::EmptyChunk(head),
+            None => Self::Hangup,
+        })
+    }
+
+    fn is_reached(self, answer: &[u8]) -> bool {
+        match self {
+            Self::After(length) => answer.len() >= length,
+            Self::EmptyChunk(head) => answer[head..].ends_with(b"0\r\n\r\n"),
+            Self::Hangup => false,
+        }
     }
 }
 
@@ -407,11 +435,15 @@ mod tests {
             ("Content-Length: 2\r\n\r\na", false),
             ("Content-Length: 2\r\n\r\nab", true),
             ("Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n", false),
+            ("Transfer-Encoding: chunked\r\nAge: 0\r\n\r\n", false),
             ("Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n", true),
             // Until the connection ends.
             ("\r\nab", false),
         ] {
-            assert_eq!(is_whole(format!("{head}{rest}").as_bytes()), expected, "{rest}");
+            let answer = format!("{head}{rest}");
+            let end = End::of(answer.as_bytes());
+            let is_whole = end.is_some_and(|end| end.is_reached(answer.as_bytes()));
+            assert_eq!(is_whole, expected, "{rest}");
         }
     }
 }

@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::Future,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -27,6 +27,9 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long a check may take that counts for a while, so that the whole answer is in time.
 const LATELY_TIMEOUT: Duration = Duration::from_millis(900);
+
+/// How often such a check is made.
+const BEAT: Duration = Duration::from_millis(1500);
 
 /// How long the success of such a check counts.
 const LATELY: Duration = Duration::from_secs(5);
@@ -69,7 +72,11 @@ impl Health {
     }
 
     /// Adds a check that must have succeeded within the last five seconds, as [`add`](Self::add) does
-    /// with one that must succeed now: what is away for a moment is no reason to send nothing here.
+    /// with one that must succeed now: what is away for a moment is no reason to send nothing here. It
+    /// is looked at beside all probes, which may come seldom, until the process ends.
+    ///
+    /// # Panics
+    /// Outside a runtime.
     #[must_use]
     pub fn add_lately<C, F, E>(self, name: &'static str, check: C) -> Self
     where
@@ -77,23 +84,18 @@ impl Health {
         F: Future<Output = Result<(), E>> + Send + 'static,
         E: fmt::Display + Send + 'static,
     {
-        let clock = self.clock.clone();
-        let succeeded = Arc::new(Mutex::new(None::<Timestamp>));
-        self.add(name, move || {
-            let (outcome, clock) = (check(), clock.clone());
-            let succeeded = Arc::clone(&succeeded);
-            async move {
-                let outcome = clock.timeout(LATELY_TIMEOUT, outcome).await;
-                let now = clock.now();
-                let mut last = succeeded.lock().unwrap_or_else(PoisonError::into_inner);
-                match outcome {
-                    Ok(Ok(())) => *last = Some(now),
-                    _ if last.is_some_and(|last| now < last + LATELY) => {}
-                    Ok(Err(error)) => return Err(error.to_string()),
-                    Err(_) => return Err(no_answer_within(LATELY_TIMEOUT)),
-                }
-                Ok(())
+        let lately =
+            Arc::new(Lately { clock: self.clock.clone(), check, succeeded: Mutex::default() });
+        let (beat, stopping) = (Arc::clone(&lately), self.lifecycle.stopping());
+        self.lifecycle.spawn(async move {
+            tokio::select! {
+                () = beat.beat() => {}
+                () = stopping => {}
             }
+        });
+        self.add(name, move || {
+            let lately = Arc::clone(&lately);
+            async move { lately.has_succeeded().await }
         })
     }
 
@@ -154,6 +156,53 @@ impl Health {
             Some(((*name).to_owned(), Value::String(reason)))
         });
         join_all(outcomes).await.into_iter().flatten().collect()
+    }
+}
+
+/// A check whose success counts for a while.
+struct Lately<C> {
+    clock: Clock,
+    check: C,
+    /// When the last check began that has succeeded.
+    succeeded: Mutex<Option<Timestamp>>,
+}
+
+impl<C, F, E> Lately<C>
+where
+    C: Fn() -> F,
+    F: Future<Output = Result<(), E>>,
+    E: fmt::Display,
+{
+    /// Never ends by itself.
+    async fn beat(&self) {
+        loop {
+            if let Err(error) = self.look().await {
+                tracing::debug!(error, "a check of readiness has failed");
+            }
+            self.clock.sleep(BEAT).await;
+        }
+    }
+
+    async fn has_succeeded(&self) -> Result<(), String> {
+        let last = *self.succeeded();
+        match last {
+            Some(last) if self.clock.now() < last + LATELY => Ok(()),
+            _ => self.look().await,
+        }
+    }
+
+    async fn look(&self) -> Result<(), String> {
+        let now = self.clock.now();
+        let outcome = self.clock.timeout(LATELY_TIMEOUT, (self.check)()).await;
+        let outcome = outcome.map_err(|_| no_answer_within(LATELY_TIMEOUT))?;
+        outcome.map_err(|error| error.to_string())?;
+        *self.succeeded() = Some(now);
+        Ok(())
+    }
+
+    fn succeeded(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        // What it guards is whole at every moment.
+        self.succeeded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

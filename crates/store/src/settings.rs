@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use ambient::{Reader, Secret};
+use ambient::{Reader, Secret, values::has_password};
 
 use crate::{Observer, redis};
 
@@ -111,14 +111,6 @@ fn file(read: &mut Reader<'_>, name: &'static str, meaning: &'static str) -> Opt
     }
 }
 
-/// Whether a URL has one, before anybody has looked at whether it is a URL.
-fn has_password(url: &str) -> bool {
-    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let user = authority.rsplit_once('@').map_or("", |(user, _)| user);
-    user.split_once(':').is_some_and(|(_, password)| !password.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use ambient::Env;
@@ -135,11 +127,18 @@ mod tests {
 
     #[test]
     fn a_password_is_seen_wherever_a_url_can_have_one() {
-        for url in ["redis://:p@h", "redis-cluster://u:p@h:1/0?node=x:1", "rediss://u:p%40@h"] {
+        for url in [
+            "redis://:p@h",
+            "redis-cluster://u:p@h:1/0?node=x:1",
+            "rediss://u:p%40@h",
+            "redis://u:p/w@h",
+            "redis://u:/@h",
+            "redis://u:p?w@h",
+            "redis://u:p#w@h",
+        ] {
             assert!(has_password(url), "{url}");
         }
-        for url in
-            ["redis://h:6379", "redis://u@h:1", "redis://u:@h", "h:1", "", "redis://h?a=b:c@d"]
+        for url in ["redis://h:6379", "redis://u@h:1", "redis://u:@h", "h:1", "", "redis://h?a=b:c"]
         {
             assert!(!has_password(url), "{url}");
         }

@@ -72,7 +72,8 @@ impl Watch {
         self.last().and_then(|last| last.document.clone())
     }
 
-    fn last(&self) -> Option<Arc<AuthorizationServer>> {
+    /// What it offered when it last answered.
+    pub(super) fn last(&self) -> Option<Arc<AuthorizationServer>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -9,7 +9,7 @@ use std::{
 use ambient::{Clock, Timestamp};
 
 /// How many questions in a row may fail.
-const PATIENCE: u32 = 5;
+const FAILURES: u32 = 5;
 
 /// How long nothing is asked then.
 const REST: Duration = Duration::from_secs(2);
@@ -51,15 +51,18 @@ impl Breaker {
         Ok(())
     }
 
+    /// A question was answered. It may have been under way when the server asked for a rest.
     pub(super) fn succeeded(&self) {
-        *self.lock() = State::default();
+        let mut state = self.lock();
+        (state.failures, state.closed) = (0, false);
+        state.rests_until = state.asked_until;
     }
 
     /// A question has failed; true if it is time to find out why.
     pub(super) fn failed(&self) -> bool {
         let mut state = self.lock();
         state.failures = state.failures.saturating_add(1);
-        state.closed || state.failures.is_multiple_of(PATIENCE)
+        state.closed || state.failures.is_multiple_of(FAILURES)
     }
 
     /// The server is not there: it rests.
@@ -107,7 +110,7 @@ mod tests {
     fn it_is_looked_into_after_five_failures_and_rests_if_they_are_the_servers() {
         let (breaker, clock) = breaker();
         for round in 1..=2 {
-            let told: Vec<_> = (0..PATIENCE).map(|_| breaker.failed()).collect();
+            let told: Vec<_> = (0..FAILURES).map(|_| breaker.failed()).collect();
             assert_eq!(told, [false, false, false, false, true], "{round}");
             assert!(breaker.admit().is_ok() && !breaker.is_closed());
         }
@@ -125,7 +128,7 @@ mod tests {
     #[test]
     fn a_success_forgets_the_failures_before_it() {
         let (breaker, _) = breaker();
-        for _ in 0..3 * PATIENCE {
+        for _ in 0..3 * FAILURES {
             assert!(!breaker.failed());
             breaker.succeeded();
         }
@@ -141,5 +144,20 @@ mod tests {
         assert_eq!(breaker.admit(), Err(Duration::from_secs(1)));
         clock.advance(Duration::from_secs(1));
         assert!(breaker.admit().is_ok() && !breaker.is_asked_to_rest());
+    }
+
+    #[test]
+    fn a_question_that_was_under_way_ends_no_rest_that_was_asked_for() {
+        let (breaker, clock) = breaker();
+        breaker.rest(Duration::from_secs(30));
+        breaker.succeeded();
+        assert!(breaker.is_asked_to_rest() && breaker.is_closed());
+        assert_eq!(breaker.admit(), Err(Duration::from_secs(30)));
+        // One that was closed as well is not a trial away from that.
+        breaker.close();
+        breaker.succeeded();
+        assert_eq!(breaker.admit(), Err(Duration::from_secs(30)));
+        clock.advance(Duration::from_secs(30));
+        assert!(breaker.admit().is_ok() && breaker.admit().is_ok());
     }
 }

@@ -10,13 +10,13 @@ use std::{
     time::Duration,
 };
 
-use ambient::{Clock, Entropy, Secret, values::shown};
+use ambient::{Clock, Entropy, Secret};
 use chassis::{Lifecycle, telemetry::Asking};
 use store::Store;
 
 use self::{report::Report, trial::Trial};
 use super::{
-    discovery::{self, AuthorizationServer, Way},
+    discovery::{self, AuthorizationServer},
     doubts,
     introspect::Introspector,
     jwks::Jwks,
@@ -101,18 +101,7 @@ fn described(
             }
         }
     }
-    let way = match &server.way {
-        Way::Ask { endpoint, method, .. } => {
-            format!("introspection at {}, {method}", shown(endpoint.as_str()))
-        }
-        Way::Jwt { keys } => format!("signatures, with the keys at {}", shown(keys.as_str())),
-        Way::Both { endpoint, method, keys } => format!(
-            "signatures, with the keys at {}, then introspection at {}, {method}",
-            shown(keys.as_str()),
-            shown(endpoint.as_str())
-        ),
-    };
-    report.fact("tokens are checked by", way)?;
+    report.fact("tokens are checked by", &server.way)?;
     let policy = &settings.policy;
     let audience = policy.audience_claim.as_deref().unwrap_or("none: the server is trusted");
     report.fact("accepted issuers", policy.issuers.join(" "))?;

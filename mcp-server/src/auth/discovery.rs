@@ -1,7 +1,7 @@
 //! Finds out what an authorization server offers (RFC 8414, `OpenID` Connect Discovery), and how
 //! its tokens can be checked.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use ambient::values::shown;
 use http::{StatusCode, header};
@@ -48,6 +48,23 @@ pub(crate) enum Way {
         /// Where the issuer's keys are.
         keys: Url,
     },
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let signatures =
+            |keys: &Url| format!("signatures, with the keys at {}", shown(keys.as_str()));
+        let asking = |endpoint: &Url, method: &ClientAuth| {
+            format!("introspection at {}, {method}", shown(endpoint.as_str()))
+        };
+        match self {
+            Self::Ask { endpoint, method, .. } => f.write_str(&asking(endpoint, method)),
+            Self::Jwt { keys } => f.write_str(&signatures(keys)),
+            Self::Both { endpoint, method, keys } => {
+                write!(f, "{}, then {}", signatures(keys), asking(endpoint, method))
+            }
+        }
+    }
 }
 
 /// Why nothing could be found out.
@@ -279,11 +296,14 @@ fn way(metadata: &Metadata, settings: &AuthSettings) -> Result<Way, DiscoveryErr
             (Some(endpoint), Some(method), fallback) if settings.can_ask() => {
                 Ok(Way::Ask { endpoint, method, fallback })
             }
+            // One that is broken is not one that is not there: who could be asked is not replaced by
+            // signatures, of which nobody says that they were revoked.
+            (None, ..)
+                if settings.can_ask() && matches!(metadata.introspection_endpoint, Member::Odd) =>
+            {
+                Err(no_endpoint())
+            }
             (_, _, Some(keys)) => Ok(Way::Jwt { keys }),
-            (None, _, None) if settings.can_ask() => Err(match metadata.introspection_endpoint {
-                Member::Odd => no_endpoint(),
-                _ => without_keys(DiscoveryError::NoWay),
-            }),
             (_, _, None) => Err(without_keys(DiscoveryError::NoWay)),
         },
     }
@@ -435,12 +455,17 @@ mod tests {
             };
             assert!(way(ENDPOINT, odd, "introspection").is_ok(), "{odd:?}");
             assert!(way(odd, KEYS, "jwt").is_ok(), "{odd:?}");
-            assert!(matches!(way(odd, KEYS, "auto"), Ok(Way::Jwt { .. })), "{odd:?}");
+            said(way(odd, KEYS, "auto"), "the introspection_endpoint of its metadata");
             assert!(matches!(way(ENDPOINT, odd, "auto"), Ok(Way::Ask { fallback: None, .. })));
             said(way(odd, KEYS, "introspection"), "the introspection_endpoint of its metadata");
             said(way(ENDPOINT, odd, "jwt"), "the jwks_uri of its metadata");
             said(way(odd, None, "auto"), "the introspection_endpoint of its metadata");
             said(way(None, odd, "auto"), "the jwks_uri of its metadata");
+            // Nobody would ask there, or the operator says where.
+            let found = |more: &[_]| usable(&metadata(ISSUER, odd, KEYS), &settings(more));
+            assert!(matches!(found(&[]), Ok(Way::Jwt { .. })), "{odd:?}");
+            let place = ("MCP_AUTH_INTROSPECTION_URL", "https://as.example/i");
+            assert!(matches!(found(&[SECRET, place]), Ok(Way::Ask { .. })), "{odd:?}");
         }
     }
 

@@ -5,11 +5,16 @@
 //! believed: what is answered to that is about the endpoint and us, and about no caller.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use ambient::{Clock, Secret};
+use chassis::Lifecycle;
+use futures_util::FutureExt as _;
 use url::Url;
 
 use super::{
@@ -25,21 +30,35 @@ pub(super) const NOBODYS: &str = "trial-by-mcp-server";
 /// Where it is, and how we say there who we are.
 pub(super) type At<'a> = (&'a Url, ClientAuth);
 
+/// What a caller's token makes us ask about the one that nobody has.
+#[derive(Clone, Copy)]
+enum Doubt {
+    /// Our credentials seem to be rejected.
+    Credentials,
+    /// The endpoint seems not to be there.
+    Endpoint,
+}
+
 /// Asks, and remembers how that went.
 pub(super) struct Endpoint {
     introspector: Introspector,
     breaker: Breaker,
     clock: Clock,
+    lifecycle: Lifecycle,
     /// Our own credentials were rejected the last time they were used.
     rejected: AtomicBool,
     metrics: McpMetrics,
 }
 
 impl Endpoint {
-    pub(super) fn new(introspector: Introspector, metrics: McpMetrics) -> Self {
-        let clock = introspector.clock.clone();
+    pub(super) fn new(
+        introspector: Introspector,
+        lifecycle: &Lifecycle,
+        metrics: McpMetrics,
+    ) -> Arc<Self> {
+        let (clock, lifecycle) = (introspector.clock.clone(), lifecycle.clone());
         let (breaker, rejected) = (Breaker::new(clock.clone()), AtomicBool::new(false));
-        Self { introspector, breaker, clock, rejected, metrics }
+        Arc::new(Self { introspector, breaker, clock, lifecycle, rejected, metrics })
     }
 
     /// Whether our own credentials were rejected the last time they were used.
@@ -53,9 +72,12 @@ impl Endpoint {
     }
 
     /// What it says of a caller's token.
-    pub(super) async fn ask(&self, at: At<'_>, token: &Secret) -> Result<Answer, Failure> {
-        let no = if self.is_rejected() { Failure::Refused } else { Failure::Outage };
-        self.breaker.admit().map_err(no)?;
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        at: At<'_>,
+        token: &Secret,
+    ) -> Result<Answer, Failure> {
+        self.breaker.admit().map_err(Failure::Outage)?;
         let watch = self.clock.stopwatch();
         let answer = self.introspector.ask(at.0, at.1, token).await;
         self.metrics.introspected(outcome(&answer), watch.elapsed());
@@ -65,7 +87,7 @@ impl Endpoint {
                 return Ok(answer);
             }
             Answer::BadCredentials => {
-                self.doubt_credentials(at).await;
+                self.find_out(at, Doubt::Credentials).await;
                 return Err(Failure::Refused(RETRY_AFTER));
             }
             Answer::TooMany(rest) => {
@@ -76,7 +98,7 @@ impl Endpoint {
             Answer::Outage(reason) => {
                 tracing::error!(reason, "introspection failed");
                 if self.breaker.failed() {
-                    self.doubt(at).await;
+                    self.find_out(at, Doubt::Endpoint).await;
                 }
             }
         }
@@ -93,7 +115,11 @@ impl Endpoint {
         let answer = self.about_nobody(at).await;
         self.heard(&answer);
         match answer {
-            Answer::Claims(_) | Answer::Refused | Answer::Unsupported => Ok(()),
+            Answer::Claims(_) | Answer::Unsupported => Ok(()),
+            // It is there, and may be one that is asked about no token at all.
+            Answer::Refused => Err("it refuses to answer for a token that nobody has (400); see \
+                                    MCP_AUTH_INTROSPECTION_URL"
+                .to_owned()),
             Answer::BadCredentials => Err("it rejects our own credentials".to_owned()),
             Answer::TooMany(_) => Err(LIMITED.to_owned()),
             Answer::Outage(reason) => Err(reason),
@@ -102,6 +128,28 @@ impl Endpoint {
 
     async fn about_nobody(&self, (endpoint, method): At<'_>) -> Answer {
         self.introspector.ask(endpoint, method, &Secret::new(NOBODYS)).await
+    }
+
+    /// Waits for what comes of a doubt. It is not dropped with the caller who had to meet it: those
+    /// after him would each begin again, and one who leaves in time could keep it from ever ending.
+    async fn find_out(self: &Arc<Self>, (endpoint, method): At<'_>, doubt: Doubt) {
+        let (this, endpoint) = (Arc::clone(self), endpoint.clone());
+        let finding = async move {
+            let at = (&endpoint, method);
+            match doubt {
+                Doubt::Credentials => this.doubt_credentials(at).await,
+                Doubt::Endpoint => this.doubt(at).await,
+            }
+        };
+        let finding = finding.boxed().shared();
+        let (beside, stopping) = (finding.clone(), self.lifecycle.stopping());
+        self.lifecycle.spawn(async move {
+            tokio::select! {
+                () = beside => {}
+                () = stopping => {}
+            }
+        });
+        finding.await;
     }
 
     /// A question about a caller's token was answered as if our credentials were wrong. Firewalls do so
@@ -139,6 +187,11 @@ impl Endpoint {
             Answer::Outage(_) => return false,
         }
         true
+    }
+
+    /// Nothing is asked there now, so nobody rejects us.
+    pub(super) fn is_of_no_use(&self) {
+        self.rejected.store(false, Ordering::Relaxed);
     }
 
     fn answered(&self) {

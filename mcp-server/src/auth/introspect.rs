@@ -148,9 +148,6 @@ fn meaning(reply: &Reply, now: Timestamp) -> Answer {
         },
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Answer::BadCredentials,
         StatusCode::TOO_MANY_REQUESTS => Answer::TooMany(reply.rest(now).min(LONGEST_REST)),
-        status if status.is_client_error() => {
-            Answer::Outage(format!("it answers {}", status.as_u16()))
-        }
         status => Answer::Outage(format!("it answers {}", status.as_u16())),
     }
 }

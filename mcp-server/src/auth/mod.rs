@@ -144,7 +144,8 @@ impl Auth {
         if self.validator.is_rejected() {
             Some(Trouble::Rejected)
         } else if self.validator.is_cut_off(&server) {
-            Some(Trouble::CutOff)
+            // What is known of a server that is away says nothing of where it answers.
+            Some(if self.watch.answers() { Trouble::CutOff } else { Trouble::Away })
         } else {
             self.validator.is_resting().then_some(Trouble::Away)
         }
@@ -218,7 +219,10 @@ impl Auth {
             Ok(validated) => Ok(validated),
             Err(Failure::Inactive(why)) => Err(Refusal::InvalidToken(why)),
             Err(Failure::Outage(retry_after) | Failure::Refused(retry_after)) => {
-                self.watch.look_again();
+                // While it is known to be away it is looked for anyway, as often as it is to be.
+                if self.watch.answers() {
+                    self.watch.look_again();
+                }
                 Err(Refusal::Unavailable(retry_after))
             }
         }

@@ -1,9 +1,10 @@
 //! Looks after the authorization server: closes when it is gone, opens when it is back.
 //!
-//! Requests never do this: while it is closed they are answered at once, and a probe a second
-//! finds out when that ends. A connection that is only held says at once when a server ends
-//! (decision 0060). It also tries our own credentials, so that an instance whose are wrong is not
-//! ready.
+//! Requests never do this: while it is closed they are answered at once. A probe a second finds out
+//! when that ends at a server of our own, and probes more and more seldom at any other. A connection
+//! that is only held says at once when a server ends (decision 0060). What tokens are checked with is
+//! tried too, our own credentials and the issuer's keys, so that an instance whose are wrong is not
+//! ready (decision 0080).
 
 use std::{sync::Arc, time::Duration};
 
@@ -102,8 +103,11 @@ impl Monitor {
         match self.fetch(cause).await {
             Ok(server) => self.found(Arc::new(server), patience).await,
             Err(why @ DiscoveryError::TooMany(rest)) => {
-                // While nothing is known, or nothing could be checked yet, nobody is let in.
-                let works = self.watch.is_known() && self.validator.has_worked();
+                // While nothing is known, nothing could be checked yet or our credentials are
+                // rejected, nobody is let in.
+                let works = self.watch.is_known()
+                    && self.validator.has_worked()
+                    && !self.validator.is_rejected();
                 let rest = if works { rest } else { rest.min(LONGEST_REST) };
                 self.watch.found_busy();
                 tracing::warn!(%issuer, %why, "what is known of the authorization server holds");
@@ -131,12 +135,20 @@ impl Monitor {
     /// places are noticed, and right ones although nobody is sent to an instance that is not ready.
     async fn found(&self, server: Arc<AuthorizationServer>, patience: &mut Patience) -> Duration {
         let open = || Availability::Open(Arc::clone(&server));
+        let last = self.watch.last();
+        let changes = last.is_some_and(|last| last.way != server.way);
         let opens = self.watch.found(open());
+        let issuer = &self.settings.issuer;
         if opens {
-            tracing::info!(issuer = %self.settings.issuer, "the authorization server answers");
+            tracing::info!(%issuer, "the authorization server answers");
+        }
+        if changes {
+            tracing::warn!(%issuer, way = %server.way, "tokens are checked in another way from now on");
+        }
+        if opens || changes {
             doubts::warn(&self.settings, &server);
         }
-        if opens || self.validator.is_rejected() || !self.validator.has_worked() {
+        if opens || changes || self.validator.is_rejected() || !self.validator.has_worked() {
             self.validator.try_out(&server).await;
             // Who waits for a change wants to know of this one.
             self.watch.found(open());

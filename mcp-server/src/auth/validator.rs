@@ -58,7 +58,7 @@ type Outcome = Result<Validated, Failure>;
 /// Checks tokens and remembers what came of it.
 pub(super) struct Validator {
     policy: Policy,
-    endpoint: Endpoint,
+    endpoint: Arc<Endpoint>,
     jwks: Jwks,
     cache: TokenCache,
     flights: Arc<Flights<Outcome>>,
@@ -89,7 +89,7 @@ impl Validator {
         };
         Self {
             policy: settings.policy.clone(),
-            endpoint: Endpoint::new(introspector, metrics.clone()),
+            endpoint: Endpoint::new(introspector, lifecycle, metrics.clone()),
             jwks: Jwks::new(outbound.clone(), clock.clone(), settings.jwks).beside(lifecycle),
             cache: TokenCache::new(settings.cache, settings.outage),
             flights: Arc::default(),
@@ -133,14 +133,7 @@ impl Validator {
         token: &Secret,
     ) -> Outcome {
         let key = hash(token);
-        let Some(server) = server else {
-            let is_outage = !self.is_rejected();
-            return if is_outage {
-                self.past(&key, RETRY_AFTER).await
-            } else {
-                Err(Failure::Refused(RETRY_AFTER))
-            };
-        };
+        let Some(server) = server else { return self.past(&key, RETRY_AFTER).await };
         let outcome = if self.cache.is_off() {
             self.check(&server, token).await
         } else if let Some(known) = self.cache.get(&key, self.clock.now()).await {
@@ -158,8 +151,12 @@ impl Validator {
         }
     }
 
-    /// What was known before, if the operator lets that count in an outage.
+    /// What was known before, if the operator lets that count in an outage. While our credentials are
+    /// rejected nothing is one, whatever the last question came to.
     async fn past(&self, key: &TokenHash, retry_after: Duration) -> Outcome {
+        if self.is_rejected() {
+            return Err(Failure::Refused(retry_after));
+        }
         let past = self.cache.stale(key, self.clock.now()).await;
         if past.is_some() {
             self.metrics.looked_up("stale");
@@ -303,7 +300,10 @@ impl Validator {
         let asking = async {
             match asked {
                 Some(at) => self.endpoint.try_out(at).await,
-                None => Ok(()),
+                None => {
+                    self.endpoint.is_of_no_use();
+                    Ok(())
+                }
             }
         };
         let fetching = async {

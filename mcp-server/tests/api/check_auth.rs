@@ -143,10 +143,14 @@ async fn an_endpoint_that_says_nothing_of_a_token_that_nobody_has_is_bad() {
     let (good, text) = checked(&scene, &[], Some("good")).await;
     assert!(!good && text.contains("FAIL  introspection: "), "{text}");
     scene.provider.set(|script| script.introspection = Mood::Well);
-    for unsaid in [json!({}), json!({ "active": "true" })] {
+    let table = [
+        (json!({}), "its answer does not say whether a token is `active`"),
+        (json!({ "active": "true" }), "`active` in its answer is neither true nor false"),
+    ];
+    for (unsaid, told) in table {
         scene.provider.set(|script| script.exactly = Some(unsaid));
         let (good, text) = checked(&scene, &[], None).await;
-        assert!(!good && text.contains("does not say whether a token is `active`"), "{text}");
+        assert!(!good && text.contains(told), "{text}");
     }
 }
 

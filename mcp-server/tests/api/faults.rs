@@ -248,6 +248,31 @@ async fn metadata_that_is_asked_for_too_often_is_left_alone_and_nothing_closes()
 }
 
 #[tokio::test]
+async fn somebody_elses_server_that_is_away_is_not_looked_at_for_every_made_up_token() {
+    let hour = ("MCP_AUTH_DISCOVERY_REFRESH", "3600");
+    let keys_end = [("MCP_AUTH_JWKS_TTL", "60"), ("MCP_AUTH_JWKS_STALE", "0")];
+    for settings in [vec![("MCP_AUTH_OUTAGE", "stale:60")], [&[JWT][..], &keys_end].concat()] {
+        let scene = scene(&[&settings[..], &[hour]].concat()).await;
+        let away = Mood::Status(500);
+        scene.provider.set(|s| (s.metadata, s.introspection, s.jwks) = (away, away, away));
+        scene.advance(61);
+        let signed = |n: u64| scene.token("k1", &json!({ "jti": n.to_string() }));
+        let before = scene.provider.described();
+        assert_eq!(scene.status(&signed(0)).await, 503);
+        // That was a reason to look.
+        let looked = async || (scene.provider.described() > before).then_some(());
+        testkit::eventually(testkit::PATIENCE, looked).await;
+        for second in 1..=60 {
+            scene.advance(1);
+            assert_eq!(scene.status(&signed(second)).await, 503);
+        }
+        let looks = scene.provider.described() - before;
+        // After a second, two, four, eight and so on, each at half of that the earliest.
+        assert!((3..=10).contains(&looks), "{settings:?}: {looks}");
+    }
+}
+
+#[tokio::test]
 async fn a_question_that_is_refused_says_something_of_its_token() {
     let scene = scene(&[]).await;
     scene.provider.set(|script| script.introspection = Mood::Bad(r#"{"error":"invalid_request"}"#));

@@ -48,6 +48,23 @@ async fn urls_that_lead_nowhere_are_noticed_before_anybody_comes() {
 }
 
 #[tokio::test]
+async fn an_endpoint_that_refuses_the_question_is_not_known_to_work_until_a_token_is_good() {
+    let refusal = Mood::Bad(r#"{"error":"invalid_request"}"#);
+    let provider = Provider::start().await;
+    provider.set(|script| script.introspection = refusal);
+    let scene = unready(provider, &[]).await;
+    is_cut_off(&scene).await;
+    drop(reason(&scene).await);
+    // One that answers for real tokens only is of use after all.
+    scene.provider.set(|script| {
+        (script.introspection, script.strange) = (Mood::Well, Some(("trial", refusal)));
+    });
+    assert_eq!(scene.status("good").await, 200);
+    scene.ready().await;
+    assert!(scene.world.server.is_available());
+}
+
+#[tokio::test]
 async fn it_is_tried_again_and_again_and_nobody_has_to_come_for_that() {
     for settings in [&[][..], &[JWT], &[("MCP_AUTH_VALIDATION", "both")]] {
         let provider = Provider::start().await;
@@ -132,4 +149,24 @@ async fn a_server_that_asks_for_rest_at_the_start_gets_a_minute_and_no_quarter_o
     scene.advance(30);
     scene.ready().await;
     assert_eq!(scene.status("good").await, 200);
+}
+
+#[tokio::test]
+async fn credentials_that_are_mended_are_tried_within_a_minute_whatever_the_metadata_says() {
+    let scene = scene(&[]).await;
+    scene.provider.set(|script| {
+        (script.introspection, script.metadata) = (Mood::Status(401), Mood::Limited("900"));
+    });
+    assert_eq!(scene.status("good").await, 503);
+    let before = scene.provider.described();
+    eventually(PATIENCE, async || {
+        scene.advance(1);
+        (scene.provider.described() > before).then_some(())
+    })
+    .await;
+    let start = scene.world.clock.now();
+    scene.provider.set(|script| (script.introspection, script.metadata) = (Mood::Well, Mood::Well));
+    scene.available(true).await;
+    let waited = scene.world.clock.now().since(start).as_secs();
+    assert!(waited < 300, "{waited}");
 }

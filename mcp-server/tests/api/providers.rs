@@ -11,7 +11,7 @@ use testkit::{
 };
 
 use crate::{
-    provider::{Mood, Provider, Script, clock},
+    provider::{Mood, NOW, Provider, Script, clock},
     world::{World, instance},
 };
 
@@ -261,23 +261,59 @@ type Change<'a> = &'a dyn Fn(&mut Script);
 async fn no_outage_is_what_the_operator_has_to_mend_and_nobody_is_let_in_for_it() {
     let stale = [("MCP_AUTH_OUTAGE", "stale:60"), ("MCP_AUTH_CACHE_TTL", "10")];
     let rejected = |script: &mut Script| script.introspection = Mood::Status(401);
+    let limited = |script: &mut Script| script.introspection = Mood::Status(429);
     let other = ("issuer", json!("https://other.example"));
     let changed = |script: &mut Script| script.changes = vec![other.clone()];
     let away = |script: &mut Script| script.introspection = Mood::Status(500);
-    let table: [(&str, Change<'_>, u16); 3] =
-        [("rejected", &rejected, 503), ("changed", &changed, 503), ("away", &away, 200)];
+    let table: [(&str, &[Change<'_>], u16); 5] = [
+        ("rejected", &[&rejected], 503),
+        ("rejected and then limited", &[&rejected, &limited], 503),
+        ("rejected and then away", &[&rejected, &away], 503),
+        ("changed", &[&changed], 503),
+        ("away", &[&away], 200),
+    ];
     for (what, happens, status) in table {
         let scene = scene(&stale).await;
         assert_eq!(scene.status("good").await, 200, "{what}");
-        scene.provider.set(happens);
-        if what == "changed" {
-            scene.available(false).await;
-        }
         scene.advance(11);
-        for _ in 0..8 {
-            assert_eq!(scene.status("good").await, status, "{what}");
+        for change in happens {
+            scene.provider.set(change);
+            if what == "changed" {
+                scene.available(false).await;
+            }
+            for _ in 0..8 {
+                assert_eq!(scene.status("good").await, status, "{what}");
+            }
         }
     }
+}
+
+#[tokio::test]
+async fn no_outage_is_a_rejection_that_keys_cannot_be_fetched_after() {
+    let scene = scene(&[
+        BOTH,
+        ("MCP_AUTH_OUTAGE", "stale:60"),
+        ("MCP_AUTH_CACHE_TTL", "10"),
+        ("MCP_AUTH_JWKS_TTL", "5"),
+        ("MCP_AUTH_JWKS_STALE", "0"),
+    ])
+    .await;
+    let good = json!({ "active": true, "aud": scene.world.endpoint(), "sub": "alice",
+                       "client_id": "c", "scope": "mcp", "exp": NOW + 3600 });
+    scene.provider.set(|script| script.exactly = Some(good));
+    let token = scene.token("k1", &json!({}));
+    assert_eq!(scene.status(&token).await, 200);
+    scene.advance(11);
+    scene.provider.set(|script| script.jwks = Mood::Status(500));
+    assert_eq!(scene.status(&token).await, 200, "an outage of the keys");
+    scene.provider.set(|script| {
+        (script.introspection, script.jwks) = (Mood::Status(401), Mood::Well);
+    });
+    scene.advance(5);
+    assert_eq!(scene.status(&token).await, 503, "rejected");
+    scene.provider.set(|script| script.jwks = Mood::Status(500));
+    scene.advance(6);
+    assert_eq!(scene.status(&token).await, 503, "rejected, and there are no keys");
 }
 
 #[tokio::test]
@@ -345,6 +381,37 @@ async fn an_issuer_that_changes_while_running_closes() {
     scene.provider.set(|script| script.changes.clear());
     scene.available(true).await;
     assert_eq!(scene.status("good-2").await, 200);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_breaks_in_the_metadata_closes_and_nobody_is_checked_by_less() {
+    let scene = scene(&[]).await;
+    assert_eq!(scene.status("good").await, 200);
+    let broken = vec![("introspection_endpoint", json!("/introspect"))];
+    scene.provider.set(|script| script.changes = broken);
+    scene.available(false).await;
+    let signed = scene.token("k1", &json!({}));
+    assert_eq!((scene.status("good-2").await, scene.status(&signed).await), (503, 503));
+    let why = scene.world.server.unusable().await.to_string();
+    assert!(why.contains("MCP_AUTH_INTROSPECTION_URL"), "{why}");
+    scene.provider.set(|script| script.changes.clear());
+    scene.available(true).await;
+    assert_eq!(scene.status("good-2").await, 200);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_moves_is_tried_before_anybody_is_asked_about() {
+    let scene = scene(&[]).await;
+    let before = scene.provider.introspected();
+    let moved = json!(format!("{}/introspect/moved", scene.provider.issuer));
+    scene.provider.set(|script| {
+        script.changes = vec![("introspection_endpoint", moved)];
+        script.introspection = Mood::Status(401);
+    });
+    scene.available(false).await;
+    assert!(scene.provider.introspected() > before);
+    let form = scene.provider.seen().1;
+    assert!(form.starts_with("token=trial-by-mcp-server&"), "{form}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Tokens of strangers that the introspection endpoint, or a firewall before it, answers as if it had
 //! failed, or as if our credentials were wrong: nobody else is refused for them.
 
-use testkit::http::Http;
+use testkit::{PATIENCE, eventually, http::Http};
 
 use crate::{
     provider::Mood,
@@ -85,4 +85,27 @@ async fn an_endpoint_that_fails_at_every_token_is_left_alone_and_comes_back() {
     scene.advance(2);
     assert_eq!(scene.status("evil-8").await, 503);
     assert_eq!(scene.status("good-2").await, 200);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_hangs_is_left_alone_although_nobody_waits_for_what_comes_of_it() {
+    let scene = scene(&[("MCP_AUTH_TIMEOUT", "60")]).await;
+    scene.provider.set(|script| {
+        (script.introspection, script.strange) = (Mood::Hang, Some(("evil", Mood::Status(500))));
+    });
+    for number in 1..5 {
+        assert_eq!(scene.status(&format!("evil-{number}")).await, 503);
+    }
+    // The fifth makes us ask about the token that nobody has, and who showed it does not wait.
+    let before = scene.provider.introspected();
+    let asked = async || (scene.provider.introspected() == before + 2).then_some(());
+    tokio::select! {
+        status = scene.status("evil-5") => panic!("it hangs, and was answered with {status}"),
+        () = eventually(PATIENCE, asked) => {}
+    }
+    let left = Http::new(&scene.world.base).get("/livez").await;
+    assert_eq!(left.status, 200);
+    scene.provider.hang_up();
+    let rests = async || (!scene.world.server.is_available()).then_some(());
+    eventually(PATIENCE, rests).await;
 }

@@ -5,7 +5,7 @@ use testkit::http::Http;
 
 use crate::{
     provider::{Mood, Provider},
-    providers::{scene, unready},
+    providers::{JWT, scene, unready},
 };
 
 const METADATA: &str = "/.well-known/oauth-authorization-server";
@@ -32,6 +32,26 @@ async fn an_outage_asks_nothing_of_anybody() {
     assert!(hint.contains("is not responding"), "{hint}");
     let page = Http::new(&scene.world.base).get("/").await.expect(200);
     assert!(page.text().contains("Nothing needs to be done here"), "{page}");
+}
+
+#[tokio::test]
+async fn an_outage_of_everything_is_one_although_keys_end_in_it() {
+    let short = [("MCP_AUTH_JWKS_TTL", "5"), ("MCP_AUTH_JWKS_STALE", "0")];
+    let scene = scene(&[&[JWT][..], &short].concat()).await;
+    let hint = async || {
+        let refused = scene.call(&scene.token("k1", &json!({}))).await.expect_error(503, -32000);
+        refused.error()["data"]["hint"].as_str().unwrap().to_owned()
+    };
+    scene.provider.set(|script| script.jwks = Mood::Status(500));
+    scene.advance(5);
+    let said = hint().await;
+    assert!(said.contains("not where tokens are checked"), "{said}");
+    scene.provider.set(|script| script.metadata = Mood::Status(500));
+    testkit::eventually(testkit::PATIENCE, async || {
+        scene.advance(1);
+        hint().await.contains("is not responding").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::{
     future::pending,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -85,6 +85,37 @@ async fn what_was_there_within_five_seconds_counts_as_there() {
     assert_eq!(status().await, 503);
     is_well.store(true, Ordering::Relaxed);
     assert_eq!(status().await, 200);
+}
+
+#[tokio::test]
+async fn what_is_there_is_noticed_between_two_probes() {
+    let (is_well, asked) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicUsize::new(0)));
+    let check = (Arc::clone(&is_well), Arc::clone(&asked));
+    let server = server(|health| {
+        health.add_lately("store", move || {
+            check.1.fetch_add(1, Ordering::Relaxed);
+            let is_well = check.0.load(Ordering::Relaxed);
+            async move { is_well.then_some(()).ok_or("not reachable") }
+        })
+    })
+    .await;
+    let status = async || server.get("/readyz").await.status();
+    assert_eq!(status().await, 200);
+    // A probe every thirty seconds, and nobody else asks.
+    for _ in 0..20 {
+        let before = asked.load(Ordering::Relaxed);
+        server.clock.advance(Duration::from_millis(1500));
+        let again = async {
+            while asked.load(Ordering::Relaxed) == before {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), again).await.expect("it is looked at");
+    }
+    is_well.store(false, Ordering::Relaxed);
+    assert_eq!(status().await, 200, "it was there a moment ago");
+    server.clock.advance(Duration::from_secs(5));
+    assert_eq!(status().await, 503);
 }
 
 #[tokio::test]

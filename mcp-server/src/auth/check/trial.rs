@@ -284,8 +284,9 @@ fn too_much(rest: Duration) -> String {
 fn understood(answer: &Answer) -> Result<(), String> {
     match answer {
         Answer::Claims(claims) if matches!(claims.get("active"), Some(Value::Bool(_))) => Ok(()),
-        Answer::Claims(_) => Err("its answer does not say whether a token is `active` (RFC 7662 \
-                                  section 2.2); see MCP_AUTH_INTROSPECTION_URL"
+        // Without one it would be no answer at all.
+        Answer::Claims(_) => Err("`active` in its answer is neither true nor false (RFC 7662 \
+                                  section 2.2), so no token is; see MCP_AUTH_INTROSPECTION_URL"
             .to_owned()),
         Answer::Refused => Err("it refuses to answer for a token that nobody has (400), of which \
                                 RFC 7662 says that it is not active; see \

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use ambient::{
     Reader,
-    values::{BaseUrl, Seconds},
+    values::{BaseUrl, Seconds, shown},
 };
 use jsonwebtoken::Algorithm;
 
@@ -153,6 +153,7 @@ fn issuers(
         }
     }
     if let Some(wrong) = issuers.iter().find(|issuer| issuer.parse::<BaseUrl>().is_err()) {
+        let wrong = shown(wrong);
         read.mistake(NAME, format!("has `{wrong}`, which is no issuer: those are URLs"));
     }
     issuers

@@ -93,6 +93,18 @@ fn what_would_never_do_what_it_says_is_refused() {
 }
 
 #[test]
+fn a_password_in_a_url_is_not_shown_by_the_mistake_that_names_it() {
+    let wrong = "https://u:hun/ter2@other.example";
+    for name in ["MCP_AUTH_ACCEPTED_ISSUERS", "MCP_AUTH_ADVERTISED_SERVERS", "AUTH_SERVER_URL"] {
+        let listed = format!("https://a.example {wrong}");
+        for value in [wrong, &listed] {
+            let text = mistakes(&[ISSUER, (name, value)]);
+            assert!(text.contains(name) && !text.contains("ter2"), "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_list_of_nothing_is_refused_and_one_that_is_not_set_is_not() {
     let lists = [
         "MCP_AUTH_ALLOWED_CLIENTS",

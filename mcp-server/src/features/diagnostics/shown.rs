@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ambient::{Reader, values::List};
+use ambient::{
+    Reader,
+    values::{List, has_user},
+};
 
 /// Words in the name of a variable whose value is nobody's business.
 const SECRET_NAMES: [&str; 14] = [
@@ -76,14 +79,6 @@ fn is_secret(name: &str, value: &str) -> bool {
 
 fn is_secret_name(name: &str) -> bool {
     SECRET_NAMES.iter().any(|word| name.contains(word))
-}
-
-/// Whether there is `user:password@` or `scheme://user@` in a value.
-fn has_user(value: &str) -> bool {
-    value.match_indices('@').any(|(at, _)| {
-        let word = value[..at].rsplit(char::is_whitespace).next();
-        word.is_some_and(|word| word.contains(':'))
-    })
 }
 
 /// Whether a part of a value is named like a secret, as in `Password=x;`, `?token=x` or
