@@ -82,7 +82,8 @@ with_typescript() {
         { [[ -z ${MCP_SERVER:-} ]] || LIMIT=120 run_node "$CLIENTS/typescript/restart.mjs"; } &&
         { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/typescript/transports.mjs"; } &&
         { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/typescript/catalogue.mjs"; } &&
-        { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/typescript/tasks.mjs"; }
+        { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/typescript/tasks.mjs"; } &&
+        { [[ -z ${MCP_OPEN_URL:-} ]] || run_node "$CLIENTS/typescript/tasks-two.mjs"; }
 }
 
 with_browser() {
@@ -107,8 +108,8 @@ with_commands() {
 with_python() {
     with_venv two journey.py || return 1
     [[ -z ${MCP_OPEN_URL:-} ]] ||
-        { with_venv two tour_two.py && with_venv two catalogue.py && with_venv one tour_one.py &&
-            with_venv one tasks_one.py && with_venv fastmcp tour_fastmcp.py; }
+        { with_venv two tour_two.py && with_venv two tasks_two.py && with_venv two catalogue.py &&
+            with_venv one tour_one.py && with_venv one tasks_one.py && with_venv fastmcp tour_fastmcp.py; }
 }
 
 # with_venv NAME PROGRAM : with the packages of requirements-NAME.txt, which are installed unless that

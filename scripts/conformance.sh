@@ -13,7 +13,8 @@
 #   every      each of these, one after the other
 # Legs are the frozen requirements of a revision, `all` scenarios that the suite has, and
 # `authorization`, which has nothing to do with setups.
-# Without arguments it does what CI does: both revisions and authorization in memory, all together.
+# Without arguments it does what CI does: both revisions and authorization in memory, and both
+# revisions and all scenarios together.
 # Each check that runs has to pass without a warning; there is no list of exceptions.
 # BIN_DIR names a directory with conformance-server and auth-server; without it they are built.
 # PORT is the port that the suite is given, below 32768; a free one otherwise.
@@ -33,7 +34,7 @@ main() {
         case $1 in
             2025-11-25 | 2026-07-28 | all | authorization) legs+=("$1") ;;
             --with) setups+=("${2:?--with needs a setup}") && shift ;;
-            --help | -h) sed -n '3,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;;
+            --help | -h) sed -n '3,22s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && exit ;;
             *) echo "unknown argument: $1; see --help" >&2 && exit 2 ;;
         esac
         shift
@@ -50,7 +51,7 @@ main() {
     : >"$WORK/seen"
     if ((${#setups[@]} == 0 && ${#legs[@]} == 0)); then
         run_in memory 2025-11-25 2026-07-28 authorization
-        run_in together all
+        run_in together 2025-11-25 2026-07-28 all
     else
         ((${#legs[@]} > 0)) || legs=(2025-11-25 2026-07-28 all)
         ((${#setups[@]} > 0)) || setups=(memory)

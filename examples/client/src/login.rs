@@ -1,11 +1,11 @@
 //! From a URL to a token, and what can be done with it: discovery (RFC 9728, RFC 8414),
-//! registration (RFC 7591), a code with PKCE (RFC 7636) at a loopback address (RFC 8252), refresh
-//! and revocation (RFC 7009).
+//! registration (RFC 7591), a code with PKCE (RFC 7636) at a loopback address (RFC 8252), more scope
+//! when a call needs it (RFC 6750), refresh and revocation (RFC 7009).
 
-use std::process::Command;
+use std::{collections::BTreeSet, process::Command};
 
 use ambient::Entropy;
-use reqwest::{Client, StatusCode, header::WWW_AUTHENTICATE};
+use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 use shared::oauth::CodeVerifier;
 use tokio::{
@@ -14,7 +14,7 @@ use tokio::{
 };
 use url::Url;
 
-use crate::{Result, say};
+use crate::{Result, say, wire::challenge};
 
 /// A client that somebody has logged in to; or one that needs no token, and has none.
 pub(crate) struct Login {
@@ -37,7 +37,7 @@ impl Login {
             resource: String::new(),
             tokens: json!({}),
         };
-        let Some(metadata_url) = login.challenged(url).await? else {
+        let Some((metadata_url, scope)) = login.challenged(url).await? else {
             say("No token is needed.");
             return Ok(login);
         };
@@ -49,11 +49,20 @@ impl Login {
             return Err("the issuer calls itself something else (RFC 8414 section 3.3)".into());
         }
         say(format_args!("{} takes tokens of {issuer}.", login.resource));
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let redirect = format!("http://127.0.0.1:{}/callback", listener.local_addr()?.port());
-        login.register(&redirect).await?;
-        login.log_in(&listener, &redirect, browser).await?;
+        login.register().await?;
+        let all = resource["scopes_supported"].as_array().into_iter().flatten();
+        let all = all.filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
+        login.ask_for(&scope.unwrap_or(all), browser).await?;
         Ok(login)
+    }
+
+    /// Asks the user to agree to more than before, after the server has said what is needed.
+    pub(crate) async fn step_up(&mut self, scope: &str, browser: Option<&str>) -> Result<()> {
+        let had = self.tokens["scope"].as_str().unwrap_or_default();
+        let all: BTreeSet<_> = had.split(' ').chain(scope.split(' ')).collect();
+        let all = all.into_iter().collect::<Vec<_>>().join(" ");
+        say(format_args!("\nMore is needed: {all}."));
+        self.ask_for(all.trim(), browser).await
     }
 
     /// The access token.
@@ -61,24 +70,24 @@ impl Login {
         self.tokens["access_token"].as_str()
     }
 
-    /// A request without a token is told where to find out more; nothing if it needs none.
-    async fn challenged(&self, url: &str) -> Result<Option<String>> {
+    /// A request without a token is told where to find out more, and which scope to ask for; nothing
+    /// if it needs none.
+    async fn challenged(&self, url: &str) -> Result<Option<(String, Option<String>)>> {
         let ping = json!({ "jsonrpc": "2.0", "id": 1, "method": "ping" });
         let response = self.http.post(url).json(&ping).send().await?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(None);
         }
-        let challenge =
-            response.headers().get(WWW_AUTHENTICATE).ok_or("401 without a challenge")?;
-        let quoted = challenge.to_str()?.split("resource_metadata=\"").nth(1);
-        let found = quoted.and_then(|rest| rest.split('"').next());
-        Ok(Some(found.ok_or("a challenge without resource_metadata")?.to_owned()))
+        let found = challenge(&response, "resource_metadata");
+        let found = found.ok_or("401 without a challenge that has resource_metadata")?;
+        Ok(Some((found, challenge(&response, "scope"))))
     }
 
-    async fn register(&mut self, redirect: &str) -> Result<()> {
+    async fn register(&mut self) -> Result<()> {
         let metadata = json!({
             "client_name": "Example client",
-            "redirect_uris": [redirect],
+            // The port is another one at each login (RFC 8252 section 7.3).
+            "redirect_uris": ["http://127.0.0.1/callback"],
             "grant_types": ["authorization_code", "refresh_token"],
             "response_types": ["code"],
             "token_endpoint_auth_method": "none",
@@ -91,12 +100,10 @@ impl Login {
         Ok(())
     }
 
-    async fn log_in(
-        &mut self,
-        at: &TcpListener,
-        redirect: &str,
-        browser: Option<&str>,
-    ) -> Result<()> {
+    /// Has the user log in and agree, and redeems the code for tokens.
+    async fn ask_for(&mut self, scope: &str, browser: Option<&str>) -> Result<()> {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let redirect = format!("http://127.0.0.1:{}/callback", listener.local_addr()?.port());
         let entropy = Entropy::system();
         let (verifier, state): (CodeVerifier, _) =
             (entropy.hex::<32>().parse()?, entropy.hex::<16>());
@@ -106,16 +113,19 @@ impl Login {
             .query_pairs_mut()
             .append_pair("response_type", "code")
             .append_pair("client_id", &self.client_id)
-            .append_pair("redirect_uri", redirect)
+            .append_pair("redirect_uri", &redirect)
             .append_pair("state", &state)
             .append_pair("code_challenge", challenge.as_str().unwrap_or_default())
             .append_pair("code_challenge_method", "S256")
             .append_pair("resource", &self.resource);
+        if !scope.is_empty() {
+            address.query_pairs_mut().append_pair("scope", scope);
+        }
         match browser {
             Some(command) => drop(Command::new(command).arg(address.as_str()).spawn()?),
             None => say(format_args!("Open this page to log in:\n\n  {address}\n")),
         }
-        let answer = callback(at).await?;
+        let answer = callback(&listener).await?;
         let told = |name: &str| {
             answer.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
         };
@@ -131,7 +141,7 @@ impl Login {
             ("grant_type", "authorization_code"),
             ("code", &code),
             ("code_verifier", verifier.expose()),
-            ("redirect_uri", redirect),
+            ("redirect_uri", &redirect),
         ])
         .await
     }

@@ -1,12 +1,18 @@
 //! A client of every feature, in both eras. It is told a URL and finds everything else.
 //!
 //! Read `login.rs` for how it gets a token, `wire.rs` for what goes over the wire, `modern.rs` and
-//! `session.rs` for what the eras do differently, and `tour.rs` for what there is to see.
+//! `session.rs` for what the eras do differently, `answers.rs` and `own.rs` for what a client
+//! answers, and `tour.rs` for what there is to see.
 
 mod answers;
+mod calls;
+mod catalogue;
 mod login;
 mod modern;
+mod own;
 mod session;
+mod streams;
+mod tasks;
 mod tour;
 mod wire;
 
@@ -14,7 +20,15 @@ use std::{env, error::Error, fmt, io::Write as _, process::ExitCode, time::Durat
 
 use chassis::client::{Timeouts, http_client};
 
-use crate::{login::Login, modern::Modern, session::Session, tour::Server, wire::Wire};
+use reqwest::Client;
+
+use crate::{
+    login::Login,
+    modern::Modern,
+    session::Session,
+    tour::Server,
+    wire::{NeedsScope, Wire},
+};
 
 /// What went wrong, in words.
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
@@ -71,17 +85,27 @@ async fn run(wanted: &Wanted) -> Result<()> {
     let mut login = Login::new(http.clone(), &wanted.url, wanted.browser.as_deref()).await?;
     for era in &wanted.eras {
         say(format_args!("\n=== {era}"));
-        let wire = Wire::new(http.clone(), &wanted.url, login.token());
-        let mut server = match *era {
-            "modern" => Server::Modern(Modern::new(wire)),
-            _ => Server::Session(Session::open(wire).await?),
+        let needed = match show(&http, wanted, &login, era).await {
+            Ok(()) => continue,
+            Err(error) => error.downcast::<NeedsScope>()?,
         };
-        tour::all(&mut server).await?;
+        login.step_up(&needed.0, wanted.browser.as_deref()).await?;
+        show(&http, wanted, &login, era).await?;
     }
     login.refresh().await?;
     login.revoke().await?;
     say("\nThat is everything.");
     Ok(())
+}
+
+/// Everything in one era.
+async fn show(http: &Client, wanted: &Wanted, login: &Login, era: &str) -> Result<()> {
+    let wire = Wire::new(http.clone(), &wanted.url, login.token());
+    let mut server = match era {
+        "modern" => Server::Modern(Modern::new(wire)),
+        _ => Server::Session(Session::open(wire).await?),
+    };
+    tour::all(&mut server).await
 }
 
 /// Writes a line for whoever reads along. That nobody does is no reason to fail.

@@ -16,24 +16,31 @@ const VERSION: &str = "2026-07-28";
 pub(crate) struct Modern {
     wire: Wire,
     last_id: u64,
+    /// What it says with every request that it can do.
+    pub(crate) able: Value,
 }
 
 impl Modern {
-    pub(crate) const fn new(wire: Wire) -> Self {
-        Self { wire, last_id: 0 }
+    pub(crate) fn new(wire: Wire) -> Self {
+        let mut able = capabilities();
+        able["extensions"]["io.modelcontextprotocol/tasks"] = json!({});
+        Self { wire, last_id: 0, able }
+    }
+
+    /// What this client has asked for.
+    pub(crate) const fn wire(&self) -> &Wire {
+        &self.wire
     }
 
     /// Sends a request, and hands over the answer as it arrives.
     pub(crate) async fn open(&mut self, method: &str, params: &Value) -> Result<Answer> {
         self.last_id += 1;
         let mut params = params.clone();
-        let mut able = capabilities();
-        able["extensions"] = json!({ "io.modelcontextprotocol/tasks": {} });
         let meta = &mut params["_meta"];
         meta["io.modelcontextprotocol/protocolVersion"] = json!(VERSION);
         meta["io.modelcontextprotocol/clientInfo"] =
             json!({ "name": "example-client", "version": "0.1.0" });
-        meta["io.modelcontextprotocol/clientCapabilities"] = able;
+        meta["io.modelcontextprotocol/clientCapabilities"] = self.able.clone();
         meta["io.modelcontextprotocol/logLevel"] = json!("debug");
         // Whoever stands between reads the headers, which say the same as the body.
         let mut headers = vec![("mcp-protocol-version", VERSION), ("mcp-method", method)];
@@ -44,7 +51,8 @@ impl Modern {
         self.wire.post(&message, &headers).await
     }
 
-    /// Makes a request, and answers what the server wants to know, until there is a result.
+    /// Makes a request, and answers what the server wants to know, until there is a result. It may be
+    /// that of a call, or a task in its place, which `follow` leads to the end.
     pub(crate) async fn call(&mut self, method: &str, mut params: Value) -> Result<Value> {
         loop {
             let mut incoming = self.open(method, &params).await?;
@@ -55,19 +63,16 @@ impl Modern {
                     None => found = result(&message)?,
                 }
             }
-            match found["resultType"].as_str() {
-                Some("input_required") => {
-                    params["inputResponses"] = answers(&found)?.into();
-                    params["requestState"] = found["requestState"].clone();
-                }
-                Some("task") => return Box::pin(self.follow(&found["taskId"])).await,
-                _ => return Ok(found),
+            if found["resultType"] != "input_required" {
+                return Ok(found);
             }
+            params["inputResponses"] = answers(&found)?.into();
+            params["requestState"] = found["requestState"].clone();
         }
     }
 
     /// Asks for a task until it has ended, and answers what it wants to know.
-    async fn follow(&mut self, id: &Value) -> Result<Value> {
+    pub(crate) async fn follow(&mut self, id: &Value) -> Result<Value> {
         let mut said = Value::Null;
         loop {
             let task = self.call("tasks/get", json!({ "taskId": id })).await?;
@@ -77,7 +82,9 @@ impl Modern {
             }
             match task["status"].as_str() {
                 Some("completed") => return Ok(task["result"].clone()),
-                Some("working") => ambient::Clock::system().sleep(pause(&task)).await,
+                Some("working") => {
+                    ambient::Clock::system().sleep(pause(&task["pollIntervalMs"])).await;
+                }
                 Some("input_required") => {
                     let update = json!({ "taskId": id, "inputResponses": answers(&task)? });
                     self.call("tasks/update", update).await?;
@@ -88,9 +95,9 @@ impl Modern {
     }
 }
 
-/// How long the server wants to be left alone.
-fn pause(task: &Value) -> std::time::Duration {
-    std::time::Duration::from_millis(task["pollIntervalMs"].as_u64().unwrap_or(1000).min(5000))
+/// How long the server wants to be left alone between two looks at a task, in milliseconds.
+pub(crate) fn pause(interval: &Value) -> std::time::Duration {
+    std::time::Duration::from_millis(interval.as_u64().unwrap_or(1000).min(5000))
 }
 
 /// Answers to all that is asked, by their keys.

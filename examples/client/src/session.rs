@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::{
     Result,
-    answers::{answer, capabilities},
+    answers::capabilities,
+    own::{self, OwnTasks},
     say,
     wire::{Answer, Wire, result},
 };
@@ -15,6 +16,7 @@ pub(crate) struct Session {
     id: String,
     version: String,
     last_id: u64,
+    own_tasks: OwnTasks,
     /// What the server has said of itself.
     pub(crate) initialized: Value,
 }
@@ -22,9 +24,11 @@ pub(crate) struct Session {
 impl Session {
     /// Agrees on a revision and on what both sides can do.
     pub(crate) async fn open(wire: Wire) -> Result<Self> {
+        let mut able = capabilities();
+        able["tasks"] = own::capability();
         let params = json!({
             "protocolVersion": "2025-11-25",
-            "capabilities": capabilities(),
+            "capabilities": able,
             "clientInfo": { "name": "example-client", "version": "0.1.0" },
         });
         let message =
@@ -33,7 +37,8 @@ impl Session {
         let id = incoming.header("mcp-session-id").unwrap_or_default().to_owned();
         let initialized = result(&incoming.next().await?.ok_or("no answer")?)?;
         let version = initialized["protocolVersion"].as_str().unwrap_or_default().to_owned();
-        let session = Self { wire, id, version, last_id: 0, initialized };
+        let own_tasks = OwnTasks::default();
+        let session = Self { wire, id, version, last_id: 0, own_tasks, initialized };
         session.tell("notifications/initialized", json!({})).await?;
         Ok(session)
     }
@@ -59,7 +64,10 @@ impl Session {
         let (_, mut incoming) = self.open_call(method, &params).await?;
         while let Some(message) = incoming.next().await? {
             match (message.get("method"), message.get("id")) {
-                (Some(_), Some(id)) => self.respond(id, &answer(&message)?).await?,
+                (Some(_), Some(id)) => {
+                    let answer = self.own_tasks.answer(&message)?;
+                    self.respond(id, &answer).await?;
+                }
                 (Some(told), None) => say(format_args!("    {told}: {}", message["params"])),
                 _ => return result(&message),
             }
@@ -67,11 +75,9 @@ impl Session {
         Err("the stream has ended without an answer".into())
     }
 
-    /// Calls a tool as a task, and waits for what comes of it.
-    pub(crate) async fn call_as_task(&mut self, mut params: Value) -> Result<Value> {
-        params["task"] = json!({ "ttl": 60_000 });
-        let created = self.call("tools/call", params).await?;
-        self.call("tasks/result", json!({ "taskId": created["task"]["taskId"] })).await
+    /// What this client has asked for.
+    pub(crate) const fn wire(&self) -> &Wire {
+        &self.wire
     }
 
     /// The stream on which the server tells what belongs to no call.

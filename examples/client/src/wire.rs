@@ -1,7 +1,12 @@
 //! What goes over the wire in both eras: a message is posted, and the answer is one object or a
 //! stream of events.
 
-use reqwest::{Client, RequestBuilder, Response, StatusCode, header::CONTENT_TYPE};
+use std::{cell::RefCell, collections::BTreeSet, error::Error, fmt};
+
+use reqwest::{
+    Client, RequestBuilder, Response, StatusCode,
+    header::{CONTENT_TYPE, WWW_AUTHENTICATE},
+};
 use serde_json::Value;
 
 use crate::Result;
@@ -11,15 +16,54 @@ pub(crate) struct Wire {
     http: Client,
     url: String,
     token: Option<String>,
+    /// Names and addresses that were asked for.
+    asked_for: RefCell<BTreeSet<String>>,
 }
+
+/// What the server has refused.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) Value);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (code {})", self.0["message"], self.0["code"])
+    }
+}
+
+impl Error for Refused {}
+
+/// What the token is not good for: the scope that somebody has to agree to first.
+#[derive(Debug)]
+pub(crate) struct NeedsScope(pub(crate) String);
+
+impl fmt::Display for NeedsScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the token is not good for {}", self.0)
+    }
+}
+
+impl Error for NeedsScope {}
 
 impl Wire {
     pub(crate) fn new(http: Client, url: &str, token: Option<&str>) -> Self {
-        Self { http, url: url.to_owned(), token: token.map(str::to_owned) }
+        Self {
+            http,
+            url: url.to_owned(),
+            token: token.map(str::to_owned),
+            asked_for: RefCell::default(),
+        }
+    }
+
+    /// Whether a tool, a prompt or a resource was asked for.
+    pub(crate) fn has_asked_for(&self, what: impl Fn(&str) -> bool) -> bool {
+        self.asked_for.borrow().iter().any(|asked| what(asked))
     }
 
     /// Posts a message.
     pub(crate) async fn post(&self, message: &Value, headers: &[(&str, &str)]) -> Result<Answer> {
+        let asked =
+            ["name", "uri"].into_iter().filter_map(|member| message["params"][member].as_str());
+        self.asked_for.borrow_mut().extend(asked.map(str::to_owned));
         let request =
             self.http.post(&self.url).header("accept", "application/json, text/event-stream");
         self.send(request.json(message), headers).await
@@ -45,6 +89,11 @@ impl Wire {
         let response = request.send().await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             return Err("the token is not good (any more)".into());
+        }
+        if response.status() == StatusCode::FORBIDDEN
+            && let Some(scope) = challenge(&response, "scope")
+        {
+            return Err(NeedsScope(scope).into());
         }
         let media_type = response.headers().get(CONTENT_TYPE);
         let media_type = media_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -112,10 +161,17 @@ impl Answer {
     }
 }
 
+/// A parameter of the challenge in an answer (RFC 6750 section 3).
+pub(crate) fn challenge(response: &Response, parameter: &str) -> Option<String> {
+    let challenge = response.headers().get(WWW_AUTHENTICATE)?.to_str().ok()?;
+    let quoted = challenge.split(&format!("{parameter}=\"")).nth(1)?;
+    quoted.split('"').next().map(str::to_owned)
+}
+
 /// The result in a message that answers a request.
 pub(crate) fn result(message: &Value) -> Result<Value> {
     match message.get("error") {
-        Some(error) => Err(format!("{} (code {})", error["message"], error["code"]).into()),
+        Some(error) => Err(Refused(error.clone()).into()),
         None => Ok(message["result"].clone()),
     }
 }

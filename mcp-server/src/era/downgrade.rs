@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 use shared::mcp::{
-    Annotations, CallToolResult, ContentBlock, CreateMessageParams, ElicitParams, Implementation,
-    InputRequest, ListToolsResult, MediaContent, OneOrMany, Resource, Revision, SamplingContent,
-    SamplingMessage, ServerCapabilities, ServerResult, TextContent, Tool, ToolExecution, Written,
+    Annotations, ContentBlock, CreateMessageParams, ElicitParams, Implementation, InputRequest,
+    ListToolsResult, MediaContent, OneOrMany, Resource, Revision, SamplingContent, SamplingMessage,
+    ServerCapabilities, ServerResult, TextContent, Tool, ToolExecution, Written,
 };
 
 /// A result as a revision can read it.
@@ -23,7 +23,9 @@ pub(crate) fn result(mut result: ServerResult, revision: Revision) -> ServerResu
             capabilities(&mut result.capabilities, revision);
         }
         ServerResult::ListTools(list) => tools(list, revision),
-        ServerResult::CallTool(result) => call_result(result, revision),
+        ServerResult::CallTool(result) => {
+            told(&mut result.content, &mut result.structured_content, revision);
+        }
         ServerResult::ReadResource(read) => read.cache = None,
         ServerResult::GetPrompt(result) => {
             for message in &mut result.messages {
@@ -123,19 +125,21 @@ fn older_tool(tool: &mut Tool, revision: Revision, foreign_output: bool) {
     }
 }
 
-fn call_result(result: &mut CallToolResult, revision: Revision) {
-    let readable = match &result.structured_content {
+/// What a tool says: in words, and as a value where the revision has them. Until 2025-11-25 those are
+/// objects.
+fn told(words: &mut Vec<ContentBlock>, value: &mut Option<Value>, revision: Revision) {
+    let readable = match value {
         Some(Value::Object(_)) => revision.has_structured_content(),
         Some(_) => revision.has_any_structured_content(),
         None => true,
     };
-    if let Some(value) = result.structured_content.take_if(|_| !readable) {
+    if let Some(value) = value.take_if(|_| !readable) {
         // A result with words of its own has the value nowhere else: it is told as JSON text.
-        if !result.content.iter().any(|block| says(block, &value)) {
-            result.content.push(ContentBlock::text(value.to_string()));
+        if !words.iter().any(|block| says(block, &value)) {
+            words.push(ContentBlock::text(value.to_string()));
         }
     }
-    for block in &mut result.content {
+    for block in words {
         content(block, revision);
     }
 }
@@ -224,11 +228,10 @@ fn older_said(said: &mut SamplingContent, revision: Revision) {
         SamplingContent::Image(media) | SamplingContent::Audio(media) => {
             hints(&mut media.annotations, revision);
         }
-        // Before 2026-07-28 the structured part of a result is an object; others are words only.
-        SamplingContent::ToolResult(result) if !revision.has_any_structured_content() => {
-            result.structured_content.take_if(|value| !value.is_object());
+        SamplingContent::ToolResult(result) => {
+            told(&mut result.content, &mut result.structured_content, revision);
         }
-        SamplingContent::ToolUse(_) | SamplingContent::ToolResult(_) => {}
+        SamplingContent::ToolUse(_) => {}
     }
 }
 
@@ -309,6 +312,8 @@ mod members;
 
 #[cfg(test)]
 mod tests {
+    use shared::mcp::CallToolResult;
+
     use super::*;
 
     fn tool(output: Value) -> Tool {
@@ -454,7 +459,9 @@ mod tests {
         assert_eq!(question(&asked, Revision::V2026_07_28), params);
         let older = question(&asked, Revision::V2025_11_25);
         assert_eq!(older["messages"][0], params["messages"][0]);
-        assert!(older["messages"][1]["content"][0].get("structuredContent").is_none());
+        let told = &older["messages"][1]["content"][0];
+        assert!(told.get("structuredContent").is_none());
+        assert_eq!(told["content"], json!([{ "type": "text", "text": "[1]" }]));
     }
 
     mod properties {

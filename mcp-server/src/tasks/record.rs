@@ -94,6 +94,13 @@ fn first_text(result: &Map<String, Value>) -> Option<String> {
     blocks.iter().find_map(|block| block["text"].as_str()).map(str::to_owned)
 }
 
+/// A result as its own call would have returned it: every one since 2026-07-28 says what it is, and
+/// clients read it by that.
+fn complete(mut result: Map<String, Value>) -> Value {
+    result.insert("resultType".to_owned(), Value::from("complete"));
+    Value::Object(result)
+}
+
 impl TaskRecord {
     /// Where it is. That a tool has failed is a completed task to the extension, and a failed one to
     /// 2025-11-25.
@@ -145,7 +152,7 @@ impl TaskRecord {
     pub(crate) fn detailed(&self, id: &str) -> DetailedTask {
         let (mut result, mut error) = (None, None);
         match &self.outcome {
-            Some(Outcome::Result(value)) => result = Some(Value::Object(value.clone())),
+            Some(Outcome::Result(value)) => result = Some(complete(value.clone())),
             Some(Outcome::Error(object)) => error = Some(object.clone()),
             Some(Outcome::Cancelled) | None => {}
         }
@@ -194,5 +201,12 @@ mod tests {
         assert_eq!(said(Revision::V2025_11_25, &json!({ "content": [why] })), last);
         // To the extension a tool that has failed is a completed task.
         assert_eq!(said(Revision::V2026_07_28, &failed), last);
+    }
+
+    #[test]
+    fn what_has_come_of_a_task_is_what_its_call_would_have_returned() {
+        let task = ended(Revision::V2026_07_28, &json!({ "content": [] }));
+        let result = task.detailed("id").result;
+        assert_eq!(result, Some(json!({ "content": [], "resultType": "complete" })));
     }
 }

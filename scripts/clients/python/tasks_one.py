@@ -1,7 +1,7 @@
 """What goes on as a task in a session of 2025-11-25, with the first generation of the official Python client.
 
 A tool that the server makes a task of, and two that ask the client, which makes tasks of its own of the
-questions. Other revisions do not have those two, and the second generation of the client has no tasks.
+questions. Other revisions do not have those two; what the second generation does is in `tasks_two.py`.
 The calls are those of `recorded.json`, which the first TypeScript client makes as well.
 
 usage: MCP_SERVER=target/debug/mcp-server MCP_OPEN_URL=http://localhost:3232/mcp python tasks_one.py

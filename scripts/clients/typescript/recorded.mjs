@@ -18,8 +18,8 @@ export const BY_OTHER_MEANS = [
 ];
 
 /**
- * Tasks of the server, and of the client: the first generations of the official clients call all of them
- * (`tasks.mjs`, `tasks_one.py`), and the Inspector those of the server. The second have no tasks themselves.
+ * Tasks of the server, and of the client: programs of their own call them (`tasks.mjs`, `tasks-two.mjs`,
+ * `tasks_one.py`, `tasks_two.py`), and the Inspector those of the server.
  */
 export const AS_TASKS = TASKS.map(({ params }) => params.name);
 

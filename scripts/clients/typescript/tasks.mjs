@@ -1,7 +1,6 @@
 // What goes on as a task in a session of 2025-11-25: a tool that the server makes a task of, and two
 // that ask the client, which makes tasks of its own of the questions. Other revisions do not have those
-// two, and the second generation of the client has no tasks itself. `recorded.json` has the calls; the first
-// Python client makes the same.
+// two. `recorded.json` has the calls; `tasks-two.mjs` and the first Python client make the same.
 //
 // usage: MCP_SERVER=target/debug/mcp-server MCP_OPEN_URL=http://localhost:3232/mcp node tasks.mjs
 

@@ -2,7 +2,7 @@
 
 use serde_json::Map;
 use shared::mcp::{
-    CacheHint, CacheScope, Icon, IconTheme, IncludeContext, ListPromptsResult,
+    CacheHint, CacheScope, CallToolResult, Icon, IconTheme, IncludeContext, ListPromptsResult,
     ListResourceTemplatesResult, ListResourcesResult, ModelHint, ModelPreferences, Prompt,
     PromptArgument, ReadResourceResult, ResourceContents, ResourceTemplate, Role, ToolAnnotations,
 };

@@ -3,7 +3,7 @@
 use mcp_core::{Ctx, Elicited, Info, Tool, ToolError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::choices::{NUMBER, Pet};
 use crate::features::App;
@@ -52,6 +52,10 @@ struct Form {
         "enumNames" = ["Cats", "Dogs", "Birds", "Fish", "Reptiles"]
     ))]
     pet_type: Option<Pet>,
+    /// What the client tells beyond the form, for the answer as it is.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    more: Map<String, Value>,
 }
 
 impl Tool<App> for ElicitInputs {
@@ -89,7 +93,8 @@ mod tests {
 
     #[tokio::test]
     async fn it_tells_the_answer_as_it_is() {
-        let content = json!({ "name": "Ada", "integer": 7, "petType": "cats" });
+        let content =
+            json!({ "name": "Ada", "integer": 7, "petType": "cats", "nickname": "Countess" });
         let filled_in = json!({ "action": "accept", "content": content });
         assert_eq!(told(filled_in.clone()).await, filled_in);
         let declined = json!({ "action": "decline" });

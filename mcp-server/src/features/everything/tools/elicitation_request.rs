@@ -3,7 +3,7 @@
 use mcp_core::{Ctx, Elicited, Info, Tool, ToolError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use shared::mcp::ContentBlock;
 
 use super::choices::{Fish, Friend, Hero, Instrument, LegacyPet, NUMBER};
@@ -87,6 +87,10 @@ struct Form {
         extend("default" = "pet-1", "enumNames" = ["Cats", "Dogs", "Birds", "Fish", "Reptiles"])
     )]
     legacy_titled_enum: Option<LegacyPet>,
+    /// What the client tells beyond the form, for the answer as it is.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    more: Map<String, Value>,
 }
 
 /// What each field is called in the summary: all of them, in the order of the form.
@@ -144,8 +148,8 @@ fn summary(form: &Form) -> Result<String, serde_json::Error> {
     let filled = serde_json::to_value(form)?;
     let lines = LABELS.iter().filter_map(|(field, label)| {
         let text = match filled.get(field)? {
-            serde_json::Value::String(text) => text.clone(),
-            serde_json::Value::Array(choices) => {
+            Value::String(text) => text.clone(),
+            Value::Array(choices) => {
                 choices.iter().filter_map(|choice| choice.as_str()).collect::<Vec<_>>().join(", ")
             }
             other => other.to_string(),
@@ -194,6 +198,15 @@ mod tests {
         let summary = "User inputs:\n- Name: Ada\n- Agreed to terms: true\n- Email: a@b.co\n\
                        - Favorite Integer: 7\n- Favorite Number: 2.5";
         assert_eq!(told[1], summary);
+        let raw: Value = serde_json::from_str(told[2].split_once(": ").unwrap().1).unwrap();
+        assert_eq!(raw, accepted(&content));
+    }
+
+    #[tokio::test]
+    async fn what_the_form_did_not_ask_for_is_in_the_raw_result_and_not_in_the_summary() {
+        let content = json!({ "name": "Ada", "nickname": "Countess", "tags": ["a", 1] });
+        let told = texts(accepted(&content)).await;
+        assert_eq!(told[1], "User inputs:\n- Name: Ada");
         let raw: Value = serde_json::from_str(told[2].split_once(": ").unwrap().1).unwrap();
         assert_eq!(raw, accepted(&content));
     }
