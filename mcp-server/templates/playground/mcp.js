@@ -248,7 +248,7 @@ export class Client {
       throw new Error(`The server answers ${response.status}.`);
     }
     const message = JSON.parse(text);
-    this.watch({ kind: 'answer', title: 'message', message });
+    this.watch({ kind: 'answer', title: title(message), message });
     return message;
   }
 
