@@ -13,7 +13,8 @@ const PATIENCE = 8;
 /** An error that the server has answered. */
 export class Refused extends Error {
   constructor(error) {
-    super(`${error.message} (${error.code})`);
+    const hint = error.data?.hint;
+    super(`${error.message} (${error.code})${hint ? `. ${hint}` : ''}`);
     this.error = error;
   }
 }
