@@ -213,6 +213,24 @@ function listen() {
   });
 }
 
+/** Milliseconds between two looks at how the server is: messages do not tell of what is away. */
+const LOOKS = 5000;
+const AWAY = { redis: 'Redis does not answer', auth: 'the authorization server does not answer' };
+
+/** Says what is away: without a word, a lane on which nothing moves could be one where nothing happens. */
+async function look() {
+  let trouble = ['this instance does not answer'];
+  try {
+    const { services = {} } = await (await fetch('/health')).json();
+    trouble = Object.keys(AWAY).filter((name) => services[name] === 'unavailable').map((name) => AWAY[name]);
+  } catch {
+    // What is said then is said already.
+  }
+  $('trouble').hidden = trouble.length === 0;
+  $('trouble').textContent = trouble.length > 0 ? `Trouble: ${trouble.join(', ')}.` : '';
+  setTimeout(look, LOOKS);
+}
+
 $('pause').addEventListener('click', () => {
   paused = !paused;
   $('pause').setAttribute('aria-pressed', String(paused));
@@ -270,4 +288,5 @@ $('hops').addEventListener('keydown', (event) => {
   event.preventDefault();
 });
 listen();
+look();
 draw();
