@@ -3,7 +3,7 @@
 # The whole way with curl: from a 401 to a token, and from a token to every kind of request, in
 # both eras. Start both servers first: cargo run
 #
-# usage: examples/curl-examples.sh [--token] [URL]
+# usage: examples/curl-examples.sh [--token] [URL] [--help]
 #
 # --token goes as far as the token, and prints that alone: for `mcp-server doctor --token -` and the like.
 # URL is the MCP endpoint; without it MCP_URL is, or http://localhost:3232/mcp. The pages are filled in
@@ -14,6 +14,7 @@ set -euo pipefail
 
 main() {
     local only_token=
+    [[ ${1:-} != --help ]] || { sed -n '3,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" && return; }
     [[ ${1:-} != --token ]] || { only_token=yes && shift; }
     MCP_URL=${1:-${MCP_URL:-http://localhost:3232/mcp}}
     REDIRECT_URI=http://127.0.0.1:41790/callback # nobody listens there: the walk ends at the redirect

@@ -26,7 +26,7 @@ STEPS=(
     'doc          900 cargo doc --workspace --no-deps --locked --quiet'
     'deps         300 cargo xtask deps'
     'counts       300 cargo xtask counts'
-    'supply-chain 120 python3 -B scripts/supply_chain.py'
+    'supply-chain 120 scripts/supply-chain.sh'
     'mistakes     300 python3 -B scripts/mistakes.py'
     'requirements 300 cargo xtask requirements'
     'generated    300 cargo xtask gen --check'
@@ -53,6 +53,8 @@ FAILED=0
 SKIPPED=0
 REPORT=()
 FAILED_LOGS=()
+# The process that fetches ahead, while it may be running.
+FETCHING=
 # How many of the last lines of the log of a step that failed are shown.
 TAIL=60
 
@@ -72,6 +74,7 @@ main() {
     done
     export RUSTDOCFLAGS='-D warnings'
     [[ -z ${CI:-} ]] || export CARGO_INCREMENTAL=0 CARGO_TERM_COLOR=never
+    [[ -z ${CI:-} ]] || ((${#wanted[@]} > 0)) || fetch_ahead
     for each in "${STEPS[@]}"; do
         ((${#wanted[@]} == 0)) || [[ " ${wanted[*]} " == *" ${each%% *} "* ]] || continue
         step "$each"
@@ -94,6 +97,10 @@ step() {
         REPORT+=("skipped            $name")
         return
     fi
+    if [[ $NEED_BUILD == *" $name "* && -n $FETCHING ]]; then
+        wait "$FETCHING" || true
+        FETCHING=
+    fi
     printf '\n=== %s\n' "$name"
     # shellcheck disable=SC2086 # the words of the command are meant to be split
     kept "$name" bounded "$limit" ${1#*"$limit" } || status=$?
@@ -108,6 +115,19 @@ step() {
     fi
     REPORT+=("$(printf '%-7s %4d s     %s' "$verdict" $((SECONDS - began)) "$name")")
     echo "=== $name: $verdict after $((SECONDS - began)) s"
+}
+
+# What npm has to fetch comes while the compiler works. What does not come is fetched, and complained
+# about, by the step that needs it.
+fetch_ahead() {
+    (
+        # shellcheck source-path=SCRIPTDIR source=lib.sh
+        source scripts/lib.sh
+        for each in scripts/*/package-lock.json scripts/*/*/package-lock.json; do
+            npm_packages "$ROOT/$(dirname "$each")" || true
+        done
+    ) >/dev/null 2>&1 </dev/null &
+    FETCHING=$!
 }
 
 # kept STEP COMMAND… : runs it, and in CI keeps its output for the case that it fails.

@@ -2,8 +2,8 @@
 
 usage: scripts/supply_chain.py
 
-It needs nothing but cargo and Python 3.11, so every CI run has it; `cargo deny` looks closer (targets,
-licence texts) and runs where it can be installed. Checked are the licences, the crates that must not
+It needs nothing but cargo and Python 3.11. `cargo deny`, which scripts/supply-chain.sh runs beside it,
+looks closer at targets and the texts of licences. Checked here are the licences, the crates that must not
 be there, the sources, the names of duplicates, and that every crate of ours states the same oldest Rust.
 """
 

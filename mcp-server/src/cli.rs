@@ -204,7 +204,7 @@ fn configured(
             let endpoint = config.resource();
             Ok(writeln!(io::stdout(), "the settings are good; the endpoint is {endpoint}")?)
         }
-        ConfigCommand::Dump => Ok(dump(&env, &settings, "", &mut io::stdout().lock())?),
+        ConfigCommand::Dump => Ok(dump(&env, &settings, &mut io::stdout().lock())?),
     }
 }
 
@@ -227,7 +227,7 @@ pub async fn check_auth(
     let (config, settings) = Config::from_env(env);
     let config = config?;
     writeln!(out, "Settings")?;
-    dump(env, &settings, "AUTH", out)?;
+    unusual(env, &settings, out)?;
     match &config.auth {
         AuthConfig::Off => {
             writeln!(out, "\nVerdict: authorization is off; everybody may do everything")?;
@@ -269,13 +269,31 @@ fn connect(
     Ok(())
 }
 
-/// Writes every setting whose name has `part` in it, with its value and where that came from.
-fn dump(env: &Env, settings: &Settings, part: &str, out: &mut dyn Write) -> io::Result<()> {
-    for setting in settings.iter().filter(|setting| setting.name.contains(part)) {
+/// Writes every setting, with its value and where that came from.
+fn dump(env: &Env, settings: &Settings, out: &mut dyn Write) -> io::Result<()> {
+    rows(env, settings, "").try_for_each(|row| writeln!(out, "{row}"))
+}
+
+/// Writes the settings about tokens that are not what they are where nothing is set.
+fn unusual(env: &Env, settings: &Settings, out: &mut dyn Write) -> io::Result<()> {
+    let nothing = Env::default();
+    let usual: Vec<_> = rows(&nothing, &Config::from_env(&nothing).1, "AUTH").collect();
+    let tells = |row: &String| row.starts_with("AUTH_SERVER_URL=") || !usual.contains(row);
+    let (told, rest): (Vec<_>, Vec<_>) = rows(env, settings, "AUTH").partition(tells);
+    told.iter().try_for_each(|row| writeln!(out, "{row}"))?;
+    writeln!(out, "and {} more as usual, which `mcp-server config dump` shows", rest.len())
+}
+
+/// Every setting whose name has `part` in it.
+fn rows<'a>(
+    env: &'a Env,
+    settings: &'a Settings,
+    part: &'a str,
+) -> impl Iterator<Item = String> + 'a {
+    settings.iter().filter(move |setting| setting.name.contains(part)).map(|setting| {
         let (value, source) = env.effective(setting);
-        writeln!(out, "{}={value}  # {source}", setting.name)?;
-    }
-    Ok(())
+        format!("{}={value}  # {source}", setting.name)
+    })
 }
 
 #[cfg(test)]
@@ -331,7 +349,7 @@ mod tests {
             ("MCP_AUTH_CLIENT_SECRET", "hunter2"),
         ]);
         let mut out = Vec::new();
-        dump(&env, &Config::from_env(&env).1, "", &mut out).unwrap();
+        dump(&env, &Config::from_env(&env).1, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(text.contains("MCP_AUTH_SCOPE_CLAIMS=scope permissions  # default"), "{text}");
         assert!(text.contains("AUTH_SERVER_URL=https://t.auth0.com/  # test"), "{text}");
@@ -351,11 +369,25 @@ mod tests {
         assert!(bearer.contains(&secret("")), "{bearer:?}");
     }
 
+    #[test]
+    fn a_check_begins_with_what_is_not_as_usual() {
+        let env =
+            Env::from([("MCP_AUTH_PROFILE", "auth0"), ("AUTH_SERVER_URL", "https://as.example")]);
+        let mut out = Vec::new();
+        unusual(&env, &Config::from_env(&env).1, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.starts_with("AUTH_SERVER_URL=https://as.example  # test\n"), "{text}");
+        // What the profile makes of what nobody has set.
+        assert!(text.contains("MCP_AUTH_SCOPE_CLAIMS=scope permissions  # default\n"), "{text}");
+        assert!(
+            !text.contains("MCP_AUTH_CACHE_TTL=") && text.contains(" more as usual, "),
+            "{text}"
+        );
+    }
+
     /// What is set or usual about tokens, a line each.
     fn effective(env: &Env) -> Vec<String> {
-        let mut out = Vec::new();
-        dump(env, &Config::from_env(env).1, "AUTH", &mut out).unwrap();
-        String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
+        rows(env, &Config::from_env(env).1, "AUTH").collect()
     }
 
     #[test]

@@ -53,13 +53,15 @@ pub(crate) async fn serve(
     let (lines, written) = mpsc::channel(WAITING);
     let mut pipe = Pipe::new(server, lines);
     let (room, over) = (Arc::clone(&pipe.room), pipe.over.clone());
+    let heard = pipe.heard.clone();
     let _over_when_done = over.clone().drop_guard();
     let reading = async move {
         tokio::select! {
             read = pipe.read(input) => read?,
             () = server.lifecycle().stopping() => {}
         }
-        // What is in progress may end; whoever listens for changes is told nothing more.
+        // Whoever listens for changes is told nothing more; what is in progress otherwise may end.
+        heard.cancel();
         let ended = room.acquire_many(MOST);
         let _ = server.clock().timeout(LAST_WORDS, ended).await;
         over.cancel();
@@ -131,6 +133,9 @@ struct Pipe {
     /// Stateless requests in progress.
     running: InProgress,
     room: Arc<Semaphore>,
+    /// Cancelled when nobody can say any more that the changes are enough: a subscription has no other
+    /// end, and clients wait for this process to leave.
+    heard: CancellationToken,
     /// Cancelled when nothing is written any more.
     over: CancellationToken,
 }
@@ -172,6 +177,7 @@ impl InProgress {
 
 impl Pipe {
     fn new(server: &Server, lines: mpsc::Sender<Bytes>) -> Self {
+        let over = CancellationToken::new();
         Self {
             server: server.clone(),
             caller: Caller::anonymous(server),
@@ -179,7 +185,8 @@ impl Pipe {
             session: None,
             running: InProgress::default(),
             room: Arc::new(Semaphore::new(MOST as usize)),
-            over: CancellationToken::new(),
+            heard: over.child_token(),
+            over,
         }
     }
 
@@ -234,9 +241,11 @@ impl Pipe {
         match Era::of_line(message).map_err(|rejection| self.refused(rejection))? {
             Era::Modern(envelope) => {
                 let (id, caller) = (envelope.id.clone(), self.caller.clone());
+                let lasts = envelope.method == "subscriptions/listen";
+                let until = if lasts { &self.heard } else { &self.over }.child_token();
                 let form = Form::Either;
                 let running = modern::serve(&self.server, caller, None, form, envelope)?;
-                self.run_modern(&id, running)
+                self.run_modern(&id, running, until)
             }
             Era::ModernNotification(note) => {
                 self.cancel_modern(&note);
@@ -327,9 +336,14 @@ impl Pipe {
         Ok(())
     }
 
-    fn run_modern(&self, id: &RequestId, running: Running) -> Result<(), Rejection> {
+    fn run_modern(
+        &self,
+        id: &RequestId,
+        running: Running,
+        until: CancellationToken,
+    ) -> Result<(), Rejection> {
         let room = self.room(Some(id))?;
-        let cancelled = Arc::new(self.over.child_token());
+        let cancelled = Arc::new(until);
         if !self.running.enter(id, &cancelled) {
             let message = "A request with this id is still in progress";
             return Err(Rejection::invalid_request(message).to(id));

@@ -16,11 +16,11 @@ use store::Store;
 
 use self::{report::Report, trial::Trial};
 use super::{
-    discovery::{self, AuthorizationServer},
+    discovery::{self, AuthorizationServer, DiscoveryError},
     doubts,
     introspect::Introspector,
     jwks::Jwks,
-    outbound::{Outbound, describe},
+    outbound::{Outbound, OutboundError, describe},
     validator::Validator,
 };
 use crate::{Parts, config::AuthSettings, metrics::McpMetrics};
@@ -45,7 +45,8 @@ pub(crate) async fn check(
     let server = match discovery::fetch(&outbound, settings, None).await {
         Ok(server) => Arc::new(server),
         Err(error) => {
-            report.step("metadata", Err(describe(&error)))?;
+            let why = format!("{}; {}", describe(&error), to_do(&error));
+            report.step("metadata", Err(why))?;
             return report.end();
         }
     };
@@ -75,6 +76,16 @@ pub(crate) async fn check(
     };
     trial.run(&mut report, &server, token.as_ref()).await?;
     report.end()
+}
+
+/// What mends that there is no metadata.
+const fn to_do(error: &DiscoveryError) -> &'static str {
+    match error {
+        DiscoveryError::NoAnswer(OutboundError::Unreachable(_)) => {
+            "is it up, and AUTH_SERVER_URL right?"
+        }
+        _ => "see AUTH_SERVER_URL",
+    }
 }
 
 fn described(

@@ -48,13 +48,14 @@ pub(crate) async fn examine(
         Ok(http) => {
             let patient = outside::Patient { config: &config, http: &http, clock: &world.clock };
             let seen = patient.examine().await;
-            let is_up = !seen
+            let is_well = !seen
+                .found
                 .iter()
                 .any(|(about, found)| *about == outside::ENDPOINT && matches!(found, Bad(_)));
-            found.extend(seen);
-            if is_up {
+            found.extend(seen.found);
+            if is_well {
                 found.extend(stream::look(&patient, token.as_ref()).await);
-            } else {
+            } else if !seen.is_ours {
                 found.extend(inside::port(&config).await);
             }
         }
@@ -88,5 +89,5 @@ async fn issuer(config: &Config, world: &World) -> io::Result<Finding> {
     let why = told.lines().find_map(|line| line.trim().strip_prefix("FAIL"));
     let why = why.map_or("it cannot be used", str::trim);
     let issuer = &settings.issuer;
-    Ok(Bad(format!("{issuer}: {why}; see AUTH_SERVER_URL, and `mcp-server check-auth` for more")))
+    Ok(Bad(format!("{issuer}: {why}; `mcp-server check-auth` says more")))
 }

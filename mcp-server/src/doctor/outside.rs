@@ -34,27 +34,34 @@ pub(super) struct Patient<'a> {
     pub(super) clock: &'a Clock,
 }
 
+/// What was found of a server, and whether it was this one that answered.
+pub(super) struct Seen {
+    pub(super) found: Found,
+    pub(super) is_ours: bool,
+}
+
 impl Patient<'_> {
-    pub(super) async fn examine(&self) -> Found {
+    pub(super) async fn examine(&self) -> Seen {
         let url = self.config.resource();
         let ping = r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
         let request = self.http.post(&url).header(header::CONTENT_TYPE, "application/json");
         let Ok(response) = request.body(ping).send().await else {
             let words = format!("{url} cannot be reached; is the server up, and BASE_URI right?");
-            return vec![(ENDPOINT, Bad(words))];
+            return Seen { found: vec![(ENDPOINT, Bad(words))], is_ours: false };
         };
+        let is_ours = is_ours(response.status(), response.headers());
         let is_protected = matches!(self.config.auth, AuthConfig::Required(_));
-        let mut findings = vec![
+        let mut found = vec![
             (ENDPOINT, endpoint(is_protected, response.status(), response.headers())),
             ("slash", self.slashed(&url).await),
             ("large body", self.large(&url).await),
             ("clock", clocks(date(&response), self.clock.now())),
         ];
         if is_protected {
-            findings.push(("metadata", self.metadata().await));
+            found.push(("metadata", self.metadata().await));
         }
-        findings.push(("CORS", self.cors().await));
-        findings
+        found.push(("CORS", self.cors().await));
+        Seen { found, is_ours }
     }
 
     /// Whether clients that write a slash at the end are served as well: a redirect loses their body.
@@ -129,6 +136,12 @@ fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> &str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
+/// Whether this server has answered, well or not: others have no such id, and our other server has no
+/// such path.
+fn is_ours(status: StatusCode, headers: &HeaderMap) -> bool {
+    headers.contains_key("x-request-id") && status != StatusCode::NOT_FOUND
+}
+
 /// What a request without a token must be answered.
 fn endpoint(is_protected: bool, status: StatusCode, headers: &HeaderMap) -> Finding {
     if status.is_redirection() {
@@ -176,7 +189,7 @@ fn slashed(status: StatusCode, headers: &HeaderMap) -> Finding {
              the way; let the proxy hand both on"
         ));
     }
-    if !headers.contains_key("x-request-id") || status == StatusCode::NOT_FOUND {
+    if !is_ours(status, headers) {
         return Bad(format!(
             "with a slash at the end something else answers, with {status}; let the proxy hand both on"
         ));
@@ -254,6 +267,14 @@ mod tests {
             assert!(matches!(found, Bad(_)) && said(&found).contains(word), "{found:?}");
         }
         assert!(matches!(endpoint(false, StatusCode::BAD_REQUEST, &headers(&[ours])), Good(_)));
+    }
+
+    #[test]
+    fn a_server_that_is_degraded_is_ours_all_the_same() {
+        let ours = headers(&[("x-request-id", "1")]);
+        assert!(is_ours(StatusCode::SERVICE_UNAVAILABLE, &ours));
+        assert!(!is_ours(StatusCode::SERVICE_UNAVAILABLE, &headers(&[])));
+        assert!(!is_ours(StatusCode::NOT_FOUND, &ours));
     }
 
     #[test]

@@ -60,8 +60,18 @@ function element(tag, attributes, ...children) {
 
 const time = (at) => new Date(at).toISOString().slice(11, 23);
 
+/** When the request came whose answer somebody waits for, by the id that both have in the log. */
+const begun = () =>
+  new Map(hops.filter(({ from, kind }) => from === 'client' && kind === 'request').map(({ request, at }) => [request, at]));
+
+/** How long it took: what the instance has measured, or from the request to its answer. */
+function took(hop, began) {
+  if (hop.ms !== undefined || hop.kind !== 'response' || !began.has(hop.request)) return hop.ms;
+  return hop.at - began.get(hop.request);
+}
+
 /** A row. Classes place the arrow: the page's policy allows no styles of their own. */
-function row(hop, order) {
+function row(hop, order, ms) {
   const [from, to] = [order.indexOf(lane(hop, 'from')), order.indexOf(lane(hop, 'to'))];
   const [left, right] = [Math.min(from, to), Math.max(from, to)];
   const name = (index) => NAMES[order[index]] ?? order[index];
@@ -71,17 +81,17 @@ function row(hop, order) {
     element('span', { class: 'at' }, time(hop.at)),
     element(
       'span',
-      { class: `track lanes-${Math.min(order.length, 12)}`, 'aria-hidden': 'true' },
-      element('span', { class: `arrow from-${left} to-${right} ${from < to ? 'rightwards' : 'leftwards'}` }),
-    ),
-    element(
-      'span',
-      { class: 'what' },
-      hop.what,
-      element('span', { class: 'unseen' }, `, from ${name(from)} to ${name(to)}`),
-      ...[hop.id && `#${hop.id}`, hop.session, hop.ms !== undefined && `${hop.ms} ms`]
-        .filter(Boolean)
-        .map((text) => element('span', { class: 'tag' }, text)),
+      { class: `track lanes-${Math.min(order.length, 12)}` },
+      element('span', { class: `arrow from-${left} to-${right} ${from < to ? 'rightwards' : 'leftwards'}`, 'aria-hidden': 'true' }),
+      element(
+        'span',
+        { class: `what from-${left}` },
+        hop.what,
+        element('span', { class: 'unseen' }, `, from ${name(from)} to ${name(to)}`),
+        ...[hop.id && `#${hop.id}`, hop.session, ms !== undefined && (ms < 1 ? '< 1 ms' : `${ms} ms`)]
+          .filter(Boolean)
+          .map((text) => element('span', { class: 'tag' }, text)),
+      ),
     ),
   );
   button.addEventListener('click', () => choose(hop));
@@ -163,7 +173,8 @@ function draw() {
     const shown = hops.slice(0, end).filter(wanted());
     $('lanes').className = `lanes lanes-${Math.min(order.length, 12)}`;
     $('lanes').replaceChildren(...order.map((name) => element('span', {}, NAMES[name] ?? name)));
-    list.replaceChildren(...shown.map((hop) => row(hop, order)));
+    const began = begun();
+    list.replaceChildren(...shown.map((hop) => row(hop, order, took(hop, began))));
     $('empty').hidden = hops.length > 0;
     if (atEnd) list.scrollTop = list.scrollHeight;
     const instances = order.length - 3;
@@ -202,10 +213,28 @@ function listen() {
   });
 }
 
+/** Milliseconds between two looks at how the server is: messages do not tell of what is away. */
+const LOOKS = 5000;
+const AWAY = { redis: 'Redis does not answer', auth: 'the authorization server does not answer' };
+
+/** Says what is away: without a word, a lane on which nothing moves could be one where nothing happens. */
+async function look() {
+  let trouble = ['this instance does not answer'];
+  try {
+    const { services = {} } = await (await fetch('/health')).json();
+    trouble = Object.keys(AWAY).filter((name) => services[name] === 'unavailable').map((name) => AWAY[name]);
+  } catch {
+    // What is said then is said already.
+  }
+  $('trouble').hidden = trouble.length === 0;
+  $('trouble').textContent = trouble.length > 0 ? `Trouble: ${trouble.join(', ')}.` : '';
+  setTimeout(look, LOOKS);
+}
+
 $('pause').addEventListener('click', () => {
   paused = !paused;
   $('pause').setAttribute('aria-pressed', String(paused));
-  $('pause').textContent = paused ? 'Go on' : 'Pause';
+  $('pause').textContent = paused ? 'Resume' : 'Pause';
   draw();
 });
 $('clear').addEventListener('click', () => {
@@ -259,4 +288,5 @@ $('hops').addEventListener('keydown', (event) => {
   event.preventDefault();
 });
 listen();
+look();
 draw();

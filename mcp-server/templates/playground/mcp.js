@@ -13,7 +13,8 @@ const PATIENCE = 8;
 /** An error that the server has answered. */
 export class Refused extends Error {
   constructor(error) {
-    super(`${error.message} (${error.code})`);
+    const hint = error.data?.hint;
+    super(`${error.message} (${error.code})${hint ? `. ${hint}` : ''}`);
     this.error = error;
   }
 }
@@ -248,7 +249,7 @@ export class Client {
       throw new Error(`The server answers ${response.status}.`);
     }
     const message = JSON.parse(text);
-    this.watch({ kind: 'answer', title: 'message', message });
+    this.watch({ kind: 'answer', title: title(message), message });
     return message;
   }
 

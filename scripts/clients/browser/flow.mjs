@@ -56,6 +56,7 @@ try {
   await check('paused, nothing moves', () => pauses(flow, play));
   await check('a file that was saved is drawn again', () => savesAndOpens(flow));
   await check('what has happened is gone through step by step', () => steps(flow));
+  await check('what is away is said, until it is back', () => troubled(flow));
   await check('it looks right and can be read', () => looks(flow));
   await check('the browser has nothing to complain about', () => assert.deepEqual(complaints, []));
 } finally {
@@ -151,6 +152,14 @@ async function steps(flow) {
   }
   await flow.keyboard.press('End');
   await flow.locator('#status', { hasNotText: 'up to' }).waitFor();
+}
+
+async function troubled(flow) {
+  const services = { mcp: 'operational', auth: 'unavailable', redis: 'unavailable' };
+  await flow.route('**/health', (route) => route.fulfill({ json: { status: 'degraded', services } }));
+  await flow.locator('#trouble', { hasText: /Redis .*, the authorization server does not answer/ }).waitFor();
+  await flow.unroute('**/health');
+  await flow.locator('#trouble').waitFor({ state: 'hidden' });
 }
 
 async function looks(flow) {

@@ -23,7 +23,7 @@ process.on('exit', () => rmSync(home, { recursive: true, force: true }));
 
 /** The environment of a command: nothing of it is kept, and no browser opens. */
 export function surroundings(more = {}) {
-  return { PATH: process.env.PATH, HOME: home, MCP_REMOTE_CONFIG_DIR: join(home, 'remote'), BROWSER: 'true', ...more };
+  return { PATH: process.env.PATH, HOME: home, NODE_COMPILE_CACHE: join(home, 'compiled'), MCP_REMOTE_CONFIG_DIR: join(home, 'remote'), BROWSER: 'true', ...more };
 }
 
 /**

@@ -237,3 +237,32 @@ impl fmt::Debug for Telemetry {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tracing::Subscriber as _;
+
+    use super::*;
+
+    /// The level up to which somebody may want to see a line, as `tracing` asks for it: what is above
+    /// costs nothing but a comparison.
+    fn level(filter: &str) -> Option<LevelFilter> {
+        let telemetry = Telemetry::off();
+        telemetry.subscriber(LogFormat::Json, filter, std::io::sink).unwrap().max_level_hint()
+    }
+
+    #[test]
+    fn levels_that_nobody_wants_are_off_before_a_line_is_made() {
+        assert_eq!(level("info"), Some(LevelFilter::INFO));
+        assert_eq!(level("warn,mcp_server::session=debug"), Some(LevelFilter::DEBUG));
+        assert_eq!(level("off"), Some(LevelFilter::OFF));
+    }
+
+    #[test]
+    fn a_level_that_is_wanted_later_is_on() {
+        let telemetry = Telemetry::off();
+        let subscriber = telemetry.subscriber(LogFormat::Json, "info", std::io::sink).unwrap();
+        telemetry.0.verbosity.change(Some("trace")).unwrap();
+        assert_eq!(subscriber.max_level_hint(), Some(LevelFilter::TRACE));
+    }
+}

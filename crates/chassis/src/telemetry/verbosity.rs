@@ -62,7 +62,7 @@ impl Verbosity {
     }
 
     /// Another filter from now on, or that of the start; gives which.
-    fn change(&self, filter: Option<&str>) -> Result<String, String> {
+    pub(super) fn change(&self, filter: Option<&str>) -> Result<String, String> {
         self.with(|running| {
             let running = running.as_mut().ok_or("nothing is logged by this process")?;
             let filter = filter.map_or_else(|| running.first.clone(), str::to_owned);

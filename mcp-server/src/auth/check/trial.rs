@@ -198,7 +198,7 @@ impl Trial<'_> {
     fn judged(&self, report: &mut Report<'_>, claims: &Claims, said: Said) -> io::Result<()> {
         self.said(report, claims)?;
         for (name, outcome) in self.settings.policy.explain(claims, said, self.clock.now()) {
-            report.step(name, outcome)?;
+            report.step(name, outcome.map_err(|why| format!("{why}{}", hint(why))))?;
         }
         Ok(())
     }
@@ -309,7 +309,7 @@ fn header_of(token: &str) -> Vec<(&'static str, Value)> {
     ["typ", "alg", "kid"].into_iter().filter_map(of).collect()
 }
 
-/// The setting that mends what is wrong with a header.
+/// The setting that mends what is wrong with a token.
 const fn hint(why: Inactive) -> &'static str {
     match why {
         Inactive::TokenType => {
@@ -321,6 +321,10 @@ const fn hint(why: Inactive) -> &'static str {
         Inactive::NotJwt => {
             " (opaque tokens need introspection: see MCP_AUTH_VALIDATION and \
              MCP_AUTH_CLIENT_SECRET)"
+        }
+        Inactive::Audience => {
+            " (clients ask for tokens for the URL that they were given, so BASE_URI has to be the \
+             beginning of that; for tokens that name something else see MCP_AUTH_AUDIENCE)"
         }
         _ => "",
     }
