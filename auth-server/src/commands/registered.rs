@@ -9,7 +9,7 @@ use store::Store;
 use super::{CommandError, Rows, World};
 use crate::{
     Config,
-    domain::{Authentication, Client, ClientUrl, client_id},
+    domain::{Authentication, Client, ClientUrl, RedirectUri, client_id},
     repo::{Listed, Repo, State},
 };
 
@@ -122,7 +122,7 @@ fn kind(id: &str, client: Option<&Client>) -> &'static str {
 
 /// The first address, without what could be a secret of the client in it, and how many others.
 fn answered_at(client: &Client) -> String {
-    let first = client.redirect_uris.first().map(|uri| uri.as_str());
+    let first = client.redirect_uris.first().map(RedirectUri::as_str);
     let first = first.map_or("", |uri| uri.split(['?', '#']).next().unwrap_or_default());
     match client.redirect_uris.len() {
         0 | 1 => first.to_owned(),

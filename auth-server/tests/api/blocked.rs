@@ -1,6 +1,8 @@
 //! What an operator sees of registered clients and does about them by commands, beside two instances
 //! on a real Redis; and in memory by the file.
 
+use std::time::Duration;
+
 use ambient::{Clock, Env, Secret};
 use auth_server::commands::{self, Cli, CommandError};
 use clap::Parser as _;
@@ -208,7 +210,7 @@ async fn in_memory_the_file_blocks_whoever_registers_the_same_at_any_hour() {
     assert_eq!(listed, format!("{id}  BLOCKED\n{}  BLOCKED\n", host.url));
     let private = ("AUTH_CIMD_ALLOW_PRIVATE", "1");
     let clock = World::clock();
-    clock.advance(std::time::Duration::from_secs(7200));
+    clock.advance(Duration::from_hours(2));
     let after = World::by(clock, &[private, file[0]]).await;
     let redirect_uri = CALLBACK.to_owned();
     let known = Client { id: id.to_owned(), secret: None, redirect_uri, registration: Value::Null };
