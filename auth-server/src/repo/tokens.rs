@@ -199,7 +199,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_secs(100);
     const LATER: Timestamp = Timestamp::from_secs(1000);
-    const KEEP: Duration = Duration::from_secs(900);
+    const KEEP: Duration = Duration::from_mins(15);
 
     fn grant() -> Grant {
         let user = User {
