@@ -233,7 +233,8 @@ mod tests {
 
     impl Weather for Counted {
         fn of_command(&self, _: Action) -> Fate {
-            self.0.fetch_add(1, Ordering::Relaxed);
+            let before = self.0.fetch_add(1, Ordering::Relaxed);
+            assert!(before < 10_000, "this does not end");
             Fate::Done(Duration::ZERO, Duration::ZERO)
         }
 
@@ -267,5 +268,40 @@ mod tests {
         }
         assert!(refusals().await <= 100 + 3 * 20);
         assert_eq!(refusals().await, 100);
+    }
+
+    #[tokio::test]
+    async fn sessions_that_live_longer_unused_than_here_are_looked_at_once_in_a_while() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let counted = Arc::new(AtomicUsize::new(0));
+        let store = Store::memory(clock.clone());
+        let store = store.over_line(Line::new(&clock, Counted(Arc::clone(&counted))));
+        let longer = SessionLimits { idle: Duration::from_hours(1), ..LIMITS };
+        let [here, there] =
+            [LIMITS, longer].map(|limits| Sessions::new(&store, &clock, limits, "test"));
+        let (opened, _) = burst(&[there.clone(), there], |_| user("alice"), 20).await;
+        assert_eq!(opened.len(), 20);
+        let instances = [here.clone(), here];
+        let refusals = async || {
+            let before = counted.load(Ordering::Relaxed);
+            let (none, refused) = burst(&instances, |_| user("alice"), 10).await;
+            assert_eq!((none.len(), refused.len()), (0, 10));
+            counted.load(Ordering::Relaxed) - before
+        };
+        assert!(refusals().await > 10);
+        assert_eq!(refusals().await, 10);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_is_not_opened_takes_none_of_its_owners_places() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let limits = SessionLimits { in_all: 1, ..LIMITS };
+        let sessions = Sessions::new(&Store::memory(clock.clone()), &clock, limits, "one");
+        let instances = [sessions.clone(), sessions.clone()];
+        let (one, _) = burst(&instances, |_| user("bob"), 1).await;
+        let (none, refused) = burst(&instances, |_| user("alice"), 20).await;
+        assert!(none.is_empty() && refused.iter().all(|why| matches!(why, OpenError::TooMany)));
+        sessions.end(&one[0]).await.unwrap();
+        assert_eq!(burst(&instances, |_| user("alice"), 1).await.0.len(), 1);
     }
 }
