@@ -298,12 +298,11 @@ impl Validator {
             Way::Both { endpoint, method, keys } => (Some((endpoint, *method)), Some(keys)),
         };
         let asking = async {
-            match asked {
-                Some(at) => self.endpoint.try_out(at).await,
-                None => {
-                    self.endpoint.is_of_no_use();
-                    Ok(())
-                }
+            if let Some(at) = asked {
+                self.endpoint.try_out(at).await
+            } else {
+                self.endpoint.is_of_no_use();
+                Ok(())
             }
         };
         let fetching = async {

@@ -281,9 +281,11 @@ async fn no_outage_is_what_the_operator_has_to_mend_and_nobody_is_let_in_for_it(
             if what == "changed" {
                 scene.available(false).await;
             }
-            for _ in 0..8 {
-                assert_eq!(scene.status("good").await, status, "{what}");
-            }
+            // Once: after more of them nothing would be asked any more.
+            assert_eq!(scene.status("good").await, status, "{what}");
+        }
+        for _ in 0..8 {
+            assert_eq!(scene.status("good").await, status, "{what}");
         }
     }
 }
