@@ -41,7 +41,7 @@ pub(crate) use self::{
     consent::{CONSENT_LIFE, Consents, can_be_silent, comes_by_itself},
     device::{Device, INTERVAL, Told, UserCode, Visit},
     family::{Family, Life, Living, Rotation, Successor},
-    identity::{EMAIL, OPENID, PROFILE, known_scopes, lacks_openid, user_id},
+    identity::{EMAIL, OPENID, PROFILE, identity_scopes, known_scopes, lacks_openid, user_id},
     issued_token::IssuedToken,
     login::{Freshness, Goal, Login, LoginWish, login_nonce, login_verifier},
     redirect_hosts::RedirectHosts,

@@ -9,7 +9,7 @@ use shared::oauth::{
     AuthorizationServerMetadata, GrantType, Scope, TokenEndpointAuthMethod as Method,
 };
 
-use crate::{AuthServer, assertions::ALGORITHMS, domain::known_scopes};
+use crate::{AuthServer, assertions::ALGORITHMS, domain::identity_scopes};
 
 /// What identity tokens and `/userinfo` say.
 const CLAIMS: [&str; 10] =
@@ -63,9 +63,9 @@ fn document(server: &AuthServer) -> AuthorizationServerMetadata {
     }
 }
 
-/// Those of the resource, and those about the user.
+/// Those of the resource, and after them those about the user.
 fn scopes(server: &AuthServer) -> Vec<Scope> {
-    known_scopes(server.scopes()).iter().cloned().collect()
+    server.scopes().iter().chain(identity_scopes().iter()).cloned().collect()
 }
 
 fn signing_algorithms(server: &AuthServer) -> Vec<String> {
