@@ -180,7 +180,8 @@ impl Server {
         let sessions = Sessions::new(&parts.store, &parts.clock, config.sessions, instances.own());
         let sessions = sessions.remembering(near(&config, &parts.clock)).shown_in(&flow);
         let control = Control::new(&parts.store, calls.clone(), &sessions).shown_in(&flow);
-        look_after(&parts, control.clone(), instances.clone(), calls.clone());
+        let feed = Feed::new(&parts.store, &parts.clock, &flow);
+        look_after(&parts, (control.clone(), feed.clone()), instances.clone(), calls.clone());
         let tasks = Tasks::new(&parts.store, &instances, &parts.clock, &parts.entropy);
         let vitals = Vitals::new(&parts.store, &parts.clock, &parts.entropy, config.sessions.idle);
         let reporting = vitals.clone().report(metrics.clone(), parts.lifecycle.stopping());
@@ -204,7 +205,7 @@ impl Server {
             sessions,
             instances,
             tasks,
-            feed: Feed::new(&parts.store).shown_in(&flow),
+            feed,
             calls,
             streams: Streams::new(config.max_streams),
             pace: Pace::new(config.requests_per_second, &parts.clock),
@@ -396,7 +397,7 @@ fn sealer(config: &Config, entropy: &Entropy) -> Sealer {
 
 /// Listens to the other instances and gives them signs of life, until the end. Calls may go on after
 /// a stop has begun, and then this does too; it does not keep the process from ending.
-fn look_after(parts: &Parts, control: Control, instances: Instances, calls: Calls) {
+fn look_after(parts: &Parts, (control, feed): (Control, Feed), instances: Instances, calls: Calls) {
     let (clock, stopping) = (parts.clock.clone(), parts.lifecycle.stopping());
     let done = async move {
         stopping.await;
@@ -406,9 +407,11 @@ fn look_after(parts: &Parts, control: Control, instances: Instances, calls: Call
         tokio::select! {
             biased;
             () = control.listen(&clock) => {}
+            () = feed.carry() => {}
             () = instances.beat(&clock) => {}
             () = done => {}
         }
+        feed.finish().await;
         instances.leave().await;
     });
 }

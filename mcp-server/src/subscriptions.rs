@@ -1,37 +1,29 @@
 //! One feed of changes, over all instances that share a store, and two views of it: the streams of
 //! `subscriptions/listen` and the standalone streams of sessions.
 
+mod feed;
+mod hub;
+mod joined;
 mod tasks;
 
-use std::{
-    collections::BTreeSet,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use futures_util::future::BoxFuture;
-use mcp_core::{Announced, Change, ChangeFeed, Owners};
+use mcp_core::{Announced, Change, Owners};
 use shared::mcp::{
     AboutSubscription, AcknowledgedParams, ClientCapabilities, ListenFilter, ListenResult,
     RequestId, ServerNotification, ServerResult, SubscriptionMeta, UpdatedParams,
 };
-use store::{EventId, Heard, Log, Start, Store, StoreError, Tail};
+use store::{Start, StoreError};
 use url::Url;
 
+pub(crate) use self::feed::{Announcement, Feed, Listener};
 use self::tasks::Followed;
 use crate::{
     Server,
     auth::{Caller, over},
-    flow::Flow,
     http::{Outbox, Said, note_message},
     rhythms::Rhythms,
 };
-
-/// The log of all changes.
-const LOG: &str = "mcp:changes";
-
-/// How long a change can be heard of by a client that was away.
-const KEPT: Duration = Duration::from_hours(1);
 
 /// How many resources one subscription or session may watch.
 pub(crate) const MOST_WATCHED: usize = 256;
@@ -42,9 +34,6 @@ pub(crate) const MOST_FOLLOWED: usize = 100;
 /// How long to wait before a log that could not be read is read again.
 pub(crate) const AGAIN: Duration = Duration::from_millis(500);
 
-/// How late a subscription hears of a change at most whose announcement was lost on its way.
-const LOOK: Duration = Duration::from_secs(15);
-
 /// The longest address that can be watched, in bytes: it is kept as long as who watches it.
 pub(crate) const LONGEST_WATCHED: usize = 2048;
 
@@ -53,96 +42,6 @@ pub(crate) const LONGEST_WATCHED: usize = 2048;
 pub(crate) fn is_watchable(uri: &str) -> bool {
     let is_written_out = !uri.chars().any(|char| char.is_whitespace() || char.is_control());
     uri.len() <= LONGEST_WATCHED && is_written_out && Url::parse(uri).is_ok()
-}
-
-/// Carries what features announce to every instance.
-#[derive(Clone)]
-pub(crate) struct Feed {
-    log: Log,
-    flow: Flow,
-    /// The last change of this instance: if the log loses it in a failover, that is said with the next.
-    announced: Arc<Mutex<Option<EventId>>>,
-}
-
-impl Feed {
-    pub(crate) fn new(store: &Store) -> Self {
-        Self { log: store.log(), flow: Flow::default(), announced: Arc::default() }
-    }
-
-    /// Changes are shown to whoever watches.
-    #[must_use]
-    pub(crate) fn shown_in(self, flow: &Flow) -> Self {
-        Self { flow: flow.clone(), ..self }
-    }
-
-    /// Listens; nothing announced after `start` is missed without being told.
-    pub(crate) async fn listen(&self, start: Start) -> Result<Listener, StoreError> {
-        Ok(Listener { tail: self.log.tail(LOG, start).await?, flow: self.flow.clone() })
-    }
-}
-
-impl ChangeFeed for Feed {
-    fn announce(&self, change: Change) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            // A change is a word or an address: it can be written.
-            let text = serde_json::to_string(&change).unwrap_or_default();
-            self.flow.kept("mcp:changes: something has changed", None, None);
-            let announced = || self.announced.lock().unwrap_or_else(PoisonError::into_inner);
-            let known = *announced();
-            match self.log.append_after(LOG, &text, KEPT, known).await {
-                Ok(id) => *announced() = Some(id).max(known),
-                Err(error) => tracing::error!(%error, "a change could not be announced"),
-            }
-        })
-    }
-}
-
-/// Hears what is announced.
-pub(crate) struct Listener {
-    tail: Tail,
-    flow: Flow,
-}
-
-/// What is heard of changes.
-#[derive(Debug)]
-pub(crate) enum Announcement {
-    /// A change, and where it is in the log.
-    Change(EventId, Change),
-    /// Something may have been missed.
-    Gap,
-}
-
-impl Announcement {
-    /// The change, if it is known.
-    pub(crate) const fn change(&self) -> Option<&Change> {
-        match self {
-            Self::Change(_, change) => Some(change),
-            Self::Gap => None,
-        }
-    }
-}
-
-impl Listener {
-    /// What comes next; ends with the store.
-    ///
-    /// # Errors
-    /// When the log cannot be read now; calling again tries again.
-    pub(crate) async fn next(&mut self) -> Option<Result<Announcement, StoreError>> {
-        let heard = self.tail.next().await?;
-        self.flow.fetched("mcp:changes: something has changed", None, None);
-        Some(heard.map(|heard| {
-            match heard {
-                Heard::Gap => Announcement::Gap,
-                Heard::Event(id, text) => serde_json::from_str(&text)
-                    .map_or(Announcement::Gap, |change| Announcement::Change(id, change)),
-            }
-        }))
-    }
-
-    /// Looks for changes that were announced and not heard of.
-    pub(crate) const fn look(&mut self) {
-        self.tail.look();
-    }
 }
 
 /// What a client wants to be told.
@@ -194,11 +93,7 @@ impl Wish {
     /// What the client is told of a change.
     pub(crate) fn notes(&self, heard: &Announcement) -> Vec<ServerNotification> {
         match heard {
-            Announcement::Change(_, Change::Of { owner, changes }) => {
-                let heard = if self.owners.include(owner) { &**changes } else { &[] };
-                return heard.iter().filter_map(|change| self.note(change)).collect();
-            }
-            Announcement::Change(_, change) => return self.note(change).into_iter().collect(),
+            Announcement::Change(_, change) => return self.notes_of(change),
             Announcement::Gap => {}
         }
         // Something may have been missed. All of these say "look again", so saying one too many
@@ -206,6 +101,16 @@ impl Wish {
         let lists = [Change::Tools, Change::Prompts, Change::Resources];
         let watched = self.watched.iter().cloned().map(Change::Resource);
         lists.into_iter().chain(watched).filter_map(|change| self.note(&change)).collect()
+    }
+
+    fn notes_of(&self, change: &Change) -> Vec<ServerNotification> {
+        match change {
+            Change::Of { owner, changes } => {
+                let heard = if self.owners.include(owner) { &**changes } else { &[] };
+                heard.iter().filter_map(|change| self.note(change)).collect()
+            }
+            change => self.note(change).into_iter().collect(),
+        }
     }
 
     pub(crate) fn note(&self, change: &Change) -> Option<ServerNotification> {
@@ -263,23 +168,17 @@ pub(crate) async fn listen(
     let wish = Wish::granted(filter, server.features().announced(), id, Owners::of(caller, None));
     let mut tasks = Followed::of(server, caller, capabilities, task_ids).await?;
     // Listening comes before the acknowledgement, which promises that nothing is missed from here.
-    let mut listener = server.feed().listen(Start::Newest).await?;
+    let mut listener = server.feed().listen(Start::Newest, &wish.owners).await?;
     let _open = server.vitals().stream();
     let mut over = Box::pin(over(server, caller));
     let say = async |note| outbox.say(Said { id: None, message: note_message(&note) }).await;
     say(wish.acknowledgement(tasks.ids())).await;
     let began = server.clock().now();
     let mut rhythms = Rhythms::of(server, caller, None);
-    let mut look_at = began + LOOK;
     loop {
         let heard = tokio::select! {
             biased;
             () = &mut over => break,
-            () = server.clock().sleep_until(look_at) => {
-                look_at = server.clock().now() + LOOK;
-                listener.look();
-                continue;
-            }
             heard = listener.next() => heard,
             task = tasks.next() => {
                 say(task.note(wish.about())).await;
@@ -313,6 +212,7 @@ pub(crate) async fn listen(
 #[cfg(test)]
 mod tests {
     use mcp_core::Principal;
+    use store::EventId;
 
     use super::*;
 
@@ -336,7 +236,7 @@ mod tests {
         let method =
             |note| serde_json::to_value(note).unwrap()["method"].as_str().unwrap().to_owned();
         let heard = heard.map_or(Announcement::Gap, |change| {
-            Announcement::Change(EventId::ZERO, change.clone())
+            Announcement::Change(EventId::ZERO, Arc::new(change.clone()))
         });
         wish.notes(&heard).into_iter().map(method).collect()
     }

@@ -18,6 +18,8 @@ use futures_util::FutureExt as _;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 
+use crate::exit;
+
 /// How long before the hard stop nobody can count on a result any more.
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
@@ -192,12 +194,12 @@ impl Lifecycle {
                 return;
             }
         };
-        let name = tokio::select! {
-            name = signals.next() => Some(name),
+        let signal = tokio::select! {
+            signal = signals.next() => Some(signal),
             () = self.stopping() => None,
         };
         self.on_second_signal(signals);
-        if let Some(name) = name {
+        if let Some((name, _)) = signal {
             let (drain, grace) = (self.0.drain, self.0.grace);
             tracing::info!(signal = name, ?drain, ?grace, "stopping; a second signal ends at once");
             self.leave().await;
@@ -211,8 +213,9 @@ impl Lifecycle {
     fn on_second_signal(&self, mut signals: Signals) {
         let lifecycle = self.clone();
         tokio::spawn(async move {
-            let name = signals.next().await;
+            let (name, number) = signals.next().await;
             tracing::warn!(signal = name, "ending at once");
+            exit::cut_short(128 + number);
             lifecycle.abort();
         });
     }
@@ -254,7 +257,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> &'static str {
+    /// The name of the next one, and its number.
+    async fn next(&mut self) -> (&'static str, u8) {
         let hung_up = async {
             match &mut self.hang_up {
                 Some(hang_up) => hang_up.recv().await,
@@ -262,9 +266,9 @@ impl Signals {
             }
         };
         tokio::select! {
-            _ = self.interrupt.recv() => "SIGINT",
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = hung_up => "SIGHUP",
+            _ = self.interrupt.recv() => ("SIGINT", 2),
+            _ = self.terminate.recv() => ("SIGTERM", 15),
+            _ = hung_up => ("SIGHUP", 1),
         }
     }
 }
@@ -289,9 +293,9 @@ impl Signals {
         Ok(Self)
     }
 
-    async fn next(&mut self) -> &'static str {
+    async fn next(&mut self) -> (&'static str, u8) {
         match tokio::signal::ctrl_c().await {
-            Ok(()) => "Ctrl-C",
+            Ok(()) => ("Ctrl-C", 2),
             Err(_) => std::future::pending().await,
         }
     }
@@ -412,8 +416,10 @@ mod tests {
         listening.await;
         assert!(life.is_stopping());
         assert!(life.aborted().now_or_never().is_none());
+        assert_eq!(exit::good_status(), 0);
         send_to_self("-INT");
         life.aborted().await;
+        assert_eq!(exit::good_status(), 130);
     }
 
     #[cfg(unix)]

@@ -206,6 +206,11 @@ impl Owners {
         Self(vec![state.owner(), state.caller()])
     }
 
+    /// The hashes that name them.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
     /// Whether what belongs to `owner` is theirs.
     #[must_use]
     pub fn include(&self, owner: &str) -> bool {

@@ -110,8 +110,12 @@ fn place(record: &SessionRecord, last: Option<EventName>, now: Timestamp) -> Eve
 /// What a stream begins its announcement with that replaces all others of its session.
 const OPENED: &str = "opened ";
 
+/// What it ends with, if the stream is in the record of its session. Earlier versions note nothing and
+/// take all of it for the name.
+const NOTED: &str = " noted";
+
 fn opened(name: &str) -> String {
-    format!("{OPENED}{name}")
+    format!("{OPENED}{name}{NOTED}")
 }
 
 /// What the server has to say to a session that is about no call, message by message.
@@ -174,9 +178,11 @@ impl Aside {
         let now = server.clock().now();
         let place = place(&session.record, last, now);
         let own = Start::After(place.at);
+        let owners = Owners::of(caller, Some(id.as_str()));
+        let since = place.feed.map_or(Start::Newest, Start::After);
         let control = sessions.control(id).await?;
         let follower = sessions.streams().follow(id, &place.stream, own).await?;
-        let changes = server.feed().listen(place.feed.map_or(Start::Newest, Start::After)).await?;
+        let changes = server.feed().listen(since, &owners).await?;
         server.vitals().stays(id).await;
         // Last of all: if anything fails before, the stream that there is goes on. And after listening:
         // what is subscribed to from here on is heard of.
@@ -187,11 +193,7 @@ impl Aside {
         Ok(Self {
             follower,
             changes,
-            wish: Wish::of_session(
-                server.features().announced(),
-                &record.watched,
-                Owners::of(caller, Some(id.as_str())),
-            ),
+            wish: Wish::of_session(server.features().announced(), &record.watched, owners),
             level: record.wanted_level(),
             rhythms: Rhythms::of(server, caller, Some(id)),
             over: Box::pin(over(server, caller)),
@@ -241,7 +243,6 @@ impl Aside {
                     self.keep_alive_at = clock.now() + keep_alive(&self.server);
                     // What was announced may have been lost on its way.
                     self.follower.look();
-                    self.changes.look();
                     Box::pin(self.still_there()).await?;
                     return Some(Item::Silence);
                 }
@@ -306,23 +307,30 @@ impl Aside {
     async fn told(&mut self, delivery: &Delivery) -> Option<()> {
         match delivery {
             Delivery::Message(text) if text == ENDED => None,
-            Delivery::Message(text) if text == WATCHED => self.look_again(None).await,
+            Delivery::Message(text) if text == WATCHED => self.look_again().await,
             Delivery::Message(text) => match text.strip_prefix(OPENED) {
-                Some(other) if other != self.name => self.look_again(Some(other)).await,
-                _ => Some(()),
+                Some(other) => self.is_opened(other).await,
+                None => Some(()),
             },
-            Delivery::Gap => self.look_again(None).await,
+            Delivery::Gap => self.look_again().await,
+        }
+    }
+
+    /// A stream was opened; nothing when this one is over. Which of two is the newer one says the
+    /// record, unless the other is of an earlier version, which replaces all others.
+    async fn is_opened(&mut self, other: &str) -> Option<()> {
+        match other.strip_suffix(NOTED)? {
+            own if own == self.name => Some(()),
+            _ => self.look_again().await,
         }
     }
 
     /// What the session wants to hear of may be something else now, and there may be a newer stream;
     /// nothing when this one is over. While the store is away, it is what it was.
-    async fn look_again(&mut self, other: Option<&str>) -> Option<()> {
+    async fn look_again(&mut self) -> Option<()> {
         if let Ok(found) = self.server.sessions().record(&self.session.id).await {
             let record = found?;
-            // An instance of an earlier version notes nothing: what it opens replaces all others.
-            let newest = record.listener.as_deref().or(other);
-            if newest.is_some_and(|newest| newest != self.name) {
+            if record.listener.as_ref().is_some_and(|newest| *newest != self.name) {
                 return None;
             }
             self.level = record.wanted_level();
@@ -400,6 +408,8 @@ impl Aside {
     }
 
     fn send(&mut self, message: Bytes) {
+        // Whoever comes back need not read again what was others'.
+        self.place.feed = self.place.feed.max(self.changes.place());
         let place = self.is_resumable.then(|| self.place.to_string());
         let id = place.filter(|place| self.named.as_ref() != Some(place));
         if id.is_some() {

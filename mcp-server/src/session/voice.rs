@@ -197,23 +197,27 @@ impl Voice {
             return;
         };
         let (clock, idle) = (server.clock().clone(), server.config().sessions.idle);
+        let sessions = server.sessions().clone();
         let last_moment = server.lifecycle().nearly_over();
         server.lifecycle().spawn(async move {
             let _place = place;
             tokio::select! {
                 biased;
-                () = self.catch_up(&clock, idle) => {}
+                () = self.catch_up(&clock, idle, &sessions) => {}
                 () = last_moment => {}
             }
         });
     }
 
-    /// Gives up after `limit`, when nobody comes back for it any more.
-    async fn catch_up(&self, clock: &Clock, limit: Duration) {
+    /// Gives up after `limit`, when nobody comes back for it any more, or when the session has ended.
+    async fn catch_up(&self, clock: &Clock, limit: Duration, sessions: &Sessions) {
         let catching_up = async {
             let mut pause = AGAIN;
             while let Some(ledger) = self.behind() {
                 clock.sleep(pause).await;
+                if matches!(sessions.record(&ledger.session).await, Ok(None)) {
+                    return;
+                }
                 ledger.catch_up().await;
                 // A store that answers late does everything that it was asked to.
                 pause = (pause * 2).min(SELDOM);

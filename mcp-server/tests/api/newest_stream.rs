@@ -11,7 +11,7 @@ use std::{
 
 use ambient::{Clock, Secret};
 use serde_json::json;
-use store::{Action, Fate, Line, RedisOptions, Store, Weather};
+use store::{Action, Delivery, Fate, Line, RedisOptions, Store, Weather};
 use testkit::{PATIENCE, as_time_passes, rpc::Exchange, within};
 
 use crate::world::{instance, still};
@@ -75,6 +75,22 @@ async fn a_stream_that_is_not_told_of_a_newer_one_ends_when_it_looks() {
     assert_eq!(as_time_passes(&here.clock, step, first.next()).await, None);
     drop(there.modern().tool("announce", json!({})).await.expect(200));
     assert!(second.next().await.is_some(), "the newest stays");
+}
+
+#[tokio::test]
+async fn a_stream_that_an_earlier_version_opens_replaces_all_others() {
+    let (store, clock) = still();
+    let world = instance(&store, clock, &[("MCP_AUTH", "none")]).await;
+    let session = world.session().await;
+    let channel = format!("mcp:control:{}", session.id.as_deref().unwrap());
+    let mut heard = store.bus().subscribe(&channel).await.unwrap();
+    let stream = session.listen(None).await;
+    // What it makes of ours: a name that is not its own.
+    let Some(Delivery::Message(said)) = heard.next().await else { panic!("it is announced") };
+    assert!(said.strip_prefix("opened ").is_some_and(|name| name.len() > 16), "{said}");
+    // It notes nothing in the record, which names the stream that it replaces.
+    store.bus().publish(&channel, "opened 0123456789abcdef").await.unwrap();
+    assert!(stream.finish().await.messages.is_empty());
 }
 
 /// A line over which nothing can be published, once it is switched.

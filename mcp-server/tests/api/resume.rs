@@ -1,10 +1,16 @@
 //! Streams that break and go on: what a call says while nobody reads it is not lost.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use shared::mcp::{Era, Revision};
-use store::{MAX_EVENTS, Store};
+use store::{Action, Fate, Line, MAX_EVENTS, Store, Weather};
 use testkit::{
     as_time_passes,
     rpc::{Exchange, Left, Session},
@@ -278,4 +284,54 @@ async fn an_id_that_is_used_again_does_not_hide_that_the_instance_of_its_call_di
         (&lost["id"], &lost["error"]["data"]["reason"]),
         (&json!(7), &json!("instance_lost"))
     );
+}
+
+/// A line over which nothing is appended to a log, while it is switched.
+struct Full(Arc<AtomicBool>);
+
+impl Weather for Full {
+    fn of_command(&self, action: Action) -> Fate {
+        if self.0.load(Ordering::Relaxed) && action.to_string().starts_with("append") {
+            Fate::Refused
+        } else {
+            Fate::Done(Duration::ZERO, Duration::ZERO)
+        }
+    }
+
+    fn delivers(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_the_store_is_dropped_with_its_session() {
+    for ends in [false, true] {
+        let (store, clock) = still();
+        let is_full = Arc::new(AtomicBool::new(false));
+        let over = store.over_line(Line::new(&clock, Full(Arc::clone(&is_full))));
+        let world = instance(&over, clock, &[("MCP_AUTH", "none")]).await;
+        let session = world.session().await;
+        let mut stream = begin(&session, "pause").await;
+        let first = stream.next().await.unwrap();
+        assert_eq!(first["params"]["message"], "before");
+        let name = stream.last_event_id().unwrap().split('.').next().unwrap().to_owned();
+        is_full.store(true, Ordering::Relaxed);
+        let step = Duration::from_mins(1);
+        let answer = async { while stream.next().await.unwrap()["result"].is_null() {} };
+        as_time_passes(&world.clock, step, answer).await;
+        is_full.store(false, Ordering::Relaxed);
+        if ends {
+            drop(session.end().await.expect(204));
+        }
+        let waited = world.lifecycle.clone();
+        let done = async move {
+            waited.stop();
+            waited.finished().await;
+        };
+        as_time_passes(&world.clock, Duration::from_millis(500), done).await;
+        let log = format!("mcp:shttp:toclient:{}:{name}", session.id.as_deref().unwrap());
+        let page = store.log().read_after(&log, None, MAX_EVENTS).await.unwrap();
+        let is_answered = page.events.iter().any(|(_, entry)| entry.starts_with('a'));
+        assert_eq!(is_answered, !ends, "{page:?}");
+    }
 }

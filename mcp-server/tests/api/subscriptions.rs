@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use mcp_core::Change;
 use serde_json::{Value, json};
 use shared::mcp::keys;
+use store::{MAX_EVENTS, Store};
 
-use crate::world::{two, world};
+use crate::world::{World, instance, still, two, world};
 
 fn wanted() -> Value {
     let watched = ["test://watched"];
@@ -61,7 +63,11 @@ async fn a_subscription_is_told_again_and_again_between_two_toggles_and_not_unin
 async fn a_subscription_is_told_nothing_from_before_it_began() {
     let world = world().await;
     let modern = world.modern();
-    let announce = async || drop(modern.tool("announce", json!({})).await.expect(200));
+    let announce = async || {
+        drop(modern.tool("announce", json!({})).await.expect(200));
+        // A resource is announced once a second.
+        world.clock.advance(Duration::from_secs(1));
+    };
     announce().await;
     let draft = || modern.draft("subscriptions/listen", wanted()).id("sub");
     drop(modern.open(draft()).await.next().await);
@@ -186,4 +192,112 @@ async fn a_session_that_ends_takes_its_subscriptions_with_it() {
     drop(there.modern().tool("announce", json!({})).await.expect(200));
     assert_eq!(stays.next().await.unwrap()["method"], "notifications/tools/list_changed");
     assert_eq!(stays.next().await.unwrap()["params"], watched);
+}
+
+#[tokio::test]
+async fn what_everybody_can_read_is_announced_once_a_second_and_the_last_time_too() {
+    let (here, there) = two().await;
+    let modern = here.modern();
+    let mut stream = modern.open(modern.draft("subscriptions/listen", wanted())).await;
+    drop(stream.next().await);
+    let announce = async |at: &World, times: usize| {
+        for _ in 0..times {
+            drop(at.modern().tool("announce", json!({})).await.expect(200));
+        }
+    };
+    let (tools, updated) = ("notifications/tools/list_changed", "notifications/resources/updated");
+    let mut told = async |expected: &[&str]| {
+        for method in expected {
+            assert_eq!(stream.next().await.unwrap()["method"], *method, "of {expected:?}");
+        }
+    };
+    // Lists change seldom, and nothing of them is put off.
+    announce(&there, 5).await;
+    told(&[tools, updated, tools, tools, tools, tools]).await;
+    there.clock.advance(Duration::from_secs(1));
+    told(&[updated]).await;
+    // That was announced this second.
+    announce(&there, 2).await;
+    told(&[tools, tools]).await;
+    there.clock.advance(Duration::from_secs(1));
+    told(&[updated]).await;
+    // Another instance has a second of its own.
+    announce(&here, 1).await;
+    told(&[tools, updated]).await;
+    // And after a quiet one it is announced at once.
+    there.clock.advance(Duration::from_secs(1));
+    announce(&there, 1).await;
+    told(&[tools, updated]).await;
+}
+
+#[tokio::test]
+async fn what_was_put_off_is_announced_before_an_instance_ends() {
+    let (here, there) = two().await;
+    let modern = here.modern();
+    let mut stream = modern.open(modern.draft("subscriptions/listen", wanted())).await;
+    drop(stream.next().await);
+    for _ in 0..2 {
+        drop(there.modern().tool("announce", json!({})).await.expect(200));
+    }
+    there.lifecycle.stop();
+    there.lifecycle.finished().await;
+    let mut methods = Vec::new();
+    for _ in 0..4 {
+        methods.push(stream.next().await.unwrap()["method"].clone());
+    }
+    let (tools, updated) = ("notifications/tools/list_changed", "notifications/resources/updated");
+    assert_eq!(methods, [tools, updated, tools, updated]);
+}
+
+/// Tells so often of something that belongs to somebody else.
+async fn anothers(store: &Store, times: usize) {
+    let change = Change::Of { owner: "another".to_owned(), changes: vec![Change::Tools] };
+    let text = serde_json::to_string(&change).unwrap();
+    for _ in 0..times {
+        store.log().append("mcp:changes", &text, Duration::from_hours(1)).await.unwrap();
+        // Whoever reads the feed keeps up with it.
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_anothers_is_read_once_by_an_instance_and_by_no_stream() {
+    let (store, clock) = still();
+    let world = instance(&store, clock, &[("MCP_AUTH", "none")]).await;
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        streams.push(world.session().await.listen(None).await);
+    }
+    let before = store.bus().traffic().received;
+    anothers(&store, 100).await;
+    drop(world.modern().tool("announce", json!({})).await.expect(200));
+    for stream in &mut streams {
+        assert_eq!(stream.next().await.unwrap()["method"], "notifications/tools/list_changed");
+    }
+    // Each stream hears of itself and no more, and not of each of the hundred.
+    let received = store.bus().traffic().received - before;
+    assert!((102..=102 + 2 * 20).contains(&received), "{received}");
+}
+
+#[tokio::test]
+async fn a_quiet_stream_comes_back_though_the_feed_has_lost_what_was_others_since() {
+    let (store, clock) = still();
+    let world = instance(&store, clock, &[("MCP_AUTH", "none")]).await;
+    let session = world.session().await;
+    let mut stream = session.listen(None).await;
+    drop(world.modern().tool("announce", json!({})).await.expect(200));
+    drop(stream.next().await.unwrap());
+    anothers(&store, MAX_EVENTS + 10).await;
+    // What is said to the session alone says where it is in the feed, too.
+    let said = json!({ "jsonrpc": "2.0", "method": "notifications/message",
+        "params": { "level": "info", "data": "said" } });
+    let log = format!("mcp:shttp:toclient:{}:standalone", session.id.as_deref().unwrap());
+    store.log().append(&log, &format!("m0.1 {said}"), Duration::from_mins(5)).await.unwrap();
+    assert_eq!(stream.next().await.unwrap()["params"]["data"], "said");
+    let left = stream.leave();
+    drop(world.modern().tool("announce", json!({})).await.expect(200));
+    let mut stream = session.listen(Some(&left.last_event_id)).await;
+    assert_eq!(stream.next().await.unwrap()["method"], "notifications/tools/list_changed");
+    drop(session.end().await.expect(204));
+    assert_eq!(stream.next().await, None, "after a gap it would be told twice");
 }

@@ -1,14 +1,23 @@
 //! The same promises on HTTP/2 with prior knowledge.
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, routing::get};
+use ambient::Clock;
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    routing::get,
+};
 use chassis::Limits;
+use futures_util::stream;
 use http::Request;
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinSet,
+};
 
 use crate::support::{Server, soon};
 
@@ -23,7 +32,19 @@ async fn connect(server: &Server) -> (http2::SendRequest<Body>, JoinSet<hyper::R
 }
 
 fn request() -> Request<Body> {
-    Request::get("http://test/").body(Body::empty()).expect("a request")
+    request_for("/")
+}
+
+fn request_for(path: &str) -> Request<Body> {
+    Request::get(format!("http://test{path}")).body(Body::empty()).expect("a request")
+}
+
+type Chunks = mpsc::UnboundedReceiver<Bytes>;
+
+/// An answer that has no end.
+async fn endless() -> Body {
+    let chunk = || Ok::<_, Infallible>(Bytes::from_static(&[0; 1024]));
+    Body::from_stream(stream::repeat_with(chunk))
 }
 
 #[tokio::test]
@@ -61,7 +82,7 @@ async fn a_hard_stop_drops_streams_in_progress() {
 #[tokio::test]
 async fn an_idle_connection_is_closed() {
     let router = Router::new().route("/", get(async || "hello"));
-    let idle_timeout = std::time::Duration::from_millis(50);
+    let idle_timeout = Duration::from_millis(50);
     let server = Server::bare(router, Limits { idle_timeout, ..Limits::default() }).await;
     let (mut client, mut driving) = connect(&server).await;
     soon(client.send_request(request())).await.unwrap();
@@ -70,14 +91,39 @@ async fn an_idle_connection_is_closed() {
 
 #[tokio::test]
 async fn a_client_that_answers_pings_and_does_not_read_is_cut_off() {
-    let chunk = || Ok::<_, std::convert::Infallible>(axum::body::Bytes::from_static(&[0; 1024]));
-    let router = Router::new()
-        .route("/", get(async move || Body::from_stream(futures_util::stream::repeat_with(chunk))));
-    let write_timeout = std::time::Duration::from_millis(100);
+    let router = Router::new().route("/", get(endless));
+    let write_timeout = Duration::from_millis(100);
     let server = Server::bare(router, Limits { write_timeout, ..Limits::default() }).await;
     let (mut client, mut driving) = connect(&server).await;
     // What is not read leaves no room for more, and the connection itself goes on.
     let answer = soon(client.send_request(request())).await.unwrap();
     soon(driving.join_next()).await.unwrap().unwrap().unwrap_err();
     drop(answer);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_read_keeps_the_connection_for_one_that_is_not() {
+    let (more, chunks) = mpsc::unbounded_channel();
+    let chunks = Arc::new(std::sync::Mutex::new(Some(chunks)));
+    let read = async move || {
+        let chunks = chunks.lock().unwrap().take().expect("it is asked for once");
+        Body::from_stream(stream::unfold(chunks, async |mut chunks: Chunks| {
+            Some((Ok::<_, Infallible>(chunks.recv().await?), chunks))
+        }))
+    };
+    let router = Router::new().route("/", get(endless)).route("/read", get(read));
+    let write_timeout = Duration::from_millis(100);
+    let server = Server::bare(router, Limits { write_timeout, ..Limits::default() }).await;
+    let (mut client, mut driving) = connect(&server).await;
+    let stalled = soon(client.send_request(request())).await.unwrap();
+    let answer = soon(client.send_request(request_for("/read"))).await.unwrap();
+    let (mut read, watch) = (answer.into_body(), Clock::system().stopwatch());
+    while watch.elapsed() < 5 * write_timeout {
+        more.send(Bytes::from_static(b"more")).unwrap();
+        soon(read.frame()).await.expect("it goes on").expect("the connection is there");
+    }
+    // When nobody reads anything any more, it is cut.
+    drop(read);
+    soon(driving.join_next()).await.unwrap().unwrap().unwrap_err();
+    drop(stalled);
 }

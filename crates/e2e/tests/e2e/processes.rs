@@ -111,7 +111,9 @@ async fn one_program_drains_both_servers_before_it_ends() {
         let alive = client.get(format!("{server}/livez")).send().await.unwrap();
         assert!(alive.status().is_success(), "it still answers");
     }
-    both.kill().await;
+    // A second signal does not wait, and the status says that something was cut short.
+    let (status, output) = both.terminate().await;
+    assert_eq!(status.code(), Some(143), "{output}");
 }
 
 #[tokio::test]

@@ -79,14 +79,10 @@ impl Tail {
     /// When the log cannot be read now. Calling again tries again, and loses nothing.
     pub async fn next(&mut self) -> Option<Result<Heard, StoreError>> {
         loop {
-            if let Some(heard) = self.ready.pop_front() {
-                return Some(Ok(heard));
-            }
-            if !self.caught_up {
-                if let Err(error) = self.read().await {
-                    return Some(Err(error));
-                }
-                continue;
+            match self.past().await {
+                Ok(Some(heard)) => return Some(Ok(heard)),
+                Ok(None) => {}
+                Err(error) => return Some(Err(error)),
             }
             if self.in_doubt {
                 match self.log.goes_on(&self.stream, self.position).await {
@@ -103,6 +99,24 @@ impl Tail {
                 },
             }
         }
+    }
+
+    /// The next of what was in the log already; nothing when all of that is read, up to
+    /// [`position`](Self::position). Safe to drop and call again.
+    ///
+    /// # Errors
+    /// When the log cannot be read now. Calling again tries again, and loses nothing.
+    pub async fn past(&mut self) -> Result<Option<Heard>, StoreError> {
+        while self.ready.is_empty() && !self.caught_up {
+            self.read().await?;
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    /// The last event that was read, or after which it began.
+    #[must_use]
+    pub const fn position(&self) -> EventId {
+        self.position
     }
 
     /// Lets the next [`next`](Self::next) look whether the log goes on, whatever was announced: one
