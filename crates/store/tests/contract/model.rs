@@ -189,8 +189,8 @@ impl Side {
                 format!("{:?}", roster.enter(&of(name), NAMES[member], LONG * 2).await?)
             }
             Step::StayIfRoom(name, member, most) => {
-                let stayed = roster.stay_if_room(&of(name), NAMES[member], LONG, most);
-                stayed.await?.to_string()
+                let of = of(name);
+                roster.stay_if_room(&of, NAMES[member], LONG, most).await?.to_string()
             }
             Step::EnterIfRoom(name, member, most) => {
                 let bounds = Bounds { most, at_most: LONG };
