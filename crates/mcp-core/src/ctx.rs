@@ -186,7 +186,7 @@ impl<S: Send + Sync> Ctx<S> {
     /// Tells those who listen for the caller, in any session or without one: of what has a name of
     /// the caller's own, for example.
     pub async fn announce_to_caller(&self, changes: Vec<Change>) {
-        let owner = State { session: None, ..self.state() }.owner();
+        let owner = self.state().caller();
         self.announce(Change::Of { owner, changes }).await;
     }
 
@@ -372,7 +372,8 @@ impl<S: Send + Sync> Ctx<S> {
         read: impl Fn(Value) -> Result<T, String>,
     ) -> Result<T, AskError> {
         if !self.may_ask(question) {
-            return Err(self.unasked(question, question.needed()));
+            let is_in_revision = question.is_in(self.peer().profile.revision);
+            return Err(self.cannot_ask(is_in_revision, question.needed()));
         }
         let mut tried = 0;
         loop {
@@ -392,14 +393,14 @@ impl<S: Send + Sync> Ctx<S> {
         }
     }
 
-    /// Why a question is not put to the client: its revision does not have it, or it has not declared
-    /// what it would have to.
-    pub(crate) fn unasked(&self, question: &InputRequest, needed: ClientCapabilities) -> AskError {
-        let revision = self.peer().profile.revision;
-        if question.is_in(revision) {
-            AskError::Unsupported(Box::new(needed))
+    /// Why a question is not put to the client: its revision does not have it, or the client has not
+    /// declared what it would have to.
+    pub(crate) fn cannot_ask(&self, is_in_revision: bool, needed: ClientCapabilities) -> AskError {
+        let needed = Box::new(needed);
+        if is_in_revision {
+            AskError::Unsupported(needed)
         } else {
-            AskError::NotInRevision { needed: Box::new(needed), revision }
+            AskError::NotInRevision { needed, revision: self.peer().profile.revision }
         }
     }
 }

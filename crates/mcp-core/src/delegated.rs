@@ -87,13 +87,9 @@ impl<S: Send + Sync> Ctx<S> {
         let has_tasks =
             profile.revision.has_core_tasks() && profile.capabilities.has_task_of(question);
         if !has_tasks || !self.may_ask(question) {
-            let needed = question.needed_as_task();
             let revision = profile.revision;
-            return Err(if revision.has_core_tasks() {
-                self.unasked(question, needed)
-            } else {
-                AskError::NotInRevision { needed: Box::new(needed), revision }
-            });
+            let is_in_revision = revision.has_core_tasks() && question.is_in(revision);
+            return Err(self.cannot_ask(is_in_revision, question.needed_as_task()));
         }
         let mut params = json!(question)["params"].take();
         params["task"] = json!({ "ttl": u64::try_from(keep.as_millis()).unwrap_or(u64::MAX) });

@@ -159,6 +159,12 @@ impl<'a> State<'a> {
         }
     }
 
+    /// Whose that is which the caller has in all sessions and without one: a hash, and not the one of
+    /// what they have without a session.
+    pub(crate) fn caller(&self) -> String {
+        hashed(&["everywhere", &self.principal.identity()])
+    }
+
     /// What is kept for the owner under a name of the server's own.
     pub(crate) fn part<T: Kept>(&self, name: &str) -> Shelf<'a, T> {
         let caller = self.principal.identity();
@@ -187,17 +193,17 @@ impl<'a> State<'a> {
     }
 }
 
-/// On whose behalf somebody listens for changes: of a caller, and of a session if there is one.
+/// On whose behalf somebody listens for changes: of a session, or of a caller without one; and in both
+/// cases of the caller, for what they have everywhere.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Owners(Vec<String>);
 
 impl Owners {
-    /// Those of a session and its caller, or of a caller alone.
+    /// Those of a caller in a session, or without one.
     #[must_use]
     pub fn of(principal: &Principal, session: Option<&str>) -> Self {
-        let owner = |session| State { store: &NoState, principal, session }.owner();
-        let of_session = session.map(|session| owner(Some(session)));
-        Self(of_session.into_iter().chain([owner(None)]).collect())
+        let state = State { store: &NoState, principal, session };
+        Self(vec![state.owner(), state.caller()])
     }
 
     /// The hashes that name them.
@@ -377,13 +383,20 @@ mod tests {
     #[test]
     fn who_listens_hears_of_the_session_and_of_the_caller_and_of_nobody_else() {
         let (alice, bob) = (user("alice"), user("bob"));
-        let own = |principal, session| State { store: &NoState, principal, session }.owner();
+        let state = |principal, session| State { store: &NoState, principal, session };
+        let own = |principal, session| state(principal, session).owner();
         let heard = Owners::of(&alice, Some("1"));
-        assert!(heard.include(&own(&alice, Some("1"))) && heard.include(&own(&alice, None)));
-        for other in [own(&alice, Some("2")), own(&bob, Some("1")), own(&bob, None)] {
+        assert!(heard.include(&own(&alice, Some("1"))));
+        assert!(heard.include(&state(&alice, None).caller()));
+        // What the caller has without a session is another thing of the same name.
+        for other in [own(&alice, None), own(&alice, Some("2")), own(&bob, Some("1"))] {
             assert!(!heard.include(&other));
         }
-        assert!(!Owners::of(&alice, None).include(&own(&alice, Some("1"))));
+        assert!(!heard.include(&state(&bob, Some("1")).caller()));
+        let heard = Owners::of(&alice, None);
+        assert!(heard.include(&own(&alice, None)));
+        assert!(heard.include(&state(&alice, Some("1")).caller()));
+        assert!(!heard.include(&own(&alice, Some("1"))));
     }
 
     #[test]

@@ -23,9 +23,9 @@ use crate::{
     quota::Place,
     session::{
         Session,
-        instances::CHECK,
+        instances::{Awaited, CHECK},
         readers::Reading,
-        streams::{Entry, EventName, Followed, Follower, Origin},
+        streams::{Entry, EventName, Followed, Follower},
     },
     subscriptions::AGAIN,
 };
@@ -56,10 +56,10 @@ pub(super) async fn resume(
         server: server.clone(),
         ready: VecDeque::from([retry(RETRY)]),
         is_over: origin.is_over,
-        missed: 0,
+        runner: Awaited::new(origin.instance),
+        request: origin.request,
         session,
         last,
-        origin,
         reading,
         follower,
     };
@@ -75,7 +75,10 @@ struct Resumed {
     session: Session,
     /// The last event that was sent.
     last: EventName,
-    origin: Origin,
+    /// The id of the request, as JSON, if it is known.
+    request: Option<String>,
+    /// The instance that runs the call, or ran the last one.
+    runner: Awaited,
     reading: Reading,
     follower: Follower,
     /// What goes out before anything else is waited for.
@@ -84,8 +87,6 @@ struct Resumed {
     is_over: bool,
     keep_alive_at: Timestamp,
     check_at: Timestamp,
-    /// How many times in a row the instance of the call was found gone.
-    missed: u32,
     over: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
@@ -127,10 +128,9 @@ impl Resumed {
     /// call with the same id.
     fn note_writer(&mut self) {
         if let Some(writer) = self.follower.writer()
-            && writer != self.origin.instance
+            && writer != self.runner.instance()
         {
-            writer.clone_into(&mut self.origin.instance);
-            self.missed = 0;
+            self.runner = Awaited::new(writer.to_owned());
         }
     }
 
@@ -168,20 +168,19 @@ impl Resumed {
     async fn check(&mut self) {
         self.check_at = self.server.clock().now() + CHECK;
         self.follower.look();
-        match self.server.instances().is_alive(&self.origin.instance).await {
-            Ok(true) => self.missed = 0,
-            Ok(false) => self.missed += 1,
-            Err(_) => {}
+        // While the store is away nobody knows who is gone.
+        if let Ok(is_alive) = self.server.instances().is_alive(self.runner.instance()).await {
+            self.runner.seen(is_alive);
         }
-        if self.missed >= 2 {
+        if self.runner.is_gone() {
             self.bury().await;
         }
     }
 
     /// Ends a call whose instance has died, for whoever reads its stream.
     async fn bury(&mut self) {
-        tracing::warn!(instance = self.origin.instance, "a call was lost with its instance");
-        let begun = self.origin.request.as_deref();
+        tracing::warn!(instance = self.runner.instance(), "a call was lost with its instance");
+        let begun = self.request.as_deref();
         let begun = begun.and_then(|id| serde_json::from_str::<RequestId>(id).ok());
         let Some(id) = begun.or_else(|| self.last.stream.request()) else {
             return self.end(None);
@@ -194,7 +193,7 @@ impl Resumed {
             self.ready.push_back(event(None, &message));
             self.end(None);
         }
-        self.missed = 0;
+        self.runner.seen(true);
     }
 }
 

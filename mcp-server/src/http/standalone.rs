@@ -50,9 +50,13 @@ pub(super) async fn listen(
     let mut aside = Aside::open(server, caller, session, name, last).await?;
     // By now it listens itself, and is noted as the newest: of two that are opened at once, whichever
     // is told of the other looks which of them that is. Who is not told finds out at its next look.
-    if let Err(error) = server.sessions().announce(&id, &opened(&aside.name)).await {
-        tracing::warn!(%error, "other streams do not hear yet that there is a newer one");
-    }
+    let (sessions, opened) = (server.sessions().clone(), opened(&aside.name));
+    // Beside it: a client that hangs up meanwhile ends this stream as it would any other.
+    server.lifecycle().spawn(async move {
+        if let Err(error) = sessions.announce(&id, &opened).await {
+            tracing::warn!(%error, "other streams do not hear yet that there is a newer one");
+        }
+    });
     let place = aside.place.to_string();
     let first = if polling { priming(&place, RETRY) } else { comment() };
     aside.is_resumable = true;
@@ -171,19 +175,24 @@ impl Aside {
         last: Option<EventName>,
     ) -> Result<Self, Rejection> {
         let (sessions, id) = (server.sessions(), &session.id);
-        let control = sessions.control(id).await?;
-        // Read after listening: what is subscribed to from here on is heard of.
-        let record = sessions.listening(id, &name).await?;
-        let record = record.ok_or_else(Rejection::session_not_found)?;
-        server.vitals().stays(id).await;
         let now = server.clock().now();
-        let place = place(&record, last, now);
+        let place = place(&session.record, last, now);
         let own = Start::After(place.at);
         let owners = Owners::of(caller, Some(id.as_str()));
         let since = place.feed.map_or(Start::Newest, Start::After);
+        let control = sessions.control(id).await?;
+        let follower = sessions.streams().follow(id, &place.stream, own).await?;
+        let changes = server.feed().listen(since, &owners).await?;
+        server.vitals().stays(id).await;
+        // Last of all: if anything fails before, the stream that there is goes on. And after listening:
+        // what is subscribed to from here on is heard of.
+        let Some(record) = sessions.listening(id, &name).await? else {
+            server.vitals().ended(id).await;
+            return Err(Rejection::session_not_found());
+        };
         Ok(Self {
-            follower: sessions.streams().follow(id, &place.stream, own).await?,
-            changes: server.feed().listen(since, &owners).await?,
+            follower,
+            changes,
             wish: Wish::of_session(server.features().announced(), &record.watched, owners),
             level: record.wanted_level(),
             rhythms: Rhythms::of(server, caller, Some(id)),
@@ -352,8 +361,10 @@ impl Aside {
             Followed::Entry(at, entry) => {
                 self.place.at = at;
                 self.heard(at);
-                self.note_call(&entry);
-                if let Entry::Said(message) = entry {
+                let is_due = self.note_call(&entry);
+                if let Entry::Said(message) = entry
+                    && is_due
+                {
                     self.send(message.into());
                 }
             }
@@ -364,17 +375,19 @@ impl Aside {
         }
     }
 
-    /// What an entry says of the calls that are answered on this stream.
-    fn note_call(&mut self, entry: &Entry) {
-        let (Some(calls), writer) = (&mut self.calls, self.follower.writer()) else { return };
+    /// What an entry says of the calls that are answered on this stream; false if it is an answer to
+    /// one that was answered before.
+    fn note_call(&mut self, entry: &Entry) -> bool {
+        let (Some(calls), writer) = (&mut self.calls, self.follower.writer()) else { return true };
         match entry {
             Entry::Begun(id) => {
                 calls.begun(id, writer.unwrap_or_default(), self.server.clock().now());
             }
-            Entry::Said(message) => calls.said(message),
+            Entry::Said(message) => return calls.said(message),
             Entry::EndedOf(id) => calls.ended(id),
             Entry::Answered(_) | Entry::Ended | Entry::Missing => {}
         }
+        true
     }
 
     /// Something has changed. After a gap everything may have.

@@ -21,6 +21,35 @@ const LIFE: Duration = Duration::from_secs(5);
 /// `LIFE` and two of these.
 pub(crate) const CHECK: Duration = Duration::from_secs(2);
 
+/// How many looks in a row must find it gone.
+const GONE: u32 = 2;
+
+/// An instance that somebody waits for, and how many looks in a row have found it gone.
+pub(crate) struct Awaited {
+    instance: String,
+    missed: u32,
+}
+
+impl Awaited {
+    pub(crate) const fn new(instance: String) -> Self {
+        Self { instance, missed: 0 }
+    }
+
+    pub(crate) fn instance(&self) -> &str {
+        &self.instance
+    }
+
+    /// A look has found that it is alive, or that it is not.
+    pub(crate) const fn seen(&mut self, is_alive: bool) {
+        self.missed = if is_alive { 0 } else { self.missed.saturating_add(1) };
+    }
+
+    /// Whether nothing will come of it any more.
+    pub(crate) const fn is_gone(&self) -> bool {
+        self.missed >= GONE
+    }
+}
+
 /// A sign of life, under `mcp:alive:{id}`.
 #[derive(Serialize, Deserialize)]
 struct Alive {}

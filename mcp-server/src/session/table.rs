@@ -323,7 +323,11 @@ impl Sessions {
         };
         match self.table.update(id.as_str(), change).await {
             Ok(None) => Ok(None),
-            Ok(Some(_)) => Ok(before.into_inner().unwrap_or_else(PoisonError::into_inner)),
+            Ok(Some(_)) => {
+                // The next stream does not begin with the session.
+                self.near.forget(id);
+                Ok(before.into_inner().unwrap_or_else(PoisonError::into_inner))
+            }
             Err(UpdateError::Store(error)) => Err(error),
             Err(UpdateError::Change(never)) => match never {},
         }

@@ -5,7 +5,13 @@
 
 mod ledger;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use ambient::Clock;
 use bytes::Bytes;
@@ -47,6 +53,8 @@ pub(crate) struct Sharing {
     ledger: Ledger,
     /// The id of the call as JSON, where the stream is to know how it ends.
     call: Option<String>,
+    /// Whether that was said, though it may not be written yet.
+    is_over: AtomicBool,
 }
 
 /// The stream of a call. It begins with the first word.
@@ -99,7 +107,7 @@ impl Voice {
         let ledger = Ledger::new(sessions.streams(), session, StreamName::sse());
         // An id can be written as JSON.
         let call = call.map(|id| serde_json::to_string(id).unwrap_or_default());
-        Self::Shared(Box::new(Sharing { ledger, call }))
+        Self::Shared(Box::new(Sharing { ledger, call, is_over: AtomicBool::new(false) }))
     }
 
     /// Says something; false when nobody can hear it, now or later.
@@ -133,6 +141,11 @@ impl Voice {
             Self::Silent | Self::Fleeting(_) | Self::Call(_) => None,
             // The stream knows an answer when it hears one.
             Self::Shared(sharing) => {
+                // Whoever has not heard yet how it ended hears that, and not another end.
+                if sharing.is_over.swap(true, Ordering::Relaxed) {
+                    sharing.ledger.catch_up().await;
+                    return None;
+                }
                 let ended = || sharing.call.clone().map(Entry::EndedOf);
                 let last = message.map(|message| Entry::Said(text(message))).or_else(ended);
                 if let Some(last) = last {
@@ -281,4 +294,34 @@ impl Kept {
 /// Messages are JSON, and so UTF-8.
 fn text(message: &Bytes) -> String {
     String::from_utf8_lossy(message).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use ambient::{Entropy, Timestamp};
+    use futures_util::FutureExt as _;
+    use store::{Start, Store};
+
+    use super::{
+        super::{SessionLimits, streams::Followed},
+        *,
+    };
+
+    #[tokio::test]
+    async fn a_call_on_a_shared_stream_ends_once() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let limits = SessionLimits::default();
+        let sessions = Sessions::new(&Store::memory(clock.clone()), &clock, limits, "i");
+        let session = SessionId::random(&Entropy::seeded(1));
+        let stream = StreamName::sse();
+        let mut follower =
+            sessions.streams().follow(&session, &stream, Start::Oldest).await.unwrap();
+        let voice = Voice::shared(&sessions, &session, Some(&RequestId::Number(1)));
+        for last in [Some(Bytes::from("answer")), Some(Bytes::from("too late")), None] {
+            voice.conclude(last.as_ref()).await;
+        }
+        let heard = follower.next().await.unwrap().unwrap();
+        assert!(matches!(heard, Followed::Entry(_, Entry::Said(text)) if text == "answer"));
+        assert!(follower.next().now_or_never().is_none(), "that was the end");
+    }
 }

@@ -144,7 +144,11 @@ impl Feed {
         flow.kept("mcp:changes: something has changed", None, None);
         let known = *lock(announced);
         match log.append_after(LOG, &text, KEPT, known).await {
-            Ok(id) => *lock(announced) = Some(id).max(known),
+            Ok(id) => {
+                // Another one may have been written meanwhile, and come before.
+                let mut last = lock(announced);
+                *last = (*last).max(Some(id));
+            }
             Err(error) => tracing::error!(%error, "a change could not be announced"),
         }
     }

@@ -128,3 +128,51 @@ async fn what_the_store_does_not_take_half_way_is_to_be_asked_for_again() {
         drop(session.call(method, params).await.expect(200));
     }
 }
+
+/// A line over which one more can be listened to, once it is switched.
+#[derive(Default)]
+struct OneMore {
+    is_switched: AtomicBool,
+    was_given: AtomicBool,
+}
+
+struct Sparing(Arc<OneMore>);
+
+impl Weather for Sparing {
+    fn of_command(&self, action: Action) -> Fate {
+        let OneMore { is_switched, was_given } = &*self.0;
+        let listens = action.to_string().starts_with("subscribe");
+        if listens && is_switched.load(Ordering::Relaxed) && was_given.swap(true, Ordering::Relaxed)
+        {
+            Fate::Refused
+        } else {
+            Fate::Done(Duration::ZERO, Duration::ZERO)
+        }
+    }
+
+    fn delivers(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_could_not_be_opened_replaces_none() {
+    let (store, clock) = still();
+    let line = Arc::<OneMore>::default();
+    let bad = store.over_line(Line::new(&clock, Sparing(Arc::clone(&line))));
+    let settings = [("MCP_AUTH", "none")];
+    let here = instance(&store, clock.clone(), &settings).await;
+    let there = instance(&bad, clock.clone(), &settings).await;
+    let session = here.session().await;
+    let mut stream = session.listen(None).await;
+    line.is_switched.store(true, Ordering::Relaxed);
+    drop(session.at(&there.endpoint()).listen(None).await.finish().await.expect(503));
+    // Longer than until the stream looks whether there is a newer one.
+    for _ in 0..20 {
+        clock.advance(Duration::from_secs(1));
+        drop(session.call("ping", json!({})).await.expect(200));
+    }
+    drop(here.modern().tool("announce", json!({})).await.expect(200));
+    let heard = stream.next().await.expect("it goes on");
+    assert_eq!(heard["method"], "notifications/tools/list_changed");
+}

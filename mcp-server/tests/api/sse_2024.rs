@@ -1,14 +1,22 @@
 //! The transport of 2024-11-05, whose answers may come from another instance.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use serde_json::{Value, json};
 use shared::mcp::{Era, Revision};
-use testkit::{as_time_passes, http::Http, rpc::OldSession};
+use store::{Action, Fate, Line, Weather};
+use testkit::{PATIENCE, as_time_passes, http::Http, rpc::OldSession, within};
+use tokio::sync::Notify;
 
 use crate::{
     requirements::batches_that_are_none,
-    world::{World, two, world},
+    world::{World, instance, still, two, world},
 };
 
 async fn open(world: &World) -> OldSession {
@@ -255,4 +263,111 @@ async fn a_stream_that_nothing_runs_for_ends_as_soon_as_its_instance_stops() {
     assert_eq!(text(&session.next().await.unwrap()), "a");
     world.lifecycle.stop();
     assert_eq!(session.next().await, None);
+}
+
+#[tokio::test]
+async fn a_stream_whose_instance_stops_does_not_wait_for_a_call_that_was_cancelled() {
+    let mut world = world().await;
+    let mut session = open(&world).await;
+    drop(session.initialize(Revision::V2024_11_05, json!({})).await);
+    session.request(1, "tools/call", json!({ "name": "stay", "arguments": {} })).await;
+    world.happened("started").await;
+    let cancelled = json!({
+        "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 1 },
+    });
+    assert_eq!(session.send(&cancelled).await, 202);
+    world.happened("dropped").await;
+    world.lifecycle.stop();
+    assert_eq!(session.next().await, None);
+}
+
+/// What a line does with what is written to logs, and who is told of it.
+#[derive(Default)]
+struct Logged {
+    /// What is written takes a while.
+    is_slow: AtomicBool,
+    /// After the next entry nothing gets through any more.
+    ends_with_next: AtomicBool,
+    is_cut: AtomicBool,
+    written: Notify,
+}
+
+/// How long it takes.
+const SLOW: Duration = Duration::from_millis(200);
+
+struct Writing(Arc<Logged>);
+
+impl Weather for Writing {
+    fn of_command(&self, action: Action) -> Fate {
+        let Logged { is_slow, ends_with_next, is_cut, written } = &*self.0;
+        if is_cut.load(Ordering::Relaxed) {
+            return Fate::Refused;
+        }
+        if !action.to_string().starts_with("append") {
+            return Fate::Done(Duration::ZERO, Duration::ZERO);
+        }
+        written.notify_one();
+        is_cut.store(ends_with_next.load(Ordering::Relaxed), Ordering::Relaxed);
+        let takes = if is_slow.load(Ordering::Relaxed) { SLOW } else { Duration::ZERO };
+        Fate::Done(takes, Duration::ZERO)
+    }
+
+    fn delivers(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn a_call_whose_client_hangs_up_before_it_is_accepted_is_answered_on_the_stream() {
+    let (store, clock) = still();
+    let logged = Arc::<Logged>::default();
+    let store = store.over_line(Line::new(&clock, Writing(Arc::clone(&logged))));
+    let world = instance(&store, clock.clone(), &[("MCP_AUTH", "none")]).await;
+    let mut session = open(&world).await;
+    drop(session.initialize(Revision::V2024_11_05, json!({})).await);
+    let mut elsewhere = open(&world).await;
+    // Of what was written so far it was told as well.
+    logged.written.notified().await;
+    logged.is_slow.store(true, Ordering::Relaxed);
+    let params = json!({ "name": "echo", "arguments": { "message": "here" } });
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    {
+        let mut sent = Box::pin(session.send(&call));
+        tokio::select! {
+            status = &mut sent => panic!("it was accepted with {status} before it was kept"),
+            () = logged.written.notified() => {}
+        }
+    }
+    // By now the server has seen that the client is gone.
+    for _ in 0..3 {
+        let note = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+        assert_eq!(elsewhere.send(&note).await, 202);
+    }
+    logged.is_slow.store(false, Ordering::Relaxed);
+    clock.advance(SLOW);
+    assert_eq!(text(&session.next().await.unwrap()), "here");
+}
+
+#[tokio::test]
+async fn a_call_that_was_lost_has_no_second_answer_when_its_instance_comes_back() {
+    let (store, clock) = still();
+    let settings = [("MCP_AUTH", "none")];
+    let logged = Arc::<Logged>::default();
+    let bad = store.over_line(Line::new(&clock, Writing(Arc::clone(&logged))));
+    let here = instance(&store, clock.clone(), &settings).await;
+    let there = instance(&bad, clock.clone(), &settings).await;
+    let mut session = across(&here, &there).await;
+    logged.ends_with_next.store(true, Ordering::Relaxed);
+    let params = json!({ "name": "echo", "arguments": { "message": "there" } });
+    session.request(1, "tools/call", params).await;
+    let step = Duration::from_millis(500);
+    let lost = as_time_passes(&clock, step, session.next()).await.unwrap();
+    assert_eq!(lost["error"]["data"]["reason"], "instance_lost", "{lost}");
+    within(PATIENCE, logged.written.notified()).await;
+    logged.ends_with_next.store(false, Ordering::Relaxed);
+    logged.is_cut.store(false, Ordering::Relaxed);
+    as_time_passes(&clock, step, logged.written.notified()).await;
+    session.messages.set_port(here.base.parse::<url::Url>().unwrap().port()).unwrap();
+    session.request(2, "ping", json!({})).await;
+    assert_eq!(session.next().await.unwrap()["id"], 2);
 }

@@ -95,6 +95,25 @@ async def _history(client: Client) -> None:
     assert (await client.complete(ref, {"name": "history", "value": "cli"})).completion.values == ["clients"]
 
 
+async def _own(client: Client, offered: set[str], has_session: bool) -> None:
+    """A file that a call has made is read where its result says, and a session tells of itself."""
+    made = [call for call in CALLS if call["covers"] == "gzip-file-as-resource" and call["covers"] in offered]
+    for call in made:
+        file = call["expect"]["content"][0]["resource"]
+        read = (await client.read_resource(file["uri"])).contents[0]
+        assert read.blob == file["blob"], read
+    page = await client.list_resources()
+    listed = [str(one.uri) for one in page.resources]
+    while page.next_cursor:
+        page = await client.list_resources(cursor=page.next_cursor)
+        listed += [str(one.uri) for one in page.resources]
+    sessions = [uri for uri in listed if uri.startswith("session://info/")]
+    assert len(sessions) == has_session, listed
+    for uri in sessions:
+        told = json.loads((await client.read_resource(uri)).contents[0].text)
+        assert uri.endswith(told["sessionId"]), told
+
+
 async def _nothing_is_left_out(client: Client) -> None:
     covered = {call["covers"] for call in CALLS} | AS_TASKS | BY_OTHER_MEANS
     tools = (await client.list_tools()).tools
@@ -123,6 +142,7 @@ async def _walk(transport: Any, mode: str) -> None:
             assert not wrong, f"{call['method']} {call['params']}{wrong}"
             assert bool(answer.get("isError")) == bool(call["expect"].get("isError")), answer
         await _history(client)
+        await _own(client, offered, mode == "legacy")
         await _nothing_is_left_out(client)
 
 

@@ -32,12 +32,14 @@ const sdk1 = (transport) => ({
   client: () => new Client1(WHO, { capabilities: CAPABILITIES }),
   questions: [ElicitRequestSchema, CreateMessageRequestSchema, ListRootsRequestSchema],
   call: (client, params) => client.callTool(params, undefined),
+  hasSession: true,
 });
 const sdk2 = (mode, transport) => ({
   transport,
   client: () => new Client(WHO, { capabilities: CAPABILITIES, versionNegotiation: { mode } }),
   questions: ['elicitation/create', 'sampling/createMessage', 'roots/list'],
   call: (client, params) => client.callTool(params),
+  hasSession: mode === 'legacy',
 });
 const WAYS = {
   'sdk 1.x over stdio': sdk1(() => new Stdio1(SERVER)),
@@ -54,7 +56,7 @@ if (OPEN_URL) {
 for (const [name, way] of Object.entries(WAYS)) await check(`${name}: the whole catalogue`, () => walk(way));
 close();
 
-async function walk({ transport, client: make, questions, call }) {
+async function walk({ transport, client: make, questions, call, hasSession }) {
   const client = make();
   const [elicit, sample, roots] = questions;
   client.setRequestHandler(elicit, async ({ params }) =>
@@ -84,6 +86,7 @@ async function walk({ transport, client: make, questions, call }) {
       assert.equal(Boolean(answer.isError), Boolean(expect.isError), JSON.stringify([params, answer]));
     }
     await history(client, call);
+    await own(client, CALLS.filter(offered), hasSession);
     await nothingIsLeftOut(client);
   } finally {
     await client.close();
@@ -107,6 +110,27 @@ async function history(client, call) {
   const ref = { type: 'ref/resource', uri: 'calculator://histories/{history}' };
   const { completion } = await client.complete({ ref, argument: { name: 'history', value: 'cli' } });
   assert.deepEqual(completion.values, ['clients']);
+}
+
+/** A file that a call has made is read where its result says, and a session tells of itself. */
+async function own(client, calls, hasSession) {
+  for (const { expect } of calls.filter(({ covers }) => covers === 'gzip-file-as-resource')) {
+    const { uri, blob } = expect.content[0].resource;
+    assert.equal((await client.readResource({ uri })).contents[0].blob, blob);
+  }
+  const listed = [];
+  let cursor;
+  do {
+    const page = await client.listResources(cursor && { cursor });
+    listed.push(...page.resources.map(({ uri }) => uri));
+    cursor = page.nextCursor;
+  } while (cursor);
+  const sessions = listed.filter((uri) => uri.startsWith('session://info/'));
+  assert.equal(sessions.length, hasSession ? 1 : 0, listed.join());
+  for (const uri of sessions) {
+    const told = JSON.parse((await client.readResource({ uri })).contents[0].text);
+    assert.ok(uri.endsWith(told.sessionId), JSON.stringify(told));
+  }
 }
 
 async function nothingIsLeftOut(client) {

@@ -74,6 +74,12 @@ impl<V> Expiring<V> {
         (now < end).then_some(value)
     }
 
+    /// How many there are, those that have expired and were not swept yet among them.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     fn sweep_sometimes(&mut self, now: Timestamp) {
         if self.insertions_until_sweep > 0 {
             self.insertions_until_sweep -= 1;

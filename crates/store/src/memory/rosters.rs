@@ -8,22 +8,27 @@ use std::{
 
 use ambient::{Clock, Timestamp};
 
-use super::{expiring::Sharded, tables::end_of};
+use super::{
+    expiring::{Expiring, Sharded},
+    tables::end_of,
+};
 use crate::roster::{Bounds, CLAIMED_FOR_MILLIS, DOUBTFUL, LAPSED_FOR_MILLIS, Room};
+
+const LAPSED_FOR: Duration = Duration::from_millis(LAPSED_FOR_MILLIS.unsigned_abs());
 
 /// All rosters, by name.
 #[derive(Debug)]
 pub(crate) struct Rosters {
     clock: Clock,
-    rosters: Sharded<HashMap<String, Members>>,
+    rosters: Sharded<Expiring<Members>>,
 }
 
 #[derive(Debug, Default)]
 struct Members {
     ends: HashMap<Arc<str>, Timestamp>,
     by_end: BTreeSet<(Timestamp, Arc<str>)>,
-    /// Whether those whose time has come are kept for somebody who looks at them.
-    are_kept: bool,
+    /// How long those whose time has come are kept for somebody who looks at them.
+    kept_for: Duration,
 }
 
 impl Members {
@@ -43,6 +48,18 @@ impl Members {
     fn len(&self, now: Timestamp) -> u64 {
         let ended = self.by_end.iter().take_while(|(end, _)| *end <= now).count();
         u64::try_from(self.ends.len() - ended).unwrap_or(u64::MAX)
+    }
+
+    /// Some of those whose end is such.
+    fn first(&self, is_such: impl Fn(Timestamp) -> bool) -> Vec<String> {
+        let such = self.by_end.iter().filter(|(end, _)| is_such(*end));
+        such.take(usize::from(DOUBTFUL)).map(|(_, member)| (**member).to_owned()).collect()
+    }
+
+    /// Those whose time has come are kept for so long from then on, and no longer.
+    fn keep_for(&mut self, time: Duration, now: Timestamp) {
+        self.kept_for = time;
+        self.drop_ended(now - time);
     }
 
     /// Drops those whose time has come, and tells how many they were.
@@ -76,8 +93,7 @@ impl Rosters {
     pub(crate) fn stay(&self, name: &str, member: &str, millis: i64) {
         let end = end_of(self.clock.now(), millis);
         self.with(name, |members, now| {
-            members.are_kept = true;
-            members.drop_ended(now - Duration::from_millis(LAPSED_FOR_MILLIS.unsigned_abs()));
+            members.keep_for(LAPSED_FOR, now);
             members.set(member, end);
         });
     }
@@ -85,8 +101,7 @@ impl Rosters {
     pub(crate) fn stay_if_room(&self, name: &str, member: &str, millis: i64, most: u32) -> bool {
         let end = end_of(self.clock.now(), millis);
         self.with(name, |members, now| {
-            members.are_kept = true;
-            members.drop_ended(now - Duration::from_millis(LAPSED_FOR_MILLIS.unsigned_abs()));
+            members.keep_for(LAPSED_FOR, now);
             let has_room = members.len(now) < u64::from(most);
             if has_room {
                 members.set(member, end);
@@ -107,17 +122,16 @@ impl Rosters {
             end_of(self.clock.now(), CLAIMED_FOR_MILLIS.min(millis)),
         );
         self.with(name, |members, now| {
-            members.are_kept = true;
-            members.drop_ended(now - bounds.at_most);
+            members.keep_for(bounds.at_most, now);
             if members.ends.len() < usize::try_from(bounds.most).unwrap_or(usize::MAX) {
                 members.set(member, end);
                 return Room::Entered;
             }
-            // Who would stay longer than anybody may was entered by an earlier version.
-            let in_doubt = |at: Timestamp| at <= now || end < at;
-            let members_in_doubt = members.by_end.iter().filter(|(at, _)| in_doubt(*at));
-            let first = members_in_doubt.take(usize::from(DOUBTFUL));
-            let doubtful: Vec<String> = first.map(|(_, member)| (**member).to_owned()).collect();
+            let mut doubtful = members.first(|at| at <= now);
+            if doubtful.is_empty() {
+                // Who would stay longer than anybody may was entered by an earlier version.
+                doubtful = members.first(|at| end < at);
+            }
             for member in &doubtful {
                 members.set(member, claimed);
             }
@@ -159,14 +173,33 @@ impl Rosters {
     fn with<T>(&self, name: &str, look: impl FnOnce(&mut Members, Timestamp) -> T) -> T {
         let now = self.clock.now();
         let mut shard = self.rosters.of(name);
-        let mut members = shard.remove(name).unwrap_or_default();
-        if !members.are_kept {
+        let mut members = shard.remove(name, now).unwrap_or_default();
+        if members.kept_for.is_zero() {
             members.drop_ended(now);
         }
         let seen = look(&mut members, now);
-        if !members.ends.is_empty() {
-            shard.insert(name.to_owned(), members);
+        if let Some((last, _)) = members.by_end.last() {
+            let end = *last + members.kept_for;
+            shard.insert(name.to_owned(), members, end, now);
         }
         seen
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rosters_of_those_who_do_not_come_back_are_swept() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let rosters = Rosters::new(clock.clone());
+        for number in 0..20_000_u32 {
+            clock.advance(Duration::from_millis(100));
+            let bounds = Bounds { most: 1, at_most: Duration::from_secs(1) };
+            let name = number.to_string();
+            assert_eq!(rosters.enter_if_room(&name, "a", 1000, bounds), Room::Entered);
+            assert!(rosters.rosters.of(&name).len() < 200, "{number}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! thought of, on both at once.
 
 use proptest::{prelude::*, test_runner::TestRunner};
-use store::{Count, EventId, Store, StoreError};
+use store::{Bounds, Count, EventId, Room, Store, StoreError};
 
 use crate::{Note, World, world::LONG};
 
@@ -31,10 +31,17 @@ enum Step {
     AtLeast(usize, usize, u64),
     Counts(usize),
     Enter(usize, usize),
+    /// With how many there is no room any more.
+    StayIfRoom(usize, usize, u32),
+    EnterIfRoom(usize, usize, u32),
+    Vouch(usize, usize),
+    Lapsed(usize),
     Leave(usize, usize),
     Present(usize),
     Members(usize),
     Append(usize, u64),
+    /// After the last event, or after one that the log has lost.
+    AppendAfter(usize, u64, bool),
     /// Reads after the event that was appended so many ago.
     Read(usize, usize),
     KeepLog(usize),
@@ -60,10 +67,18 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(name, counter, least)| Step::AtLeast(name, counter, least)),
         name().prop_map(Step::Counts),
         (name(), name()).prop_map(|(name, member)| Step::Enter(name, member)),
+        (name(), name(), 0..4_u32)
+            .prop_map(|(name, member, most)| Step::StayIfRoom(name, member, most)),
+        (name(), name(), 0..4_u32)
+            .prop_map(|(name, member, most)| Step::EnterIfRoom(name, member, most)),
+        (name(), name()).prop_map(|(name, member)| Step::Vouch(name, member)),
+        name().prop_map(Step::Lapsed),
         (name(), name()).prop_map(|(name, member)| Step::Leave(name, member)),
         name().prop_map(Step::Present),
         name().prop_map(Step::Members),
         (name(), 0..9_u64).prop_map(|(name, event)| Step::Append(name, event)),
+        (name(), 0..9_u64, any::<bool>())
+            .prop_map(|(name, event, is_lost)| Step::AppendAfter(name, event, is_lost)),
         (name(), 0..5_usize).prop_map(|(name, ago)| Step::Read(name, ago)),
         name().prop_map(Step::KeepLog),
         name().prop_map(Step::RemoveLog),
@@ -91,12 +106,19 @@ impl Side {
             | Step::Take(_)
             | Step::Remove(_)
             | Step::Update(..) => self.table(step).await,
-            Step::Append(..) | Step::Read(..) | Step::KeepLog(_) | Step::RemoveLog(_) => {
-                self.log(step).await
-            }
-            Step::Enter(..) | Step::Leave(..) | Step::Present(_) | Step::Members(_) => {
-                self.roster(step).await
-            }
+            Step::Append(..)
+            | Step::AppendAfter(..)
+            | Step::Read(..)
+            | Step::KeepLog(_)
+            | Step::RemoveLog(_) => self.log(step).await,
+            Step::Enter(..)
+            | Step::StayIfRoom(..)
+            | Step::EnterIfRoom(..)
+            | Step::Vouch(..)
+            | Step::Lapsed(_)
+            | Step::Leave(..)
+            | Step::Present(_)
+            | Step::Members(_) => self.roster(step).await,
             _ => self.counts(step).await,
         }
     }
@@ -163,8 +185,27 @@ impl Side {
         let of = |name: usize| format!("roster:{name}");
         Ok(match *step {
             Step::Enter(name, member) => {
-                format!("{:?}", roster.enter(&of(name), NAMES[member], LONG).await?)
+                // Longer than with a bound, as an earlier version does.
+                format!("{:?}", roster.enter(&of(name), NAMES[member], LONG * 2).await?)
             }
+            Step::StayIfRoom(name, member, most) => {
+                let of = of(name);
+                roster.stay_if_room(&of, NAMES[member], LONG, most).await?.to_string()
+            }
+            Step::EnterIfRoom(name, member, most) => {
+                let bounds = Bounds { most, at_most: LONG };
+                match roster.enter_if_room(&of(name), NAMES[member], LONG, bounds).await? {
+                    Room::Entered => "entered".to_owned(),
+                    Room::Full(mut doubtful) => {
+                        doubtful.sort();
+                        format!("{doubtful:?}")
+                    }
+                }
+            }
+            Step::Vouch(name, member) => {
+                format!("{:?}", roster.vouch(&of(name), NAMES[member], LONG).await?)
+            }
+            Step::Lapsed(name) => roster.lapsed(&of(name)).await?.to_string(),
             Step::Leave(name, member) => {
                 format!("{:?}", roster.leave(&of(name), NAMES[member]).await?)
             }
@@ -178,22 +219,33 @@ impl Side {
         })
     }
 
+    /// Whether a new event of a log comes after those before it.
+    fn is_later(&mut self, name: usize, id: EventId) -> String {
+        let is_later = self.ids[name].last().is_none_or(|last| *last < id);
+        self.ids[name].push(id);
+        format!("later: {is_later}")
+    }
+
     async fn log(&mut self, step: &Step) -> Result<String, StoreError> {
         let log = self.store.log();
         let of = |name: usize| format!("log:{name}");
         Ok(match *step {
             Step::Append(name, event) => {
                 let id = log.append(&of(name), &event.to_string(), LONG).await?;
-                let is_later = self.ids[name].last().is_none_or(|last| *last < id);
-                self.ids[name].push(id);
-                format!("later: {is_later}")
+                self.is_later(name, id)
+            }
+            Step::AppendAfter(name, event, is_lost) => {
+                let last = self.ids[name].last().copied();
+                let known = if is_lost { last.map(following) } else { last };
+                let id = log.append_after(&of(name), &event.to_string(), LONG, known).await?;
+                format!("{} {}", self.is_later(name, id), known.is_none_or(|known| known < id))
             }
             Step::Read(name, ago) => {
                 let place = self.ids[name].len().checked_sub(ago + 1);
                 let after = place.map(|place| &self.ids[name][place]);
                 let page = log.read_after(&of(name), after, 4).await?;
                 let events = page.events.iter().map(|(_, event)| event.as_str());
-                format!("{} {:?}", page.gap, events.collect::<Vec<_>>())
+                format!("{} {:?} {:?}", page.gap, events.collect::<Vec<_>>(), page.holes)
             }
             Step::KeepLog(name) => format!("{:?}", log.keep(&of(name), LONG).await?),
             Step::RemoveLog(name) => {
@@ -205,6 +257,14 @@ impl Side {
             _ => unreachable!("{step:?} is of another kind"),
         })
     }
+}
+
+/// The id of an event that could have come after another.
+fn following(id: EventId) -> EventId {
+    let text = id.to_string();
+    let (millis, sequence) = text.split_once('-').unwrap();
+    let next = sequence.parse::<u64>().unwrap() + 1;
+    format!("{millis}-{next}").parse().unwrap()
 }
 
 /// The first step that memory and Redis answer differently, if there is one.

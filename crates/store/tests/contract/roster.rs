@@ -18,6 +18,7 @@ contract!(
     a_member_that_has_lapsed_is_counted_by_one_of_those_who_ask,
     of_those_who_come_at_once_as_many_are_let_in_as_there_is_room_for,
     who_may_have_gone_keeps_its_place_until_somebody_has_looked,
+    who_may_have_gone_is_looked_at_before_who_stays_too_long,
 );
 
 async fn members_are_there_until_they_leave(world: World) {
@@ -136,4 +137,16 @@ async fn who_may_have_gone_keeps_its_place_until_somebody_has_looked(world: Worl
     let bounds = Bounds { most: 1, ..bounds };
     let full = there.enter_if_room("b", "next", LONG, bounds).await.unwrap();
     assert_eq!(full, Room::Full(vec!["early".to_owned()]));
+}
+
+async fn who_may_have_gone_is_looked_at_before_who_stays_too_long(world: World) {
+    let roster = world.store.roster();
+    let bounds = Bounds { most: 2, at_most: LONG };
+    roster.enter("a", "early", LONG * 2).await.unwrap();
+    assert_eq!(roster.enter_if_room("a", "gone", SHORT, bounds).await, Ok(Room::Entered));
+    world.pass(SHORT + Duration::from_millis(10)).await;
+    for member in ["gone", "early"] {
+        let full = roster.enter_if_room("a", "next", LONG, bounds).await.unwrap();
+        assert_eq!(full, Room::Full(vec![member.to_owned()]));
+    }
 }

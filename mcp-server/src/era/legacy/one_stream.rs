@@ -6,6 +6,7 @@ use bytes::Bytes;
 use mcp_core::Principal;
 use shared::mcp::{ErrorCode, ErrorObject, Incoming, Params, RequestId};
 use store::StoreError;
+use tokio::sync::oneshot;
 
 use super::{Request, initialized, notified, terms};
 use crate::{
@@ -41,12 +42,15 @@ pub(crate) async fn serve_shared(
         }
         Incoming::Request { id, method, params } => {
             let voice = voice(Some(&id));
-            // Before the message is accepted: if this instance dies, the stream knows what is lost.
-            voice.opening().await;
             let last_words = LastWords::new(server.lifecycle(), Requests::One(id.clone()));
             let request = Request { id, method, params };
             let call = request.call(server.clone(), principal, session, Arc::clone(&voice));
+            // What the stream knows of has to end: whether the client waits here or not.
+            let (told, known) = oneshot::channel();
             server.lifecycle().spawn(chassis::RequestId::keep(async move {
+                voice.opening().await;
+                // Nobody waits for it if the client has gone.
+                let _ = told.send(());
                 tokio::select! {
                     biased;
                     _ = call => {}
@@ -55,6 +59,9 @@ pub(crate) async fn serve_shared(
                     }
                 }
             }));
+            // Before the message is accepted: if this instance dies, the stream knows what is lost.
+            // Nothing is told at a hard stop only.
+            let _ = known.await;
         }
         Incoming::Notification { method, params } => {
             notified(server, &session, &method, params.as_ref()).await?;

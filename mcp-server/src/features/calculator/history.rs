@@ -94,24 +94,25 @@ fn of_names(state: State<'_>) -> Shelf<'_, Name> {
     state.shelf_named("names")
 }
 
-/// The names that the caller has given to histories, oldest first, each once.
+/// The names that the caller has given to histories, each once, that which was used last at the end.
 pub(super) async fn names(state: State<'_>) -> Result<Vec<String>, StateError> {
     let mut names: Vec<String> = Vec::new();
     for Name(name) in of_names(state).entries().await? {
-        if !names.contains(&name) {
-            names.push(name);
-        }
+        names.retain(|known| *known != name);
+        names.push(name);
     }
     Ok(names)
 }
 
-/// Remembers the name of a history, so that it can be completed. Two calls at the same moment may both
-/// remember it.
+/// Remembers the name of a history, so that it can be completed. The names live as long as what was
+/// added last, and histories each for itself: so a name is added whenever its history is; and with it
+/// the others, which the same name again and again would push out.
 async fn remember(state: State<'_>, name: &str) -> Result<(), StateError> {
-    if names(state).await?.iter().any(|known| known == name) {
-        return Ok(());
-    }
-    of_names(state).append(&[Name(name.to_owned())]).await
+    let mut names = names(state).await?;
+    names.retain(|known| known != name);
+    names.push(name.to_owned());
+    let names: Vec<_> = names.into_iter().map(Name).collect();
+    of_names(state).append(&names).await
 }
 
 /// Keeps calculations and counts them, and tells those who watch.

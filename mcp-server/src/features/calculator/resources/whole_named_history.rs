@@ -84,4 +84,18 @@ mod tests {
             }
         }
     }
+
+    #[tokio::test]
+    async fn a_name_is_remembered_whenever_it_is_used_and_pushes_out_no_other() {
+        for asker in Asker::both(catalog, App::default) {
+            for name in ["kitchen", "lab", "lake"] {
+                add(&asker, 1, name).await;
+            }
+            for _ in 0..60 {
+                add(&asker, 1, "lab").await;
+            }
+            let uri = "calculator://histories/{history}";
+            assert_eq!(suggested(&asker, uri, "").await, json!(["lab", "lake", "kitchen"]));
+        }
+    }
 }
