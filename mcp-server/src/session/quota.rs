@@ -296,12 +296,13 @@ mod tests {
     async fn a_session_that_is_not_opened_takes_none_of_its_owners_places() {
         let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
         let limits = SessionLimits { in_all: 1, ..LIMITS };
-        let sessions = Sessions::new(&Store::memory(clock.clone()), &clock, limits, "one");
-        let instances = [sessions.clone(), sessions.clone()];
+        let store = Store::memory(clock.clone());
+        let sessions = Sessions::new(&store, &clock, limits, "one");
+        let instances = [sessions.clone(), sessions];
         let (one, _) = burst(&instances, |_| user("bob"), 1).await;
         let (none, refused) = burst(&instances, |_| user("alice"), 20).await;
         assert!(none.is_empty() && refused.iter().all(|why| matches!(why, OpenError::TooMany)));
-        sessions.end(&one[0]).await.unwrap();
+        store.roster().leave(SESSIONS, &counted_as(&one[0])).await.unwrap();
         assert_eq!(burst(&instances, |_| user("alice"), 1).await.0.len(), 1);
     }
 }
