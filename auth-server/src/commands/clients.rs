@@ -278,6 +278,6 @@ fn list_file(file: &Value) -> String {
         [text(client, "client_id"), proof.to_owned(), scope, text(client, "client_name")]
     });
     let blocked = file["blocked"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let blocked: String = blocked.map(|id| format!("{id}  BLOCKED\n")).collect();
-    Rows(rows.collect()).to_string() + &blocked
+    let rows = Rows(rows.collect()).to_string();
+    blocked.fold(rows, |lines, id| lines + id + "  BLOCKED\n")
 }

@@ -116,16 +116,15 @@ impl Clients {
     /// Lets a client in again, as what it was. `false` if it was not blocked.
     pub(crate) async fn unblock(&self, id: &str) -> Result<bool, StoreError> {
         let Some(key) = name(id) else { return Ok(false) };
-        match self.table.get(&key).await? {
-            Some(Entry::Deleted { blocked: Some(blocked), .. }) => match blocked.kept {
-                None => self.forget(id).await,
-                Some(_) => {
-                    self.enlist(id, USED).await?;
-                    self.write(id, before_the_block, USED).await
-                }
-            },
-            _ => Ok(false),
+        let Some(Entry::Deleted { blocked: Some(blocked), .. }) = self.table.get(&key).await?
+        else {
+            return Ok(false);
+        };
+        if blocked.kept.is_none() {
+            return self.forget(id).await;
         }
+        self.enlist(id, USED).await?;
+        self.write(id, before_the_block, USED).await
     }
 
     /// Forgets a client. It may register again. `false` if there is none.
