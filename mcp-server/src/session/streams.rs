@@ -140,25 +140,21 @@ impl Entry {
         }
     }
 
-    /// As instances of earlier versions read it: a letter, the instance up to a space, and then JSON or
-    /// nothing. Space after JSON means nothing to them, nor to clients, and is the number of the entry.
-    fn to_text(&self, EntryName { instance, number }: &EntryName) -> String {
-        let (kind, rest) = match self {
-            Self::Begun(id) => ('b', id.as_str()),
-            Self::Said(message) => ('m', message.as_str()),
-            Self::Answered(message) => ('a', message.as_str()),
-            Self::Ended => ('e', ""),
-            Self::EndedOf(id) => ('e', id.as_str()),
-            Self::Missing => ('g', ""),
-        };
-        format!("{kind}{instance} {rest}{}", number.map(blanks).unwrap_or_default())
+    fn to_text(&self, name: &EntryName) -> String {
+        match self {
+            Self::Begun(id) => format!("b{name} {id}"),
+            Self::Said(message) => format!("m{name} {message}"),
+            Self::Answered(message) => format!("a{name} {message}"),
+            Self::Ended => format!("e{name} "),
+            Self::EndedOf(id) => format!("e{name} {id}"),
+            Self::Missing => format!("g{name} "),
+        }
     }
 
     /// The entry, and what it was called by the instance that has written it.
     fn parse(text: &str) -> Option<(Self, EntryName)> {
         let (kind, rest) = text.split_at_checked(1)?;
-        let (instance, rest) = rest.split_once(' ')?;
-        let (rest, blanks) = rest.split_at(rest.trim_end_matches(BLANKS).len());
+        let (name, rest) = rest.split_once(' ')?;
         let entry = match kind {
             "b" => Self::Begun(rest.to_owned()),
             "m" => Self::Said(rest.to_owned()),
@@ -168,8 +164,7 @@ impl Entry {
             "g" => Self::Missing,
             _ => return None,
         };
-        let number = if blanks.is_empty() { None } else { Some(number(blanks)?) };
-        Some((entry, EntryName { instance: instance.into(), number }))
+        Some((entry, EntryName::parse(name)?))
     }
 }
 
@@ -183,22 +178,21 @@ pub(super) struct EntryName {
     number: Option<u64>,
 }
 
-/// The digits of numbers where nobody looks: 0 and 1.
-const BLANKS: [char; 2] = [' ', '\t'];
-
-/// A number in digits that are space in JSON, the lowest first, and a 1 after the highest: so each has
-/// some.
-fn blanks(number: u64) -> String {
-    let digits = u64::BITS - number.leading_zeros();
-    let digits = (0..digits).map(|digit| (number >> digit) & 1 == 1);
-    digits.chain([true]).map(|is_set| BLANKS[usize::from(is_set)]).collect()
+impl EntryName {
+    fn parse(text: &str) -> Option<Self> {
+        let (instance, number) = match text.split_once('.') {
+            Some((instance, number)) => (instance, Some(number.parse().ok()?)),
+            None => (text, None),
+        };
+        Some(Self { instance: instance.into(), number })
+    }
 }
 
-/// The number that was written so.
-fn number(blanks: &str) -> Option<u64> {
-    let digits = blanks.strip_suffix(BLANKS[1])?;
-    let add = |number: u64, digit| Some(number.checked_mul(2)? + u64::from(digit == BLANKS[1]));
-    digits.chars().rev().try_fold(0, add)
+impl fmt::Display for EntryName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.instance)?;
+        self.number.map_or(Ok(()), |number| write!(f, ".{number}"))
+    }
 }
 
 /// The logs of all streams of all sessions.
@@ -462,47 +456,15 @@ mod tests {
             Entry::EndedOf("5".to_owned()),
             Entry::Missing,
         ];
-        for number in [Some(0), Some(7), Some(u64::MAX), None] {
+        for number in [Some(7), None] {
             let name = EntryName { instance: "i".into(), number };
             for entry in &entries {
                 let read = Entry::parse(&entry.to_text(&name));
                 assert_eq!(read, Some((entry.clone(), name.clone())));
             }
         }
-        for text in ["", "x", "xi.1 y", "ä", "bi", "bi 1 ", "bi 1\t "] {
+        for text in ["", "x", "xi.1 y", "ä", "bi", "bi.x y"] {
             assert_eq!(Entry::parse(text), None);
-        }
-        let too_large = format!("bi 1{}\t", "\t".repeat(65));
-        assert_eq!(Entry::parse(&too_large), None);
-    }
-
-    /// What instances of earlier versions make of an entry: its kind, which instance they look for, and
-    /// what they take for JSON, of a request or for the client.
-    fn as_read_before(text: &str) -> Option<(&str, &str, &str)> {
-        let (kind, rest) = text.split_at_checked(1)?;
-        let (instance, rest) = rest.split_once(' ')?;
-        Some((kind, instance, rest))
-    }
-
-    #[test]
-    fn an_entry_is_read_by_instances_of_earlier_versions() {
-        let entries = [
-            ("b", Entry::Begun("\"a b\"".to_owned())),
-            ("m", Entry::Said(r#"{"method":"a b"}"#.to_owned())),
-            ("a", Entry::Answered(r#"{"id":5}"#.to_owned())),
-            ("e", Entry::Ended),
-            ("e", Entry::EndedOf("5".to_owned())),
-            ("g", Entry::Missing),
-        ];
-        for (number, (kind, entry)) in (1_000_000..).zip(entries) {
-            let text = entry.to_text(&EntryName { instance: "0f".into(), number: Some(number) });
-            let (read_kind, instance, rest) = as_read_before(&text).unwrap();
-            assert_eq!((read_kind, instance), (kind, "0f"), "{text}");
-            if let Entry::Begun(json) | Entry::Said(json) | Entry::Answered(json) = &entry {
-                let value = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
-                assert_eq!(value(rest), value(json), "{text}");
-                assert!(!rest.contains(['\n', '\r']), "one line of an event");
-            }
         }
     }
 
