@@ -12,7 +12,7 @@ use std::{
 };
 
 use ambient::{Clock, Secret, Timestamp};
-use store::{Action, Fate, Line, Observer, RedisOptions, Store, Weather};
+use store::{Action, Fate, Line, Observer, RedisOptions, Store};
 use testkit::{PATIENCE, eventually, redis::namespace};
 
 use crate::support::World;
@@ -84,22 +84,8 @@ async fn a_refresh_asks_for_nothing_twice() {
     assert_eq!(sent.taken(), ["EVALSHA", "GET", "GETEX", "MGET", "SET", "SET"]);
 }
 
+/// How long an answer takes, once it does.
 const AWAY: Duration = Duration::from_millis(1);
-
-/// A line on which an answer takes a while, once it is switched on.
-#[derive(Clone, Default)]
-struct Far(Arc<AtomicBool>);
-
-impl Weather for Far {
-    fn of_command(&self, _: Action) -> Fate {
-        let back = if self.0.load(Ordering::Relaxed) { AWAY } else { Duration::ZERO };
-        Fate::Done(Duration::ZERO, back)
-    }
-
-    fn delivers(&self) -> bool {
-        true
-    }
-}
 
 /// How often work waits for the store.
 async fn trips<T>(line: &Clock, work: impl Future<Output = T>) -> (T, usize) {
@@ -119,16 +105,22 @@ async fn trips<T>(line: &Clock, work: impl Future<Output = T>) -> (T, usize) {
 /// What does not depend on each other is asked for at once.
 #[tokio::test]
 async fn a_question_is_one_trip_to_the_store_and_a_refresh_three() {
-    let (clock, line, far) = (World::clock(), Clock::manual(Timestamp::default()), Far::default());
-    let store = Store::memory(clock.clone()).over_line(Line::new(&line, far.clone()));
+    let (clock, time) = (World::clock(), Clock::manual(Timestamp::default()));
+    let is_far = Arc::<AtomicBool>::default();
+    let far = Arc::clone(&is_far);
+    let line = Line::new(&time, move |_: Action| {
+        let back = if far.load(Ordering::Relaxed) { AWAY } else { Duration::ZERO };
+        Fate::Done(Duration::ZERO, back)
+    });
+    let store = Store::memory(clock.clone()).over_line(line);
     let world = World::on(store, clock).await;
     let client = world.app().await;
     let tokens = world.tokens(&client).await;
-    far.0.store(true, Ordering::Relaxed);
-    let (active, asked) = trips(&line, world.is_active(&tokens.access)).await;
+    is_far.store(true, Ordering::Relaxed);
+    let (active, asked) = trips(&time, world.is_active(&tokens.access)).await;
     assert!(active && asked == 1, "{asked}");
     let refresh = tokens.refresh.unwrap();
-    let (answer, asked) = trips(&line, world.refresh(&client, &refresh)).await;
+    let (answer, asked) = trips(&time, world.refresh(&client, &refresh)).await;
     drop(answer.expect(200));
     assert_eq!(asked, 3);
 }

@@ -7,7 +7,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -31,6 +34,17 @@ pub trait Weather: Send + Sync {
     fn delivers(&self) -> bool;
 }
 
+/// A line over which every message comes, and that decides about commands only.
+impl<F: Fn(Action) -> Fate + Send + Sync> Weather for F {
+    fn of_command(&self, action: Action) -> Fate {
+        self(action)
+    }
+
+    fn delivers(&self) -> bool {
+        true
+    }
+}
+
 /// What becomes of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -45,6 +59,11 @@ pub enum Fate {
     AnswerLost,
     /// Whoever gave it is dead: it is not done, and never ends.
     Dead,
+}
+
+impl Fate {
+    /// It is done, and answered, in no time.
+    pub const AT_ONCE: Self = Self::Done(Duration::ZERO, Duration::ZERO);
 }
 
 /// A line. Cheap to clone; clones are the same line.
@@ -64,6 +83,17 @@ impl Line {
     pub fn new(clock: &Clock, weather: impl Weather + 'static) -> Self {
         let (clock, weather) = (clock.clone(), Box::new(weather));
         Self(Arc::new(Inner { clock, weather, mailboxes: Mutex::default() }))
+    }
+
+    /// A line to a store that refuses what begins with `verb`, as errors name it, while `refuses` is
+    /// set: all commands, if it is empty.
+    #[must_use]
+    pub fn refusing(clock: &Clock, verb: &'static str, refuses: &Arc<AtomicBool>) -> Self {
+        let refuses = Arc::clone(refuses);
+        Self::new(clock, move |action: Action| {
+            let is_meant = refuses.load(Ordering::Relaxed) && action.to_string().starts_with(verb);
+            if is_meant { Fate::Refused } else { Fate::AT_ONCE }
+        })
     }
 
     /// Tells every subscription over this line that it may have missed messages: what a connection

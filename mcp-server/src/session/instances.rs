@@ -124,33 +124,16 @@ impl Instances {
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    use store::{Action, Fate, Line, Weather};
+    use store::Line;
 
     use super::*;
-
-    /// A store that can be made to take nothing.
-    struct ReadOnly(Arc<AtomicBool>);
-
-    impl Weather for ReadOnly {
-        fn of_command(&self, action: Action) -> Fate {
-            if self.0.load(Ordering::Relaxed) && action.to_string().starts_with("put") {
-                Fate::Refused
-            } else {
-                Fate::Done(Duration::ZERO, Duration::ZERO)
-            }
-        }
-
-        fn delivers(&self) -> bool {
-            true
-        }
-    }
 
     #[tokio::test]
     async fn an_instance_that_can_keep_nothing_is_of_use_for_five_seconds_more() {
         let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
         let is_read_only = Arc::new(AtomicBool::new(false));
         let store = Store::memory(clock.clone());
-        let store = store.over_line(Line::new(&clock, ReadOnly(Arc::clone(&is_read_only))));
+        let store = store.over_line(Line::refusing(&clock, "put", &is_read_only));
         let instances = Instances::new(&store, &Entropy::seeded(1));
         assert!(instances.can_work(&clock).await.is_ok());
         is_read_only.store(true, Ordering::Relaxed);

@@ -155,7 +155,7 @@ mod tests {
     use ambient::{Clock, Entropy, Secret, Timestamp};
     use futures_util::future::join_all;
     use mcp_core::Principal;
-    use store::{Action, Fate, Line, RedisOptions, Weather};
+    use store::{Action, Fate, Line, RedisOptions};
 
     use super::*;
     use crate::session::{Sessions, Terms};
@@ -228,27 +228,22 @@ mod tests {
         assert!(refused.iter().all(|why| matches!(why, OpenError::TooMany)));
     }
 
-    /// Counts the commands that go over a line.
-    struct Counted(Arc<AtomicUsize>);
-
-    impl Weather for Counted {
-        fn of_command(&self, _: Action) -> Fate {
-            let before = self.0.fetch_add(1, Ordering::Relaxed);
+    /// A store in memory that counts the commands to it.
+    fn counting(clock: &Clock) -> (Store, Arc<AtomicUsize>) {
+        let counted = Arc::<AtomicUsize>::default();
+        let commands = Arc::clone(&counted);
+        let line = Line::new(clock, move |_: Action| {
+            let before = commands.fetch_add(1, Ordering::Relaxed);
             assert!(before < 10_000, "this does not end");
-            Fate::Done(Duration::ZERO, Duration::ZERO)
-        }
-
-        fn delivers(&self) -> bool {
-            true
-        }
+            Fate::AT_ONCE
+        });
+        (Store::memory(clock.clone()).over_line(line), counted)
     }
 
     #[tokio::test]
     async fn an_owner_who_is_refused_again_and_again_costs_next_to_nothing() {
         let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
-        let counted = Arc::new(AtomicUsize::new(0));
-        let store = Store::memory(clock.clone());
-        let store = store.over_line(Line::new(&clock, Counted(Arc::clone(&counted))));
+        let (store, counted) = counting(&clock);
         let sessions = Sessions::new(&store, &clock, LIMITS, "one");
         let instances = [sessions.clone(), sessions.clone()];
         let (opened, _) = burst(&instances, |_| user("alice"), 20).await;
@@ -273,9 +268,7 @@ mod tests {
     #[tokio::test]
     async fn sessions_that_live_longer_unused_than_here_are_looked_at_once_in_a_while() {
         let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
-        let counted = Arc::new(AtomicUsize::new(0));
-        let store = Store::memory(clock.clone());
-        let store = store.over_line(Line::new(&clock, Counted(Arc::clone(&counted))));
+        let (store, counted) = counting(&clock);
         let longer = SessionLimits { idle: Duration::from_hours(1), ..LIMITS };
         let [here, there] =
             [LIMITS, longer].map(|limits| Sessions::new(&store, &clock, limits, "test"));

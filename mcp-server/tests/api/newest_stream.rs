@@ -53,7 +53,7 @@ struct Deaf;
 
 impl Weather for Deaf {
     fn of_command(&self, _: Action) -> Fate {
-        Fate::Done(Duration::ZERO, Duration::ZERO)
+        Fate::AT_ONCE
     }
 
     fn delivers(&self) -> bool {
@@ -93,28 +93,11 @@ async fn a_stream_that_an_earlier_version_opens_replaces_all_others() {
     assert!(stream.finish().await.messages.is_empty());
 }
 
-/// A line over which nothing can be published, once it is switched.
-struct Mute(Arc<AtomicBool>);
-
-impl Weather for Mute {
-    fn of_command(&self, action: Action) -> Fate {
-        if self.0.load(Ordering::Relaxed) && action.to_string().starts_with("publish") {
-            Fate::Refused
-        } else {
-            Fate::Done(Duration::ZERO, Duration::ZERO)
-        }
-    }
-
-    fn delivers(&self) -> bool {
-        true
-    }
-}
-
 #[tokio::test]
 async fn what_the_store_does_not_take_half_way_is_to_be_asked_for_again() {
     let (store, clock) = still();
     let is_mute = Arc::new(AtomicBool::new(false));
-    let store = store.over_line(Line::new(&clock, Mute(Arc::clone(&is_mute))));
+    let store = store.over_line(Line::refusing(&clock, "publish", &is_mute));
     let world = instance(&store, clock, &[("MCP_AUTH", "none")]).await;
     let session = world.session().await;
     for (method, params) in [
@@ -136,22 +119,12 @@ struct OneMore {
     was_given: AtomicBool,
 }
 
-struct Sparing(Arc<OneMore>);
-
-impl Weather for Sparing {
+impl OneMore {
     fn of_command(&self, action: Action) -> Fate {
-        let OneMore { is_switched, was_given } = &*self.0;
         let listens = action.to_string().starts_with("subscribe");
-        if listens && is_switched.load(Ordering::Relaxed) && was_given.swap(true, Ordering::Relaxed)
-        {
-            Fate::Refused
-        } else {
-            Fate::Done(Duration::ZERO, Duration::ZERO)
-        }
-    }
-
-    fn delivers(&self) -> bool {
-        true
+        let is_meant = listens && self.is_switched.load(Ordering::Relaxed);
+        let is_one_too_many = is_meant && self.was_given.swap(true, Ordering::Relaxed);
+        if is_one_too_many { Fate::Refused } else { Fate::AT_ONCE }
     }
 }
 
@@ -159,7 +132,9 @@ impl Weather for Sparing {
 async fn a_stream_that_could_not_be_opened_replaces_none() {
     let (store, clock) = still();
     let line = Arc::<OneMore>::default();
-    let bad = store.over_line(Line::new(&clock, Sparing(Arc::clone(&line))));
+    let weather = Arc::clone(&line);
+    let bad = Line::new(&clock, move |action: Action| weather.of_command(action));
+    let bad = store.over_line(bad);
     let settings = [("MCP_AUTH", "none")];
     let here = instance(&store, clock.clone(), &settings).await;
     let there = instance(&bad, clock.clone(), &settings).await;

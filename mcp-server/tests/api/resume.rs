@@ -10,7 +10,7 @@ use std::{
 
 use serde_json::{Value, json};
 use shared::mcp::{Era, Revision};
-use store::{Action, Fate, Line, MAX_EVENTS, Store, Weather};
+use store::{Line, MAX_EVENTS, Store};
 use testkit::{
     as_time_passes,
     rpc::{Exchange, Left, Session},
@@ -286,29 +286,12 @@ async fn an_id_that_is_used_again_does_not_hide_that_the_instance_of_its_call_di
     );
 }
 
-/// A line over which nothing is appended to a log, while it is switched.
-struct Full(Arc<AtomicBool>);
-
-impl Weather for Full {
-    fn of_command(&self, action: Action) -> Fate {
-        if self.0.load(Ordering::Relaxed) && action.to_string().starts_with("append") {
-            Fate::Refused
-        } else {
-            Fate::Done(Duration::ZERO, Duration::ZERO)
-        }
-    }
-
-    fn delivers(&self) -> bool {
-        true
-    }
-}
-
 #[tokio::test]
 async fn what_waits_for_the_store_is_dropped_with_its_session() {
     for ends in [false, true] {
         let (store, clock) = still();
         let is_full = Arc::new(AtomicBool::new(false));
-        let over = store.over_line(Line::new(&clock, Full(Arc::clone(&is_full))));
+        let over = store.over_line(Line::refusing(&clock, "append", &is_full));
         let world = instance(&over, clock, &[("MCP_AUTH", "none")]).await;
         let session = world.session().await;
         let mut stream = begin(&session, "pause").await;

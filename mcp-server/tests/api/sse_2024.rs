@@ -8,9 +8,10 @@ use std::{
     time::Duration,
 };
 
+use ambient::Clock;
 use serde_json::{Value, json};
 use shared::mcp::{Era, Revision};
-use store::{Action, Fate, Line, Weather};
+use store::{Action, Fate, Line, Store};
 use testkit::{PATIENCE, as_time_passes, http::Http, rpc::OldSession, within};
 use tokio::sync::Notify;
 
@@ -295,33 +296,33 @@ struct Logged {
 /// How long it takes.
 const SLOW: Duration = Duration::from_millis(200);
 
-struct Writing(Arc<Logged>);
-
-impl Weather for Writing {
+impl Logged {
     fn of_command(&self, action: Action) -> Fate {
-        let Logged { is_slow, ends_with_next, is_cut, written } = &*self.0;
+        let Logged { is_slow, ends_with_next, is_cut, written } = self;
         if is_cut.load(Ordering::Relaxed) {
             return Fate::Refused;
         }
         if !action.to_string().starts_with("append") {
-            return Fate::Done(Duration::ZERO, Duration::ZERO);
+            return Fate::AT_ONCE;
         }
         written.notify_one();
         is_cut.store(ends_with_next.load(Ordering::Relaxed), Ordering::Relaxed);
         let takes = if is_slow.load(Ordering::Relaxed) { SLOW } else { Duration::ZERO };
         Fate::Done(takes, Duration::ZERO)
     }
+}
 
-    fn delivers(&self) -> bool {
-        true
-    }
+/// A store over such a line.
+fn writing(store: &Store, clock: &Clock, logged: &Arc<Logged>) -> Store {
+    let logged = Arc::clone(logged);
+    store.over_line(Line::new(clock, move |action: Action| logged.of_command(action)))
 }
 
 #[tokio::test]
 async fn a_call_whose_client_hangs_up_before_it_is_accepted_is_answered_on_the_stream() {
     let (store, clock) = still();
     let logged = Arc::<Logged>::default();
-    let store = store.over_line(Line::new(&clock, Writing(Arc::clone(&logged))));
+    let store = writing(&store, &clock, &logged);
     let world = instance(&store, clock.clone(), &[("MCP_AUTH", "none")]).await;
     let mut session = open(&world).await;
     drop(session.initialize(Revision::V2024_11_05, json!({})).await);
@@ -353,7 +354,7 @@ async fn a_call_that_was_lost_has_no_second_answer_when_its_instance_comes_back(
     let (store, clock) = still();
     let settings = [("MCP_AUTH", "none")];
     let logged = Arc::<Logged>::default();
-    let bad = store.over_line(Line::new(&clock, Writing(Arc::clone(&logged))));
+    let bad = writing(&store, &clock, &logged);
     let here = instance(&store, clock.clone(), &settings).await;
     let there = instance(&bad, clock.clone(), &settings).await;
     let mut session = across(&here, &there).await;

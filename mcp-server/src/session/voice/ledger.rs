@@ -142,27 +142,10 @@ mod tests {
     };
 
     use ambient::{Clock, Entropy, Timestamp};
-    use store::{Action, Fate, Line, Start, Store, Weather};
+    use store::{Line, Start, Store};
 
     use super::*;
     use crate::session::streams::Followed;
-
-    /// A line that can be switched off.
-    struct Switch(Arc<AtomicBool>);
-
-    impl Weather for Switch {
-        fn of_command(&self, _: Action) -> Fate {
-            if self.0.load(Ordering::Relaxed) {
-                Fate::Refused
-            } else {
-                Fate::Done(Duration::ZERO, Duration::ZERO)
-            }
-        }
-
-        fn delivers(&self) -> bool {
-            true
-        }
-    }
 
     fn said(text: &str) -> Entry {
         Entry::Said(text.to_owned())
@@ -173,7 +156,7 @@ mod tests {
         let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
         let is_away = Arc::new(AtomicBool::new(false));
         let store = Store::memory(clock.clone());
-        let store = store.over_line(Line::new(&clock, Switch(Arc::clone(&is_away))));
+        let store = store.over_line(Line::refusing(&clock, "", &is_away));
         let streams = Streams::new(&store, Duration::from_mins(5), "i");
         let (session, stream) = (SessionId::random(&Entropy::seeded(1)), StreamName::sse());
         let ledger = Ledger::new(&streams, &session, stream.clone());
