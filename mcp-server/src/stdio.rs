@@ -57,11 +57,14 @@ pub(crate) async fn serve(
     let _over_when_done = over.clone().drop_guard();
     let reading = async move {
         tokio::select! {
-            read = pipe.read(input) => read?,
+            read = pipe.read(input) => {
+                read?;
+                // Whoever listens for changes has gone; what is in progress otherwise may end.
+                heard.cancel();
+            }
+            // Who listens is told that this is the end.
             () = server.lifecycle().stopping() => {}
         }
-        // Whoever listens for changes is told nothing more; what is in progress otherwise may end.
-        heard.cancel();
         let ended = room.acquire_many(MOST);
         let _ = server.clock().timeout(LAST_WORDS, ended).await;
         over.cancel();

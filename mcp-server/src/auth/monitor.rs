@@ -144,6 +144,7 @@ impl Monitor {
         }
         if changes {
             tracing::warn!(%issuer, way = %server.way, "tokens are checked in another way from now on");
+            self.validator.begins_anew();
         }
         if opens || changes {
             doubts::warn(&self.settings, &server);

@@ -278,6 +278,13 @@ impl Validator {
         }
     }
 
+    /// Tokens are checked in another way from now on: how the one before has worked says nothing of it.
+    pub(super) fn begins_anew(&self) {
+        for learnt in [&self.works, &self.tried_in_vain, &self.leaves_jwts_to_us] {
+            learnt.store(false, Ordering::Relaxed);
+        }
+    }
+
     /// Says once that nobody can get in, whatever his token.
     fn unanswered(&self) -> Inactive {
         if !self.leaves_jwts_to_us.swap(true, Ordering::Relaxed) {

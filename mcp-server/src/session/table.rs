@@ -324,9 +324,13 @@ impl Sessions {
         match self.table.update(id.as_str(), change).await {
             Ok(None) => Ok(None),
             Ok(Some(_)) => {
-                // The next stream does not begin with the session.
-                self.near.forget(id);
-                Ok(before.into_inner().unwrap_or_else(PoisonError::into_inner))
+                let before = before.into_inner().unwrap_or_else(PoisonError::into_inner);
+                if before.as_ref().is_some_and(|before| !before.has_listened)
+                    && let Err(error) = self.changed(id).await
+                {
+                    tracing::debug!(%error, "others learn of a first stream within a second");
+                }
+                Ok(before)
             }
             Err(UpdateError::Store(error)) => Err(error),
             Err(UpdateError::Change(never)) => match never {},

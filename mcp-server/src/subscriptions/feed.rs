@@ -125,12 +125,13 @@ impl Feed {
         loop {
             let due = joined.due(clock).await;
             self.write_all(due).await;
+            joined.out();
         }
     }
 
-    /// Announces what was put off, now: there is no later.
+    /// Announces what was put off, now, and what comes from here on at once: there is no later.
     pub(crate) async fn finish(&self) {
-        self.write_all(self.0.joined.waiting()).await;
+        self.write_all(self.0.joined.close()).await;
     }
 
     async fn write_all(&self, uris: Vec<String>) {

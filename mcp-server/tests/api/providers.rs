@@ -46,8 +46,12 @@ impl Scene {
     /// Waits until the server has noticed; time passes meanwhile.
     pub(crate) async fn available(&self, expected: bool) {
         testkit::eventually(testkit::PATIENCE, || async {
+            // In this order: what the server begins when it has noticed must not run out of time.
+            if self.world.server.is_available() == expected {
+                return Some(());
+            }
             self.world.clock.advance(Duration::from_secs(1));
-            (self.world.server.is_available() == expected).then_some(())
+            None
         })
         .await;
     }
@@ -414,6 +418,27 @@ async fn an_endpoint_that_moves_is_tried_before_anybody_is_asked_about() {
     assert!(scene.provider.introspected() > before);
     let form = scene.provider.seen().1;
     assert!(form.starts_with("token=trial-by-mcp-server&"), "{form}");
+}
+
+#[tokio::test]
+async fn an_instance_is_not_ready_until_an_endpoint_that_has_moved_works() {
+    let scene = scene(&[]).await;
+    let moved = json!(format!("{}/introspect/moved", scene.provider.issuer));
+    scene.provider.set(|script| {
+        script.changes = vec![("introspection_endpoint", moved)];
+        script.introspection = Mood::Status(404);
+    });
+    let http = Http::new(&scene.world.address);
+    let becomes = async |status| {
+        let looked = async || {
+            scene.advance(1);
+            (http.get("/readyz").await.status == status).then_some(())
+        };
+        testkit::eventually(testkit::PATIENCE, looked).await;
+    };
+    becomes(503).await;
+    scene.provider.set(|script| script.introspection = Mood::Well);
+    becomes(200).await;
 }
 
 #[tokio::test]

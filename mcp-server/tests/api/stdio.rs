@@ -239,6 +239,21 @@ async fn a_subscription_keeps_no_process_whose_input_has_ended() {
 }
 
 #[tokio::test]
+async fn a_subscription_ends_with_a_result_when_the_server_stops() {
+    let (world, mut pipe, mut serving) = pipe().await;
+    pipe.revision = Revision::V2026_07_28;
+    let wanted = json!({ "notifications": { "toolsListChanged": true } });
+    pipe.stateless(1, "subscriptions/listen", wanted, &json!({})).await;
+    let acknowledged = pipe.next().await.unwrap();
+    assert_eq!(acknowledged["method"], "notifications/subscriptions/acknowledged");
+    world.lifecycle.stop();
+    let last = pipe.next().await.unwrap();
+    assert_eq!((&last["id"], &last["result"]["resultType"]), (&json!(1), &json!("complete")));
+    let ended = testkit::within(testkit::PATIENCE, serving.join_next()).await;
+    ended.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn more_requests_than_there_is_room_for_are_refused_and_answers_still_get_through() {
     let (_world, mut pipe, _serving) = pipe().await;
     drop(pipe.initialize(Revision::V2025_11_25, json!({ "elicitation": {} })).await);
