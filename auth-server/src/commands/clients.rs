@@ -83,34 +83,47 @@ pub(super) async fn run(
     let path = path(env)?;
     // The file may have mistakes, or not be there yet; nothing else may.
     let config = Config::from_env(&env.clone().with("AUTH_CLIENTS_FILE", "")).0?;
-    let store = shared_store(&config).await?;
-    let registered = store.map(|store| Registered::new(&store, &config, world));
-    let file = path.map(|path| File::read(path, config)).transpose()?;
-    match command {
-        Command::Add(client) => {
+    let file = path.map(|path| File::read(path, &config)).transpose()?;
+    // What concerns the file alone is done while the store is away.
+    match (command, file) {
+        (Command::Add(client), file) => {
             file.ok_or(CommandError::NoFile)?.change(|file| add(file, client, world))
         }
-        Command::List(page) => list(file.as_ref(), registered.as_ref(), page).await,
-        Command::Remove { id } => match (file, registered) {
-            (Some(file), _) if file.has(id) => file.change(|file| remove(file, id)),
-            (_, Some(registered)) => registered.remove(id).await,
-            (Some(_), None) => Err(CommandError::NoClient(id.clone())),
+        (Command::List(page), file) => list(file.as_ref(), page, &config, world).await,
+        (Command::Remove { id }, Some(file)) if file.has(id) => {
+            file.change(|file| remove(file, id))
+        }
+        (Command::Remove { id }, file) => match registered(&config, world).await? {
+            Some(registered) => registered.remove(id).await,
+            None if file.is_some() => Err(CommandError::NoClient(id.clone())),
+            None => Err(CommandError::NoPlace),
+        },
+        (Command::Block { id }, Some(file)) if file.has(id) => {
+            Err(CommandError::IsGiven(id.clone()))
+        }
+        (Command::Block { id }, _) if !can_be_blocked(id) => {
+            Err(CommandError::NotRegistered(id.clone()))
+        }
+        (Command::Block { id }, file) => match (registered(&config, world).await?, file) {
+            (Some(registered), _) => registered.block(id).await,
+            (None, Some(file)) => file.change(|file| block(file, id)),
             (None, None) => Err(CommandError::NoPlace),
         },
-        Command::Block { id } => match (file, registered) {
-            (Some(file), _) if file.has(id) => Err(CommandError::IsGiven(id.clone())),
-            _ if !can_be_blocked(id) => Err(CommandError::NotRegistered(id.clone())),
-            (_, Some(registered)) => registered.block(id).await,
-            (Some(file), None) => file.change(|file| block(file, id)),
-            (None, None) => Err(CommandError::NoPlace),
-        },
-        Command::Unblock { id } => match (file, registered) {
-            (Some(file), _) if file.blocks(id) => file.change(|file| unblock(file, id)),
-            (_, Some(registered)) => registered.unblock(id).await,
-            (Some(_), None) => Err(CommandError::NotBlocked(id.clone())),
-            (None, None) => Err(CommandError::NoPlace),
+        (Command::Unblock { id }, Some(file)) if file.blocks(id) => {
+            file.change(|file| unblock(file, id))
+        }
+        (Command::Unblock { id }, file) => match registered(&config, world).await? {
+            Some(registered) => registered.unblock(id).await,
+            None if file.is_some() => Err(CommandError::NotBlocked(id.clone())),
+            None => Err(CommandError::NoPlace),
         },
     }
+}
+
+/// The clients of the store that the instances share, if there is one.
+async fn registered(config: &Config, world: &World) -> Result<Option<Registered>, CommandError> {
+    let store = shared_store(config).await?;
+    Ok(store.map(|store| Registered::new(&store, config, world)))
 }
 
 fn path(env: &Env) -> Result<Option<PathBuf>, CommandError> {
@@ -119,14 +132,14 @@ fn path(env: &Env) -> Result<Option<PathBuf>, CommandError> {
 }
 
 /// The file, and what it has to fit.
-struct File {
+struct File<'a> {
     path: PathBuf,
     content: Value,
-    config: Config,
+    config: &'a Config,
 }
 
-impl File {
-    fn read(path: PathBuf, config: Config) -> Result<Self, CommandError> {
+impl<'a> File<'a> {
+    fn read(path: PathBuf, config: &'a Config) -> Result<Self, CommandError> {
         let content = match fs::read(&path) {
             Ok(text) => serde_json::from_slice(&text).map_err(io::Error::from),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(json!({ "clients": [] })),
@@ -246,19 +259,33 @@ fn unblock(file: &mut Value, id: &str) -> Result<String, CommandError> {
     Ok(format!("client `{id}` is not blocked any more. "))
 }
 
+/// The file first, and it alone if the store is away.
 async fn list(
-    file: Option<&File>,
-    registered: Option<&Registered>,
+    file: Option<&File<'_>>,
     page: &Page,
+    config: &Config,
+    world: &World,
 ) -> Result<String, CommandError> {
-    if file.is_none() && registered.is_none() {
+    if file.is_none() && config.redis.is_none() {
         return Err(CommandError::NoPlace);
     }
     let first = file.filter(|_| page.is_first()).map(|file| list_file(&file.content));
     let first = first.unwrap_or_default();
-    match registered {
-        None => Ok(first),
-        Some(registered) => Ok(first + &registered.list(page).await?),
+    match list_registered(page, config, world).await {
+        Ok(rest) => Ok(first + &rest),
+        Err(why) if first.is_empty() => Err(why),
+        Err(why) => Err(CommandError::Unlisted { report: first, why: Box::new(why) }),
+    }
+}
+
+async fn list_registered(
+    page: &Page,
+    config: &Config,
+    world: &World,
+) -> Result<String, CommandError> {
+    match registered(config, world).await? {
+        Some(registered) => registered.list(page).await,
+        None => Ok(String::new()),
     }
 }
 

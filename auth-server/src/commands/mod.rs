@@ -129,6 +129,15 @@ pub enum CommandError {
     /// There is no such client.
     #[error("there is no client `{0}`; `client list` shows those that there are")]
     NoClient(String),
+    /// The clients of the file are all that could be shown.
+    #[error("the clients of the store are missing here")]
+    Unlisted {
+        /// Those of the file, for the standard output.
+        report: String,
+        /// Why.
+        #[source]
+        why: Box<CommandError>,
+    },
     /// It is not blocked.
     #[error("client `{0}` is not blocked; `client list` shows those that are")]
     NotBlocked(String),
@@ -162,7 +171,7 @@ impl CommandError {
     #[must_use]
     pub fn report(&self) -> Option<&str> {
         match self {
-            Self::Unwell { report, .. } => Some(report),
+            Self::Unwell { report, .. } | Self::Unlisted { report, .. } => Some(report),
             _ => None,
         }
     }

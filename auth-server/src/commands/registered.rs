@@ -9,6 +9,7 @@ use store::Store;
 use super::{CommandError, Rows, World};
 use crate::{
     Config,
+    clients_file::can_be_blocked,
     domain::{Authentication, Client, ClientUrl, RedirectUri, client_id},
     repo::{Listed, Repo, State},
 };
@@ -64,10 +65,18 @@ impl Registered {
         if clients.standing(id).await?.is_blocked {
             return Err(CommandError::IsBlocked(id.to_owned()));
         }
-        if !clients.forget(id).await? {
+        // The logins of an operator's own are no business of a command that does not see the file.
+        if !can_be_blocked(id) {
             return Err(CommandError::NoClient(id.to_owned()));
         }
-        let ended = self.repo.end_logins(id, self.life).await?;
+        // First, so that a command that is cut off can be given again. And afterwards, for a login that
+        // came in between: whoever registers the same has the same name.
+        let first = self.repo.end_logins(id, self.life).await?;
+        let was_there = clients.forget(id).await?;
+        let ended = first + self.repo.end_logins(id, self.life).await?;
+        if !was_there && ended == 0 {
+            return Err(CommandError::NoClient(id.to_owned()));
+        }
         Ok(format!(
             "client `{id}` is removed at every instance, and {ended} of its logins are over.\n"
         ))

@@ -88,6 +88,21 @@ async fn a_client_is_added_shown_and_removed() {
 }
 
 #[tokio::test]
+async fn what_is_in_the_file_is_changed_and_shown_while_the_store_is_away() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (folder, redis) = (TempDir::new().unwrap(), format!("redis://{closed}"));
+    let path = folder.path().join("clients.json");
+    let env = [("AUTH_CLIENTS_FILE", path.to_str().unwrap()), ("REDIS_URL", &redis)];
+    let _ = run_with(&["client", "add", "report"], &env).await.unwrap();
+    let part = run_with(&["client", "list"], &env).await.unwrap_err();
+    assert!(part.report().unwrap().starts_with("report  has a secret"), "{part}");
+    assert!(matches!(&part, CommandError::Unlisted { .. }) && part.status() == 1);
+    let _ = run_with(&["client", "remove", "report"], &env).await.unwrap();
+    let unknown = run_with(&["client", "remove", "report"], &env).await.unwrap_err();
+    assert!(matches!(unknown, CommandError::Store(_)), "it may be in the store");
+}
+
+#[tokio::test]
 async fn a_client_that_acts_for_users_is_added_with_its_addresses() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("clients.json");

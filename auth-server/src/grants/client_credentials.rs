@@ -74,7 +74,10 @@ pub(super) async fn issue(server: &AuthServer, grant: Grant) -> Result<TokenResp
             return Err(GrantError::Withdrawn);
         }
     }
-    server.repo().tokens.begin_family(&id, &family, end.since(now)).await?;
+    // A block that came after the look has ended it before it began.
+    if !server.repo().tokens.begin_family(&id, &family, end.since(now)).await? {
+        return Err(GrantError::Withdrawn);
+    }
     pair.keep(server).await?;
     pair.line(Event::ClientToken).write();
     Ok(pair.answer().response(now))

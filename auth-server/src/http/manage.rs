@@ -42,6 +42,8 @@ pub(super) enum RouteError {
          private_key_jwt: what is one client's own cannot become everybody's"
     )]
     Method,
+    #[error("the registration has been changed at this moment by another request; try again")]
+    Changed,
     #[error(transparent)]
     Metadata(#[from] RegisterError),
     #[error(transparent)]
@@ -66,6 +68,10 @@ impl IntoResponse for RouteError {
             Self::NoToken => return unauthorized(&self, "Bearer realm=\"registration\""),
             Self::Token => {
                 return unauthorized(&self, "Bearer error=\"invalid_token\"");
+            }
+            Self::Changed => {
+                let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, self.to_string());
+                return answer::later(error);
             }
             Self::OtherClient | Self::Method => ErrorCode::InvalidClientMetadata,
         };
@@ -103,8 +109,10 @@ pub(super) async fn put(
     let mut changed = change.apply(&kept.client, token, (server.now(), server.entropy()))?;
     register::check(&server, &mut changed.client)?;
     let proves_anew = changed.client.authentication != kept.client.authentication;
-    if !server.repo().clients.change(&changed.client).await? {
-        return Err(RouteError::Token);
+    if !server.repo().clients.change(&kept.client, &changed.client).await? {
+        // It is gone, or somebody else has changed it.
+        let _ = authenticate(&server, &id, &headers).await?;
+        return Err(RouteError::Changed);
     }
     let line = Event::ClientChanged.line().client(&changed.client.id);
     if proves_anew { line.about("authentication") } else { line }.write();

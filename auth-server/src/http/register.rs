@@ -39,6 +39,8 @@ pub(super) enum RouteError {
     Metadata(#[from] MetadataError),
     #[error("whoever runs this server has blocked the client that registers so")]
     Blocked,
+    #[error("others register the same at this moment; try again")]
+    Taken,
     #[error(transparent)]
     TooMany(#[from] Refusal),
     #[error(transparent)]
@@ -56,6 +58,10 @@ impl IntoResponse for RouteError {
             }
             Self::Json(ref why) => (ErrorCode::InvalidClientMetadata, explain(why)),
             Self::Metadata(ref why) => (code(why), why.to_string()),
+            Self::Taken => {
+                let error = OAuthError::new(ErrorCode::TemporarilyUnavailable, self.to_string());
+                return answer::later(error);
+            }
             Self::Blocked => (ErrorCode::InvalidClientMetadata, self.to_string()),
         };
         tracing::warn!(reason = %self, "registration refused");
@@ -108,20 +114,37 @@ pub(super) async fn post(
     let Json(Object(metadata)) = body;
     let mut registration = Registration::new(metadata, server.now(), server.entropy())?;
     check(&server, &mut registration.client)?;
-    let clients = &server.repo().clients;
-    let naming = clients.name(&mut registration).await?;
-    let words = client_id::common(&registration.client);
-    if naming == Naming::Blocked || server.config().clients.blocks(&words) {
-        Event::ClientBlocked.line().client(&words).about("registration").write();
-        return Err(RouteError::Blocked);
-    }
-    if naming == Naming::New {
-        server.guard().spend_for_all(Budget::NewClient).await?;
-        clients.add(&registration).await?;
-    }
+    settle(&server, &mut registration).await?;
     server.metrics().registered();
     Event::ClientRegistered.line().client(&registration.client.id).write();
     Ok(answer::no_store(StatusCode::CREATED, registration.document(server.issuer())))
+}
+
+/// Gives a registration its name, and keeps it if it is new.
+async fn settle(server: &AuthServer, registration: &mut Registration) -> Result<(), RouteError> {
+    /// Whoever finds a name taken that was free sees at the next look by whom.
+    const LOOKS: u8 = 3;
+    let (clients, life) = (&server.repo().clients, server.lifetimes().family);
+    let own_name = registration.client.id.clone();
+    for look in 0..LOOKS {
+        registration.client.id.clone_from(&own_name);
+        let naming = clients.name(registration, life).await?;
+        let words = client_id::common(&registration.client);
+        if naming == Naming::Blocked || server.config().clients.blocks(&words) {
+            Event::ClientBlocked.line().client(&words).about("registration").write();
+            return Err(RouteError::Blocked);
+        }
+        if naming == Naming::Known {
+            return Ok(());
+        }
+        if look == 0 {
+            server.guard().spend_for_all(Budget::NewClient).await?;
+        }
+        if clients.add(registration).await? {
+            return Ok(());
+        }
+    }
+    Err(RouteError::Taken)
 }
 
 /// Whether a client may be as it says, here and as the operator has set.

@@ -99,8 +99,12 @@ impl Clients {
     }
 
     /// Gives a registration its final name: the one under which it is known already, or the one
-    /// that carries it.
-    pub(crate) async fn name(&self, registration: &mut Registration) -> Result<Naming, StoreError> {
+    /// that carries it. `life` is how long a login can live.
+    pub(crate) async fn name(
+        &self,
+        registration: &mut Registration,
+        life: Duration,
+    ) -> Result<Naming, StoreError> {
         let Registration { client, management, .. } = registration;
         if self.carries
             && let Some(id) = client_id::carry(client, management.as_ref())
@@ -114,11 +118,16 @@ impl Clients {
         let id = client_id::common(client);
         match self.table.get(&id).await? {
             None => client.id = id,
-            Some(Entry::Deleted { blocked: Some(_), .. }) => return Ok(Naming::Blocked),
+            Some(Entry::Deleted { blocked: Some(_), .. }) => {
+                self.keep_block(&id, &id).await?;
+                return Ok(Naming::Blocked);
+            }
             Some(Entry::Kept(kept)) if client_id::common(&kept.client) == id => {
                 let keep = if kept.used { USED } else { UNUSED };
                 self.table.get_and_keep(&id, keep).await?;
-                self.enlist(&id, keep).await?;
+                // It may have got a login, which put it on the roll for longer.
+                let listed = if kept.used { life + keep } else { keep };
+                self.enlist(&id, listed).await?;
                 *client = kept.client;
                 return Ok(Naming::Known);
             }
@@ -128,12 +137,16 @@ impl Clients {
         Ok(Naming::New)
     }
 
-    /// Keeps a new client.
-    pub(crate) async fn add(&self, registration: &Registration) -> Result<(), StoreError> {
+    /// Keeps a new client. `false` if there is something under its name by now, which stays: who was
+    /// faster has registered the same, or has blocked it.
+    pub(crate) async fn add(&self, registration: &Registration) -> Result<bool, StoreError> {
         let Registration { client, management, .. } = registration;
         let kept = Kept { client: client.clone(), management: management.clone(), used: false };
-        self.table.put(&client.id, &Entry::Kept(Box::new(kept)), UNUSED).await?;
-        self.enlist(&client.id, UNUSED).await
+        let is_added = self.table.claim(&client.id, &Entry::Kept(Box::new(kept)), UNUSED).await?;
+        if is_added {
+            self.enlist(&client.id, UNUSED).await?;
+        }
+        Ok(is_added)
     }
 
     /// Keeps what a document said when a user let its client in. The token endpoint asks nobody
@@ -184,15 +197,23 @@ impl Clients {
             Some(Entry::Kept(kept)) if kept.used => Ok(()),
             Some(Entry::Deleted { .. }) => Ok(()),
             Some(Entry::Kept(_)) | None => {
-                let used = |kept: Kept| Kept { used: true, ..kept };
+                let used = |kept: Kept| Ok(Kept { used: true, ..kept });
                 self.write_kept(&client.id, used).await.map(drop)
             }
         }
     }
 
-    /// Puts `client` in the place of what was registered under its name. `false` if that is gone.
-    pub(crate) async fn change(&self, client: &Client) -> Result<bool, StoreError> {
-        let changed = |kept: Kept| Kept { client: client.clone(), used: true, ..kept };
+    /// Puts `client` in the place of `before` under its name. `false` if that is not what is there any
+    /// more: what has come of another change is not written over, a secret that was told least of all.
+    pub(crate) async fn change(
+        &self,
+        before: &Client,
+        client: &Client,
+    ) -> Result<bool, StoreError> {
+        let changed = |kept: Kept| {
+            let is_same = kept.client == *before;
+            is_same.then(|| Kept { client: client.clone(), used: true, ..kept }).ok_or(Gone)
+        };
         self.write_kept(&client.id, changed).await
     }
 
@@ -218,14 +239,14 @@ impl Clients {
     async fn write_kept(
         &self,
         id: &str,
-        change: impl Fn(Kept) -> Kept,
+        change: impl Fn(Kept) -> Result<Kept, Gone>,
     ) -> Result<bool, StoreError> {
         let write = |before: Option<Entry>| match before {
-            Some(Entry::Kept(kept)) => Ok(Entry::Kept(Box::new(change(*kept)))),
+            Some(Entry::Kept(kept)) => Ok(Entry::Kept(Box::new(change(*kept)?))),
             Some(Entry::Deleted { .. }) => Err(Gone),
             None => {
                 let kept = self.carried(id).ok_or(Gone)?;
-                Ok(Entry::Kept(Box::new(change(kept))))
+                Ok(Entry::Kept(Box::new(change(kept)?)))
             }
         };
         self.write(id, write, USED).await
@@ -279,6 +300,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_secs(1_800_000_000);
     const LATER: Timestamp = Timestamp::from_secs(1_800_000_060);
+    const LIFE: Duration = Duration::from_hours(180 * 24);
     const REDIRECTS: &str = "https://client.example/cb";
 
     /// A table, and one of an instance whose names carry nothing.
@@ -291,10 +313,17 @@ mod tests {
         let metadata: Value = json!({ "redirect_uris": [REDIRECTS] });
         let metadata = serde_json::from_value(metadata).unwrap();
         let mut made = Registration::new(metadata, NOW, &Entropy::seeded(1)).unwrap();
-        if clients.name(&mut made).await.unwrap() == Naming::New {
-            clients.add(&made).await.unwrap();
+        if clients.name(&mut made, LIFE).await.unwrap() == Naming::New {
+            assert!(clients.add(&made).await.unwrap());
         }
         made.client
+    }
+
+    fn public() -> Registration {
+        let metadata =
+            json!({ "redirect_uris": [REDIRECTS], "token_endpoint_auth_method": "none" });
+        let metadata = serde_json::from_value(metadata).unwrap();
+        Registration::new(metadata, NOW, &Entropy::seeded(1)).unwrap()
     }
 
     fn described(issued_at: Timestamp) -> Client {
@@ -314,10 +343,54 @@ mod tests {
             assert_eq!(client.id.starts_with("mcpi_"), carries);
             let read = clients.find_kept(&client.id).await.unwrap().unwrap().client;
             clients.delete(&client.id).await.unwrap();
-            assert!(!clients.change(&read).await.unwrap());
+            assert!(!clients.change(&read, &read).await.unwrap());
             clients.keep(&read).await.unwrap();
             assert!(clients.find_kept(&client.id).await.unwrap().is_none());
         }
+    }
+
+    /// Whoever runs the server blocks it between the question for its name and the answer.
+    #[tokio::test]
+    async fn a_registration_that_was_blocked_meanwhile_does_not_lift_the_block() {
+        let (clients, mut made) = (clients(false), public());
+        assert_eq!(clients.name(&mut made, LIFE).await.unwrap(), Naming::New);
+        assert!(clients.block(&made.client.id).await.unwrap());
+        assert!(!clients.add(&made).await.unwrap());
+        assert!(clients.standing(&made.client.id).await.unwrap().is_blocked);
+        assert_eq!(clients.name(&mut public(), LIFE).await.unwrap(), Naming::Blocked);
+    }
+
+    #[tokio::test]
+    async fn a_block_lasts_as_long_as_somebody_registers_so() {
+        let clock = Clock::manual(NOW);
+        let clients = Clients::new(&Store::memory(clock.clone()), &clock, false);
+        let mut made = public();
+        clients.name(&mut made, LIFE).await.unwrap();
+        clients.block(&made.client.id).await.unwrap();
+        for _ in 0..3 {
+            clock.advance(Duration::from_hours(300 * 24));
+            assert_eq!(clients.name(&mut public(), LIFE).await.unwrap(), Naming::Blocked);
+        }
+        assert_eq!(clients.page(0, 9).await.unwrap().0.len(), 1, "and it is on the roll");
+        clock.advance(Duration::from_hours(401 * 24));
+        assert_eq!(clients.name(&mut public(), LIFE).await.unwrap(), Naming::New);
+    }
+
+    #[tokio::test]
+    async fn who_registers_again_stays_on_the_roll_for_as_long_as_its_login_may_live() {
+        let clock = Clock::manual(NOW);
+        let clients = Clients::new(&Store::memory(clock.clone()), &clock, false);
+        let mut made = public();
+        assert_eq!(clients.name(&mut made, LIFE).await.unwrap(), Naming::New);
+        assert!(clients.add(&made).await.unwrap());
+        clients.enlist_login(&made.client.id, LIFE).await.unwrap();
+        clients.keep(&made.client).await.unwrap();
+        assert_eq!(clients.name(&mut public(), LIFE).await.unwrap(), Naming::Known);
+        for _ in 0..2 {
+            clock.advance(Duration::from_hours(80 * 24));
+            clients.keep(&made.client).await.unwrap();
+        }
+        assert_eq!(clients.page(0, 9).await.unwrap().0.len(), 1);
     }
 
     #[tokio::test]
@@ -325,8 +398,10 @@ mod tests {
         for carries in [false, true] {
             let clients = clients(carries);
             let client = registered(&clients).await;
-            let changed = Client { name: Some("Renamed".into()), ..client };
-            assert!(clients.change(&changed).await.unwrap());
+            let renamed = |name: &str| Client { name: Some(name.into()), ..client.clone() };
+            let (changed, late) = (renamed("Renamed"), renamed("Late"));
+            assert!(clients.change(&client, &changed).await.unwrap());
+            assert!(!clients.change(&client, &late).await.unwrap(), "it has seen another");
             assert_eq!(clients.find(&changed.id).await.unwrap(), Some(changed));
         }
     }
@@ -336,7 +411,7 @@ mod tests {
         let clients = clients(false);
         let client = registered(&clients).await;
         let other = Client { id: format!("c{}", "0".repeat(32)), ..client };
-        assert!(!clients.change(&other).await.unwrap());
+        assert!(!clients.change(&other, &other).await.unwrap());
         assert_eq!(clients.find(&other.id).await.unwrap(), None);
     }
 

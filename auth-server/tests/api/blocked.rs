@@ -6,8 +6,9 @@ use std::time::Duration;
 use ambient::{Clock, Env, Secret};
 use auth_server::commands::{self, Cli, CommandError};
 use clap::Parser as _;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{RedisOptions, Store};
+use store::{Record, RedisOptions, Store};
 use tempfile::TempDir;
 use testkit::{
     oauth::{Client, Tokens},
@@ -146,6 +147,31 @@ async fn a_removed_client_may_register_again_and_has_nothing_left() {
     refused.expect_oauth_error(400, "invalid_grant");
     let unknown = place.command(&["remove", "cffffffffffffffffffffffffffffffff"]).await;
     assert!(matches!(unknown, Err(CommandError::NoClient(_))));
+}
+
+/// The command was cut off after the record was gone: given again, it ends what is left.
+#[tokio::test]
+async fn a_removal_that_was_cut_off_is_finished_by_the_next() {
+    let place = Place::new().await;
+    let client = place.one.app_with(json!({ "token_endpoint_auth_method": "none" })).await;
+    let tokens = place.one.tokens(&client).await;
+    let options = RedisOptions::new(Secret::new(place.redis.url()));
+    let table = Store::redis(&options).await.unwrap().table::<AnyClient>();
+    assert!(table.remove(&client.id).await.unwrap());
+    let said = place.says(&["remove", &client.id]).await;
+    assert!(said.contains("1 of its logins are over"), "{said}");
+    let _ = place.other.register(&words("Test client")).await.expect(201);
+    let refresh = tokens.refresh.as_deref().unwrap();
+    let refused = place.other.token(&refreshing(&client, refresh)).await;
+    refused.expect_oauth_error(400, "invalid_grant");
+}
+
+/// The record of a client, whatever is in it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct AnyClient {}
+
+impl Record for AnyClient {
+    const PREFIX: &'static str = "auth:client:";
 }
 
 #[tokio::test]

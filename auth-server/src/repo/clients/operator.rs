@@ -49,15 +49,19 @@ impl Clients {
         let heard = match self.table.get(&key).await? {
             Some(Entry::Kept(kept)) => Some(Heard::Good(kept.client.issued_at)),
             Some(Entry::Deleted { blocked: Some(_), .. }) => {
-                // It lasts as long as somebody comes.
-                self.table.get_and_keep(&key, BLOCKED).await?;
-                self.enlist(id, BLOCKED).await?;
+                self.keep_block(id, &key).await?;
                 return Ok(Standing { heard: None, is_blocked: true });
             }
             Some(Entry::Deleted { at, .. }) => at.map(Heard::Withdrawn),
             None => None,
         };
         Ok(Standing { heard, is_blocked: false })
+    }
+
+    /// A block lasts as long as somebody comes.
+    pub(super) async fn keep_block(&self, id: &str, key: &str) -> Result<(), StoreError> {
+        self.table.get_and_keep(key, BLOCKED).await?;
+        self.enlist(id, BLOCKED).await
     }
 
     /// Puts a client on the roll, for as long as it may be kept if it has got a login of this life.
