@@ -8,7 +8,7 @@ use futures_util::future::{join, join_all};
 use testkit::eventually;
 
 use crate::{
-    client::{Answer, Caller, Link},
+    client::{ANSWER_PATIENCE, Answer, Caller, Link},
     groups::Sentinels,
     linear::{Asked, MOST, Operation, Session, is_linear},
     redis::Redis,
@@ -46,6 +46,9 @@ pub(super) async fn kills(scale: Size) -> Report {
     let (histories, ()) = join(run.go(), breaks).await;
     let mut report = Report::default();
     verdict(&mut report, &histories);
+    if !report.wrong().is_empty() {
+        report.figure("what the servers say", site.logs());
+    }
     report
 }
 
@@ -87,6 +90,8 @@ fn verdict(report: &mut Report, histories: &Histories) {
     report.figure("without an answer or 503", open);
     let impossible = histories.iter().filter(|history| !is_linear::<Session>(history)).count();
     report.none("histories that cannot have happened", impossible);
+    let missing = all().filter(|one| one.ended.saturating_sub(one.began) >= ANSWER_PATIENCE);
+    report.none("requests that nobody answered", missing.count());
 }
 
 /// Sessions, and the addresses that their clients use.
