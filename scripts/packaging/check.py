@@ -188,6 +188,13 @@ def check_others(services):
     published = {int(p.split(":")[-1]) for p in services["auth-server"]["ports"]}
     forwarded = set(container["forwardPorts"])
     expect({3001, 3232} <= forwarded & published, "devcontainer.json: ports")
+    launch = json.loads(text(".vscode/launch.json"))
+    started = {each["name"]: each["cargo"] for each in launch["configurations"]}
+    for name, cargo in started.items():
+        named = cargo["filter"]["name"]
+        expect(cargo["args"][-1] == named and named in (*SERVERS, "standalone"), f"launch.json: {name}: no program {named}")
+    for each in launch["compounds"]:
+        expect(set(each["configurations"]) <= started.keys(), f"launch.json: {each['name']}: starts what is not there")
     for path in (ROOT / ".github/workflows").glob("*.yml"):
         workflow = yaml.safe_load(path.read_text())
         steps = [step for job in workflow["jobs"].values() for step in job.get("steps", [])]

@@ -146,6 +146,17 @@ impl Lifecycle {
         self.0.leaving.is_cancelled() || self.is_stopping()
     }
 
+    /// Waits until it has been asked to end, as [`is_leaving`](Self::is_leaving) says.
+    pub fn leaving(&self) -> impl Future<Output = ()> + Send + 'static {
+        let inner = Arc::clone(&self.0);
+        async move {
+            tokio::select! {
+                () = inner.leaving.cancelled() => {}
+                () = inner.soft.cancelled() => {}
+            }
+        }
+    }
+
     /// Begins to end: says so to whoever asks [`is_leaving`](Self::is_leaving), and when the time for
     /// draining is over, or somebody else has begun the stop, begins the soft stop.
     pub async fn leave(&self) {

@@ -94,6 +94,7 @@ impl Auth {
             clock: clock.clone(),
             entropy: entropy.clone(),
             watch: watch.clone(),
+            flow: flow.clone(),
         };
         let stopping = lifecycle.stopping();
         lifecycle.spawn(async move {

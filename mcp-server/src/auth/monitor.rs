@@ -20,7 +20,10 @@ use super::{
     patience::{EAGER, Patience},
     validator::Validator,
 };
-use crate::config::{AuthSettings, Discovery};
+use crate::{
+    config::{AuthSettings, Discovery},
+    flow::Flow,
+};
 
 /// How often a server is looked at that answers and is of no use, at least.
 const CALM: Duration = Duration::from_secs(10);
@@ -51,6 +54,7 @@ pub(super) struct Monitor {
     pub(super) clock: Clock,
     pub(super) entropy: Entropy,
     pub(super) watch: Watch,
+    pub(super) flow: Flow,
 }
 
 impl Monitor {
@@ -118,12 +122,14 @@ impl Monitor {
             Err(why) if why.is_final() => {
                 let why = Arc::new(why);
                 if self.watch.found(Availability::Unusable(Arc::clone(&why))) {
+                    self.flow.tell("can check no token with this authorization server", true);
                     tracing::error!(%issuer, %why, "degraded: no token can be checked");
                 }
                 CALM
             }
             Err(why) => {
                 if self.watch.found(Availability::Closed(self.last())) {
+                    self.flow.tell("does not reach the authorization server: 503", true);
                     tracing::error!(%issuer, %why, "degraded: the authorization server is away");
                 }
                 patience.spent()
@@ -140,6 +146,7 @@ impl Monitor {
         let opens = self.watch.found(open());
         let issuer = &self.settings.issuer;
         if opens {
+            self.flow.tell("reaches the authorization server", false);
             tracing::info!(%issuer, "the authorization server answers");
         }
         if changes {

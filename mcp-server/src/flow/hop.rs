@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     Kept,
     /// Between a client and the authorization server.
     Oauth,
+    /// No message: how an instance is, or what it needs.
+    State,
 }
 
 /// A step, noted by the instance that took it.
@@ -97,6 +99,11 @@ impl Hop {
         let (id, session, ms, bytes) = (None, None, None, None);
         let (request, trace) = (None, None);
         Self { at: 0, from, to, kind, what, id, session, request, trace, ms, bytes, failed: false }
+    }
+
+    /// No message, but something that happens to an instance: `is_trouble` if somebody should look.
+    pub(super) fn state(what: impl Into<String>, is_trouble: bool) -> Self {
+        Self::new(Place::Instance, Place::Instance, Kind::State, what).failed(is_trouble)
     }
 
     /// When it is; during which request and trace, if it has not been said where it belongs.

@@ -85,7 +85,7 @@ impl Flow {
             filled: Notify::new(),
             viewers: Arc::new(Semaphore::new(VIEWERS)),
         });
-        parts.lifecycle.spawn(relay::run(Arc::clone(&flow), parts.lifecycle.stopping()));
+        parts.lifecycle.spawn(relay::run(Arc::clone(&flow), parts.lifecycle.clone()));
         Self(Some(flow))
     }
 
@@ -105,6 +105,13 @@ impl Flow {
             && flow.is_watched.load(Ordering::Relaxed)
         {
             flow.add(hop().now(flow.clock.now()));
+        }
+    }
+
+    /// Says what happens to this instance, or to what it needs: `is_trouble` if somebody should look.
+    pub(crate) fn tell(&self, what: &str, is_trouble: bool) {
+        if let Some(flow) = &self.0 {
+            flow.tell(what, is_trouble);
         }
     }
 
@@ -129,6 +136,13 @@ impl Flow {
 }
 
 impl Inner {
+    /// As [`Flow::tell`].
+    fn tell(&self, what: &str, is_trouble: bool) {
+        if self.is_watched.load(Ordering::Relaxed) {
+            self.add(Hop::state(what, is_trouble).now(self.clock.now()));
+        }
+    }
+
     fn add(&self, hop: Hop) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.hops.len() >= WAITING {

@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
+use chassis::Lifecycle;
 use serde::Serialize;
-use store::Delivery;
+use store::{Delivery, StoreError};
 
 use super::{Hop, Inner};
 
@@ -45,12 +46,15 @@ const fn is_none(count: &u64) -> bool {
     *count == 0
 }
 
-pub(super) async fn run(flow: Arc<Inner>, stopping: impl Future<Output = ()>) {
+pub(super) async fn run(flow: Arc<Inner>, lifecycle: Lifecycle) {
     tokio::select! {
         () = flow.listen() => {}
         () = flow.send() => {}
-        () = stopping => {}
+        () = flow.farewell(&lifecycle) => {}
+        () = lifecycle.stopping() => {}
     }
+    flow.tell("ends: streams go on at other instances", false);
+    while !flow.is_empty() && flow.send_some().await.is_ok() {}
 }
 
 impl Inner {
@@ -63,7 +67,12 @@ impl Inner {
                         Ok(Some(Delivery::Message(_))) => {
                             self.is_watched.store(true, Ordering::Relaxed);
                         }
-                        Ok(Some(Delivery::Gap)) => {}
+                        Ok(Some(Delivery::Gap)) => {
+                            self.tell(
+                                "hears the store again: something may have been missed",
+                                true,
+                            );
+                        }
                         Ok(None) => break,
                         Err(_) => self.is_watched.store(false, Ordering::Relaxed),
                     }
@@ -80,14 +89,26 @@ impl Inner {
                 self.filled.notified().await;
             }
             self.clock.sleep(GATHER).await;
-            let (hops, lost) = self.take(BATCH);
-            let batch = Batch { instance: &self.instance, lost, hops };
-            // Texts and numbers can be written.
-            let batch = serde_json::to_string(&batch).unwrap_or_default();
-            if let Err(error) = self.bus.publish(HOPS, &batch).await {
+            if let Err(error) = self.send_some().await {
                 tracing::debug!(%error, "nobody is told of messages");
                 self.clock.sleep(PAUSE).await;
             }
         }
+    }
+
+    /// Tells some of what was noted.
+    async fn send_some(&self) -> Result<(), StoreError> {
+        let (hops, lost) = self.take(BATCH);
+        let batch = Batch { instance: &self.instance, lost, hops };
+        // Texts and numbers can be written.
+        let batch = serde_json::to_string(&batch).unwrap_or_default();
+        self.bus.publish(HOPS, &batch).await
+    }
+
+    /// Says that this instance begins to end. Never ends by itself.
+    async fn farewell(&self, lifecycle: &Lifecycle) {
+        lifecycle.leaving().await;
+        self.tell("is asked to end: new work goes to other instances", false);
+        std::future::pending::<()>().await;
     }
 }

@@ -180,6 +180,7 @@ impl Resumed {
     /// Ends a call whose instance has died, for whoever reads its stream.
     async fn bury(&mut self) {
         tracing::warn!(instance = self.runner.instance(), "a call was lost with its instance");
+        self.server.flow().tell("answers a call whose instance is gone", true);
         let begun = self.request.as_deref();
         let begun = begun.and_then(|id| serde_json::from_str::<RequestId>(id).ok());
         let Some(id) = begun.or_else(|| self.last.stream.request()) else {

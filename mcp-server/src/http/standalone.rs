@@ -299,6 +299,7 @@ impl Aside {
         let Some(calls) = &mut self.calls else { return };
         for id in calls.lost(self.server.instances(), self.server.clock().now()).await {
             tracing::warn!("a call was lost with its instance");
+            self.server.flow().tell("answers a call whose instance is gone", true);
             self.ready.push_back(Said { id: None, message: instance_lost(&id) });
         }
     }

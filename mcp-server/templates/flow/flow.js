@@ -75,6 +75,8 @@ function row(hop, order, ms) {
   const [from, to] = [order.indexOf(lane(hop, 'from')), order.indexOf(lane(hop, 'to'))];
   const [left, right] = [Math.min(from, to), Math.max(from, to)];
   const name = (index) => NAMES[order[index]] ?? order[index];
+  const way = from === to ? `at ${name(from)}` : `from ${name(from)} to ${name(to)}`;
+  const shape = from === to ? `mark from-${from}` : `arrow from-${left} to-${right} ${from < to ? 'rightwards' : 'leftwards'}`;
   const button = element(
     'button',
     { type: 'button', class: `hop ${hop.kind}${hop.failed ? ' failed' : ''}` },
@@ -82,12 +84,12 @@ function row(hop, order, ms) {
     element(
       'span',
       { class: `track lanes-${Math.min(order.length, 12)}` },
-      element('span', { class: `arrow from-${left} to-${right} ${from < to ? 'rightwards' : 'leftwards'}`, 'aria-hidden': 'true' }),
+      element('span', { class: shape, 'aria-hidden': 'true' }),
       element(
         'span',
         { class: `what from-${left}` },
         hop.what,
-        element('span', { class: 'unseen' }, `, from ${name(from)} to ${name(to)}`),
+        element('span', { class: 'unseen' }, `, ${way}`),
         ...[hop.id && `#${hop.id}`, hop.session, ms !== undefined && (ms < 1 ? '< 1 ms' : `${ms} ms`)]
           .filter(Boolean)
           .map((text) => element('span', { class: 'tag' }, text)),

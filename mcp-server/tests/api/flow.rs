@@ -10,10 +10,14 @@ use chassis::{
 };
 use serde_json::{Value, json};
 use store::Store;
-use testkit::http::Http;
+use testkit::{as_time_passes, http::Http};
 use tokio::net::TcpListener;
 
-use crate::world::{World, instance, world};
+use crate::{
+    provider::Mood,
+    providers::scene,
+    world::{World, instance, world},
+};
 
 const ON: [(&str, &str); 2] = [("MCP_AUTH", "none"), ("MCP_FLOW", "1")];
 
@@ -171,4 +175,40 @@ async fn what_an_instance_asks_of_the_server_beside_it_is_not_shown_as_a_clients
         viewer.more().await;
     }
     assert!(!viewer.seen.contains("/introspect"), "{}", viewer.seen);
+}
+
+#[tokio::test]
+async fn an_instance_that_ends_says_so_to_who_watches_at_another() {
+    let (here, there) = two_shown().await;
+    let mut viewer = Viewer::at(&here).await;
+    while !viewer.seen.contains("tools/call echo") {
+        let _ = there.modern().tool("echo", json!({ "message": "x" })).await.expect(200);
+        viewer.more().await;
+    }
+    there.lifecycle.leave().await;
+    viewer.until(&["is asked to end", "ends: streams go on"]).await;
+    let state = |hop: &&Value| hop["kind"] == "state";
+    let states: Vec<_> = viewer.hops().iter().filter(state).cloned().collect();
+    assert!(states.iter().all(|hop| hop["from"] == hop["to"] && hop.get("failed").is_none()));
+}
+
+#[tokio::test]
+async fn an_authorization_server_that_goes_and_comes_is_seen() {
+    let scene = scene(&[("MCP_FLOW", "1")]).await;
+    let (clock, step) = (scene.world.clock.clone(), Duration::from_millis(100));
+    let mut viewer = Viewer::at(&scene.world).await;
+    while !viewer.seen.contains("tools/list") {
+        assert_eq!(scene.status("good").await, 200);
+        as_time_passes(&clock, step, viewer.more()).await;
+    }
+    scene.provider.set(|script| script.metadata = Mood::Status(500));
+    scene.available(false).await;
+    let away = "does not reach the authorization server: 503";
+    as_time_passes(&clock, step, viewer.until(&[away])).await;
+    scene.provider.set(|script| script.metadata = Mood::Well);
+    scene.available(true).await;
+    as_time_passes(&clock, step, viewer.until(&["\"reaches the authorization server\""])).await;
+    let hops = viewer.hops();
+    let trouble = hops.iter().find(|hop| hop["kind"] == "state" && hop["failed"] == true);
+    assert_eq!(trouble.unwrap()["what"], away);
 }

@@ -55,6 +55,7 @@ try {
   await check('what is wanted is what is shown', () => filters(flow));
   await check('paused, nothing moves', () => pauses(flow, play));
   await check('a file that was saved is drawn again', () => savesAndOpens(flow));
+  await check('what happens to an instance is drawn on its line', () => tells(flow));
   await check('what has happened is gone through step by step', () => steps(flow));
   await check('what is away is said, until it is back', () => troubled(flow));
   await check('it looks right and can be read', () => looks(flow));
@@ -133,14 +134,38 @@ async function pauses(flow, play) {
 }
 
 async function savesAndOpens(flow) {
-  const [file] = await Promise.all([flow.waitForEvent('download'), flow.locator('#save').click()]);
-  const path = await file.path();
+  const path = await saved(flow);
   const lines = readFileSync(path, 'utf8').trim().split('\n');
   assert.ok(lines.length > 10 && lines.every((line) => JSON.parse(line).what));
   await flow.locator('#clear').click();
   await flow.locator('#empty').waitFor();
   await flow.locator('#open').setInputFiles(path);
   await flow.locator('#status', { hasText: `${lines.length} of ${lines.length}` }).waitFor();
+}
+
+async function tells(flow) {
+  const at = Date.now();
+  const state = (what, more) => ({ at, from: 'instance', to: 'instance', kind: 'state', what, instance: 'beef', ...more });
+  const hops = [state('is asked to end'), state('does not reach the authorization server: 503', { failed: true })];
+  const drawn = await flow.locator('#hops .hop').count();
+  const buffer = Buffer.from(hops.map((hop) => JSON.stringify(hop)).join('\n'));
+  const before = await saved(flow);
+  await flow.locator('#open').setInputFiles({ name: 'state.ndjson', mimeType: 'application/x-ndjson', buffer });
+  await flow.locator('#status', { hasText: '2 of 2' }).waitFor();
+  const marks = flow.locator('#hops .state .mark');
+  assert.equal(await marks.count(), 2);
+  const [mark, lane] = [await marks.first().boundingBox(), await flow.locator('#lanes > span').nth(1).boundingBox()];
+  const middle = ({ x, width }) => x + width / 2;
+  assert.ok(Math.abs(middle(mark) - middle(lane)) < 8, `${JSON.stringify(mark)} in ${JSON.stringify(lane)}`);
+  assert.match(await flow.locator('#hops .failed .what').textContent(), /, at instance beef$/);
+  await flow.screenshot({ path: join(SHOTS, 'flow-states.png'), fullPage: true });
+  await flow.locator('#open').setInputFiles(before);
+  await flow.locator('#status', { hasText: `${drawn} of ${drawn}` }).waitFor();
+}
+
+async function saved(flow) {
+  const [file] = await Promise.all([flow.waitForEvent('download'), flow.locator('#save').click()]);
+  return file.path();
 }
 
 async function steps(flow) {
