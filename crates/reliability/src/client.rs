@@ -18,7 +18,7 @@ use crate::{
 const REVISION: &str = "2025-11-25";
 /// How long an answer that comes at once is waited for before it counts as lost: longer than anything
 /// that is promised.
-pub const ANSWER_PATIENCE: Duration = Duration::from_mins(1);
+const ANSWER_PATIENCE: Duration = Duration::from_mins(1);
 /// How long a stream is waited for before it counts as lost.
 const STREAM_PATIENCE: Duration = Duration::from_mins(2);
 
