@@ -18,7 +18,7 @@ use shared::mcp::{
     Params, RequestId, RequestMeta, Revision, headers, keys,
 };
 
-use crate::http::Rejection;
+use crate::http::{Rejection, SERVED, SERVED_BY_STDIO};
 
 /// What a POST is.
 #[derive(Debug, PartialEq)]
@@ -88,6 +88,14 @@ enum Header<'a> {
 }
 
 impl<'a> Header<'a> {
+    /// The revisions of the transport that it comes over.
+    const fn served(&self) -> &'static [Revision] {
+        match self {
+            Self::None => &SERVED_BY_STDIO,
+            Self::Absent | Self::Modern(_) | Self::Legacy(_) | Self::Unknown(_) => &SERVED,
+        }
+    }
+
     fn read(headers: &'a HeaderMap) -> Self {
         let mut values = headers.get_all(headers::PROTOCOL_VERSION).iter();
         let Some(value) = values.next() else { return Self::Absent };
@@ -198,7 +206,7 @@ fn whole(
             keys::PROTOCOL_VERSION
         )));
     }
-    let revision = modern_revision(claimed)?;
+    let revision = modern_revision(header, claimed)?;
     if *header == Header::Absent {
         return Err(Rejection::header_mismatch("Missing header: MCP-Protocol-Version"));
     }
@@ -206,10 +214,10 @@ fn whole(
 }
 
 /// The revision without sessions that a claim names.
-fn modern_revision(claimed: &str) -> Result<Revision, Rejection> {
+fn modern_revision(header: &Header<'_>, claimed: &str) -> Result<Revision, Rejection> {
     let named = claimed.parse::<Revision>().ok();
     let modern = named.filter(|revision| revision.era() == Kind::Modern);
-    modern.ok_or_else(|| Rejection::unsupported_version(claimed))
+    modern.ok_or_else(|| Rejection::unsupported_version(claimed, header.served()))
 }
 
 /// A notification claims a revision and nothing else: what the client can do, which a request must
@@ -235,7 +243,7 @@ fn is_modern_note(header: &Header<'_>, params: Option<&Params>) -> Result<bool, 
         if header.text().is_some_and(|header| header != claimed) {
             return Err(Rejection::header_mismatch("MCP-Protocol-Version differs from `_meta`"));
         }
-        return modern_revision(&claimed).map(|_| true);
+        return modern_revision(header, &claimed).map(|_| true);
     }
     if matches!(header, Header::Modern(_)) {
         return Ok(true);

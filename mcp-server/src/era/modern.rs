@@ -29,8 +29,8 @@ use crate::{
     Server,
     auth::{self, Caller},
     http::{
-        Answer, Form, LastWords, Outbox, Rejection, Requests, Running, SERVED, Said, error_message,
-        to_bytes,
+        Answer, Form, LastWords, Outbox, Rejection, Requests, Running, SERVED, SERVED_BY_STDIO,
+        Said, error_message, to_bytes,
     },
     operation::{self, Asked},
     session::Transport,
@@ -119,7 +119,8 @@ fn call_of(
         }
         Ok(ClientRequest::Discover) => {
             let server = server.clone();
-            Box::pin(async move { answer(&server, &envelope.id, discover(&server)) })
+            let revisions: &[_] = if headers.is_some() { &SERVED } else { &SERVED_BY_STDIO };
+            Box::pin(async move { answer(&server, &envelope.id, discover(&server, revisions)) })
         }
         Ok(ClientRequest::Listen(params)) => {
             listenable(form, &params, &envelope)?;
@@ -329,10 +330,10 @@ async fn listen(
     }
 }
 
-fn discover(server: &Server) -> ServerResult {
+fn discover(server: &Server, revisions: &[Revision]) -> ServerResult {
     ServerResult::Discover(DiscoverResult {
         head: Head::default(),
-        supported_versions: SERVED.to_vec(),
+        supported_versions: revisions.to_vec(),
         capabilities: server.features().capabilities(Revision::V2026_07_28),
         instructions: server.features().instructions().map(str::to_owned),
         cache: None,

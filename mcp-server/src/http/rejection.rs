@@ -71,12 +71,11 @@ impl Rejection {
     }
 
     /// A revision that is not served to stateless requests: 400 and -32022.
-    pub(crate) fn unsupported_version(requested: &str) -> Self {
+    pub(crate) fn unsupported_version(requested: &str, served: &[Revision]) -> Self {
         // A legacy revision that is claimed by a stateless request must not be listed, or the
         // client would try it again the same way.
         let claimed_legacy = requested.parse::<Revision>().is_ok();
-        let supported =
-            SERVED.into_iter().filter(|r| !claimed_legacy || *r == Revision::V2026_07_28);
+        let supported = served.iter().filter(|r| !claimed_legacy || **r == Revision::V2026_07_28);
         let data = json!({ "supported": supported.collect::<Vec<_>>(), "requested": requested });
         let code = ErrorCode::UNSUPPORTED_PROTOCOL_VERSION;
         let error = ErrorObject::new(code, "Unsupported protocol version").with_data(data);
@@ -151,6 +150,15 @@ pub(crate) struct Rejected(pub(crate) ErrorCode);
 /// The revisions of the endpoint, newest first.
 pub(crate) const SERVED: [Revision; 4] =
     [Revision::V2026_07_28, Revision::V2025_11_25, Revision::V2025_06_18, Revision::V2025_03_26];
+
+/// The revisions over standard input and output, newest first: all of them.
+pub(crate) const SERVED_BY_STDIO: [Revision; 5] = [
+    Revision::V2026_07_28,
+    Revision::V2025_11_25,
+    Revision::V2025_06_18,
+    Revision::V2025_03_26,
+    Revision::V2024_11_05,
+];
 
 impl From<MalformedMessage> for Rejection {
     fn from(malformed: MalformedMessage) -> Self {
@@ -261,11 +269,12 @@ mod tests {
     #[test]
     fn a_refused_version_is_answered_with_what_is_served() {
         let listed = |requested| {
-            let data = Rejection::unsupported_version(requested).error.data.unwrap();
-            data["supported"].as_array().unwrap().len()
+            let rejected = |served| Rejection::unsupported_version(requested, served).error.data;
+            let count = |served| rejected(served).unwrap()["supported"].as_array().unwrap().len();
+            (count(&SERVED), count(&SERVED_BY_STDIO))
         };
-        assert_eq!(listed("v999.0.0"), SERVED.len());
-        assert_eq!(listed("2025-06-18"), 1);
+        assert_eq!(listed("v999.0.0"), (SERVED.len(), SERVED_BY_STDIO.len()));
+        assert_eq!(listed("2025-06-18"), (1, 1));
     }
 
     #[test]

@@ -55,7 +55,12 @@ async fn a_stateless_request_needs_no_session_and_may_come_beside_one() {
     pipe.revision = Revision::V2026_07_28;
     pipe.stateless(1, "server/discover", json!({}), &json!({})).await;
     let discovered = pipe.next().await.unwrap();
-    assert_eq!(discovered["result"]["supportedVersions"][0], "2026-07-28");
+    let all = ["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"];
+    assert_eq!(discovered["result"]["supportedVersions"], json!(all));
+    let meta = json!({ keys::PROTOCOL_VERSION: "2099-01-01", keys::CLIENT_CAPABILITIES: {} });
+    pipe.request(3, "server/discover", json!({ "_meta": meta })).await;
+    let refused = pipe.next().await.unwrap();
+    assert_eq!(refused["error"]["data"]["supported"], json!(all));
     drop(pipe.initialize(Revision::V2025_11_25, json!({})).await);
     pipe.revision = Revision::V2026_07_28;
     pipe.stateless(2, "tools/call", echo("modern"), &json!({})).await;
