@@ -100,6 +100,14 @@ impl Conclusion {
         }
         let Self { user, auth_time, consent, login } = self;
         let (apps, now) = (&server.repo().apps, server.now());
+        let (life, client_id) = (server.lifetimes().family, request.client_id.clone());
+        let family = login.unwrap_or_else(|| family_name(server.entropy()));
+        server.repo().clients.enlist_login(&client_id, life).await?;
+        apps.enter(&user.sub, (&client_id, &family), life).await?;
+        // Who blocks a client ends the logins that are noted; one that is noted too late sees the block.
+        if server.is_blocked(&client_id).await? {
+            return Err(ConclusionError::Blocked(client_id));
+        }
         let event = match consent {
             Consent::Remembered => Event::ConsentRemembered,
             Consent::Given => {
@@ -109,8 +117,13 @@ impl Conclusion {
                 Event::ConsentGiven
             }
         };
+        event.line().client(&client_id).subject(&user.sub).login(&family).write();
+        for login in apps.surplus(&user.sub).await? {
+            server.repo().tokens.revoke_family(&login.family, life).await?;
+            apps.leave(&user.sub, &login).await?;
+            Event::LoginDisplaced.line().subject(&user.sub).login(&login.family).write();
+        }
         let AuthorizationRequest {
-            client_id,
             redirect_uri,
             state,
             challenge,
@@ -120,20 +133,6 @@ impl Conclusion {
             key,
             ..
         } = request;
-        let family = login.unwrap_or_else(|| family_name(server.entropy()));
-        event.line().client(&client_id).subject(&user.sub).login(&family).write();
-        let life = server.lifetimes().family;
-        server.repo().clients.enlist_login(&client_id, life).await?;
-        apps.enter(&user.sub, (&client_id, &family), life).await?;
-        // Who blocks a client ends the logins that are noted; one that is noted too late sees the block.
-        if server.is_blocked(&client_id).await? {
-            return Err(ConclusionError::Blocked(client_id));
-        }
-        for login in apps.surplus(&user.sub).await? {
-            server.repo().tokens.revoke_family(&login.family, life).await?;
-            apps.leave(&user.sub, &login).await?;
-            Event::LoginDisplaced.line().subject(&user.sub).login(&login.family).write();
-        }
         let ticket: AuthorizationCode = Ticket::random(server.entropy());
         let code = Code {
             grant: Grant { client_id, user, scope, resource, auth_time: Some(auth_time), key },

@@ -17,6 +17,7 @@ use testkit::{
 
 use crate::{
     client_documents::{Host, open},
+    log::Log,
     support::{CALLBACK, PASSWORD, World, approve, redemption, refreshing, sign_in},
 };
 
@@ -117,6 +118,7 @@ async fn a_blocked_registration_is_not_made_again_and_a_blocked_document_is_not_
 
 #[tokio::test]
 async fn a_client_that_is_blocked_while_its_user_is_asked_gets_nothing() {
+    let log = Log::keep();
     let (place, host) = (Place::new().await, Host::start().await);
     for client in [place.one.app().await, host.client()] {
         let mut browser = place.one.browser();
@@ -127,6 +129,8 @@ async fn a_client_that_is_blocked_while_its_user_is_asked_gets_nothing() {
         let _ = place.says(&["block", &client.id]).await;
         let end = sign_in(&mut browser, &login, "alice", PASSWORD).await.page();
         assert!(end.expect(403).text().contains("blocked here"));
+        let given = log.audit("consent.given", Some(&client.id));
+        assert_eq!(given.len(), 1, "that for the code before: {given:?}");
         let _ = place.says(&["unblock", &client.id]).await;
         let late = place.one.token(&redemption(&client, &before, &code)).await;
         late.expect_oauth_error(400, "invalid_grant");

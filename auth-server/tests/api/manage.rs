@@ -152,6 +152,31 @@ async fn of_two_changes_at_once_no_secret_is_lost_that_was_told() {
     }
 }
 
+#[tokio::test]
+async fn a_change_that_names_the_secret_keeps_the_one_before_and_another_that_does_not_ends_it() {
+    let server = RedisServer::start().await;
+    let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
+    let world = World::on(store, World::clock()).await;
+    let client = world.confidential().await;
+    let mut refresh = world.tokens(&client).await.refresh.unwrap();
+    let unnamed = json!({ "redirect_uris": [CALLBACK] });
+    let changed = async |words: &Value| {
+        let told = manage(&world, &client, Method::PUT, Some(words)).await.expect(200).json();
+        told["client_secret"].as_str().map(str::to_owned)
+    };
+    let second = Client { secret: changed(&unnamed).await, ..client.clone() };
+    let named = json!({ "redirect_uris": [CALLBACK], "client_secret": second.secret });
+    assert_eq!(changed(&named).await, None);
+    for client in [&client, &second] {
+        refresh = Tokens::read(&world.refresh(client, &refresh).await).refresh.unwrap();
+    }
+    let third = Client { secret: changed(&unnamed).await, ..client.clone() };
+    world.refresh(&client, &refresh).await.expect_oauth_error(401, "invalid_client");
+    for client in [&second, &third] {
+        refresh = Tokens::read(&world.refresh(client, &refresh).await).refresh.unwrap();
+    }
+}
+
 /// Deletes a client that has tokens and a code, and looks whether anything of it is left.
 async fn delete(world: &World) {
     let client = world.confidential().await;

@@ -96,10 +96,14 @@ async fn accept(listener: TcpListener, backends: Vec<Arc<Backend>>) {
     let next = AtomicUsize::new(0);
     loop {
         tokio::select! {
-            Ok((client, _)) = listener.accept() => {
-                let turn = next.fetch_add(1, Ordering::Relaxed);
-                connections.spawn(pass(client, in_turn(&backends, turn)));
-            }
+            accepted = listener.accept() => match accepted {
+                Ok((client, _)) => {
+                    let turn = next.fetch_add(1, Ordering::Relaxed);
+                    connections.spawn(pass(client, in_turn(&backends, turn)));
+                }
+                // There are too many files open. Some are closed soon.
+                Err(_) => Clock::system().sleep(PROBE).await,
+            },
             Some(_) = connections.join_next() => {}
         }
     }

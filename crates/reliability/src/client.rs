@@ -16,6 +16,9 @@ use crate::{
 
 /// The revision that is spoken.
 const REVISION: &str = "2025-11-25";
+/// How long an answer that comes at once is waited for before it counts as lost: longer than anything
+/// that is promised.
+const ANSWER_PATIENCE: Duration = Duration::from_mins(1);
 /// How long a stream is waited for before it counts as lost.
 const STREAM_PATIENCE: Duration = Duration::from_mins(2);
 
@@ -55,6 +58,18 @@ impl Answer {
         self.status == Some(StatusCode::OK) && self.body.get("error").is_none()
     }
 
+    /// Whether its status is that of a success, whatever its body says.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        self.status.is_some_and(|status| status.is_success())
+    }
+
+    /// Whether it has not come although its connection did not break.
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.status.is_none() && self.took >= ANSWER_PATIENCE
+    }
+
     /// The status as a number; zero when there was no answer.
     #[must_use]
     pub fn code(&self) -> u16 {
@@ -88,16 +103,15 @@ impl Caller {
         });
         let message =
             json!({ "jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params });
-        let watch = Clock::system().stopwatch();
-        let Ok(response) = self.post(&message).send().await else {
-            return Err(Answer::none(watch.elapsed()));
-        };
-        let name = response.headers().get("mcp-session-id").and_then(|name| name.to_str().ok());
-        match name.map(str::to_owned) {
-            Some(session) if response.status().is_success() => {
-                Ok(Link { caller: self.clone(), session })
-            }
-            _ => Err(Answer::read(response, watch.elapsed()).await),
+        let (mut name, request) = (None, self.post(&message));
+        let answer = Answer::to(request, |response| {
+            let header = response.headers().get("mcp-session-id");
+            name = header.and_then(|name| name.to_str().ok()).map(str::to_owned);
+        })
+        .await;
+        match name {
+            Some(session) if answer.is_success() => Ok(Link { caller: self.clone(), session }),
+            _ => Err(answer),
         }
     }
 
@@ -124,11 +138,7 @@ impl Link {
     pub async fn call(&self, method: &str, params: Value) -> Answer {
         let id = Entropy::system().hex::<8>();
         let message = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-        let watch = Clock::system().stopwatch();
-        match self.dressed(self.caller.post(&message)).send().await {
-            Ok(response) => Answer::read(response, watch.elapsed()).await,
-            Err(_) => Answer::none(watch.elapsed()),
-        }
+        Answer::to(self.dressed(self.caller.post(&message)), |_| ()).await
     }
 
     /// Calls `echo`; whether the text came back is part of success.
@@ -180,11 +190,7 @@ impl Link {
     /// Ends the session.
     pub async fn end(&self) -> Answer {
         let request = self.caller.http.delete(&self.caller.endpoint);
-        let watch = Clock::system().stopwatch();
-        match self.dressed(request.bearer_auth(&self.caller.token)).send().await {
-            Ok(response) => Answer::read(response, watch.elapsed()).await,
-            Err(_) => Answer::none(watch.elapsed()),
-        }
+        Answer::to(self.dressed(request.bearer_auth(&self.caller.token)), |_| ()).await
     }
 
     /// Opens the stream of the session, or takes up another one.
@@ -287,6 +293,18 @@ async fn read(mut response: Response, seen: &mut Seen, place: &mut Place) {
 }
 
 impl Answer {
+    /// The answer to a request, all of which comes at once; `seen` sees its head.
+    async fn to(request: RequestBuilder, seen: impl FnOnce(&Response)) -> Self {
+        let (clock, watch) = (Clock::system(), Clock::system().stopwatch());
+        let exchange = async {
+            let response = request.send().await.ok()?;
+            seen(&response);
+            Some(Self::read(response, watch.elapsed()).await)
+        };
+        let answer = clock.timeout(ANSWER_PATIENCE, exchange).await.ok().flatten();
+        answer.unwrap_or_else(|| Self::none(watch.elapsed()))
+    }
+
     fn none(took: Duration) -> Self {
         Self { status: None, has_retry_after: false, body: Value::Null, took }
     }

@@ -3,14 +3,18 @@
 use std::{
     io::{self, Write as _},
     process::ExitCode,
+    time::Duration,
 };
 
 use ambient::Clock;
 use reliability::{
-    report::Size,
+    report::{Report, Size},
     standstill::Standstill,
     tests::{TESTS, Test},
 };
+
+/// How long one test may take, small and full.
+const LONGEST: [Duration; 2] = [Duration::from_mins(4), Duration::from_hours(1)];
 
 const HELP: &str = "\
 Usage: cargo xtask reliability [--full] [TEST…]
@@ -76,7 +80,12 @@ enum Outcome {
 async fn attempt(test: &Test, size: Size) -> Outcome {
     say(&format!("{}: {}\n", test.name, test.about));
     let (watch, machine) = (Clock::system().stopwatch(), Standstill::watch());
-    let report = (test.run)(size).await;
+    // Whatever hangs is named, and the tests after it still run.
+    let limit = size.pick(LONGEST[0], LONGEST[1]);
+    let report = match Clock::system().timeout(limit, (test.run)(size)).await {
+        Ok(report) => report,
+        Err(_) => Report::unfinished(limit),
+    };
     let (seconds, still) = (watch.elapsed().as_secs(), machine.longest().as_millis());
     say(&format!("{report}  {:<44} {still} ms\n", "the machine stood still for, at most"));
     say(&format!("  {:<44} {seconds} s\n\n", "took"));

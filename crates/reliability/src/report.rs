@@ -37,6 +37,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// Of a test that did not come to its end.
+    #[must_use]
+    pub fn unfinished(limit: Duration) -> Self {
+        Self { lines: Vec::new(), wrong: vec![format!("it did not end within {limit:?}")] }
+    }
+
     /// A measured figure.
     pub fn figure(&mut self, name: &str, value: impl fmt::Display) {
         self.lines.push(format!("{name:<44} {value}"));

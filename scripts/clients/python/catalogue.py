@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import sys
-import traceback
 from typing import Any
 from urllib.parse import urljoin
 
@@ -21,6 +20,7 @@ from mcp import Client
 from mcp.client.sse import sse_client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 
+from checks import report
 from recorded import CALLS, TASKS, differs
 
 SERVER = StdioServerParameters(
@@ -147,18 +147,8 @@ async def _walk(transport: Any, mode: str) -> None:
 
 
 async def main() -> int:
-    passed = failed = 0
-    for name, way in WAYS.items():
-        try:
-            await _walk(*way())
-        except Exception:
-            failed += 1
-            print(f"FAILED  python {name}: the whole catalogue\n{traceback.format_exc()}")
-        else:
-            passed += 1
-            print(f"ok      python {name}: the whole catalogue")
-    print(f"{passed} passed, {failed} failed")
-    return 0 if passed and not failed else 1
+    checks = [(f"python {name}: the whole catalogue", lambda way=way: _walk(*way())) for name, way in WAYS.items()]
+    return await report(checks)
 
 
 if __name__ == "__main__":

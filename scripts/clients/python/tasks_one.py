@@ -9,8 +9,8 @@ usage: MCP_SERVER=target/debug/mcp-server MCP_OPEN_URL=http://localhost:3232/mcp
 
 import asyncio
 import sys
-import traceback
 import warnings
+from functools import partial
 from typing import Any
 
 from mcp import ClientSession, StdioServerParameters, types
@@ -20,6 +20,7 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamablehttp_client
 from mcp.shared.experimental.tasks.in_memory_task_store import InMemoryTaskStore
 
+from checks import report
 from recorded import TASKS, differs
 from tour import COMMAND, OPEN_URL, PATIENCE, SSE_URL
 
@@ -91,23 +92,15 @@ async def _run(transport: Any, task: dict[str, Any]) -> None:
     assert not wrong, wrong
 
 
+def _name(way: str, task: dict[str, Any]) -> str:
+    whose = "a task of its own" if "question" in task else "a task of the server"
+    return f"mcp 1.x {way}: {task['params']['name']}, as {whose}"
+
+
 async def main() -> int:
-    passed = failed = 0
-    for way, transport in WAYS.items():
-        for task in TASKS:
-            whose = "a task of its own" if "question" in task else "a task of the server"
-            name = f"mcp 1.x {way}: {task['params']['name']}, as {whose}"
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    await _run(transport, task)
-            except Exception:
-                failed += 1
-                print(f"FAILED  {name}\n{traceback.format_exc()}")
-            else:
-                passed += 1
-                print(f"ok      {name}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 0 if passed and not failed else 1
+    tried = [(way, transport, task) for way, transport in WAYS.items() for task in TASKS]
+    checks = [(_name(way, task), partial(_run, transport, task)) for way, transport, task in tried]
+    return await report(checks, PATIENCE)
 
 
 if __name__ == "__main__":

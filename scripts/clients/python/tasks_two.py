@@ -8,8 +8,8 @@ usage: MCP_SERVER=target/debug/mcp-server MCP_OPEN_URL=http://localhost:3232/mcp
 
 import asyncio
 import sys
-import traceback
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 import mcp_types as types
@@ -19,6 +19,7 @@ from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from pydantic import Field
 
+from checks import report
 from recorded import TASKS, differs
 from tour import COMMAND, OPEN_URL, PATIENCE
 
@@ -124,21 +125,9 @@ async def cancelled(transport: Any) -> None:
 
 
 async def main() -> int:
-    passed = failed = 0
-    for way, transport in WAYS.items():
-        for run in (followed, asked, cancelled):
-            name = f"mcp 2.x {way}: {run.__name__}"
-            try:
-                async with asyncio.timeout(PATIENCE):
-                    await run(transport)
-            except Exception:
-                failed += 1
-                print(f"FAILED  {name}\n{traceback.format_exc()}")
-            else:
-                passed += 1
-                print(f"ok      {name}", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 0 if passed and not failed else 1
+    tried = [(way, transport, run) for way, transport in WAYS.items() for run in (followed, asked, cancelled)]
+    checks = [(f"mcp 2.x {way}: {run.__name__}", partial(run, transport)) for way, transport, run in tried]
+    return await report(checks, PATIENCE)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ pub struct IntrospectionRequest {
     pub token: Sensitive,
 }
 
-/// The answer. There is one shape of "no", which says nothing more.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The answer, to be written: whoever reads one goes by `active`, and not by which members there are.
+/// There is one shape of "no", which says nothing more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum IntrospectionResponse {
     /// The token is good, now and for the resource server that asks, and stands for this.
@@ -32,7 +33,7 @@ pub struct Confirmation {
 }
 
 /// What a good token stands for (RFC 7662 section 2.2).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ActiveToken {
     /// That it is good. A member like the others: beside them, it would be collected with them in a map
     /// for every answer.
@@ -50,7 +51,7 @@ pub struct ActiveToken {
     /// When it was issued, in whole seconds since the Unix epoch.
     pub iat: u64,
     /// Before when it is not good: when it was issued. None of an authorization server that does not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub nbf: Option<u64>,
     /// Who has allowed it: a stable identifier.
     pub sub: String,
@@ -61,7 +62,7 @@ pub struct ActiveToken {
     /// The name of the token, which is no secret.
     pub jti: String,
     /// The key without which it is of no use.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cnf: Option<Confirmation>,
 }
 
@@ -69,7 +70,7 @@ impl IntrospectionResponse {
     /// The token is good.
     #[must_use]
     pub fn active(token: ActiveToken) -> Self {
-        Self::Active(Box::new(ActiveToken { active: true, ..token }))
+        Self::Active(Box::new(token))
     }
 
     /// The token is unknown, expired, revoked or none of the caller's business.
@@ -109,8 +110,5 @@ mod tests {
         let response = IntrospectionResponse::active(token);
         let written = serde_json::to_value(&response).unwrap();
         assert_eq!((&written["active"], &written["exp"]), (&true.into(), &2.into()));
-        assert_eq!(serde_json::from_value::<IntrospectionResponse>(written).unwrap(), response);
-        let read = serde_json::from_str::<IntrospectionResponse>(r#"{"active":false}"#).unwrap();
-        assert_eq!(read, IntrospectionResponse::inactive());
     }
 }
