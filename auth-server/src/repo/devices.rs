@@ -60,8 +60,8 @@ impl Devices {
     ) -> Result<bool, StoreError> {
         let name = ticket.digest();
         let lead = Lead { device: name.as_str().to_owned() };
-        let led = self.names.alias(&user_code.name());
-        if !self.leads.claim(&led, &lead, DEVICE_LIFE).await? {
+        let alias = self.names.alias(&user_code.name());
+        if !self.leads.claim(&alias, &lead, DEVICE_LIFE).await? {
             return Ok(false);
         }
         self.waiting.put(name.as_str(), device, DEVICE_LIFE + REMAINS).await?;
@@ -73,8 +73,8 @@ impl Devices {
         &self,
         user_code: &UserCode,
     ) -> Result<Option<(String, Device)>, StoreError> {
-        for led in self.names.aliases(&user_code.name()) {
-            if let Some(Lead { device: name }) = self.leads.get(&led).await? {
+        for alias in self.names.aliases(&user_code.name()) {
+            if let Some(Lead { device: name }) = self.leads.get(&alias).await? {
                 return Ok(self.get(&name).await?.map(|device| (name, device)));
             }
         }
@@ -111,8 +111,8 @@ impl Devices {
         let decided = |device: Device| device.decided(code.clone(), now).ok_or(());
         let device = changed(self.waiting.update(name, decided).await)?;
         if let Some(device) = &device {
-            for led in self.names.aliases(&device.user_code) {
-                self.leads.remove(&led).await?;
+            for alias in self.names.aliases(&device.user_code) {
+                self.leads.remove(&alias).await?;
             }
         }
         Ok(device.is_some())
