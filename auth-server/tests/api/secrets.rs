@@ -72,11 +72,9 @@ struct Kept {
 /// What a Redis answers to one command: the texts of a list, or of its one line.
 async fn ask(server: &RedisServer, command: &[&str]) -> Vec<Vec<u8>> {
     let mut stream = TcpStream::connect(("127.0.0.1", server.port())).await.unwrap();
-    let mut bytes = format!("*{}\r\n", command.len());
-    for part in command {
-        bytes.push_str(&format!("${}\r\n{part}\r\n", part.len()));
-    }
-    bytes.push_str("*1\r\n$4\r\nQUIT\r\n");
+    let sized = |part: &&str| format!("${}\r\n{part}\r\n", part.len());
+    let parts: Vec<String> = command.iter().map(sized).collect();
+    let bytes = format!("*{}\r\n{}*1\r\n$4\r\nQUIT\r\n", command.len(), parts.concat());
     stream.write_all(bytes.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
