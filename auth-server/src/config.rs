@@ -162,6 +162,15 @@ impl Config {
     /// Where it listens when nobody says otherwise.
     pub const PORT: u16 = 3001;
 
+    /// The store of one who can read what is known of users. What is in memory nobody else reads.
+    pub(crate) fn sealed(&self, store: &Store, entropy: &Entropy) -> Store {
+        if store.is_shared() {
+            store.sealed(self.signing_keys.seal(entropy))
+        } else {
+            store.clone()
+        }
+    }
+
     /// The signing keys that all instances on this store share.
     pub(crate) fn keys(&self, store: &Store, clock: &Clock, entropy: &Entropy) -> Keys {
         let policy = Policy {

@@ -126,6 +126,7 @@ impl AuthServer {
         parts: Parts,
         telemetry: Telemetry,
     ) -> Result<Self, StartError> {
+        let parts = Parts { store: config.sealed(&parts.store, &parts.entropy), ..parts };
         let metrics = AuthMetrics::new(telemetry.metrics(), config.issuer.is_https(), &parts.clock);
         let mcp_base = Url::parse(&config.mcp_base).map_err(StartError::McpBase)?;
         let policy = config.documents.clone();

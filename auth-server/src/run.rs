@@ -110,7 +110,10 @@ fn announce(server: &AuthServer, listener: &TcpListener) {
         );
     }
     if server.store().is_shared() && server.config().signing_keys.is_development() {
-        tracing::warn!("AUTH_SECRET is not set: the signing keys in Redis are open to everybody");
+        tracing::warn!(
+            "AUTH_SECRET is not set: the signing keys and what is known of users are open to \
+             everybody who reads Redis"
+        );
     }
     if server.config().documents.allow_private {
         tracing::warn!("AUTH_CIMD_ALLOW_PRIVATE is on: client documents are read from anywhere");

@@ -63,7 +63,11 @@ fn secrets(config: &Config) -> Vec<(&'static str, Finding)> {
     };
     let is_open = config.redis.is_some() && config.signing_keys.is_development();
     let keys = is_open.then(|| {
-        Doubtful("AUTH_SECRET is not set: the signing keys in Redis are open to everybody".into())
+        Doubtful(
+            "AUTH_SECRET is not set: the signing keys and what is known of users are open to \
+                  everybody who reads Redis"
+                .into(),
+        )
     });
     let clients = config.clients.has_clear_secrets.then(|| {
         Doubtful("AUTH_CLIENTS_FILE has secrets in clear; write client_secret_sha256".into())

@@ -43,7 +43,8 @@ pub(super) struct Registered {
 
 impl Registered {
     pub(super) fn new(store: &Store, config: &Config, world: &World) -> Self {
-        let repo = Repo::new(store, &world.clock, config.strangers.may_register);
+        let store = config.sealed(store, &world.entropy);
+        let repo = Repo::new(&store, &world.clock, config.strangers.may_register);
         Self { repo, life: config.lifetimes.family }
     }
 

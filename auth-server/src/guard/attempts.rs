@@ -52,8 +52,10 @@ impl Attempts {
 impl Guard {
     /// Begins an attempt to log in to an account, whether there is one of this name or not.
     pub(crate) async fn begin_login(&self, name: &str, caller: &Caller) -> Result<Login, Refusal> {
-        let account = format!("account:{}", sha256_hex(&["account", name]));
-        let address = caller.prefix().map(|prefix| format!("address:{prefix}"));
+        let names = &self.0.names;
+        let account = format!("account:{}", names.alias(&sha256_hex(&["account", name])));
+        let address = caller.prefix();
+        let address = address.map(|prefix| format!("address:{}", names.alias(&prefix)));
         if let Some(address) = &address {
             self.attempt(address, &self.0.settings.address_ladder).await?;
         }

@@ -33,6 +33,7 @@ pub(crate) struct Guard(Arc<Inner>);
 struct Inner {
     settings: GuardSettings,
     clock: Clock,
+    names: Store,
     counts: Counter,
     attempts: Table<Attempts>,
 }
@@ -50,7 +51,7 @@ impl Guard {
     /// Nothing has been counted yet, or what others have counted in the same store.
     pub(crate) fn new(settings: GuardSettings, clock: Clock, store: &Store) -> Self {
         let (counts, attempts) = (store.counter(COUNTS), store.table());
-        Self(Arc::new(Inner { settings, clock, counts, attempts }))
+        Self(Arc::new(Inner { settings, clock, names: store.clone(), counts, attempts }))
     }
 
     /// Which hops are believed about where a request comes from.
@@ -63,7 +64,7 @@ impl Guard {
     /// and then all the world would share one budget.
     pub(crate) async fn spend(&self, budget: Budget, caller: &Caller) -> Result<(), Refusal> {
         match caller.prefix() {
-            Some(prefix) => self.count(budget, &prefix).await,
+            Some(prefix) => self.count(budget, &self.0.names.alias(&prefix)).await,
             None => Ok(()),
         }
     }

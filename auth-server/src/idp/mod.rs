@@ -71,6 +71,7 @@ struct Login {
 
 impl Record for Login {
     const PREFIX: &'static str = "auth:idp:";
+    const SEALED: bool = true;
 }
 
 impl Idp {

@@ -7,6 +7,8 @@ use ambient::{
     values::{BaseUrl, Seconds},
 };
 
+use store::Seal;
+
 use super::{Sealer, SigningAlgorithm};
 
 /// Shorter secrets can be guessed by who has the store.
@@ -23,9 +25,10 @@ pub struct SigningKeys {
     pub algorithm: SigningAlgorithm,
     /// How long a key signs.
     pub period: Duration,
-    /// What private keys are sealed with in the store; none on a developer's machine.
+    /// What private keys and records about people are sealed with in the store; none on a
+    /// developer's machine.
     pub secret: Option<Secret>,
-    /// What they were sealed with before the secret was changed.
+    /// What those were sealed with before the secret was changed.
     pub previous: Option<Secret>,
 }
 
@@ -37,11 +40,10 @@ impl SigningKeys {
         let algorithm = read
             .setting("AUTH_SIGNING_ALG", "How tokens are signed: ES256, RS256 or EdDSA.")
             .or(SigningAlgorithm::default());
-        let meaning =
-            "Secret that the signing keys in Redis are sealed with, 32 characters or more.";
+        let meaning = "Secret that the signing keys and what is known of users are sealed with in \
+                       Redis, 32 characters or more.";
         let secret = read.setting(SECRET, meaning).secret();
-        let meaning =
-            "The value of AUTH_SECRET before its last change, until the keys have changed.";
+        let meaning = "The value of AUTH_SECRET before its last change, for LOGIN_TTL after it.";
         let previous = read.setting(PREVIOUS, meaning).secret();
         for (name, secret) in [(SECRET, &secret), (PREVIOUS, &previous)] {
             if secret.as_ref().is_some_and(|secret| secret.expose().len() < MIN_SECRET) {
@@ -63,12 +65,22 @@ impl SigningKeys {
 
     /// What seals the keys. In memory they end with the process, and so may what seals them.
     pub(crate) fn sealer(&self, is_shared: bool, entropy: &Entropy) -> Sealer {
+        Sealer::new(&self.secrets(is_shared, entropy))
+    }
+
+    /// What seals records outside this process that say something of people.
+    pub(crate) fn seal(&self, entropy: &Entropy) -> Seal {
+        Seal::new(&self.secrets(true, entropy), entropy)
+    }
+
+    /// The secret, and the one before.
+    fn secrets(&self, is_shared: bool, entropy: &Entropy) -> Vec<Secret> {
         let otherwise = || {
             let secret = if is_shared { DEVELOPMENT_SECRET.into() } else { entropy.hex::<32>() };
             Secret::new(secret)
         };
         let secret = self.secret.clone().unwrap_or_else(otherwise);
-        Sealer::new([&secret].into_iter().chain(&self.previous))
+        [secret].into_iter().chain(self.previous.clone()).collect()
     }
 }
 

@@ -16,11 +16,14 @@ const MAX_LOGINS: u16 = 200;
 
 impl Record for Consents {
     const PREFIX: &'static str = "auth:consent:";
+    const SEALED: bool = true;
 }
 
-/// The applications of all users.
+/// The applications of all users. What is called after a user is found by the names of before a change
+/// of the secret too, for as long as that is known.
 #[derive(Debug)]
 pub(crate) struct Apps {
+    names: Store,
     logins: Roster,
     consents: Table<Consents>,
 }
@@ -34,7 +37,7 @@ pub(crate) struct AppLogin {
 
 impl Apps {
     pub(super) fn new(store: &Store) -> Self {
-        Self { logins: store.roster(), consents: store.table() }
+        Self { names: store.clone(), logins: store.roster(), consents: store.table() }
     }
 
     /// Notes that a client has got a login, which can live for `keep`.
@@ -44,7 +47,7 @@ impl Apps {
         (client, family): (&str, &str),
         keep: Duration,
     ) -> Result<(), StoreError> {
-        let roster = roster(user);
+        let roster = roster(&self.names.alias(&of_user(user)));
         let member = format!("{}.{family}", client_tag(client));
         let by_user = self.logins.enter(&roster, &member, keep);
         tokio::try_join!(by_user, self.enter_of(client, family, keep))?;
@@ -77,7 +80,7 @@ impl Apps {
 
     /// The logins that there are too many of: to be ended, and forgotten then.
     pub(crate) async fn surplus(&self, user: &str) -> Result<Vec<AppLogin>, StoreError> {
-        let roster = roster(user);
+        let roster = roster(&self.names.alias(&of_user(user)));
         let count = self.logins.len(&roster).await?;
         let surplus = count.saturating_sub(MAX_LOGINS.into());
         match u16::try_from(surplus).unwrap_or(u16::MAX) {
@@ -88,16 +91,20 @@ impl Apps {
 
     /// The logins of a user's clients, dead or alive.
     pub(crate) async fn logins(&self, user: &str) -> Result<Vec<AppLogin>, StoreError> {
-        Ok(read(&self.logins.members(&roster(user), MAX_LOGINS).await?))
+        let mut logins = Vec::new();
+        for name in self.names.aliases(&of_user(user)) {
+            logins.extend(read(&self.logins.members(&roster(&name), MAX_LOGINS).await?));
+        }
+        Ok(logins)
     }
 
     /// Forgets a login that has ended.
     pub(crate) async fn leave(&self, user: &str, login: &AppLogin) -> Result<(), StoreError> {
         let member = format!("{}.{}", login.client, login.family);
-        let (by_user, by_client) = (roster(user), roster_of(&login.client));
-        let left =
-            (self.logins.leave(&by_user, &member), self.logins.leave(&by_client, &login.family));
-        tokio::try_join!(left.0, left.1).map(drop)
+        for name in self.names.aliases(&of_user(user)) {
+            self.logins.leave(&roster(&name), &member).await?;
+        }
+        self.logins.leave(&roster_of(&login.client), &login.family).await
     }
 
     /// Remembers what a user has allowed.
@@ -107,7 +114,7 @@ impl Apps {
         request: &AuthorizationRequest,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let name = consent(user, &request.client_id);
+        let name = self.names.alias(&consent(user, &request.client_id));
         let add = |kept: Consents| Ok::<_, Infallible>(kept.with(request, now));
         match self.consents.update(&name, add).await {
             Ok(Some(_)) => {
@@ -115,7 +122,8 @@ impl Apps {
                 self.consents.get_and_keep(&name, CONSENT_LIFE).await.map(drop)
             }
             Ok(None) => {
-                let first = Consents::default().with(request, now);
+                let before = self.consents_of(user, &request.client_id).await?;
+                let first = before.unwrap_or_default().with(request, now);
                 self.consents.put(&name, &first, CONSENT_LIFE).await
             }
             Err(UpdateError::Store(error)) => Err(error),
@@ -130,13 +138,25 @@ impl Apps {
         request: &AuthorizationRequest,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let found = self.consents.get(&consent(user, &request.client_id)).await?;
+        let found = self.consents_of(user, &request.client_id).await?;
         Ok(found.is_some_and(|consents| consents.allow(request, now)))
     }
 
     /// Forgets everything that a user has allowed a client.
     pub(crate) async fn forget(&self, user: &str, client: &str) -> Result<(), StoreError> {
-        self.consents.remove(&consent(user, client)).await.map(drop)
+        for name in self.names.aliases(&consent(user, client)) {
+            self.consents.remove(&name).await?;
+        }
+        Ok(())
+    }
+
+    async fn consents_of(&self, user: &str, client: &str) -> Result<Option<Consents>, StoreError> {
+        for name in self.names.aliases(&consent(user, client)) {
+            if let Some(found) = self.consents.get(&name).await? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -156,8 +176,12 @@ fn read(members: &[String]) -> Vec<AppLogin> {
     cut.map(login).collect()
 }
 
-fn roster(user: &str) -> String {
-    format!("auth:apps:{}", sha256_hex(&["user", user]))
+fn roster(alias: &str) -> String {
+    format!("auth:apps:{alias}")
+}
+
+fn of_user(user: &str) -> String {
+    sha256_hex(&["user", user])
 }
 
 fn roster_of(client_tag: &str) -> String {

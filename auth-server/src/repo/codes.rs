@@ -12,10 +12,12 @@ pub(crate) const CODE_LIFE: Duration = Duration::from_mins(1);
 impl Record for Code {
     // A transaction lies under the same prefix; the names are hashes of tickets of another kind.
     const PREFIX: &'static str = "auth:pending:";
+    const SEALED: bool = true;
 }
 
 impl Record for Exchanged {
     const PREFIX: &'static str = "auth:exch:";
+    const SEALED: bool = true;
 }
 
 #[derive(Debug)]

@@ -18,10 +18,12 @@ const REMAINS: Duration = Duration::from_mins(10);
 
 impl Record for Device {
     const PREFIX: &'static str = "auth:device:";
+    const SEALED: bool = true;
 }
 
 impl Record for Visit {
     const PREFIX: &'static str = "auth:visit:";
+    const SEALED: bool = true;
 }
 
 /// The name of the device that a user code leads to.
@@ -36,6 +38,8 @@ impl Record for Lead {
 
 #[derive(Debug)]
 pub(crate) struct Devices {
+    /// A user code is short enough to be guessed from a hash that needs no secret.
+    names: Store,
     waiting: Table<Device>,
     leads: Table<Lead>,
     visits: Table<Visit>,
@@ -44,7 +48,7 @@ pub(crate) struct Devices {
 impl Devices {
     pub(super) fn new(store: &Store) -> Self {
         let (waiting, leads) = (store.table(), store.table());
-        Self { waiting, leads, visits: store.table() }
+        Self { names: store.clone(), waiting, leads, visits: store.table() }
     }
 
     /// Keeps a new device. `false` if another one that waits has the same user code.
@@ -56,7 +60,8 @@ impl Devices {
     ) -> Result<bool, StoreError> {
         let name = ticket.digest();
         let lead = Lead { device: name.as_str().to_owned() };
-        if !self.leads.claim(&user_code.name(), &lead, DEVICE_LIFE).await? {
+        let alias = self.names.alias(&user_code.name());
+        if !self.leads.claim(&alias, &lead, DEVICE_LIFE).await? {
             return Ok(false);
         }
         self.waiting.put(name.as_str(), device, DEVICE_LIFE + REMAINS).await?;
@@ -68,10 +73,12 @@ impl Devices {
         &self,
         user_code: &UserCode,
     ) -> Result<Option<(String, Device)>, StoreError> {
-        let Some(Lead { device: name }) = self.leads.get(&user_code.name()).await? else {
-            return Ok(None);
-        };
-        Ok(self.get(&name).await?.map(|device| (name, device)))
+        for alias in self.names.aliases(&user_code.name()) {
+            if let Some(Lead { device: name }) = self.leads.get(&alias).await? {
+                return Ok(self.get(&name).await?.map(|device| (name, device)));
+            }
+        }
+        Ok(None)
     }
 
     /// The device of this name.
@@ -104,7 +111,9 @@ impl Devices {
         let decided = |device: Device| device.decided(code.clone(), now).ok_or(());
         let device = changed(self.waiting.update(name, decided).await)?;
         if let Some(device) = &device {
-            self.leads.remove(&device.user_code).await?;
+            for alias in self.names.aliases(&device.user_code) {
+                self.leads.remove(&alias).await?;
+            }
         }
         Ok(device.is_some())
     }

@@ -7,6 +7,7 @@ use crate::domain::{Login, Nonce};
 
 impl Record for Login {
     const PREFIX: &'static str = "auth:login:";
+    const SEALED: bool = true;
 }
 
 #[derive(Debug)]

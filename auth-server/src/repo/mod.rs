@@ -1,6 +1,8 @@
 //! What is kept, under which name and for how long: typed tables below `auth:*`.
 //!
-//! Tickets are named by their SHA-256, so whoever reads the store can use none of them.
+//! Tickets are named by their SHA-256, so whoever reads the store can use none of them. What could be
+//! guessed (users, addresses, user codes) is named by a keyed hash, and what says something of users is
+//! sealed, if the store is shared (decision 0091).
 //!
 //! | key | holds | life |
 //! |---|---|---|
@@ -20,15 +22,15 @@
 //! | `auth:par:{sha256(end of the request_uri)}` | a request that was handed in ahead of the browser | a minute |
 //! | `auth:dpop:{hash of key and jti}` | a proof of possession that was used | until it is too old |
 //! | `auth:nonce:{number}` | the nonce of a stretch of two minutes, for proofs of possession | six minutes |
-//! | `auth:usercode:{sha256(user code)}` | which device that is | ten minutes |
+//! | `auth:usercode:{keyed hash of user code}` | which device that is | ten minutes |
 //! | `auth:visit:{sha256(key)}` | which device somebody is deciding about | ten minutes |
 //! | `auth:keys:ring` | the signing keys (`keys`) | 400 days from each use |
 //! | `auth:jti:{hash}` | that an assertion was used (`assertions`) | as long as it would count |
-//! | `auth:limit:{budget}:{address}` | how often something was done from there | the window of the limit |
-//! | `auth:ladder:{account or address}` | failed logins | a day, and the longest pause |
+//! | `auth:limit:{budget}:{keyed hash of address}` | how often something was done from there | the window of the limit |
+//! | `auth:ladder:{keyed hash of account or address}` | failed logins | a day, and the longest pause |
 //! | `auth:session:{sha256(cookie)}` | who is logged in in a browser | `AUTH_SESSION_TTL` |
-//! | `auth:apps:{sha256(user)}` | the logins that a user's clients have got | as long as they can live |
-//! | `auth:consent:{sha256(user, client)}` | what a user has allowed a client | 90 days |
+//! | `auth:apps:{keyed hash of user}` | the logins that a user's clients have got | as long as they can live |
+//! | `auth:consent:{keyed hash of user and client}` | what a user has allowed a client | 90 days |
 //! | `auth:login:{sha256(state)}` | a login at an identity provider that is on the way | ten minutes |
 //! | `auth:idp:{sha256(code)}` | a login at the mock identity provider | a minute |
 

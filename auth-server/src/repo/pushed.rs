@@ -25,6 +25,7 @@ pub(crate) struct PushedRequest {
 
 impl Record for PushedRequest {
     const PREFIX: &'static str = "auth:par:";
+    const SEALED: bool = true;
 }
 
 #[derive(Debug)]

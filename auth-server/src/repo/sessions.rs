@@ -7,6 +7,7 @@ use crate::domain::{Session, SessionKey};
 
 impl Record for Session {
     const PREFIX: &'static str = "auth:session:";
+    const SEALED: bool = true;
 }
 
 #[derive(Debug)]

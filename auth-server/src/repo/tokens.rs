@@ -11,6 +11,7 @@ use crate::domain::{
 
 impl Record for AccessRecord {
     const PREFIX: &'static str = "auth:installation:";
+    const SEALED: bool = true;
 }
 
 impl Record for RefreshRecord {
@@ -19,10 +20,12 @@ impl Record for RefreshRecord {
 
 impl Record for Family {
     const PREFIX: &'static str = FAMILIES;
+    const SEALED: bool = true;
 }
 
 impl Record for Life {
     const PREFIX: &'static str = FAMILIES;
+    const SEALED: bool = true;
 }
 
 const FAMILIES: &str = "auth:family:";

@@ -11,6 +11,7 @@ pub(crate) const TRANSACTION_LIFE: Duration = Duration::from_mins(10);
 
 impl Record for Transaction {
     const PREFIX: &'static str = "auth:pending:";
+    const SEALED: bool = true;
 }
 
 #[derive(Debug)]

@@ -49,7 +49,11 @@ impl Place {
     }
 }
 
-async fn command(words: &[&str], settings: &[(&str, &str)]) -> Result<String, CommandError> {
+/// `auth-server client` with these words.
+pub(crate) async fn command(
+    words: &[&str],
+    settings: &[(&str, &str)],
+) -> Result<String, CommandError> {
     let words = ["auth-server", "client"].into_iter().chain(words.iter().copied());
     let cli = Cli::try_parse_from(words).unwrap();
     let env = settings.iter().fold(Env::default(), |env, (name, value)| env.with(name, value));

@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 use testkit::{dpop::ProofKey, http::Answer, oauth::Client, redis::RedisServer};
 
 use crate::{
+    blocked::command,
     client_documents::Host,
     outage::allow_writing,
     signer::{Signer, changed, lacking, proving},
@@ -289,6 +290,28 @@ async fn a_client_that_lives_by_assertions_is_kept() {
         let assertion = this.about(&client.id, None);
         let _ = this.redeem_as(&client, &assertion, &[]).await.expect(200);
     }
+}
+
+#[tokio::test]
+async fn a_blocked_client_is_not_spoken_to_and_what_it_got_is_over() {
+    let server = RedisServer::start().await;
+    let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
+    let this = enterprise_on(store, Clock::system()).await;
+    let client = json!({ "grant_types": ["authorization_code", GRANT] });
+    let client = this.world.app_with(client).await;
+    let redeem = async || this.redeem_as(&client, &this.about(&client.id, None), &[]).await;
+    let before = redeem().await.expect(200).json()["access_token"].clone();
+    let before = before.as_str().unwrap();
+    assert!(this.world.is_active(before).await);
+    let place = [("REDIS_URL", &*server.url())];
+    let said = command(&["block", &client.id], &place).await.unwrap();
+    assert!(said.contains("1 of its logins"), "{said}");
+    assert!(!this.world.is_active(before).await);
+    redeem().await.expect_oauth_error(401, "invalid_client");
+    command(&["unblock", &client.id], &place).await.unwrap();
+    assert!(!this.world.is_active(before).await, "what is over stays over");
+    let after = redeem().await.expect(200).json()["access_token"].clone();
+    assert!(this.world.is_active(after.as_str().unwrap()).await);
 }
 
 #[tokio::test]

@@ -76,17 +76,16 @@ async fn the_private_key_does_not_lie_open_in_redis() {
     let place = namespace().await;
     let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
     let secret = ("AUTH_SECRET", "the secret of the first instance, say");
-    let world = World::on_with(connect(&place).await, clock, &[secret]).await;
+    let world = World::on_with(connect(&place).await, clock.clone(), &[secret]).await;
     let _ = world.http.get("/jwks").await.expect(200);
-    let app = world.app().await;
-    let request = world.request(&app).with("scope", "openid mcp");
-    let stranger = [("AUTH_SECRET", "the secret of somebody else entirely")];
-    let stranger = world.another(&stranger).await;
-    let mut browser = world.browser();
-    let callback = world.go(&mut browser, &request.url(), "alice").await;
+    let secret = ("AUTH_SECRET", "the secret of somebody else entirely");
+    let stranger = World::on_with(connect(&place).await, clock, &[secret]).await;
+    let app = stranger.app().await;
+    let request = stranger.request(&app).with("scope", "openid mcp");
+    let callback = stranger.go(&mut stranger.browser(), &request.url(), "alice").await;
     let code = testkit::oauth::query(&callback, "code").unwrap();
     let form = crate::support::redemption(&app, &request, &code);
     // Who cannot open the key cannot sign with it; that is our mistake and not the client's.
-    let answer = stranger.post_form("/token", &form).await;
+    let answer = stranger.token(&form).await;
     assert_eq!(answer.status, 500, "{answer}");
 }

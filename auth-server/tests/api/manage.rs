@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 use store::{RedisOptions, Store};
 use testkit::{
-    http::Answer,
+    http::{Answer, Http},
     oauth::{Client, Tokens},
     redis::RedisServer,
 };
@@ -118,6 +118,38 @@ async fn a_client_that_does_not_name_its_secret_gets_another_one_and_has_a_day_t
     let same = json!({ "redirect_uris": [CALLBACK], "client_secret": new });
     let kept = manage(&world, &client, Method::PUT, Some(&same)).await.expect(200).json();
     assert_eq!(kept.get("client_secret"), None);
+}
+
+/// Each change without a secret makes a new one, and the one before counts for another day: of two that
+/// were told at once both are good, or one change was refused.
+#[tokio::test]
+async fn of_two_changes_at_once_no_secret_is_lost_that_was_told() {
+    let server = RedisServer::start().await;
+    let store = Store::redis(&RedisOptions::new(Secret::new(server.url()))).await.unwrap();
+    let world = World::on(store, Clock::system()).await;
+    let other = world.another(&[]).await;
+    for _ in 0..16 {
+        let client = world.confidential().await;
+        let path = format!("/register/{}", client.id);
+        let token = client.registration["registration_access_token"].as_str().unwrap();
+        let change = async |http: &Http, name: &str| {
+            let words = json!({ "redirect_uris": [CALLBACK], "client_name": name });
+            http.send(http.request(Method::PUT, &path).bearer_auth(token).json(&words)).await
+        };
+        let (one, two) = tokio::join!(change(&world.http, "One"), change(&other, "Two"));
+        let (good, bad): (Vec<_>, Vec<_>) = [one, two].into_iter().partition(|it| it.status == 200);
+        for refused in &bad {
+            refused.expect_oauth_error(503, "temporarily_unavailable");
+        }
+        assert!(!good.is_empty(), "{bad:?}");
+        for told in &good {
+            let secret = told.json()["client_secret"].as_str().unwrap().to_owned();
+            let form = [("token", "x"), ("client_id", &*client.id), ("client_secret", &*secret)];
+            let _ = world.http.post_form("/revoke", &form).await.expect(200);
+        }
+        let is_now = manage(&world, &client, Method::GET, None).await.expect(200).json();
+        assert!(good.iter().any(|told| told.json()["client_name"] == is_now["client_name"]));
+    }
 }
 
 #[tokio::test]

@@ -45,6 +45,7 @@ mod redis;
 mod ring;
 mod roster;
 mod rotating;
+mod seal;
 mod settings;
 mod table;
 mod tally;
@@ -63,13 +64,17 @@ pub use observer::{Observer, Ran};
 pub use ring::Ring;
 pub use roster::{Bounds, Room, Roster};
 pub use rotating::{Age, Rotates, Rotating};
+pub use seal::Seal;
 pub use settings::RedisOptions;
 pub use table::{Decoded, Record, Seen, Table};
 pub use tally::{Count, Tally};
 
 /// A place for state that outlives a request. Cheap to clone; clones share everything.
 #[derive(Clone, Debug)]
-pub struct Store(Arc<Shared>);
+pub struct Store {
+    shared: Arc<Shared>,
+    seal: Option<Arc<Seal>>,
+}
 
 /// What the clones of a store share.
 #[derive(Debug)]
@@ -203,16 +208,44 @@ impl Store {
         }
     }
 
+    /// The same store for one who knows a secret: records that are to be [`SEALED`](Record::SEALED) are
+    /// of no use to anybody else.
+    #[must_use]
+    pub fn sealed(&self, seal: Seal) -> Self {
+        Self { shared: Arc::clone(&self.shared), seal: Some(Arc::new(seal)) }
+    }
+
+    /// What to call something in the name of a record whose own name could be guessed, such as an
+    /// address: nobody finds it out without the secret of the [`Seal`]. Without one, its own name.
+    #[must_use]
+    pub fn alias(&self, name: &str) -> String {
+        self.aliases(name).swap_remove(0)
+    }
+
+    /// The same, and then what it was called before the secret was changed.
+    #[must_use]
+    pub fn aliases(&self, name: &str) -> Vec<String> {
+        match self.seal() {
+            Some(seal) => seal.aliases(name).collect(),
+            None => vec![name.to_owned()],
+        }
+    }
+
     fn over(backend: Backend) -> Self {
-        Self(Arc::new(Shared { backend, traffic: bus::Counters::default() }))
+        let shared = Shared { backend, traffic: bus::Counters::default() };
+        Self { shared: Arc::new(shared), seal: None }
     }
 
     pub(crate) fn backend(&self) -> &Backend {
-        &self.0.backend
+        &self.shared.backend
+    }
+
+    pub(crate) fn seal(&self) -> Option<&Seal> {
+        self.seal.as_deref()
     }
 
     pub(crate) fn counters(&self) -> &bus::Counters {
-        &self.0.traffic
+        &self.shared.traffic
     }
 }
 

@@ -19,12 +19,15 @@ use crate::{
 const MAX_TRIES: usize = 512;
 
 /// A type that a [`Table`] holds, and the name it is stored under: `PREFIX`, the id, `SUFFIX`.
-/// The value is stored as plain JSON, which an operator can read.
+/// The value is stored as JSON, which an operator can read unless it is to be sealed.
 pub trait Record: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What the key begins with, such as `auth:client:`. Errors name it.
     const PREFIX: &'static str;
     /// What the key ends with, such as `:owner`.
     const SUFFIX: &'static str = "";
+    /// Whether it says something of people, or opens something: then a store with a
+    /// [`Seal`](crate::Seal) seals it, and what it cannot open is not there.
+    const SEALED: bool = false;
 }
 
 /// The records of one type. Cheap to clone.
@@ -40,15 +43,9 @@ pub struct Table<T> {
 pub struct Seen<T> {
     /// What it says.
     pub value: T,
+    /// Its text, which is what is stored unless that is sealed.
+    text: Bytes,
     stored: Bytes,
-}
-
-impl<T: DeserializeOwned> Seen<T> {
-    fn of(action: Action, stored: Option<Bytes>) -> Result<Option<Self>, StoreError> {
-        let Some(stored) = stored else { return Ok(None) };
-        let value = decode(action, Some(stored.clone()))?;
-        Ok(value.map(|value| Self { value, stored }))
-    }
 }
 
 /// What became of a compare-and-set.
@@ -73,7 +70,7 @@ impl<T: Record> Table<T> {
     /// [`StoreError::Corrupt`] when what is stored is not a `T`.
     pub async fn get(&self, id: &str) -> Result<Option<T>, StoreError> {
         let (action, key) = (Self::action("get"), Self::key(id));
-        decode(action, self.stored(action, key).await?)
+        self.decode(action, id, self.stored(action, key).await?)
     }
 
     /// The record, if there is one, for [`update_from`](Self::update_from).
@@ -82,7 +79,7 @@ impl<T: Record> Table<T> {
     /// [`StoreError::Corrupt`] when what is stored is not a `T`.
     pub async fn see(&self, id: &str) -> Result<Option<Seen<T>>, StoreError> {
         let (action, key) = (Self::action("get"), Self::key(id));
-        Seen::of(action, self.stored(action, key).await?)
+        Self::seen(&self.store, action, id, self.stored(action, key).await?)
     }
 
     /// A record and one of another type, each if there is one: one command, but in a cluster, where
@@ -93,17 +90,18 @@ impl<T: Record> Table<T> {
     pub async fn get_with<U: Record>(
         &self,
         id: &str,
-        other: &str,
+        other_id: &str,
     ) -> Result<(Option<T>, Option<Seen<U>>), StoreError> {
         let (action, key, other) =
-            (Self::action("get both of"), Self::key(id), Table::<U>::key(other));
+            (Self::action("get both of"), Self::key(id), Table::<U>::key(other_id));
         let (found, with) = match self.store.backend() {
             Backend::Memory(memory) => {
                 memory.run(action, |all| (all.tables.get(&key), all.tables.get(&other))).await?
             }
             Backend::Redis(redis) => redis.get_both(action, key, other).await?,
         };
-        Ok((decode(action, found)?, Seen::of(Table::<U>::action("get"), with)?))
+        let with = Table::<U>::seen(&self.store, Table::<U>::action("get"), other_id, with)?;
+        Ok((self.decode(action, id, found)?, with))
     }
 
     /// How long a record is still kept, if there is one. What is in it is not looked at.
@@ -124,7 +122,7 @@ impl<T: Record> Table<T> {
     /// [`StoreError::Corrupt`] when what is stored is not a `T`.
     pub async fn get_and_keep(&self, id: &str, keep: Duration) -> Result<Option<T>, StoreError> {
         let action = Self::action("get and keep");
-        decode(action, self.text_and_keep(action, id, keep).await?)
+        self.decode(action, id, self.text_and_keep(action, id, keep).await?)
     }
 
     /// The same for a record that is read much more often than it changes: it is decoded only when it
@@ -140,6 +138,10 @@ impl<T: Record> Table<T> {
     ) -> Result<Option<Arc<T>>, StoreError> {
         let action = Self::action("get and keep");
         let Some(text) = self.text_and_keep(action, id, keep).await? else {
+            decoded.forget(id);
+            return Ok(None);
+        };
+        let Some(text) = Self::open(&self.store, id, text) else {
             decoded.forget(id);
             return Ok(None);
         };
@@ -167,7 +169,8 @@ impl<T: Record> Table<T> {
     /// [`StoreError::Refused`] when the store has no room or no permission for it.
     pub async fn put(&self, id: &str, value: &T, keep: Duration) -> Result<(), StoreError> {
         let action = Self::action("put");
-        let (key, value, millis) = (Self::key(id), encode(action, value)?, lifetime_millis(keep));
+        let (key, millis) = (Self::key(id), lifetime_millis(keep));
+        let value = self.close(action, &key, encode(action, value)?)?;
         match self.store.backend() {
             Backend::Memory(memory) => {
                 memory.run(action, |all| all.tables.put(key, value, millis)).await
@@ -182,7 +185,8 @@ impl<T: Record> Table<T> {
     /// [`StoreError::Refused`] when the store has no room or no permission for it.
     pub async fn claim(&self, id: &str, value: &T, keep: Duration) -> Result<bool, StoreError> {
         let action = Self::action("claim");
-        let (key, value, millis) = (Self::key(id), encode(action, value)?, lifetime_millis(keep));
+        let (key, millis) = (Self::key(id), lifetime_millis(keep));
+        let value = self.close(action, &key, encode(action, value)?)?;
         match self.store.backend() {
             Backend::Memory(memory) => {
                 memory.run(action, |all| all.tables.claim(key, value, millis)).await
@@ -202,7 +206,7 @@ impl<T: Record> Table<T> {
             Backend::Memory(memory) => memory.run(action, |all| all.tables.take(&key)).await?,
             Backend::Redis(redis) => redis.take(action, key).await?,
         };
-        decode(action, found)
+        self.decode(action, id, found)
     }
 
     /// Removes a record; says whether there was one.
@@ -234,8 +238,8 @@ impl<T: Record> Table<T> {
         change: impl Fn(T) -> Result<T, E>,
     ) -> Result<Option<T>, UpdateError<E>> {
         let (action, key) = (Self::action("update"), Self::key(id));
-        let seen = Seen::of(action, self.stored(action, key.clone()).await?)?;
-        self.compare_and_set(key, seen, change).await
+        let seen = Self::seen(&self.store, action, id, self.stored(action, key).await?)?;
+        self.compare_and_set(id, seen, change).await
     }
 
     /// The same for somebody who has just seen the record, and need not ask for it again. Should it have
@@ -249,23 +253,24 @@ impl<T: Record> Table<T> {
         seen: Seen<T>,
         change: impl Fn(T) -> Result<T, E>,
     ) -> Result<Option<T>, UpdateError<E>> {
-        self.compare_and_set(Self::key(id), Some(seen), change).await
+        self.compare_and_set(id, Some(seen), change).await
     }
 
     async fn compare_and_set<E>(
         &self,
-        key: String,
+        id: &str,
         mut seen: Option<Seen<T>>,
         change: impl Fn(T) -> Result<T, E>,
     ) -> Result<Option<T>, UpdateError<E>> {
-        let action = Self::action("update");
+        let (action, key) = (Self::action("update"), Self::key(id));
         for _ in 0..MAX_TRIES {
-            let Some(Seen { value, stored: old }) = seen else { return Ok(None) };
+            let Some(Seen { value, text, stored: old }) = seen else { return Ok(None) };
             let changed = change(value).map_err(UpdateError::Change)?;
             let new = encode(action, &changed)?;
-            if new == old {
+            if new == text {
                 return Ok(Some(changed));
             }
+            let new = self.close(action, &key, new)?;
             let swap = match self.store.backend() {
                 Backend::Memory(memory) => {
                     memory.run(action, |all| all.tables.swap(&key, &old, new)).await?
@@ -274,7 +279,7 @@ impl<T: Record> Table<T> {
             };
             seen = match swap {
                 Swap::Done => return Ok(Some(changed)),
-                Swap::Changed(now) => Seen::of(action, Some(now))?,
+                Swap::Changed(now) => Self::seen(&self.store, action, id, Some(now))?,
                 Swap::Gone => None,
             };
         }
@@ -285,6 +290,47 @@ impl<T: Record> Table<T> {
         match self.store.backend() {
             Backend::Memory(memory) => memory.run(action, |all| all.tables.get(&key)).await,
             Backend::Redis(redis) => redis.get(action, key).await,
+        }
+    }
+
+    fn decode(
+        &self,
+        action: Action,
+        id: &str,
+        stored: Option<Bytes>,
+    ) -> Result<Option<T>, StoreError> {
+        let text = stored.and_then(|stored| Self::open(&self.store, id, stored));
+        text.map(|text| decoded_text(action, &text)).transpose()
+    }
+
+    fn seen(
+        store: &Store,
+        action: Action,
+        id: &str,
+        stored: Option<Bytes>,
+    ) -> Result<Option<Seen<T>>, StoreError> {
+        let Some(stored) = stored else { return Ok(None) };
+        let Some(text) = Self::open(store, id, stored.clone()) else { return Ok(None) };
+        let value = decoded_text(action, &text)?;
+        Ok(Some(Seen { value, text, stored }))
+    }
+
+    /// What is stored for this text.
+    fn close(&self, action: Action, key: &str, text: Bytes) -> Result<Bytes, StoreError> {
+        match self.store.seal() {
+            Some(seal) if T::SEALED => {
+                // It fails for texts of many gigabytes only.
+                seal.close(key, &text).ok_or_else(|| action.corrupt("the record cannot be sealed"))
+            }
+            _ => Ok(text),
+        }
+    }
+
+    /// The text of what is stored, unless it is not for this record.
+    fn open(store: &Store, id: &str, stored: Bytes) -> Option<Bytes> {
+        match store.seal() {
+            Some(seal) if T::SEALED => seal.open(&Self::key(id), T::PREFIX, &stored),
+            _ => Some(stored),
         }
     }
 
@@ -303,13 +349,6 @@ fn encode<T: Serialize>(action: Action, value: &T) -> Result<Bytes, StoreError> 
         Ok(json) => Ok(Bytes::from(json)),
         Err(_) => Err(action.corrupt("the record's type cannot be written as JSON")),
     }
-}
-
-fn decode<T: DeserializeOwned>(
-    action: Action,
-    found: Option<Bytes>,
-) -> Result<Option<T>, StoreError> {
-    found.map(|text| decoded_text(action, &text)).transpose()
 }
 
 fn decoded_text<T: DeserializeOwned>(action: Action, text: &[u8]) -> Result<T, StoreError> {

@@ -15,6 +15,7 @@ mod replicas;
 mod ring;
 mod roster;
 mod rotating;
+mod sealed;
 mod table;
 mod tally;
 mod world;
