@@ -101,13 +101,17 @@ fn scope(
     claims: &Claims,
     wanted: Option<ScopeSet>,
 ) -> Result<ScopeSet, GrantError> {
-    let allowed: Option<ScopeSet> = match claims.text("scope").map_err(bad)? {
-        Some(text) => Some(text.parse().map_err(|_| bad(BadClaim::Type("scope")))?),
+    let named = |scopes: &ScopeSet| !scopes.is_empty();
+    // Nothing but spaces names no scope, and is not the absence of a limit.
+    let allowed = match claims.text("scope").map_err(bad)? {
+        Some(text) => {
+            let scopes = text.parse().ok().filter(named);
+            Some(scopes.ok_or_else(|| bad(BadClaim::Type("scope")))?)
+        }
         None => None,
     };
-    let named = |scopes: &ScopeSet| !scopes.is_empty();
     let allowance = server.allowance(client);
-    let granted = match (allowed.filter(named), wanted.filter(named)) {
+    let granted = match (allowed, wanted.filter(named)) {
         (None, None) => allowance.all(),
         (Some(allowed), None) => allowance.all_of(&allowed),
         (None, Some(wanted)) => allowance.of(&wanted),

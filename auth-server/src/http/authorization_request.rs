@@ -47,7 +47,7 @@ pub(super) enum AuthorizationRequestError {
     Document { client: String, why: DocumentError },
     #[error("request_uri is unknown, too old, used, or another client's")]
     UnknownPush,
-    #[error("redirect_uri is missing, and the client has several")]
+    #[error("redirect_uri is missing, and the client has not exactly one")]
     NoRedirectUri,
     #[error("redirect_uri is not registered for client {client}")]
     RedirectUri { client: String },

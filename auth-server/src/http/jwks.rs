@@ -11,8 +11,8 @@ use http::header;
 use super::answer;
 use crate::{AuthServer, keys::KeyError};
 
-/// As long as the next key is public before it signs.
-const CACHE: &str = "public, max-age=300";
+/// Less than a key is told before it signs: an instance may have read the keys some seconds ago.
+const CACHE: &str = "public, max-age=290";
 
 pub(super) async fn get(State(server): State<AuthServer>) -> Result<Response, KeyFailure> {
     let keys = server.keys().public().await?;

@@ -37,7 +37,7 @@ pub(super) enum RouteError {
     #[error(transparent)]
     Proof(ProofError),
     #[error("the token was not issued for the scope openid")]
-    Scope,
+    Scope(TokenType),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -63,13 +63,13 @@ impl IntoResponse for RouteError {
             }
             Self::Proof(ProofError::Nonce(_)) => (StatusCode::UNAUTHORIZED, Some("use_dpop_nonce")),
             Self::Proof(_) => (StatusCode::UNAUTHORIZED, Some("invalid_dpop_proof")),
-            Self::Scope => (StatusCode::FORBIDDEN, Some("insufficient_scope")),
+            Self::Scope(_) => (StatusCode::FORBIDDEN, Some("insufficient_scope")),
         };
         tracing::warn!(reason = %self, "userinfo refused");
         let challenge = BearerChallenge {
             error: code.map(ToOwned::to_owned),
             error_description: code.map(|_| self.to_string()),
-            scope: matches!(self, Self::Scope).then(|| OPENID.to_owned()),
+            scope: matches!(self, Self::Scope(_)).then(|| OPENID.to_owned()),
             resource_metadata: None,
         };
         let mut response = answer::no_store(status, serde_json::json!({}));
@@ -77,7 +77,10 @@ impl IntoResponse for RouteError {
         let challenge = challenge.to_string();
         let challenge = match (&self, challenge.split_once(' ')) {
             (
-                Self::Bound | Self::Proof(_) | Self::BadToken(TokenType::Dpop),
+                Self::Bound
+                | Self::Proof(_)
+                | Self::BadToken(TokenType::Dpop)
+                | Self::Scope(TokenType::Dpop),
                 Some((_, parameters)),
             ) => {
                 format!("DPoP algs=\"{}\", {parameters}", dpop::ALGORITHMS.join(" "))
@@ -113,7 +116,7 @@ pub(super) async fn get(
         }
     }
     if !record.grant.scope.contains(OPENID) {
-        return Err(RouteError::Scope);
+        return Err(RouteError::Scope(kind));
     }
     Ok(answer::no_store(StatusCode::OK, told(record)))
 }

@@ -237,6 +237,13 @@ async fn a_bound_token_is_no_bearer_token_at_userinfo() {
         let challenge = answer.header("www-authenticate").unwrap_or("DPoP algs=");
         assert!(challenge.starts_with("DPoP algs="), "{challenge}");
     }
+    let (request, code) = world.code(&client).await;
+    let tokens = bound(&token(&world, &redemption(&client, &request, &code), &key).await);
+    let access = text(&tokens, "access_token");
+    let proof = key.draft("GET", &url, world.clock.now()).token(access).sign();
+    let lacking = userinfo(&world, &format!("DPoP {access}"), Some(&proof)).await.expect(403);
+    let challenge = lacking.header("www-authenticate").unwrap();
+    assert!(challenge.starts_with("DPoP algs=") && challenge.contains("insufficient_scope"));
 }
 
 pub(crate) async fn userinfo(world: &World, credentials: &str, proof: Option<&str>) -> Answer {

@@ -129,6 +129,7 @@ async fn what_the_provider_must_say() {
         changed(&good, "iat", json!("now")),
         changed(&good, "sub", json!(17)),
         changed(&good, "scope", json!(["mcp"])),
+        changed(&good, "scope", json!("  ")),
     ]);
     for claims in wrong {
         let answer = this.redeem(&this.provider.sign(TYPE, &claims), &[]).await;

@@ -29,10 +29,10 @@ async fn signing() -> World {
 }
 
 #[tokio::test]
-async fn the_keys_are_public_for_five_minutes_and_have_no_private_part() {
+async fn the_keys_may_be_kept_until_the_next_one_signs_and_have_no_private_part() {
     let world = World::start().await;
     let answer = world.http.get("/jwks").await.expect(200);
-    assert_eq!(answer.header("cache-control"), Some("public, max-age=300"));
+    assert_eq!(answer.header("cache-control"), Some("public, max-age=290"));
     let key = answer.json()["keys"][0].clone();
     let names: BTreeSet<_> = key.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(names, BTreeSet::from(["alg", "crv", "kid", "kty", "use", "x", "y"]));

@@ -7,7 +7,7 @@ mod one_stream;
 
 use std::{
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex},
     task::{Context, Poll},
 };
 
@@ -396,7 +396,7 @@ impl Request {
             .map_err(|wrong| ErrorObject::new(ErrorCode::INVALID_PARAMS, wrong.to_string()))?;
         let record = &session.record;
         let peer = Peer { profile: record.profile(), progress_token, log_level: record.level };
-        let live = Live {
+        let live = Arc::new(Live {
             peer,
             session: session.id.clone(),
             initialized: record.initialized,
@@ -404,18 +404,24 @@ impl Request {
             voice: Arc::clone(voice),
             clock: server.clock().clone(),
             entropy: server.entropy().clone(),
-        };
+            open: Mutex::default(),
+        });
+        let asked = Arc::clone(&live);
         let work = work(server, principal, record, live, (request, registered.token()))?;
         let counted = server.vitals().used(&session.id);
         let work = async { tokio::join!(counted, work).1 };
-        tokio::select! {
+        let done = tokio::select! {
             biased;
             done = server.clock().timeout(crate::CALL_LIMIT, work) => {
                 done.unwrap_or_else(|_| Err(timed_out())).map(Some)
             }
             () = registered.token().cancelled() => Ok(None),
             never = lingering(server, session, voice) => match never {},
+        };
+        if asked.has_open_questions() {
+            Box::pin(asked.withdraw_all()).await;
         }
+        done
     }
 }
 
@@ -424,12 +430,14 @@ fn work<'a>(
     server: &'a Server,
     principal: Arc<Principal>,
     record: &'a SessionRecord,
-    live: Live,
+    live: Arc<Live>,
     (request, cancelled): (ClientRequest, &CancellationToken),
 ) -> Result<BoxFuture<'a, Result<ServerResult, ErrorObject>>, ErrorObject> {
     Ok(match wants(server, record, &request)? {
         Wants::Task(ttl) => {
-            Box::pin(async move { tasks::start_core(server, &principal, request, live, ttl).await })
+            Box::pin(
+                async move { tasks::start_core(server, &principal, request, &live, ttl).await },
+            )
         }
         Wants::OfTask => {
             Box::pin(async move { tasks::core(server, &principal, &live, &request).await })
@@ -437,7 +445,7 @@ fn work<'a>(
         Wants::Answer => {
             let lent = server.lent(Some(&live.session));
             let call = Call {
-                client: Arc::new(live),
+                client: live,
                 principal,
                 clock: server.clock().clone(),
                 entropy: server.entropy().clone(),

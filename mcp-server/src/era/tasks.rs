@@ -150,10 +150,10 @@ pub(super) async fn start_core(
     server: &Server,
     principal: &Arc<Principal>,
     request: ClientRequest,
-    live: Live,
+    live: &Live,
     ttl: Option<u64>,
 ) -> Result<ServerResult, ErrorObject> {
-    let Live { peer, session, .. } = live;
+    let (peer, session) = (live.peer.clone(), &live.session);
     let revision = peer.profile.revision;
     let created = server.tasks().create(principal, revision, ttl).await;
     let (id, record) = created.map_err(|error| uncreated(&error))?;
@@ -166,7 +166,7 @@ pub(super) async fn start_core(
         entropy: server.entropy().clone(),
         cancelled: cancelled.clone(),
         changes: Arc::new(server.feed().clone()),
-        lent: server.lent(Some(&session)),
+        lent: server.lent(Some(session)),
     };
     let work = server.features().dispatch(request, call);
     run_on(server, id.clone(), revision, work, cancelled);

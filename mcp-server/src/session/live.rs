@@ -1,7 +1,10 @@
 //! The legacy side of the era seam: a question goes out on the stream of its call, the call waits,
 //! and the answer comes back as a POST, to whichever instance.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use ambient::{Clock, Entropy};
 use bytes::Bytes;
@@ -26,6 +29,9 @@ use crate::{
 /// How long a call waits for a person.
 const PATIENCE: Duration = Duration::from_mins(10);
 
+/// How long it may take to tell the client that a question needs no answer any more.
+const HEARD: Duration = Duration::from_secs(5);
+
 /// How often a call that waits looks for an answer of which it has not heard: messages may be lost
 /// between the nodes of a cluster. Each question is a GET so often, and there are few.
 const LOOK: Duration = Duration::from_secs(5);
@@ -40,6 +46,8 @@ pub(crate) struct Live {
     pub(crate) voice: Arc<Voice>,
     pub(crate) clock: Clock,
     pub(crate) entropy: Entropy,
+    /// The questions that were put and have no answer yet.
+    pub(crate) open: Mutex<Vec<RequestId>>,
 }
 
 /// An answer of a client on its way to the call that asked.
@@ -122,10 +130,44 @@ impl Live {
                 }
             }),
             () = settled => {
-                self.voice.say(withdrawn(&id)).await;
+                self.withdraw(&id).await;
                 None
             }
         }
+    }
+
+    /// Withdraws the questions that nobody waits for any more: those of a call that was cancelled or has
+    /// run out of time, and those of an author who has asked and not waited.
+    pub(crate) async fn withdraw_all(&self) {
+        let open = std::mem::take(&mut *self.open());
+        let all = async {
+            for id in &open {
+                self.withdraw(id).await;
+            }
+        };
+        // A client that reads nothing need not be told, and the call has ended.
+        if self.clock.timeout(HEARD, all).await.is_err() {
+            tracing::debug!("a client does not hear that its answers are not needed any more");
+        }
+    }
+
+    /// Whether there are such questions.
+    pub(crate) fn has_open_questions(&self) -> bool {
+        !self.open().is_empty()
+    }
+
+    /// Tells the client that a question needs no answer any more.
+    async fn withdraw(&self, id: &RequestId) {
+        self.close(id);
+        self.voice.say(withdrawn(id)).await;
+    }
+
+    fn close(&self, id: &RequestId) {
+        self.open().retain(|open| open != id);
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<RequestId>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn question_id(&self) -> RequestId {
@@ -153,17 +195,18 @@ impl Live {
         if !self.voice.say(message).await {
             return Err(AskError::Disconnected);
         }
-        tokio::select! {
+        self.open().push(id.clone());
+        let answer = tokio::select! {
             biased;
-            answer = self.clock.timeout(PATIENCE, self.answer_to(id, answers)) => {
-                if let Ok(answer) = answer {
-                    return answer;
-                }
-                self.voice.say(withdrawn(id)).await;
-                Err(AskError::TimedOut)
-            }
-            () = self.voice.silenced() => Err(AskError::Disconnected),
+            answer = self.clock.timeout(PATIENCE, self.answer_to(id, answers)) => answer,
+            () = self.voice.silenced() => Ok(Err(AskError::Disconnected)),
+        };
+        if let Ok(answer) = answer {
+            self.close(id);
+            return answer;
         }
+        self.withdraw(id).await;
+        Err(AskError::TimedOut)
     }
 
     /// Waits for `notifications/initialized`, before which a client should be asked nothing (2025-11-25
@@ -302,6 +345,7 @@ mod tests {
             voice: Arc::new(Voice::Fleeting(Arc::clone(&outbox))),
             clock: clock.clone(),
             entropy,
+            open: Mutex::default(),
         };
         Scene { live: Arc::new(live), outbox, clock }
     }

@@ -49,6 +49,24 @@ async fn a_question_waits_until_another_instance_hears_that_the_client_is_ready(
 }
 
 #[tokio::test]
+async fn the_question_of_a_call_that_is_cancelled_is_withdrawn() {
+    let (here, there) = two().await;
+    let session = begun(&here).await;
+    drop(session.notify("notifications/initialized", Value::Null).await.expect(202));
+    let call = session.draft("tools/call", json!({ "name": "ask", "arguments": {} }));
+    let mut call = session.open(call.id("the-call")).await;
+    let question = call.next().await.unwrap();
+    assert_eq!(question["method"], "elicitation/create");
+    let cancelled = json!({ "requestId": "the-call" });
+    let elsewhere = session.at(&there.endpoint());
+    drop(elsewhere.notify("notifications/cancelled", cancelled).await.expect(202));
+    let withdrawn = call.next().await.unwrap();
+    assert_eq!(withdrawn["method"], "notifications/cancelled");
+    assert_eq!(withdrawn["params"]["requestId"], question["id"]);
+    assert_eq!(call.next().await, None, "the call itself is not answered");
+}
+
+#[tokio::test]
 async fn a_session_that_was_initialized_on_one_instance_is_so_on_every_other() {
     let (here, there) = two().await;
     let session = begun(&here).await;

@@ -114,6 +114,20 @@ async fn a_cancelled_call_stops_and_is_not_answered_in_both_eras() {
 }
 
 #[tokio::test]
+async fn the_question_of_a_call_that_is_cancelled_is_withdrawn() {
+    let (_world, mut pipe, _serving) = pipe().await;
+    drop(pipe.initialize(Revision::V2025_06_18, json!({ "elicitation": {} })).await);
+    pipe.request(1, "tools/call", json!({ "name": "ask", "arguments": {} })).await;
+    let question = pipe.next().await.unwrap();
+    let params = json!({ "requestId": 1 });
+    let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params });
+    pipe.send(&cancel).await;
+    let withdrawn = pipe.next().await.unwrap();
+    assert_eq!(withdrawn["method"], "notifications/cancelled");
+    assert_eq!(withdrawn["params"]["requestId"], question["id"]);
+}
+
+#[tokio::test]
 async fn a_call_is_cancelled_whose_id_a_cancelled_one_had() {
     let (mut world, mut pipe, _serving) = pipe().await;
     pipe.revision = Revision::V2026_07_28;

@@ -398,6 +398,7 @@ async fn who_still_waits_is_asked_when_who_was_asked_is_gone() {
     withdrawn(&mut first, &question).await;
     let cancelled = json!({ "requestId": "second" });
     drop(session.notify("notifications/cancelled", cancelled).await.expect(202));
+    withdrawn(&mut second, &asked).await;
     assert_eq!(second.next().await, None);
     let next = as_time_passes(&world.clock, Duration::from_secs(1), first.next());
     let question = next.await.unwrap();

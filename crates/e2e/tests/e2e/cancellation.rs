@@ -100,6 +100,9 @@ async fn a_cancelled_question_is_answered_to_nobody(setup: Setup) {
     let question = running.next().await.expect("a question");
     let cancelled = json!({ "requestId": "the-call" });
     let _ = session.notify("notifications/cancelled", cancelled).await.expect(202);
+    let withdrawn = running.next().await.expect("nobody needs an answer any more");
+    assert_eq!(withdrawn["method"], "notifications/cancelled");
+    assert_eq!(withdrawn["params"]["requestId"], question["id"]);
     assert_eq!(running.next().await, None);
     let late = session.respond(&question["id"], Ok(crate::support::filled_in("Ada"))).await;
     let _ = late.expect(202);
