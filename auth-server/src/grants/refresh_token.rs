@@ -42,7 +42,9 @@ impl Presented {
     ) -> Result<(RefreshToken, RefreshRecord, Seen<Family>), GrantError> {
         let record = self.record.filter(|record| now < record.expires_at);
         let record = record.ok_or(GrantError::UnknownRefreshToken)?;
-        if record.client_id != client.id {
+        // Both say whose it is, and the family is sealed where others could change what is kept.
+        let others = |family: &Seen<Family>| matches!(&family.value, Family::Alive(living) if living.grant.client_id != client.id);
+        if record.client_id != client.id || self.family.as_ref().is_some_and(others) {
             let line = Event::ForeignToken.line().client(&client.id).login(&record.family);
             let family = self.family.as_ref().map(|family| &family.value);
             family.and_then(Family::user).into_iter().fold(line, Line::subject).write();

@@ -43,7 +43,8 @@ impl SigningKeys {
         let meaning = "Secret that the signing keys and what is known of users are sealed with in \
                        Redis, 32 characters or more.";
         let secret = read.setting(SECRET, meaning).secret();
-        let meaning = "The value of AUTH_SECRET before its last change, for LOGIN_TTL after it.";
+        let meaning = "The value of AUTH_SECRET before its last change, for the longest of LOGIN_TTL, \
+                       AUTH_KEY_PERIOD and 90 days after it.";
         let previous = read.setting(PREVIOUS, meaning).secret();
         for (name, secret) in [(SECRET, &secret), (PREVIOUS, &previous)] {
             if secret.as_ref().is_some_and(|secret| secret.expose().len() < MIN_SECRET) {

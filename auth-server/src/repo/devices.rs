@@ -75,7 +75,10 @@ impl Devices {
     ) -> Result<Option<(String, Device)>, StoreError> {
         for alias in self.names.aliases(&user_code.name()) {
             if let Some(Lead { device: name }) = self.leads.get(&alias).await? {
-                return Ok(self.get(&name).await?.map(|device| (name, device)));
+                // What leads to a device is not sealed; what the device is called by is.
+                let device = self.get(&name).await?;
+                let meant = device.filter(|device| device.user_code == user_code.name());
+                return Ok(meant.map(|device| (name, device)));
             }
         }
         Ok(None)
