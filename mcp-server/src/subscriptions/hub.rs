@@ -2,7 +2,7 @@
 //! concern: what is somebody's own to those who listen on his behalf, everything else to all.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -28,7 +28,8 @@ struct Shared {
 
 #[derive(Default)]
 struct Listeners {
-    all: HashMap<u64, Arc<Post>>,
+    /// In the order in which they came, which is that of telling them.
+    all: BTreeMap<u64, Arc<Post>>,
     /// Who listens on whose behalf.
     of: HashMap<String, Vec<u64>>,
     /// The name of the next one.

@@ -103,12 +103,13 @@ impl Joined {
         let mut state = self.state();
         let recent = state.recent.iter_mut();
         let due = recent.filter(|(_, known)| known.is_waiting && known.again_at <= now);
-        let due: Vec<_> = due
+        let mut due: Vec<_> = due
             .map(|(uri, known)| {
                 *known = Recent { again_at: now + APART, is_waiting: false };
                 uri.clone()
             })
             .collect();
+        due.sort_unstable();
         state.going_out.clone_from(&due);
         due
     }

@@ -37,7 +37,7 @@ const SESSIONS: u64 = 100;
 const CODES: u64 = 25;
 
 /// How many of them run twice.
-const TWICE: usize = 3;
+const TWICE: usize = 10;
 
 /// The seeds of this run: those of `SIMULATION_SEEDS`, a number or two with a `-` between them.
 fn seeds(usual: u64) -> RangeInclusive<u64> {
