@@ -18,8 +18,9 @@ pub(super) enum Command {
     /// Publishes the next key now. It signs in five minutes, when every cache knows it; the old one
     /// stays public as long as its signatures count.
     Rotate {
-        /// The keys are not trusted any more: a new one signs at once and all others are gone, with
-        /// everything that they have signed.
+        /// The keys are not trusted any more: all others are gone, and a new one signs as soon as the
+        /// instances have noticed, within seconds. Who checks signatures refuses what the old ones have
+        /// signed when it reads the keys again; what this server is asked about counts as before.
         #[arg(long)]
         compromised: bool,
     },

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use ambient::Timestamp;
+use dpop::Thumbprint;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -70,6 +71,8 @@ pub(crate) struct Successor {
     pub(crate) sealed: Sealed,
     /// Until when the replaced token gets that answer again.
     pub(crate) until: Timestamp,
+    /// The key that it is bound to from now on, if whoever holds it has nothing else to show.
+    pub(crate) key: Option<Thumbprint>,
 }
 
 /// What redeeming a refresh token means.
@@ -136,6 +139,9 @@ impl Family {
         match (self.rotation(token, now), self) {
             (Rotation::Advance, Self::Alive(mut living)) => {
                 living.current = Some(successor.digest.clone());
+                if successor.key.is_some() {
+                    living.grant.key.clone_from(&successor.key);
+                }
                 living.previous = Some(Previous {
                     digest: token.clone(),
                     until: successor.until,
@@ -191,7 +197,7 @@ mod tests {
 
     fn successor(token: &RefreshToken, by: &RefreshToken) -> Successor {
         let sealed = seal(by, b"answer", &Entropy::seeded(2));
-        Successor { digest: token.digest(), sealed, until: LATER }
+        Successor { digest: token.digest(), sealed, until: LATER, key: None }
     }
 
     #[test]

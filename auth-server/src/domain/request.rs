@@ -246,13 +246,15 @@ impl Wanted {
     }
 
     fn login(&self) -> Result<LoginWish, RequestError> {
-        let max_age = self.max_age.as_deref().map(str::parse).transpose();
+        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+        let seconds = |text: &str| text.parse().ok().filter(|_| digits(text));
+        let max_age = self.max_age.as_deref().map(|text| seconds(text).ok_or(RequestError::MaxAge));
         // It only saves typing: one that is too long is left out.
         let hint = self.login_hint.clone().filter(|hint| hint.len() <= MAX_HINT);
         Ok(LoginWish {
             again: self.has_prompt("login"),
             choose: self.has_prompt("select_account"),
-            max_age: max_age.map_err(|_| RequestError::MaxAge)?,
+            max_age: max_age.transpose()?,
             hint,
         })
     }
@@ -396,6 +398,7 @@ mod tests {
             ("scope", Some("a\"b"), Code::InvalidScope),
             ("prompt", Some("none login"), Code::InvalidRequest),
             ("max_age", Some("-1"), Code::InvalidRequest),
+            ("max_age", Some("+5"), Code::InvalidRequest),
             ("dpop_jkt", Some("short"), Code::InvalidRequest),
             ("request", Some("x"), Code::RequestNotSupported),
             ("request_uri", Some("https://x"), Code::RequestUriNotSupported),

@@ -91,11 +91,13 @@ pub(crate) async fn redeem_refresh_token(
     let keeping = server.repo().clients.keep(client);
     match rotation {
         Rotation::Advance => {
+            // RFC 9449 section 5: one who shows a key for the first time binds what he gets to it.
+            let binds = key.clone().filter(|_| client.may_call_unproven());
             let grant = Grant { scope, key, ..grant.clone() };
             let pair = Pair::new(server, &record.family, grant, *expires_at, true).await?;
             // If one of these fails, what was kept is nobody's, and goes when its time is over.
             tokio::try_join!(keeping, pair.keep(server))?;
-            advance(server, (whose, family), &token, pair).await
+            advance(server, (whose, family), (&token, pair), binds).await
         }
         instead => {
             keeping.await?;
@@ -136,8 +138,8 @@ fn scope(
 async fn advance(
     server: &AuthServer,
     (whose, seen): (Whose<'_>, Seen<Family>),
-    token: &RefreshToken,
-    pair: Pair,
+    (token, pair): (&RefreshToken, Pair),
+    key: Option<Thumbprint>,
 ) -> Result<TokenResponse, GrantError> {
     let now = server.now();
     let Some(next) = pair.refresh() else { return Err(GrantError::NoRefresh) };
@@ -146,6 +148,7 @@ async fn advance(
         digest: next.digest(),
         sealed: seal(token, &text, server.entropy()),
         until: now + server.lifetimes().refresh_grace,
+        key,
     };
     let seen = (whose.family, seen);
     match server.repo().tokens.rotate(seen, token, &successor, now).await? {

@@ -81,7 +81,7 @@ impl GuardSettings {
             proxies,
             register: rate(
                 "AUTH_LIMIT_REGISTER",
-                "Registrations of one address, COUNT/SECONDS; 0 is no limit.",
+                "Registrations of one address, COUNT/SECONDS; 0 is no limit. Loopback has none.",
                 default.register,
             ),
             clients: rate(

@@ -204,7 +204,7 @@ async fn for_client(
         let response = fail(server.issuer().as_str(), &request.redirect_uri, state, failure);
         return Ok((cookie.clear(), response).into_response());
     };
-    let auth_time = identity.auth_time.unwrap_or_else(|| server.now());
+    let auth_time = identity.auth_time_at(server.now());
     let session = arrival.sign_in(server, headers, (&identity.user, auth_time)).await?;
     let user = identity.user;
     let conclusion = Conclusion { user, auth_time, consent: Consent::Given, login };
@@ -221,7 +221,7 @@ async fn for_apps(
 ) -> Result<Response, RouteError> {
     let code = code.ok_or(RouteError::NoLogin)?;
     let identity = arrival.redeem(server, &code).await?;
-    let auth_time = identity.auth_time.unwrap_or_else(|| server.now());
+    let auth_time = identity.auth_time_at(server.now());
     let session = arrival.sign_in(server, headers, (&identity.user, auth_time)).await?;
     let cookie = transaction_cookie(server, &arrival.handle);
     Ok((cookie.clear(), session, see_other(&server.issuer().local("/apps"))).into_response())

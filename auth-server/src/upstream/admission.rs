@@ -53,7 +53,9 @@ impl Admission {
 /// The domain that an account is of, in lower case.
 fn domain(issuer: &str, claims: &Claims) -> Result<String, NotAdmitted> {
     let text = |name| claims.text(name).ok().flatten();
-    let of_address = text("email").and_then(|email| email.rsplit_once('@')).map(|(_, host)| host);
+    // Of an address with two of them nobody can say what is the domain.
+    let of_address = text("email").and_then(|email| email.split_once('@')).map(|(_, host)| host);
+    let of_address = of_address.filter(|host| !host.contains('@'));
     let is_verified = claims.has("email_verified", "true");
     let domain = if issuer == GOOGLE {
         text("hd").or_else(|| of_address.filter(|host| *host == GOOGLES_OWN && is_verified))

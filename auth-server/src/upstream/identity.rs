@@ -39,6 +39,14 @@ pub(crate) struct Identity {
     pub(crate) auth_time: Option<Timestamp>,
 }
 
+impl Identity {
+    /// When he has logged in, by all that is known `now`: nobody has in the future, whatever a provider
+    /// says, and who comes from one that does not say has been there just now.
+    pub(crate) fn auth_time_at(&self, now: Timestamp) -> Timestamp {
+        self.auth_time.map_or(now, |told| told.min(now))
+    }
+}
+
 /// Checks claims whose signature and times are good.
 pub(super) fn read(claims: &Claims, expected: &Expected<'_>) -> Result<Identity, BadClaim> {
     claims.expect("iss", expected.issuer)?;

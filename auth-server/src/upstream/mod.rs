@@ -287,7 +287,9 @@ impl Upstream {
                 Err(UpstreamError::UnknownLogin)
             }
             TokenAnswer { error: Some(error), .. } => {
-                Err(UpstreamError::Refused(error.chars().take(100).collect()))
+                // A line of the log is one line, whatever a provider says.
+                let error = error.chars().filter(|c| !c.is_control()).take(100).collect();
+                Err(UpstreamError::Refused(error))
             }
             TokenAnswer { .. } => Err(UpstreamError::Form),
         }

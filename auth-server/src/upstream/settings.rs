@@ -32,7 +32,7 @@ const MAX_PROVIDERS: usize = 20;
 pub struct UpstreamSettings {
     pub(crate) providers: Vec<Provider>,
     /// Whether the mock is among the choices.
-    pub(crate) mock: bool,
+    pub mock: bool,
 }
 
 /// A provider that speaks `OpenID` Connect.

@@ -57,6 +57,26 @@ async fn a_token_is_bound_to_the_key_that_was_shown() {
     assert_eq!(world.introspect(&plain.access).await.get("cnf"), None);
 }
 
+/// RFC 9449 section 5: what a public client is given for a proof is bound to its key, the refresh token as
+/// well, though it had none before.
+#[tokio::test]
+async fn a_public_client_that_shows_a_key_later_is_bound_to_it_from_then_on() {
+    let world = World::start().await;
+    let client = world.app().await;
+    let unbound = world.tokens(&client).await.refresh.unwrap();
+    let (key, form) = (ProofKey::p256(), refreshing(&client, &unbound));
+    let first = bound(&token(&world, &form, &key).await);
+    let refresh = refreshing(&client, text(&first, "refresh_token"));
+    for form in [&refresh, &form] {
+        world.token(form).await.expect_oauth_error(400, "invalid_grant");
+        let other = token(&world, form, &ProofKey::p256()).await;
+        other.expect_oauth_error(400, "invalid_grant");
+    }
+    // An answer that was lost comes again, to who has the key.
+    assert_eq!(bound(&token(&world, &form, &key).await), first);
+    bound(&token(&world, &refresh, &key).await);
+}
+
 #[tokio::test]
 async fn a_public_client_refreshes_with_its_key_only() {
     let world = World::start().await;

@@ -51,6 +51,24 @@ const PREFIXES: [&str; 23] = [
     "ladder",
 ];
 
+/// Of these, the records that only who knows the secret can read or make.
+const SEALED: [&str; 11] = [
+    "pending",
+    "login",
+    "session",
+    "consent",
+    "exch",
+    "installation",
+    "family",
+    "device",
+    "visit",
+    "par",
+    "idp",
+];
+
+/// What a sealed record begins with; no JSON does.
+const SEAL: u8 = 1;
+
 /// Where somebody comes from.
 const ADDRESS: &str = "203.0.113.7";
 
@@ -282,8 +300,10 @@ async fn neither_secrets_nor_names_lie_in_the_store_and_everything_ends() {
         let prefix = format!("auth:{prefix}:");
         assert!(dump.iter().any(|kept| kept.key.starts_with(&prefix)), "{prefix}");
     }
-    for Kept { key, left, .. } in &dump {
+    for Kept { key, left, value } in &dump {
         assert!(*left > 0, "{key}");
+        let prefix = key.split(':').nth(1).unwrap();
+        assert_eq!(value.first() == Some(&SEAL), SEALED.contains(&prefix), "{key}: {value:?}");
     }
 }
 
@@ -322,6 +342,50 @@ async fn a_record_counts_under_its_own_name_and_sealed_only() {
         let answer = world.refresh(&client, &tokens.refresh.unwrap()).await;
         answer.expect_oauth_error(400, "invalid_grant");
     }
+}
+
+/// What is kept under this name: a text.
+async fn kept(server: &RedisServer, key: &str) -> String {
+    let dump = dump(server).await;
+    let kept = dump.into_iter().find(|kept| kept.key == key).unwrap();
+    String::from_utf8(kept.value).unwrap()
+}
+
+/// What leads from a code to a device lies open, and who writes to Redis can turn it.
+#[tokio::test]
+async fn a_code_leads_to_the_device_that_has_it_and_to_no_other() {
+    let server = RedisServer::start().await;
+    let world = world(&server).await;
+    let client = device::program(&world).await;
+    let mine = device::begin(&world, &client).await;
+    let leads = keys(&server, "auth:usercode:").await;
+    let theirs = device::begin(&world, &client).await;
+    let [lead] = &leads[..] else { panic!("{leads:?}") };
+    let other = keys(&server, "auth:usercode:").await.into_iter().find(|key| key != lead).unwrap();
+    assert_eq!(ask(&server, &["COPY", &other, lead, "REPLACE"]).await, [b":1"]);
+    let code = device::text(&mine, "user_code");
+    let turned = device::enter(&world, &mut world.browser(), code).await.expect(400);
+    assert!(turned.text().contains("code"), "{turned}");
+    let _ = device::allow(&world, device::text(&theirs, "user_code"), "alice").await;
+    let _ = Tokens::read(&device::ask(&world, &client, &theirs).await);
+}
+
+/// The record of a refresh token lies open too. Whose the login is says the family, which is sealed.
+#[tokio::test]
+async fn a_refresh_token_is_its_clients_whatever_its_record_says() {
+    let server = RedisServer::start().await;
+    let world = world(&server).await;
+    let (owner, thief) = (world.app().await, world.confidential().await);
+    let refresh = world.tokens(&owner).await.refresh.unwrap();
+    let records = keys(&server, "auth:refresh:").await;
+    let [record] = &records[..] else { panic!("{records:?}") };
+    let value = kept(&server, record).await;
+    let turned = value.replace(&owner.id, &thief.id);
+    assert_ne!(value, turned, "the record names its client");
+    ask(&server, &["SET", record, &turned, "KEEPTTL"]).await;
+    world.refresh(&thief, &refresh).await.expect_oauth_error(400, "invalid_grant");
+    ask(&server, &["SET", record, &value, "KEEPTTL"]).await;
+    let _ = world.refresh(&owner, &refresh).await.expect(200);
 }
 
 const OLD: &str = "the secret that was there before";
