@@ -229,6 +229,10 @@ async fn a_log_that_has_lost_its_end_says_so_with_what_comes_next(world: World) 
     assert_eq!(heard(&mut up_to_date, 1).await, ["4"]);
     let mut new = log.tail("a", Start::Oldest).await.unwrap();
     assert_eq!(heard(&mut new, 6).await, ["0", "1", "2", "gap", "3", "4"]);
+    // Who has had nothing misses nothing.
+    log.append_after("c", "0", LONG, Some(lost)).await.unwrap();
+    let mut first = log.tail("c", Start::Oldest).await.unwrap();
+    assert_eq!(heard(&mut first, 1).await, ["0"]);
     // Who knows of nothing else says nothing.
     log.append_after("b", "0", LONG, None).await.unwrap();
     let mut other = log.tail("b", Start::Oldest).await.unwrap();

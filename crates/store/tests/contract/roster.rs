@@ -19,6 +19,7 @@ contract!(
     of_those_who_come_at_once_as_many_are_let_in_as_there_is_room_for,
     who_may_have_gone_keeps_its_place_until_somebody_has_looked,
     who_may_have_gone_is_looked_at_before_who_stays_too_long,
+    who_was_to_be_looked_at_by_one_who_is_gone_is_given_to_another,
 );
 
 async fn members_are_there_until_they_leave(world: World) {
@@ -149,4 +150,17 @@ async fn who_may_have_gone_is_looked_at_before_who_stays_too_long(world: World) 
         let full = roster.enter_if_room("a", "next", LONG, bounds).await.unwrap();
         assert_eq!(full, Room::Full(vec![member.to_owned()]));
     }
+}
+
+async fn who_was_to_be_looked_at_by_one_who_is_gone_is_given_to_another(world: World) {
+    let (here, there) = (world.store.roster(), world.other.roster());
+    let bounds = Bounds { most: 1, at_most: LONG };
+    assert_eq!(here.enter_if_room("a", "gone", SHORT, bounds).await, Ok(Room::Entered));
+    world.pass(SHORT + Duration::from_millis(10)).await;
+    let doubtful = Room::Full(vec!["gone".to_owned()]);
+    assert_eq!(here.enter_if_room("a", "next", LONG, bounds).await, Ok(doubtful.clone()));
+    assert_eq!(there.enter_if_room("a", "next", LONG, bounds).await, Ok(Room::Full(Vec::new())));
+    // Who looks does so at once, or never.
+    world.pass(Duration::from_secs(5) + Duration::from_millis(10)).await;
+    assert_eq!(there.enter_if_room("a", "next", LONG, bounds).await, Ok(doubtful));
 }
