@@ -21,7 +21,7 @@ use chassis::{
 
 use mcp_core::Features;
 
-use crate::session::SessionLimits;
+use crate::{quota::StreamLimits, session::SessionLimits};
 
 pub use self::{
     auth::{
@@ -57,8 +57,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// The largest body of a request, in bytes.
     pub max_body: usize,
-    /// How many streams one caller may hold open on an instance.
-    pub max_streams: usize,
+    /// How many streams may be open on an instance.
+    pub streams: StreamLimits,
     /// How many requests one caller may make in a second; zero is any number.
     pub requests_per_second: u32,
     /// What is served beside the protocol.
@@ -138,9 +138,7 @@ impl Config {
             max_body: read
                 .setting("MAX_BODY_BYTES", "Largest body of a request, in bytes.")
                 .within(1024..=1024 * 1024 * 1024, 4 * 1024 * 1024),
-            max_streams: read
-                .setting("MCP_MAX_STREAMS", "Open streams of one caller on one instance.")
-                .within(1..=1_000_000, 256),
+            streams: streams(read),
             requests_per_second: read
                 .setting(
                     "MCP_REQUESTS_PER_SECOND",
@@ -195,6 +193,18 @@ fn session_check(read: &mut Reader<'_>) -> SessionCheck {
     let meaning = "`near` believes for up to a second what this instance has seen of a session; \
                    `strict` asks the store at every request.";
     read.setting("SESSION_CHECK", meaning).or(SessionCheck::Strict)
+}
+
+fn streams(read: &mut Reader) -> StreamLimits {
+    let defaults = StreamLimits::default();
+    StreamLimits {
+        of_caller: read
+            .setting("MCP_STREAMS_PER_CALLER", "Open streams of one caller on one instance.")
+            .within(1..=1_000_000, defaults.of_caller),
+        in_all: read
+            .setting("MCP_MAX_STREAMS", "Open streams of all callers on one instance.")
+            .within(1..=1_000_000, defaults.in_all),
+    }
 }
 
 fn sessions(read: &mut Reader<'_>) -> SessionLimits {
@@ -344,6 +354,7 @@ mod tests {
             ("MCP_MAX_SESSIONS", "0"),
             ("MCP_SESSIONS_PER_OWNER", "0"),
             ("MCP_MAX_STREAMS", "0"),
+            ("MCP_STREAMS_PER_CALLER", "0"),
             ("ALLOWED_ORIGINS", "app.example"),
             ("ALLOWED_HOSTS", "https://mcp.example"),
             ("BASE_URI", "https://mcp.example/mcp"),

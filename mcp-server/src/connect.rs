@@ -77,13 +77,18 @@ impl Target {
         Client::value_variants().iter().map(|client| self.way(*client)).collect()
     }
 
+    fn codex(&self) -> String {
+        let Self { name, url } = self;
+        format!("codex mcp add {name} --url {url}\ncodex mcp login {name}")
+    }
+
     /// What to do for one client.
     pub(crate) fn way(&self, client: Client) -> Way {
         let Self { name, url } = self;
         let plain = |title, place, text| Way { title, place, text, note: "", install: Vec::new() };
         match client {
             Client::ClaudeCode => Way {
-                note: "Then type /mcp in Claude Code to log in.",
+                note: "Where people log in, type /mcp in Claude Code then.",
                 ..plain(
                     "Claude Code",
                     "In a terminal",
@@ -102,11 +107,10 @@ impl Target {
                 install: vec![Link { label: "Install in Cursor", url: self.cursor_link() }],
                 ..plain("Cursor", "~/.cursor/mcp.json", self.servers(&json!({ "url": url })))
             },
-            Client::Codex => plain(
-                "Codex",
-                "In a terminal",
-                format!("codex mcp add {name} --url {url}\ncodex mcp login {name}"),
-            ),
+            Client::Codex => Way {
+                note: "The second line is for where people log in.",
+                ..plain("Codex", "In a terminal", self.codex())
+            },
             Client::Claude => Way {
                 note: FROM_OUTSIDE,
                 ..plain("Claude", "Settings, Connectors, Add custom connector", url.clone())

@@ -58,7 +58,6 @@ pub use self::config::{
     JwksSettings, Outage, PageSettings, PlainHosts, Profile, SessionCheck, TraceAddress,
     Validation,
 };
-pub use self::session::SessionLimits;
 use self::{
     auth::Auth,
     feature_state::FeatureState,
@@ -73,6 +72,7 @@ use self::{
     tasks::Tasks,
     vitals::Vitals,
 };
+pub use self::{quota::StreamLimits, session::SessionLimits};
 
 /// The longest that any call may take.
 pub(crate) const CALL_LIMIT: Duration = Duration::from_mins(15);
@@ -207,7 +207,7 @@ impl Server {
             tasks,
             feed,
             calls,
-            streams: Streams::new(config.max_streams),
+            streams: Streams::new(config.streams),
             pace: Pace::new(config.requests_per_second, &parts.clock),
             control,
             sealer: sealer(&config, &parts.entropy),

@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use shared::mcp::{CancelledParams, Incoming, Message, Params, RequestId};
 use store::StoreError;
 use tokio::{
@@ -32,13 +33,20 @@ use crate::{
     session::{Session, SessionId, Transport},
 };
 
+const PING: &str = "ping";
+
 /// How many lines may wait to be written: calls wait while the client reads more slowly.
 const WAITING: usize = 64;
 
 /// How many requests may be in progress.
 const MOST: u32 = 100;
 
-/// How long requests in progress may take to end after the input has.
+/// How long a request may wait for another one to end when there are as many. Nothing else is read
+/// meanwhile, not even what would end one.
+const BRIEFLY: Duration = Duration::from_millis(250);
+
+/// How long requests in progress may take to end after the input has, and how long what is said last
+/// may wait to be read.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Serves one client, until its input ends or the server stops.
@@ -55,23 +63,53 @@ pub(crate) async fn serve(
     let (room, over) = (Arc::clone(&pipe.room), pipe.over.clone());
     let heard = pipe.heard.clone();
     let _over_when_done = over.clone().drop_guard();
+    let (clock, lifecycle) = (server.clock(), server.lifecycle());
+    let nothing_is_read_late = late(server, over.clone());
     let reading = async move {
-        tokio::select! {
-            read = pipe.read(input) => {
-                read?;
-                // Whoever listens for changes has gone; what is in progress otherwise may end.
-                heard.cancel();
+        let all_ended = async {
+            let _ = room.acquire_many(MOST).await;
+        };
+        let ending = async {
+            tokio::select! {
+                read = pipe.read(input) => {
+                    read?;
+                    // Whoever listens for changes has gone; what is in progress otherwise may end.
+                    heard.cancel();
+                    let ended = room.acquire_many(MOST);
+                    let _ = clock.timeout(LAST_WORDS, ended).await;
+                    Ok(())
+                }
+                // Who listens is told that this is the end, and who is asked may still answer.
+                () = lifecycle.stopping().then(|()| all_ended) => Ok(()),
             }
-            // Who listens is told that this is the end.
-            () = server.lifecycle().stopping() => {}
-        }
-        let ended = room.acquire_many(MOST);
-        let _ = server.clock().timeout(LAST_WORDS, ended).await;
+        };
+        let ended = tokio::select! {
+            ended = ending => ended,
+            () = lifecycle.aborted() => Ok(()),
+        };
         over.cancel();
         pipe.end().await;
-        Ok(())
+        ended
     };
-    tokio::try_join!(reading, write(written, output)).map(|_| ())
+    let writing = async {
+        tokio::select! {
+            written = write(written, output) => written,
+            () = nothing_is_read_late => Ok(()),
+        }
+    };
+    tokio::try_join!(reading, writing).map(|_| ())
+}
+
+/// Waits until whoever does not read by now has had his time: this process must not stay for him.
+async fn late(server: &Server, over: CancellationToken) {
+    let last_words = async {
+        over.cancelled().await;
+        server.clock().sleep(LAST_WORDS).await;
+    };
+    tokio::select! {
+        () = last_words => {}
+        () = server.lifecycle().aborted() => {}
+    }
 }
 
 /// Writes line after line until nobody has one any more.
@@ -229,7 +267,16 @@ impl Pipe {
 
     /// Handles a line. What wants no answer gets none, not even that it is wrong.
     async fn line(&mut self, text: Bytes) -> Result<(), Rejection> {
-        let message = Message::parse(text).map_err(|malformed| self.refused(malformed.into()))?;
+        let message = match Message::parse(text) {
+            Ok(message) => message,
+            Err(malformed) if malformed.wants_answer() => {
+                return Err(self.refused(malformed.into()));
+            }
+            Err(malformed) => {
+                tracing::debug!(%malformed, "a message that wants no answer was dropped");
+                return Ok(());
+            }
+        };
         let is_silent = !message.wants_answer();
         match self.message(message).await {
             Err(rejection) if is_silent => {
@@ -248,7 +295,7 @@ impl Pipe {
                 let until = if lasts { &self.heard } else { &self.over }.child_token();
                 let form = Form::Either;
                 let running = modern::serve(&self.server, caller, None, form, envelope)?;
-                self.run_modern(&id, running, until)
+                self.run_modern(&id, running, until).await
             }
             Era::ModernNotification(note) => {
                 self.cancel_modern(&note);
@@ -261,7 +308,7 @@ impl Pipe {
                 let (server, principal) = (&self.server, self.caller.principal());
                 let handled =
                     legacy::batch(server, &principal, &session, Form::Either, items).await?;
-                self.handled(None, handled)
+                self.handled(None, handled).await
             }
         }
     }
@@ -294,14 +341,14 @@ impl Pipe {
 
     async fn legacy(&mut self, incoming: Incoming) -> Result<(), Rejection> {
         self.cancel_modern(&incoming);
-        let id = match &incoming {
-            Incoming::Request { id, .. } => Some(id.clone()),
-            _ => None,
+        let (id, is_ping) = match &incoming {
+            Incoming::Request { id, method, .. } => (Some(id.clone()), method == PING),
+            _ => (None, false),
         };
         let Some(session) = self.session().await? else {
             return match (id, incoming) {
                 // Whoever has not introduced himself may ask whether somebody is there.
-                (Some(id), Incoming::Request { method, .. }) if method == "ping" => {
+                (Some(id), _) if is_ping => {
                     self.say(legacy::pong(&id)).await;
                     Ok(())
                 }
@@ -311,7 +358,14 @@ impl Pipe {
         };
         let (server, principal) = (&self.server, self.caller.principal());
         let handled = legacy::serve(server, principal, session, Form::Either, incoming).await?;
-        self.handled(id.as_ref(), handled)
+        match handled {
+            // It takes nobody's place, and the next line waits until it is answered.
+            legacy::Handled::Running(ping) if is_ping => {
+                ping.pump(&self.lines).await;
+                Ok(())
+            }
+            handled => self.handled(id.as_ref(), handled).await,
+        }
     }
 
     /// A notification may cancel a stateless request, too: ids are of the pipe.
@@ -325,9 +379,13 @@ impl Pipe {
         }
     }
 
-    fn handled(&self, id: Option<&RequestId>, handled: legacy::Handled) -> Result<(), Rejection> {
+    async fn handled(
+        &self,
+        id: Option<&RequestId>,
+        handled: legacy::Handled,
+    ) -> Result<(), Rejection> {
         let legacy::Handled::Running(running) = handled else { return Ok(()) };
-        let room = self.room(id)?;
+        let room = self.room(id).await?;
         let (lines, over) = (self.lines.clone(), self.over.clone());
         self.server.lifecycle().spawn(async move {
             let _room = room;
@@ -339,13 +397,13 @@ impl Pipe {
         Ok(())
     }
 
-    fn run_modern(
+    async fn run_modern(
         &self,
         id: &RequestId,
         running: Running,
         until: CancellationToken,
     ) -> Result<(), Rejection> {
-        let room = self.room(Some(id))?;
+        let room = self.room(Some(id)).await?;
         let cancelled = Arc::new(until);
         if !self.running.enter(id, &cancelled) {
             let message = "A request with this id is still in progress";
@@ -364,11 +422,16 @@ impl Pipe {
         Ok(())
     }
 
-    fn room(&self, id: Option<&RequestId>) -> Result<OwnedSemaphorePermit, Rejection> {
-        Arc::clone(&self.room).try_acquire_owned().map_err(|_| {
-            let rejection = Rejection::invalid_request("Too many requests are in progress");
-            id.map_or(rejection.clone(), |id| rejection.to(id))
-        })
+    /// The place of a request. Of many that come at once most are over in no time.
+    async fn room(&self, id: Option<&RequestId>) -> Result<OwnedSemaphorePermit, Rejection> {
+        let free = Arc::clone(&self.room).acquire_owned();
+        if let Ok(Ok(place)) = self.server.clock().timeout(BRIEFLY, free).await {
+            return Ok(place);
+        }
+        let message =
+            format!("{MOST} requests are in progress; wait until one of them is answered");
+        let rejection = Rejection::invalid_request(message);
+        Err(id.map_or(rejection.clone(), |id| rejection.to(id)))
     }
 
     /// Writes what is about no request.

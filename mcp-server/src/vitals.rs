@@ -138,13 +138,21 @@ impl Vitals {
         telling.into()
     }
 
-    /// A session is still there, although no request has come.
+    /// A session is still there, although no request has come. It counts as there for as long as it can
+    /// live if it was kept until just before this is said again, [a while](Self::stays_every) later.
     pub(crate) async fn stays(&self, session: &SessionId) {
         // At once: a client waits for both, and neither may keep it waiting when the store is away.
-        let facts = facts(session.as_str());
-        let kept = self.0.tally.count(&facts, &[], self.0.idle);
-        let (kept, ()) = tokio::join!(kept, self.counts_as_there(session.as_str()));
+        let (facts, lifetime) = (facts(session.as_str()), self.0.idle + self.stays_every());
+        let kept = self.0.tally.count(&facts, &[], lifetime);
+        let counted = self.counts_as_there(session.as_str(), lifetime);
+        let (kept, ()) = tokio::join!(kept, counted);
         noticed(kept);
+    }
+
+    /// How often is enough to say that a session is still there: one attempt may fail, and there is time
+    /// for another.
+    pub(crate) fn stays_every(&self) -> Duration {
+        self.0.idle / 3
     }
 
     /// A session has ended, and its use is forgotten.
@@ -158,8 +166,8 @@ impl Vitals {
         noticed(forgotten);
     }
 
-    async fn counts_as_there(&self, session: &str) {
-        noticed(self.0.roster.stay(SESSIONS, &hashed(session), self.0.idle).await);
+    async fn counts_as_there(&self, session: &str, lifetime: Duration) {
+        noticed(self.0.roster.stay(SESSIONS, &hashed(session), lifetime).await);
     }
 
     /// Sessions that have ended by themselves, each of them counted on one instance: that which asks
@@ -188,7 +196,7 @@ impl Vitals {
 
     async fn count(&self, session: &str, requests: u64, opened: Option<Timestamp>) {
         let tallied = self.tally(session, requests, self.0.clock.now(), opened);
-        tokio::join!(tallied, self.counts_as_there(session));
+        tokio::join!(tallied, self.counts_as_there(session, self.0.idle));
     }
 
     async fn tally(
@@ -361,11 +369,12 @@ mod tests {
         here.ended(&ended).await;
         clock.advance(IDLE / 2);
         assert_eq!(here.session(ended.as_str()).await.unwrap(), None);
-        // One with an open stream is not used, and stays.
+        // One with an open stream is not used, and stays; the stream may have ended just before this
+        // was to be said again.
         here.stays(&left).await;
-        clock.advance(IDLE / 2);
+        clock.advance(IDLE);
         assert!(here.session(left.as_str()).await.unwrap().is_some());
-        clock.advance(IDLE / 2);
+        clock.advance(here.stays_every());
         assert_eq!(here.session(left.as_str()).await.unwrap(), None);
     }
 

@@ -151,6 +151,7 @@ impl Site {
             at_once(),
             ("MCP_SESSIONS_PER_OWNER", "60000".to_owned()),
             ("MCP_MAX_SESSIONS", "60000".to_owned()),
+            ("MCP_STREAMS_PER_CALLER", "60000".to_owned()),
             ("MCP_MAX_STREAMS", "60000".to_owned()),
         ];
         let check = match kept {

@@ -335,7 +335,7 @@ fn what_is_missing_is_named() {
         Box::new(serde_json::from_value(needed).unwrap())
     };
     let told = |capabilities| AskError::Unsupported(needed(capabilities)).to_string();
-    let start = "the client cannot be asked this: it has not declared ";
+    let start = "the client cannot be asked this: it would have to declare ";
     let url = json!({ "elicitation": { "url": {} } });
     assert_eq!(told(url.clone()), format!("{start}`elicitation.url`"));
     assert_eq!(told(json!({ "sampling": {} })), format!("{start}`sampling`"));

@@ -307,7 +307,7 @@ async fn a_client_that_cannot_be_asked_is_told_so_and_not_asked() {
     let params = json!({ "name": "ask" });
     let result = send(&silent, Principal::anonymous(), Method::CallTool, params).await.unwrap();
     assert_eq!(result["isError"], true);
-    let expected = "the client cannot be asked this: it has not declared `elicitation`";
+    let expected = "the client cannot be asked this: it would have to declare `elicitation`";
     assert_eq!(text(&result), expected);
     assert!(silent.asked.lock().unwrap().is_empty());
 }

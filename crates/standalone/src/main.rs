@@ -14,7 +14,7 @@ use chassis::{
     Limits, serve,
     telemetry::{Service, Telemetry},
 };
-use mcp_server::{Server, features, run};
+use mcp_server::{AuthConfig, Server, features, run};
 
 /// Who it is, in telemetry.
 const SERVICE: Service = Service { name: "standalone", version: env!("CARGO_PKG_VERSION") };
@@ -86,16 +86,24 @@ fn welcome(
     } else {
         "in memory; a restart ends every session and forgets every login and token"
     };
+    let login = match (&mcp.auth, auth.upstreams.mock) {
+        (AuthConfig::Off, _) => "Nobody needs to log in: MCP_AUTH=none.",
+        (AuthConfig::Required(_), true) => {
+            "Log in as alice, bob or carol with the password the login page shows."
+        }
+        (AuthConfig::Required(_), false) => "People log in at the providers of AUTH_UPSTREAMS.",
+    };
     writeln!(
         std::io::stdout().lock(),
         "\n  MCP server            {base}\n  authorization server  {issuer}\n\n  \
          Paste into an MCP client:  {endpoint}\n  \
-         Or look around:            {base} in a browser, {base}/playground to call{flow}\n  \
-         Log in as alice, bob or carol with the password the login page shows.\n\n  \
+         Or look around:            {base} in a browser{playground}{flow}\n  \
+         {login}\n\n  \
          State is {state}.\n  Stop with Ctrl-C.\n",
         base = mcp.base,
         issuer = auth.issuer,
         endpoint = mcp.resource(),
+        playground = if mcp.pages.playground { ", /playground to call" } else { "" },
         flow = if mcp.pages.flow { ", /flow to watch" } else { "" },
     )
 }

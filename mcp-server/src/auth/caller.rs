@@ -21,19 +21,22 @@ pub(crate) struct Caller {
     token: Option<Secret>,
     address: Option<IpAddr>,
     requester: Option<Requester>,
+    /// Whether the token is of use only with a proof of possession.
+    is_bound: bool,
 }
 
 impl Caller {
     /// A caller with a token that is good.
     pub(super) fn new(validated: Validated, token: Secret) -> Self {
-        let Validated { principal, requester, .. } = validated;
-        Self { principal, token: Some(token), address: None, requester }
+        let Validated { principal, requester, confirmation, .. } = validated;
+        let is_bound = confirmation.is_some();
+        Self { principal, token: Some(token), address: None, requester, is_bound }
     }
 
     /// The one caller of a server without authorization.
     pub(crate) fn anonymous(server: &Server) -> Self {
         let principal = Arc::clone(server.anonymous());
-        Self { principal, token: None, address: None, requester: None }
+        Self { principal, token: None, address: None, requester: None, is_bound: false }
     }
 
     /// The same, whose connection comes from there: from a proxy, where there is one.
@@ -44,6 +47,11 @@ impl Caller {
     /// Who it is, for the log.
     pub(super) const fn requester(&self) -> Option<Requester> {
         self.requester
+    }
+
+    /// Whether it has shown a key.
+    pub(super) const fn is_bound(&self) -> bool {
+        self.is_bound
     }
 
     /// Who it is, for somebody to keep.

@@ -5,8 +5,9 @@
 use std::time::Duration;
 
 use ambient::{Clock, Entropy, Secret};
+use axum::response::Response;
 use dpop::{ALGORITHMS, BadProof, Proof, Request};
-use http::{HeaderMap, HeaderName, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header, header::Entry};
 use serde::{Deserialize, Serialize};
 use shared::oauth::BearerChallenge;
 use store::{Age, Record, Rotates, Rotating, StoreError, Table};
@@ -84,11 +85,19 @@ pub(super) struct Proofs {
 
 /// The request that shows a token, as far as a proof speaks of it.
 #[derive(Clone, Copy)]
-pub(super) struct Shown<'a> {
+pub(crate) struct Shown<'a> {
     pub(super) method: &'a Method,
     /// Its path here; the rest of its URL is a setting.
     pub(super) path: &'a str,
     pub(super) headers: &'a HeaderMap,
+}
+
+impl<'a> Shown<'a> {
+    /// This request.
+    pub(crate) fn of<B>(request: &'a http::Request<B>) -> Self {
+        let (method, path) = (request.method(), request.uri().path());
+        Self { method, path, headers: request.headers() }
+    }
 }
 
 impl Proofs {
@@ -158,7 +167,22 @@ pub(super) fn is_scheme(headers: &HeaderMap) -> bool {
 
 /// The same challenge for this scheme, with the algorithms of proofs (RFC 9449 section 7.1).
 pub(super) fn challenge(bearer: &BearerChallenge) -> String {
-    let bearer = bearer.to_string();
+    translated(&bearer.to_string())
+}
+
+/// An answer to who has shown a key: what challenges him speaks of his scheme.
+pub(super) fn in_its_scheme(mut response: Response) -> Response {
+    if let Entry::Occupied(mut challenge) = response.headers_mut().entry(header::WWW_AUTHENTICATE)
+        && let Ok(bearer) = challenge.get().to_str()
+        // It stays visible ASCII.
+        && let Ok(translated) = HeaderValue::from_str(&translated(bearer))
+    {
+        challenge.insert(translated);
+    }
+    response
+}
+
+fn translated(bearer: &str) -> String {
     let parameters = bearer.split_once(' ').map_or("", |(_, parameters)| parameters);
     let separator = if parameters.is_empty() { "" } else { ", " };
     format!("{SCHEME} algs=\"{}\"{separator}{parameters}", ALGORITHMS.join(" "))

@@ -4,13 +4,7 @@
 //! like a rejection of our credentials. So a token that nobody has is asked about before either is
 //! believed: what is answered to that is about the endpoint and us, and about no caller.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use ambient::{Clock, Secret};
 use chassis::Lifecycle;
@@ -18,6 +12,7 @@ use futures_util::FutureExt as _;
 use url::Url;
 
 use super::{
+    acceptance::Acceptance,
     breaker::Breaker,
     introspect::{Answer, Introspector},
     validator::{Failure, RETRY_AFTER},
@@ -45,8 +40,7 @@ pub(super) struct Endpoint {
     breaker: Breaker,
     clock: Clock,
     lifecycle: Lifecycle,
-    /// Our own credentials were rejected the last time they were used.
-    rejected: AtomicBool,
+    acceptance: Acceptance,
     metrics: McpMetrics,
 }
 
@@ -57,13 +51,13 @@ impl Endpoint {
         metrics: McpMetrics,
     ) -> Arc<Self> {
         let (clock, lifecycle) = (introspector.clock.clone(), lifecycle.clone());
-        let (breaker, rejected) = (Breaker::new(clock.clone()), AtomicBool::new(false));
-        Arc::new(Self { introspector, breaker, clock, lifecycle, rejected, metrics })
+        let (breaker, acceptance) = (Breaker::new(clock.clone()), Acceptance::default());
+        Arc::new(Self { introspector, breaker, clock, lifecycle, acceptance, metrics })
     }
 
     /// Whether our own credentials were rejected the last time they were used.
     pub(super) fn is_rejected(&self) -> bool {
-        self.rejected.load(Ordering::Relaxed)
+        self.acceptance.is_rejected()
     }
 
     /// Whether questions go unasked for now.
@@ -83,7 +77,7 @@ impl Endpoint {
         self.metrics.introspected(outcome(&answer), watch.elapsed());
         match &answer {
             Answer::Claims(_) | Answer::Refused | Answer::Unsupported => {
-                self.answered();
+                self.answered(at);
                 return Ok(answer);
             }
             Answer::BadCredentials => {
@@ -113,7 +107,7 @@ impl Endpoint {
             return Err(LIMITED.to_owned());
         }
         let answer = self.about_nobody(at).await;
-        self.heard(&answer);
+        self.heard(at, &answer);
         match answer {
             Answer::Claims(_) | Answer::Unsupported => Ok(()),
             // It is there, and may be one that is asked about no token at all.
@@ -156,7 +150,7 @@ impl Endpoint {
     /// for a text that they do not like, and then it is not about us.
     async fn doubt_credentials(&self, at: At<'_>) {
         if self.is_rejected() {
-            return self.reject();
+            return self.reject(at);
         }
         let answer = self.about_nobody(at).await;
         if matches!(answer, Answer::Claims(_) | Answer::Refused | Answer::Unsupported) {
@@ -164,7 +158,7 @@ impl Endpoint {
                 "a question about one token is rejected (401 or 403), and others are not"
             );
         }
-        if !self.heard(&answer) && self.breaker.failed() {
+        if !self.heard(at, &answer) && self.breaker.failed() {
             self.breaker.close();
         }
     }
@@ -173,30 +167,30 @@ impl Endpoint {
     /// the endpoint.
     async fn doubt(&self, at: At<'_>) {
         let answer = self.about_nobody(at).await;
-        if !self.heard(&answer) {
+        if !self.heard(at, &answer) {
             self.breaker.close();
         }
     }
 
     /// What an answer says of the endpoint and of us; false if it says nothing.
-    fn heard(&self, answer: &Answer) -> bool {
+    fn heard(&self, at: At<'_>, answer: &Answer) -> bool {
         match answer {
-            Answer::Claims(_) | Answer::Refused | Answer::Unsupported => self.answered(),
-            Answer::BadCredentials => self.reject(),
+            Answer::Claims(_) | Answer::Refused | Answer::Unsupported => self.answered(at),
+            Answer::BadCredentials => self.reject(at),
             Answer::TooMany(rest) => self.left_alone(*rest),
             Answer::Outage(_) => return false,
         }
         true
     }
 
-    /// Nothing is asked there now, so nobody rejects us.
-    pub(super) fn is_of_no_use(&self) {
-        self.rejected.store(false, Ordering::Relaxed);
+    /// From now on this is asked, or nothing.
+    pub(super) fn turn_to(&self, at: Option<At<'_>>) {
+        self.acceptance.turn_to(at);
     }
 
-    fn answered(&self) {
+    fn answered(&self, at: At<'_>) {
         self.breaker.succeeded();
-        if self.rejected.swap(false, Ordering::Relaxed) {
+        if self.acceptance.accept(at) {
             tracing::info!("our own credentials are accepted again");
         }
     }
@@ -206,11 +200,13 @@ impl Endpoint {
         tracing::error!(seconds = rest.as_secs(), "introspection is limited (429)");
     }
 
-    fn reject(&self) {
+    fn reject(&self, at: At<'_>) {
+        if !self.acceptance.reject(at) {
+            return;
+        }
         if self.breaker.failed() {
             self.breaker.close();
         }
-        self.rejected.store(true, Ordering::Relaxed);
         tracing::error!(
             "the introspection endpoint rejects our own credentials: no token can be checked; see \
              MCP_AUTH_CLIENT_ID, MCP_AUTH_CLIENT_SECRET and MCP_AUTH_CLIENT_AUTH"

@@ -4,6 +4,7 @@
 //! be checked is 503 without one: a client must not throw away a good token, and must not start a
 //! login at a server that is down. Nothing is ever accepted because a check was impossible.
 
+mod acceptance;
 mod agreement;
 mod availability;
 mod breaker;
@@ -43,7 +44,7 @@ use shared::oauth::{Scope, ScopeSet};
 use self::{
     availability::Watch,
     discovery::AuthorizationServer,
-    dpop::{Proofs, Shown},
+    dpop::Proofs,
     outbound::Outbound,
     token::{Inactive, Validated},
     validator::{Failure, RETRY_AFTER, Validator},
@@ -56,7 +57,11 @@ pub(crate) use self::{
     scope::{allow, allow_message, allow_messages},
     token::{Policy, folded, is_of_another_kind, media_type},
 };
-pub(crate) use self::{dpop::NONCE, refusal::Refusal, trouble::Trouble};
+pub(crate) use self::{
+    dpop::{NONCE, Shown},
+    refusal::Refusal,
+    trouble::Trouble,
+};
 use crate::{
     Parts, Server,
     config::{AuthSettings, Discovery, Outage, Validation},
@@ -193,7 +198,7 @@ impl Auth {
         let key = bound_key(validated.confirmation.as_deref()).map_err(Refusal::InvalidToken)?;
         let nonce = self.proofs.check(key, &token, shown).await?;
         if self.lacking_scope(&validated.principal).is_some() {
-            return Err(Refusal::InsufficientScope);
+            return Err(Refusal::InsufficientScope(nonce));
         }
         Ok((Caller::new(validated, token), nonce))
     }
@@ -281,28 +286,28 @@ pub(crate) async fn admitted<F: Future<Output = Response>>(
     let (caller, nonce) = match server.auth() {
         None => (Caller::anonymous(server), None),
         Some(auth) => {
-            let (method, path) = (request.method(), request.uri().path());
-            match auth.check(Shown { method, path, headers: request.headers() }).await {
+            let shown = Shown::of(&request);
+            match auth.check(shown).await {
                 Ok(found) => found,
                 Err(refusal) => {
                     server.metrics().refused(refusal.name());
-                    let speaks_of_a_key = dpop::is_scheme(request.headers());
-                    let refusal =
-                        if speaks_of_a_key { refusal.for_a_key_holder() } else { refusal };
-                    return refusal.answer(server, auth, path);
+                    return refusal.answer(server, auth, shown);
                 }
             }
         }
     };
     let caller = caller.coming_from(chassis::address(&request));
     // Who asks too often is named in the log as well.
-    let requester = caller.requester();
+    let (requester, is_bound) = (caller.requester(), caller.is_bound());
     let mut response = match server.pace().admit(&caller) {
         Ok(()) => inner(caller, request).await,
         Err(refused) => refused.into_response(),
     };
     if let Some(requester) = requester {
         response.extensions_mut().insert(requester);
+    }
+    if is_bound {
+        response = dpop::in_its_scheme(response);
     }
     match nonce {
         Some(nonce) => refusal::with_nonce(response, &nonce),

@@ -11,7 +11,12 @@ use shared::{
     oauth::BearerChallenge,
 };
 
-use super::{Auth, Trouble, dpop, token::Inactive, validator::RETRY_AFTER};
+use super::{
+    Auth, Trouble,
+    dpop::{self, Shown},
+    token::Inactive,
+    validator::RETRY_AFTER,
+};
 use crate::{
     Server,
     http::{Answer, Entrance, error_message},
@@ -30,8 +35,8 @@ pub(crate) enum Refusal {
     Proof(&'static str, String),
     /// The same, until the proof has this nonce: 401.
     Nonce(String),
-    /// Its token allows too little: 403.
-    InsufficientScope,
+    /// Its token allows too little: 403. With the nonce for the next proof, if there is a new one.
+    InsufficientScope(Option<String>),
     /// Nobody can say whether its token is good: 503. It may be known after this time.
     Unavailable(Duration),
 }
@@ -58,22 +63,15 @@ impl Refusal {
             Self::Malformed(_) => "malformed",
             Self::InvalidToken(_) => "invalid_token",
             Self::Proof(..) | Self::Nonce(_) => "proof",
-            Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientScope(_) => "insufficient_scope",
             Self::Unavailable(_) => "unavailable",
         }
     }
 
-    /// The same in the words of a caller who shows a key (RFC 9449 section 7.1).
-    pub(super) fn for_a_key_holder(self) -> Self {
-        match self {
-            Self::InvalidToken(why) => Self::Proof("invalid_token", why.to_string()),
-            other => other,
-        }
-    }
-
-    /// The status, the challenge and a body for people, to a request to `path`.
-    pub(crate) fn answer(self, server: &Server, auth: &Auth, path: &str) -> Response {
-        let mut is_proof = false;
+    /// The status, the challenge and a body for people, to `request`, in whose scheme the challenge is
+    /// (RFC 9449 section 7.1).
+    pub(crate) fn answer(self, server: &Server, auth: &Auth, request: Shown<'_>) -> Response {
+        let mut is_proof = dpop::is_scheme(request.headers);
         let mut nonce = None;
         let (status, error, description) = match self {
             Self::Unavailable(retry_after) => return unavailable(auth, retry_after),
@@ -95,7 +93,8 @@ impl Refusal {
                 let why = "The DPoP proof needs the nonce of the DPoP-Nonce header";
                 (StatusCode::UNAUTHORIZED, Some("use_dpop_nonce"), why.to_owned())
             }
-            Self::InsufficientScope => {
+            Self::InsufficientScope(new) => {
+                nonce = new;
                 let description = "The token lacks a scope".to_owned();
                 (StatusCode::FORBIDDEN, Some("insufficient_scope"), description)
             }
@@ -106,7 +105,7 @@ impl Refusal {
             "error_description": description,
             "request_id": RequestId::current().map(|id| id.to_string()),
         });
-        let bearer = challenge((server, Entrance::of(path)), needed, error, &description);
+        let bearer = challenge((server, Entrance::of(request.path)), needed, error, &description);
         let challenge = if is_proof { dpop::challenge(&bearer) } else { bearer.to_string() };
         let response = challenged(status, &challenge, axum::Json(body));
         nonce.iter().fold(response, |response, nonce| with_nonce(response, nonce))

@@ -304,12 +304,11 @@ impl Validator {
             Way::Jwt { keys } => (None, Some(keys)),
             Way::Both { endpoint, method, keys } => (Some((endpoint, *method)), Some(keys)),
         };
+        self.endpoint.turn_to(asked);
         let asking = async {
-            if let Some(at) = asked {
-                self.endpoint.try_out(at).await
-            } else {
-                self.endpoint.is_of_no_use();
-                Ok(())
+            match asked {
+                Some(at) => self.endpoint.try_out(at).await,
+                None => Ok(()),
             }
         };
         let fetching = async {

@@ -147,7 +147,24 @@ fn told(words: &mut Vec<ContentBlock>, value: &mut Option<Value>, revision: Revi
 /// Whether a text is this value, as JSON.
 fn says(block: &ContentBlock, value: &Value) -> bool {
     let ContentBlock::Text(text) = block else { return false };
-    serde_json::from_str::<Value>(&text.text).is_ok_and(|said| said == *value)
+    serde_json::from_str::<Value>(&text.text).is_ok_and(|said| is_same(&said, value))
+}
+
+/// Whether two values say the same: 36 is 36.0.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => {
+            one == other || (one.as_f64() == other.as_f64() && (one.is_f64() || other.is_f64()))
+        }
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(a, b)| is_same(a, b))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let has = |(name, value)| other.get(name).is_some_and(|there| is_same(value, there));
+            one.len() == other.len() && one.iter().all(has)
+        }
+        _ => one == other,
+    }
 }
 
 /// Before they existed, links and sound become words.

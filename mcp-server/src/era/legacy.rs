@@ -464,8 +464,7 @@ fn work<'a>(
 /// that waits for its answer, or for a person who is asked, sends nothing meanwhile.
 async fn lingering(server: &Server, session: &Session, voice: &Voice) -> std::convert::Infallible {
     loop {
-        // One attempt may fail, and there is time for another.
-        server.clock().sleep(server.config().sessions.idle / 3).await;
+        server.clock().sleep(server.vitals().stays_every()).await;
         Box::pin(async {
             voice.linger().await;
             match server.sessions().keep(session).await {

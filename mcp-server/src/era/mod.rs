@@ -18,7 +18,7 @@ use shared::mcp::{
     Params, RequestId, RequestMeta, Revision, headers, keys,
 };
 
-use crate::http::{Rejection, SERVED, SERVED_BY_STDIO};
+use crate::http::{Rejection, SERVED};
 
 /// What a POST is.
 #[derive(Debug, PartialEq)]
@@ -91,7 +91,7 @@ impl<'a> Header<'a> {
     /// The revisions of the transport that it comes over.
     const fn served(&self) -> &'static [Revision] {
         match self {
-            Self::None => &SERVED_BY_STDIO,
+            Self::None => &Revision::ALL,
             Self::Absent | Self::Modern(_) | Self::Legacy(_) | Self::Unknown(_) => &SERVED,
         }
     }

@@ -29,8 +29,8 @@ use crate::{
     Server,
     auth::{self, Caller},
     http::{
-        Answer, Form, LastWords, Outbox, Rejection, Requests, Running, SERVED, SERVED_BY_STDIO,
-        Said, error_message, to_bytes,
+        Answer, Form, LastWords, Outbox, Rejection, Requests, Running, SERVED, Said, error_message,
+        to_bytes,
     },
     operation::{self, Asked},
     session::Transport,
@@ -119,7 +119,7 @@ fn call_of(
         }
         Ok(ClientRequest::Discover) => {
             let server = server.clone();
-            let revisions: &[_] = if headers.is_some() { &SERVED } else { &SERVED_BY_STDIO };
+            let revisions: &[_] = if headers.is_some() { &SERVED } else { &Revision::ALL };
             Box::pin(async move { answer(&server, &envelope.id, discover(&server, revisions)) })
         }
         Ok(ClientRequest::Listen(params)) => {

@@ -11,7 +11,10 @@ use super::{
 pub fn offered(env: &Env) -> (Result<Features, Mistakes>, Settings) {
     env.read(|read| {
         let toolsets = read
-            .setting("MCP_TOOLSETS", "Toolsets that are offered, comma separated.")
+            .setting(
+                "MCP_TOOLSETS",
+                "What is offered, comma separated; docs/catalogue.md names all.",
+            )
             .or(Toolsets::default());
         let catalog = chosen(read, &toolsets);
         let mut features = Features::new(server(), catalog, shared(read, &toolsets));

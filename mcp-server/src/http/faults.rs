@@ -11,7 +11,12 @@ use chassis::faults::{Aim, Described, Faults, mark};
 use http::{HeaderMap, HeaderName};
 use shared::mcp::headers as names;
 
-use crate::{Server, auth::Refusal, config::ENDPOINT, session::SessionId};
+use crate::{
+    Server,
+    auth::{Refusal, Shown},
+    config::ENDPOINT,
+    session::SessionId,
+};
 
 /// Names, and what they do.
 const OWN: [Described; 4] = [
@@ -50,7 +55,7 @@ async fn give(State(server): State<Server>, request: Request, next: Next) -> Res
     if let Some((name, refusal)) = refusal(&aim)
         && let Some(auth) = server.auth()
     {
-        let mut response = refusal.answer(&server, auth, request.uri().path());
+        let mut response = refusal.answer(&server, auth, Shown::of(&request));
         mark(&mut response, name);
         return response;
     }
@@ -67,7 +72,7 @@ async fn give(State(server): State<Server>, request: Request, next: Next) -> Res
 fn refusal(aim: &Aim) -> Option<(&'static str, Refusal)> {
     let all = [
         ("unauthorized", Refusal::revoked()),
-        ("forbidden", Refusal::InsufficientScope),
+        ("forbidden", Refusal::InsufficientScope(None)),
         ("outage", Refusal::outage()),
     ];
     all.into_iter().find(|(name, _)| aim.take(name))

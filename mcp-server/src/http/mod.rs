@@ -38,7 +38,7 @@ use shared::mcp::{ErrorCode, ServerNotification, headers};
 pub(crate) use self::{
     guard::Guard,
     outbox::{Outbox, Said},
-    rejection::{Rejected, Rejection, SERVED, SERVED_BY_STDIO, error_message, to_bytes},
+    rejection::{Rejected, Rejection, SERVED, error_message, to_bytes},
     reply::{Answer, Form, LastWords, Requests, Resumable, Running, array},
     well_known::Entrance,
 };

@@ -151,15 +151,6 @@ pub(crate) struct Rejected(pub(crate) ErrorCode);
 pub(crate) const SERVED: [Revision; 4] =
     [Revision::V2026_07_28, Revision::V2025_11_25, Revision::V2025_06_18, Revision::V2025_03_26];
 
-/// The revisions over standard input and output, newest first: all of them.
-pub(crate) const SERVED_BY_STDIO: [Revision; 5] = [
-    Revision::V2026_07_28,
-    Revision::V2025_11_25,
-    Revision::V2025_06_18,
-    Revision::V2025_03_26,
-    Revision::V2024_11_05,
-];
-
 impl From<MalformedMessage> for Rejection {
     fn from(malformed: MalformedMessage) -> Self {
         let error = malformed.to_error();
@@ -271,9 +262,9 @@ mod tests {
         let listed = |requested| {
             let rejected = |served| Rejection::unsupported_version(requested, served).error.data;
             let count = |served| rejected(served).unwrap()["supported"].as_array().unwrap().len();
-            (count(&SERVED), count(&SERVED_BY_STDIO))
+            (count(&SERVED), count(&Revision::ALL))
         };
-        assert_eq!(listed("v999.0.0"), (SERVED.len(), SERVED_BY_STDIO.len()));
+        assert_eq!(listed("v999.0.0"), (SERVED.len(), Revision::ALL.len()));
         assert_eq!(listed("2025-06-18"), (1, 1));
     }
 

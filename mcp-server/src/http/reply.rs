@@ -6,7 +6,7 @@
 
 use std::{convert::Infallible, pin::Pin, sync::Arc, time::Duration};
 
-use ambient::{Clock, Entropy};
+use ambient::{Clock, Entropy, Timestamp};
 use axum::{
     body::Body,
     response::{IntoResponse, Response},
@@ -29,10 +29,10 @@ use crate::{Server, session::voice::Voice};
 /// How long a stream may be silent: proxies cut what looks dead.
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// How often a stream that keeps its session says so: also where sessions live shorter than streams
+/// When a stream that keeps its session does so next: also where sessions live shorter than streams
 /// may be silent.
-pub(super) fn keep_alive(server: &Server) -> Duration {
-    KEEP_ALIVE.min(server.config().sessions.idle / 3)
+pub(super) fn keep_alive_at(server: &Server) -> Timestamp {
+    server.clock().now() + KEEP_ALIVE.min(server.config().sessions.idle / 3)
 }
 
 /// When a client may come back after a stream has ended.
@@ -245,6 +245,7 @@ impl Running {
                 biased;
                 Some(said) = self.outbox.0.next() => drop(lines.send(said.message).await),
                 answer = &mut self.call => break answer,
+                answer = cut_short(self.last_words.as_ref()) => break answer,
             }
         };
         while let Some(said) = self.outbox.0.take() {

@@ -15,7 +15,7 @@ use store::Start;
 
 use super::{
     Rejection, error_message, note_message,
-    reply::{RETRY, come_back_in, comment, event, event_stream, keep_alive, retry},
+    reply::{RETRY, come_back_in, comment, event, event_stream, keep_alive_at, retry},
 };
 use crate::{
     Server,
@@ -51,7 +51,7 @@ pub(super) async fn resume(
     let state = Resumed {
         _place: place,
         over: Box::pin(over(server, caller)),
-        keep_alive_at: now + keep_alive(server),
+        keep_alive_at: keep_alive_at(server),
         check_at: now + CHECK,
         server: server.clone(),
         ready: VecDeque::from([retry(RETRY)]),
@@ -157,7 +157,7 @@ impl Resumed {
 
     /// Keeps the session, and ends with it.
     async fn still_here(&mut self) {
-        self.keep_alive_at = self.server.clock().now() + keep_alive(&self.server);
+        self.keep_alive_at = keep_alive_at(&self.server);
         match self.server.sessions().keep(&self.session).await {
             Ok(false) => self.end(None),
             Ok(true) | Err(_) => self.ready.push_back(comment()),

@@ -19,7 +19,7 @@ use store::{Delivery, EventId, Start, StoreError, Subscription};
 use super::{
     Rejection, Said, error_message, note_message,
     reply::{
-        RETRY, come_back_in, comment, event, event_stream, keep_alive, lasting, priming, retry,
+        RETRY, come_back_in, comment, event, event_stream, keep_alive_at, lasting, priming, retry,
         shutting_down,
     },
     resume::{instance_lost, lost},
@@ -118,6 +118,18 @@ fn opened(name: &str) -> String {
     format!("{OPENED}{name}{NOTED}")
 }
 
+/// What is said to a session, but for what this stream has said of itself: that comes while it reads
+/// its logs for the first time, and whoever is told something begins to read anew.
+async fn from_others(control: &mut Subscription, own: &str) -> Option<Delivery> {
+    loop {
+        let delivery = control.next().await?;
+        let is_own = matches!(&delivery, Delivery::Message(text) if *text == opened(own));
+        if !is_own {
+            return Some(delivery);
+        }
+    }
+}
+
 /// What the server has to say to a session that is about no call, message by message.
 pub(crate) struct Aside {
     _open: OpenStream,
@@ -145,6 +157,8 @@ pub(crate) struct Aside {
     /// Whether nothing comes after what is ready.
     is_over: bool,
     keep_alive_at: Timestamp,
+    /// When it is time to say that the session is still there.
+    stays_at: Timestamp,
     over: Pin<Box<dyn Future<Output = ()> + Send>>,
     /// The calls that are answered on this stream, if that is where they are answered.
     calls: Option<Box<SharedCalls>>,
@@ -198,7 +212,8 @@ impl Aside {
             rhythms: Rhythms::of(server, caller, Some(id)),
             over: Box::pin(over(server, caller)),
             _open: server.vitals().stream(),
-            keep_alive_at: now + keep_alive(server),
+            keep_alive_at: keep_alive_at(server),
+            stays_at: now + server.vitals().stays_every(),
             began: now,
             server: server.clone(),
             ready: VecDeque::new(),
@@ -234,13 +249,13 @@ impl Aside {
             tokio::select! {
                 biased;
                 () = &mut self.over => self.begin_to_end(),
-                delivery = self.control.next() => {
+                delivery = from_others(&mut self.control, &self.name) => {
                     // Rare, and large: in a box it takes no room in every stream.
                     Box::pin(self.told(&delivery?)).await?;
                 }
                 // Comes before the changes, which must not keep the session from being kept.
                 () = clock.sleep_until(self.keep_alive_at) => {
-                    self.keep_alive_at = clock.now() + keep_alive(&self.server);
+                    self.keep_alive_at = keep_alive_at(&self.server);
                     // What was announced may have been lost on its way.
                     self.follower.look();
                     Box::pin(self.still_there()).await?;
@@ -320,10 +335,8 @@ impl Aside {
     /// A stream was opened; nothing when this one is over. Which of two is the newer one says the
     /// record, unless the other is of an earlier version, which replaces all others.
     async fn is_opened(&mut self, other: &str) -> Option<()> {
-        match other.strip_suffix(NOTED)? {
-            own if own == self.name => Some(()),
-            _ => self.look_again().await,
-        }
+        other.strip_suffix(NOTED)?;
+        self.look_again().await
     }
 
     /// What the session wants to hear of may be something else now, and there may be a newer stream;
@@ -348,7 +361,11 @@ impl Aside {
                 if record.listener.as_ref().is_some_and(|newest| *newest != self.name) {
                     return None;
                 }
-                self.server.vitals().stays(&self.session.id).await;
+                let (now, vitals) = (self.server.clock().now(), self.server.vitals());
+                if now >= self.stays_at {
+                    self.stays_at = now + vitals.stays_every();
+                    vitals.stays(&self.session.id).await;
+                }
                 Some(())
             }
             Err(StoreError::Unavailable(_)) => Some(()),

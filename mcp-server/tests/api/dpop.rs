@@ -12,6 +12,7 @@ use testkit::{
 
 use crate::{
     authorization::{Scene, scene_on, scene_with},
+    providers,
     world::World,
 };
 
@@ -194,4 +195,44 @@ async fn a_nonce_counts_at_every_instance_until_it_is_old() {
     assert_ne!(json!(refused.header("dpop-nonce").unwrap()), nonce);
     let previous = alice.proof().claim("nonce", json!(newer));
     drop(alice.shows(&scene.world, previous).await.expect(200));
+}
+
+/// What a provider says of a token from now on: that it is bound to this key, and has these scopes.
+fn grant(scene: &providers::Scene, alice: &Bound, scope: &str) {
+    let key = json!({ "jkt": alice.key.thumbprint() });
+    let claims = json!({ "aud": scene.world.endpoint(), "scope": scope, "cnf": key });
+    scene.provider.set(|script| script.claims = claims);
+}
+
+/// That a challenge is for `DPoP`, and names these scopes.
+#[track_caller]
+fn lacks(reply: &Reply, scope: &str) {
+    let challenge = reply.header("www-authenticate").unwrap();
+    assert!(challenge.starts_with("DPoP algs=\"ES256 "), "{challenge}");
+    assert!(challenge.contains("error=\"insufficient_scope\""), "{challenge}");
+    assert!(challenge.contains(&format!("scope=\"{scope}\"")), "{challenge}");
+}
+
+/// RFC 9449 section 7.1: the challenge is for the scheme of the request, also where a scope is missing.
+#[tokio::test]
+async fn who_shows_a_key_and_may_too_little_is_challenged_in_his_scheme() {
+    let scene = providers::scene(&[NONCES, ("MCP_AUTH_CACHE_TTL", "0")]).await;
+    let alice = Bound { token: "good".to_owned(), ..Bound::new(&scene.world) };
+    grant(&scene, &alice, "mcp");
+    let told = refused(alice.shows(&scene.world, alice.proof()).await, "use_dpop_nonce");
+    let nonce = json!(told.header("dpop-nonce").unwrap());
+    let vault = async || {
+        let modern = Modern::new(&scene.world.endpoint());
+        let draft = modern.draft("tools/call", json!({ "name": "vault", "arguments": {} }));
+        let proof = alice.proof().claim("nonce", nonce.clone()).sign();
+        let draft = draft.header("authorization", "DPoP good").header("dpop", &proof);
+        modern.send(draft).await.expect(403)
+    };
+    lacks(&vault().await, "mcp vault:open vault:read");
+    // The nonce is old, and good for a while: a newer one comes with the refusal.
+    scene.advance(120);
+    grant(&scene, &alice, "other");
+    let less = vault().await;
+    lacks(&less, "mcp");
+    assert_ne!(json!(less.header("dpop-nonce").unwrap()), nonce);
 }

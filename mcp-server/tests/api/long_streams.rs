@@ -201,3 +201,42 @@ async fn a_batch_with_a_call_that_needs_more_is_403_and_nothing_of_it_is_done() 
     assert!(challenge.contains(r#"scope="mcp vault:open vault:read""#), "{challenge}");
     assert!(!scene.world.has_happened("started"));
 }
+
+/// Every kind of stream is refused where there are as many as may be, by an error that says whose limit it
+/// is; one that ends makes room.
+async fn no_further_stream(settings: &[(&str, &str)], status: u16, retry_after: &str) {
+    let scene = scene(settings).await;
+    let session = scene.world.opening().bearer("good").open().await;
+    let modern = scene.modern.clone().bearer("good");
+    let listen = || {
+        let filter = json!({ "notifications": { "toolsListChanged": true } });
+        modern.draft("subscriptions/listen", filter)
+    };
+    let (first, _second) = (session.listen(None).await, subscription(&scene).await);
+    let refused = [
+        session.open(session.listen_draft(None)).await.finish().await,
+        modern.open(listen()).await.finish().await,
+    ];
+    for reply in refused {
+        let reply = reply.expect(status);
+        assert_eq!(reply.header("retry-after"), Some(retry_after));
+        assert!(reply.error()["message"].as_str().unwrap().contains("streams"));
+    }
+    let http = Http::new(&scene.world.base);
+    let old = http.request(http::Method::GET, "/sse").bearer_auth("good");
+    let _ = http.send(old.header("accept", "text/event-stream")).await.expect(status);
+    drop(modern.call("tools/list", json!({})).await.expect(200));
+    drop(first);
+    let there_is_room = || async { modern.open(listen()).await.is_stream().then_some(()) };
+    testkit::eventually(testkit::PATIENCE, there_is_room).await;
+}
+
+#[tokio::test]
+async fn a_caller_has_so_many_streams_of_all_kinds() {
+    no_further_stream(&[("MCP_STREAMS_PER_CALLER", "2")], 429, "1").await;
+}
+
+#[tokio::test]
+async fn an_instance_has_so_many_streams_of_all_callers() {
+    no_further_stream(&[("MCP_MAX_STREAMS", "2")], 503, "2").await;
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::mcp::{Revision, keys};
-use testkit::rpc::Pipe;
+use testkit::{PATIENCE, as_time_passes, rpc::Pipe, within};
 use tokio::{
     io::{BufReader, duplex, split},
     task::JoinSet,
@@ -78,6 +78,21 @@ async fn a_question_is_asked_and_answered_on_the_pipe() {
     let content = json!({ "action": "accept", "content": { "name": "Ada" } });
     pipe.send(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": content })).await;
     assert_eq!(text(&pipe.next().await.unwrap()), "Hello, Ada!");
+}
+
+/// Whatever it is, it is an answer, and the call must not wait for another.
+#[tokio::test]
+async fn a_question_that_is_answered_by_no_error_of_json_rpc_has_failed() {
+    let (_world, mut pipe, _serving) = pipe().await;
+    drop(pipe.initialize(Revision::V2025_11_25, json!({ "elicitation": {} })).await);
+    for (id, error) in [(1, json!("x")), (2, json!({ "message": "no code" })), (3, json!({}))] {
+        pipe.request(id, "tools/call", json!({ "name": "ask", "arguments": {} })).await;
+        let question = pipe.next().await.unwrap();
+        let answer = json!({ "jsonrpc": "2.0", "id": question["id"], "error": error });
+        pipe.write(format!("{answer}\n").as_bytes()).await;
+        let ended = pipe.next().await.unwrap();
+        assert_eq!((&ended["id"], &ended["result"]["isError"]), (&json!(id), &json!(true)));
+    }
 }
 
 #[tokio::test]
@@ -180,11 +195,13 @@ async fn what_wants_no_answer_gets_none_even_if_it_is_wrong() {
     let unknown = note(json!({ keys::PROTOCOL_VERSION: "v9", keys::CLIENT_CAPABILITIES: {} }));
     let batch = json!([note(json!({}))]);
     let answers = json!([{ "jsonrpc": "2.0", "id": 5, "result": {} }]);
+    let no_params = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": 5 });
+    let nobodys = json!({ "jsonrpc": "2.0", "id": null, "result": {} });
     for session in [false, true] {
         if session {
             drop(pipe.initialize(Revision::V2025_06_18, json!({})).await);
         }
-        for silent in [&malformed, &unknown, &batch, &answers] {
+        for silent in [&malformed, &unknown, &batch, &answers, &no_params, &nobodys] {
             pipe.write(format!("{silent}\n").as_bytes()).await;
         }
         pipe.request("after", "ping", json!({})).await;
@@ -274,7 +291,7 @@ async fn a_subscription_ends_with_a_result_when_the_server_stops() {
 
 #[tokio::test]
 async fn more_requests_than_there_is_room_for_are_refused_and_answers_still_get_through() {
-    let (_world, mut pipe, _serving) = pipe().await;
+    let (world, mut pipe, _serving) = pipe().await;
     drop(pipe.initialize(Revision::V2025_11_25, json!({ "elicitation": {} })).await);
     for id in 0..100 {
         pipe.request(id, "tools/call", json!({ "name": "ask", "arguments": {} })).await;
@@ -283,9 +300,79 @@ async fn more_requests_than_there_is_room_for_are_refused_and_answers_still_get_
     for _ in 0..100 {
         question = pipe.next().await.unwrap();
     }
-    pipe.request(100, "ping", json!({})).await;
-    assert_eq!(pipe.next().await.unwrap()["error"]["code"], -32600);
+    pipe.request(100, "tools/list", json!({})).await;
+    // Some of those before it might have ended in no time.
+    let refused = as_time_passes(&world.clock, Duration::from_millis(100), pipe.next()).await;
+    assert_eq!(refused.unwrap()["error"]["code"], -32600);
+    pipe.request(101, "ping", json!({})).await;
+    assert_eq!(pipe.next().await.unwrap()["result"], json!({}));
     let declined = json!({ "action": "decline" });
     pipe.send(&json!({ "jsonrpc": "2.0", "id": question["id"], "result": declined })).await;
     assert_eq!(pipe.next().await.unwrap()["result"]["isError"], true);
+}
+
+/// More than a pipe holds, for a client that reads nothing.
+async fn flood(pipe: &mut Pipe) {
+    pipe.revision = Revision::V2026_07_28;
+    for id in 0..20 {
+        let large = "x".repeat(100_000);
+        pipe.stateless(id, "tools/call", echo(&large), &json!({})).await;
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_keeps_no_process_whose_input_has_ended() {
+    let (world, mut pipe, mut serving) = pipe().await;
+    flood(&mut pipe).await;
+    pipe.end().await;
+    let ended = serving.join_next();
+    let ended = as_time_passes(&world.clock, Duration::from_millis(500), ended).await;
+    ended.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_keeps_no_process_that_is_to_stop() {
+    for at_once in [false, true] {
+        let (world, mut pipe, mut serving) = pipe().await;
+        flood(&mut pipe).await;
+        world.lifecycle.stop();
+        if at_once {
+            world.lifecycle.abort();
+        }
+        let ended = serving.join_next();
+        let ended = if at_once {
+            within(PATIENCE, ended).await
+        } else {
+            as_time_passes(&world.clock, Duration::from_secs(1), ended).await
+        };
+        ended.unwrap().unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_call_has_the_time_of_a_shutdown_and_then_an_answer_that_says_so() {
+    let (world, mut pipe, mut serving) = pipe().await;
+    drop(pipe.initialize(Revision::V2025_11_25, json!({ "elicitation": {} })).await);
+    for id in [1, 2] {
+        pipe.request(id, "tools/call", json!({ "name": "ask", "arguments": {} })).await;
+    }
+    let questions = [pipe.next().await.unwrap(), pipe.next().await.unwrap()];
+    world.lifecycle.stop();
+    // Who is asked may still answer.
+    let declined = json!({ "action": "decline" });
+    pipe.send(&json!({ "jsonrpc": "2.0", "id": questions[0]["id"], "result": declined })).await;
+    assert_eq!(pipe.next().await.unwrap()["result"]["isError"], true);
+    let last = as_time_passes(&world.clock, Duration::from_millis(100), async {
+        loop {
+            let message = pipe.next().await.unwrap();
+            if message["method"] != "notifications/cancelled" {
+                return message;
+            }
+        }
+    });
+    let last = last.await;
+    assert_eq!(last["error"]["data"]["reason"], "shutting_down", "{last}");
+    let ended = serving.join_next();
+    let ended = as_time_passes(&world.clock, Duration::from_millis(100), ended).await;
+    ended.unwrap().unwrap().unwrap();
 }

@@ -128,16 +128,28 @@ pub enum MalformedMessage {
     /// JSON, but no JSON-RPC 2.0 message: code -32600.
     #[error("Invalid request: {reason}")]
     NotAMessage {
-        /// The id, if one could be read.
+        /// The id of a request, if one could be read.
         id: Option<RequestId>,
         /// What is wrong with it.
         reason: &'static str,
+        /// Whether its sender may wait for an answer: not to what is a notification or a response, by
+        /// the members that it has.
+        wants_answer: bool,
     },
 }
 
 impl MalformedMessage {
     const fn because(reason: &'static str) -> Self {
-        Self::NotAMessage { id: None, reason }
+        Self::NotAMessage { id: None, reason, wants_answer: true }
+    }
+
+    /// Whether its sender may wait for an answer.
+    #[must_use]
+    pub const fn wants_answer(&self) -> bool {
+        match self {
+            Self::NotJson => true,
+            Self::NotAMessage { wants_answer, .. } => *wants_answer,
+        }
     }
 
     /// The error that answers it.
@@ -172,7 +184,8 @@ impl Message {
         let message = Self::read(&body)?;
         if is_too_deep(body.as_bytes()) {
             let reason = "the body is nested more than 128 deep";
-            return Err(MalformedMessage::NotAMessage { id: message.into_id(), reason });
+            let (wants_answer, id) = (message.wants_answer(), message.into_id());
+            return Err(MalformedMessage::NotAMessage { id, reason, wants_answer });
         }
         Ok(message)
     }
@@ -288,9 +301,13 @@ impl Incoming {
             }
         })?;
         let id = members.id.map(|raw| serde_json::from_str::<RequestId>(raw.get()));
+        let answers = members.method.is_none() && (members.result.or(members.error)).is_some();
+        let wants_answer = !answers && (members.method.is_none() || id.is_some());
         let wrong = |reason| MalformedMessage::NotAMessage {
-            id: id.as_ref().and_then(|id| id.as_ref().ok()).cloned(),
+            // That of a response is of a question of ours.
+            id: id.as_ref().filter(|_| wants_answer).and_then(|id| id.as_ref().ok()).cloned(),
             reason,
+            wants_answer,
         };
         if members.jsonrpc.is_none_or(|raw| !is_2_0(raw.get())) {
             return Err(wrong("`jsonrpc` must be \"2.0\""));
@@ -314,15 +331,25 @@ impl Incoming {
         }
         let outcome = match (members.result, members.error) {
             (Some(result), None) => Ok(text.part(result)),
-            (None, Some(error)) => Err(serde_json::from_str(error.get())
-                .map_err(|_| wrong("`error` must have an integer `code` and a `message`"))?),
-            _ => return Err(wrong("a message has a `method`, a `result` or an `error`")),
+            // Whatever else it is, it is no result, and somebody waits for it.
+            (_, Some(error)) => {
+                Err(serde_json::from_str(error.get()).unwrap_or_else(|_| unreadable()))
+            }
+            (None, None) => {
+                return Err(wrong("a message has a `method`, a `result` or an `error`"));
+            }
         };
         match id {
             Some(Ok(id)) => Ok(Self::Response { id, outcome }),
             _ => Err(wrong("a response has the `id` of its request")),
         }
     }
+}
+
+/// What stands for an error that the other side has not written as one.
+fn unreadable() -> ErrorObject {
+    let message = "`error` must have an integer `code` and a `message`";
+    ErrorObject::new(ErrorCode::INVALID_REQUEST, message)
 }
 
 /// Whether a text of JSON says `2.0`, in whichever way; hardly anybody escapes it.
@@ -457,111 +484,4 @@ impl<T: Serialize> Serialize for Outgoing<'_, T> {
 mod any;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(body: &str) -> Result<Message, MalformedMessage> {
-        Message::parse(Bytes::copy_from_slice(body.as_bytes()))
-    }
-
-    fn reason(body: &str) -> (Option<RequestId>, &'static str) {
-        match parse(body).unwrap_err() {
-            MalformedMessage::NotAMessage { id, reason } => (id, reason),
-            MalformedMessage::NotJson => (None, "not JSON"),
-        }
-    }
-
-    #[test]
-    fn a_request_keeps_the_type_of_its_id_and_its_parameters_as_they_came() {
-        let Ok(Message::One(Incoming::Request { id, method, params })) =
-            parse(r#" {"jsonrpc":"2.0","id":"5","method":"tools/call","params":{ "name" : "x" }}"#)
-        else {
-            panic!("not a request")
-        };
-        assert_eq!(id, RequestId::String("5".to_owned()));
-        assert_eq!(method, "tools/call");
-        assert_eq!(params.unwrap().member("name").unwrap().as_bytes(), br#""x""#);
-    }
-
-    #[test]
-    fn the_shape_decides_between_request_notification_and_response() {
-        let notification = parse(r#"{"jsonrpc":"2.0","method":"x"}"#).unwrap();
-        assert!(matches!(notification, Message::One(Incoming::Notification { .. })));
-        let result = parse(r#"{"jsonrpc":"2.0","id":5,"result":null}"#).unwrap();
-        assert!(matches!(result, Message::One(Incoming::Response { outcome: Ok(_), .. })));
-        let error = r#"{"jsonrpc":"2.0","id":5,"error":{"code":-1,"message":"no"}}"#;
-        let error = parse(error).unwrap();
-        assert!(matches!(error, Message::One(Incoming::Response { outcome: Err(_), .. })));
-    }
-
-    #[test]
-    fn what_is_no_message_is_told_apart_from_what_is_no_json() {
-        for body in ["", "{", "nul", "{\"a\":}", "[1,"] {
-            assert_eq!(reason(body).1, "not JSON", "{body}");
-        }
-        for body in ["5", "\"text\"", "null", "[]", "{}", r#"{"jsonrpc":"1.0","method":"x"}"#] {
-            assert_ne!(reason(body).1, "not JSON", "{body}");
-        }
-    }
-
-    #[test]
-    fn a_malformed_request_still_names_its_id() {
-        let five = Some(RequestId::Number(5));
-        assert_eq!(reason(r#"{"jsonrpc":"2.0","id":5,"method":1}"#).0, five);
-        assert_eq!(reason(r#"{"jsonrpc":"2.0","id":5,"method":"x","params":[1]}"#).0, five);
-        assert_eq!(reason(r#"{"id":5,"method":"x"}"#).0, five);
-    }
-
-    #[test]
-    fn ids_that_are_no_ids_are_refused() {
-        for id in ["null", "5.5", "true", "{}", "[1]", "1e999", "9223372036854775808"] {
-            let body = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"x"}}"#);
-            assert!(parse(&body).is_err(), "{id}");
-        }
-        assert!(parse(r#"{"jsonrpc":"2.0","id":1,"id":2,"method":"x"}"#).is_err());
-        assert!(parse(r#"{"jsonrpc":"2.\u0030","id":1,"method":"x"}"#).is_ok());
-    }
-
-    #[test]
-    fn a_batch_keeps_what_is_good_beside_what_is_not() {
-        let Ok(Message::Batch(items)) = parse(r#"[{"jsonrpc":"2.0","method":"x"}, 5]"#) else {
-            panic!("not a batch")
-        };
-        assert!(items[0].is_ok() && items[1].is_err());
-    }
-
-    #[test]
-    fn a_batch_is_not_read_beyond_what_it_may_hold() {
-        let batch = |size: usize| format!("[{}1]", "1,".repeat(size - 1));
-        assert!(matches!(parse(&batch(100)), Ok(Message::Batch(items)) if items.len() == 100));
-        assert_eq!(reason(&batch(101)).1, "the batch holds more than 100 messages");
-        assert_eq!(reason("[1,]").1, "not JSON");
-    }
-
-    #[test]
-    fn an_error_without_an_id_has_no_id() {
-        let error = ErrorObject::new(ErrorCode::PARSE_ERROR, "no");
-        let message: Outgoing<'_, ()> = Outgoing::Error { id: None, error: &error };
-        let text = serde_json::to_string(&message).unwrap();
-        assert_eq!(text, r#"{"jsonrpc":"2.0","error":{"code":-32700,"message":"no"}}"#);
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn what_looks_like_a_message_is_one_or_is_refused_with_its_id(
-            id in "(0|-?[1-9][0-9]{0,19}|\"[a-z]{0,3}\"|null|1\\.5|true)",
-            method in "(\"[a-z/]{0,8}\"|5|null)",
-            rest in r#"(, ?"params" ?: ?(\{\}|\[\]|null|"x"|\{"a":\[\[1\]\]\}))?"#,
-        ) {
-            let text = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":{method}{rest}}}"#);
-            match Message::parse(text.clone().into()) {
-                Ok(Message::One(Incoming::Request { id: read, .. })) => {
-                    assert_eq!(serde_json::to_string(&read).unwrap(), id, "{text}");
-                }
-                Ok(other) => panic!("{text} is {other:?}"),
-                Err(MalformedMessage::NotAMessage { .. }) => {}
-                Err(other) => panic!("{text} is {other:?}"),
-            }
-        }
-    }
-}
+mod tests;

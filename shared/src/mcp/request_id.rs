@@ -48,6 +48,17 @@ impl Visitor<'_> for AnId {
         Ok(RequestId::Number(number))
     }
 
+    /// `1.0` is an integer to JSON Schema, and in many languages the same number as `1`.
+    fn visit_f64<E: serde::de::Error>(self, number: f64) -> Result<RequestId, E> {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if number.fract() != 0.0 || number.abs() > EXACT {
+            return Err(E::custom("a number that is no integer"));
+        }
+        // Digits are the way without a cast; those of a whole number have no point.
+        let number = format!("{number:.0}").parse().map_err(E::custom)?;
+        Ok(RequestId::Number(number))
+    }
+
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RequestId, E> {
         Ok(RequestId::String(text.to_owned()))
     }

@@ -98,7 +98,7 @@ pub trait Client: Send + Sync {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum AskError {
     /// The client has not declared that it can; this is what it would have to declare.
-    #[error("the client cannot be asked this: it has not declared {}", named(.0))]
+    #[error("the client cannot be asked this: it would have to declare {}", named(.0))]
     Unsupported(Box<ClientCapabilities>),
     /// The revision that is spoken has no such question, whatever the client declares.
     #[error("the client cannot be asked this: revision {revision} has no {}", named(.needed))]

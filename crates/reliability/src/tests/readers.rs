@@ -29,7 +29,7 @@ const HEALTHY: [Duration; 2] = [Duration::from_secs(3), Duration::from_millis(50
 /// T15: readers that stall cost little, hold up nobody, are cut off, and find everything later.
 pub(super) async fn slow(scale: Size) -> Report {
     let redis = Redis::start(false).await;
-    let plan = Plan::new(1, &redis.url()).setting("MCP_MAX_STREAMS", 1000);
+    let plan = Plan::new(1, &redis.url()).setting("MCP_STREAMS_PER_CALLER", 1000);
     let site = plan.start().await;
     let mut report = Report::default();
     let callers = site.everybody().await;

@@ -25,6 +25,7 @@ pub(super) async fn idle(scale: Size) -> Report {
     let plan = Plan::new(1, &redis.url())
         .setting("MCP_SESSIONS_PER_OWNER", streams * 2)
         .setting("MCP_MAX_SESSIONS", streams * 2)
+        .setting("MCP_STREAMS_PER_CALLER", streams * 2)
         .setting("MCP_MAX_STREAMS", streams * 2)
         .setting("DRAIN_MIN_MS", 0);
     let mut site = plan.start().await;

@@ -295,6 +295,13 @@ fn what_a_revision_cannot_read_as_a_value_it_reads_as_text() {
         let words = vec!["2 add 3 = 5".to_owned()];
         assert_eq!(told("2 add 3 = 5", &value, revision), (words, Some(value.clone())));
     }
+    // A number is the same with a point and without.
+    let (value, text) = (json!({ "t": [36.0, 33], "n": 0.5 }), r#"{"t":[36,33.0],"n":0.5}"#);
+    assert_eq!(told(text, &value, Revision::V2025_03_26).0, [text]);
+    let (other, more) = (json!({ "t": [36.5] }), json!({ "t": [36], "n": 1 }));
+    for value in [other, more] {
+        assert_eq!(told(r#"{"t":[36]}"#, &value, Revision::V2025_03_26).0.len(), 2);
+    }
     // Only the newest reads a list as a value.
     let list = json!([1, 2]);
     assert_eq!(told("two", &list, Revision::V2025_11_25).0, ["two", "[1,2]"]);

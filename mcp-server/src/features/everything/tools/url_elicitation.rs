@@ -188,7 +188,7 @@ mod tests {
         let start = "the client cannot be asked this: ";
         let forms = json!({ "elicitation": {} });
         let undeclared = told(Revision::V2025_11_25, forms.clone()).await;
-        assert_eq!(undeclared, format!("{start}it has not declared `elicitation.url`"));
+        assert_eq!(undeclared, format!("{start}it would have to declare `elicitation.url`"));
         let older = told(Revision::V2025_06_18, forms).await;
         assert_eq!(older, format!("{start}revision 2025-06-18 has no `elicitation.url`"));
     }
