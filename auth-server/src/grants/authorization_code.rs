@@ -50,8 +50,12 @@ pub(crate) async fn redeem_code(
         }
         return replayed(server, &code, &attempt).await;
     };
-    codes.exchange(&ticket, code, end.since(server.now())).await?;
-    begun.tell(server).await
+    // It is spent. A store that fails from here on must not cost the client what it has: all that is
+    // missing then is that a replay after the code's minute ends these tokens.
+    if let Err(error) = codes.exchange(&ticket, code, end.since(server.now())).await {
+        tracing::warn!(%error, "a code that was redeemed could not be marked");
+    }
+    Ok(begun.tell(server))
 }
 
 /// A code comes again. From the client itself, with the right verifier, this means that two parties
@@ -89,19 +93,19 @@ pub(super) struct Begun {
 }
 
 impl Begun {
-    /// Keeps the tokens and tells of them.
-    pub(super) async fn tell(self, server: &AuthServer) -> Result<TokenResponse, GrantError> {
-        self.pair.keep(server).await?;
+    /// Tells of the tokens. Nothing is left that can fail.
+    pub(super) fn tell(self, server: &AuthServer) -> TokenResponse {
         self.pair.line(Event::CodeRedeemed).write();
         let response = self.pair.answer().response(server.now());
-        Ok(TokenResponse { id_token: self.id_token, ..response })
+        TokenResponse { id_token: self.id_token, ..response }
     }
 }
 
 /// Begins what a code is redeemed for; none if that has begun before, or was revoked.
 ///
 /// This is what decides between all who redeem a code at once, on whatever instances: one of them
-/// begins the family, everybody else finds it there. Nobody knows its tokens yet.
+/// begins the family, everybody else finds it there. The tokens are kept before that, where nobody
+/// knows them and no family makes them good: so a store that fails here leaves the code as it was.
 pub(super) async fn begin(
     server: &AuthServer,
     client: &Client,
@@ -118,8 +122,15 @@ pub(super) async fn begin(
         previous: None,
     }));
     let keep = end.since(server.now());
-    let has_begun = server.repo().tokens.begin_family(&code.family, &family, keep).await?;
-    Ok(has_begun.then_some(Begun { pair, id_token }))
+    pair.keep(server).await?;
+    if server.repo().tokens.begin_family(&code.family, &family, keep).await? {
+        return Ok(Some(Begun { pair, id_token }));
+    }
+    // Nobody will ever know them: that they stay is untidy, and nothing worse.
+    if let Err(error) = pair.forget(server).await {
+        tracing::debug!(%error, "tokens that nobody knows stay until they expire");
+    }
+    Ok(None)
 }
 
 /// Whether a family is over. If nothing was ever redeemed for it, its user has ended it.

@@ -125,3 +125,35 @@ async fn of_two_tokens_that_cannot_both_be_kept_none_is_told() {
     let tokens = world.refresh(&client, &refresh).await.expect(200).json();
     assert!(world.is_active(tokens["access_token"].as_str().unwrap()).await);
 }
+
+/// A code is spent in one step, and what fails before or after it costs nobody a login.
+#[tokio::test]
+async fn a_code_that_cannot_be_redeemed_now_can_be_redeemed_later() {
+    let server = RedisServer::start().await;
+    let world = world(&server).await;
+    let client = world.app().await;
+    let (request, code) = world.code(&client).await;
+    let redemption = redemption(&client, &request, &code);
+    for (pattern, lacking) in [
+        ("auth:[^i]*", "auth:installation:"),
+        ("auth:[^r]*", "auth:refresh:"),
+        ("auth:[^f]*", "auth:family:"),
+    ] {
+        allow_writing(&server, pattern).await;
+        let refused = world.token(&redemption).await;
+        assert!(refused.status.is_server_error(), "{pattern}: {refused}");
+        let denied = denied(&server).await;
+        assert!(denied.iter().all(|name| name.starts_with(lacking)), "{denied:?}");
+        assert!(!denied.is_empty(), "{pattern}");
+    }
+    // What is left to do when it is spent can fail: the client has its tokens.
+    allow_writing(&server, "auth:[^e]*").await;
+    let tokens = world.token(&redemption).await.expect(200).json();
+    let access = tokens["access_token"].as_str().unwrap();
+    assert!(world.is_active(access).await);
+    assert!(denied(&server).await.iter().all(|name| name.starts_with("auth:exch:")));
+    // And it is spent: who comes again ends what came of it.
+    allow_writing(&server, "*").await;
+    world.token(&redemption).await.expect_oauth_error(400, "invalid_grant");
+    assert!(!world.is_active(access).await);
+}
