@@ -31,6 +31,9 @@ pub(crate) enum Family {
 pub(crate) struct Living {
     /// What the user has allowed.
     pub(crate) grant: Grant,
+    /// When its first tokens were made. None in records of versions that did not note it.
+    #[serde(default)]
+    pub(crate) begun_at: Option<Timestamp>,
     /// No token of the family lives longer.
     pub(crate) expires_at: Timestamp,
     /// The refresh token that is good; none if the client gets none.
@@ -188,6 +191,7 @@ mod tests {
                 auth_time: None,
                 key: None,
             },
+            begun_at: None,
             expires_at: Timestamp::from_secs(1000),
             current: Some(tokens[0].digest()),
             previous: None,

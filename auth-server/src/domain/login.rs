@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use shared::oauth::{CodeVerifier, NotACodeVerifier};
 
 use super::{
-    WrongTurn,
+    Session, User, WrongTurn,
     ticket::{BrowserKey, BrowserKind, Digest, Nonce, sha256_hex},
 };
 
@@ -63,6 +63,8 @@ pub(crate) struct LoginWish {
     pub(crate) max_age: Option<u64>,
     /// Who it probably is: text of an unknown author.
     pub(crate) hint: Option<String>,
+    /// Who it has to be (`id_token_hint`).
+    pub(crate) user: Option<String>,
 }
 
 impl Login {
@@ -112,10 +114,20 @@ impl LoginWish {
         }
     }
 
-    /// Whether somebody who has logged in at `auth_time` need not do so again.
-    pub(crate) fn accepts(&self, auth_time: Timestamp, now: Timestamp) -> bool {
-        let is_recent = |seconds| now.since(auth_time) <= Duration::from_secs(seconds);
-        !self.again && !self.choose && self.max_age.is_none_or(is_recent)
+    /// Whether it is for this user.
+    pub(crate) fn is_for(&self, user: &User) -> bool {
+        self.user.as_ref().is_none_or(|sub| *sub == user.sub)
+    }
+
+    /// Whether who is logged in need not log in again. Where nobody has told when that was, no age is
+    /// proven.
+    pub(crate) fn accepts(&self, session: &Session, now: Timestamp) -> bool {
+        let is_recent = |seconds| {
+            let then = session.auth_time;
+            then.is_some_and(|then| now.since(then) <= Duration::from_secs(seconds))
+        };
+        let is_enough = !self.again && !self.choose && self.max_age.is_none_or(is_recent);
+        is_enough && self.is_for(&session.user)
     }
 }
 
@@ -167,8 +179,9 @@ mod tests {
 
     #[test]
     fn who_has_logged_in_lately_need_not_do_so_again() {
-        let wish = |again, choose, max_age| LoginWish { again, choose, max_age, hint: None };
+        let wish = |again, choose, max_age| LoginWish { again, choose, max_age, ..default() };
         let then = Timestamp::from_secs(940);
+        let (told, untold) = (session(Some(then)), session(None));
         for (wish, is_enough) in [
             (wish(false, false, None), true),
             (wish(false, false, Some(60)), true),
@@ -176,9 +189,32 @@ mod tests {
             (wish(true, false, None), false),
             (wish(false, true, None), false),
         ] {
-            assert_eq!(wish.accepts(then, NOW), is_enough, "{wish:?}");
+            assert_eq!(wish.accepts(&told, NOW), is_enough, "{wish:?}");
         }
+        assert!(default().accepts(&untold, NOW));
+        assert!(!wish(false, false, Some(u64::MAX)).accepts(&untold, NOW));
         assert_eq!(wish(true, false, None).freshness(NOW), Freshness::Since(NOW));
         assert_eq!(wish(true, false, Some(60)).freshness(NOW), Freshness::Proven(then));
+    }
+
+    #[test]
+    fn a_wish_may_be_for_one_user_only() {
+        let wish = |sub: &str| LoginWish { user: Some(sub.to_owned()), ..default() };
+        assert!(wish("alice").accepts(&session(None), NOW));
+        assert!(!wish("Alice").accepts(&session(None), NOW));
+    }
+
+    fn default() -> LoginWish {
+        LoginWish::default()
+    }
+
+    fn session(auth_time: Option<Timestamp>) -> Session {
+        let user = User {
+            sub: "alice".into(),
+            name: "Alice".into(),
+            email: None,
+            is_email_verified: false,
+        };
+        Session { user, upstream: "corp".into(), auth_time, expires_at: NOW }
     }
 }

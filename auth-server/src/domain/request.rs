@@ -3,7 +3,7 @@
 
 use dpop::Thumbprint;
 use serde::{Deserialize, Serialize};
-use shared::oauth::{CodeChallenge, ErrorCode, ScopeSet};
+use shared::oauth::{CodeChallenge, ErrorCode, ScopeSet, Sensitive};
 
 use super::{Allowance, Client, LoginWish, Resources, identity::MAX_NONCE};
 
@@ -27,6 +27,7 @@ pub(crate) struct Wanted {
     pub(crate) prompt: Option<String>,
     pub(crate) max_age: Option<String>,
     pub(crate) login_hint: Option<String>,
+    pub(crate) id_token_hint: Option<Sensitive>,
     pub(crate) request: Option<String>,
     pub(crate) request_uri: Option<String>,
     pub(crate) authorization_details: Option<String>,
@@ -120,7 +121,11 @@ pub(crate) enum RequestError {
     Prompt,
     #[error("max_age is a number of seconds")]
     MaxAge,
-    #[error("nobody is logged in, and prompt=none allows no login")]
+    #[error(
+        "id_token_hint is no identity token of this server, or so old that its key is gone; leave it out"
+    )]
+    IdTokenHint,
+    #[error("nobody is logged in who fulfils this request, and prompt=none allows no login")]
     LoginRequired,
     #[error("the user has to be asked, and prompt=none allows no page")]
     ConsentRequired,
@@ -140,6 +145,7 @@ impl RequestError {
             | Self::ChallengeMethod
             | Self::Prompt
             | Self::MaxAge
+            | Self::IdTokenHint
             | Self::Key
             | Self::Challenge => ErrorCode::InvalidRequest,
             Self::ResponseType => ErrorCode::UnsupportedResponseType,
@@ -256,6 +262,7 @@ impl Wanted {
             choose: self.has_prompt("select_account"),
             max_age: max_age.transpose()?,
             hint,
+            user: None,
         })
     }
 

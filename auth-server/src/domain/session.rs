@@ -14,8 +14,8 @@ pub(crate) struct Session {
     pub(crate) user: User,
     /// The provider that has said so.
     pub(crate) upstream: String,
-    /// When the user has logged in there.
-    pub(crate) auth_time: Timestamp,
+    /// When the user has logged in there, if it has told.
+    pub(crate) auth_time: Option<Timestamp>,
     pub(crate) expires_at: Timestamp,
 }
 

@@ -117,6 +117,7 @@ pub(super) async fn begin(
     let pair = Pair::new(server, &code.family, grant, end, client.refreshes).await?;
     let family = Family::Alive(Box::new(Living {
         grant: code.grant.clone(),
+        begun_at: Some(server.now()),
         expires_at: end,
         current: pair.refresh().map(Ticket::digest),
         previous: None,

@@ -65,7 +65,8 @@ pub(super) async fn issue(server: &AuthServer, grant: Grant) -> Result<TokenResp
     let end = now + server.lifetimes().access_token;
     let pair = Pair::new(server, &id, grant.clone(), end, false).await?;
     let client = grant.client_id.clone();
-    let living = Living { grant, expires_at: end, current: None, previous: None };
+    let living =
+        Living { grant, begun_at: Some(now), expires_at: end, current: None, previous: None };
     let family = Family::Alive(Box::new(living));
     if !server.is_given(&client) {
         server.repo().apps.enter_of(&client, &id, end.since(now)).await?;

@@ -118,7 +118,7 @@ async fn accesses(
             }
             None => continue,
         };
-        let since = living.grant.auth_time;
+        let since = living.begun_at.or(living.grant.auth_time);
         let used_at = living.refreshed_at(server.lifetimes().refresh_grace).max(since);
         let grant = living.grant;
         let name = (grant.client_id.clone(), grant.resource.clone());

@@ -12,7 +12,7 @@ use store::StoreError;
 use super::{
     answer,
     authorization_response::{fail, failure_address, is_vouched_for, unanswerable},
-    limits,
+    id_token_hint, limits,
     params::{Params, ParamsError},
 };
 use crate::{
@@ -180,7 +180,7 @@ pub(super) async fn read(
     let client_id = params.take("client_id")?.ok_or(AuthorizationRequestError::NoClient)?;
     let params = resolve(server, &client_id, params).await?;
     let client = client(server, &client_id, caller).await?;
-    let request = request(server, &client, params)?;
+    let request = request(server, &client, params).await?;
     Ok((client, request))
 }
 
@@ -256,7 +256,7 @@ fn redirect_uri(
 }
 
 /// What a client wants. Once it is known where the answer goes, mistakes go there.
-pub(super) fn request(
+pub(super) async fn request(
     server: &AuthServer,
     client: &Client,
     mut params: Params,
@@ -267,13 +267,20 @@ pub(super) fn request(
     } else {
         params.problem().map(|problem| RequestError::Params(problem.to_string()))
     };
-    let wanted: Wanted = params.read_single()?;
-    let state = wanted.state.clone();
+    let mut wanted: Wanted = params.read_single()?;
+    let (state, hint) = (wanted.state.clone(), wanted.id_token_hint.take());
     let offer = server.offer(client);
-    let made = match problem {
+    let mut made = match problem {
         Some(error) => Err(error),
         None => AuthorizationRequest::new(wanted, client, redirect_uri.clone(), offer),
     };
+    if let (Ok(request), Some(hint)) = (&mut made, &hint) {
+        match id_token_hint::read(server, hint).await? {
+            Some(about) => request.login.user = Some(about.sub),
+            // Whoever it means, it cannot be held to (OpenID Connect Core section 3.1.2.1).
+            None => made = Err(RequestError::IdTokenHint),
+        }
+    }
     made.map_err(|error| refused(server, error, (client.id.clone(), redirect_uri, state)))
 }
 

@@ -102,7 +102,7 @@ async fn decide(
     (client, request): (Client, AuthorizationRequest),
     signed_in: Option<SignedIn>,
 ) -> Result<Response, RouteError> {
-    let accepts = |session: &Session| request.login.accepts(session.auth_time, server.now());
+    let accepts = |session: &Session| request.login.accepts(session, server.now());
     let session = signed_in.map(|signed_in| signed_in.session).filter(accepts);
     if let Some(session) = &session
         && agreed_before(server, headers, &session.user, (&client, &request)).await?

@@ -89,9 +89,14 @@ impl IntoResponse for RouteError {
                 "You have not logged in",
                 "The login was called off, or the service that you log in at did not let you in.",
             ),
+            Self::OtherIssuer => (
+                StatusCode::BAD_REQUEST,
+                "This answer is from somebody else",
+                "It does not come from the service that you were sent to. To be safe, nobody was let \
+                 in. Go back to the application and start again.",
+            ),
             Self::Params(_)
             | Self::NoUpstream
-            | Self::OtherIssuer
             | Self::Unknown
             | Self::WrongTurn(_)
             | Self::Upstream { .. } => (
@@ -146,18 +151,72 @@ pub(super) async fn get(
     if !own.map_err(|error| failure(upstream, error))? {
         return Err(RouteError::OtherIssuer);
     }
-    let code = response.code.filter(|_| response.error.is_none());
-    if code.is_none() {
-        server.metrics().login("cancelled");
-    }
-    if let Some(error) = &response.error {
-        let error: String = error.chars().filter(char::is_ascii_graphic).take(64).collect();
-        tracing::warn!(upstream = name, error, "the identity provider let nobody in");
-    }
+    let code = match (response.code, response.error) {
+        (Some(code), None) => Ok(code),
+        (_, error) => Err(nobody(&server, &name, &error.unwrap_or_default())),
+    };
     match arrival.login.goal {
         Goal::Client => for_client(&server, &headers, arrival, code).await,
         Goal::Apps => for_apps(&server, &headers, arrival, code).await,
     }
+}
+
+/// Why a provider has let nobody in, as far as it says (OAuth 2.1 section 4.1.2.1).
+enum Nobody {
+    /// The user did not want to, or must not.
+    CalledOff,
+    /// The provider cannot now.
+    Away,
+    /// The provider refuses this server, or makes no sense.
+    Refused(String),
+}
+
+impl Nobody {
+    fn of(error: &str) -> Self {
+        match error {
+            "temporarily_unavailable" | "server_error" => Self::Away,
+            ""
+            | "invalid_request"
+            | "invalid_scope"
+            | "unauthorized_client"
+            | "invalid_client"
+            | "unsupported_response_type"
+            | "request_not_supported" => Self::Refused(error.to_owned()),
+            _ => Self::CalledOff,
+        }
+    }
+
+    /// What a client is told.
+    const fn failure(&self) -> (ErrorCode, &'static str) {
+        match self {
+            Self::CalledOff => (ErrorCode::AccessDenied, "there was no login"),
+            Self::Away => (
+                ErrorCode::TemporarilyUnavailable,
+                "the identity provider lets nobody in right now",
+            ),
+            Self::Refused(_) => {
+                (ErrorCode::ServerError, "the identity provider refuses this server")
+            }
+        }
+    }
+}
+
+/// Nobody has logged in: counts it, and tells the operator.
+fn nobody(server: &AuthServer, upstream: &str, error: &str) -> Nobody {
+    let nobody = Nobody::of(error);
+    let is_ours = matches!(nobody, Nobody::Refused(_));
+    server.metrics().login(if matches!(nobody, Nobody::CalledOff) {
+        "cancelled"
+    } else {
+        "failure"
+    });
+    let error: String = error.chars().filter(char::is_ascii_graphic).take(64).collect();
+    if is_ours {
+        tracing::error!(upstream, error, "the identity provider refuses this server");
+    } else {
+        tracing::warn!(upstream, error, "the identity provider let nobody in");
+    }
+    nobody
 }
 
 /// The login that this is the answer to, in the browser that was sent away for it.
@@ -178,12 +237,16 @@ async fn arrive<'a>(
     Ok(Arrival { upstream, login, handle, state, key, name: None })
 }
 
+/// What a client is told that has said with an `id_token_hint` who has to log in.
+const SOMEBODY_ELSE: (ErrorCode, &str) =
+    (ErrorCode::LoginRequired, "somebody else has logged in than id_token_hint is about");
+
 /// Somebody has logged in for a client, or has not.
 async fn for_client(
     server: &AuthServer,
     headers: &HeaderMap,
     arrival: Arrival<'_>,
-    code: Option<String>,
+    code: Result<String, Nobody>,
 ) -> Result<Response, RouteError> {
     let cookie = transaction_cookie(server, &arrival.handle);
     let transactions = &server.repo().transactions;
@@ -192,17 +255,21 @@ async fn for_client(
     transaction.check(Some(&arrival.key), server.now())?;
     transaction.check_login(&arrival.state)?;
     let identity = match code {
-        Some(code) => Some(arrival.redeem(server, &code).await?),
-        None => None,
+        Ok(code) => Ok(arrival.redeem(server, &code).await?),
+        Err(nobody) => Err(nobody.failure()),
     };
+    let is_meant = |identity: &Identity| transaction.request.login.is_for(&identity.user);
+    let identity = identity.and_then(|it| if is_meant(&it) { Ok(it) } else { Err(SOMEBODY_ELSE) });
     // Of several who come here at once, one ends the transaction and gets the code.
     let ended = transactions.end(&arrival.handle).await?.ok_or(RouteError::Unknown)?;
     let Transaction { client, request, login, .. } = ended;
-    let Some(identity) = identity else {
-        let failure = (ErrorCode::AccessDenied, "there was no login");
-        let state = request.state.as_deref();
-        let response = fail(server.issuer().as_str(), &request.redirect_uri, state, failure);
-        return Ok((cookie.clear(), response).into_response());
+    let identity = match identity {
+        Ok(identity) => identity,
+        Err(failure) => {
+            let state = request.state.as_deref();
+            let response = fail(server.issuer().as_str(), &request.redirect_uri, state, failure);
+            return Ok((cookie.clear(), response).into_response());
+        }
     };
     let auth_time = identity.auth_time_at(server.now());
     let session = arrival.sign_in(server, headers, (&identity.user, auth_time)).await?;
@@ -217,9 +284,13 @@ async fn for_apps(
     server: &AuthServer,
     headers: &HeaderMap,
     arrival: Arrival<'_>,
-    code: Option<String>,
+    code: Result<String, Nobody>,
 ) -> Result<Response, RouteError> {
-    let code = code.ok_or(RouteError::NoLogin)?;
+    let code = code.map_err(|nobody| match nobody {
+        Nobody::CalledOff => RouteError::NoLogin,
+        Nobody::Away => failure(arrival.upstream, UpstreamError::Away),
+        Nobody::Refused(error) => failure(arrival.upstream, UpstreamError::Refused(error)),
+    })?;
     let identity = arrival.redeem(server, &code).await?;
     let auth_time = identity.auth_time_at(server.now());
     let session = arrival.sign_in(server, headers, (&identity.user, auth_time)).await?;
@@ -239,7 +310,7 @@ impl Arrival<'_> {
         &self,
         server: &AuthServer,
         headers: &HeaderMap,
-        (user, auth_time): (&User, Timestamp),
+        (user, auth_time): (&User, Option<Timestamp>),
     ) -> Result<Option<SetCookie>, StoreError> {
         server.metrics().login("success");
         self.line(Event::LoginOk).subject(&user.sub).write();

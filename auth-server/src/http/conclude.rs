@@ -26,8 +26,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct Conclusion {
     pub(super) user: User,
-    /// When the user has logged in.
-    pub(super) auth_time: Timestamp,
+    /// When the user has logged in, if that is known.
+    pub(super) auth_time: Option<Timestamp>,
     pub(super) consent: Consent,
     /// What the audit log calls it since it began; none if it begins here.
     pub(super) login: Option<String>,
@@ -135,7 +135,7 @@ impl Conclusion {
         } = request;
         let ticket: AuthorizationCode = Ticket::random(server.entropy());
         let code = Code {
-            grant: Grant { client_id, user, scope, resource, auth_time: Some(auth_time), key },
+            grant: Grant { client_id, user, scope, resource, auth_time, key },
             nonce,
             redirect_uri,
             challenge,

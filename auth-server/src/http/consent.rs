@@ -131,7 +131,7 @@ impl Asked {
     fn counts_for(&self, session: &Session, shown_to: Option<&str>, now: Timestamp) -> bool {
         let wish = &self.transaction.request.login;
         let is_same = shown_to == Some(&*user_tag(&self.handle, &session.user));
-        is_same && wish.accepts(session.auth_time, now)
+        is_same && wish.accepts(session, now)
     }
 
     fn show_to_other(&self, token: String) -> Response {

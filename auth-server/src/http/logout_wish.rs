@@ -5,12 +5,13 @@ use serde::Deserialize;
 use shared::oauth::Sensitive;
 use store::StoreError;
 
-use super::query;
+use super::{
+    id_token_hint::{self, IdTokenHint},
+    query,
+};
 use crate::{
     AuthServer,
-    assertions::{Jwt, PublicKeys},
-    domain::{Client, Issuer, KeySource, RedirectUri},
-    keys::KeyError,
+    domain::{Client, Issuer, RedirectUri},
 };
 
 /// The parameters (section 2); others are not looked at.
@@ -34,12 +35,12 @@ pub(super) struct Granted {
 }
 
 impl Wish {
-    /// What the identity token gives a right to; none if it is not one of ours. That it has ended does
-    /// not matter: it says who is meant, and allows nothing else (section 2). It counts as long as the
-    /// key that has signed it is published; afterwards the user is asked.
+    /// What the identity token gives a right to; none if it is not one of ours, or so old that its key is
+    /// not published any more: the user is asked then.
     pub(super) async fn granted(&self, server: &AuthServer) -> Result<Option<Granted>, StoreError> {
         let Some(hint) = &self.id_token_hint else { return Ok(None) };
-        let Some((sub, client_id)) = read(server, hint.expose()).await? else { return Ok(None) };
+        let Some(about) = id_token_hint::read(server, hint).await? else { return Ok(None) };
+        let IdTokenHint { sub, client_id } = about;
         if self.client_id.as_ref().is_some_and(|said| *said != client_id) {
             return Ok(None);
         }
@@ -72,22 +73,4 @@ impl Wish {
         let said: Vec<_> = all.into_iter().filter_map(|(name, it)| Some((name, it?))).collect();
         query::append(&issuer.at("/logout"), &said)
     }
-}
-
-/// Who an identity token of ours is about, and for whom it was made.
-async fn read(server: &AuthServer, token: &str) -> Result<Option<(String, String)>, StoreError> {
-    let Ok(jwt) = Jwt::read(token) else { return Ok(None) };
-    let keys = match server.keys().public().await {
-        Ok(keys) => keys,
-        Err(KeyError::Store(error)) => return Err(error),
-        Err(_) => return Ok(None),
-    };
-    let keys = serde_json::to_value(keys).ok().and_then(|set| PublicKeys::read(&set).ok());
-    let Some(keys) = keys.map(KeySource::Here) else { return Ok(None) };
-    let is_ours = jwt.typ() == Some("jwt")
-        && jwt.claims().expect("iss", server.issuer().as_str()).is_ok()
-        && server.assertions().check_signature(&jwt, &keys).await.is_ok();
-    let claims = jwt.claims();
-    let about = claims.required("sub").ok().zip(claims.only("aud").ok());
-    Ok(about.filter(|_| is_ours).map(|(sub, aud)| (sub.to_owned(), aud.to_owned())))
 }

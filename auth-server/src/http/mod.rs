@@ -17,6 +17,7 @@ mod faults;
 mod for_people;
 mod health;
 mod home;
+mod id_token_hint;
 mod introspect;
 pub(crate) mod jwks;
 pub(crate) mod limits;

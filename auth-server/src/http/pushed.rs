@@ -80,7 +80,8 @@ pub(super) async fn post(
     }
     if let Some(client) = client {
         // The same parser as for browsers; what it makes of it is made again when one comes.
-        authorization_request::request(&server, &client, Params::pushed(parameters.clone()))?;
+        let params = Params::pushed(parameters.clone());
+        authorization_request::request(&server, &client, params).await?;
     }
     let name: PushedName = Ticket::random(server.entropy());
     let expires_at = server.now() + PUSHED_LIFE;

@@ -38,7 +38,7 @@ pub(super) async fn sign_in(
     server: &AuthServer,
     headers: &HeaderMap,
     upstream: &Upstream,
-    (user, auth_time): (User, Timestamp),
+    (user, auth_time): (User, Option<Timestamp>),
 ) -> Result<Option<SetCookie>, StoreError> {
     sign_out(server, headers).await?;
     let life = server.lifetimes().session;

@@ -217,7 +217,13 @@ mod tests {
     }
 
     fn alive() -> Family {
-        let living = Living { grant: grant(), expires_at: LATER, current: None, previous: None };
+        let living = Living {
+            grant: grant(),
+            begun_at: None,
+            expires_at: LATER,
+            current: None,
+            previous: None,
+        };
         Family::Alive(Box::new(living))
     }
 

@@ -40,10 +40,10 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// When he has logged in, by all that is known `now`: nobody has in the future, whatever a provider
-    /// says, and who comes from one that does not say has been there just now.
-    pub(crate) fn auth_time_at(&self, now: Timestamp) -> Timestamp {
-        self.auth_time.map_or(now, |told| told.min(now))
+    /// When he has logged in, if the provider has told: nobody has in the future, whatever it says. Who
+    /// comes from one that does not tell may have typed his password a month ago.
+    pub(crate) fn auth_time_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.auth_time.map(|told| told.min(now))
     }
 }
 

@@ -77,6 +77,8 @@ pub(crate) enum UpstreamError {
     Discovery(#[from] DiscoveryError),
     #[error("the provider does not answer: {0}")]
     Silent(FetchError),
+    #[error("the provider says that it lets nobody in right now")]
+    Away,
     #[error("the provider does not know this login, or it was used")]
     UnknownLogin,
     #[error("the provider refuses this server: {0}")]
@@ -105,6 +107,7 @@ impl UpstreamError {
                 !matches!(error, FetchError::OutOfReach | FetchError::Scheme)
             }
             Self::IdToken(error) => error.is_passing(),
+            Self::Away => true,
             Self::Discovery(_)
             | Self::UnknownLogin
             | Self::Refused(_)
@@ -250,6 +253,10 @@ impl Upstream {
         let metadata = self.discovery.metadata(&self.wire).await?;
         let text = self.id_token(&metadata, reply).await?;
         let jwt = Jwt::read(&text)?;
+        // RFC 8725 section 3.11: who names a type of its own means something else by it.
+        if jwt.typ().is_some_and(|typ| typ.ends_with("+jwt") && typ != "id_token+jwt") {
+            return Err(BadClaim::Value("typ").into());
+        }
         let keys = self.keys(&metadata).await?;
         assertions.check_signature(&jwt, &keys).await?;
         assertions.check_times(jwt.claims(), LONGEST)?;

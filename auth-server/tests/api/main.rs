@@ -18,6 +18,7 @@ mod dpop;
 mod dpop_nonce;
 mod faults;
 mod id_jag;
+mod id_token_hint;
 mod incidents;
 mod introspect;
 mod keys;

@@ -10,6 +10,7 @@ use testkit::{
 use url::Url;
 
 use crate::{
+    keys::read,
     log::Log,
     provider::Provider,
     signer::Signer,
@@ -167,7 +168,7 @@ async fn who_is_not_let_in_has_a_line_that_does_not_say_who() {
 #[tokio::test]
 async fn an_identity_token_that_nobody_has_signed_lets_nobody_in() {
     type Mint = fn(&Signer, &Value) -> String;
-    let mints: [Mint; 4] = [
+    let mints: [Mint; 5] = [
         |_, claims| {
             let parts = [json!({"alg": "none"}).to_string(), claims.to_string()];
             format!("{}.", parts.map(|part| URL_SAFE_NO_PAD.encode(part)).join("."))
@@ -180,6 +181,8 @@ async fn an_identity_token_that_nobody_has_signed_lets_nobody_in() {
         },
         |_, claims| Signer::new("one").sign("JWT", claims),
         |_, claims| Signer::new("two").sign("JWT", claims),
+        // Signed by the provider, for another purpose.
+        |key, claims| key.sign("at+jwt", claims),
     ];
     let (world, provider) = world(&[]).await;
     for mint in mints {
@@ -299,6 +302,66 @@ async fn who_is_not_let_in_there_is_not_let_in_here() {
     let request = world.request(&world.app().await);
     let callback = go(&mut world.browser(), &request).await.callback();
     assert_eq!(query(&callback, "error").as_deref(), Some("access_denied"));
+}
+
+/// Only who has said no is told as somebody who has said no.
+#[tokio::test]
+async fn why_a_provider_lets_nobody_in_is_passed_on() {
+    let (world, provider) = world(&[]).await;
+    let (client, mut browser) = (world.app().await, world.browser());
+    let table = [
+        (Some("access_denied"), "access_denied", 403),
+        (Some("interaction_required"), "access_denied", 403),
+        (Some("temporarily_unavailable"), "temporarily_unavailable", 503),
+        (Some("server_error"), "temporarily_unavailable", 503),
+        (Some("unauthorized_client"), "server_error", 502),
+        (None, "server_error", 502),
+    ];
+    for (said, told, status) in table {
+        provider.script().back = Box::new(move |fields| {
+            fields.remove("code");
+            fields.extend(said.map(|said| ("error".into(), said.into())));
+        });
+        let request = world.request(&client);
+        let callback = go(&mut browser, &request).await.callback();
+        assert_eq!(query(&callback, "error").as_deref(), Some(told), "{said:?}");
+        let page = browser.open(&world.at("/apps")).await.page();
+        assert_eq!(page.status, status, "{said:?}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_another_provider_is_told_as_that() {
+    let (world, provider) = world(&[]).await;
+    provider.script().back =
+        Box::new(|fields| drop(fields.insert("iss".into(), "https://other.example".into())));
+    let page = refused(&world, 400).await;
+    assert!(page.text().contains("from somebody else"), "{page}");
+}
+
+/// A provider that does not say when its user has typed a password proves no age of a login: not at
+/// once, and not later to a client that asks for one.
+#[tokio::test]
+async fn when_somebody_has_logged_in_is_not_made_up() {
+    let (world, provider) = world(&[]).await;
+    provider.script().claims =
+        Box::new(|claims| drop(claims.as_object_mut().unwrap().remove("auth_time")));
+    let (client, mut browser) = (world.app().await, world.browser());
+    let request = world.request(&client).with("scope", "openid mcp");
+    let callback = go(&mut browser, &request).await.callback();
+    let code = query(&callback, "code").unwrap();
+    let answer = world.token(&redemption(&client, &request, &code)).await.expect(200).json();
+    let (_, claims) = read(&world.http, answer["id_token"].as_str().unwrap()).await.unwrap();
+    assert_eq!(claims.get("auth_time"), None, "{claims}");
+    // Logged in here, and that is enough for who does not ask.
+    let silent = request.clone().with("prompt", "none");
+    let asked = provider.script().asked.len();
+    let callback = browser.open(&silent.url()).await.callback();
+    assert_eq!(query(&callback, "error").as_deref(), Some("consent_required"));
+    assert_eq!(provider.script().asked.len(), asked);
+    let recent = silent.with("max_age", "100000");
+    let callback = browser.open(&recent.url()).await.callback();
+    assert_eq!(query(&callback, "error").as_deref(), Some("login_required"));
 }
 
 #[tokio::test]
