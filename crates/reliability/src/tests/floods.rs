@@ -1,7 +1,8 @@
 //! T17: everybody who may not come in, all at once.
 //!
-//! The tokens that are none come at the rate of the design, however slowly they are answered; the rest
-//! comes as fast as it is answered.
+//! The tokens that are none come at the rate of the design, however slowly they are answered. The rest
+//! comes at rates too, which leave the servers a part of the machine; or as fast as it is answered
+//! (T17b), which leaves nobody anything.
 
 use std::{
     collections::BTreeMap,
@@ -31,10 +32,12 @@ use crate::{
     torrent::{Poured, pour},
 };
 
-/// What a healthy client waits for a short call meanwhile. In a small run the flood, the servers and
-/// whatever else the machine does share two processors: then it is the machine that is slow, and a
-/// call may wait as long as a token may be asked about, twice.
-const HEALTHY: [Duration; 2] = [Duration::from_secs(6), Duration::from_millis(100)];
+/// What a healthy client waits for a short call meanwhile, small and full. In a small run whatever else
+/// the machine does shares its processors.
+const HEALTHY: [Duration; 2] = [Duration::from_secs(2), Duration::from_millis(100)];
+/// The same where the flood takes what it gets. Then it is the machine that is slow, and a call may
+/// wait as long as a token may be asked about, twice.
+const HEALTHY_UNDER_ALL: Duration = Duration::from_secs(6);
 /// The memory that a server may have then, in MiB.
 const MEMORY: u64 = 256;
 /// Connections that never finish their header.
@@ -63,8 +66,17 @@ impl Answers {
     }
 }
 
+/// How fast a flood comes, apart from the tokens.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pace {
+    /// As often as its kind says.
+    Steady,
+    /// As fast as it is answered.
+    Unchecked,
+}
+
 /// T17: floods are answered with refusals, and whoever is let in does not notice.
-pub(super) async fn all(scale: Size) -> Report {
+pub(super) async fn all(scale: Size, pace: Pace) -> Report {
     let redis = Redis::start(false).await;
     let site = Plan::new(1, &redis.url()).start().await;
     let mut report = Report::default();
@@ -72,17 +84,7 @@ pub(super) async fn all(scale: Size) -> Report {
     let link = caller.open().await.expect("a session can be opened");
     let probe = Probe::begin(vec![link], scale.pick(20, 50));
     let is_over = Arc::<AtomicBool>::default();
-    let mut floods = JoinSet::new();
-    for kind in KINDS {
-        for _ in 0..scale.pick(1, kind.at_once) {
-            floods.spawn(flood(
-                kind,
-                site.endpoint_at(0),
-                site.issuer_origin(),
-                Arc::clone(&is_over),
-            ));
-        }
-    }
+    let mut floods = flooded(&site, scale, pace, &is_over);
     let [few, many] = BAD_TOKENS;
     let rate = scale.pick(few, many);
     let mut tokens = bad_tokens(&site, rate, &is_over);
@@ -105,10 +107,13 @@ pub(super) async fn all(scale: Size) -> Report {
     let noted = probe.end().await;
     let mut times: Vec<_> = noted.iter().map(|one| one.answer.took).collect();
     let [small, full] = HEALTHY;
-    let p99 = percentile(&mut times, 0.99);
-    report.within("p99 of a healthy client", p99, scale.pick(small, full));
+    let healthy = match pace {
+        Pace::Steady => scale.pick(small, full),
+        Pace::Unchecked => HEALTHY_UNDER_ALL,
+    };
+    report.within("p99 of a healthy client", percentile(&mut times, 0.99), healthy);
     statuses(&mut report, "its calls", &noted, Duration::ZERO, Duration::MAX);
-    only_outages(&mut report, &noted, scale.pick(small, full));
+    only_outages(&mut report, &noted, HEALTHY_UNDER_ALL);
     let failed = noted.iter().filter(|one| !one.answer.is_ok()).count();
     // On such a machine the question about its token may come too late, once in a while.
     report.at_most("its calls that failed", failed, scale.pick(noted.len() / 20, 0));
@@ -197,8 +202,10 @@ async fn slow_headers_end(report: &mut Report, slow: Vec<TcpStream>, scale: Size
 #[derive(Clone, Copy)]
 struct Kind {
     name: &'static str,
-    /// How many clients send it at the same time.
-    at_once: usize,
+    /// How many clients send it at the same time; one in a small run.
+    at_once: u32,
+    /// How many come in a second where they do not come as fast as they are answered, small and full.
+    a_second: [u32; 2],
     make: fn(&Client, &str, &str) -> RequestBuilder,
     /// What it may be answered with; zero is a connection that was closed.
     allowed: &'static [u16],
@@ -208,6 +215,7 @@ const KINDS: [Kind; 3] = [
     Kind {
         name: "initialize without a token",
         at_once: 8,
+        a_second: [50, 200],
         make: |http, mcp, _| {
             http.post(mcp).header("accept", "application/json, text/event-stream").json(&json!({
                 "jsonrpc": "2.0", "id": 1, "method": "initialize",
@@ -220,6 +228,7 @@ const KINDS: [Kind; 3] = [
     Kind {
         name: "registrations",
         at_once: 4,
+        a_second: [25, 100],
         make: |http, _, issuer| {
             http.post(format!("{issuer}/register")).json(&json!({
                 "client_name": Entropy::system().hex::<8>(),
@@ -232,23 +241,48 @@ const KINDS: [Kind; 3] = [
     Kind {
         name: "bodies of 10 MB",
         at_once: 4,
+        a_second: [5, 20],
         make: |http, mcp, _| http.post(mcp).bearer_auth("x").body(vec![b' '; 10_000_000]),
         // The answer comes before the body is through, and the connection is closed under it.
         allowed: &[0, 401, 413, 429, 503],
     },
 ];
 
-/// Sends one kind, one after the other, until told to end.
+/// All kinds, each from as many clients as it has.
+fn flooded(
+    site: &Site,
+    scale: Size,
+    pace: Pace,
+    is_over: &Arc<AtomicBool>,
+) -> JoinSet<(&'static str, Answers)> {
+    let mut floods = JoinSet::new();
+    for kind in KINDS {
+        let at_once = scale.pick(1, kind.at_once);
+        let [few, many] = kind.a_second;
+        let every = match pace {
+            Pace::Steady => Duration::from_secs(at_once.into()) / scale.pick(few, many),
+            Pace::Unchecked => Duration::ZERO,
+        };
+        for _ in 0..at_once {
+            let (mcp, issuer) = (site.endpoint_at(0), site.issuer_origin());
+            floods.spawn(flood(kind, every, (mcp, issuer), Arc::clone(is_over)));
+        }
+    }
+    floods
+}
+
+/// Sends one kind, one after the other, until told to end. What is late is sent at once.
 async fn flood(
     kind: Kind,
-    mcp: String,
-    issuer: String,
+    every: Duration,
+    (mcp, issuer): (String, String),
     is_over: Arc<AtomicBool>,
 ) -> (&'static str, Answers) {
     let patience = Duration::from_secs(30);
     let timeouts = Timeouts { connect: patience, total: patience };
     let http = http_client("flood", timeouts).expect("a client can be made");
-    let mut answers = Answers::default();
+    let (clock, mut answers) = (Clock::system(), Answers::default());
+    let mut next = clock.now();
     while !is_over.load(Ordering::Relaxed) {
         let mut status = 0;
         if let Ok(answer) = (kind.make)(&http, &mcp, &issuer).send().await {
@@ -259,6 +293,8 @@ async fn flood(
             answers.bare += usize::from(!is_json && !body.is_empty());
         }
         *answers.by_status.entry(status).or_default() += 1;
+        next = next + every;
+        clock.sleep_until(next).await;
     }
     (kind.name, answers)
 }

@@ -114,7 +114,12 @@ pub const TESTS: &[Test] = &[
     Test {
         name: "T17",
         about: "everybody who may not come in comes at once",
-        run: |size| Box::pin(floods::all(size)),
+        run: |size| Box::pin(floods::all(size, floods::Pace::Steady)),
+    },
+    Test {
+        name: "T17b",
+        about: "the same, as fast as they are answered",
+        run: |size| Box::pin(floods::all(size, floods::Pace::Unchecked)),
     },
     Test {
         name: "T20a",
