@@ -149,7 +149,7 @@ fn roster_of(owner: &Owner) -> Option<String> {
 mod tests {
     use std::sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     };
 
     use ambient::{Clock, Entropy, Secret, Timestamp};
@@ -296,6 +296,21 @@ mod tests {
         let (none, refused) = burst(&instances, |_| user("alice"), 20).await;
         assert!(none.is_empty() && refused.iter().all(|why| matches!(why, OpenError::TooMany)));
         store.roster().leave(SESSIONS, &counted_as(&one[0])).await.unwrap();
+        assert_eq!(burst(&instances, |_| user("alice"), 1).await.0.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_session_that_could_not_be_kept_takes_no_place() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let limits = SessionLimits { of_owner: 1, in_all: 1, ..LIMITS };
+        let refuses = Arc::new(AtomicBool::new(true));
+        let store = Store::memory(clock.clone());
+        let store = store.over_line(Line::refusing(&clock, "put", &refuses));
+        let sessions = Sessions::new(&store, &clock, limits, "one");
+        let instances = [sessions.clone(), sessions];
+        let (none, refused) = burst(&instances, |_| user("alice"), 1).await;
+        assert!(none.is_empty() && matches!(refused[..], [OpenError::Store(_)]), "{refused:?}");
+        refuses.store(false, Ordering::Relaxed);
         assert_eq!(burst(&instances, |_| user("alice"), 1).await.0.len(), 1);
     }
 }

@@ -496,6 +496,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_session_that_was_seen_a_moment_ago_ends_when_it_is_old() {
+        let clock = Clock::manual(Timestamp::from_secs(0));
+        let (limits, near) =
+            (SessionLimits { age: Duration::from_millis(500), ..LIMITS }, Near::new(&clock, IDLE));
+        near.hears(true);
+        let sessions = Sessions::new(&Store::memory(clock.clone()), &clock, limits, "i");
+        let sessions = sessions.remembering(near);
+        let id = sessions.open(&alice(), terms(), &Entropy::seeded(1)).await.unwrap();
+        assert!(sessions.find(id.as_str(), &alice()).await.unwrap().is_some());
+        assert!(sessions.near.get(&id).is_some(), "it is remembered");
+        clock.advance(Duration::from_millis(500));
+        assert!(sessions.find(id.as_str(), &alice()).await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn terms_are_agreed_on_once() {
+        let (sessions, _) = opened(&Clock::manual(Timestamp::from_secs(0))).await;
+        let entropy = Entropy::seeded(2);
+        let id = sessions.open(&alice(), Terms::none_yet(), &entropy).await.unwrap();
+        assert!(sessions.agree(&id, &terms()).await.unwrap());
+        assert!(!sessions.agree(&id, &Terms::none_yet()).await.unwrap());
+        let record = sessions.record(&id).await.unwrap().unwrap();
+        assert_eq!(record.revision, Revision::V2025_11_25);
+    }
+
+    #[tokio::test]
     async fn an_owner_has_so_many_sessions_and_another_one_as_many() {
         let clock = Clock::manual(Timestamp::from_secs(0));
         let (sessions, first) = opened(&clock).await;

@@ -124,10 +124,30 @@ async fn a_session_is_told_of_lists_and_of_what_it_watches_on_its_stream() {
     assert_eq!(stream.next().await.unwrap()["method"], "notifications/tools/list_changed");
     assert_eq!(stream.next().await.unwrap()["params"], params);
     drop(elsewhere.call("resources/unsubscribe", params).await.expect(200));
+    // A resource is announced once a second.
+    there.clock.advance(Duration::from_secs(1));
     drop(there.modern().tool("announce", json!({})).await.expect(200));
     assert_eq!(stream.next().await.unwrap()["method"], "notifications/tools/list_changed");
     drop(session.end().await.expect(204));
     assert_eq!(stream.next().await, None, "what is no longer watched is not told");
+}
+
+#[tokio::test]
+async fn a_stream_that_is_open_hears_log_messages_from_the_level_on_that_was_set_last() {
+    let (here, there) = two().await;
+    let session = here.session().await;
+    let mut stream = session.listen(None).await;
+    drop(session.tool("toggle", json!({})).await.expect(200));
+    let (log, tools) = ("notifications/message", "notifications/tools/list_changed");
+    assert_eq!(stream.next().await.unwrap()["method"], log);
+    // It is set at the other instance, while the stream is open at this one.
+    let elsewhere = session.at(&there.endpoint());
+    for (level, heard) in [("error", tools), ("notice", log)] {
+        drop(elsewhere.call("logging/setLevel", json!({ "level": level })).await.expect(200));
+        here.clock.advance(Duration::from_secs(10));
+        drop(there.modern().tool("announce", json!({})).await.expect(200));
+        assert_eq!(stream.next().await.unwrap()["method"], heard, "{level}");
+    }
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use mcp_core::{
 use mcp_server::{Config, Parts, Server, run};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use shared::mcp::{Implementation, ResourceContents, TaskSupport};
+use serde_json::json;
+use shared::mcp::{Implementation, LogLevel, LogParams, ResourceContents, TaskSupport};
 use store::Store;
 use testkit::rpc::{Modern, Opening, Session};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
@@ -259,7 +260,7 @@ impl Tool<App> for Announce {
     }
 }
 
-/// Tells of everything that is watched, every ten seconds.
+/// Tells of everything that is watched, and who hears log messages that it beats, every ten seconds.
 struct Drum;
 
 impl Rhythm for Drum {
@@ -267,7 +268,8 @@ impl Rhythm for Drum {
     const EVERY: Duration = Duration::from_secs(10);
     const LASTS: Duration = Duration::from_mins(10);
     fn beat(watched: &BTreeSet<String>, _: &Entropy) -> Vec<Told> {
-        watched.iter().cloned().map(Told::Updated).collect()
+        let beat = LogParams { level: LogLevel::Notice, logger: None, data: json!("boom") };
+        watched.iter().cloned().map(Told::Updated).chain([Told::Log(beat)]).collect()
     }
 }
 
