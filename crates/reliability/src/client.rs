@@ -1,7 +1,11 @@
 //! A client of 2025-11-25 that survives what happens: a call is tried once more when its connection
 //! breaks, a stream that ends early is taken up again where it ended.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    time::Duration,
+};
 
 use ambient::{Clock, Entropy, Stopwatch};
 use chassis::client::{Timeouts, http_client};
@@ -22,12 +26,12 @@ const ANSWER_PATIENCE: Duration = Duration::from_mins(1);
 /// How long a stream is waited for before it counts as lost.
 const STREAM_PATIENCE: Duration = Duration::from_mins(2);
 
-/// One user at one address.
+/// One user at one address. Clones show the same token.
 #[derive(Clone, Debug)]
 pub struct Caller {
     http: Client,
     endpoint: String,
-    token: String,
+    token: Arc<RwLock<String>>,
 }
 
 /// A session of a user.
@@ -86,7 +90,17 @@ impl Caller {
     pub fn new(endpoint: &str, token: &str) -> Self {
         let timeouts = Timeouts { connect: Duration::from_secs(5), total: Duration::from_hours(1) };
         let http = http_client("reliability", timeouts).expect("a client can be made");
-        Self { http, endpoint: endpoint.to_owned(), token: token.to_owned() }
+        let token = Arc::new(RwLock::new(token.to_owned()));
+        Self { http, endpoint: endpoint.to_owned(), token }
+    }
+
+    /// From now on shows another token.
+    pub fn shows(&self, token: &str) {
+        token.clone_into(&mut self.token.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn token(&self) -> RwLockReadGuard<'_, String> {
+        self.token.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The same user at another address.
@@ -116,7 +130,7 @@ impl Caller {
     }
 
     fn post(&self, message: &Value) -> RequestBuilder {
-        let request = self.http.post(&self.endpoint).bearer_auth(&self.token).json(message);
+        let request = self.http.post(&self.endpoint).bearer_auth(self.token()).json(message);
         request.header("accept", "application/json, text/event-stream")
     }
 }
@@ -161,7 +175,7 @@ impl Link {
              mcp-session-id: {}\r\nmcp-protocol-version: {REVISION}\r\n\
              content-type: application/json\r\naccept: application/json, text/event-stream\r\n\
              content-length: {}\r\n\r\n{body}",
-            self.caller.token,
+            self.caller.token(),
             self.session,
             body.len(),
         )
@@ -190,12 +204,12 @@ impl Link {
     /// Ends the session.
     pub async fn end(&self) -> Answer {
         let request = self.caller.http.delete(&self.caller.endpoint);
-        Answer::to(self.dressed(request.bearer_auth(&self.caller.token)), |_| ()).await
+        Answer::to(self.dressed(request.bearer_auth(self.caller.token())), |_| ()).await
     }
 
     /// Opens the stream of the session, or takes up another one.
     pub async fn listen(&self, last: Option<&str>) -> Result<Response, Answer> {
-        let request = self.caller.http.get(&self.caller.endpoint).bearer_auth(&self.caller.token);
+        let request = self.caller.http.get(&self.caller.endpoint).bearer_auth(self.caller.token());
         let request = self.dressed(request.header("accept", "text/event-stream"));
         let request = match last {
             Some(last) => request.header("last-event-id", last),

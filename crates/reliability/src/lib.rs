@@ -2,7 +2,7 @@
 //!
 //! A [`site::Site`] is a deployment on this machine. A [`load::Load`] or a [`probe::Probe`] is what
 //! its clients do meanwhile, [`history`] what they must have seen.
-//! A [`torrent`] is requests at a rate.
+//! [`fresh`] replaces their tokens. A [`torrent`] is requests at a rate.
 //! A [`crowd::Crowd`] wants one thing many times, [`linear`] says whether what it saw can have happened.
 //! [`tests`] break things.
 
@@ -11,6 +11,7 @@ pub mod certificates;
 pub mod client;
 pub mod crowd;
 pub mod events;
+pub mod fresh;
 pub mod groups;
 pub mod history;
 pub mod issuer;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use ambient::{Clock, Entropy};
-use e2e::{Asking, CALLBACK};
+use e2e::{Asking, CALLBACK, Login};
 use rustix::process::Signal;
 use testkit::{
     PATIENCE,
@@ -220,9 +220,15 @@ impl Site {
 
     /// A user, logged in through the pages.
     pub async fn login(&self, user: &str) -> Caller {
+        self.let_in(user).await.1
+    }
+
+    /// The same, with what its client refreshes its token by.
+    pub async fn let_in(&self, user: &str) -> (Login, Caller) {
         let mut browser = Browser::default().with_callback(CALLBACK);
         let login = Asking::at(&self.endpoint()).await.let_in(&mut browser, user).await;
-        Caller::new(&self.endpoint(), login.access())
+        let caller = Caller::new(&self.endpoint(), login.access());
+        (login, caller)
     }
 
     /// All users.

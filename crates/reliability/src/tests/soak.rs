@@ -1,16 +1,24 @@
 //! T25: everything at once for a while, and every now and then something breaks.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use ambient::{Clock, Entropy};
 use futures_util::future::join_all;
+use tokio::task::JoinSet;
 
 use crate::{
     client::Caller,
+    fresh::{Refreshed, keep_fresh},
     load::Load,
     redis::Redis,
     report::{Report, Size},
-    site::{Plan, Site, resident},
+    site::{Plan, Site, USERS, resident},
 };
 
 const INSTANCES: usize = 3;
@@ -24,6 +32,9 @@ const WARM: usize = 2;
 /// How much memory may grow from then on, in KiB a minute. In a small run what an allocator keeps is
 /// more than what a minute can leak.
 const SLOPE: [u64; 2] = [16 * 1024, 1024];
+
+/// How long an access token lives, in seconds. Clients replace theirs at half of that.
+const TOKEN: [u64; 2] = [20, 120];
 
 /// What breaks.
 #[derive(Clone, Copy, Debug)]
@@ -43,12 +54,16 @@ const FAULTS: [Fault; 4] = [Fault::Restart, Fault::Silence, Fault::Kill, Fault::
 /// T25: nothing is lost and nothing grows. The first instance is never ended: its memory is told.
 pub(super) async fn mixed(scale: Size) -> Report {
     let redis = Redis::start(false).await;
+    let [short, long] = TOKEN;
+    let token = scale.pick(short, long);
     let plan = Plan::new(INSTANCES, &redis.url())
         .setting("SESSION_TTL", 10)
+        .setting("ACCESS_TOKEN_TTL", token)
         .setting("MCP_SESSIONS_PER_OWNER", 10_000);
     let mut site = plan.start().await;
     let mut report = Report::default();
-    let callers = site.everybody().await;
+    let is_over = Arc::<AtomicBool>::default();
+    let (callers, mut refreshing) = fresh(&site, Duration::from_secs(token / 2), &is_over).await;
     let load = match scale {
         Size::Small => Load { sessions: 6, events: 5, requests: 10 },
         Size::Full => Load { sessions: 60, events: 10, requests: 100 },
@@ -77,7 +92,28 @@ pub(super) async fn mixed(scale: Size) -> Report {
         report.at_most("growth of its memory in KiB a minute", slope, scale.pick(small, full));
     }
     running.end().await.report_with_outages(&mut report);
+    is_over.store(true, Ordering::Relaxed);
+    let mut refreshed = Refreshed::default();
+    while let Some(of_one) = refreshing.join_next().await {
+        refreshed.add(of_one.unwrap_or_default());
+    }
+    refreshed.report(&mut report);
     report
+}
+
+/// Users whose clients refresh their tokens every so often.
+async fn fresh(
+    site: &Site,
+    every: Duration,
+    is_over: &Arc<AtomicBool>,
+) -> (Vec<Caller>, JoinSet<Refreshed>) {
+    let (mut callers, mut refreshing) = (Vec::new(), JoinSet::new());
+    for user in USERS {
+        let (login, caller) = site.let_in(user).await;
+        callers.push(caller.clone());
+        refreshing.spawn(keep_fresh((login, caller), site.issuer_origin(), every, is_over.clone()));
+    }
+    (callers, refreshing)
 }
 
 async fn happens(fault: Fault, index: usize, site: &mut Site, redis: &Redis) {
