@@ -150,3 +150,50 @@ async fn tell(bus: &Bus, session: &SessionId, what: What) -> Result<(), StoreErr
     // Names and ids can be written.
     bus.publish(CHANNEL, &serde_json::to_string(&told).unwrap_or_default()).await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ambient::{Entropy, Timestamp};
+    use mcp_core::Principal;
+    use shared::mcp::LogLevel;
+    use testkit::{PATIENCE, eventually};
+
+    use super::{
+        super::{SessionLimits, Terms, Transport},
+        *,
+    };
+
+    /// Time stands still: what was seen would count for ever, so it is the message that ends it.
+    #[tokio::test]
+    async fn what_another_instance_changes_is_not_believed_any_longer() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let (store, limits) = (Store::memory(clock.clone()), SessionLimits::default());
+        let near = Near::new(&clock, Duration::from_mins(5));
+        let here = Sessions::new(&store, &clock, limits, "here").remembering(near.clone());
+        let there = Sessions::new(&store, &clock, limits, "there");
+        let control = Control::new(&store, Calls::default(), &here);
+        let nobody = Principal::anonymous();
+        let id = there.open(&nobody, Terms::none_yet(), &Entropy::seeded(1)).await.unwrap();
+        let terms = Terms { transport: Transport::Streamable, ..Terms::none_yet() };
+        assert!(there.agree(&id, &terms).await.unwrap());
+        let is_seen = async || {
+            assert!(here.find(id.as_str(), &nobody).await.unwrap().is_some());
+            near.get(&id).map(drop)
+        };
+        let is_forgotten = async || near.get(&id).is_none().then_some(());
+        let story = async {
+            eventually(PATIENCE, is_seen).await;
+            there.set_level(&id, LogLevel::Error).await.unwrap();
+            eventually(PATIENCE, is_forgotten).await;
+            eventually(PATIENCE, is_seen).await;
+            assert!(there.listening(&id, "stream").await.unwrap().is_some());
+            eventually(PATIENCE, is_forgotten).await;
+        };
+        tokio::select! {
+            () = control.listen(&clock) => unreachable!("it never ends by itself"),
+            () = story => {}
+        }
+    }
+}

@@ -303,14 +303,14 @@ mod tests {
     async fn a_session_that_could_not_be_kept_takes_no_place() {
         let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
         let limits = SessionLimits { of_owner: 1, in_all: 1, ..LIMITS };
-        let refuses = Arc::new(AtomicBool::new(true));
+        let store_is_down = Arc::new(AtomicBool::new(true));
         let store = Store::memory(clock.clone());
-        let store = store.over_line(Line::refusing(&clock, "put", &refuses));
+        let store = store.over_line(Line::refusing(&clock, "put", &store_is_down));
         let sessions = Sessions::new(&store, &clock, limits, "one");
         let instances = [sessions.clone(), sessions];
         let (none, refused) = burst(&instances, |_| user("alice"), 1).await;
         assert!(none.is_empty() && matches!(refused[..], [OpenError::Store(_)]), "{refused:?}");
-        refuses.store(false, Ordering::Relaxed);
+        store_is_down.store(false, Ordering::Relaxed);
         assert_eq!(burst(&instances, |_| user("alice"), 1).await.0.len(), 1);
     }
 }
