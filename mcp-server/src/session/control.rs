@@ -153,11 +153,15 @@ async fn tell(bus: &Bus, session: &SessionId, what: What) -> Result<(), StoreErr
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{
+        sync::{Arc, atomic::AtomicBool},
+        time::Duration,
+    };
 
     use ambient::{Entropy, Timestamp};
     use mcp_core::Principal;
     use shared::mcp::LogLevel;
+    use store::Line;
     use testkit::{PATIENCE, eventually};
 
     use super::{
@@ -165,35 +169,97 @@ mod tests {
         *,
     };
 
-    /// Time stands still: what was seen would count for ever, so it is the message that ends it.
+    struct Instance {
+        sessions: Sessions,
+        near: Near,
+        calls: Calls,
+        control: Control,
+    }
+
+    /// Time stands still: what was seen would count for ever.
+    fn instance(store: &Store, clock: &Clock, name: &str) -> Instance {
+        let near = Near::new(clock, Duration::from_mins(5));
+        let sessions = Sessions::new(store, clock, SessionLimits::default(), name);
+        let (sessions, calls) = (sessions.remembering(near.clone()), Calls::default());
+        let control = Control::new(store, calls.clone(), &sessions);
+        Instance { sessions, near, calls, control }
+    }
+
+    impl Instance {
+        /// Opens a session that counts as agreed on.
+        async fn open(&self) -> SessionId {
+            let entropy = Entropy::seeded(1);
+            let nobody = Principal::anonymous();
+            let id = self.sessions.open(&nobody, Terms::none_yet(), &entropy).await.unwrap();
+            let terms = Terms { transport: Transport::Streamable, ..Terms::none_yet() };
+            assert!(self.sessions.agree(&id, &terms).await.unwrap());
+            id
+        }
+
+        /// The session is remembered, once the others are heard.
+        async fn sees(&self, id: &SessionId) {
+            let is_seen = async || {
+                let found = self.sessions.find(id.as_str(), &Principal::anonymous()).await;
+                assert!(found.unwrap().is_some());
+                self.near.get(id).map(drop)
+            };
+            eventually(PATIENCE, is_seen).await;
+        }
+
+        async fn has_forgotten(&self, id: &SessionId) {
+            eventually(PATIENCE, async || self.near.get(id).is_none().then_some(())).await;
+        }
+
+        /// Listens to the others while `tale` lasts.
+        async fn listening(&self, clock: &Clock, tale: impl Future<Output = ()>) {
+            tokio::select! {
+                () = self.control.listen(clock) => unreachable!("it never ends by itself"),
+                () = tale => {}
+            }
+        }
+    }
+
     #[tokio::test]
     async fn what_another_instance_changes_is_not_believed_any_longer() {
         let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
-        let (store, limits) = (Store::memory(clock.clone()), SessionLimits::default());
-        let near = Near::new(&clock, Duration::from_mins(5));
-        let here = Sessions::new(&store, &clock, limits, "here").remembering(near.clone());
-        let there = Sessions::new(&store, &clock, limits, "there");
-        let control = Control::new(&store, Calls::default(), &here);
-        let nobody = Principal::anonymous();
-        let id = there.open(&nobody, Terms::none_yet(), &Entropy::seeded(1)).await.unwrap();
-        let terms = Terms { transport: Transport::Streamable, ..Terms::none_yet() };
-        assert!(there.agree(&id, &terms).await.unwrap());
-        let is_seen = async || {
-            assert!(here.find(id.as_str(), &nobody).await.unwrap().is_some());
-            near.get(&id).map(drop)
+        let store = Store::memory(clock.clone());
+        let [here, there] = ["here", "there"].map(|name| instance(&store, &clock, name));
+        let id = there.open().await;
+        let tale = async {
+            here.sees(&id).await;
+            there.sessions.set_level(&id, LogLevel::Error).await.unwrap();
+            here.has_forgotten(&id).await;
+            here.sees(&id).await;
+            assert!(there.sessions.listening(&id, "stream").await.unwrap().is_some());
+            here.has_forgotten(&id).await;
         };
-        let is_forgotten = async || near.get(&id).is_none().then_some(());
-        let story = async {
-            eventually(PATIENCE, is_seen).await;
-            there.set_level(&id, LogLevel::Error).await.unwrap();
-            eventually(PATIENCE, is_forgotten).await;
-            eventually(PATIENCE, is_seen).await;
-            assert!(there.listening(&id, "stream").await.unwrap().is_some());
-            eventually(PATIENCE, is_forgotten).await;
+        here.listening(&clock, tale).await;
+    }
+
+    #[tokio::test]
+    async fn what_may_have_changed_unheard_is_not_believed_any_longer() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let line = Line::refusing(&clock, "", &Arc::default());
+        let here = instance(&Store::memory(clock.clone()).over_line(line.clone()), &clock, "here");
+        let id = here.open().await;
+        let tale = async {
+            here.sees(&id).await;
+            line.mended();
+            here.has_forgotten(&id).await;
+            here.sees(&id).await;
         };
-        tokio::select! {
-            () = control.listen(&clock) => unreachable!("it never ends by itself"),
-            () = story => {}
-        }
+        here.listening(&clock, tale).await;
+    }
+
+    #[tokio::test]
+    async fn a_call_here_is_cancelled_though_the_others_cannot_be_told() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let store = Store::memory(clock.clone());
+        let line = Line::refusing(&clock, "publish", &Arc::new(AtomicBool::new(true)));
+        let here = instance(&store.over_line(line), &clock, "here");
+        let (id, request) = (SessionId::random(&Entropy::seeded(1)), RequestId::Number(1));
+        let call = here.calls.register(&id, &request).unwrap();
+        here.control.cancel(&id, Some(request)).await.unwrap_err();
+        assert!(call.token().is_cancelled());
     }
 }

@@ -145,4 +145,31 @@ mod tests {
         is_read_only.store(false, Ordering::Relaxed);
         assert!(instances.can_work(&clock).await.is_ok());
     }
+
+    #[test]
+    fn an_instance_is_gone_when_two_looks_in_a_row_find_it_so() {
+        let mut awaited = Awaited::new("other".to_owned());
+        for is_alive in [false, true, false, true, false] {
+            awaited.seen(is_alive);
+            assert!(!awaited.is_gone());
+        }
+        awaited.seen(false);
+        assert!(awaited.is_gone());
+    }
+
+    #[tokio::test]
+    async fn an_instance_that_leaves_is_gone_at_once_and_knows_of_itself_without_a_store() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let (memory, is_away) = (Store::memory(clock.clone()), Arc::new(AtomicBool::new(false)));
+        let store = memory.over_line(Line::refusing(&clock, "", &is_away));
+        let entropy = Entropy::seeded(1);
+        let [one, other] = [(); 2].map(|()| Instances::new(&store, &entropy));
+        one.can_work(&clock).await.unwrap();
+        assert!(other.is_alive(one.own()).await.unwrap());
+        one.leave().await;
+        assert!(!other.is_alive(one.own()).await.unwrap());
+        is_away.store(true, Ordering::Relaxed);
+        assert!(one.is_alive(one.own()).await.unwrap());
+        assert!(other.is_alive(one.own()).await.is_err());
+    }
 }

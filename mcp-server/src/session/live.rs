@@ -310,12 +310,22 @@ impl Client for Live {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use ambient::Timestamp;
+    use futures_util::FutureExt as _;
     use shared::mcp::{ClientCapabilities, ClientProfile, Revision};
-    use store::Store;
+    use store::{Line, Start, Store};
+    use testkit::eventually;
 
     use super::*;
-    use crate::{http::Outbox, session::SessionLimits};
+    use crate::{
+        http::Outbox,
+        session::{
+            SessionLimits,
+            streams::{Entry, Followed, StreamName},
+        },
+    };
 
     struct Scene {
         live: Arc<Live>,
@@ -381,6 +391,46 @@ mod tests {
             let outcome = Ok(RawJson::from(&json!({ "roots": [] })));
             live.sessions.keep_answer(&live.session, &id, outcome).await.unwrap();
             clock.advance(LOOK);
+        };
+        let (answer, ()) = tokio::join!(live.ask("roots", &InputRequest::Roots {}), client);
+        assert_eq!(answer.unwrap(), json!({ "roots": [] }));
+    }
+
+    #[tokio::test]
+    async fn what_answers_no_question_of_ours_is_not_kept() {
+        let Scene { live, .. } = scene();
+        let (sessions, session) = (&live.sessions, &live.session);
+        for id in ["", "ask-", "ask-0000", "ask-000000000000000G", "0000000000000000"] {
+            let outcome = Ok(RawJson::from(&json!({})));
+            let id = RequestId::String(id.to_owned());
+            assert!(sessions.keep_answer(session, &id, outcome).await.unwrap().is_none(), "{id:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_question_that_could_not_be_kept_is_put_when_it_can() {
+        let (Scene { live, clock, .. }, store_is_down) = (scene(), Arc::new(AtomicBool::new(true)));
+        let refusing = Line::refusing(&clock, "append", &store_is_down);
+        let store = Store::memory(clock.clone()).over_line(refusing);
+        let sessions = Sessions::new(&store, &clock, SessionLimits::default(), "i");
+        let (session, stream) = (live.session.clone(), StreamName::sse());
+        let mut follower =
+            sessions.streams().follow(&session, &stream, Start::Oldest).await.unwrap();
+        let voice = Arc::new(Voice::shared(&sessions, &session, None));
+        let Live { peer, clock, entropy, .. } = Arc::into_inner(live).unwrap();
+        let open = Mutex::default();
+        let live = Live { peer, session, initialized: true, sessions, voice, clock, entropy, open };
+        let client = async {
+            eventually(testkit::PATIENCE, async || live.has_open_questions().then_some(())).await;
+            assert!(follower.next().now_or_never().is_none(), "the store did not take it");
+            store_is_down.store(false, Ordering::Relaxed);
+            live.clock.advance(LOOK);
+            let heard = follower.next().await.unwrap().unwrap();
+            let Followed::Entry(_, Entry::Said(text)) = heard else { unreachable!("{heard:?}") };
+            let question: Value = serde_json::from_str(&text).unwrap();
+            let id = serde_json::from_value(question["id"].clone()).unwrap();
+            let outcome = Ok(RawJson::from(&json!({ "roots": [] })));
+            live.sessions.deliver(&live.session, &id, outcome).await.unwrap();
         };
         let (answer, ()) = tokio::join!(live.ask("roots", &InputRequest::Roots {}), client);
         assert_eq!(answer.unwrap(), json!({ "roots": [] }));

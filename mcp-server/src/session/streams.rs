@@ -480,8 +480,8 @@ mod tests {
             streams.append_named(&session, &stream, (name, &said(text)), None).await.unwrap();
         }
         // A text that was said before is another one.
-        streams.append(&session, &stream, &said("1")).await.unwrap();
-        for text in ["1", "2", "1"] {
+        streams.append(&session, &stream, &said("2")).await.unwrap();
+        for text in ["1", "2", "2"] {
             let heard = follower.next().await.unwrap().unwrap();
             assert!(matches!(heard, Followed::Entry(_, entry) if entry == said(text)), "{text}");
         }

@@ -300,28 +300,127 @@ fn text(message: &Bytes) -> String {
 mod tests {
     use ambient::{Entropy, Timestamp};
     use futures_util::FutureExt as _;
-    use store::{Start, Store};
+    use mcp_core::Principal;
+    use shared::mcp::Revision;
+    use store::{Line, Start, Store};
 
     use super::{
-        super::{SessionLimits, streams::Followed},
+        super::{SessionLimits, Terms, streams::Followed},
         *,
     };
 
+    struct Scene {
+        clock: Clock,
+        sessions: Sessions,
+        session: Session,
+        /// While it is set, nothing can be written.
+        is_full: Arc<AtomicBool>,
+    }
+
+    async fn scene() -> Scene {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let is_full = Arc::new(AtomicBool::new(false));
+        let line = Line::refusing(&clock, "append", &is_full);
+        let store = Store::memory(clock.clone()).over_line(line);
+        let sessions = Sessions::new(&store, &clock, SessionLimits::default(), "i");
+        let nobody = Principal::anonymous();
+        let terms = Terms { revision: Revision::V2025_11_25, ..Terms::none_yet() };
+        let id = sessions.open(&nobody, terms, &Entropy::seeded(1)).await.unwrap();
+        let session = sessions.find(id.as_str(), &nobody).await.unwrap().unwrap();
+        Scene { clock, sessions, session, is_full }
+    }
+
+    impl Scene {
+        /// A call whose client comes back to its stream, and the client's connection.
+        fn call(&self) -> (Voice, Arc<Outbox>) {
+            let outbox = Arc::<Outbox>::default();
+            let id = RequestId::Number(1);
+            let (one, reader) = (Arc::clone(&outbox), "r".to_owned());
+            let voice = Voice::of_call(&self.sessions, &self.session, &id, one, reader);
+            (voice, outbox)
+        }
+
+        fn shared(&self) -> Voice {
+            Voice::shared(&self.sessions, &self.session.id, Some(&RequestId::Number(1)))
+        }
+
+        /// All that is kept of a stream.
+        async fn kept(&self, stream: &StreamName) -> Vec<Entry> {
+            let follower = self.sessions.streams().follow(&self.session.id, stream, Start::Oldest);
+            let (mut follower, mut entries) = (follower.await.unwrap(), Vec::new());
+            while let Some(heard) = follower.next().now_or_never() {
+                match heard.unwrap().unwrap() {
+                    Followed::Entry(_, entry) => entries.push(entry),
+                    Followed::Gap => unreachable!("nothing was dropped"),
+                }
+            }
+            entries
+        }
+    }
+
+    fn said(text: &str) -> Entry {
+        Entry::Said(text.to_owned())
+    }
+
     #[tokio::test]
     async fn a_call_on_a_shared_stream_ends_once() {
-        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
-        let limits = SessionLimits::default();
-        let sessions = Sessions::new(&Store::memory(clock.clone()), &clock, limits, "i");
-        let session = SessionId::random(&Entropy::seeded(1));
-        let stream = StreamName::sse();
-        let mut follower =
-            sessions.streams().follow(&session, &stream, Start::Oldest).await.unwrap();
-        let voice = Voice::shared(&sessions, &session, Some(&RequestId::Number(1)));
+        let scene = scene().await;
+        let voice = scene.shared();
         for last in [Some(Bytes::from("answer")), Some(Bytes::from("too late")), None] {
             voice.conclude(last.as_ref()).await;
         }
-        let heard = follower.next().await.unwrap().unwrap();
-        assert!(matches!(heard, Followed::Entry(_, Entry::Said(text)) if text == "answer"));
-        assert!(follower.next().now_or_never().is_none(), "that was the end");
+        assert_eq!(scene.kept(&StreamName::sse()).await, [said("answer")]);
+    }
+
+    #[tokio::test]
+    async fn an_end_that_could_not_be_kept_is_kept_when_the_call_ends_once_more() {
+        let scene = scene().await;
+        let voice = scene.shared();
+        scene.is_full.store(true, Ordering::Relaxed);
+        voice.conclude(Some(&Bytes::from("answer"))).await;
+        assert!(scene.kept(&StreamName::sse()).await.is_empty());
+        scene.is_full.store(false, Ordering::Relaxed);
+        voice.conclude(None).await;
+        assert_eq!(scene.kept(&StreamName::sse()).await, [said("answer")]);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_can_be_heard_though_nobody_is_connected() {
+        let scene = scene().await;
+        let (voice, outbox) = scene.call();
+        assert!(voice.say(Bytes::from("1")).await);
+        outbox.close();
+        assert!(voice.say(Bytes::from("2")).await);
+        scene.is_full.store(true, Ordering::Relaxed);
+        assert!(!voice.say(Bytes::from("3")).await, "nobody hears it now, and it may be lost");
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_let_go_only_if_the_client_can_come_back() {
+        let scene = scene().await;
+        scene.is_full.store(true, Ordering::Relaxed);
+        let (voice, outbox) = scene.call();
+        voice.let_go().await;
+        assert!(outbox.next().now_or_never().is_none(), "it stays open");
+        scene.is_full.store(false, Ordering::Relaxed);
+        let (voice, outbox) = scene.call();
+        voice.let_go().await;
+        assert!(matches!(outbox.next().now_or_never(), Some(None)));
+    }
+
+    #[tokio::test]
+    async fn what_was_said_is_kept_as_long_as_the_call_lingers() {
+        let scene = scene().await;
+        let (voice, _outbox) = scene.call();
+        voice.say(Bytes::from("1")).await;
+        let stream = StreamName::of_call(&RequestId::Number(1));
+        let most = SessionLimits::default().idle.mul_f32(0.9);
+        for _ in 0..3 {
+            scene.clock.advance(most);
+            voice.linger().await;
+        }
+        assert_eq!(scene.kept(&stream).await, [Entry::Begun("1".to_owned()), said("1")]);
+        scene.clock.advance(most * 2);
+        assert!(scene.kept(&stream).await.is_empty(), "and no longer");
     }
 }

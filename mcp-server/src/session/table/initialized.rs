@@ -71,3 +71,54 @@ impl Sessions {
         self.note_initialized(id).await.map(|()| true)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, atomic::AtomicBool};
+
+    use ambient::{Clock, Entropy, Timestamp};
+    use mcp_core::Principal;
+    use store::{Line, Store};
+
+    use super::*;
+    use crate::session::{SessionLimits, Terms, Transport, near::Near};
+
+    #[tokio::test]
+    async fn who_believed_that_a_client_is_not_ready_knows_better_when_it_says_so() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let near = Near::new(&clock, Duration::from_mins(5));
+        near.hears(true);
+        let limits = SessionLimits::default();
+        let sessions = Sessions::new(&Store::memory(clock.clone()), &clock, limits, "i");
+        let (sessions, nobody) = (sessions.remembering(near), Principal::anonymous());
+        let terms = Terms { transport: Transport::Streamable, ..Terms::none_yet() };
+        let id = sessions.open(&nobody, terms, &Entropy::seeded(1)).await.unwrap();
+        let found = async || sessions.find(id.as_str(), &nobody).await.unwrap().unwrap();
+        let before = found().await;
+        assert!(!before.record.initialized);
+        sessions.initialized(&before).await.unwrap();
+        assert!(found().await.record.initialized);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_client_learns_that_it_is_ready_though_nobody_could_be_told() {
+        let clock = Clock::manual(Timestamp::from_secs(1_800_000_000));
+        let is_mute = Arc::new(AtomicBool::new(true));
+        let store = Store::memory(clock.clone());
+        let mute = store.over_line(Line::refusing(&clock, "publish", &is_mute));
+        let [here, there] = [&store, &mute]
+            .map(|store| Sessions::new(store, &clock, SessionLimits::default(), "i"));
+        let nobody = Principal::anonymous();
+        let id = there.open(&nobody, Terms::none_yet(), &Entropy::seeded(1)).await.unwrap();
+        let session = there.find(id.as_str(), &nobody).await.unwrap().unwrap();
+        let says_so = async {
+            there.initialized(&session).await.unwrap();
+            clock.advance(LOOK);
+        };
+        let (waited, ()) = tokio::join!(here.until_initialized(&id), says_so);
+        assert!(waited.unwrap());
+        let record = here.table.get(id.as_str()).await.unwrap().unwrap();
+        assert!(record.initialized);
+        assert_eq!(clock.now(), Timestamp::from_secs(1_800_000_000) + LOOK, "and not at the end");
+    }
+}

@@ -145,7 +145,7 @@ mod tests {
     use store::{Line, Start, Store};
 
     use super::*;
-    use crate::session::streams::Followed;
+    use crate::session::streams::{self, Followed};
 
     fn said(text: &str) -> Entry {
         Entry::Said(text.to_owned())
@@ -174,6 +174,29 @@ mod tests {
             };
             assert_eq!(entry, expected);
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_failover_has_taken_from_the_log_is_said_before_what_comes_next() {
+        let store = Store::memory(Clock::manual(Timestamp::from_secs(1_800_000_000)));
+        let streams = Streams::new(&store, Duration::from_mins(5), "i");
+        let (session, stream) = (SessionId::random(&Entropy::seeded(1)), StreamName::sse());
+        let ledger = Ledger::new(&streams, &session, stream.clone());
+        let first = ledger.write(said("1")).await;
+        assert_eq!(ledger.waiting.lock().await.written, first);
+        // The second went with the server that had it.
+        let lost = streams::since(Timestamp::from_secs(1_800_000_100));
+        ledger.waiting.lock().await.written = Some(lost);
+        assert!(ledger.write(said("3")).await > Some(lost));
+        let mut follower = streams.follow(&session, &stream, Start::Oldest).await.unwrap();
+        let mut heard = Vec::new();
+        for _ in 0..3 {
+            heard.push(match follower.next().await.unwrap().unwrap() {
+                Followed::Entry(_, entry) => entry,
+                Followed::Gap => Entry::Missing,
+            });
+        }
+        assert_eq!(heard, [said("1"), Entry::Missing, said("3")]);
     }
 
     #[test]
