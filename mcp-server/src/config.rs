@@ -14,7 +14,7 @@ use ambient::{
     values::{BaseUrl, Seconds},
 };
 use chassis::{
-    Shutdown,
+    Limits, Shutdown,
     faults::FaultSettings,
     telemetry::{LogFilter, LogFormat, TelemetrySettings},
 };
@@ -90,7 +90,18 @@ pub(crate) const ENDPOINT: &str = "/mcp";
 /// The path of the stream that clients of 2024-11-05 are given instead.
 pub(crate) const SSE: &str = "/sse";
 
+/// Connections beyond those of the streams: requests that are about to be answered.
+const BESIDE_STREAMS: usize = 6_384;
+
 impl Config {
+    /// What connections may take: there may be one for each stream, and others beside them, so that
+    /// streams alone never keep an instance from answering.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let max_connections = self.streams.in_all.saturating_add(BESIDE_STREAMS);
+        Limits { max_connections, ..Limits::default() }
+    }
+
     /// Reads the settings; returns them as documentation either way.
     pub fn from_env(env: &Env) -> (Result<Self, Mistakes>, Settings) {
         env.read(Self::read)
@@ -343,6 +354,14 @@ mod tests {
     fn the_base_has_no_slash_at_the_end() {
         let base = config([("BASE_URI", "https://mcp.example.com/")]).unwrap().base;
         assert_eq!(base.as_str(), "https://mcp.example.com");
+    }
+
+    #[test]
+    fn streams_alone_never_take_all_connections() {
+        for (most, connections) in [("10000", 16_384), ("100000", 106_384)] {
+            let config = config([("MCP_MAX_STREAMS", most)]).unwrap();
+            assert_eq!(config.limits().max_connections, connections);
+        }
     }
 
     #[test]

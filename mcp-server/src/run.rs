@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr};
 
 use ambient::{Clock, Entropy, Env, Mistakes};
 use chassis::{
-    Lifecycle, Limits, ListenError,
+    Lifecycle, ListenError,
     telemetry::{self, DbMetrics, Service, Telemetry},
 };
 use mcp_core::Features;
@@ -69,11 +69,12 @@ pub async fn serve_chosen(
     };
     let parts = Parts { clock, entropy, store: store.clone(), lifecycle };
     let listener = chassis::listen(SocketAddr::new(config.host, config.port), "PORT").await?;
+    let limits = config.limits();
     let server = Server::observed(config, features, parts.clone(), telemetry.clone())?;
     announce(&server, &listener);
     let lifecycle = parts.lifecycle;
     tokio::select! {
-        ended = chassis::serve(listener, server.app(), Limits::default(), &lifecycle) => {
+        ended = chassis::serve(listener, server.app(), limits, &lifecycle) => {
             ended.map_err(RunError::Serve)?;
         }
         unusable = server.unusable() => return Err(unusable.into()),

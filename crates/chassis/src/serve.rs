@@ -101,13 +101,13 @@ impl Accept for TcpListener {
 
 async fn serve_from(mut listener: impl Accept, app: App, limits: Limits, lifecycle: &Lifecycle) {
     let tracker = TaskTracker::new();
-    let room = Arc::new(Semaphore::new(limits.max_connections.min(Semaphore::MAX_PERMITS)));
+    let mut room = Room::new(limits.max_connections);
     let connections = Arc::new(Connections::new(app, limits, lifecycle, &tracker));
     loop {
         let (stream, peer, permit) = tokio::select! {
             biased;
             () = lifecycle.stopping() => break,
-            next = next_connection(&mut listener, &room) => next,
+            next = next_connection(&mut listener, &mut room) => next,
         };
         tracker.spawn(Arc::clone(&connections).run(stream, peer, permit));
     }
@@ -118,11 +118,40 @@ async fn serve_from(mut listener: impl Accept, app: App, limits: Limits, lifecyc
     tracker.wait().await;
 }
 
+/// Room for connections.
+struct Room {
+    places: Arc<Semaphore>,
+    most: usize,
+    /// Whether it was said that there is none left.
+    is_told: bool,
+}
+
+impl Room {
+    fn new(most: usize) -> Self {
+        let most = most.min(Semaphore::MAX_PERMITS);
+        Self { places: Arc::new(Semaphore::new(most)), most, is_told: false }
+    }
+
+    /// A place for one connection; waits for it. That there is none is said once, and again only after
+    /// there was plenty: a server that is full stays so for a while, one connection more or less.
+    async fn place(&mut self) -> OwnedSemaphorePermit {
+        let free = self.places.available_permits();
+        if free == 0 && !self.is_told {
+            let most = self.most;
+            tracing::warn!(most, "as many connections are open as may be: further ones wait");
+            self.is_told = true;
+        } else if free > self.most / 8 {
+            self.is_told = false;
+        }
+        Arc::clone(&self.places).acquire_owned().await.expect("the semaphore is never closed")
+    }
+}
+
 async fn next_connection(
     listener: &mut impl Accept,
-    room: &Arc<Semaphore>,
+    room: &mut Room,
 ) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
-    let permit = Arc::clone(room).acquire_owned().await.expect("the semaphore is never closed");
+    let permit = room.place().await;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => return (stream, peer, permit),

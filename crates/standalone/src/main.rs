@@ -62,11 +62,12 @@ async fn both() -> Result<(), Box<dyn Error + Send + Sync>> {
     let auth = AuthServer::observed(auth, auth_parts, telemetry.clone())?;
     let mcp_parts =
         mcp_server::Parts { clock, entropy, store: store.clone(), lifecycle: lifecycle.clone() };
+    let limits = mcp.limits();
     let mcp = Server::observed(mcp, offered, mcp_parts, telemetry.clone())?;
 
     tokio::try_join!(
         serve(auth_listener, mcp.showing(auth.router()), Limits::default(), &lifecycle),
-        serve(mcp_listener, mcp.app(), Limits::default(), &lifecycle),
+        serve(mcp_listener, mcp.app(), limits, &lifecycle),
     )?;
     // Calls that go on without their clients get what is left of the grace.
     lifecycle.finished().await;

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use ambient::Clock;
 use chassis::{
-    Limits,
     findings::{self, Redis},
     most_open_files,
 };
@@ -16,7 +15,7 @@ use crate::{AuthConfig, Config, auth};
 
 /// Settings that are right by themselves and may be wrong together.
 pub(super) fn settings(config: &Config) -> Found {
-    let connections = Limits::default().max_connections;
+    let connections = config.limits().max_connections;
     let files = findings::open_files(connections, most_open_files());
     let mut findings = vec![("settings", public(config)), ("open files", files)];
     if config.redis.is_some() && config.state_key.is_none() {
