@@ -180,6 +180,7 @@ fn is_about_one_connection(error: &io::Error) -> bool {
 mod tests {
     use ambient::Clock;
     use axum::Router;
+    use futures_util::FutureExt as _;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
@@ -194,6 +195,23 @@ mod tests {
                 None => Accept::accept(&mut self.1).await,
             }
         }
+    }
+
+    #[tokio::test]
+    async fn that_there_is_no_room_is_said_once_until_there_was_plenty() {
+        let mut room = Room::new(16);
+        let mut open = Vec::new();
+        for _ in 0..16 {
+            open.push(room.place().await);
+        }
+        assert!(!room.is_told, "the last has a place");
+        assert!(room.place().now_or_never().is_none() && room.is_told);
+        open.pop();
+        open.push(room.place().await);
+        assert!(room.is_told, "it is as good as full");
+        open.truncate(12);
+        open.push(room.place().await);
+        assert!(!room.is_told);
     }
 
     #[tokio::test]
