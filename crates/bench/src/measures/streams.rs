@@ -25,6 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the processor's time is counted while nothing happens but keeping alive.
 const WINDOW: Duration = Duration::from_secs(20);
 
+/// How long the memory of closed streams may take to be given back: the allocator keeps what was used
+/// lately for ten seconds.
+const GIVEN_BACK: Duration = Duration::from_secs(15);
+
 /// Files that neither side opens for a stream.
 const SPARE: usize = 300;
 
@@ -68,6 +72,7 @@ async fn idle(instance: &Instance, token: &str, streams: usize) -> io::Result<Ta
     until("the end of the streams", || {
         (instance.server.open_files() < files + FIRST).then_some(())
     })?;
+    Clock::system().sleep(GIVEN_BACK).await;
     let after = instance.server.resident();
     let each = approximate(with.saturating_sub(before)) / 1024.0 / approximate(streams as u64);
     let core = used.as_secs_f64() / WINDOW.as_secs_f64() * 100.0;
@@ -82,7 +87,8 @@ async fn idle(instance: &Instance, token: &str, streams: usize) -> io::Result<Ta
     let all = streams + FIRST;
     let aim = format!("≤ {} MiB", 250 * all / MOST);
     table.row([format!("with {all}"), mib(with), aim]);
-    table.row(["after they have closed".to_owned(), mib(after), String::new()]);
+    let closed = format!("{} s after they have closed", GIVEN_BACK.as_secs());
+    table.row([closed, mib(after), String::new()]);
     table.row([
         "of a core for keeping them alive".to_owned(),
         format!("{core:.1} %"),
