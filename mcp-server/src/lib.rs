@@ -67,7 +67,7 @@ use self::{
     operation::Operations,
     pace::Pace,
     quota::Streams,
-    session::{Control, Instances, Near, SessionId, Sessions, calls::Calls},
+    session::{Control, Instances, Keeper, Near, SessionId, Sessions, calls::Calls},
     subscriptions::Feed,
     tasks::Tasks,
     vitals::Vitals,
@@ -102,6 +102,7 @@ struct Inner {
     anonymous: Arc<Principal>,
     guard: Guard,
     sessions: Sessions,
+    keeper: Keeper,
     instances: Instances,
     tasks: Tasks,
     feed: Feed,
@@ -202,6 +203,7 @@ impl Server {
             auth,
             anonymous: Arc::new(Principal::anonymous()),
             guard: Guard::new(&config),
+            keeper: Keeper::new(&sessions, &parts.lifecycle),
             sessions,
             instances,
             tasks,
@@ -309,6 +311,10 @@ impl Server {
 
     fn sessions(&self) -> &Sessions {
         &self.0.sessions
+    }
+
+    fn keeper(&self) -> &Keeper {
+        &self.0.keeper
     }
 
     fn pace(&self) -> &Pace {

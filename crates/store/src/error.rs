@@ -54,6 +54,8 @@ impl Action {
             "get" | "update" => "GET",
             "get both of" => "MGET",
             "get and keep" => "GETEX",
+            "get and keep each" => "PIPELINE GETEX",
+            "look into each" => "PIPELINE XRANGE",
             "put" | "claim" => "SET",
             "take" => "GETDEL",
             "remove" => "DEL",

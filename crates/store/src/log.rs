@@ -163,6 +163,28 @@ impl Log {
         }
     }
 
+    /// The same of many logs: what of each is said by an answer of its own, in the order of `asked`. One
+    /// trip to the store; in a cluster one for each, at the same time.
+    ///
+    /// # Errors
+    /// When the store did not answer at all.
+    pub async fn each_goes_on(
+        &self,
+        asked: &[(&str, EventId)],
+    ) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
+        let action = Action::new("look into each", Self::KIND);
+        match self.store.backend() {
+            Backend::Memory(memory) => {
+                let goes_on = |all: &State| {
+                    let newest = asked.iter().map(|(stream, at)| (all.logs.newest(stream), *at));
+                    newest.map(|(newest, at)| Ok(newest.is_some_and(|id| id > at))).collect()
+                };
+                memory.run(action, goes_on).await
+            }
+            Backend::Redis(redis) => redis.each_goes_on(action, asked).await,
+        }
+    }
+
     /// A reader has missed events for good.
     fn note_gap(&self) {
         self.store.counters().lost.fetch_add(1, Ordering::Relaxed);

@@ -11,6 +11,7 @@ mod connect;
 mod counter;
 mod failure;
 mod log;
+mod many;
 mod moving;
 mod ring;
 mod roster;

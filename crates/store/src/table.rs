@@ -12,6 +12,7 @@ use crate::{
     Backend, Store,
     error::{Action, StoreError, UpdateError},
     lifetime_millis,
+    memory::State,
 };
 
 /// How often an update tries again because somebody else was faster. One of any number of
@@ -146,6 +147,30 @@ impl<T: Record> Table<T> {
             return Ok(None);
         };
         decoded.of(id, &text, |text| decoded_text(action, text)).map(Some)
+    }
+
+    /// The same of many, each with an answer of its own, in the order of `asked`. One trip to the store;
+    /// in a cluster one for each, at the same time.
+    ///
+    /// # Errors
+    /// When the store did not answer at all.
+    pub async fn get_and_keep_each(
+        &self,
+        asked: &[(&str, Duration)],
+    ) -> Result<Vec<Result<Option<T>, StoreError>>, StoreError> {
+        let action = Self::action("get and keep each");
+        let named = asked.iter().map(|(id, keep)| (Self::key(id), lifetime_millis(*keep)));
+        let found: Vec<_> = match self.store.backend() {
+            Backend::Memory(memory) => {
+                let kept = |all: &State| {
+                    named.map(|(key, millis)| Ok(all.tables.get_and_keep(&key, millis))).collect()
+                };
+                memory.run(action, kept).await?
+            }
+            Backend::Redis(redis) => redis.get_and_keep_each(action, named.collect()).await?,
+        };
+        let each = asked.iter().zip(found);
+        Ok(each.map(|((id, _), found)| self.decode(action, id, found?)).collect())
     }
 
     async fn text_and_keep(

@@ -30,10 +30,17 @@ use crate::{Server, session::voice::Voice};
 pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// When a stream that keeps its session does so next: also where sessions live shorter than streams
-/// may be silent.
+/// may be silent. Streams whose time comes at nearly the same moment have the same: they are woken, and
+/// ask for their sessions, together.
 pub(super) fn keep_alive_at(server: &Server) -> Timestamp {
-    server.clock().now() + KEEP_ALIVE.min(server.config().sessions.idle / 3)
+    let pause = KEEP_ALIVE.min(server.config().sessions.idle / 3);
+    let at = server.clock().now() + pause;
+    let early = if pause >= Duration::from_secs(1) { at.as_millis() % TOGETHER } else { 0 };
+    Timestamp::from_millis(at.as_millis() - early)
 }
+
+/// Within how many milliseconds streams are kept alive together.
+const TOGETHER: u64 = 100;
 
 /// When a client may come back after a stream has ended.
 pub(crate) const RETRY: Duration = Duration::from_secs(1);

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::{FutureExt as _, stream};
 use mcp_core::Owners;
 use shared::mcp::LogLevel;
-use store::{Delivery, EventId, Start, StoreError, Subscription};
+use store::{Delivery, EventId, Start, Subscription};
 
 use super::{
     Rejection, Said, error_message, note_message,
@@ -30,7 +30,7 @@ use crate::{
     auth::{Caller, over},
     rhythms::Rhythms,
     session::{
-        ENDED, Session, SessionRecord, WATCHED,
+        ENDED, Looked, Session, SessionRecord, WATCHED,
         streams::{Entry, EventName, Followed, Follower, StreamName, since},
     },
     subscriptions::{AGAIN, Announcement, Listener, Wish},
@@ -256,8 +256,6 @@ impl Aside {
                 // Comes before the changes, which must not keep the session from being kept.
                 () = clock.sleep_until(self.keep_alive_at) => {
                     self.keep_alive_at = keep_alive_at(&self.server);
-                    // What was announced may have been lost on its way.
-                    self.follower.look();
                     Box::pin(self.still_there()).await?;
                     return Some(Item::Silence);
                 }
@@ -356,8 +354,9 @@ impl Aside {
     /// Keeps the session alive; nothing when the stream is over, with its session or because there is a
     /// newer one. While the store is away it stays open: whether the session is gone is not known then.
     async fn still_there(&mut self) -> Option<()> {
-        match self.server.sessions().keep_and_look(&self.session).await {
-            Ok(Some(record)) => {
+        // What was announced may have been lost on its way: it looks for that as well.
+        match self.server.keeper().keep(&self.session, &mut self.follower).await {
+            Looked::Kept(record) => {
                 if record.listener.as_ref().is_some_and(|newest| *newest != self.name) {
                     return None;
                 }
@@ -368,8 +367,8 @@ impl Aside {
                 }
                 Some(())
             }
-            Err(StoreError::Unavailable(_)) => Some(()),
-            Ok(None) | Err(_) => None,
+            Looked::Unknown => Some(()),
+            Looked::Ended => None,
         }
     }
 

@@ -8,6 +8,7 @@
 pub(crate) mod calls;
 mod control;
 pub(crate) mod instances;
+mod keeper;
 pub(crate) mod live;
 mod near;
 pub(crate) mod quota;
@@ -20,6 +21,7 @@ pub(crate) mod voice;
 
 pub(crate) use control::Control;
 pub(crate) use instances::Instances;
+pub(crate) use keeper::{Keeper, Looked};
 pub(crate) use near::Near;
 pub(crate) use quota::OpenError;
 pub use quota::SessionLimits;

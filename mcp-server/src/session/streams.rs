@@ -303,6 +303,14 @@ impl Streams {
         self.log.keep(&key(session, stream), self.keep).await.map(drop)
     }
 
+    /// Whether each of these logs goes on after the place where it was read.
+    pub(super) async fn each_goes_on(
+        &self,
+        places: &[(&str, EventId)],
+    ) -> Result<Vec<Result<bool, StoreError>>, StoreError> {
+        self.log.each_goes_on(places).await
+    }
+
     /// Follows a stream.
     pub(crate) async fn follow(
         &self,
@@ -398,6 +406,16 @@ impl Follower {
     /// The instance that has written what was heard last.
     pub(crate) fn writer(&self) -> Option<&str> {
         self.heard.0.back().map(|name| &*name.instance)
+    }
+
+    /// Which log it follows, and how far it has read.
+    pub(super) fn place(&self) -> (&str, EventId) {
+        self.tail.place()
+    }
+
+    /// There is something that was written and not heard of.
+    pub(super) const fn goes_on(&mut self) {
+        self.tail.goes_on();
     }
 
     /// Looks for what was written and not heard of.

@@ -1,6 +1,7 @@
 //! Opening, finding and ending sessions.
 
 mod initialized;
+mod kept;
 mod listening;
 
 use std::{collections::BTreeSet, convert::Infallible, sync::Arc, time::Duration};
@@ -207,57 +208,6 @@ impl Sessions {
         Ok(found)
     }
 
-    /// The session of this process, which lives as long as the process.
-    pub(crate) async fn of_process(&self, id: &SessionId) -> Result<Option<Session>, StoreError> {
-        let record = self.kept(id, Transport::Stdio).await?;
-        Ok(record.map(|record| Session { id: id.clone(), record }))
-    }
-
-    /// Keeps a session alive while one of its streams is open; false when it has ended.
-    pub(crate) async fn keep(&self, session: &Session) -> Result<bool, StoreError> {
-        Ok(self.keep_and_look(session).await?.is_some())
-    }
-
-    /// The same, and what the session is now.
-    pub(crate) async fn keep_and_look(
-        &self,
-        session: &Session,
-    ) -> Result<Option<Arc<SessionRecord>>, StoreError> {
-        self.kept(&session.id, session.record.transport).await
-    }
-
-    /// The record, which is kept for another while; nothing when the session has ended, which it does
-    /// now if it is too old.
-    async fn kept(
-        &self,
-        id: &SessionId,
-        transport: Transport,
-    ) -> Result<Option<Arc<SessionRecord>>, StoreError> {
-        let (name, lifetime) = (id.as_str(), self.lifetime(transport));
-        let found = self.table.get_and_keep_decoded(name, lifetime, &self.decoded).await?;
-        if found.as_ref().is_some_and(|record| self.is_too_old(record)) {
-            self.end(id).await?;
-            return Ok(None);
-        }
-        if found.is_none() {
-            self.shelves.end_with(id.as_str()).await?;
-        }
-        Ok(found)
-    }
-
-    /// How long a session lives without being used.
-    const fn lifetime(&self, transport: Transport) -> Duration {
-        match transport {
-            Transport::Stdio => OF_PROCESS,
-            Transport::Streamable | Transport::SseOpening | Transport::Sse => self.limits.idle,
-        }
-    }
-
-    fn is_too_old(&self, record: &SessionRecord) -> bool {
-        record.transport != Transport::Stdio
-            && record.opened_at + self.limits.age <= self.clock.now()
-    }
-
     /// Remembers which log messages the client wants.
     pub(crate) async fn set_level(
         &self,
@@ -372,10 +322,6 @@ impl Sessions {
         }
     }
 }
-
-/// How long what is kept of a session outlives a process that had no time to end it. A machine may
-/// sleep for long, and its process go on afterwards.
-const OF_PROCESS: Duration = Duration::from_hours(366 * 24);
 
 /// How long an answer waits to be found by a call that has missed it.
 const ANSWER_KEPT: Duration = Duration::from_mins(1);

@@ -129,6 +129,18 @@ impl Tail {
         self.in_doubt = true;
     }
 
+    /// What [`Log::each_goes_on`] is asked of this one: it is what [`look`](Self::look) asks, for those
+    /// who ask for many at once and then say [`goes_on`](Self::goes_on).
+    #[must_use]
+    pub fn place(&self) -> (&str, EventId) {
+        (&self.stream, self.position)
+    }
+
+    /// Lets the next [`next`](Self::next) read on, whatever was announced.
+    pub const fn goes_on(&mut self) {
+        self.caught_up = false;
+    }
+
     /// Takes an announced event, unless it has been read already. If the one before it has not, the log
     /// is read.
     fn accept(&mut self, announced: &Announced<'_>) {

@@ -5,7 +5,7 @@ use fred::{
     types::Value,
 };
 
-use super::Redis;
+use super::{Redis, many::Each};
 use crate::{
     error::{Action, StoreError},
     log::{EventId, MAX_BYTES, MAX_EVENTS, Page},
@@ -84,6 +84,26 @@ impl Redis {
             .await?;
         let events = parse(entries).ok_or_else(|| action.corrupt("an entry that is not ours"))?;
         Ok(!events.is_empty())
+    }
+
+    pub(crate) async fn each_goes_on(
+        &self,
+        action: Action,
+        asked: &[(&str, EventId)],
+    ) -> Result<Each<bool>, StoreError> {
+        let [end, count, one] = ["+", "COUNT", "1"].map(Value::from_static_str);
+        let arguments = |(stream, position): &(&str, EventId)| {
+            let (name, start) = (self.name(stream), format!("({position}"));
+            vec![name.into(), start.into(), end.clone(), count.clone(), one.clone()]
+        };
+        let asked = asked.iter().map(arguments).collect();
+        let is_something = |answer: Value| {
+            let events =
+                parse(answer).ok_or_else(|| action.corrupt("an entry that is not ours"))?;
+            Ok(!events.is_empty())
+        };
+        let answers = self.each(action, "XRANGE", asked).await?;
+        Ok(answers.into_iter().map(|answer| answer.and_then(is_something)).collect())
     }
 
     pub(crate) async fn keep(

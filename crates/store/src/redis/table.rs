@@ -8,7 +8,7 @@ use fred::{
     types::{ClusterHash, CustomCommand, Key, Value},
 };
 
-use super::Redis;
+use super::{Redis, many::Each};
 use crate::{
     error::{Action, StoreError},
     table::Swap,
@@ -59,6 +59,21 @@ impl Redis {
         let arguments =
             vec![Value::from(self.key(key)), Value::from_static_str("PX"), Value::from(millis)];
         self.run(action, |client| client.custom(getex.clone(), arguments.clone())).await
+    }
+
+    pub(crate) async fn get_and_keep_each(
+        &self,
+        action: Action,
+        asked: Vec<(String, i64)>,
+    ) -> Result<Each<Option<Bytes>>, StoreError> {
+        let px = Value::from_static_str("PX");
+        let arguments =
+            |(key, millis)| vec![Value::from(self.key(key)), px.clone(), Value::from(millis)];
+        let asked = asked.into_iter().map(arguments).collect();
+        let is_text =
+            |value: Value| value.convert().map_err(|_| action.corrupt("another type than text"));
+        let answers = self.each(action, "GETEX", asked).await?;
+        Ok(answers.into_iter().map(|answer| answer.and_then(is_text)).collect())
     }
 
     pub(crate) async fn put(

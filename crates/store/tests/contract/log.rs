@@ -29,6 +29,7 @@ contract!(
     a_tail_that_was_away_goes_on_where_it_was,
     a_tail_is_told_of_a_gap_and_goes_on,
     a_tail_may_begin_at_a_moment,
+    of_many_logs_it_is_told_which_go_on,
     a_log_that_has_lost_its_end_says_so_with_what_comes_next,
 );
 
@@ -250,6 +251,16 @@ async fn a_tail_may_begin_at_a_moment(world: World) {
     assert!(futures_util::FutureExt::now_or_never(tail.next()).is_none());
 }
 
+async fn of_many_logs_it_is_told_which_go_on(world: World) {
+    let (log, elsewhere) = (world.store.log(), world.other.log());
+    let first = log.append("a", "0", LONG).await.unwrap();
+    let last = log.append("a", "1", LONG).await.unwrap();
+    let asked = [("a", first), ("a", last), ("nothing", EventId::ZERO), ("a", EventId::ZERO)];
+    let told = elsewhere.each_goes_on(&asked).await.unwrap();
+    assert_eq!(told, [Ok(true), Ok(false), Ok(false), Ok(true)]);
+    assert_eq!(log.each_goes_on(&[]).await, Ok(Vec::new()));
+}
+
 #[tokio::test]
 async fn events_whose_announcement_is_lost_are_heard_all_the_same() {
     let world = World::redis().await;
@@ -264,5 +275,10 @@ async fn events_whose_announcement_is_lost_are_heard_all_the_same() {
     drop(unheard("2").await);
     tail.look();
     assert_eq!(heard(&mut tail, 1).await, numbers(2..3));
+    drop(unheard("3").await);
+    let goes_on = world.other.log().each_goes_on(&[tail.place()]).await;
+    assert_eq!(goes_on, Ok(vec![Ok(true)]));
+    tail.goes_on();
+    assert_eq!(heard(&mut tail, 1).await, numbers(3..4));
     assert_eq!(world.other.bus().traffic().received, 1);
 }

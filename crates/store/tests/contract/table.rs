@@ -3,7 +3,7 @@
 use std::{convert::Infallible, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-use store::{Decoded, Record, UpdateError};
+use store::{Decoded, Record, StoreError, UpdateError};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -21,11 +21,24 @@ impl Record for Page {
     const PREFIX: &'static str = "page:";
 }
 
+/// What is stored where a [`Note`] is looked for, and is none.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Misnamed {
+    word: String,
+}
+
+impl Record for Misnamed {
+    const PREFIX: &'static str = Note::PREFIX;
+    const SUFFIX: &'static str = Note::SUFFIX;
+}
+
 contract!(
     what_is_put_is_got_until_it_is_removed,
     a_later_put_replaces_the_record_and_its_lifetime,
     a_record_is_gone_after_its_lifetime,
     getting_and_keeping_slides_the_lifetime,
+    many_records_are_kept_at_once_each_for_its_own_time,
+    one_of_many_that_is_no_record_is_told_of_that_one,
     what_was_decoded_before_is_what_is_stored_now,
     getting_alone_does_not_slide_the_lifetime,
     what_is_left_of_a_lifetime_is_told,
@@ -99,6 +112,31 @@ async fn getting_and_keeping_slides_the_lifetime(world: World) {
     world.pass(SHORT * 4).await;
     assert_eq!(notes.get("longer").await, Ok(Some(Note { count: 1 })));
     assert_eq!(notes.get("shorter").await, Ok(None));
+}
+
+async fn many_records_are_kept_at_once_each_for_its_own_time(world: World) {
+    let (notes, elsewhere) = (world.store.table::<Note>(), world.other.table::<Note>());
+    for (id, count) in [("longer", 1), ("shorter", 2), ("alone", 3)] {
+        notes.put(id, &Note { count }, SHORT * 4).await.unwrap();
+    }
+    let asked = [("longer", LONG), ("nobody", LONG), ("shorter", SHORT), ("longer", LONG)];
+    let found = elsewhere.get_and_keep_each(&asked).await.unwrap();
+    let counts = found.into_iter().map(|note| note.unwrap().map(|note| note.count));
+    assert_eq!(counts.collect::<Vec<_>>(), [Some(1), None, Some(2), Some(1)]);
+    world.pass(SHORT * 4).await;
+    let left = notes.get_and_keep_each(&[("longer", LONG), ("shorter", LONG), ("alone", LONG)]);
+    let left = left.await.unwrap().into_iter().map(|note| note.unwrap().is_some());
+    assert_eq!(left.collect::<Vec<_>>(), [true, false, false]);
+    assert_eq!(notes.get_and_keep_each(&[]).await, Ok(Vec::new()));
+}
+
+async fn one_of_many_that_is_no_record_is_told_of_that_one(world: World) {
+    let (notes, pages) = (world.store.table::<Note>(), world.store.table::<Misnamed>());
+    notes.put("good", &Note { count: 1 }, LONG).await.unwrap();
+    pages.put("bad", &Misnamed { word: "no count".to_owned() }, LONG).await.unwrap();
+    let found = notes.get_and_keep_each(&[("bad", LONG), ("good", LONG)]).await.unwrap();
+    assert!(matches!(found[0], Err(StoreError::Corrupt { .. })), "{found:?}");
+    assert_eq!(found[1], Ok(Some(Note { count: 1 })));
 }
 
 async fn what_was_decoded_before_is_what_is_stored_now(world: World) {
