@@ -123,3 +123,120 @@ impl Keeper {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+        time::Duration,
+    };
+
+    use ambient::{Clock, Entropy, Timestamp};
+    use futures_util::future::join_all;
+    use mcp_core::Principal;
+    use store::{Action, Fate, Line, Start, Store};
+
+    use super::*;
+    use crate::session::{
+        SessionLimits, Terms,
+        streams::{Entry, Followed, StreamName},
+    };
+
+    struct World {
+        clock: Clock,
+        entropy: Entropy,
+        sessions: Sessions,
+        keeper: Keeper,
+    }
+
+    impl World {
+        fn over(store: &Store, clock: &Clock) -> Self {
+            let sessions = Sessions::new(store, clock, SessionLimits::default(), "i");
+            let keeper = Keeper::new(&sessions, &Lifecycle::new(clock.clone(), Duration::ZERO));
+            Self { clock: clock.clone(), entropy: Entropy::seeded(1), sessions, keeper }
+        }
+
+        /// A session, and who follows its stream.
+        async fn session(&self) -> (Session, Follower) {
+            let (sessions, nobody) = (&self.sessions, Principal::anonymous());
+            let terms = Terms { transport: Transport::Streamable, ..Terms::none_yet() };
+            let id = sessions.open(&nobody, terms, &self.entropy).await.unwrap();
+            let session = sessions.find(id.as_str(), &nobody).await.unwrap().unwrap();
+            let name = StreamName::standalone();
+            let follower = sessions.streams().follow(&id, &name, Start::Newest).await.unwrap();
+            (session, follower)
+        }
+    }
+
+    fn clock() -> Clock {
+        Clock::manual(Timestamp::from_secs(1_800_000_000))
+    }
+
+    #[tokio::test]
+    async fn streams_that_are_awake_together_ask_together_and_live_on() {
+        let (clock, asked) = (clock(), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&asked);
+        let count = move |action: Action| {
+            let is_one = action.to_string().contains(" each ");
+            counted.fetch_add(usize::from(is_one), Ordering::Relaxed);
+            Fate::AT_ONCE
+        };
+        let store = Store::memory(clock.clone());
+        let world = World::over(&store.over_line(Line::new(&clock, count)), &clock);
+        let mut open = Vec::new();
+        for _ in 0..MOST + 1 {
+            open.push(world.session().await);
+        }
+        let idle = SessionLimits::default().idle;
+        // Three times nearly as long as a session lives without being kept.
+        for round in 1..=3 {
+            world.clock.advance(idle - Duration::from_secs(1));
+            let looks = open.iter_mut().map(|(session, tail)| world.keeper.keep(session, tail));
+            let found = join_all(looks).await;
+            assert!(found.iter().all(|found| matches!(found, Looked::Kept(_))));
+            // Sessions and logs, of as many as are asked about at once, and of the one too many.
+            assert_eq!(asked.load(Ordering::Relaxed), round * 4);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_said_unheard_is_read_and_what_ended_has_ended() {
+        let clock = clock();
+        let (store, is_away) = (Store::memory(clock.clone()), Arc::new(AtomicBool::new(false)));
+        let is_mute = Line::new(&clock, Mute);
+        let here = World::over(&store.over_line(is_mute), &clock);
+        let there = World::over(&store.over_line(Line::refusing(&clock, "", &is_away)), &clock);
+        let (session, mut follower) = here.session().await;
+        let (name, said) = (StreamName::standalone(), Entry::Said("1".to_owned()));
+        there.sessions.streams().append(&session.id, &name, &said).await.unwrap();
+        assert!(matches!(here.keeper.keep(&session, &mut follower).await, Looked::Kept(_)));
+        let Some(Ok(Followed::Entry(_, heard))) = follower.next().await else { panic!("unheard") };
+        assert_eq!(heard, said);
+        is_away.store(true, Ordering::Relaxed);
+        assert!(matches!(there.keeper.keep(&session, &mut follower).await, Looked::Unknown));
+        is_away.store(false, Ordering::Relaxed);
+        let (other, mut followed) = here.session().await;
+        there.sessions.end(&session.id).await.unwrap();
+        let (gone, left) = tokio::join!(
+            here.keeper.keep(&session, &mut follower),
+            here.keeper.keep(&other, &mut followed),
+        );
+        assert!(matches!((gone, left), (Looked::Ended, Looked::Kept(_))));
+        // Nobody keeps it, and it is as old as it may be.
+        clock.advance(SessionLimits::default().idle * 2);
+        assert!(matches!(here.keeper.keep(&other, &mut followed).await, Looked::Ended));
+    }
+
+    /// A line over which commands go, and no messages.
+    struct Mute;
+
+    impl store::Weather for Mute {
+        fn of_command(&self, _: Action) -> Fate {
+            Fate::AT_ONCE
+        }
+
+        fn delivers(&self) -> bool {
+            false
+        }
+    }
+}
