@@ -199,11 +199,11 @@ impl Server {
         metrics::observe_fleet(telemetry.metrics(), seen_by_all, features.metered(), &bus);
         Ok(Self(Arc::new(Inner {
             lent,
-            vitals,
             auth,
             anonymous: Arc::new(Principal::anonymous()),
             guard: Guard::new(&config),
-            keeper: Keeper::new(&sessions, &parts.lifecycle),
+            keeper: Keeper::new(&sessions, &vitals, &parts.lifecycle),
+            vitals,
             sessions,
             instances,
             tasks,

@@ -141,12 +141,20 @@ impl Vitals {
     /// A session is still there, although no request has come. It counts as there for as long as it can
     /// live if it was kept until just before this is said again, [a while](Self::stays_every) later.
     pub(crate) async fn stays(&self, session: &SessionId) {
+        self.stay(&[session]).await;
+    }
+
+    /// The same of many.
+    pub(crate) async fn stay(&self, sessions: &[&SessionId]) {
+        let lifetime = self.0.idle + self.stays_every();
+        let facts: Vec<_> = sessions.iter().map(|session| facts(session.as_str())).collect();
+        let members: Vec<_> = sessions.iter().map(|session| hashed(session.as_str())).collect();
         // At once: a client waits for both, and neither may keep it waiting when the store is away.
-        let (facts, lifetime) = (facts(session.as_str()), self.0.idle + self.stays_every());
-        let kept = self.0.tally.count(&facts, &[], lifetime);
-        let counted = self.counts_as_there(session.as_str(), lifetime);
-        let (kept, ()) = tokio::join!(kept, counted);
+        let kept = self.0.tally.keep_each(&facts, lifetime);
+        let counted = self.0.roster.stay_all(SESSIONS, &members, lifetime);
+        let (kept, counted) = tokio::join!(kept, counted);
         noticed(kept);
+        noticed(counted);
     }
 
     /// How often is enough to say that a session is still there: one attempt may fail, and there is time

@@ -55,6 +55,7 @@ impl Action {
             "get both of" => "MGET",
             "get and keep" => "GETEX",
             "get and keep each" => "PIPELINE GETEX",
+            "keep each" => "PIPELINE PEXPIRE",
             "look into each" => "PIPELINE XRANGE",
             "put" | "claim" => "SET",
             "take" => "GETDEL",

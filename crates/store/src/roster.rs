@@ -71,12 +71,33 @@ impl Roster {
     /// # Errors
     /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
     pub async fn stay(&self, name: &str, member: &str, keep: Duration) -> Result<(), StoreError> {
+        self.stay_all(name, &[member], keep).await
+    }
+
+    /// The same of many, in one step.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`].
+    pub async fn stay_all(
+        &self,
+        name: &str,
+        members: &[impl AsRef<str>],
+        keep: Duration,
+    ) -> Result<(), StoreError> {
+        if members.is_empty() {
+            return Ok(());
+        }
         let (action, millis) = (Action::new("stay", Self::KIND), lifetime_millis(keep));
         match self.store.backend() {
             Backend::Memory(memory) => {
-                memory.run(action, |all| all.rosters.stay(name, member, millis)).await
+                let stay = |all: &State| {
+                    for member in members {
+                        all.rosters.stay(name, member.as_ref(), millis);
+                    }
+                };
+                memory.run(action, stay).await
             }
-            Backend::Redis(redis) => redis.stay(action, name, member, millis).await,
+            Backend::Redis(redis) => redis.stay(action, name, members, millis).await,
         }
     }
 

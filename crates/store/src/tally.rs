@@ -52,6 +52,28 @@ impl Tally {
         }
     }
 
+    /// Keeps tallies for `keep` from now, those of them that there are: one trip to the store; in a
+    /// cluster one for each, at the same time.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] or [`StoreError::Refused`], of the first that could not be kept.
+    pub async fn keep_each(
+        &self,
+        names: &[impl AsRef<str>],
+        keep: Duration,
+    ) -> Result<(), StoreError> {
+        let (action, millis) = (Action::new("keep each", Self::KIND), lifetime_millis(keep));
+        let names = names.iter().map(AsRef::as_ref);
+        match self.store.backend() {
+            Backend::Memory(memory) => {
+                memory
+                    .run(action, |all| names.for_each(|name| all.tallies.keep(name, millis)))
+                    .await
+            }
+            Backend::Redis(redis) => redis.keep_each(action, names, millis).await,
+        }
+    }
+
     /// All counters.
     ///
     /// # Errors

@@ -354,18 +354,17 @@ impl Aside {
     /// Keeps the session alive; nothing when the stream is over, with its session or because there is a
     /// newer one. While the store is away it stays open: whether the session is gone is not known then.
     async fn still_there(&mut self) -> Option<()> {
+        let (now, every) = (self.server.clock().now(), self.server.vitals().stays_every());
+        let is_due = now >= self.stays_at;
         // What was announced may have been lost on its way: it looks for that as well.
-        match self.server.keeper().keep(&self.session, &mut self.follower).await {
+        let looked = self.server.keeper().keep(&self.session, &mut self.follower, is_due);
+        match looked.await {
             Looked::Kept(record) => {
-                if record.listener.as_ref().is_some_and(|newest| *newest != self.name) {
-                    return None;
+                if is_due {
+                    self.stays_at = now + every;
                 }
-                let (now, vitals) = (self.server.clock().now(), self.server.vitals());
-                if now >= self.stays_at {
-                    self.stays_at = now + vitals.stays_every();
-                    vitals.stays(&self.session.id).await;
-                }
-                Some(())
+                let is_newest = record.listener.is_none_or(|newest| newest == self.name);
+                is_newest.then_some(())
             }
             Looked::Unknown => Some(()),
             Looked::Ended => None,

@@ -12,6 +12,7 @@ use store::{EventId, StoreError};
 use tokio::sync::oneshot;
 
 use super::{Session, SessionId, SessionRecord, Sessions, Transport, streams::Follower};
+use crate::vitals::Vitals;
 
 /// How many are asked about at once. Redis does nothing else meanwhile, for a fraction of a
 /// millisecond.
@@ -21,6 +22,7 @@ const MOST: usize = 256;
 #[derive(Clone)]
 pub(crate) struct Keeper {
     sessions: Sessions,
+    vitals: Vitals,
     lifecycle: Lifecycle,
     waiting: Arc<Mutex<Vec<Question>>>,
 }
@@ -30,6 +32,8 @@ struct Question {
     session: (SessionId, Transport),
     log: String,
     at: EventId,
+    /// Whether it is time to say that the session is still there.
+    is_due: bool,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -49,17 +53,23 @@ pub(crate) enum Looked {
 
 impl Keeper {
     /// Questions are put by tasks of `lifecycle`.
-    pub(crate) fn new(sessions: &Sessions, lifecycle: &Lifecycle) -> Self {
-        let (sessions, lifecycle) = (sessions.clone(), lifecycle.clone());
-        Self { sessions, lifecycle, waiting: Arc::default() }
+    pub(crate) fn new(sessions: &Sessions, vitals: &Vitals, lifecycle: &Lifecycle) -> Self {
+        let (sessions, vitals, lifecycle) = (sessions.clone(), vitals.clone(), lifecycle.clone());
+        Self { sessions, vitals, lifecycle, waiting: Arc::default() }
     }
 
     /// Keeps a session for another while, and lets its stream read on if there is something unheard.
-    pub(crate) async fn keep(&self, session: &Session, follower: &mut Follower) -> Looked {
+    /// Where it `is_due`, the session counts as still there.
+    pub(crate) async fn keep(
+        &self,
+        session: &Session,
+        follower: &mut Follower,
+        is_due: bool,
+    ) -> Looked {
         let (answer, told) = oneshot::channel();
         let (log, at) = follower.place();
         let session = (session.id.clone(), session.record.transport);
-        self.ask(Question { session, log: log.to_owned(), at, answer });
+        self.ask(Question { session, log: log.to_owned(), at, is_due, answer });
         match told.await {
             Ok(Ok((Some(record), goes_on))) => {
                 if goes_on {
@@ -117,11 +127,21 @@ impl Keeper {
                 return;
             }
         };
+        let due =
+            questions.iter().zip(&kept).filter(|(asked, found)| asked.is_due && is_there(found));
+        let due: Vec<_> = due.map(|(asked, _)| &asked.session.0).collect();
+        if !due.is_empty() {
+            self.vitals.stay(&due).await;
+        }
         for ((asked, record), goes_on) in questions.into_iter().zip(kept).zip(go_on) {
             let answer = record.and_then(|record| Ok((record, goes_on?)));
             drop(asked.answer.send(answer));
         }
     }
+}
+
+const fn is_there<T>(found: &Result<Option<T>, StoreError>) -> bool {
+    matches!(found, Ok(Some(_)))
 }
 
 #[cfg(test)]
@@ -152,8 +172,11 @@ mod tests {
     impl World {
         fn over(store: &Store, clock: &Clock) -> Self {
             let sessions = Sessions::new(store, clock, SessionLimits::default(), "i");
-            let keeper = Keeper::new(&sessions, &Lifecycle::new(clock.clone(), Duration::ZERO));
-            Self { clock: clock.clone(), entropy: Entropy::seeded(1), sessions, keeper }
+            let (entropy, idle) = (Entropy::seeded(1), SessionLimits::default().idle);
+            let vitals = Vitals::new(store, clock, &entropy, idle);
+            let lifecycle = Lifecycle::new(clock.clone(), Duration::ZERO);
+            let keeper = Keeper::new(&sessions, &vitals, &lifecycle);
+            Self { clock: clock.clone(), entropy, sessions, keeper }
         }
 
         /// A session, and who follows its stream.
@@ -177,7 +200,7 @@ mod tests {
         let (clock, asked) = (clock(), Arc::new(AtomicUsize::new(0)));
         let counted = Arc::clone(&asked);
         let count = move |action: Action| {
-            let is_one = action.to_string().contains(" each ");
+            let is_one = action.to_string().contains(" each");
             counted.fetch_add(usize::from(is_one), Ordering::Relaxed);
             Fate::AT_ONCE
         };
@@ -191,11 +214,13 @@ mod tests {
         // Three times nearly as long as a session lives without being kept.
         for round in 1..=3 {
             world.clock.advance(idle - Duration::from_secs(1));
-            let looks = open.iter_mut().map(|(session, tail)| world.keeper.keep(session, tail));
+            let looks =
+                open.iter_mut().map(|(session, tail)| world.keeper.keep(session, tail, true));
             let found = join_all(looks).await;
             assert!(found.iter().all(|found| matches!(found, Looked::Kept(_))));
-            // Sessions and logs, of as many as are asked about at once, and of the one too many.
-            assert_eq!(asked.load(Ordering::Relaxed), round * 4);
+            // Sessions, logs and what is known of their use, of as many as are asked about at once, and
+            // of the one too many.
+            assert_eq!(asked.load(Ordering::Relaxed), round * 6);
         }
     }
 
@@ -209,22 +234,22 @@ mod tests {
         let (session, mut follower) = here.session().await;
         let (name, said) = (StreamName::standalone(), Entry::Said("1".to_owned()));
         there.sessions.streams().append(&session.id, &name, &said).await.unwrap();
-        assert!(matches!(here.keeper.keep(&session, &mut follower).await, Looked::Kept(_)));
+        assert!(matches!(here.keeper.keep(&session, &mut follower, true).await, Looked::Kept(_)));
         let Some(Ok(Followed::Entry(_, heard))) = follower.next().await else { panic!("unheard") };
         assert_eq!(heard, said);
         is_away.store(true, Ordering::Relaxed);
-        assert!(matches!(there.keeper.keep(&session, &mut follower).await, Looked::Unknown));
+        assert!(matches!(there.keeper.keep(&session, &mut follower, true).await, Looked::Unknown));
         is_away.store(false, Ordering::Relaxed);
         let (other, mut followed) = here.session().await;
         there.sessions.end(&session.id).await.unwrap();
         let (gone, left) = tokio::join!(
-            here.keeper.keep(&session, &mut follower),
-            here.keeper.keep(&other, &mut followed),
+            here.keeper.keep(&session, &mut follower, true),
+            here.keeper.keep(&other, &mut followed, true),
         );
         assert!(matches!((gone, left), (Looked::Ended, Looked::Kept(_))));
         // Nobody keeps it, and it is as old as it may be.
         clock.advance(SessionLimits::default().idle * 2);
-        assert!(matches!(here.keeper.keep(&other, &mut followed).await, Looked::Ended));
+        assert!(matches!(here.keeper.keep(&other, &mut followed, true).await, Looked::Ended));
     }
 
     /// A line over which commands go, and no messages.

@@ -40,6 +40,13 @@ impl Tallies {
         }
     }
 
+    pub(crate) fn keep(&self, name: &str, millis: i64) {
+        let now = self.clock.now();
+        if let Some((kept_until, _)) = self.tallies.of(name).get(name, now) {
+            *kept_until = end_of(now, millis);
+        }
+    }
+
     pub(crate) fn counts(&self, name: &str) -> BTreeMap<String, u64> {
         let now = self.clock.now();
         self.tallies.of(name).get(name, now).map(|(_, tally)| tally.clone()).unwrap_or_default()

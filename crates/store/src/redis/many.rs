@@ -32,7 +32,7 @@ impl Redis {
                 let command = &command;
                 self.run(action, move |client| client.custom(command.clone(), arguments.clone()))
             };
-            return Ok(join_all(asked.into_iter().map(alone)).await);
+            return Ok(Box::pin(join_all(asked.into_iter().map(alone))).await);
         }
         let count = asked.len();
         let answers = self.observed(action.command(), async {
@@ -42,7 +42,8 @@ impl Redis {
                 .map_err(|error| self.explain(action, &error))?;
             Ok(pipeline.try_all::<Value>().await)
         });
-        let mut answers = answers.await?;
+        // Large, as those of the client are: whoever asks would carry it.
+        let mut answers = Box::pin(answers).await?;
         // One error in place of all answers: nothing came back.
         if answers.len() < count
             && let Some(Err(error)) = answers.pop()

@@ -26,11 +26,12 @@ impl Redis {
         &self,
         action: Action,
         name: &str,
-        member: &str,
+        members: &[impl AsRef<str>],
         millis: i64,
     ) -> Result<(), StoreError> {
-        let arguments =
-            vec![Value::from(member), Value::from(millis), Value::from(LAPSED_FOR_MILLIS)];
+        let times = [Value::from(millis), Value::from(LAPSED_FOR_MILLIS)].into_iter();
+        let members = members.iter().map(|member| Value::from(member.as_ref()));
+        let arguments = times.chain(members).collect();
         self.script(action, &self.scripts.stay, self.name(name), arguments).await?;
         Ok(())
     }

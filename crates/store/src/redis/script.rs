@@ -93,14 +93,14 @@ local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', KEYS[1], last[2])
 return redis.call('ZCARD', KEYS[1])";
 
-/// The same, and those whose moment has come stay for a while to be counted.
+/// The same of any number of members, and those whose moment has come stay for a while to be counted.
 const STAY: &str = "\
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[3])
-redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
+for i = 3, #ARGV do redis.call('ZADD', KEYS[1], now + ARGV[1], ARGV[i]) end
 local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-return redis.call('PEXPIREAT', KEYS[1], last[2] + ARGV[3])";
+return redis.call('PEXPIREAT', KEYS[1], last[2] + ARGV[2])";
 
 /// The same where fewer than so many are there. Answers 1 if there was room, and 0 if not.
 const STAY_IF_ROOM: &str = "\

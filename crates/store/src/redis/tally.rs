@@ -34,6 +34,18 @@ impl Redis {
         Ok(())
     }
 
+    pub(crate) async fn keep_each(
+        &self,
+        action: Action,
+        names: impl Iterator<Item = &str>,
+        millis: i64,
+    ) -> Result<(), StoreError> {
+        let asked = names.map(|name| vec![self.name(name).into(), millis.into()]).collect();
+        let kept: Result<Vec<_>, _> =
+            self.each(action, "PEXPIRE", asked).await?.into_iter().collect();
+        kept.map(drop)
+    }
+
     pub(crate) async fn counts(
         &self,
         action: Action,

@@ -14,6 +14,7 @@ contract!(
     of_200_concurrent_counts_over_two_instances_none_is_lost,
     a_counter_grows_or_is_at_least,
     counting_sets_the_lifetime_of_a_tally,
+    many_tallies_are_kept_at_once,
 );
 
 async fn of_200_concurrent_counts_over_two_instances_none_is_lost(world: World) {
@@ -51,4 +52,21 @@ async fn counting_sets_the_lifetime_of_a_tally(world: World) {
     assert!(tally.counts("a").await.unwrap().is_empty());
     tally.count("a", &[("x", Count::Add(1))], LONG).await.unwrap();
     assert_eq!(tally.counts("a").await.unwrap()["x"], 1);
+}
+
+async fn many_tallies_are_kept_at_once(world: World) {
+    let (tally, elsewhere) = (world.store.tally(), world.other.tally());
+    for name in ["kept", "shorter", "alone"] {
+        tally.count(name, &[("x", Count::Add(1))], SHORT * 4).await.unwrap();
+    }
+    elsewhere.keep_each(&["kept", "nothing"], LONG).await.unwrap();
+    elsewhere.keep_each(&["shorter"], SHORT).await.unwrap();
+    elsewhere.keep_each(&[""; 0], LONG).await.unwrap();
+    world.pass(SHORT).await;
+    assert!(tally.counts("shorter").await.unwrap().is_empty());
+    world.pass(SHORT * 4).await;
+    assert_eq!(tally.counts("kept").await.unwrap()["x"], 1);
+    for gone in ["nothing", "alone"] {
+        assert!(tally.counts(gone).await.unwrap().is_empty(), "{gone}");
+    }
 }
