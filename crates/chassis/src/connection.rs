@@ -12,6 +12,7 @@ use std::{
 };
 
 use axum::{body::Body, extract::ConnectInfo};
+use futures_util::FutureExt as _;
 use http::{HeaderValue, Request, Version, header};
 use hyper::{
     body::Incoming,
@@ -113,12 +114,10 @@ impl Connections {
         };
         if let Some(Some(answer)) = ended.await {
             let stream = connection.into_parts().io.into_inner().into_inner();
-            let (patience, lifecycle) = (self.limits.write_timeout, self.lifecycle.clone());
+            let patience = self.limits.write_timeout;
+            let sent = lasting::send(stream, answer, patience, &self.lifecycle);
             // A task of its own is as small as what is left to do.
-            self.tracker.spawn(async move {
-                lasting::send(stream, answer, patience, lifecycle).await;
-                drop(room);
-            });
+            self.tracker.spawn(sent.map(|()| drop(room)));
         }
     }
 

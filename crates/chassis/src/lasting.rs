@@ -8,6 +8,7 @@
 
 use std::{
     fmt::Write as _,
+    future::poll_fn,
     io,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -65,36 +66,40 @@ pub(crate) fn can_last<B>(request: &Request<B>) -> bool {
 
 /// Sends an answer to its end, or until the client has gone, does not read for `patience`, or the
 /// server stops hard.
-pub(crate) async fn send(
+///
+/// A block and no `async fn`, of what is needed to the end and nothing else: there is one of these for
+/// every open stream, and what an `async fn` is given it keeps twice.
+pub(crate) fn send(
     mut stream: TcpStream,
     answer: Answer,
     patience: Duration,
-    lifecycle: Lifecycle,
-) {
-    let (reader, mut writer) = stream.split();
+    lifecycle: &Lifecycle,
+) -> impl Future<Output = ()> + Send + 'static {
     let (parts, mut body) = answer.into_parts();
-    let head = head(&parts, lifecycle.clock().now());
-    // Nobody needs it for as long as the answer lasts.
-    drop(parts);
-    let sent = async {
-        write(&mut writer, head, patience).await?;
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(io::Error::other)?;
-            // Trailers have no place here; an empty chunk would be the last one.
-            if let Some(data) = frame.into_data().ok().filter(|data| !data.is_empty()) {
-                write(&mut writer, chunk(data), patience).await?;
+    let mut head = head(&parts, lifecycle.clock().now());
+    let aborted = lifecycle.aborted();
+    async move {
+        let (reader, mut writer) = stream.split();
+        let sent = async {
+            write(&mut writer, std::mem::take(&mut head), patience).await?;
+            while let Some(frame) = body.frame().await {
+                let frame = frame.map_err(io::Error::other)?;
+                // Trailers have no place here; an empty chunk would be the last one.
+                if let Some(data) = frame.into_data().ok().filter(|data| !data.is_empty()) {
+                    write(&mut writer, chunk(data), patience).await?;
+                }
             }
+            write(&mut writer, Bytes::from_static(b"0\r\n\r\n"), patience).await?;
+            writer.shutdown().await
+        };
+        tokio::select! {
+            biased;
+            sent = sent => if let Err(error) = sent {
+                tracing::debug!(%error, "a lasting answer was cut");
+            },
+            () = gone(&reader) => tracing::debug!("the client of a lasting answer has gone"),
+            () = aborted => tracing::debug!("a lasting answer was dropped at the hard stop"),
         }
-        write(&mut writer, Bytes::from_static(b"0\r\n\r\n"), patience).await?;
-        writer.shutdown().await
-    };
-    tokio::select! {
-        biased;
-        sent = sent => if let Err(error) = sent {
-            tracing::debug!(%error, "a lasting answer was cut");
-        },
-        () = gone(&reader) => tracing::debug!("the client of a lasting answer has gone"),
-        () = lifecycle.aborted() => tracing::debug!("a lasting answer was dropped at the hard stop"),
     }
 }
 
@@ -138,8 +143,11 @@ async fn write(
 }
 
 /// Waits until the client closes its side. What it sends before that is no request of ours.
+///
+/// The socket knows one task that reads, and keeps it in memory: asked in this way, it forgets the one
+/// that has served the request.
 async fn gone(reader: &ReadHalf<'_>) {
-    while reader.readable().await.is_ok() {
+    while poll_fn(|cx| reader.as_ref().poll_read_ready(cx)).await.is_ok() {
         match reader.try_read(&mut [0; 512]) {
             Ok(0) => return,
             Ok(_) => {}

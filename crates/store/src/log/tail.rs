@@ -85,7 +85,8 @@ impl Tail {
                 Err(error) => return Some(Err(error)),
             }
             if self.in_doubt {
-                match self.log.goes_on(&self.stream, self.position).await {
+                // In a box, as all that is rare and large: it takes no room in a stream that waits.
+                match Box::pin(self.log.goes_on(&self.stream, self.position)).await {
                     Ok(goes_on) => (self.caught_up, self.in_doubt) = (!goes_on, false),
                     Err(error) => return Some(Err(error)),
                 }
@@ -108,7 +109,7 @@ impl Tail {
     /// When the log cannot be read now. Calling again tries again, and loses nothing.
     pub async fn past(&mut self) -> Result<Option<Heard>, StoreError> {
         while self.ready.is_empty() && !self.caught_up {
-            self.read().await?;
+            Box::pin(self.read()).await?;
         }
         Ok(self.ready.pop_front())
     }
