@@ -207,13 +207,13 @@ mod tests {
         let store = Store::memory(clock.clone());
         let world = World::over(&store.over_line(Line::new(&clock, count)), &clock);
         let mut open = Vec::new();
-        for _ in 0..MOST + 1 {
+        for _ in 0..=MOST {
             open.push(world.session().await);
         }
-        let idle = SessionLimits::default().idle;
-        // Three times nearly as long as a session lives without being kept.
+        // Three times more than half as long as a session lives without being kept.
+        let a_while = SessionLimits::default().idle * 3 / 4;
         for round in 1..=3 {
-            world.clock.advance(idle - Duration::from_secs(1));
+            world.clock.advance(a_while);
             let looks =
                 open.iter_mut().map(|(session, tail)| world.keeper.keep(session, tail, true));
             let found = join_all(looks).await;
@@ -240,16 +240,16 @@ mod tests {
         is_away.store(true, Ordering::Relaxed);
         assert!(matches!(there.keeper.keep(&session, &mut follower, true).await, Looked::Unknown));
         is_away.store(false, Ordering::Relaxed);
-        let (other, mut followed) = here.session().await;
+        let (other, mut tail) = here.session().await;
         there.sessions.end(&session.id).await.unwrap();
         let (gone, left) = tokio::join!(
             here.keeper.keep(&session, &mut follower, true),
-            here.keeper.keep(&other, &mut followed, true),
+            here.keeper.keep(&other, &mut tail, true),
         );
         assert!(matches!((gone, left), (Looked::Ended, Looked::Kept(_))));
         // Nobody keeps it, and it is as old as it may be.
         clock.advance(SessionLimits::default().idle * 2);
-        assert!(matches!(here.keeper.keep(&other, &mut followed, true).await, Looked::Ended));
+        assert!(matches!(here.keeper.keep(&other, &mut tail, true).await, Looked::Ended));
     }
 
     /// A line over which commands go, and no messages.
