@@ -108,8 +108,7 @@ impl Redis {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        self.observed(action.command(), self.settled(action, |client| Box::pin(command(client))))
-            .await
+        Box::pin(self.observed(action.command(), self.settled(action, command))).await
     }
 
     /// Runs a command in a span of its own, and tells the observer what became of it. The span has

@@ -149,11 +149,12 @@ pub(crate) async fn serve(
             Ok(Handled::Running(running.resumable(resumable)))
         }
         Incoming::Notification { method, params } => {
-            notified(server, &session, &method, params.as_ref()).await?;
+            // In boxes, these two: what they need would be carried by every call.
+            Box::pin(notified(server, &session, &method, params.as_ref())).await?;
             Ok(Handled::Accepted)
         }
         Incoming::Response { id, outcome } => {
-            server.sessions().deliver(&session.id, &id, outcome).await?;
+            Box::pin(server.sessions().deliver(&session.id, &id, outcome)).await?;
             Ok(Handled::Accepted)
         }
     }

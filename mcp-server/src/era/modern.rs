@@ -350,7 +350,8 @@ async fn run(
 ) -> Answer {
     let becomes_task = task_support(&server, &envelope.capabilities, &request);
     match (Round::begin(server, principal, envelope, &mut request, outbox), becomes_task) {
-        (Ok(round), Some(support)) => round.run_or_become_task(request, support).await,
+        // In a box: it is large, and most calls cannot become a task.
+        (Ok(round), Some(support)) => Box::pin(round.run_or_become_task(request, support)).await,
         (Ok(round), None) => round.run(request).await,
         (Err(refused), _) => refused,
     }

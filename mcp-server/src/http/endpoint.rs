@@ -75,7 +75,9 @@ pub(super) async fn message(
         }
         Era::Batch(items) => {
             let session = session_of(server, &caller, &headers).await.map_err(refused)?;
-            let handled = legacy::batch(server, &caller.principal(), &session, form, items).await?;
+            let principal = caller.principal();
+            let handled = legacy::batch(server, &principal, &session, form, items);
+            let handled = Box::pin(handled).await?;
             Ok(reply(server, handled).await)
         }
     }

@@ -239,8 +239,9 @@ impl Running {
         match decided {
             Some(answer) if self.is_json(&answer) => answer.into_response(),
             // What was said in the same breath as the answer must not be lost.
-            Some(answer) => self.stream(Some(answer), clock).await,
-            None => self.stream(None, clock).await,
+            // In a box: it is large, and most answers are no stream.
+            Some(answer) => Box::pin(self.stream(Some(answer), clock)).await,
+            None => Box::pin(self.stream(None, clock)).await,
         }
     }
 

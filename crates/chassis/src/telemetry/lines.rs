@@ -19,7 +19,7 @@ use tracing_subscriber::fmt::MakeWriter;
 const GATHER: Duration = Duration::from_millis(20);
 
 /// How many bytes may wait. Beyond it whoever logs writes by itself, at the pace of who reads.
-const MOST: usize = 256 * 1024;
+const MOST: usize = 128 * 1024;
 
 /// The lines of this process: there is one standard error.
 static STDERR: OnceLock<Lines> = OnceLock::new();
@@ -86,7 +86,8 @@ impl Lines {
         // Nobody can be told that nothing can be told.
         let _ = to.write_all(buffer).and_then(|()| to.flush());
         buffer.clear();
-        buffer.shrink_to(MOST / 4);
+        // What was needed once is kept: to grow to it again would copy every line once more.
+        buffer.shrink_to(2 * MOST);
     }
 
     fn write_for_ever(&self) {

@@ -57,11 +57,12 @@ impl Sessions {
         found: Option<R>,
     ) -> Result<Option<R>, StoreError> {
         if found.as_ref().is_some_and(|record| self.is_too_old(record.borrow())) {
-            self.end(id).await?;
+            // In boxes: both are large and rare, and every request of a session carries this.
+            Box::pin(self.end(id)).await?;
             return Ok(None);
         }
         if found.is_none() {
-            self.shelves.end_with(id.as_str()).await?;
+            Box::pin(self.shelves.end_with(id.as_str())).await?;
         }
         Ok(found)
     }
