@@ -29,15 +29,22 @@ pub(crate) fn build(root: &Path) -> Result<(), Failure> {
     let (seen, merged) = (pgo.join("seen"), pgo.join("seen.profdata"));
     // What an earlier run has seen may be of other programs.
     let _ = fs::remove_dir_all(&seen);
-    cargo(root, &["-p", "bench", "--bins"], None)?;
-    let compile = |stage: &str, flag: &str, file: &Path| {
+    cargo(root, &["-p", "bench", "--bins"], &[])?;
+    let compile = |stage: &str, flag: &str, file: &Path, how: &[(&str, &str)]| {
         let (folder, option) = (pgo.join(stage), format!("-C{flag}={}", file.display()));
         // With a target named, the flags are for the programs and not for what runs at build time.
         let place = ["--target", &host, "--target-dir", &*folder.to_string_lossy()];
-        cargo(root, &[&PROGRAMS[..], &place].concat(), Some(&option))?;
+        // The form in which an option may have spaces; it takes the place of `RUSTFLAGS`.
+        let own = env::var_os("RUSTFLAGS").unwrap_or_default().to_string_lossy().into_owned();
+        let options: Vec<&str> = own.split_whitespace().chain([&*option]).collect();
+        let options = ("CARGO_ENCODED_RUSTFLAGS", &*options.join("\x1f"));
+        cargo(root, &[&PROGRAMS[..], &place].concat(), &[&[options], how].concat())?;
         Ok::<_, Failure>(folder.join(&host).join("release"))
     };
-    let watched = compile("watched", "profile-generate", &seen)?;
+    // Requests are counted before a program is linked: to optimise this one as a whole would only take
+    // longer.
+    let quickly = [("CARGO_PROFILE_RELEASE_LTO", "thin")];
+    let watched = compile("watched", "profile-generate", &seen, &quickly)?;
     measuring_beside(&watched, &target)?;
     run(Command::new("taskset").args(["--cpu-list", "1"]).arg(watched.join("bench")).args(LOAD))?;
     if fs::read_dir(&seen).map_or(0, Iterator::count) == 0 {
@@ -45,7 +52,7 @@ pub(crate) fn build(root: &Path) -> Result<(), Failure> {
         return Err(Failure::ProgramFailed { name: "bench".to_owned(), said });
     }
     run(Command::new(merge).arg("merge").arg("--output").args([&merged, &seen]))?;
-    let optimised = compile("optimised", "profile-use", &merged)?;
+    let optimised = compile("optimised", "profile-use", &merged, &[])?;
     measuring_beside(&optimised, &target)?;
     crate::say(&format!("The programs are in {}\n", optimised.display()))
 }
@@ -59,16 +66,10 @@ fn measuring_beside(programs: &Path, target: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn cargo(root: &Path, arguments: &[&str], option: Option<&str>) -> Result<(), Failure> {
+fn cargo(root: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Result<(), Failure> {
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--release", "--locked"]).args(arguments).current_dir(root);
-    if let Some(option) = option {
-        // The form in which an option may have spaces; it takes the place of `RUSTFLAGS`.
-        let own = env::var_os("RUSTFLAGS").unwrap_or_default().to_string_lossy().into_owned();
-        let options: Vec<&str> = own.split_whitespace().chain([option]).collect();
-        cargo.env("CARGO_ENCODED_RUSTFLAGS", options.join("\x1f"));
-    }
-    run(&mut cargo)
+    run(cargo.envs(settings.iter().copied()))
 }
 
 /// Runs a program that tells the user what it does.
