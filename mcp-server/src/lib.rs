@@ -46,7 +46,7 @@ use ambient::{Clock, Entropy};
 use axum::Router;
 use chassis::{App, Lifecycle, telemetry::Telemetry};
 use mcp_core::{
-    Call, Features, Lent, NoFeed, Principal,
+    Call, ChangeFeed, Features, Lent, NoFeed, Principal,
     flow::{Journal, Peer, Replay, SealKey, Sealer},
 };
 use shared::mcp::{ClientCapabilities, ClientProfile, Revision};
@@ -105,7 +105,7 @@ struct Inner {
     keeper: Keeper,
     instances: Instances,
     tasks: Tasks,
-    feed: Feed,
+    feed: Arc<Feed>,
     calls: Calls,
     streams: Streams,
     pace: Pace,
@@ -207,7 +207,7 @@ impl Server {
             sessions,
             instances,
             tasks,
-            feed,
+            feed: Arc::new(feed),
             calls,
             streams: Streams::new(config.streams),
             pace: Pace::new(config.requests_per_second, &parts.clock),
@@ -331,6 +331,11 @@ impl Server {
 
     fn feed(&self) -> &Feed {
         &self.0.feed
+    }
+
+    /// Where calls announce what they change.
+    fn changes(&self) -> Arc<dyn ChangeFeed> {
+        self.0.feed.clone()
     }
 
     fn calls(&self) -> &Calls {

@@ -46,7 +46,13 @@ impl Entropy {
     /// `N` random bytes as lower-case hexadecimal digits.
     #[must_use]
     pub fn hex<const N: usize>(&self) -> String {
-        const_hex::encode(self.bytes::<N>())
+        self.hex_as::<N, _>()
+    }
+
+    /// The same as text of another type, such as `Arc<str>`, with no other in between.
+    #[must_use]
+    pub fn hex_as<const N: usize, T: for<'a> From<&'a str>>(&self) -> T {
+        T::from(const_hex::Buffer::<N>::new().format(&self.bytes::<N>()))
     }
 }
 

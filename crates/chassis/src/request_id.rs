@@ -75,7 +75,7 @@ impl RequestId {
     }
 
     fn make(entropy: &Entropy) -> Self {
-        Self(entropy.hex::<16>().into())
+        Self(entropy.hex_as::<16, _>())
     }
 }
 

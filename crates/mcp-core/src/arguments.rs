@@ -10,6 +10,11 @@ use shared::mcp::misfit;
 /// core, 4.2.1), to serde it is none. Arguments that do not fit as they are are read once more with
 /// such numbers written plainly.
 pub(crate) fn decode<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
+    // To know where something does not fit costs memory for every name on the way there: that is asked
+    // only of arguments that do not.
+    if let Ok(arguments) = serde_json::from_slice(text) {
+        return Ok(arguments);
+    }
     let wrong = match read(&mut serde_json::Deserializer::from_slice(text)) {
         Ok(arguments) => return Ok(arguments),
         Err(wrong) => wrong,

@@ -451,7 +451,7 @@ fn work<'a>(
                 clock: server.clock().clone(),
                 entropy: server.entropy().clone(),
                 cancelled: cancelled.clone(),
-                changes: Arc::new(server.feed().clone()),
+                changes: server.changes(),
                 lent,
             };
             let work = server.features().dispatch(request, call);

@@ -401,7 +401,7 @@ impl Round {
             clock: self.server.clock().clone(),
             entropy: self.server.entropy().clone(),
             cancelled,
-            changes: Arc::new(self.server.feed().clone()),
+            changes: self.server.changes(),
             lent: self.server.lent(None),
         }
     }

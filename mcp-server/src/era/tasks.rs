@@ -165,7 +165,7 @@ pub(super) async fn start_core(
         clock,
         entropy: server.entropy().clone(),
         cancelled: cancelled.clone(),
-        changes: Arc::new(server.feed().clone()),
+        changes: server.changes(),
         lent: server.lent(Some(session)),
     };
     let work = server.features().dispatch(request, call);

@@ -1,12 +1,14 @@
 //! `/mcp`: POST, GET and DELETE, told apart by era and handed on.
 
 use axum::{
-    Extension,
-    body::Bytes,
-    extract::{FromRequest as _, Request, State},
+    BoxError, Extension,
+    extract::{Request, State},
     response::{IntoResponse as _, Response},
 };
+use bytes::{Buf as _, Bytes};
 use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use shared::mcp::{ErrorCode, Incoming, Message, headers};
 
 use super::{Rejection, guard, resume, standalone};
@@ -42,7 +44,7 @@ pub(super) async fn message(
     let headers = std::mem::take(request.headers_mut());
     guard::content_type(&headers)?;
     let form = guard::accepted(&headers)?;
-    let body = body(request).await?;
+    let body = body(server, request).await?;
     let era = Message::parse(body).map_err(Rejection::from);
     let era = era.and_then(|message| Era::of(&headers, message));
     let refused = |rejection| server.operations().refused(rejection, Transport::Streamable);
@@ -179,16 +181,26 @@ async fn session_of(
     found.ok_or_else(Rejection::session_not_found)
 }
 
-/// The whole body.
-pub(super) async fn body(request: Request) -> Result<Bytes, Rejection> {
-    Bytes::from_request(request, &()).await.map_err(|rejection| {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            let message = "The body is too large; see MAX_BODY_BYTES";
-            Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::INVALID_REQUEST, message)
-        } else {
-            Rejection::invalid_request("The body could not be read to its end")
-        }
-    })
+/// The whole body. Mostly it is one piece, which is taken as it is.
+pub(super) async fn body(server: &Server, request: Request) -> Result<Bytes, Rejection> {
+    let mut body = Limited::new(request.into_body(), server.config().max_body);
+    let Some(first) = body.frame().await else { return Ok(Bytes::new()) };
+    let first = first.map_err(unread)?.into_data().unwrap_or_default();
+    if body.is_end_stream() {
+        return Ok(first);
+    }
+    let rest = body.collect().await.map_err(unread)?.aggregate();
+    let length = first.len() + rest.remaining();
+    Ok(first.chain(rest).copy_to_bytes(length))
+}
+
+/// Why a body was not read to its end.
+fn unread(error: BoxError) -> Rejection {
+    if error.is::<LengthLimitError>() {
+        let message = "The body is too large; see MAX_BODY_BYTES";
+        return Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::INVALID_REQUEST, message);
+    }
+    Rejection::invalid_request("The body could not be read to its end")
 }
 
 async fn reply(server: &Server, handled: legacy::Handled) -> Response {

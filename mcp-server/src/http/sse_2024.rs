@@ -70,7 +70,7 @@ pub(super) async fn post(
     };
     guard::content_type(request.headers())?;
     let refused = |rejection| server.operations().refused(rejection, Transport::Sse);
-    let message = Message::parse(endpoint::body(request).await?);
+    let message = Message::parse(endpoint::body(&server, request).await?);
     let message = message.map_err(|malformed| refused(malformed.into()))?;
     let session = server.sessions().find(&address.session, &caller).await?;
     let is_ours = |transport| matches!(transport, Transport::Sse | Transport::SseOpening);
