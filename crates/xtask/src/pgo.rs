@@ -19,6 +19,9 @@ const MEASURING: [&str; 3] = ["bench", "ceiling", "large"];
 /// The load: each kind of request in both eras, questions to users, tokens.
 const LOAD: [&str; 4] = ["--quick", "calls", "elicitation", "tokens"];
 
+/// Both builds have the same settings and packages: with others the compiler gives functions other
+/// names, and what was seen is of none that it knows.
+///
 /// Leaves the programs below `target/pgo/optimised`, and those that measure them beside them.
 pub(crate) fn build(root: &Path) -> Result<(), Failure> {
     let target = target(root);
@@ -29,22 +32,15 @@ pub(crate) fn build(root: &Path) -> Result<(), Failure> {
     let (seen, merged) = (pgo.join("seen"), pgo.join("seen.profdata"));
     // What an earlier run has seen may be of other programs.
     let _ = fs::remove_dir_all(&seen);
-    cargo(root, &["-p", "bench", "--bins"], &[])?;
-    let compile = |stage: &str, flag: &str, file: &Path, how: &[(&str, &str)]| {
+    cargo(root, &["-p", "bench", "--bins"], None)?;
+    let compile = |stage: &str, flag: &str, file: &Path| {
         let (folder, option) = (pgo.join(stage), format!("-C{flag}={}", file.display()));
         // With a target named, the flags are for the programs and not for what runs at build time.
         let place = ["--target", &host, "--target-dir", &*folder.to_string_lossy()];
-        // The form in which an option may have spaces; it takes the place of `RUSTFLAGS`.
-        let own = env::var_os("RUSTFLAGS").unwrap_or_default().to_string_lossy().into_owned();
-        let options: Vec<&str> = own.split_whitespace().chain([&*option]).collect();
-        let options = ("CARGO_ENCODED_RUSTFLAGS", &*options.join("\x1f"));
-        cargo(root, &[&PROGRAMS[..], &place].concat(), &[&[options], how].concat())?;
+        cargo(root, &[&PROGRAMS[..], &place].concat(), Some(&option))?;
         Ok::<_, Failure>(folder.join(&host).join("release"))
     };
-    // Requests are counted before a program is linked: to optimise this one as a whole would only take
-    // longer.
-    let quickly = [("CARGO_PROFILE_RELEASE_LTO", "thin")];
-    let watched = compile("watched", "profile-generate", &seen, &quickly)?;
+    let watched = compile("watched", "profile-generate", &seen)?;
     measuring_beside(&watched, &target)?;
     run(Command::new("taskset").args(["--cpu-list", "1"]).arg(watched.join("bench")).args(LOAD))?;
     if fs::read_dir(&seen).map_or(0, Iterator::count) == 0 {
@@ -52,7 +48,7 @@ pub(crate) fn build(root: &Path) -> Result<(), Failure> {
         return Err(Failure::ProgramFailed { name: "bench".to_owned(), said });
     }
     run(Command::new(merge).arg("merge").arg("--output").args([&merged, &seen]))?;
-    let optimised = compile("optimised", "profile-use", &merged, &[])?;
+    let optimised = compile("optimised", "profile-use", &merged)?;
     measuring_beside(&optimised, &target)?;
     crate::say(&format!("The programs are in {}\n", optimised.display()))
 }
@@ -66,10 +62,16 @@ fn measuring_beside(programs: &Path, target: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-fn cargo(root: &Path, arguments: &[&str], settings: &[(&str, &str)]) -> Result<(), Failure> {
+fn cargo(root: &Path, arguments: &[&str], option: Option<&str>) -> Result<(), Failure> {
     let mut cargo = Command::new("cargo");
     cargo.args(["build", "--release", "--locked"]).args(arguments).current_dir(root);
-    run(cargo.envs(settings.iter().copied()))
+    if let Some(option) = option {
+        // The form in which an option may have spaces; it takes the place of `RUSTFLAGS`.
+        let own = env::var_os("RUSTFLAGS").unwrap_or_default().to_string_lossy().into_owned();
+        let options: Vec<&str> = own.split_whitespace().chain([option]).collect();
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", options.join("\x1f"));
+    }
+    run(&mut cargo)
 }
 
 /// Runs a program that tells the user what it does.
