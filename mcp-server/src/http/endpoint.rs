@@ -185,17 +185,17 @@ async fn session_of(
 pub(super) async fn body(server: &Server, request: Request) -> Result<Bytes, Rejection> {
     let mut body = Limited::new(request.into_body(), server.config().max_body);
     let Some(first) = body.frame().await else { return Ok(Bytes::new()) };
-    let first = first.map_err(unread)?.into_data().unwrap_or_default();
+    let first = first.map_err(|error| unread(&error))?.into_data().unwrap_or_default();
     if body.is_end_stream() {
         return Ok(first);
     }
-    let rest = body.collect().await.map_err(unread)?.aggregate();
+    let rest = body.collect().await.map_err(|error| unread(&error))?.aggregate();
     let length = first.len() + rest.remaining();
     Ok(first.chain(rest).copy_to_bytes(length))
 }
 
 /// Why a body was not read to its end.
-fn unread(error: BoxError) -> Rejection {
+fn unread(error: &BoxError) -> Rejection {
     if error.is::<LengthLimitError>() {
         let message = "The body is too large; see MAX_BODY_BYTES";
         return Rejection::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::INVALID_REQUEST, message);
