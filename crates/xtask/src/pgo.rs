@@ -70,6 +70,9 @@ fn cargo(root: &Path, arguments: &[&str], option: Option<&str>) -> Result<(), Fa
         let own = env::var_os("RUSTFLAGS").unwrap_or_default().to_string_lossy().into_owned();
         let options: Vec<&str> = own.split_whitespace().chain([option]).collect();
         cargo.env("CARGO_ENCODED_RUSTFLAGS", options.join("\x1f"));
+        // To optimise them as a whole, twice, takes an hour, and brings little where it is known what
+        // is asked.
+        cargo.env("CARGO_PROFILE_RELEASE_LTO", "thin");
     }
     run(&mut cargo)
 }
