@@ -156,3 +156,45 @@ async fn gone(reader: &ReadHalf<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::Pin,
+        sync::Arc,
+        task::{Context, Wake, Waker},
+    };
+
+    use futures_util::FutureExt as _;
+    use tokio::{
+        io::{AsyncRead as _, ReadBuf},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    /// The task that has served a request.
+    struct Former;
+
+    impl Wake for Former {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[tokio::test]
+    async fn the_socket_does_not_keep_the_task_that_has_read_from_it_before() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let former = Arc::new(Former);
+        let waker = Waker::from(Arc::clone(&former));
+        // As hyper waits for the next request.
+        let (mut bytes, mut cx) = ([0; 8], Context::from_waker(&waker));
+        let read = Pin::new(&mut stream).poll_read(&mut cx, &mut ReadBuf::new(&mut bytes));
+        assert!(read.is_pending());
+        drop(waker);
+        assert_eq!(Arc::strong_count(&former), 2, "the socket wakes it");
+        let (reader, _) = stream.split();
+        assert!(gone(&reader).now_or_never().is_none());
+        assert_eq!(Arc::strong_count(&former), 1);
+    }
+}
